@@ -1,0 +1,2 @@
+//! abi.
+pub const ABI_VERSION: u32 = 1;

@@ -1,0 +1,19 @@
+//! The page that the programs and the agent share: every key and value that crosses the kernel boundary,
+//! and the parsing of packets, which is pure and is tested on the host.
+//!
+//! The programs themselves are the binary of this package (feature `programs`). Sizes and offsets are
+//! asserted where the types are; [`ABI_VERSION`] grows with every change of one of them, and the agent
+//! refuses maps of another version.
+
+#![no_std]
+
+pub mod abi;
+pub mod endpoint;
+pub mod epoch;
+pub mod flow;
+pub mod histogram;
+pub mod parse;
+pub mod protocol;
+
+pub use abi::ABI_VERSION;
+pub use protocol::Protocol;

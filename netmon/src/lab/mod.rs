@@ -1,0 +1,107 @@
+//! The lab file: what a person writes, and the checked [`Lab`] that the rest of netmon works with.
+//!
+//! A [`Lab`] that exists is valid: names fit the kernel's rules, references lead somewhere, nothing is
+//! there twice. Nothing here touches the host.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::names::{IfName, LabName, LinkName, NsName, Side};
+
+/// A topology that netmon builds and owns, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lab {
+    /// The lab's name; by default the file's stem.
+    pub name: LabName,
+    /// Where it was read: a path, or `built-in`.
+    pub source: String,
+    /// Namespaces to make, in the file's order; never `root`.
+    pub namespaces: Vec<Namespace>,
+    /// Links, in the file's order.
+    pub links: Vec<Link>,
+    /// Processes and built-in servers to run, in the file's order.
+    pub services: Vec<Service>,
+}
+
+/// A namespace that the lab makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Namespace {
+    /// Its name in `ip netns list`.
+    pub name: NsName,
+    /// Lines of /etc/netns/NAME/resolv.conf: none means no file, empty means an empty file.
+    pub nameservers: Option<Vec<IpAddr>>,
+    /// Routes beside those that addresses bring along.
+    pub routes: Vec<Route>,
+    /// Keys as `sysctl` writes them (`net.ipv4.ip_forward`), set inside the namespace.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+/// A static route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The destination; `0.0.0.0/0` or `::/0` for `default`, by the family of `via`.
+    pub to: IpNet,
+    /// The next hop.
+    pub via: IpAddr,
+}
+
+/// A veth pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The link's name, unique in the lab.
+    pub name: LinkName,
+    /// End `a`.
+    pub a: End,
+    /// End `b`.
+    pub b: End,
+    /// The MTU of both ends; none leaves the kernel's default (1500).
+    pub mtu: Option<u32>,
+}
+
+impl Link {
+    /// The end on `side`.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &End {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+}
+
+/// One end of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct End {
+    /// The namespace it is in: `root`, or one of the lab's.
+    pub namespace: NsName,
+    /// The interface's name, unique in its namespace.
+    pub interface: IfName,
+    /// Addresses with their prefix.
+    pub addresses: Vec<IpNet>,
+}
+
+/// Something that runs inside a namespace for as long as the lab does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Service {
+    /// What it is called in the log and in the state; unique in the lab.
+    pub name: String,
+    /// Where it runs: `root`, or one of the lab's namespaces.
+    pub namespace: NsName,
+    /// What runs.
+    pub kind: ServiceKind,
+}
+
+/// What a service is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceKind {
+    /// A program and its arguments; never a shell line. At least one word.
+    Command(Vec<String>),
+    /// The built-in web server, on this address.
+    Http(SocketAddr),
+}

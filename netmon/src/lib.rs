@@ -1,0 +1,21 @@
+//! netmon: builds network namespaces joined by veth pairs, puts an eBPF program on both hooks of every
+//! veth end, and says for every link, in both directions: how many packets, how late, how many lost.
+//!
+//! Data flows one way: kernel maps -> [`datapath`] -> [`snapshot`] -> {[`metrics`], [`server`], [`cli`]}.
+//! `docs/ARCHITECTURE.md` has the code map and the invariants.
+
+pub mod agent;
+pub mod cli;
+pub mod datapath;
+pub mod histogram;
+pub mod lab;
+pub mod metrics;
+pub mod names;
+pub mod netlink;
+pub mod netns;
+pub mod probe;
+pub mod server;
+pub mod services;
+pub mod snapshot;
+pub mod sys;
+pub mod topology;

@@ -1,0 +1,19 @@
+//! The `netmon` command: parse, dispatch, exit code. Everything else is in the library.
+
+use std::process::ExitCode as ProcessExitCode;
+
+use clap::Parser as _;
+use netmon::cli::{Cli, exit::ExitCode, run};
+
+fn main() -> ProcessExitCode {
+    // clap prints its own errors and leaves with code 2, which is also ours for wrong usage.
+    let cli = Cli::parse();
+    env_logger::Builder::new().parse_filters(&cli.log).format_timestamp_millis().init();
+    match run(cli) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            anstream::eprintln!("netmon: {error:#}");
+            ExitCode::of(&error).into()
+        }
+    }
+}

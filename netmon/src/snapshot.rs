@@ -1,0 +1,218 @@
+//! One reading of every counter and histogram, as plain data.
+//!
+//! All outputs are made from a [`Snapshot`] and from nothing else: metrics, the HTTP interface and the
+//! command line never touch the kernel. Durations are nanoseconds of the monotonic clock.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::{
+    histogram::Histogram,
+    names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
+};
+
+/// One reading of everything.
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshot {
+    /// Wall-clock time of the reading.
+    pub taken_at: SystemTime,
+    /// Monotonic time of the reading, nanoseconds (`CLOCK_MONOTONIC`); rates are made from this one.
+    pub monotonic_ns: u64,
+    /// The lab that is watched.
+    pub lab: LabInfo,
+    /// What the kernel lets us do.
+    pub features: Features,
+    /// Every link, in the order of the lab file.
+    pub links: Vec<LinkSnapshot>,
+    /// Early exits of the programs by reason, all endpoints together.
+    pub parse_exits: Vec<(&'static str, u64)>,
+    /// State of the flow table.
+    pub flows: FlowTable,
+}
+
+/// Which lab, from which file.
+#[derive(Clone, Debug, Serialize)]
+pub struct LabInfo {
+    /// The lab's name.
+    pub name: LabName,
+    /// The lab file's path; `built-in` for the built-in lab.
+    pub file: String,
+}
+
+/// What was found on this kernel, and is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Features {
+    /// How programs are attached.
+    pub mode: AttachMode,
+    /// Packets carry a departure stamp, so one-way latency and loss are measured (Linux 5.18).
+    pub packet_stamp: bool,
+    /// The receive time is put back on arrival (Linux 6.11).
+    pub receive_time: bool,
+}
+
+/// How programs are attached to a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttachMode {
+    /// A TCX link (Linux 6.6), which detaches by itself when its owner dies.
+    Tcx,
+    /// A filter on a clsact qdisc.
+    Clsact,
+}
+
+impl AttachMode {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+        }
+    }
+}
+
+/// One veth pair.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkSnapshot {
+    /// The link's name in the lab file.
+    pub name: LinkName,
+    /// End `a`.
+    pub a: EndpointSnapshot,
+    /// End `b`.
+    pub b: EndpointSnapshot,
+    /// Direction a->b.
+    pub a_to_b: DirectionSnapshot,
+    /// Direction b->a.
+    pub b_to_a: DirectionSnapshot,
+}
+
+impl LinkSnapshot {
+    /// The end on `side`.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &EndpointSnapshot {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    /// Both directions with the end they come from and the end they go to.
+    pub fn directions(
+        &self,
+    ) -> impl Iterator<Item = (&EndpointSnapshot, &EndpointSnapshot, &DirectionSnapshot)> {
+        [(&self.a, &self.b, &self.a_to_b), (&self.b, &self.a, &self.b_to_a)].into_iter()
+    }
+
+    /// Both ends.
+    pub fn ends(&self) -> impl Iterator<Item = &EndpointSnapshot> {
+        [&self.a, &self.b].into_iter()
+    }
+}
+
+/// One end of a link.
+#[derive(Clone, Debug, Serialize)]
+pub struct EndpointSnapshot {
+    /// Slot in the kernel's maps.
+    pub id: EndpointId,
+    /// The namespace that the interface is in.
+    pub namespace: NsName,
+    /// The interface.
+    pub interface: IfName,
+    /// The interface's number in its namespace.
+    pub ifindex: IfIndex,
+    /// Addresses as the lab file gives them, with their prefix.
+    pub addresses: Vec<ipnet::IpNet>,
+    /// Whether the interface exists and is up.
+    pub up: bool,
+    /// What passed the ingress hook.
+    pub ingress: HookCounters,
+    /// What passed the egress hook.
+    pub egress: HookCounters,
+    /// Packets that left without a stamp, so without a latency sample.
+    pub unstamped_packets: u64,
+    /// Round trips measured at this end.
+    pub round_trips: RoundTrips,
+}
+
+impl EndpointSnapshot {
+    /// The counters of one hook.
+    #[must_use]
+    pub fn hook(&self, direction: Direction) -> &HookCounters {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+}
+
+/// What passed one hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HookCounters {
+    /// How the program is attached; none when it is not.
+    pub attached: Option<AttachMode>,
+    /// Packets and bytes by protocol, in the order of [`netmon_ebpf::Protocol::ALL`].
+    pub protocols: Vec<ProtocolCounters>,
+    /// Packets on the wire: a super-packet (GSO) counts as the segments it is cut into.
+    pub segments: u64,
+    /// Bytes on the wire: each segment with its own headers.
+    pub wire_bytes: u64,
+}
+
+impl HookCounters {
+    /// Packets of all protocols.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.protocols.iter().map(|p| p.packets).sum()
+    }
+
+    /// Bytes of all protocols, link-layer header included, as `ip -s link` counts them.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.protocols.iter().map(|p| p.bytes).sum()
+    }
+}
+
+/// Packets and bytes of one protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ProtocolCounters {
+    /// The protocol's label.
+    pub protocol: &'static str,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes, link-layer header included.
+    pub bytes: u64,
+}
+
+/// One direction of a link: from egress at one end to ingress at the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DirectionSnapshot {
+    /// One-way latency; none where the kernel cannot stamp packets.
+    pub latency: Option<Histogram>,
+    /// Segments that left and did not arrive; none where the kernel cannot stamp packets.
+    pub lost_segments: Option<u64>,
+}
+
+/// Round trips measured at one end: the request passed here, and the answer came back here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RoundTrips {
+    /// ICMP and ICMPv6 echo.
+    pub icmp: Histogram,
+    /// SYN to SYN/ACK.
+    pub tcp_handshake: Histogram,
+    /// Data to its ACK.
+    pub tcp_rtt: Histogram,
+    /// Last byte of a request to the first byte of its answer.
+    pub tcp_response: Histogram,
+    /// DNS query to its response.
+    pub dns: Histogram,
+}
+
+/// State of the kernel's flow table, which evicts the least recently used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FlowTable {
+    /// Entries now.
+    pub entries: u64,
+    /// Most entries.
+    pub capacity: u64,
+}

@@ -1,0 +1,1 @@
+//! Helpers for privileged tests: guards, observers, bounded waiting.
