@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub parse_exits: Vec<(&'static str, u64)>,
     /// State of the flow table.
     pub flows: FlowTable,
+    /// Failures of netmon itself so far, by kind; a kind is there, as 0, before it first happens.
+    pub errors: Vec<(&'static str, u64)>,
 }
 
 /// Which lab, from which file.
@@ -200,12 +202,12 @@ pub struct RoundTrips {
     pub icmp: Histogram,
     /// SYN to SYN/ACK.
     pub tcp_handshake: Histogram,
-    /// Data to its ACK.
-    pub tcp_rtt: Histogram,
+    /// Data to its ACK; none where it is not measured.
+    pub tcp_rtt: Option<Histogram>,
     /// Last byte of a request to the first byte of its answer.
     pub tcp_response: Histogram,
-    /// DNS query to its response.
-    pub dns: Histogram,
+    /// DNS query to its response; none where it is not measured.
+    pub dns: Option<Histogram>,
 }
 
 /// State of the kernel's flow table, which evicts the least recently used.
