@@ -14,6 +14,8 @@ pub mod names;
 pub mod netlink;
 pub mod netns;
 pub mod probe;
+#[cfg(test)]
+mod sample;
 pub mod server;
 pub mod services;
 pub mod snapshot;

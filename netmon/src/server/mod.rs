@@ -1,1 +1,5 @@
-//! server.
+//! The agent's HTTP interface.
+
+mod source;
+
+pub use self::source::{Readiness, SnapshotSource, SourceError};

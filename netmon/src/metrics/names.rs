@@ -1,0 +1,212 @@
+//! Every metric that netmon exports: name, type, labels and help text, in one place.
+//!
+//! `docs/METRICS.md` explains the same list to people, and a test compares the two. The names are a
+//! contract: dashboards and alerts of others depend on them, so they are only ever added to. Units are base
+//! units, counters end in `_total`, and every label set is bounded (by endpoints, protocols or reasons).
+//! The `process_*` metrics are those of the `prometheus` crate.
+
+/// What a metric is, in Prometheus' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, as long as the agent lives.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Durations by powers of two.
+    Histogram,
+}
+
+impl Kind {
+    /// The word in the exposition format's `# TYPE` line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// The family's name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Its labels, in the order in which their values are given.
+    pub labels: &'static [&'static str],
+    /// Its help text.
+    pub help: &'static str,
+}
+
+const HOOK_PROTOCOL: &[&str] = &["link", "namespace", "interface", "direction", "protocol"];
+const HOOK: &[&str] = &["link", "namespace", "interface", "direction"];
+const ENDPOINT: &[&str] = &["link", "namespace", "interface"];
+const CROSSING: &[&str] = &["link", "from", "from_interface", "to", "to_interface"];
+
+/// Packets at a hook, by protocol.
+pub const PACKETS: Metric = Metric {
+    name: "netmon_packets_total",
+    kind: Kind::Counter,
+    labels: HOOK_PROTOCOL,
+    help: "Packets that passed the hook. A super-packet (GSO, GRO) is one.",
+};
+/// Bytes at a hook, by protocol.
+pub const BYTES: Metric = Metric {
+    name: "netmon_bytes_total",
+    kind: Kind::Counter,
+    labels: HOOK_PROTOCOL,
+    help: "Bytes that passed the hook, link-layer header included.",
+};
+/// Segments at a hook.
+pub const SEGMENTS: Metric = Metric {
+    name: "netmon_segments_total",
+    kind: Kind::Counter,
+    labels: HOOK,
+    help: "Packets on the wire. A super-packet counts as the segments it is cut into.",
+};
+/// Bytes on the wire at a hook.
+pub const WIRE_BYTES: Metric = Metric {
+    name: "netmon_wire_bytes_total",
+    kind: Kind::Counter,
+    labels: HOOK,
+    help: "Bytes on the wire. Each segment of a super-packet has its own headers.",
+};
+/// Packets without a departure stamp.
+pub const UNSTAMPED_PACKETS: Metric = Metric {
+    name: "netmon_unstamped_packets_total",
+    kind: Kind::Counter,
+    labels: ENDPOINT,
+    help: "Packets that left this endpoint without a departure stamp, so without a latency sample.",
+};
+/// One-way latency of a link's direction.
+pub const LINK_LATENCY: Metric = Metric {
+    name: "netmon_link_latency_seconds",
+    kind: Kind::Histogram,
+    labels: CROSSING,
+    help: "One-way latency from the egress hook at one end of the link to the ingress hook at the other.",
+};
+/// Loss of a link's direction.
+pub const LINK_LOST: Metric = Metric {
+    name: "netmon_link_lost_packets_total",
+    kind: Kind::Counter,
+    labels: CROSSING,
+    help: "Packets, counted as segments, that left one end of the link and did not arrive at the other.",
+};
+/// ICMP round trips.
+pub const ICMP_RTT: Metric = Metric {
+    name: "netmon_icmp_rtt_seconds",
+    kind: Kind::Histogram,
+    labels: ENDPOINT,
+    help: "ICMP and ICMPv6 echo request to its reply, as seen at this endpoint.",
+};
+/// TCP handshakes.
+pub const TCP_HANDSHAKE: Metric = Metric {
+    name: "netmon_tcp_handshake_seconds",
+    kind: Kind::Histogram,
+    labels: ENDPOINT,
+    help: "TCP SYN to its SYN/ACK, as seen at this endpoint.",
+};
+/// TCP round trips.
+pub const TCP_RTT: Metric = Metric {
+    name: "netmon_tcp_rtt_seconds",
+    kind: Kind::Histogram,
+    labels: ENDPOINT,
+    help: "TCP data to its acknowledgement, as seen at this endpoint. Retransmissions are not sampled.",
+};
+/// TCP response times.
+pub const TCP_RESPONSE: Metric = Metric {
+    name: "netmon_tcp_response_seconds",
+    kind: Kind::Histogram,
+    labels: ENDPOINT,
+    help: "Last byte of a TCP request to the first byte of its answer, as seen at this endpoint.",
+};
+/// DNS round trips.
+pub const DNS_LATENCY: Metric = Metric {
+    name: "netmon_dns_latency_seconds",
+    kind: Kind::Histogram,
+    labels: ENDPOINT,
+    help: "DNS query over UDP to its response, as seen at this endpoint.",
+};
+/// Early exits of the programs.
+pub const PARSE_EXITS: Metric = Metric {
+    name: "netmon_parse_exits_total",
+    kind: Kind::Counter,
+    labels: &["reason"],
+    help: "Packets that the eBPF programs stopped looking into early. They are counted and passed on.",
+};
+/// Whether an endpoint is up.
+pub const ENDPOINT_UP: Metric = Metric {
+    name: "netmon_endpoint_up",
+    kind: Kind::Gauge,
+    labels: ENDPOINT,
+    help: "Whether the interface exists and is up.",
+};
+/// Whether a hook is watched.
+pub const PROGRAM_ATTACHED: Metric = Metric {
+    name: "netmon_program_attached",
+    kind: Kind::Gauge,
+    labels: &["namespace", "interface", "direction", "mode"],
+    help: "Whether the eBPF program is attached to the hook.",
+};
+/// Fill of the flow table.
+pub const FLOW_ENTRIES: Metric = Metric {
+    name: "netmon_flow_entries",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Entries in the flow table, which evicts the least recently used.",
+};
+/// What went wrong.
+pub const ERRORS: Metric = Metric {
+    name: "netmon_errors_total",
+    kind: Kind::Counter,
+    labels: &["kind"],
+    help: "Failures of netmon itself.",
+};
+/// Duration of the scrape that is being answered.
+pub const SCRAPE_DURATION: Metric = Metric {
+    name: "netmon_scrape_duration_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Time that this scrape took to read the kernel's maps and to render them.",
+};
+/// Which netmon this is.
+pub const BUILD_INFO: Metric = Metric {
+    name: "netmon_build_info",
+    kind: Kind::Gauge,
+    labels: &["version"],
+    help: "The version of netmon. Always 1.",
+};
+/// Which lab is watched.
+pub const LAB_INFO: Metric = Metric {
+    name: "netmon_lab_info",
+    kind: Kind::Gauge,
+    labels: &["lab", "file"],
+    help: "The lab that is watched and the file that it was read from. Always 1.",
+};
+
+/// Every metric, in the order in which they are exported.
+pub const ALL: &[Metric] = &[
+    PACKETS,
+    BYTES,
+    SEGMENTS,
+    WIRE_BYTES,
+    UNSTAMPED_PACKETS,
+    LINK_LATENCY,
+    LINK_LOST,
+    ICMP_RTT,
+    TCP_HANDSHAKE,
+    TCP_RTT,
+    TCP_RESPONSE,
+    DNS_LATENCY,
+    PARSE_EXITS,
+    ENDPOINT_UP,
+    PROGRAM_ATTACHED,
+    FLOW_ENTRIES,
+    ERRORS,
+    SCRAPE_DURATION,
+    BUILD_INFO,
+    LAB_INFO,
+];

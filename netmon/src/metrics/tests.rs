@@ -1,0 +1,260 @@
+//! The rendered text, read back by a parser of its own and compared with the snapshot.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
+
+use super::{Renderer, names};
+use crate::{histogram::Histogram, sample, snapshot::AttachMode};
+
+type Labels = BTreeMap<String, String>;
+
+/// A scrape as a client sees it.
+#[derive(Default)]
+struct Scrape {
+    types: BTreeMap<String, String>,
+    samples: BTreeMap<(String, Labels), f64>,
+}
+
+impl Scrape {
+    fn parse(text: &str) -> Self {
+        let mut scrape = Self::default();
+        for line in text.lines() {
+            if let Some(comment) = line.strip_prefix("# ") {
+                let words: Vec<_> = comment.splitn(3, ' ').collect();
+                if words[0] == "TYPE" {
+                    assert!(scrape.types.insert(words[1].into(), words[2].into()).is_none(), "twice: {line}");
+                }
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let (name, labels) = match series.split_once('{') {
+                Some((name, rest)) => (name, parse_labels(rest.strip_suffix('}').unwrap())),
+                None => (series, Labels::new()),
+            };
+            let value = value.parse().unwrap();
+            assert!(scrape.samples.insert((name.into(), labels), value).is_none(), "twice: {line}");
+        }
+        scrape
+    }
+
+    fn get(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let key = (name.to_owned(), labels);
+        *self.samples.get(&key).unwrap_or_else(|| panic!("no series {key:?}"))
+    }
+}
+
+/// `a="x",b="y\"z"` with the format's three escapes.
+fn parse_labels(mut rest: &str) -> Labels {
+    let mut labels = Labels::new();
+    while let Some((name, quoted)) = rest.split_once("=\"") {
+        let (mut value, mut chars) = (String::new(), quoted.char_indices());
+        let end = loop {
+            match chars.next().expect("an open quote") {
+                (_, '\\') => match chars.next().unwrap().1 {
+                    'n' => value.push('\n'),
+                    escaped => value.push(escaped),
+                },
+                (at, '"') => break at,
+                (_, plain) => value.push(plain),
+            }
+        };
+        labels.insert(name.to_owned(), value);
+        rest = quoted[end + 1..].trim_start_matches(',');
+    }
+    labels
+}
+
+fn render(snapshot: &crate::snapshot::Snapshot) -> String {
+    Renderer::default().render(snapshot, &[("scrape", 5)], Instant::now()).unwrap()
+}
+
+/// The buckets that a histogram must have, computed from the bounds of the kernel's.
+fn assert_histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)], expected: &Histogram) {
+    let mut seen = 0;
+    for ((series, series_labels), value) in &scrape.samples {
+        let same = labels.iter().all(|(k, v)| series_labels.get(*k).is_some_and(|have| have == v));
+        if *series != format!("{name}_bucket") || !same {
+            continue;
+        }
+        seen += 1;
+        let le = series_labels["le"].replace("+Inf", "inf").parse::<f64>().unwrap();
+        let below: u64 = (0..BUCKETS)
+            .filter(|&index| {
+                index < BUCKETS - 1 && bucket_bounds(index).1 as f64 <= le * 1e9 + 0.5 || le.is_infinite()
+            })
+            .map(|index| expected.buckets[index])
+            .sum();
+        assert_eq!(*value, below as f64, "{name} {series_labels:?}");
+    }
+    assert_eq!(seen, 28, "{name}: 256 ns to 17 s, and +Inf");
+    assert_eq!(scrape.get(&format!("{name}_count"), labels), expected.count as f64);
+    assert_eq!(scrape.get(&format!("{name}_sum"), labels), expected.sum_ns as f64 / 1e9);
+}
+
+#[test]
+fn every_count_of_the_snapshot_is_found_under_its_labels() {
+    let snapshot = sample::direct();
+    let scrape = Scrape::parse(&render(&snapshot));
+    let link = &snapshot.links[0];
+    for end in link.ends() {
+        let (namespace, interface) = sample::named(end);
+        let at = [
+            ("link", link.name.as_str()),
+            ("namespace", namespace.as_str()),
+            ("interface", interface.as_str()),
+        ];
+        assert_eq!(scrape.get("netmon_unstamped_packets_total", &at), end.unstamped_packets as f64);
+        assert_eq!(scrape.get("netmon_endpoint_up", &at), 1.0);
+        for (direction, hook) in [("ingress", &end.ingress), ("egress", &end.egress)] {
+            let at = [&at[..], &[("direction", direction)]].concat();
+            assert_eq!(scrape.get("netmon_segments_total", &at), hook.segments as f64);
+            assert_eq!(scrape.get("netmon_wire_bytes_total", &at), hook.wire_bytes as f64);
+            let attached = [&at[1..], &[("mode", "tcx")]].concat();
+            assert_eq!(scrape.get("netmon_program_attached", &attached), 1.0);
+            assert_eq!(hook.protocols.len(), 7);
+            for counted in &hook.protocols {
+                let at = [&at[..], &[("protocol", counted.protocol)]].concat();
+                assert_eq!(scrape.get("netmon_packets_total", &at), counted.packets as f64);
+                assert_eq!(scrape.get("netmon_bytes_total", &at), counted.bytes as f64);
+            }
+        }
+        let trips = &end.round_trips;
+        assert_histogram(&scrape, "netmon_icmp_rtt_seconds", &at, &trips.icmp);
+        assert_histogram(&scrape, "netmon_tcp_handshake_seconds", &at, &trips.tcp_handshake);
+        assert_histogram(&scrape, "netmon_tcp_response_seconds", &at, &trips.tcp_response);
+    }
+    assert_eq!(scrape.get("netmon_parse_exits_total", &[("reason", "truncated")]), 3.0);
+    assert_eq!(scrape.get("netmon_flow_entries", &[]), 17.0);
+    assert_eq!(scrape.get("netmon_errors_total", &[("kind", "map_read")]), 2.0);
+    assert_eq!(scrape.get("netmon_errors_total", &[("kind", "scrape")]), 5.0);
+    assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", "built-in")]), 1.0);
+}
+
+#[test]
+fn a_direction_is_named_from_where_it_leaves_to_where_it_arrives() {
+    let snapshot = sample::direct();
+    let scrape = Scrape::parse(&render(&snapshot));
+    let link = &snapshot.links[0];
+    for (from, to, direction) in link.directions() {
+        let at = [
+            ("link", link.name.as_str()),
+            ("from", from.namespace.as_str()),
+            ("from_interface", from.interface.as_str()),
+            ("to", to.namespace.as_str()),
+            ("to_interface", to.interface.as_str()),
+        ];
+        assert_histogram(&scrape, "netmon_link_latency_seconds", &at, direction.latency.as_ref().unwrap());
+        let lost = direction.lost_segments.unwrap();
+        assert_eq!(scrape.get("netmon_link_lost_packets_total", &at), lost as f64);
+    }
+}
+
+#[test]
+fn bounds_are_powers_of_two_nanoseconds_written_without_noise() {
+    let text = render(&sample::direct());
+    for le in
+        ["0.000000256", "0.000001024", "0.000032768", "0.001048576", "1.073741824", "17.179869184", "+Inf"]
+    {
+        assert!(text.contains(&format!("le=\"{le}\"}} ")), "{le}");
+    }
+}
+
+#[test]
+fn a_duration_of_exactly_a_bound_is_counted_above_it_and_one_nanosecond_less_below() {
+    let mut snapshot = sample::direct();
+    snapshot.links[0].a.round_trips.icmp =
+        sample::histogram_of([255, 256, 1023, 1024, 1 << 34, u64::MAX >> 8]);
+    let scrape = Scrape::parse(&render(&snapshot));
+    let link = snapshot.links[0].name.as_str();
+    let at_most = |le: &str| {
+        let labels = [("link", link), ("namespace", "root"), ("interface", "veth0"), ("le", le)];
+        scrape.get("netmon_icmp_rtt_seconds_bucket", &labels)
+    };
+    assert_eq!(at_most("0.000000256"), 1.0);
+    assert_eq!(at_most("0.000000512"), 2.0);
+    assert_eq!(at_most("0.000001024"), 3.0);
+    assert_eq!(at_most("0.000002048"), 4.0);
+    assert_eq!(at_most("17.179869184"), 4.0);
+    assert_eq!(at_most("+Inf"), 6.0);
+}
+
+#[test]
+fn what_is_not_measured_has_no_series_rather_than_a_zero() {
+    let mut snapshot = sample::direct();
+    snapshot.links[0].a_to_b.latency = None;
+    snapshot.links[0].a_to_b.lost_segments = None;
+    snapshot.links[0].b.egress.attached = None;
+    let text = render(&snapshot);
+    let scrape = Scrape::parse(&text);
+    let from_root = |name: &str| {
+        scrape.samples.keys().any(|(series, labels)| {
+            series.starts_with(name) && labels.get("from").is_some_and(|ns| ns == "root")
+        })
+    };
+    assert!(!from_root("netmon_link_latency_seconds") && !from_root("netmon_link_lost_packets_total"));
+    assert!(!text.contains("netmon_tcp_rtt_seconds") && !text.contains("netmon_dns_latency_seconds"));
+    let mode = AttachMode::Tcx.as_str();
+    let at = [("namespace", "direct_netns"), ("interface", "veth1"), ("direction", "egress"), ("mode", mode)];
+    assert_eq!(scrape.get("netmon_program_attached", &at), 0.0);
+}
+
+#[test]
+fn a_lab_file_with_quotes_and_backslashes_survives_the_label() {
+    let mut snapshot = sample::direct();
+    snapshot.lab.file = "odd \"name\" \\ in {braces}, and\nlines.toml".to_owned();
+    let scrape = Scrape::parse(&render(&snapshot));
+    assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", &snapshot.lab.file)]), 1.0);
+}
+
+#[test]
+fn types_and_labels_in_the_text_are_those_of_the_list() {
+    let mut snapshot = sample::direct();
+    snapshot.links[0].a.round_trips.tcp_rtt = Some(Histogram::default());
+    snapshot.links[0].a.round_trips.dns = Some(Histogram::default());
+    let scrape = Scrape::parse(&render(&snapshot));
+    for metric in names::ALL {
+        assert_eq!(
+            scrape.types.get(metric.name).map(String::as_str),
+            Some(metric.kind.as_str()),
+            "{}",
+            metric.name
+        );
+        let expected: BTreeSet<_> = metric.labels.iter().map(|label| (*label).to_owned()).collect();
+        let mut found = scrape.samples.keys().filter(|(name, _)| {
+            let suffix = name.strip_prefix(metric.name);
+            suffix.is_some_and(|suffix| ["", "_sum", "_count"].contains(&suffix))
+        });
+        assert!(
+            found.clone().next().is_some()
+                && found.all(|(_, labels)| labels.keys().cloned().collect::<BTreeSet<_>>() == expected),
+            "{}",
+            metric.name
+        );
+    }
+    let ours = scrape.types.keys().filter(|name| name.starts_with("netmon_")).count();
+    assert_eq!(ours, names::ALL.len(), "every exported family is in names::ALL");
+    assert!(scrape.types.contains_key("process_resident_memory_bytes"));
+}
+
+#[test]
+fn a_thousand_links_render_in_less_than_the_budget() {
+    let snapshot = sample::star(1000);
+    let renderer = Renderer::default();
+    let budget_ms = if cfg!(debug_assertions) { 6000 } else { 150 };
+    let took = (0..3)
+        .map(|_| {
+            let began = Instant::now();
+            let text = renderer.render(&snapshot, &[], began).unwrap();
+            assert!(text.lines().count() > 200_000);
+            began.elapsed()
+        })
+        .min()
+        .unwrap();
+    println!("1,000 links rendered in {took:?}");
+    assert!(took.as_millis() < budget_ms, "{took:?}, budget {budget_ms} ms");
+}

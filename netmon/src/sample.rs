@@ -1,0 +1,142 @@
+//! Snapshots for unit tests: the lab `direct`, and labs of any size, with numbers that differ everywhere,
+//! so that a value under the wrong label is seen.
+
+use std::time::{Duration, SystemTime};
+
+use netmon_ebpf::{Protocol, histogram::bucket};
+
+use crate::{
+    histogram::Histogram,
+    names::{EndpointId, IfIndex, IfName, LinkName, NsName},
+    snapshot::{
+        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, FlowTable, HookCounters, LabInfo,
+        LinkSnapshot, ProtocolCounters, RoundTrips, Snapshot,
+    },
+};
+
+/// Numbers that look random and are the same every time (xorshift64).
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.max(1))
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// The histogram that the kernel would have made of these durations.
+pub(crate) fn histogram_of(durations_ns: impl IntoIterator<Item = u64>) -> Histogram {
+    let mut histogram = Histogram::default();
+    for ns in durations_ns {
+        histogram.buckets[bucket(ns)] += 1;
+        histogram.sum_ns += ns;
+        histogram.count += 1;
+    }
+    histogram
+}
+
+fn histogram(numbers: &mut Numbers) -> Histogram {
+    let count = 50 + numbers.below(50);
+    histogram_of((0..count).map(|_| 100 << numbers.below(28)).collect::<Vec<_>>())
+}
+
+fn hook(numbers: &mut Numbers) -> HookCounters {
+    let counted = |protocol: Protocol| ProtocolCounters {
+        protocol: protocol.label(),
+        packets: numbers.below(1_000_000),
+        bytes: numbers.below(1_000_000_000),
+    };
+    let protocols = Protocol::ALL.map(counted).to_vec();
+    HookCounters {
+        attached: Some(AttachMode::Tcx),
+        protocols,
+        segments: numbers.below(1_000_000),
+        wire_bytes: numbers.below(1_000_000_000),
+    }
+}
+
+fn endpoint(
+    id: u32,
+    namespace: &str,
+    interface: &str,
+    address: &str,
+    numbers: &mut Numbers,
+) -> EndpointSnapshot {
+    EndpointSnapshot {
+        id: EndpointId(id),
+        namespace: namespace.parse().unwrap(),
+        interface: interface.parse().unwrap(),
+        ifindex: IfIndex(2 + id / 2),
+        addresses: vec![address.parse().unwrap()],
+        up: true,
+        ingress: hook(numbers),
+        egress: hook(numbers),
+        unstamped_packets: numbers.below(1000),
+        round_trips: RoundTrips {
+            icmp: histogram(numbers),
+            tcp_handshake: histogram(numbers),
+            tcp_rtt: None,
+            tcp_response: histogram(numbers),
+            dns: None,
+        },
+    }
+}
+
+fn direction(numbers: &mut Numbers) -> DirectionSnapshot {
+    DirectionSnapshot { latency: Some(histogram(numbers)), lost_segments: Some(numbers.below(100)) }
+}
+
+fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Numbers) -> LinkSnapshot {
+    LinkSnapshot {
+        name: LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
+        a,
+        b,
+        a_to_b: direction(numbers),
+        b_to_a: direction(numbers),
+    }
+}
+
+/// A lab of these links, `monotonic_ns` after the boot.
+fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
+    Snapshot {
+        taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        monotonic_ns,
+        lab: LabInfo { name: "direct".parse().unwrap(), file: "built-in".to_owned() },
+        features: Features { mode: AttachMode::Tcx, packet_stamp: true, receive_time: true },
+        links,
+        parse_exits: vec![("truncated", 3), ("extension_headers", 0)],
+        flows: FlowTable { entries: 17, capacity: 65_536 },
+        errors: vec![("map_read", 2)],
+    }
+}
+
+/// The lab `direct`.
+pub(crate) fn direct() -> Snapshot {
+    let numbers = &mut Numbers::new(1);
+    let a = endpoint(0, "root", "veth0", "10.200.0.2/24", numbers);
+    let b = endpoint(1, "direct_netns", "veth1", "10.200.0.3/24", numbers);
+    of(vec![link(a, b, numbers)], 1_000_000_000_000)
+}
+
+/// A star of `count` links from `root`.
+pub(crate) fn star(count: u32) -> Snapshot {
+    let numbers = &mut Numbers::new(2);
+    let links = (0..count).map(|index| {
+        let address = |end: u32| format!("10.{}.{}.{end}/24", index / 250, index % 250);
+        let a = endpoint(2 * index, "root", &format!("veth{index}"), &address(1), numbers);
+        let b = endpoint(2 * index + 1, &format!("netns{index}"), "eth0", &address(2), numbers);
+        link(a, b, numbers)
+    });
+    of(links.collect(), 1_000_000_000_000)
+}
+
+/// The names `namespace` and `interface` of a snapshot's endpoint, for assertions.
+pub(crate) fn named(end: &EndpointSnapshot) -> (&NsName, &IfName) {
+    (&end.namespace, &end.interface)
+}
