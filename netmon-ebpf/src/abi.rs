@@ -1,2 +1,140 @@
-//! abi.
+//! What the dispatcher, the programs and the agent agree on beside the values of the maps: the version,
+//! the sizes of maps, the words in `skb->cb`, and the reasons for early exits.
+
+/// Grows with every change of a key, a value or the meaning of one. The object carries it in the global
+/// `NETMON_ABI`; the agent refuses an object or pinned maps of another version.
 pub const ABI_VERSION: u32 = 1;
+
+/// Endpoints in one chunk: maps cannot grow, so endpoints live in chunks that are added at runtime.
+pub const CHUNK_ENDPOINTS: u32 = 256;
+/// Most chunks: 65,536 endpoints. An empty place costs eight bytes.
+pub const MAX_CHUNKS: u32 = 256;
+
+/// The chunk that an endpoint lives in.
+#[inline(always)]
+#[must_use]
+pub const fn chunk_of(endpoint: u32) -> u32 {
+    endpoint / CHUNK_ENDPOINTS
+}
+
+/// The place of an endpoint in its chunk.
+#[inline(always)]
+#[must_use]
+pub const fn slot_of(endpoint: u32) -> u32 {
+    endpoint % CHUNK_ENDPOINTS
+}
+
+/// The word of `skb->cb` in which the dispatcher leaves the endpoint's id.
+pub const CB_ENDPOINT: usize = 0;
+/// The word of `skb->cb` in which the dispatcher leaves the hook's flags.
+pub const CB_FLAGS: usize = 1;
+/// Flag of the egress hook: departures are stamped.
+pub const FLAG_STAMP: u32 = 1;
+/// Flag of the ingress hook: the peer stamps its departures, so a delivery time on arrival is its stamp.
+pub const FLAG_PEER_STAMPS: u32 = 1;
+
+/// Place of the ingress program in the jump table, and index of all that is kept by hook.
+pub const INGRESS: usize = 0;
+/// Place of the egress program in the jump table, and index of all that is kept by hook.
+pub const EGRESS: usize = 1;
+/// Number of hooks of an endpoint.
+pub const HOOKS: usize = 2;
+
+/// Why a program stopped short of measuring a packet in full. Each is counted, and its label is the
+/// metric's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Exit {
+    /// The dispatcher named an endpoint that has no counters: not counted anywhere else.
+    UnknownEndpoint = 0,
+    /// Shorter than an Ethernet header.
+    EthernetTruncated,
+    /// More than two VLAN tags.
+    VlanDepth,
+    /// An ethertype other than ARP, IPv4 and IPv6.
+    UnknownEthertype,
+    /// The IPv4 header does not fit the packet.
+    Ipv4Truncated,
+    /// The IPv4 header contradicts itself: version or header length.
+    Ipv4Malformed,
+    /// The IPv6 header or one of its extensions does not fit the packet.
+    Ipv6Truncated,
+    /// The IPv6 header says another version.
+    Ipv6Malformed,
+    /// More IPv6 extension headers than are followed.
+    Ipv6Extensions,
+    /// A fragment behind the first: it has no transport header.
+    LaterFragment,
+    /// A transport protocol other than ICMP, TCP, UDP and SCTP.
+    UnknownTransport,
+    /// The transport header does not fit the packet.
+    TransportTruncated,
+    /// The TCP header length is below its minimum.
+    TcpMalformed,
+    /// The kernel refused the departure stamp.
+    StampRefused,
+    /// The departure stamp lies in the future: it was not made by the peer's hook.
+    StampInFuture,
+    /// The receive time could not be put back.
+    ReceiveTimeRefused,
+    /// The flow table took no entry.
+    FlowRefused,
+}
+
+/// How many reasons there are.
+pub const EXITS: usize = 17;
+
+impl Exit {
+    /// Every reason, in the order of its index.
+    pub const ALL: [Self; EXITS] = [
+        Self::UnknownEndpoint,
+        Self::EthernetTruncated,
+        Self::VlanDepth,
+        Self::UnknownEthertype,
+        Self::Ipv4Truncated,
+        Self::Ipv4Malformed,
+        Self::Ipv6Truncated,
+        Self::Ipv6Malformed,
+        Self::Ipv6Extensions,
+        Self::LaterFragment,
+        Self::UnknownTransport,
+        Self::TransportTruncated,
+        Self::TcpMalformed,
+        Self::StampRefused,
+        Self::StampInFuture,
+        Self::ReceiveTimeRefused,
+        Self::FlowRefused,
+    ];
+
+    /// The metric label's value.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::UnknownEndpoint => "unknown_endpoint",
+            Self::EthernetTruncated => "ethernet_truncated",
+            Self::VlanDepth => "vlan_depth",
+            Self::UnknownEthertype => "unknown_ethertype",
+            Self::Ipv4Truncated => "ipv4_truncated",
+            Self::Ipv4Malformed => "ipv4_malformed",
+            Self::Ipv6Truncated => "ipv6_truncated",
+            Self::Ipv6Malformed => "ipv6_malformed",
+            Self::Ipv6Extensions => "ipv6_extensions",
+            Self::LaterFragment => "later_fragment",
+            Self::UnknownTransport => "unknown_transport",
+            Self::TransportTruncated => "transport_truncated",
+            Self::TcpMalformed => "tcp_malformed",
+            Self::StampRefused => "stamp_refused",
+            Self::StampInFuture => "stamp_in_future",
+            Self::ReceiveTimeRefused => "receive_time_refused",
+            Self::FlowRefused => "flow_refused",
+        }
+    }
+}
+
+const _: () = {
+    let mut index = 0;
+    while index < EXITS {
+        assert!(Exit::ALL[index] as usize == index);
+        index += 1;
+    }
+};

@@ -1,1 +1,144 @@
-//! endpoint.
+//! What is kept for each endpoint, once a CPU.
+//!
+//! Two values, in two families of chunks: [`Counters`] is touched by every packet and stays small;
+//! [`RoundTrips`] is touched by the few packets that end a round trip.
+
+use crate::{
+    abi::HOOKS,
+    epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
+    histogram::Histogram,
+    protocol::PROTOCOLS,
+};
+
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Counter {
+    /// Packets as the hook saw them: a super-packet (GSO) is one.
+    pub packets: u64,
+    /// Bytes from the link-layer header on, as `skb->len` has them.
+    pub bytes: u64,
+}
+
+/// What passed one hook.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct HookCounters {
+    /// By [`crate::Protocol`].
+    pub protocols: [Counter; PROTOCOLS],
+    /// Packets on the wire, once super-packets are cut into segments.
+    pub segments: u64,
+    /// Bytes on the wire: each segment with headers of its own.
+    pub wire_bytes: u64,
+}
+
+/// What every packet touches.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Counters {
+    /// By hook ([`crate::abi::INGRESS`], [`crate::abi::EGRESS`]).
+    pub hooks: [HookCounters; HOOKS],
+    /// Packets that left without a stamp although departures are stamped here.
+    pub unstamped: u64,
+    /// Segments by the epoch of their stamp: at [`crate::abi::EGRESS`] those that left with a stamp, at
+    /// [`crate::abi::INGRESS`] those that arrived with one. They wrap; only differences mean something.
+    pub epochs: [[u32; LOSS_EPOCHS]; HOOKS],
+    /// One-way latency of what arrived here.
+    pub latency: Histogram,
+}
+
+/// Which round trip a histogram of [`RoundTrips`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum RoundTrip {
+    /// ICMP and ICMPv6 echo request to its reply.
+    IcmpEcho = 0,
+    /// SYN to SYN/ACK.
+    TcpHandshake = 1,
+    /// Data that left through this interface to its ACK.
+    TcpRtt = 2,
+    /// Last byte of a request to the first byte of its answer.
+    TcpResponse = 3,
+    /// DNS query to its response.
+    Dns = 4,
+}
+
+/// How many kinds of round trip there are.
+pub const ROUND_TRIPS: usize = 5;
+
+/// What happened to a TCP connection. The discriminant is the index into [`RoundTrips::tcp_events`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum TcpEvent {
+    /// The handshake was completed.
+    Opened = 0,
+    /// Both sides sent FIN.
+    Closed = 1,
+    /// RST after it was opened.
+    Reset = 2,
+    /// RST as the answer to a SYN.
+    Refused = 3,
+}
+
+/// How many kinds of event there are.
+pub const TCP_EVENTS: usize = 4;
+
+impl TcpEvent {
+    /// Every event, in the order of its index.
+    pub const ALL: [Self; TCP_EVENTS] = [Self::Opened, Self::Closed, Self::Reset, Self::Refused];
+
+    /// The metric label's value.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// DNS response codes that are told apart: 0 to 14 as they are (RFC 1035, RFC 2136), 15 and the extended
+/// ones together.
+pub const RCODES: usize = 16;
+
+/// What the packets touch that end a round trip.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct RoundTrips {
+    /// By [`RoundTrip`].
+    pub histograms: [Histogram; ROUND_TRIPS],
+    /// Echo requests by the answer epoch in which they passed. They wrap.
+    pub echo_requests: [u32; ANSWER_EPOCHS],
+    /// Echo requests that were answered in time, by the answer epoch in which the request passed.
+    pub echo_answered: [u32; ANSWER_EPOCHS],
+    /// By [`TcpEvent`].
+    pub tcp_events: [u64; TCP_EVENTS],
+    /// Segments that were seen again, by hook.
+    pub tcp_retransmits: [u64; HOOKS],
+    /// DNS responses by response code.
+    pub dns_rcodes: [u64; RCODES],
+}
+
+// A value of a per-CPU map must fit the smallest per-CPU allocation (32 KiB), and eight bytes align it.
+const _: () = {
+    assert!(size_of::<HookCounters>() == 16 * PROTOCOLS + 16);
+    assert!(size_of::<Counters>() == 2 * 128 + 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>());
+    assert!(
+        size_of::<RoundTrips>()
+            == ROUND_TRIPS * size_of::<Histogram>() + 2 * 4 * ANSWER_EPOCHS + 8 * (TCP_EVENTS + HOOKS + RCODES)
+    );
+    assert!(size_of::<RoundTrips>() < 32 * 1024);
+};
+
+#[cfg(feature = "user")]
+mod pod {
+    #![expect(unsafe_code, reason = "the agent reads these types from maps as bytes")]
+
+    // SAFETY: repr(C), of u64 and pairs of u32 only, without padding (the sizes are asserted above): any
+    // bytes are a value.
+    unsafe impl aya::Pod for super::Counters {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::RoundTrips {}
+}

@@ -14,6 +14,7 @@ pub mod flow;
 pub mod histogram;
 pub mod parse;
 pub mod protocol;
+pub mod tcp;
 
 pub use abi::ABI_VERSION;
 pub use protocol::Protocol;

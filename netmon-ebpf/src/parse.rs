@@ -1,1 +1,322 @@
-//! parse.
+//! What a packet is: one pass over its headers, without touching anything else.
+//!
+//! Pure and generic over [`Packet`], so that the same code runs in the kernel over an skb and on the host
+//! over bytes. It follows 802.1Q and 802.1ad tags (IEEE 802.1Q), IPv4 with options (RFC 791), IPv6 with
+//! extension headers (RFC 8200), and stops at the transport header. Whatever it cannot follow is still a
+//! packet of some protocol, with the reason in [`Parsed::exit`].
+
+use crate::{abi::Exit, protocol::Protocol};
+
+/// Bytes of a frame, wherever they are.
+pub trait Packet {
+    /// `N` bytes at `offset` from the beginning of the link-layer header, or none where the frame (or the
+    /// part of it that can be read this way) ends before.
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+}
+
+impl Packet for &[u8] {
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.get(offset..)?.first_chunk().copied()
+    }
+}
+
+/// Length of an Ethernet header.
+pub const ETHERNET_HEADER: usize = 14;
+/// Shortest IPv4 header.
+pub const IPV4_HEADER: usize = 20;
+/// IPv6 header without extensions.
+pub const IPV6_HEADER: usize = 40;
+/// Shortest TCP header.
+pub const TCP_HEADER: usize = 20;
+/// UDP header.
+pub const UDP_HEADER: usize = 8;
+/// Most VLAN tags that are followed: 802.1ad has two.
+const MAX_VLAN_TAGS: usize = 2;
+/// Most IPv6 extension headers that are followed; each kind belongs there once (RFC 8200, 4.1).
+const MAX_EXTENSIONS: usize = 6;
+/// No header lies further in than this; the mask keeps every offset within what the verifier follows.
+const OFFSET_MASK: usize = 0x7ff;
+
+const ETHERTYPE_ARP: u16 = 0x0806;
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+const ETHERTYPE_VLAN: u16 = 0x8100;
+const ETHERTYPE_QINQ: u16 = 0x88a8;
+
+/// IP protocol number of ICMP.
+pub const IPPROTO_ICMP: u8 = 1;
+/// IP protocol number of TCP.
+pub const IPPROTO_TCP: u8 = 6;
+/// IP protocol number of UDP.
+pub const IPPROTO_UDP: u8 = 17;
+/// IP protocol number of ICMPv6.
+pub const IPPROTO_ICMPV6: u8 = 58;
+const IPPROTO_SCTP: u8 = 132;
+const IPPROTO_HOP_BY_HOP: u8 = 0;
+const IPPROTO_ROUTING: u8 = 43;
+const IPPROTO_FRAGMENT: u8 = 44;
+const IPPROTO_AUTHENTICATION: u8 = 51;
+const IPPROTO_DESTINATION: u8 = 60;
+
+/// The network layer of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Network {
+    /// Neither IPv4 nor IPv6.
+    Other,
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+/// What a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// What it is counted as.
+    pub protocol: Protocol,
+    /// Its network layer.
+    pub network: Network,
+    /// Where the IP header begins, bytes from the link-layer header; 0 without one.
+    pub network_offset: usize,
+    /// Where the transport header begins. It is there in full when `exit` is none and the protocol has one.
+    pub transport_offset: usize,
+    /// Bytes of all headers, as far as they were understood: what each segment of a super-packet repeats.
+    pub header_bytes: usize,
+    /// Where the IP packet says that it ends, bytes from the link-layer header: behind it is padding.
+    /// 0 where it does not say (jumbograms, super-packets over 64 KiB).
+    pub end: usize,
+    /// Why the parsing stopped short.
+    pub exit: Option<Exit>,
+}
+
+impl Parsed {
+    const fn stopped(protocol: Protocol, exit: Exit, header_bytes: usize) -> Self {
+        Self {
+            protocol,
+            network: Network::Other,
+            network_offset: 0,
+            transport_offset: 0,
+            header_bytes,
+            end: 0,
+            exit: Some(exit),
+        }
+    }
+
+    /// Whether reading further into the frame could change the outcome.
+    #[inline(always)]
+    #[must_use]
+    pub const fn wants_more_bytes(&self) -> bool {
+        matches!(
+            self.exit,
+            Some(
+                Exit::EthernetTruncated | Exit::Ipv4Truncated | Exit::Ipv6Truncated | Exit::TransportTruncated
+            )
+        )
+    }
+}
+
+/// Reads the headers of a frame.
+#[inline(always)]
+pub fn parse<P: Packet>(packet: &P) -> Parsed {
+    let Some(mut ethertype) = be16(packet, 12) else {
+        return Parsed::stopped(Protocol::Other, Exit::EthernetTruncated, 0);
+    };
+    let mut offset = ETHERNET_HEADER;
+    let mut tags = 0;
+    while tags < MAX_VLAN_TAGS && (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {
+        let Some(inner) = be16(packet, offset + 2) else {
+            return Parsed::stopped(Protocol::Other, Exit::EthernetTruncated, offset);
+        };
+        ethertype = inner;
+        offset += 4;
+        tags += 1;
+    }
+    match ethertype {
+        ETHERTYPE_IPV4 => ipv4(packet, offset),
+        ETHERTYPE_IPV6 => ipv6(packet, offset),
+        ETHERTYPE_ARP => Parsed {
+            protocol: Protocol::Arp,
+            network: Network::Other,
+            network_offset: 0,
+            transport_offset: 0,
+            header_bytes: offset,
+            end: 0,
+            exit: None,
+        },
+        ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, Exit::VlanDepth, offset),
+        _ => Parsed::stopped(Protocol::Other, Exit::UnknownEthertype, offset),
+    }
+}
+
+#[inline(always)]
+fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
+    let stop = |exit| Parsed { network: Network::Ipv4, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    // Version, length of the header, total length; then fragmentation and the protocol.
+    let Some([version, _, length_high, length_low]) = packet.load::<4>(network_offset) else {
+        return stop(Exit::Ipv4Truncated);
+    };
+    let header = usize::from(version & 0x0f) * 4;
+    if version >> 4 != 4 || header < IPV4_HEADER {
+        return stop(Exit::Ipv4Malformed);
+    }
+    let Some([fragment_high, fragment_low, _, number]) = packet.load::<4>(network_offset + 6) else {
+        return stop(Exit::Ipv4Truncated);
+    };
+    let total = usize::from(u16::from_be_bytes([length_high, length_low]));
+    let transport_offset = network_offset + header;
+    let ip = Ip {
+        network: Network::Ipv4,
+        network_offset,
+        end: if total == 0 { 0 } else { network_offset + total },
+    };
+    if u16::from_be_bytes([fragment_high, fragment_low]) & 0x1fff != 0 {
+        return ip.later_fragment(number, transport_offset);
+    }
+    ip.transport(packet, number, transport_offset)
+}
+
+#[inline(always)]
+fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
+    let stop = |exit| Parsed { network: Network::Ipv6, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    let Some([version, _, _, _, length_high, length_low, mut number, _]) = packet.load::<8>(network_offset) else {
+        return stop(Exit::Ipv6Truncated);
+    };
+    if version >> 4 != 6 {
+        return stop(Exit::Ipv6Malformed);
+    }
+    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    let ip = Ip {
+        network: Network::Ipv6,
+        network_offset,
+        end: if length == 0 { 0 } else { network_offset + IPV6_HEADER + length },
+    };
+    let mut offset = network_offset + IPV6_HEADER;
+    if transport_of(number).is_some() {
+        return ip.transport(packet, number, offset);
+    }
+    let mut extensions = 0;
+    while extensions < MAX_EXTENSIONS {
+        offset &= OFFSET_MASK;
+        if !matches!(
+            number,
+            IPPROTO_HOP_BY_HOP | IPPROTO_ROUTING | IPPROTO_FRAGMENT | IPPROTO_AUTHENTICATION | IPPROTO_DESTINATION
+        ) {
+            return ip.transport(packet, number, offset);
+        }
+        let Some([next, length, high, low]) = packet.load::<4>(offset) else {
+            return stop(Exit::Ipv6Truncated);
+        };
+        let size = match number {
+            IPPROTO_FRAGMENT => {
+                if u16::from_be_bytes([high, low]) & 0xfff8 != 0 {
+                    return ip.later_fragment(next, offset + 8);
+                }
+                8
+            }
+            // Counted in units of four bytes, less two (RFC 4302, 2.2).
+            IPPROTO_AUTHENTICATION => (usize::from(length) + 2) * 4,
+            _ => (usize::from(length) + 1) * 8,
+        };
+        offset += size;
+        number = next;
+        extensions += 1;
+    }
+    stop(Exit::Ipv6Extensions)
+}
+
+/// What the network layer told of a packet.
+struct Ip {
+    network: Network,
+    network_offset: usize,
+    end: usize,
+}
+
+impl Ip {
+    #[inline(always)]
+    fn transport<P: Packet>(&self, packet: &P, number: u8, transport_offset: usize) -> Parsed {
+        let transport_offset = transport_offset & OFFSET_MASK;
+        let Some(protocol) = transport_of(number) else {
+            return self.parsed(Protocol::Other, transport_offset, 0, Some(Exit::UnknownTransport));
+        };
+        let header = match protocol {
+            Protocol::Tcp => match packet.load::<1>(transport_offset + 12) {
+                Some([offset]) => {
+                    let header = usize::from(offset >> 4) * 4;
+                    if header < TCP_HEADER {
+                        return self.parsed(protocol, transport_offset, 0, Some(Exit::TcpMalformed));
+                    }
+                    // The fields that are read later lie in the first 20 bytes.
+                    packet.load::<1>(transport_offset + TCP_HEADER - 1).map(|_| header)
+                }
+                None => None,
+            },
+            // The SCTP common header is longer (12 bytes), but nothing of it is read.
+            _ => packet.load::<1>(transport_offset + UDP_HEADER - 1).map(|_| UDP_HEADER),
+        };
+        match header {
+            Some(header) => self.parsed(protocol, transport_offset, header, None),
+            None => self.parsed(protocol, transport_offset, 0, Some(Exit::TransportTruncated)),
+        }
+    }
+
+    /// A later fragment belongs to a transport protocol, but has no header of it.
+    #[inline(always)]
+    fn later_fragment(&self, number: u8, offset: usize) -> Parsed {
+        let protocol = transport_of(number).unwrap_or(Protocol::Other);
+        self.parsed(protocol, offset, 0, Some(Exit::LaterFragment))
+    }
+
+    #[inline(always)]
+    fn parsed(&self, protocol: Protocol, transport_offset: usize, header: usize, exit: Option<Exit>) -> Parsed {
+        Parsed {
+            protocol,
+            network: self.network,
+            network_offset: self.network_offset,
+            transport_offset,
+            header_bytes: transport_offset + header,
+            end: self.end,
+            exit,
+        }
+    }
+}
+
+#[inline(always)]
+fn transport_of(number: u8) -> Option<Protocol> {
+    match number {
+        IPPROTO_TCP => Some(Protocol::Tcp),
+        IPPROTO_UDP => Some(Protocol::Udp),
+        IPPROTO_ICMP => Some(Protocol::Icmp),
+        IPPROTO_ICMPV6 => Some(Protocol::Icmpv6),
+        IPPROTO_SCTP => Some(Protocol::Sctp),
+        _ => None,
+    }
+}
+
+/// The addresses of an IP packet: source and destination, IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2).
+#[inline(always)]
+pub fn addresses<P: Packet>(packet: &P, parsed: &Parsed) -> Option<([u8; 16], [u8; 16])> {
+    match parsed.network {
+        Network::Ipv4 => {
+            let source = packet.load::<4>(parsed.network_offset + 12)?;
+            let destination = packet.load::<4>(parsed.network_offset + 16)?;
+            Some((mapped(source), mapped(destination)))
+        }
+        Network::Ipv6 => {
+            let source = packet.load::<16>(parsed.network_offset + 8)?;
+            let destination = packet.load::<16>(parsed.network_offset + 24)?;
+            Some((source, destination))
+        }
+        Network::Other => None,
+    }
+}
+
+#[inline(always)]
+const fn mapped([a, b, c, d]: [u8; 4]) -> [u8; 16] {
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+}
+
+#[inline(always)]
+fn be16<P: Packet>(packet: &P, offset: usize) -> Option<u16> {
+    packet.load(offset).map(u16::from_be_bytes)
+}

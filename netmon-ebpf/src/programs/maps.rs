@@ -1,0 +1,101 @@
+//! The maps, and the settings that the agent writes before it loads the object.
+
+use aya_ebpf::{
+    Global,
+    btf_maps::{Array, ArrayOfMaps, LruHashMap, PerCpuArray, ProgramArray},
+    macros::btf_map,
+};
+use netmon_ebpf::{
+    abi::{CHUNK_ENDPOINTS, EXITS, Exit, HOOKS, MAX_CHUNKS, chunk_of, slot_of},
+    endpoint::{Counters, RoundTrips},
+    flow::{FlowKey, TcpFlow},
+};
+
+type Chunk<T> = PerCpuArray<T, { CHUNK_ENDPOINTS as usize }>;
+
+/// The measuring programs, for the dispatchers to jump to. Nothing here jumps.
+#[btf_map]
+static JUMP_TABLE: ProgramArray<HOOKS> = ProgramArray::new();
+
+/// What every packet touches, by endpoint.
+#[btf_map]
+static COUNTERS: ArrayOfMaps<Chunk<Counters>, { MAX_CHUNKS as usize }> = ArrayOfMaps::new();
+
+/// What the ends of round trips touch, by endpoint.
+#[btf_map]
+static ROUND_TRIPS: ArrayOfMaps<Chunk<RoundTrips>, { MAX_CHUNKS as usize }> = ArrayOfMaps::new();
+
+/// Early exits by reason.
+#[btf_map]
+static EXITS_BY_REASON: PerCpuArray<u64, EXITS> = PerCpuArray::new();
+
+/// One entry: `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, nanoseconds, kept current by the agent.
+#[btf_map]
+static CLOCK_OFFSET: Array<u64, 1> = Array::new();
+
+/// TCP connections. The agent sets the size.
+#[btf_map]
+pub(super) static TCP_FLOWS: LruHashMap<FlowKey, TcpFlow, 65536> = LruHashMap::new();
+
+/// Requests that wait for their answer (ICMP echo, DNS), with the time at which they passed.
+#[btf_map]
+pub(super) static REQUESTS: LruHashMap<FlowKey, u64, 65536> = LruHashMap::new();
+
+/// Whether departures are stamped at all (Linux 5.18).
+#[unsafe(no_mangle)]
+static NETMON_STAMP: Global<u8> = Global::new(1);
+/// Whether the receive time can be put back (Linux 6.11).
+#[unsafe(no_mangle)]
+static NETMON_RECEIVE_TIME: Global<u8> = Global::new(1);
+/// Whether conversations are followed.
+#[unsafe(no_mangle)]
+static NETMON_FLOWS: Global<u8> = Global::new(1);
+
+// The kernel knows these as constants when it verifies: what is switched off is not even translated.
+#[inline(always)]
+pub(super) fn stamping() -> bool {
+    NETMON_STAMP.load() != 0
+}
+
+#[inline(always)]
+pub(super) fn receive_time() -> bool {
+    NETMON_RECEIVE_TIME.load() != 0
+}
+
+#[inline(always)]
+pub(super) fn flows() -> bool {
+    NETMON_FLOWS.load() != 0
+}
+
+/// This CPU's counters of an endpoint.
+#[inline(always)]
+pub(super) fn counters(endpoint: u32) -> Option<&'static mut Counters> {
+    let value = COUNTERS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
+    // SAFETY: the map's values are `Counters`; this CPU's is touched by one program at a time, since the
+    // hooks run with soft interrupts off.
+    Some(unsafe { &mut *value })
+}
+
+/// This CPU's round trips of an endpoint.
+#[inline(always)]
+pub(super) fn round_trips(endpoint: u32) -> Option<&'static mut RoundTrips> {
+    let value = ROUND_TRIPS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
+    // SAFETY: as in `counters`.
+    Some(unsafe { &mut *value })
+}
+
+/// Counts an early exit.
+#[inline(always)]
+pub(super) fn count_exit(exit: Exit) {
+    if let Some(count) = EXITS_BY_REASON.get_ptr_mut(exit as u32) {
+        // SAFETY: a u64 of this CPU's.
+        unsafe { *count += 1 };
+    }
+}
+
+/// What is added to monotonic time to get wall-clock time, nanoseconds.
+#[inline(always)]
+pub(super) fn clock_offset() -> u64 {
+    // SAFETY: a u64 that the agent replaces as a whole.
+    CLOCK_OFFSET.get_ptr(0).map_or(0, |offset| unsafe { offset.read_volatile() })
+}

@@ -1,0 +1,263 @@
+//! What the segments of a TCP connection tell at one endpoint: handshake, round trip, response, events.
+//!
+//! Pure: state in, state out, findings to a [`Findings`]. It follows RFC 9293 as far as an observer in the
+//! middle can, and takes a sample only from what cannot be mistaken (Karn's rule, RFC 6298, section 3).
+
+use crate::{
+    abi::{EGRESS, INGRESS},
+    endpoint::{RoundTrip, TcpEvent},
+    flow::{
+        TCP_CLIENT_LOCAL, TCP_CLIENT_REMOTE, TCP_ENDED, TCP_FIN, TCP_OPEN, TCP_SEQ_KNOWN, TCP_SYN_AGAIN,
+        TCP_SYN_ANSWERED, TcpFlow,
+    },
+};
+
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+
+/// Where findings go.
+pub trait Findings {
+    /// A round trip of `ns` nanoseconds ended.
+    fn round_trip(&mut self, kind: RoundTrip, ns: u64);
+    /// Something happened to the connection.
+    fn event(&mut self, event: TcpEvent);
+    /// `segments` were seen again at `hook`.
+    fn retransmits(&mut self, hook: usize, segments: u32);
+}
+
+/// One TCP segment, or several that travel as one super-packet, as it passes a hook.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// [`INGRESS`] or [`EGRESS`].
+    pub hook: usize,
+    /// When it passed, monotonic nanoseconds.
+    pub now_ns: u64,
+    /// Sequence number of its first byte.
+    pub seq: u32,
+    /// Acknowledgment number.
+    pub ack: u32,
+    /// Flags as in byte 13 of the header.
+    pub flags: u8,
+    /// Bytes of data.
+    pub payload: u32,
+    /// Bytes of the frame.
+    pub frame: u32,
+    /// How many segments it is on the wire.
+    pub segments: u32,
+}
+
+impl Segment {
+    const fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Whether it asks for a new connection.
+    #[inline(always)]
+    #[must_use]
+    pub const fn asks(&self) -> bool {
+        self.flags & (SYN | ACK | RST) == SYN
+    }
+
+    /// Whether a connection that is not in the table deserves an entry: it begins, or it moves data.
+    #[inline(always)]
+    #[must_use]
+    pub const fn deserves_entry(&self) -> bool {
+        self.asks() || (self.payload > 0 && !self.has(RST))
+    }
+}
+
+impl TcpFlow {
+    /// The state before the first segment that was seen.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(first: &Segment) -> Self {
+        let state = match (first.asks(), first.hook) {
+            (true, EGRESS) => TCP_CLIENT_LOCAL,
+            (true, _) => TCP_CLIENT_REMOTE,
+            // Older than the agent: nobody saw who asked.
+            (false, _) => TCP_OPEN,
+        };
+        Self { first_ns: first.now_ns, state, ..Self::default() }
+    }
+
+    #[inline(always)]
+    fn is(&self, bits: u32) -> bool {
+        self.state & bits == bits
+    }
+
+    #[inline(always)]
+    fn client_hook(&self) -> Option<usize> {
+        if self.is(TCP_CLIENT_LOCAL) {
+            Some(EGRESS)
+        } else if self.is(TCP_CLIENT_REMOTE) {
+            Some(INGRESS)
+        } else {
+            None
+        }
+    }
+
+    /// Whether `segment` asks for a connection other than this one, on the same addresses and ports.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_replaced_by(&self, segment: &Segment) -> bool {
+        segment.asks() && self.last_ns != 0 && !self.is_syn_again(segment)
+    }
+
+    #[inline(always)]
+    fn is_syn_again(&self, segment: &Segment) -> bool {
+        self.client_hook() == Some(segment.hook)
+            && !self.is(TCP_OPEN)
+            && !self.is(TCP_ENDED)
+            && self.next(segment.hook) == segment.seq.wrapping_add(1)
+    }
+
+    // The hooks are two: a comparison is cheaper to verify than an index.
+    #[inline(always)]
+    fn next(&self, hook: usize) -> u32 {
+        if hook == EGRESS { self.next_seq[EGRESS] } else { self.next_seq[INGRESS] }
+    }
+
+    #[inline(always)]
+    fn set_next(&mut self, hook: usize, next: u32) {
+        self.state |= TCP_SEQ_KNOWN << hook;
+        if hook == EGRESS {
+            self.next_seq[EGRESS] = next;
+        } else {
+            self.next_seq[INGRESS] = next;
+        }
+    }
+
+    /// Takes one segment into account.
+    #[inline(always)]
+    pub fn observe(&mut self, segment: &Segment, findings: &mut impl Findings) {
+        self.count(segment);
+        if segment.has(SYN) {
+            self.syn(segment, findings);
+        } else if segment.has(RST) {
+            self.rst(segment, findings);
+        } else if !self.is(TCP_ENDED) {
+            if segment.has(ACK) {
+                self.acknowledged(segment, findings);
+            }
+            self.data(segment, findings);
+        }
+        self.last_ns = segment.now_ns;
+    }
+
+    #[inline(always)]
+    fn count(&mut self, segment: &Segment) {
+        let hook = if segment.hook == EGRESS { EGRESS } else { INGRESS };
+        self.packets[hook] += 1;
+        self.bytes[hook] += segment.frame as u64;
+    }
+
+    #[inline(always)]
+    fn syn(&mut self, segment: &Segment, findings: &mut impl Findings) {
+        let again = self.is(TCP_SEQ_KNOWN << segment.hook)
+            && self.next(segment.hook) == segment.seq.wrapping_add(1);
+        if again {
+            findings.retransmits(segment.hook, segment.segments);
+        }
+        if !segment.has(ACK) {
+            if again {
+                self.state |= TCP_SYN_AGAIN;
+            } else {
+                self.syn_ns = segment.now_ns;
+            }
+        } else if self.client_hook().is_some_and(|client| client != segment.hook) && self.syn_ns != 0 {
+            if !self.is(TCP_SYN_AGAIN) {
+                findings.round_trip(RoundTrip::TcpHandshake, segment.now_ns.wrapping_sub(self.syn_ns));
+            }
+            self.syn_ns = 0;
+            self.state |= TCP_SYN_ANSWERED;
+        }
+        self.set_next(segment.hook, segment.seq.wrapping_add(1));
+    }
+
+    #[inline(always)]
+    fn rst(&mut self, segment: &Segment, findings: &mut impl Findings) {
+        if self.is(TCP_ENDED) {
+            return;
+        }
+        if self.is(TCP_OPEN) {
+            findings.event(TcpEvent::Reset);
+        } else if self.syn_ns != 0 && self.client_hook() != Some(segment.hook) {
+            findings.event(TcpEvent::Refused);
+        }
+        self.state |= TCP_ENDED;
+    }
+
+    #[inline(always)]
+    fn acknowledged(&mut self, segment: &Segment, findings: &mut impl Findings) {
+        if self.is(TCP_SYN_ANSWERED) && !self.is(TCP_OPEN) && self.client_hook() == Some(segment.hook) {
+            self.state |= TCP_OPEN;
+            findings.event(TcpEvent::Opened);
+        }
+        if segment.hook == INGRESS && self.rtt_ns != 0 && !before(segment.ack, self.rtt_ack) {
+            findings.round_trip(RoundTrip::TcpRtt, segment.now_ns.wrapping_sub(self.rtt_ns));
+            self.rtt_ns = 0;
+        }
+    }
+
+    #[inline(always)]
+    fn data(&mut self, segment: &Segment, findings: &mut impl Findings) {
+        let fin = segment.has(FIN);
+        let length = segment.payload + u32::from(fin);
+        if length == 0 {
+            return;
+        }
+        let end = segment.seq.wrapping_add(length);
+        if self.is(TCP_SEQ_KNOWN << segment.hook) && before(segment.seq, self.next(segment.hook)) {
+            if !self.is_keep_alive(segment, length) {
+                findings.retransmits(segment.hook, segment.segments);
+            }
+            if segment.hook == EGRESS {
+                self.rtt_ns = 0;
+            }
+            if !before(self.next(segment.hook), end) {
+                return;
+            }
+        } else if segment.hook == EGRESS && self.rtt_ns == 0 && segment.payload > 0 {
+            self.rtt_ns = segment.now_ns;
+            self.rtt_ack = end;
+        }
+        self.set_next(segment.hook, end);
+        if segment.payload > 0 {
+            self.request_or_response(segment, findings);
+        }
+        if fin {
+            self.state |= TCP_FIN << segment.hook;
+            if self.is(TCP_FIN | TCP_FIN << 1) {
+                self.state |= TCP_ENDED;
+                findings.event(TcpEvent::Closed);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn request_or_response(&mut self, segment: &Segment, findings: &mut impl Findings) {
+        match self.client_hook() {
+            Some(client) if client == segment.hook => self.request_ns = segment.now_ns,
+            Some(_) if self.request_ns != 0 => {
+                findings.round_trip(RoundTrip::TcpResponse, segment.now_ns.wrapping_sub(self.request_ns));
+                self.request_ns = 0;
+            }
+            // Without a SYN nobody knows who asks and who answers.
+            _ => {}
+        }
+    }
+
+    /// A keep-alive probe repeats the last byte (RFC 9293, 3.8.4): nothing was lost.
+    #[inline(always)]
+    fn is_keep_alive(&self, segment: &Segment, length: u32) -> bool {
+        length == 1 && !segment.has(FIN) && segment.seq.wrapping_add(1) == self.next(segment.hook)
+    }
+}
+
+/// Whether `a` comes before `b` in sequence space (RFC 9293, 3.4).
+#[inline(always)]
+const fn before(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) as i32) < 0
+}

@@ -1,0 +1,61 @@
+//! Maps that grow: endpoints live in chunks, each a per-CPU array, in an array of maps.
+
+use aya::{
+    Pod,
+    maps::{ArrayOfMaps, MapData, MapError, PerCpuArray, PerCpuValues},
+    util::nr_cpus,
+};
+use netmon_ebpf::abi::{CHUNK_ENDPOINTS, MAX_CHUNKS, chunk_of, slot_of};
+
+use crate::names::EndpointId;
+
+/// One value for each endpoint and CPU.
+pub(super) struct Chunks<V: Pod> {
+    outer: ArrayOfMaps<MapData, PerCpuArray<MapData, V>>,
+    inner: Vec<PerCpuArray<MapData, V>>,
+}
+
+impl<V: Pod> Chunks<V> {
+    /// No chunk yet.
+    pub(super) fn new(outer: ArrayOfMaps<MapData, PerCpuArray<MapData, V>>) -> Self {
+        Self { outer, inner: Vec::new() }
+    }
+
+    /// Makes room for `endpoint`, and for all below it.
+    pub(super) fn reserve(&mut self, endpoint: EndpointId) -> Result<(), MapError> {
+        while self.inner.len() <= chunk_of(endpoint.0) as usize {
+            let index = self.inner.len() as u32;
+            if index >= MAX_CHUNKS {
+                return Err(MapError::OutOfBounds { index, max_entries: MAX_CHUNKS });
+            }
+            let chunk = PerCpuArray::create(CHUNK_ENDPOINTS, 0)?;
+            self.outer.set(index, &chunk, 0)?;
+            self.inner.push(chunk);
+        }
+        Ok(())
+    }
+
+    /// The values of an endpoint, one a CPU.
+    pub(super) fn get(&self, endpoint: EndpointId) -> Result<PerCpuValues<V>, MapError> {
+        self.inner
+            .get(chunk_of(endpoint.0) as usize)
+            .ok_or(MapError::KeyNotFound)?
+            .get(&slot_of(endpoint.0), 0)
+    }
+
+    /// Sets the values of an endpoint on every CPU.
+    pub(super) fn fill(&mut self, endpoint: EndpointId, value: V) -> Result<(), MapError> {
+        let cpus = nr_cpus().map_err(|(_, error)| MapError::IoError(error))?;
+        let values = PerCpuValues::try_from(vec![value; cpus]).map_err(MapError::IoError)?;
+        self.inner
+            .get_mut(chunk_of(endpoint.0) as usize)
+            .ok_or(MapError::KeyNotFound)?
+            .set(slot_of(endpoint.0), values, 0)
+    }
+
+    /// Bytes that the chunks take in the kernel: endpoints x possible CPUs x value size.
+    pub(super) fn bytes(&self) -> usize {
+        let cpus = nr_cpus().unwrap_or(1);
+        self.inner.len() * CHUNK_ENDPOINTS as usize * cpus * size_of::<V>().next_multiple_of(8)
+    }
+}

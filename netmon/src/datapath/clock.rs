@@ -1,0 +1,104 @@
+//! Keeps the programs' idea of wall-clock time current.
+//!
+//! A program reads the monotonic clock only; wall-clock time is that plus an offset, which a map holds. It
+//! changes when the clock is set (a timer that is cancelled by exactly that wakes us), and by the small
+//! corrections of NTP (it is refreshed regularly).
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    thread,
+    time::Duration,
+};
+
+use aya::maps::{Array, MapData};
+use log::warn;
+use rustix::{
+    event::{PollFd, PollFlags, eventfd, poll, EventfdFlags},
+    time::{
+        ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+        timerfd_create, timerfd_settime,
+    },
+};
+
+/// NTP slews by 0.5 ms a second at the most: with this the offset is never more than 0.05 ms off.
+const REFRESH: Duration = Duration::from_millis(100);
+
+/// Keeps the offset current for as long as it lives.
+pub(super) struct ClockKeeper {
+    stop: OwnedFd,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl ClockKeeper {
+    /// Writes the offset once, and starts the thread that keeps it current.
+    pub(super) fn start(mut map: Array<MapData, u64>) -> io::Result<Self> {
+        set(&mut map)?;
+        let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
+        let watched = stop.try_clone()?;
+        let thread = thread::Builder::new().name("clock".to_owned()).spawn(move || {
+            if let Err(error) = keep(&mut map, &watched) {
+                warn!("cannot follow the wall clock any more, receive times may be off: {error}");
+            }
+        })?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for ClockKeeper {
+    fn drop(&mut self) {
+        // An eventfd takes eight bytes; it cannot be full after one write.
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn keep(map: &mut Array<MapData, u64>, stop: &OwnedFd) -> io::Result<()> {
+    loop {
+        let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        // Absolute and far away: it never fires, it is cancelled when the clock is set.
+        let far = Timespec { tv_sec: i64::MAX / 4, tv_nsec: 0 };
+        let when = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: far };
+        timerfd_settime(&timer, TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, &when)?;
+        // The clock may have been set between the last look and the timer.
+        set(map)?;
+        let refresh = Timespec { tv_sec: 0, tv_nsec: i64::from(REFRESH.subsec_nanos()) };
+        loop {
+            let mut ready =
+                [PollFd::from_borrowed_fd(timer.as_fd(), PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+            match poll(&mut ready, Some(&refresh)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => set(map)?,
+                Ok(_) if !ready[1].revents().is_empty() => return Ok(()),
+                Ok(_) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn set(map: &mut Array<MapData, u64>) -> io::Result<()> {
+    map.set(0, offset_ns(), 0).map_err(io::Error::other)
+}
+
+/// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, nanoseconds, of the closest of a few looks at both: in between
+/// the thread may lose its CPU.
+fn offset_ns() -> u64 {
+    let look = || {
+        let before = nanos(clock_gettime(ClockId::Monotonic));
+        let wall = nanos(clock_gettime(ClockId::Realtime));
+        let after = nanos(clock_gettime(ClockId::Monotonic));
+        (after - before, wall - (before + (after - before) / 2))
+    };
+    (0..4).map(|_| look()).min().map_or(0, |(_, offset)| offset)
+}
+
+fn nanos(time: Timespec) -> u64 {
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+}
+
+/// Monotonic time in nanoseconds, as `bpf_ktime_get_ns` tells it.
+pub(super) fn monotonic_ns() -> u64 {
+    nanos(clock_gettime(ClockId::Monotonic))
+}

@@ -1,0 +1,111 @@
+//! What two counts by epoch differ in, once an epoch is closed: packets that left and did not arrive,
+//! requests that passed and were not answered.
+//!
+//! Slots accumulate and are shared by epochs far apart, so the difference of a slot is what was lost in all
+//! epochs of it. It means something only while its latest epoch is old enough to be complete and too young
+//! to be begun anew; in between, what was known before stands.
+
+/// The differences of one pair of counts, slot by slot.
+#[derive(Clone, Debug)]
+pub(super) struct ClosedEpochs<const SLOTS: usize> {
+    /// Nanoseconds of an epoch, as a power of two.
+    shift: u32,
+    /// Epochs that an epoch must lie back to be complete.
+    settle: u64,
+    known: [i64; SLOTS],
+    highest: u64,
+}
+
+impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
+    /// Nothing is known yet, as when both counts are zero.
+    pub(super) fn new(shift: u32, settle: u64) -> Self {
+        Self { shift, settle, known: [0; SLOTS], highest: 0 }
+    }
+
+    /// Takes a reading of both counts into account, made between `before_ns` and `after_ns` of the clock
+    /// that the epochs are slices of.
+    pub(super) fn update(
+        &mut self,
+        before_ns: u64,
+        after_ns: u64,
+        first: &[u32; SLOTS],
+        second: &[u32; SLOTS],
+    ) {
+        let (began, ended) = (before_ns >> self.shift, after_ns >> self.shift);
+        for slot in 0..SLOTS {
+            // Age of the latest epoch of this slot that had begun when the reading began ...
+            let age = began.wrapping_sub(slot as u64) % SLOTS as u64;
+            // ... which was not begun anew while we read.
+            if age >= self.settle && age + (ended - began) < SLOTS as u64 {
+                self.known[slot] = i64::from(first[slot].wrapping_sub(second[slot]).cast_signed());
+            }
+        }
+    }
+
+    /// The sum over all closed epochs: never below what it was, since it is read as a counter. Signed until
+    /// here, because merging of packets (GRO) may move counts between neighbours.
+    pub(super) fn total(&mut self) -> u64 {
+        let sum: i64 = self.known.iter().sum();
+        self.highest = self.highest.max(u64::try_from(sum).unwrap_or(0));
+        self.highest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIFT: u32 = 10;
+
+    fn at(epoch: u64) -> u64 {
+        epoch << SHIFT
+    }
+
+    #[test]
+    fn an_open_epoch_tells_nothing_and_a_closed_one_everything() {
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let (mut sent, received) = ([0; 8], [0; 8]);
+        sent[3] = 5;
+        epochs.update(at(3), at(3), &sent, &received);
+        assert_eq!(epochs.total(), 0);
+        epochs.update(at(4), at(4), &sent, &received);
+        assert_eq!(epochs.total(), 0);
+        epochs.update(at(5), at(5), &sent, &received);
+        assert_eq!(epochs.total(), 5);
+    }
+
+    #[test]
+    fn a_slot_that_is_begun_anew_keeps_what_was_lost_before() {
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let (mut sent, mut received) = ([0; 8], [0; 8]);
+        sent[3] = 5;
+        received[3] = 4;
+        epochs.update(at(6), at(6), &sent, &received);
+        // The slot's next epoch, 11, is under way: three more left, none arrived yet.
+        sent[3] = 8;
+        epochs.update(at(11), at(11), &sent, &received);
+        assert_eq!(epochs.total(), 1);
+        received[3] = 6;
+        epochs.update(at(13), at(13), &sent, &received);
+        assert_eq!(epochs.total(), 2);
+    }
+
+    #[test]
+    fn counts_that_moved_to_a_neighbour_are_no_loss() {
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let (mut sent, mut received) = ([0; 8], [0; 8]);
+        (sent[3], received[3]) = (10, 7);
+        (sent[4], received[4]) = (10, 13);
+        epochs.update(at(6), at(6), &sent, &received);
+        assert_eq!(epochs.total(), 0);
+    }
+
+    #[test]
+    fn counts_that_wrapped_are_subtracted_as_if_they_had_not() {
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let (mut sent, mut received) = ([0; 8], [0; 8]);
+        (sent[0], received[0]) = (1, u32::MAX);
+        epochs.update(at(4), at(4), &sent, &received);
+        assert_eq!(epochs.total(), 2);
+    }
+}

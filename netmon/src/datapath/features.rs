@@ -1,0 +1,67 @@
+//! What this kernel can do, found out by trying it: version numbers lie on kernels with backports.
+
+use std::io;
+
+use crate::{
+    names::Direction,
+    snapshot::{AttachMode, Features},
+    sys::bpf::{Instruction, TcxHook, load_classifier, tcx_chain, test_run},
+};
+
+/// `BPF_FUNC_skb_set_tstamp` (Linux 5.18).
+const SET_TSTAMP: i32 = 192;
+/// `BPF_SKB_TSTAMP_DELIVERY_MONO`
+const MONOTONIC: i32 = 1;
+/// `BPF_SKB_CLOCK_REALTIME`; before Linux 6.11 it meant "no time", and a time with it was refused.
+const REALTIME: i32 = 0;
+/// lo is there in every namespace, and its number is always 1 (`LOOPBACK_IFINDEX`).
+const LOOPBACK: u32 = 1;
+
+/// Tries what the datapath would like to use. `forced` takes the place of the attach mode that would be
+/// chosen.
+///
+/// # Errors
+///
+/// When the kernel does not let us load programs at all.
+pub(super) fn probe(forced: Option<AttachMode>) -> io::Result<Features> {
+    let tcx = tcx_chain(LOOPBACK, TcxHook::Ingress).is_ok();
+    let packet_stamp = accepts_time(MONOTONIC)?;
+    Ok(Features {
+        mode: forced.unwrap_or(if tcx { AttachMode::Tcx } else { AttachMode::Clsact }),
+        packet_stamp,
+        receive_time: packet_stamp && accepts_time(REALTIME)?,
+    })
+}
+
+/// Whether the kernel lets a program write a packet's time of this kind: a program that does nothing else
+/// is loaded and run once over a frame of its own.
+fn accepts_time(kind: i32) -> io::Result<bool> {
+    let set_time = [
+        // r2 = 1 ns, r3 = kind; r1 is the packet already
+        Instruction { code: 0xb7, registers: 2, offset: 0, immediate: 1 },
+        Instruction { code: 0xb7, registers: 3, offset: 0, immediate: kind },
+        Instruction { code: 0x85, registers: 0, offset: 0, immediate: SET_TSTAMP },
+        Instruction { code: 0x95, registers: 0, offset: 0, immediate: 0 },
+    ];
+    let program = match load_classifier("netmon_probe", &set_time) {
+        Ok(program) => program,
+        // Unknown helper.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    // An IPv4 frame: the helper looks at the ethertype.
+    let mut frame = [0_u8; 64];
+    frame[12] = 0x08;
+    frame[14] = 0x45;
+    let (answer, _) = test_run(&program, &frame, 1)?;
+    Ok(answer == 0)
+}
+
+/// The flags of a hook's dispatcher.
+pub(super) fn flags(direction: Direction, stamps: bool, peer_stamps: bool) -> u32 {
+    match direction {
+        Direction::Egress if stamps => netmon_ebpf::abi::FLAG_STAMP,
+        Direction::Ingress if peer_stamps => netmon_ebpf::abi::FLAG_PEER_STAMPS,
+        Direction::Egress | Direction::Ingress => 0,
+    }
+}

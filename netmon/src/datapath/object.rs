@@ -1,0 +1,101 @@
+//! The eBPF object: compiled by `build.rs`, checked against this agent's ABI, loaded once.
+
+use aya::{
+    Ebpf, EbpfLoader, VerifierLogLevel,
+    maps::{Array, ArrayOfMaps, HashMap, MapData, PerCpuArray, ProgramArray},
+    programs::SchedClassifier,
+};
+use netmon_ebpf::{
+    ABI_VERSION,
+    abi::{EGRESS, INGRESS},
+    endpoint::{Counters, RoundTrips},
+    flow::{FlowKey, TcpFlow},
+};
+
+use super::{DatapathError, Options, chunks::Chunks};
+use crate::snapshot::Features;
+
+/// The object, aligned as the ELF reader wants it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-ebpf"));
+
+/// The programs and their place in the jump table.
+const PROGRAMS: [(&str, usize); 2] = [("netmon_ingress", INGRESS), ("netmon_egress", EGRESS)];
+
+/// The loaded object: its maps by name, typed.
+pub(super) struct Object {
+    /// Keeps the programs, and whatever map is not named below.
+    pub(super) ebpf: Ebpf,
+    /// Holds the measuring programs for the dispatchers.
+    pub(super) jump_table: ProgramArray<MapData>,
+    /// What every packet touches.
+    pub(super) counters: Chunks<Counters>,
+    /// What the ends of round trips touch.
+    pub(super) round_trips: Chunks<RoundTrips>,
+    /// Early exits by reason.
+    pub(super) exits: PerCpuArray<MapData, u64>,
+    /// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`; taken by [`super::clock`].
+    pub(super) clock_offset: Option<Array<MapData, u64>>,
+    /// TCP connections.
+    pub(super) tcp_flows: HashMap<MapData, FlowKey, TcpFlow>,
+}
+
+impl Object {
+    /// Loads the object into the kernel, set up for its features.
+    pub(super) fn load(options: &Options, features: Features) -> Result<Self, DatapathError> {
+        let stamp = u8::from(features.packet_stamp);
+        let receive_time = u8::from(features.receive_time);
+        let flows = u8::from(options.flow_entries > 0);
+        let entries = options.flow_entries.max(1);
+        let mut ebpf = EbpfLoader::new()
+            .override_global("NETMON_ABI", &ABI_VERSION, true)
+            .override_global("NETMON_STAMP", &stamp, true)
+            .override_global("NETMON_RECEIVE_TIME", &receive_time, true)
+            .override_global("NETMON_FLOWS", &flows, true)
+            .override_global(aya_log::LEVEL, &options.log_level, true)
+            .map_max_entries("TCP_FLOWS", entries)
+            .map_max_entries("REQUESTS", entries)
+            .verifier_log_level(VerifierLogLevel::DISABLE)
+            .load(OBJECT)
+            .map_err(|source| DatapathError::Load(Box::new(source)))?;
+        let mut jump_table: ProgramArray<MapData> = take(&mut ebpf, "JUMP_TABLE")?;
+        for (name, index) in PROGRAMS {
+            load_program(&mut ebpf, &mut jump_table, name, index)?;
+        }
+        Ok(Self {
+            counters: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "COUNTERS")?),
+            round_trips: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "ROUND_TRIPS")?),
+            exits: take(&mut ebpf, "EXITS_BY_REASON")?,
+            clock_offset: Some(take(&mut ebpf, "CLOCK_OFFSET")?),
+            tcp_flows: take(&mut ebpf, "TCP_FLOWS")?,
+            jump_table,
+            ebpf,
+        })
+    }
+}
+
+fn take<T>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, DatapathError>
+where
+    T: TryFrom<aya::maps::Map, Error = aya::maps::MapError>,
+{
+    let map = ebpf.take_map(name).ok_or(DatapathError::Missing(name))?;
+    T::try_from(map).map_err(|source| DatapathError::Map { name, source })
+}
+
+fn load_program(
+    ebpf: &mut Ebpf,
+    jump_table: &mut ProgramArray<MapData>,
+    name: &'static str,
+    index: usize,
+) -> Result<(), DatapathError> {
+    let refused = |source| DatapathError::Program { name, source: Box::new(source) };
+    let program: &mut SchedClassifier = ebpf
+        .program_mut(name)
+        .ok_or(DatapathError::Missing(name))?
+        .try_into()
+        .map_err(refused)?;
+    program.load().map_err(refused)?;
+    let fd = program.fd().map_err(refused)?;
+    jump_table
+        .set(index as u32, fd, 0)
+        .map_err(|source| DatapathError::Map { name: "JUMP_TABLE", source })
+}

@@ -1,0 +1,261 @@
+//! bpf(2) where aya has no call for it: programs that are assembled by hand, and TCX links of them.
+//!
+//! The structures are the kernel's `union bpf_attr` (`linux/bpf.h`), cut to the fields that are used here;
+//! the kernel takes a shorter attribute as one whose rest is zero.
+#![expect(unsafe_code, reason = "bpf(2) takes pointers to attributes")]
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    time::Duration,
+};
+
+const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_PROG_TEST_RUN: libc::c_int = 10;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_PROG_QUERY: libc::c_int = 16;
+const BPF_LINK_CREATE: libc::c_int = 28;
+const BPF_LINK_UPDATE: libc::c_int = 29;
+
+const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
+const BPF_F_BEFORE: u32 = 1 << 3;
+/// Enough for any chain: the kernel allows 64 programs on a hook (`BPF_MPROG_MAX`).
+const MAX_CHAIN: usize = 64;
+
+/// Where a TCX program is attached (`enum bpf_attach_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum TcxHook {
+    /// `BPF_TCX_INGRESS`
+    Ingress = 46,
+    /// `BPF_TCX_EGRESS`
+    Egress = 47,
+}
+
+/// One instruction (`struct bpf_insn`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Instruction {
+    /// Operation.
+    pub code: u8,
+    /// Destination register in the low four bits, source register in the high four.
+    pub registers: u8,
+    /// Offset of a memory access or a jump.
+    pub offset: i16,
+    /// Immediate value.
+    pub immediate: i32,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct ProgLoad {
+    prog_type: u32,
+    insn_cnt: u32,
+    insns: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct LinkCreate {
+    prog_fd: u32,
+    target_ifindex: u32,
+    attach_type: u32,
+    flags: u32,
+    relative_fd: u32,
+    padding: u32,
+    expected_revision: u64,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct LinkUpdate {
+    link_fd: u32,
+    new_prog_fd: u32,
+    flags: u32,
+    old_prog_fd: u32,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct ProgQuery {
+    target_ifindex: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    prog_ids: u64,
+    count: u32,
+    padding: u32,
+    prog_attach_flags: u64,
+    link_ids: u64,
+    link_attach_flags: u64,
+    revision: u64,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct GetInfo {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+/// The beginning of `struct bpf_prog_info`.
+#[derive(Default)]
+#[repr(C)]
+struct ProgInfo {
+    kind: u32,
+    id: u32,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct TestRun {
+    prog_fd: u32,
+    retval: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    ctx_size_in: u32,
+    ctx_size_out: u32,
+    ctx_in: u64,
+    ctx_out: u64,
+}
+
+/// Calls bpf(2); the attribute is one of the structures above, all of which are plain integers.
+fn bpf<T>(command: libc::c_int, attribute: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the attribute lives through the call and its size is given; the pointers inside it were made
+    // by the callers below from slices that live through the call.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attribute), size_of::<T>()) };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+}
+
+fn descriptor(answer: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = libc::c_int::try_from(answer).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn number(fd: BorrowedFd<'_>) -> u32 {
+    // A descriptor that is open is not negative.
+    fd.as_raw_fd().cast_unsigned()
+}
+
+/// Loads a traffic-control program.
+///
+/// # Errors
+///
+/// The kernel's answer: EPERM without `CAP_BPF` and `CAP_NET_ADMIN`, EINVAL and EACCES from the verifier.
+pub fn load_classifier(name: &str, instructions: &[Instruction]) -> io::Result<OwnedFd> {
+    let mut prog_name = [0; 16];
+    for (to, from) in prog_name.iter_mut().take(15).zip(name.bytes()) {
+        *to = from;
+    }
+    let mut attribute = ProgLoad {
+        prog_type: BPF_PROG_TYPE_SCHED_CLS,
+        insn_cnt: u32::try_from(instructions.len()).map_err(io::Error::other)?,
+        insns: instructions.as_ptr() as u64,
+        license: c"Dual MIT/GPL".as_ptr() as u64,
+        prog_name,
+        ..ProgLoad::default()
+    };
+    descriptor(bpf(BPF_PROG_LOAD, &mut attribute)?)
+}
+
+/// Attaches a program at the head of a TCX chain of an interface in the caller's network namespace.
+/// Dropping the link detaches it.
+///
+/// # Errors
+///
+/// The kernel's answer: EINVAL before Linux 6.6, ENODEV without such an interface.
+pub fn attach_tcx_first(program: BorrowedFd<'_>, ifindex: u32, hook: TcxHook) -> io::Result<OwnedFd> {
+    let mut attribute = LinkCreate {
+        prog_fd: number(program),
+        target_ifindex: ifindex,
+        attach_type: hook as u32,
+        // "Before" without saying before what is before everything.
+        flags: BPF_F_BEFORE,
+        ..LinkCreate::default()
+    };
+    descriptor(bpf(BPF_LINK_CREATE, &mut attribute)?)
+}
+
+/// Puts another program into a link, at once: no packet passes in between.
+///
+/// # Errors
+///
+/// The kernel's answer; ENOLINK when the interface is gone.
+pub fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attribute =
+        LinkUpdate { link_fd: number(link), new_prog_fd: number(program), ..LinkUpdate::default() };
+    bpf(BPF_LINK_UPDATE, &mut attribute).map(drop)
+}
+
+/// The ids of the programs in a TCX chain, first the one that runs first, of an interface in the caller's
+/// network namespace.
+///
+/// # Errors
+///
+/// The kernel's answer: EINVAL before Linux 6.6.
+pub fn tcx_chain(ifindex: u32, hook: TcxHook) -> io::Result<Vec<u32>> {
+    let mut ids = vec![0_u32; MAX_CHAIN];
+    let mut attribute = ProgQuery {
+        target_ifindex: ifindex,
+        attach_type: hook as u32,
+        prog_ids: ids.as_mut_ptr() as u64,
+        count: MAX_CHAIN as u32,
+        ..ProgQuery::default()
+    };
+    match bpf(BPF_PROG_QUERY, &mut attribute) {
+        Ok(_) => {
+            ids.truncate(attribute.count as usize);
+            Ok(ids)
+        }
+        // Nothing was ever attached here.
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The kernel's id of a program.
+///
+/// # Errors
+///
+/// The kernel's answer.
+pub fn program_id(program: impl AsFd) -> io::Result<u32> {
+    let mut info = ProgInfo::default();
+    let mut attribute = GetInfo {
+        bpf_fd: number(program.as_fd()),
+        info_len: size_of::<ProgInfo>() as u32,
+        info: (&raw mut info) as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute)?;
+    Ok(info.id)
+}
+
+/// Runs a program over a frame, and says what it returned and how long one run took on average.
+///
+/// # Errors
+///
+/// The kernel's answer.
+pub fn test_run(program: impl AsFd, frame: &[u8], repeat: u32) -> io::Result<(i32, Duration)> {
+    let mut attribute = TestRun {
+        prog_fd: number(program.as_fd()),
+        data_size_in: u32::try_from(frame.len()).map_err(io::Error::other)?,
+        data_in: frame.as_ptr() as u64,
+        repeat,
+        ..TestRun::default()
+    };
+    bpf(BPF_PROG_TEST_RUN, &mut attribute)?;
+    Ok((attribute.retval.cast_signed(), Duration::from_nanos(attribute.duration.into())))
+}
