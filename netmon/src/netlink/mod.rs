@@ -1,1 +1,15 @@
-//! netlink.
+//! rtnetlink verbs over one socket a namespace, opened inside it and used from anywhere.
+//!
+//! The transport ([`socket`]) is blocking and pipelined: a slice of requests goes out in few writes, and each
+//! gets its own answer. That is what a thousand namespaces need, and what code without a runtime can use;
+//! message layouts come from the `rtnetlink` family of crates. What to ask for, and in which order, is
+//! decided in [`crate::topology`].
+
+pub mod address;
+pub mod link;
+pub mod qdisc;
+pub mod route;
+pub mod socket;
+pub mod watch;
+
+pub use self::socket::{Netlink, NetlinkError, Request};

@@ -1,1 +1,6 @@
-//! sys.
+//! Everything that needs `unsafe` or a raw system call, and nothing else.
+//!
+//! Each file wraps one kernel concept in functions that cannot be used wrongly; policy lives with the callers.
+
+pub mod capabilities;
+pub mod namespaces;

@@ -1,0 +1,94 @@
+//! The kernel's announcements: which interfaces of a namespace appeared, changed or went away.
+//!
+//! A watch says that something happened, not how things are: whoever misses one ([`Seen::Lost`]) reads the
+//! list again.
+
+use std::{io, time::Duration};
+
+use rtnetlink::{
+    packet_core::NetlinkPayload,
+    packet_route::RouteNetlinkMessage,
+    sys::{Socket, protocols::NETLINK_ROUTE},
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::socket::parse_all;
+use crate::names::IfIndex;
+
+/// RTNLGRP_LINK (`linux/rtnetlink.h`).
+const GROUP_LINK: u32 = 1;
+/// A thousand interfaces that go away at once are a burst of about this many bytes.
+const RECEIVE_BUFFER: usize = 8 << 20;
+/// Larger than any announcement.
+const READ_SIZE: usize = 64 * 1024;
+
+/// What was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// An interface is new, or has changed.
+    Changed(IfIndex),
+    /// An interface went away, or moved to another namespace.
+    Gone(IfIndex),
+    /// Announcements were dropped, since nobody read them in time.
+    Lost,
+}
+
+/// A subscription to the links of one namespace.
+#[derive(Debug)]
+pub struct LinkWatch {
+    socket: Socket,
+}
+
+impl LinkWatch {
+    /// Watches the namespace of the calling thread, from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel gives no socket.
+    pub fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        // Refused beyond net.core.rmem_max; then the default serves, and `Lost` says when it did not.
+        let _ = socket.set_rx_buf_sz(RECEIVE_BUFFER);
+        socket.bind_auto()?;
+        socket.add_membership(GROUP_LINK)?;
+        socket.set_non_blocking(true)?;
+        Ok(Self { socket })
+    }
+
+    /// Waits for announcements, `timeout` at the most. Empty: nothing was announced.
+    ///
+    /// # Errors
+    ///
+    /// When the socket is broken.
+    pub fn next(&self, timeout: Duration) -> io::Result<Vec<Seen>> {
+        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
+            other => other.map(|_| ())?,
+        }
+        let mut buffer = Vec::with_capacity(READ_SIZE);
+        let mut seen = Vec::new();
+        loop {
+            buffer.clear();
+            match self.socket.recv(&mut buffer, 0) {
+                Ok(_) => seen.extend(parse_all(&buffer)?.into_iter().filter_map(|m| announced(m.payload))),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(seen),
+                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => seen.push(Seen::Lost),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+fn announced(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<Seen> {
+    match payload {
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(m)) => {
+            Some(Seen::Changed(IfIndex(m.header.index)))
+        }
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(m)) => {
+            Some(Seen::Gone(IfIndex(m.header.index)))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! /run/netns itself: made as `ip netns add` makes it, and put back when we made it and nobody uses it.
+//!
+//! It is a mount point of its own, shared, so that a name that goes away goes away in every mount namespace.
+//! Whether we made the folder or the mount is noted beside it, since any lab may be the last to leave.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+use rustix::{
+    fs::{FlockOperation, flock},
+    mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, unmount},
+};
+
+use super::NetNsError;
+
+/// Where names of network namespaces live (`ip-netns(8)`).
+pub const DIRECTORY: &str = "/run/netns";
+/// What of [`DIRECTORY`] was made here: `folder` or `mount`, a word a line.
+const NOTE: &str = "/run/netmon/netns-directory";
+
+/// Makes /run/netns a shared mount, if it is none yet.
+///
+/// # Errors
+///
+/// When a step is refused; what was there before is still there.
+pub fn prepare() -> Result<(), NetNsError> {
+    let failed = |e: io::Error| NetNsError::new("prepare", DIRECTORY, e);
+    let made_folder = match fs::create_dir(DIRECTORY) {
+        Ok(()) => true,
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(e) => return Err(failed(e)),
+    };
+    if made_folder {
+        add_note("folder").map_err(failed)?;
+    }
+    let _lock = lock().map_err(failed)?;
+    let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
+    match mount_change(DIRECTORY, shared) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::INVAL) => {
+            add_note("mount").map_err(failed)?;
+            mount_bind_recursive(DIRECTORY, DIRECTORY).map_err(|e| failed(e.into()))?;
+            mount_change(DIRECTORY, shared).map_err(|e| failed(e.into()))
+        }
+        Err(e) => Err(failed(e.into())),
+    }
+}
+
+/// Undoes [`prepare`] as far as it was ours, once no name is left.
+///
+/// # Errors
+///
+/// When something that is ours cannot be taken away. A folder in use is no error.
+pub fn restore_if_unused() -> Result<(), NetNsError> {
+    let failed = |e: io::Error| NetNsError::new("put back", DIRECTORY, e);
+    let Ok(note) = fs::read_to_string(NOTE) else { return Ok(()) };
+    if !Path::new(DIRECTORY).exists() {
+        return fs::remove_file(NOTE).map_err(failed);
+    }
+    let _lock = lock().map_err(failed)?;
+    if fs::read_dir(DIRECTORY).map_err(failed)?.next().is_some() {
+        return Ok(());
+    }
+    if note.lines().any(|line| line == "mount") {
+        match unmount(DIRECTORY, UnmountFlags::empty()) {
+            // Not mounted: the note was written, and the process ended before the mount.
+            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+            Err(rustix::io::Errno::BUSY) => return Ok(()),
+            Err(e) => return Err(failed(e.into())),
+        }
+    }
+    if note.lines().any(|line| line == "folder") {
+        match fs::remove_dir(DIRECTORY) {
+            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(()),
+            other => other.map_err(failed)?,
+        }
+    }
+    fs::remove_file(NOTE).map_err(failed)
+}
+
+/// `ip netns add` takes the same lock, so that two at once do not mount it twice.
+fn lock() -> io::Result<File> {
+    let folder = File::open(DIRECTORY)?;
+    flock(&folder, FlockOperation::LockExclusive)?;
+    Ok(folder)
+}
+
+fn add_note(word: &str) -> io::Result<()> {
+    use io::Write as _;
+    fs::create_dir_all("/run/netmon")?;
+    let mut note = fs::OpenOptions::new().append(true).create(true).open(NOTE)?;
+    writeln!(note, "{word}")
+}
