@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     histogram::Histogram,
@@ -43,7 +43,7 @@ pub struct LabInfo {
 }
 
 /// What was found on this kernel, and is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// How programs are attached.
     pub mode: AttachMode,
@@ -54,7 +54,7 @@ pub struct Features {
 }
 
 /// How programs are attached to a hook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AttachMode {
     /// A TCX link (Linux 6.6), which detaches by itself when its owner dies.

@@ -1,5 +1,66 @@
-//! The agent's HTTP interface.
+//! The agent's HTTP interface: metrics, health and JSON, read-only and bounded.
+//!
+//! The listener and the end are handed in, so that a test serves on a port of its own and the agent decides
+//! when to stop. What there is to serve comes from a [`SnapshotSource`]; this module never touches the
+//! kernel's maps itself.
 
+mod accept;
+pub mod api;
+mod history;
+mod limits;
+mod readings;
+mod routes;
 mod source;
 
-pub use self::source::{Readiness, SnapshotSource, SourceError};
+use std::{
+    error::Error,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use self::{accept::Acceptor, history::History, readings::Readings};
+pub use self::{
+    history::WINDOW,
+    limits::Limits,
+    source::{Readiness, SnapshotSource, SourceError},
+};
+
+/// Where the agent listens unless it is told otherwise.
+pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9477);
+
+/// Serves on `listener` until `shutdown` is done. The task ends when every connection has, at the latest
+/// [`Limits::drain_time`] later.
+pub fn serve(
+    listener: TcpListener,
+    source: Arc<dyn SnapshotSource>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    let readings = Arc::new(Readings::new(source));
+    let history = Arc::new(History::default());
+    let router = routes::router(Arc::clone(&readings), Arc::clone(&history), limits.request_time);
+    let acceptor = Acceptor { listener, router, limits, readings: Arc::clone(&readings) };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = acceptor.run(shutdown) => {}
+            () = history::sample(&readings, &history) => {}
+        }
+    })
+}
+
+/// An error and what caused it, on one line.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

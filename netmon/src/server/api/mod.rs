@@ -1,0 +1,43 @@
+//! The JSON of `/api/v1`: types that the server writes and that clients of netmon's own read back.
+//!
+//! Every number's unit is in its field's name. Fields are only ever added within `v1`; what was not measured
+//! is null, never 0. `docs/API.md` describes the same for people.
+
+mod links;
+mod summary;
+mod topology;
+
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    links::{Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
+    summary::Summary,
+    topology::{Topology, TopologyEndpoint, TopologyLink},
+};
+use crate::{
+    names::LabName,
+    snapshot::{LabInfo, Snapshot},
+};
+
+/// Which lab the answer is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lab {
+    /// Its name.
+    pub name: LabName,
+    /// The lab file's path; `built-in` for the built-in lab.
+    pub file: String,
+}
+
+impl From<&LabInfo> for Lab {
+    fn from(lab: &LabInfo) -> Self {
+        Self { name: lab.name.clone(), file: lab.file.clone() }
+    }
+}
+
+/// Wall-clock time of a reading, milliseconds since 1970.
+fn unix_ms(snapshot: &Snapshot) -> u64 {
+    let since_epoch = snapshot.taken_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,95 @@
+//! `/api/v1/topology`: what there is, and what of it is watched. No counts.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{Lab, unix_ms};
+use crate::{
+    names::{IfIndex, IfName, LinkName, NsName},
+    snapshot::{AttachMode, EndpointSnapshot, Features, Snapshot},
+};
+
+/// The lab as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Wall-clock time of the reading, milliseconds since 1970.
+    pub taken_at_unix_ms: u64,
+    /// Which lab.
+    pub lab: Lab,
+    /// What the kernel allows.
+    pub features: Features,
+    /// Every link, in the order of the lab file.
+    pub links: Vec<TopologyLink>,
+}
+
+/// A link and its two ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopologyLink {
+    /// The link's name.
+    pub name: LinkName,
+    /// End `a`.
+    pub a: TopologyEndpoint,
+    /// End `b`.
+    pub b: TopologyEndpoint,
+}
+
+/// One end of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopologyEndpoint {
+    /// The namespace that it is in; `root` is the agent's own.
+    pub namespace: NsName,
+    /// The interface.
+    pub interface: IfName,
+    /// The interface's number in its namespace.
+    pub ifindex: IfIndex,
+    /// Addresses with their prefix.
+    pub addresses: Vec<IpNet>,
+    /// Whether the interface exists and is up.
+    pub up: bool,
+    /// How the program is attached to the ingress hook; null when it is not.
+    pub ingress_attached: Option<AttachMode>,
+    /// How the program is attached to the egress hook; null when it is not.
+    pub egress_attached: Option<AttachMode>,
+}
+
+impl Topology {
+    /// The topology in a snapshot.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let links = snapshot.links.iter().map(|link| TopologyLink {
+            name: link.name.clone(),
+            a: TopologyEndpoint::from(&link.a),
+            b: TopologyEndpoint::from(&link.b),
+        });
+        Self {
+            taken_at_unix_ms: unix_ms(snapshot),
+            lab: Lab::from(&snapshot.lab),
+            features: snapshot.features,
+            links: links.collect(),
+        }
+    }
+
+    /// The first address that is not in the agent's own namespace: one that is worth a ping.
+    #[must_use]
+    pub fn somewhere_to_ping(&self) -> Option<IpAddr> {
+        let ends = self.links.iter().flat_map(|link| [&link.b, &link.a]);
+        let elsewhere = ends.filter(|end| !end.namespace.is_root());
+        elsewhere.flat_map(|end| &end.addresses).map(IpNet::addr).next()
+    }
+}
+
+impl From<&EndpointSnapshot> for TopologyEndpoint {
+    fn from(end: &EndpointSnapshot) -> Self {
+        Self {
+            namespace: end.namespace.clone(),
+            interface: end.interface.clone(),
+            ifindex: end.ifindex,
+            addresses: end.addresses.clone(),
+            up: end.up,
+            ingress_attached: end.ingress.attached,
+            egress_attached: end.egress.attached,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The last few seconds, so that one request is answered with rates.
+//!
+//! A sampler reads once a second and keeps of each reading the totals and the link latencies, five
+//! seconds deep. Rates are the difference between now and the oldest of these.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::readings::Readings;
+use crate::{
+    histogram::Histogram,
+    names::{Direction, LinkName, Side},
+    snapshot::{HookCounters, LinkSnapshot, Snapshot},
+};
+
+/// How far back rates look.
+pub const WINDOW: Duration = Duration::from_secs(5);
+/// Time between two samples.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A reading may take this part of the time between two: with very many links, samples get rarer.
+const LARGEST_SHARE: u32 = 20;
+/// A rate over less than this says nothing.
+const SHORTEST: Duration = Duration::from_millis(200);
+
+/// What passed a hook, in total.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HookTotals {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) segments: u64,
+    pub(super) wire_bytes: u64,
+}
+
+impl HookTotals {
+    pub(super) fn of(hook: &HookCounters) -> Self {
+        Self {
+            packets: hook.packets(),
+            bytes: hook.bytes(),
+            segments: hook.segments,
+            wire_bytes: hook.wire_bytes,
+        }
+    }
+}
+
+/// What is kept of a link.
+struct LinkTotals {
+    /// By side and direction: [`slot`].
+    hooks: [HookTotals; 4],
+    a_to_b: Option<Histogram>,
+    b_to_a: Option<Histogram>,
+}
+
+impl LinkTotals {
+    fn of(link: &LinkSnapshot) -> Self {
+        let mut hooks = [HookTotals::default(); 4];
+        for side in [Side::A, Side::B] {
+            for direction in Direction::BOTH {
+                hooks[slot(side, direction)] = HookTotals::of(link.end(side).hook(direction));
+            }
+        }
+        Self { hooks, a_to_b: link.a_to_b.latency.clone(), b_to_a: link.b_to_a.latency.clone() }
+    }
+}
+
+fn slot(side: Side, direction: Direction) -> usize {
+    2 * usize::from(side == Side::B) + usize::from(direction == Direction::Egress)
+}
+
+/// One reading's totals.
+pub(super) struct Sample {
+    monotonic_ns: u64,
+    links: HashMap<LinkName, LinkTotals>,
+}
+
+impl Sample {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let links = snapshot.links.iter().map(|link| (link.name.clone(), LinkTotals::of(link))).collect();
+        Self { monotonic_ns: snapshot.monotonic_ns, links }
+    }
+
+    /// Time from this sample to `now`; none when it is too short to make rates from.
+    pub(super) fn window_until(&self, now: &Snapshot) -> Option<Duration> {
+        let window = Duration::from_nanos(now.monotonic_ns.saturating_sub(self.monotonic_ns));
+        (window >= SHORTEST).then_some(window)
+    }
+
+    /// What had passed a hook.
+    pub(super) fn hook(&self, link: &LinkName, side: Side, direction: Direction) -> Option<HookTotals> {
+        Some(self.links.get(link)?.hooks[slot(side, direction)])
+    }
+
+    /// The latencies of the direction that starts at `from`.
+    pub(super) fn latency(&self, link: &LinkName, from: Side) -> Option<&Histogram> {
+        let totals = self.links.get(link)?;
+        match from {
+            Side::A => totals.a_to_b.as_ref(),
+            Side::B => totals.b_to_a.as_ref(),
+        }
+    }
+}
+
+/// The samples of the last few seconds, oldest first.
+#[derive(Default)]
+pub(super) struct History(Mutex<VecDeque<Arc<Sample>>>);
+
+impl History {
+    /// The oldest sample within the window that ends at `now`.
+    pub(super) fn base(&self, now: &Snapshot) -> Option<Arc<Sample>> {
+        self.samples().iter().find(|sample| within_window(sample, now.monotonic_ns)).cloned()
+    }
+
+    pub(super) fn push(&self, sample: Sample) {
+        let mut samples = self.samples();
+        let now_ns = sample.monotonic_ns;
+        samples.retain(|old| within_window(old, now_ns));
+        samples.push_back(Arc::new(sample));
+    }
+
+    fn samples(&self) -> MutexGuard<'_, VecDeque<Arc<Sample>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn within_window(sample: &Sample, now_ns: u64) -> bool {
+    // Half an interval of grace, so that a sampler that is a little late leaves the window its length.
+    let oldest_ns = now_ns.saturating_sub((WINDOW + INTERVAL / 2).as_nanos() as u64);
+    sample.monotonic_ns >= oldest_ns
+}
+
+/// Samples for as long as it is polled.
+pub(super) async fn sample(readings: &Readings, history: &History) {
+    let mut failing = false;
+    loop {
+        let began = Instant::now();
+        match readings.fresh().await {
+            Ok(reading) => {
+                history.push(Sample::of(&reading.snapshot));
+                failing = false;
+            }
+            Err(error) if !failing => {
+                failing = true;
+                log::warn!("no rates for now: {}", super::with_causes(&error));
+            }
+            Err(_) => {}
+        }
+        let took = began.elapsed();
+        tokio::time::sleep(INTERVAL.max(took * LARGEST_SHARE).saturating_sub(took)).await;
+    }
+}

@@ -1,0 +1,94 @@
+//! Which path gives what. Everything is read-only.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::{
+    api,
+    history::History,
+    readings::{ReadError, Readings},
+};
+use crate::metrics;
+
+/// The page at `/`.
+const INDEX: &str = include_str!("index.html");
+
+/// What every handler works with.
+#[derive(Clone)]
+struct Shared {
+    readings: Arc<Readings>,
+    history: Arc<History>,
+}
+
+pub(super) fn router(readings: Arc<Readings>, history: Arc<History>, request_time: Duration) -> Router {
+    Router::new()
+        .route("/", get(async || Html(INDEX)))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/topology", get(topology))
+        .route("/api/v1/links", get(links))
+        .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
+        .layer(middleware::from_fn(move |request, next| bounded(request_time, request, next)))
+        .with_state(Shared { readings, history })
+}
+
+/// Refuses everything that is not reading, and everything that takes too long.
+async fn bounded(time: Duration, request: Request, next: Next) -> Response {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        let allowed = [(header::ALLOW, "GET, HEAD")];
+        return (StatusCode::METHOD_NOT_ALLOWED, allowed, "this is read-only: GET or HEAD\n").into_response();
+    }
+    match tokio::time::timeout(time, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("no answer within {time:?}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(shared): State<Shared>) -> Result<Response, ReadError> {
+    let text = shared.readings.metrics().await?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
+}
+
+async fn readyz(State(shared): State<Shared>) -> Result<Response, ReadError> {
+    let readiness = shared.readings.ready().await?;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(readiness)).into_response())
+}
+
+async fn topology(State(shared): State<Shared>) -> Result<Response, ReadError> {
+    let reading = shared.readings.fresh().await?;
+    json(move || api::Topology::of(&reading.snapshot)).await
+}
+
+async fn links(State(shared): State<Shared>) -> Result<Response, ReadError> {
+    let reading = shared.readings.fresh().await?;
+    json(move || {
+        let base = shared.history.base(&reading.snapshot);
+        api::Links::of(&reading.snapshot, base.as_deref())
+    })
+    .await
+}
+
+/// Makes the answer away from the threads that serve connections: a thousand links take a while.
+async fn json<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Result<Response, ReadError> {
+    Ok(spawn_blocking(move || Json(make()).into_response()).await?)
+}
+
+impl IntoResponse for ReadError {
+    fn into_response(self) -> Response {
+        let text = super::with_causes(&self);
+        log::warn!("an HTTP request failed: {text}");
+        (StatusCode::INTERNAL_SERVER_ERROR, text + "\n").into_response()
+    }
+}
