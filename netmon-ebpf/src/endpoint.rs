@@ -121,6 +121,32 @@ pub struct RoundTrips {
     pub dns_rcodes: [u64; RCODES],
 }
 
+impl Counters {
+    /// Nothing was counted.
+    pub const ZERO: Self = Self {
+        hooks: [HookCounters {
+            protocols: [Counter { packets: 0, bytes: 0 }; PROTOCOLS],
+            segments: 0,
+            wire_bytes: 0,
+        }; HOOKS],
+        unstamped: 0,
+        epochs: [[0; LOSS_EPOCHS]; HOOKS],
+        latency: Histogram::EMPTY,
+    };
+}
+
+impl RoundTrips {
+    /// No round trip has ended.
+    pub const ZERO: Self = Self {
+        histograms: [Histogram::EMPTY; ROUND_TRIPS],
+        echo_requests: [0; ANSWER_EPOCHS],
+        echo_answered: [0; ANSWER_EPOCHS],
+        tcp_events: [0; TCP_EVENTS],
+        tcp_retransmits: [0; HOOKS],
+        dns_rcodes: [0; RCODES],
+    };
+}
+
 // A value of a per-CPU map must fit the smallest per-CPU allocation (32 KiB), and eight bytes align it.
 const _: () = {
     assert!(size_of::<HookCounters>() == 16 * PROTOCOLS + 16);

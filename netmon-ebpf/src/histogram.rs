@@ -23,6 +23,11 @@ pub struct Histogram {
     pub buckets: [u64; BUCKETS],
 }
 
+impl Histogram {
+    /// Nothing was observed.
+    pub const EMPTY: Self = Self { sum_ns: 0, buckets: [0; BUCKETS] };
+}
+
 const _: () = assert!(size_of::<Histogram>() == 8 + 8 * BUCKETS);
 
 /// The bucket of a duration.

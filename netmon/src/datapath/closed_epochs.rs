@@ -10,33 +10,31 @@
 pub(super) struct ClosedEpochs<const SLOTS: usize> {
     /// Nanoseconds of an epoch, as a power of two.
     shift: u32,
-    /// Epochs that an epoch must lie back to be complete.
-    settle: u64,
     known: [i64; SLOTS],
     highest: u64,
 }
 
 impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
     /// Nothing is known yet, as when both counts are zero.
-    pub(super) fn new(shift: u32, settle: u64) -> Self {
-        Self { shift, settle, known: [0; SLOTS], highest: 0 }
+    pub(super) fn new(shift: u32) -> Self {
+        Self { shift, known: [0; SLOTS], highest: 0 }
     }
 
-    /// Takes a reading of both counts into account, made between `before_ns` and `after_ns` of the clock
-    /// that the epochs are slices of.
+    /// Takes a reading of both counts into account, made between the two times `read` of the clock that
+    /// the epochs are slices of. An epoch is complete once it lies `settle` epochs back.
     pub(super) fn update(
         &mut self,
-        before_ns: u64,
-        after_ns: u64,
+        read: (u64, u64),
+        settle: u64,
         first: &[u32; SLOTS],
         second: &[u32; SLOTS],
     ) {
-        let (began, ended) = (before_ns >> self.shift, after_ns >> self.shift);
+        let (began, ended) = (read.0 >> self.shift, read.1 >> self.shift);
         for slot in 0..SLOTS {
             // Age of the latest epoch of this slot that had begun when the reading began ...
             let age = began.wrapping_sub(slot as u64) % SLOTS as u64;
             // ... which was not begun anew while we read.
-            if age >= self.settle && age + (ended - began) < SLOTS as u64 {
+            if age >= settle && age + (ended - began) < SLOTS as u64 {
                 self.known[slot] = i64::from(first[slot].wrapping_sub(second[slot]).cast_signed());
             }
         }
@@ -57,55 +55,55 @@ mod tests {
 
     const SHIFT: u32 = 10;
 
-    fn at(epoch: u64) -> u64 {
-        epoch << SHIFT
+    fn at(epoch: u64) -> (u64, u64) {
+        (epoch << SHIFT, epoch << SHIFT)
     }
 
     #[test]
     fn an_open_epoch_tells_nothing_and_a_closed_one_everything() {
-        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, received) = ([0; 8], [0; 8]);
         sent[3] = 5;
-        epochs.update(at(3), at(3), &sent, &received);
+        epochs.update(at(3), 2, &sent, &received);
         assert_eq!(epochs.total(), 0);
-        epochs.update(at(4), at(4), &sent, &received);
+        epochs.update(at(4), 2, &sent, &received);
         assert_eq!(epochs.total(), 0);
-        epochs.update(at(5), at(5), &sent, &received);
+        epochs.update(at(5), 2, &sent, &received);
         assert_eq!(epochs.total(), 5);
     }
 
     #[test]
     fn a_slot_that_is_begun_anew_keeps_what_was_lost_before() {
-        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         sent[3] = 5;
         received[3] = 4;
-        epochs.update(at(6), at(6), &sent, &received);
+        epochs.update(at(6), 2, &sent, &received);
         // The slot's next epoch, 11, is under way: three more left, none arrived yet.
         sent[3] = 8;
-        epochs.update(at(11), at(11), &sent, &received);
+        epochs.update(at(11), 2, &sent, &received);
         assert_eq!(epochs.total(), 1);
         received[3] = 6;
-        epochs.update(at(13), at(13), &sent, &received);
+        epochs.update(at(13), 2, &sent, &received);
         assert_eq!(epochs.total(), 2);
     }
 
     #[test]
     fn counts_that_moved_to_a_neighbour_are_no_loss() {
-        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         (sent[3], received[3]) = (10, 7);
         (sent[4], received[4]) = (10, 13);
-        epochs.update(at(6), at(6), &sent, &received);
+        epochs.update(at(6), 2, &sent, &received);
         assert_eq!(epochs.total(), 0);
     }
 
     #[test]
     fn counts_that_wrapped_are_subtracted_as_if_they_had_not() {
-        let mut epochs = ClosedEpochs::<8>::new(SHIFT, 2);
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         (sent[0], received[0]) = (1, u32::MAX);
-        epochs.update(at(4), at(4), &sent, &received);
+        epochs.update(at(4), 2, &sent, &received);
         assert_eq!(epochs.total(), 2);
     }
 }

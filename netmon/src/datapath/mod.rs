@@ -1,1 +1,245 @@
-//! datapath.
+//! The kernel's side of netmon: the eBPF object, its attachments, and typed readings of its maps.
+//!
+//! [`Datapath::load`] loads the object once; [`Datapath::attach`] puts it onto any number of endpoints, at any
+//! time; [`Datapath::read`] reads every counter and histogram into the plain data of a
+//! [`Snapshot`](crate::snapshot::Snapshot). It builds nothing and exports nothing.
+
+mod attach;
+mod chunks;
+mod clock;
+mod closed_epochs;
+mod dispatcher;
+mod error;
+mod features;
+mod flow_count;
+mod logs;
+mod object;
+mod reading;
+mod slots;
+mod sums;
+mod watched;
+
+use std::collections::HashMap;
+
+use log::Level;
+
+pub use self::{attach::AttachError, error::DatapathError, reading::Reading};
+use self::{
+    clock::ClockKeeper,
+    flow_count::FlowCount,
+    logs::LogPump,
+    object::Object,
+    slots::Slots,
+    watched::{WatchedEnd, WatchedLink},
+};
+use crate::{
+    names::{Direction, LinkName, Side},
+    netns::Identity,
+    snapshot::{AttachMode, Features},
+    topology::Endpoint,
+};
+
+/// How the datapath is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How to attach; none means the best that the kernel has.
+    pub mode: Option<AttachMode>,
+    /// Most conversations that are followed at once; 0 switches round trips off.
+    pub flow_entries: u32,
+    /// What the programs may log, as [`aya_log::Level`] counts: 0 nothing, 1 errors ... 5 traces. What is
+    /// above it is not even translated into the kernel.
+    pub log_level: u8,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { mode: None, flow_entries: 65_536, log_level: 0 }
+    }
+}
+
+impl Options {
+    /// The programs log what the agent logs, from `debug` on: below that they have nothing to say.
+    #[must_use]
+    pub fn log_level_of(level: Option<Level>) -> u8 {
+        match level {
+            Some(Level::Trace) => 5,
+            Some(Level::Debug) => 4,
+            _ => 0,
+        }
+    }
+}
+
+/// The loaded object and everything that it is attached to.
+pub struct Datapath {
+    // Attachments go before the programs that they jump to.
+    links: Vec<WatchedLink>,
+    object: Object,
+    features: Features,
+    slots: Slots,
+    flow_count: FlowCount,
+    overtaken: u64,
+    _clock: ClockKeeper,
+    _logs: Option<LogPump>,
+}
+
+impl Datapath {
+    /// Finds out what the kernel can do, and loads the object.
+    ///
+    /// # Errors
+    ///
+    /// When a privilege is missing, or the kernel refuses the object.
+    pub fn load(options: &Options) -> Result<Self, DatapathError> {
+        let features = features::probe(options.mode).map_err(DatapathError::Probe)?;
+        let mut object = Object::load(options, features)?;
+        let offset = object.clock_offset.take().ok_or(DatapathError::Missing("CLOCK_OFFSET"))?;
+        let clock = ClockKeeper::start(offset).map_err(DatapathError::Clock)?;
+        let logs = (options.log_level > 0).then(|| LogPump::start(&mut object.ebpf)).transpose()?;
+        Ok(Self {
+            links: Vec::new(),
+            object,
+            features,
+            slots: Slots::default(),
+            flow_count: FlowCount::new(options.flow_entries),
+            overtaken: 0,
+            _clock: clock,
+            _logs: logs,
+        })
+    }
+
+    /// What this kernel can do, and how programs are attached.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Bytes that the endpoints' maps take in the kernel.
+    #[must_use]
+    pub fn map_bytes(&self) -> usize {
+        self.object.counters.bytes() + self.object.round_trips.bytes()
+    }
+
+    /// Hooks that a program is attached to.
+    #[must_use]
+    pub fn hooks_attached(&self) -> usize {
+        2 * self.links.iter().flat_map(WatchedLink::ends).filter(|end| end.attached.is_some()).count()
+    }
+
+    /// Attaches to both hooks of every endpoint that is not watched yet. All or nothing: after an error
+    /// only those are watched that were before.
+    ///
+    /// # Errors
+    ///
+    /// When an end has no peer among `endpoints`, or the kernel refuses a program or an attachment.
+    pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
+        let mut added = Vec::new();
+        for (a, b) in self.new_pairs(endpoints)? {
+            added.push(self.add(a, b)?);
+        }
+        if let Err(error) = self.attach_all(&mut added) {
+            self.forget(added);
+            return Err(error);
+        }
+        self.links.append(&mut added);
+        Ok(())
+    }
+
+    /// The links of `endpoints` that are not watched, as pairs of ends.
+    fn new_pairs(&self, endpoints: &[Endpoint]) -> Result<Vec<(Endpoint, Endpoint)>, DatapathError> {
+        let mut halves: HashMap<&LinkName, &Endpoint> = HashMap::new();
+        let mut pairs = Vec::new();
+        for endpoint in endpoints.iter().filter(|endpoint| !self.watches(endpoint)) {
+            match (halves.remove(&endpoint.link), endpoint.side) {
+                (Some(other), Side::B) => pairs.push((other.clone(), endpoint.clone())),
+                (Some(other), Side::A) => pairs.push((endpoint.clone(), other.clone())),
+                (None, _) => {
+                    halves.insert(&endpoint.link, endpoint);
+                }
+            }
+        }
+        match halves.into_keys().next() {
+            Some(link) => Err(DatapathError::Unpaired(link.clone())),
+            None => Ok(pairs),
+        }
+    }
+
+    fn watches(&self, endpoint: &Endpoint) -> bool {
+        self.links.iter().flat_map(WatchedLink::ends).any(|end| end.is(endpoint))
+    }
+
+    /// Gives both ends of a link a slot with counters at zero.
+    fn add(&mut self, a: Endpoint, b: Endpoint) -> Result<WatchedLink, DatapathError> {
+        let mut end = |endpoint: Endpoint| -> Result<WatchedEnd, DatapathError> {
+            let id = self.slots.take();
+            let refused = |source| DatapathError::Map { name: "COUNTERS", source };
+            self.object.counters.reserve(id).map_err(refused)?;
+            self.object.round_trips.reserve(id).map_err(refused)?;
+            Ok(WatchedEnd::new(id, endpoint))
+        };
+        Ok(WatchedLink::new(end(a)?, end(b)?))
+    }
+
+    /// Attaches to all ends of `links`, with one visit to each namespace for what can be asked and one for
+    /// what must be done: whether a departure is stamped is known at both ends before either is attached.
+    fn attach_all(&self, links: &mut [WatchedLink]) -> Result<(), DatapathError> {
+        if self.features.packet_stamp {
+            for ends in by_namespace(links).into_values() {
+                watched::ask_stamps(ends)?;
+            }
+        }
+        for link in &mut *links {
+            link.tell_each_other();
+        }
+        for ends in by_namespace(links).into_values() {
+            watched::attach(ends, self.features.mode, &self.object.jump_table)?;
+        }
+        Ok(())
+    }
+
+    /// Detaches from every link, which ends its series. What cannot be detached is told, and the rest goes on.
+    pub fn detach_all(&mut self) -> Vec<DatapathError> {
+        let links = std::mem::take(&mut self.links);
+        self.forget(links)
+    }
+
+    /// Detaches from the links that `goes` chooses.
+    pub fn detach(&mut self, goes: impl Fn(&LinkName) -> bool) -> Vec<DatapathError> {
+        let (going, staying) = std::mem::take(&mut self.links).into_iter().partition(|l| goes(&l.name));
+        self.links = staying;
+        self.forget(going)
+    }
+
+    fn forget(&mut self, mut links: Vec<WatchedLink>) -> Vec<DatapathError> {
+        let mut errors: Vec<DatapathError> =
+            by_namespace(&mut links).into_values().filter_map(|ends| watched::detach(ends).err()).collect();
+        for end in links.iter().flat_map(WatchedLink::ends) {
+            // The slot's next endpoint begins at zero.
+            errors.extend(self.object.clear(end.id).err());
+            self.slots.give_back(end.id);
+        }
+        errors
+    }
+
+    /// Looks whether our programs are still the first of their chains, and says where not. Counted as
+    /// errors of kind `overtaken`.
+    ///
+    /// # Errors
+    ///
+    /// When a namespace cannot be entered, or the kernel does not tell.
+    pub fn check_order(&mut self) -> Result<Vec<(Endpoint, Direction)>, DatapathError> {
+        let mut found = Vec::new();
+        for ends in by_namespace(&mut self.links).into_values() {
+            found.extend(watched::overtaken(ends)?);
+        }
+        self.overtaken += found.len() as u64;
+        Ok(found)
+    }
+}
+
+/// The ends of links, by the namespace that they are in.
+fn by_namespace(links: &mut [WatchedLink]) -> HashMap<Identity, Vec<&mut WatchedEnd>> {
+    let mut ends: HashMap<Identity, Vec<&mut WatchedEnd>> = HashMap::new();
+    for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
+        ends.entry(end.endpoint.netns.identity()).or_default().push(end);
+    }
+    ends
+}

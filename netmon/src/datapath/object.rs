@@ -13,7 +13,7 @@ use netmon_ebpf::{
 };
 
 use super::{DatapathError, Options, chunks::Chunks};
-use crate::snapshot::Features;
+use crate::{names::EndpointId, snapshot::Features};
 
 /// The object, aligned as the ELF reader wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-ebpf"));
@@ -98,4 +98,16 @@ fn load_program(
     jump_table
         .set(index as u32, fd, 0)
         .map_err(|source| DatapathError::Map { name: "JUMP_TABLE", source })
+}
+
+impl Object {
+    /// Sets an endpoint's values to zero on every CPU.
+    pub(super) fn clear(&mut self, id: EndpointId) -> Result<(), DatapathError> {
+        self.counters
+            .fill(id, Counters::ZERO)
+            .map_err(|source| DatapathError::Map { name: "COUNTERS", source })?;
+        self.round_trips
+            .fill(id, RoundTrips::ZERO)
+            .map_err(|source| DatapathError::Map { name: "ROUND_TRIPS", source })
+    }
 }

@@ -6,6 +6,7 @@
 //! decided in [`crate::topology`].
 
 pub mod address;
+pub mod clsact;
 pub mod link;
 pub mod qdisc;
 pub mod route;

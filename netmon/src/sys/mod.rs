@@ -2,5 +2,6 @@
 //!
 //! Each file wraps one kernel concept in functions that cannot be used wrongly; policy lives with the callers.
 
+pub mod bpf;
 pub mod capabilities;
 pub mod namespaces;

@@ -1,0 +1,207 @@
+//! Programs onto hooks and off again, each inside the endpoint's own namespace.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
+
+use thiserror::Error;
+
+use crate::{
+    names::{Direction, IfIndex, IfName},
+    netlink::{Netlink, NetlinkError, clsact, qdisc::Qdisc},
+    snapshot::AttachMode,
+    sys::bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain, update_link},
+};
+
+/// The root qdiscs that use a packet's delivery time themselves: there it must stay what its sender wrote.
+const USES_DELIVERY_TIME: [&str; 2] = ["fq", "etf"];
+/// `TC_H_ROOT`
+const ROOT: u32 = 0xffff_ffff;
+
+/// A program could not be attached.
+#[derive(Debug, Error)]
+pub enum AttachError {
+    /// The kernel refused a TCX link.
+    #[error("cannot attach to {direction} of {interface}")]
+    Tcx {
+        /// The hook.
+        direction: Direction,
+        /// The interface.
+        interface: IfName,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The kernel refused a request about a filter.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+}
+
+/// The programs on both hooks of one endpoint.
+#[derive(Debug)]
+pub(super) struct Attached {
+    ifindex: IfIndex,
+    interface: IfName,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A link and its program for each hook, ingress first. They go when they are dropped.
+    Tcx([(OwnedFd, u32); 2]),
+    /// Filters; whether the qdisc is ours.
+    Clsact { made_qdisc: bool },
+}
+
+/// Attaches to both hooks of an interface in the calling thread's namespace. `programs` are dispatchers,
+/// ingress first. What was attached before a failure is taken away again.
+pub(super) fn attach(
+    mode: AttachMode,
+    ifindex: IfIndex,
+    interface: &IfName,
+    programs: &[OwnedFd; 2],
+) -> Result<Attached, AttachError> {
+    let kind = match mode {
+        AttachMode::Tcx => Kind::Tcx(attach_tcx(ifindex, interface, programs)?),
+        AttachMode::Clsact => attach_clsact(ifindex, interface, programs)?,
+    };
+    Ok(Attached { ifindex, interface: interface.clone(), kind })
+}
+
+fn attach_tcx(
+    ifindex: IfIndex,
+    interface: &IfName,
+    [ingress, egress]: &[OwnedFd; 2],
+) -> Result<[(OwnedFd, u32); 2], AttachError> {
+    let one = |direction, program: &OwnedFd| {
+        attach_tcx_first(program.as_fd(), ifindex.0, tcx_hook(direction))
+            .and_then(|link| Ok((link, program_id(program)?)))
+            .map_err(|source| AttachError::Tcx { direction, interface: interface.clone(), source })
+    };
+    Ok([one(Direction::Ingress, ingress)?, one(Direction::Egress, egress)?])
+}
+
+fn attach_clsact(
+    ifindex: IfIndex,
+    interface: &IfName,
+    programs: &[OwnedFd; 2],
+) -> Result<Kind, AttachError> {
+    let mut netlink = Netlink::open()?;
+    let made_qdisc = match netlink.request(&clsact::add_qdisc(ifindex, interface.as_str())) {
+        Ok(()) => true,
+        Err(error) if error.is_already_there() => false,
+        Err(error) => return Err(error.into()),
+    };
+    let filters = Direction::BOTH
+        .into_iter()
+        .zip(programs)
+        .map(|(direction, program)| {
+            clsact::set_filter(ifindex, interface.as_str(), direction, program.as_fd())
+        })
+        .collect::<Vec<_>>();
+    if let Some(error) = netlink.pipeline(&filters).into_iter().find_map(Result::err) {
+        // The first error is the one to tell; what cannot be undone now goes with the interface.
+        let _ = detach_clsact(&mut netlink, ifindex, interface, made_qdisc);
+        return Err(error.into());
+    }
+    Ok(Kind::Clsact { made_qdisc })
+}
+
+fn detach_clsact(
+    netlink: &mut Netlink,
+    ifindex: IfIndex,
+    interface: &IfName,
+    made_qdisc: bool,
+) -> Result<(), NetlinkError> {
+    for direction in Direction::BOTH {
+        match netlink.request(&clsact::delete_filter(ifindex, interface.as_str(), direction)) {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => {}
+        }
+    }
+    if made_qdisc && netlink.has_no_filters(ifindex)? {
+        netlink.request(&clsact::delete_qdisc(ifindex, interface.as_str()))?;
+    }
+    Ok(())
+}
+
+impl Attached {
+    /// How the programs are attached.
+    pub(super) fn mode(&self) -> AttachMode {
+        match self.kind {
+            Kind::Tcx(_) => AttachMode::Tcx,
+            Kind::Clsact { .. } => AttachMode::Clsact,
+        }
+    }
+
+    /// Takes the programs off, from a thread in the endpoint's namespace. An interface that is gone took
+    /// them along.
+    pub(super) fn detach(self) -> Result<(), AttachError> {
+        match self.kind {
+            Kind::Tcx(links) => drop(links),
+            Kind::Clsact { made_qdisc } => {
+                let mut netlink = Netlink::open()?;
+                match detach_clsact(&mut netlink, self.ifindex, &self.interface, made_qdisc) {
+                    Err(error) if !error.is_not_found() => return Err(error.into()),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts other dispatchers into the place of these, from a thread in the endpoint's namespace; no packet
+    /// passes uncounted.
+    pub(super) fn replace(&mut self, programs: &[OwnedFd; 2]) -> Result<(), AttachError> {
+        match &mut self.kind {
+            Kind::Tcx(links) => {
+                for ((direction, (link, id)), program) in Direction::BOTH.into_iter().zip(links).zip(programs)
+                {
+                    update_link(link.as_fd(), program.as_fd())
+                        .and_then(|()| program_id(program))
+                        .map(|new| *id = new)
+                        .map_err(|source| AttachError::Tcx {
+                            direction,
+                            interface: self.interface.clone(),
+                            source,
+                        })?;
+                }
+            }
+            Kind::Clsact { .. } => {
+                let mut netlink = Netlink::open()?;
+                for (direction, program) in Direction::BOTH.into_iter().zip(programs) {
+                    let name = self.interface.as_str();
+                    netlink.request(&clsact::set_filter(self.ifindex, name, direction, program.as_fd()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The hooks at which somebody else's program runs before ours, or ours is gone, from a thread in the
+    /// endpoint's namespace. On clsact our priority is the first there is, so nobody can.
+    pub(super) fn overtaken(&self) -> io::Result<Vec<Direction>> {
+        let Kind::Tcx(links) = &self.kind else { return Ok(Vec::new()) };
+        let mut overtaken = Vec::new();
+        for (direction, (_, id)) in Direction::BOTH.into_iter().zip(links) {
+            if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != Some(id) {
+                overtaken.push(direction);
+            }
+        }
+        Ok(overtaken)
+    }
+}
+
+/// The interfaces of the calling thread's namespace whose root qdisc uses delivery times itself.
+pub(super) fn users_of_delivery_time() -> Result<Vec<IfIndex>, NetlinkError> {
+    let qdiscs = Netlink::open()?.qdiscs()?;
+    let uses = |qdisc: &Qdisc| qdisc.parent == ROOT && USES_DELIVERY_TIME.contains(&qdisc.kind.as_str());
+    Ok(qdiscs.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
+}
+
+fn tcx_hook(direction: Direction) -> TcxHook {
+    match direction {
+        Direction::Ingress => TcxHook::Ingress,
+        Direction::Egress => TcxHook::Egress,
+    }
+}

@@ -1,0 +1,83 @@
+//! What can go wrong between the agent and the kernel's maps and programs.
+
+use std::io;
+
+use aya::{EbpfError, maps::MapError, programs::ProgramError};
+use thiserror::Error;
+
+use super::AttachError;
+use crate::{names::LinkName, netlink::NetlinkError, netns::NetNsError};
+
+/// The datapath could not be set up, changed or read.
+#[derive(Debug, Error)]
+pub enum DatapathError {
+    /// Loading a trivial program failed: the rest would, too.
+    #[error("cannot load an eBPF program")]
+    Probe(#[source] io::Error),
+    /// The object as a whole was refused.
+    #[error("cannot load the eBPF object")]
+    Load(#[source] Box<EbpfError>),
+    /// The object lacks something that this agent knows: it was built from other sources.
+    #[error("the eBPF object has no {0}")]
+    Missing(&'static str),
+    /// A program was refused.
+    #[error("cannot load eBPF program {name}")]
+    Program {
+        /// Its name in the object.
+        name: &'static str,
+        /// The kernel's answer, with what the verifier says.
+        source: Box<ProgramError>,
+    },
+    /// A map could not be made, read or written.
+    #[error("cannot use eBPF map {name}")]
+    Map {
+        /// Its name in the object.
+        name: &'static str,
+        /// The kernel's answer.
+        source: MapError,
+    },
+    /// The thread that follows the wall clock could not be started.
+    #[error("cannot follow the wall clock")]
+    Clock(#[source] io::Error),
+    /// The programs' messages cannot be read.
+    #[error("cannot read the eBPF programs' log")]
+    Log(#[source] io::Error),
+    /// A dispatcher was refused.
+    #[error("cannot load the dispatcher of endpoint {endpoint}")]
+    Dispatcher {
+        /// `interface in namespace`
+        endpoint: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A hook could not be attached to, or detached from.
+    #[error("cannot watch {endpoint}")]
+    Attach {
+        /// `interface in namespace`
+        endpoint: String,
+        /// Why.
+        source: AttachError,
+    },
+    /// The qdiscs of a namespace could not be listed.
+    #[error("cannot tell whether packets may be stamped in namespace {namespace}")]
+    Qdiscs {
+        /// The namespace.
+        namespace: String,
+        /// The kernel's answer.
+        source: NetlinkError,
+    },
+    /// The chain of programs on a hook could not be listed.
+    #[error("cannot list the programs of {endpoint}")]
+    Chain {
+        /// `interface in namespace`
+        endpoint: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A namespace could not be entered.
+    #[error(transparent)]
+    Namespace(#[from] NetNsError),
+    /// Only one end of a link was given.
+    #[error("link {0} has only one end")]
+    Unpaired(LinkName),
+}

@@ -1,0 +1,150 @@
+//! Reading everything: every endpoint's maps, both directions of every link.
+
+use aya::maps::{MapError, PerCpuValues};
+use netmon_ebpf::{
+    abi::{EGRESS, EXITS, Exit, INGRESS},
+    endpoint::{Counters, RoundTrips as AbiRoundTrips},
+    epoch::{LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+};
+
+use super::{
+    Datapath, DatapathError,
+    clock::monotonic_ns,
+    closed_epochs::ClosedEpochs,
+    object::Object,
+    sums,
+    watched::{WatchedEnd, WatchedLink},
+};
+use crate::{
+    histogram::Histogram,
+    names::EndpointId,
+    snapshot::{DirectionSnapshot, EndpointSnapshot, Features, FlowTable, LinkSnapshot},
+};
+
+/// What the maps held, at one time.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// When the reading began, monotonic nanoseconds.
+    pub monotonic_ns: u64,
+    /// What is measured on this kernel.
+    pub features: Features,
+    /// Every link; `up` of an end says whether a program is attached to it.
+    pub links: Vec<LinkSnapshot>,
+    /// Early exits by reason.
+    pub parse_exits: Vec<(&'static str, u64)>,
+    /// State of the flow table.
+    pub flows: FlowTable,
+    /// How often somebody was found to run before us.
+    pub overtaken: u64,
+}
+
+/// The values of one endpoint, and when they were read.
+struct EndValues {
+    counters: PerCpuValues<Counters>,
+    round_trips: PerCpuValues<AbiRoundTrips>,
+}
+
+impl Datapath {
+    /// Reads everything now.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not give a map's value.
+    pub fn read(&mut self) -> Result<Reading, DatapathError> {
+        let began = monotonic_ns();
+        let mut links = Vec::with_capacity(self.links.len());
+        for link in &mut self.links {
+            links.push(read_link(&self.object, self.features, link)?);
+        }
+        Ok(Reading {
+            monotonic_ns: began,
+            features: self.features,
+            links,
+            parse_exits: self.object.read_exits()?,
+            flows: self.flow_count.get(&self.object.tcp_flows),
+            overtaken: self.overtaken,
+        })
+    }
+}
+
+impl Object {
+    fn read_end(&self, id: EndpointId) -> Result<EndValues, DatapathError> {
+        let counters = self.counters.get(id).map_err(|source| DatapathError::Map { name: "COUNTERS", source })?;
+        let round_trips =
+            self.round_trips.get(id).map_err(|source| DatapathError::Map { name: "ROUND_TRIPS", source })?;
+        Ok(EndValues { counters, round_trips })
+    }
+
+    fn read_exits(&self) -> Result<Vec<(&'static str, u64)>, DatapathError> {
+        let read = |index: usize| -> Result<u64, MapError> {
+            Ok(self.exits.get(&(index as u32), 0)?.iter().sum())
+        };
+        (0..EXITS)
+            .map(|index| Ok((Exit::ALL[index].label(), read(index)?)))
+            .collect::<Result<_, _>>()
+            .map_err(|source| DatapathError::Map { name: "EXITS_BY_REASON", source })
+    }
+}
+
+fn read_link(
+    object: &Object,
+    features: Features,
+    link: &mut WatchedLink,
+) -> Result<LinkSnapshot, DatapathError> {
+    let before_ns = monotonic_ns();
+    let a = object.read_end(link.a.id)?;
+    let b = object.read_end(link.b.id)?;
+    let read = (before_ns, monotonic_ns());
+    let a_to_b = direction(read, &link.a, &a, &b, &mut link.a_to_b);
+    let b_to_a = direction(read, &link.b, &b, &a, &mut link.b_to_a);
+    let unmeasured = |end: &WatchedEnd, measured: DirectionSnapshot| {
+        if features.packet_stamp && end.stamps { measured } else { DirectionSnapshot::default() }
+    };
+    Ok(LinkSnapshot {
+        name: link.name.clone(),
+        a_to_b: unmeasured(&link.a, a_to_b),
+        b_to_a: unmeasured(&link.b, b_to_a),
+        a: endpoint(&link.a, &a),
+        b: endpoint(&link.b, &b),
+    })
+}
+
+/// What is known of the packets from one end to the other: `read` says between which times.
+fn direction(
+    read: (u64, u64),
+    from_end: &WatchedEnd,
+    from: &EndValues,
+    to: &EndValues,
+    loss: &mut ClosedEpochs<LOSS_EPOCHS>,
+) -> DirectionSnapshot {
+    let latency = sums::histogram(&to.counters, |value| &value.latency);
+    if from_end.stamps {
+        let sent = sums::epochs(&from.counters, EGRESS);
+        let received = sums::epochs(&to.counters, INGRESS);
+        loss.update(read, settle_epochs(&latency), &sent, &received);
+    }
+    DirectionSnapshot { latency: Some(latency), lost_segments: Some(loss.total()) }
+}
+
+/// How many epochs a packet may still be under way: two, and as many as the longest way took so far. A
+/// queue that grows is seen to grow before it is longer than this.
+fn settle_epochs(latency: &Histogram) -> u64 {
+    let longest_ns = latency.max_bound_ns().unwrap_or(0);
+    (2 + (longest_ns >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
+}
+
+fn endpoint(end: &WatchedEnd, values: &EndValues) -> EndpointSnapshot {
+    let mode = end.attached.as_ref().map(super::attach::Attached::mode);
+    EndpointSnapshot {
+        id: end.id,
+        namespace: end.endpoint.namespace.clone(),
+        interface: end.endpoint.interface.clone(),
+        ifindex: end.endpoint.ifindex,
+        addresses: end.endpoint.addresses.clone(),
+        up: end.attached.is_some(),
+        ingress: sums::hook(&values.counters, INGRESS, mode),
+        egress: sums::hook(&values.counters, EGRESS, mode),
+        unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
+        round_trips: sums::round_trips(&values.round_trips),
+    }
+}

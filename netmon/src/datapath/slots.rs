@@ -1,0 +1,41 @@
+//! Which slots of the kernel's maps are taken.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use crate::names::EndpointId;
+
+/// Gives out the lowest free slot, so that chunks fill up before a new one is made.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    free: BinaryHeap<Reverse<EndpointId>>,
+    end: u32,
+}
+
+impl Slots {
+    pub(super) fn take(&mut self) -> EndpointId {
+        if let Some(Reverse(id)) = self.free.pop() {
+            return id;
+        }
+        let id = EndpointId(self.end);
+        self.end += 1;
+        id
+    }
+
+    pub(super) fn give_back(&mut self, id: EndpointId) {
+        self.free.push(Reverse(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_slot_is_given_out_first() {
+        let mut slots = Slots::default();
+        let ids: Vec<_> = (0..4).map(|_| slots.take()).collect();
+        slots.give_back(ids[2]);
+        slots.give_back(ids[1]);
+        assert_eq!((slots.take(), slots.take(), slots.take()), (EndpointId(1), EndpointId(2), EndpointId(4)));
+    }
+}

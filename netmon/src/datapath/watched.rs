@@ -1,0 +1,169 @@
+//! An endpoint that is watched: its slot, its attachments, and what both ends of its link know of each other.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use aya::maps::{MapData, ProgramArray};
+use netmon_ebpf::epoch::{LOSS_EPOCH_SHIFT, LOSS_EPOCHS};
+
+use super::{
+    DatapathError,
+    attach::{self, Attached},
+    closed_epochs::ClosedEpochs,
+    dispatcher,
+    features::flags,
+};
+use crate::{
+    names::{Direction, EndpointId, LinkName},
+    snapshot::AttachMode,
+    topology::Endpoint,
+};
+
+/// One end of a link that is watched.
+pub(super) struct WatchedEnd {
+    pub(super) id: EndpointId,
+    pub(super) endpoint: Endpoint,
+    pub(super) attached: Option<Attached>,
+    /// Whether departures are stamped here.
+    pub(super) stamps: bool,
+    /// Whether the other end stamps its departures.
+    pub(super) peer_stamps: bool,
+}
+
+impl WatchedEnd {
+    pub(super) fn new(id: EndpointId, endpoint: Endpoint) -> Self {
+        Self { id, endpoint, attached: None, stamps: false, peer_stamps: false }
+    }
+
+    /// Whether this is the interface that `endpoint` means.
+    pub(super) fn is(&self, endpoint: &Endpoint) -> bool {
+        self.endpoint.cookie == endpoint.cookie && self.endpoint.ifindex == endpoint.ifindex
+    }
+
+    fn shown(&self) -> String {
+        format!("{} in {}", self.endpoint.interface, self.endpoint.namespace)
+    }
+
+    fn dispatchers(&self, jump_table: &ProgramArray<MapData>) -> Result<[OwnedFd; 2], DatapathError> {
+        let one = |direction| {
+            let flags = flags(direction, self.stamps, self.peer_stamps);
+            dispatcher::load(self.id, direction, flags, jump_table.fd().as_fd())
+                .map_err(|source| DatapathError::Dispatcher { endpoint: self.shown(), source })
+        };
+        Ok([one(Direction::Ingress)?, one(Direction::Egress)?])
+    }
+}
+
+/// Both ends of a link, and what is known of the packets between them.
+pub(super) struct WatchedLink {
+    pub(super) name: LinkName,
+    pub(super) a: WatchedEnd,
+    pub(super) b: WatchedEnd,
+    /// Loss from a to b.
+    pub(super) a_to_b: ClosedEpochs<LOSS_EPOCHS>,
+    /// Loss from b to a.
+    pub(super) b_to_a: ClosedEpochs<LOSS_EPOCHS>,
+}
+
+impl WatchedLink {
+    pub(super) fn new(a: WatchedEnd, b: WatchedEnd) -> Self {
+        let name = a.endpoint.link.clone();
+        let loss = ClosedEpochs::new(LOSS_EPOCH_SHIFT);
+        Self { name, a, b, a_to_b: loss.clone(), b_to_a: loss }
+    }
+
+    pub(super) fn ends(&self) -> impl Iterator<Item = &WatchedEnd> {
+        [&self.a, &self.b].into_iter()
+    }
+
+    /// Each end learns whether the other stamps.
+    pub(super) fn tell_each_other(&mut self) {
+        self.a.peer_stamps = self.b.stamps;
+        self.b.peer_stamps = self.a.stamps;
+    }
+}
+
+/// Visits the namespace that all of `ends` are in.
+fn visit<T: Send>(
+    mut ends: Vec<&mut WatchedEnd>,
+    work: impl FnOnce(&mut [&mut WatchedEnd]) -> Result<T, DatapathError> + Send,
+) -> Result<Option<T>, DatapathError> {
+    let Some(first) = ends.first() else { return Ok(None) };
+    let netns = first.endpoint.netns.clone();
+    netns.run(|| work(&mut ends))?.map(Some)
+}
+
+/// Asks whether departures may be stamped at each of `ends`, which share a namespace.
+pub(super) fn ask_stamps(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
+    visit(ends, |ends| {
+        let unstamped = attach::users_of_delivery_time()
+            .map_err(|source| DatapathError::Qdiscs { namespace: name_of(ends), source })?;
+        for end in ends {
+            end.stamps = !unstamped.contains(&end.endpoint.ifindex);
+            if !end.stamps {
+                log::warn!(
+                    "{}: its qdisc uses departure times itself, so packets leave it without a stamp: \
+                     no latency and no loss in this direction",
+                    end.shown()
+                );
+            }
+        }
+        Ok(())
+    })
+    .map(drop)
+}
+
+/// Attaches to both hooks of each of `ends`, which share a namespace.
+pub(super) fn attach(
+    ends: Vec<&mut WatchedEnd>,
+    mode: AttachMode,
+    jump_table: &ProgramArray<MapData>,
+) -> Result<(), DatapathError> {
+    visit(ends, |ends| {
+        for end in ends {
+            let programs = end.dispatchers(jump_table)?;
+            let endpoint = &end.endpoint;
+            let attached = attach::attach(mode, endpoint.ifindex, &endpoint.interface, &programs)
+                .map_err(|source| DatapathError::Attach { endpoint: end.shown(), source })?;
+            end.attached = Some(attached);
+        }
+        Ok(())
+    })
+    .map(drop)
+}
+
+/// Detaches from each of `ends`, which share a namespace. Goes on after an error, and tells the first.
+pub(super) fn detach(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
+    visit(ends, |ends| {
+        let mut first = Ok(());
+        for end in ends {
+            let Some(attached) = end.attached.take() else { continue };
+            if let Err(source) = attached.detach() {
+                first = first.and(Err(DatapathError::Attach { endpoint: end.shown(), source }));
+            }
+        }
+        first
+    })
+    .map(drop)
+}
+
+/// Where somebody went before us, among `ends`, which share a namespace.
+pub(super) fn overtaken(ends: Vec<&mut WatchedEnd>) -> Result<Vec<(Endpoint, Direction)>, DatapathError> {
+    let found = visit(ends, |ends| {
+        let mut found = Vec::new();
+        for end in ends {
+            let Some(attached) = &end.attached else { continue };
+            match attached.overtaken() {
+                Ok(hooks) => found.extend(hooks.into_iter().map(|hook| (end.endpoint.clone(), hook))),
+                // The interface is gone, and the chain with it; that is told elsewhere.
+                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+                Err(source) => return Err(DatapathError::Chain { endpoint: end.shown(), source }),
+            }
+        }
+        Ok(found)
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+fn name_of(ends: &[&mut WatchedEnd]) -> String {
+    ends.first().map(|end| end.endpoint.namespace.to_string()).unwrap_or_default()
+}

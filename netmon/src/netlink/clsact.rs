@@ -1,0 +1,120 @@
+//! The clsact qdisc and eBPF filters on it: the way onto a hook before TCX (Linux 6.6).
+//!
+//! A filter of ours is known by its priority and handle together; nothing else is ever deleted, and a
+//! clsact that was there before stays.
+
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::{
+        RouteNetlinkMessage,
+        tc::{
+            TcAttribute, TcBpfFlags, TcFilterBpf, TcFilterBpfOption, TcHandle, TcMessage, TcOption,
+        },
+    },
+};
+
+use super::{Netlink, NetlinkError, Request};
+use crate::names::{Direction, IfIndex};
+
+/// The kind of the qdisc.
+pub const KIND: &str = "clsact";
+/// The first of all: whoever is in front may keep packets from us.
+pub const PRIORITY: u16 = 1;
+/// "nm": tells our filter from others of the same priority.
+pub const HANDLE: u32 = 0x6e6d;
+/// Every ethertype (`linux/if_ether.h`), in network byte order as tc wants it.
+const ETH_P_ALL: u16 = 0x0003_u16.to_be();
+
+/// Puts a clsact qdisc on an interface; it is an error if there is one.
+#[must_use]
+pub fn add_qdisc(index: IfIndex, name: &str) -> Request {
+    let mut message = TcMessage::with_index(index.0.cast_signed());
+    message.header.parent = TcHandle::CLSACT;
+    message.header.handle = TcHandle { major: 0xffff, minor: 0 };
+    message.attributes.push(TcAttribute::Kind(KIND.to_owned()));
+    Request::new(
+        format!("put a clsact qdisc on {name}"),
+        RouteNetlinkMessage::NewQueueDiscipline(message),
+        NLM_F_CREATE | NLM_F_EXCL,
+    )
+}
+
+/// Takes the clsact qdisc away, with every filter on it.
+#[must_use]
+pub fn delete_qdisc(index: IfIndex, name: &str) -> Request {
+    let mut message = TcMessage::with_index(index.0.cast_signed());
+    message.header.parent = TcHandle::CLSACT;
+    message.header.handle = TcHandle { major: 0xffff, minor: 0 };
+    Request::new(
+        format!("take the clsact qdisc from {name}"),
+        RouteNetlinkMessage::DelQueueDiscipline(message),
+        0,
+    )
+}
+
+/// Puts a program on a hook, as a filter in direct-action mode. A filter of ours that is there already is
+/// replaced.
+#[must_use]
+pub fn set_filter(index: IfIndex, name: &str, direction: Direction, program: BorrowedFd<'_>) -> Request {
+    let mut message = filter(index, direction);
+    message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
+    message.attributes.push(TcAttribute::Options(vec![
+        TcOption::Bpf(TcFilterBpfOption::ProgFd(program.as_raw_fd().cast_unsigned())),
+        TcOption::Bpf(TcFilterBpfOption::ProgName("netmon".to_owned())),
+        TcOption::Bpf(TcFilterBpfOption::Flags(TcBpfFlags::DirectAction)),
+    ]));
+    Request::new(
+        format!("attach to {direction} of {name}"),
+        RouteNetlinkMessage::NewTrafficFilter(message),
+        NLM_F_CREATE,
+    )
+}
+
+/// Takes our filter from a hook.
+#[must_use]
+pub fn delete_filter(index: IfIndex, name: &str, direction: Direction) -> Request {
+    let mut message = filter(index, direction);
+    message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
+    Request::new(
+        format!("detach from {direction} of {name}"),
+        RouteNetlinkMessage::DelTrafficFilter(message),
+        0,
+    )
+}
+
+fn filter(index: IfIndex, direction: Direction) -> TcMessage {
+    let mut message = TcMessage::with_index(index.0.cast_signed());
+    message.header.parent = parent(direction);
+    message.header.handle = TcHandle::from(HANDLE);
+    message.header.info = u32::from(TcHandle { major: PRIORITY, minor: ETH_P_ALL });
+    message
+}
+
+fn parent(direction: Direction) -> TcHandle {
+    let minor = match direction {
+        Direction::Ingress => TcHandle::MIN_INGRESS,
+        Direction::Egress => TcHandle::MIN_EGRESS,
+    };
+    TcHandle { major: 0xffff, minor }
+}
+
+impl Netlink {
+    /// Whether no filter is left on the clsact qdisc of an interface.
+    ///
+    /// # Errors
+    ///
+    /// When the filters cannot be listed.
+    pub fn has_no_filters(&mut self, index: IfIndex) -> Result<bool, NetlinkError> {
+        for direction in Direction::BOTH {
+            let mut question = TcMessage::with_index(index.0.cast_signed());
+            question.header.parent = parent(direction);
+            let question = RouteNetlinkMessage::GetTrafficFilter(question);
+            if !self.dump("list filters", &question)?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
