@@ -42,16 +42,14 @@ pub fn remove(index: IfIndex, name: &str, address: IpNet) -> Request {
 
 fn message(index: IfIndex, address: IpNet) -> AddressMessage {
     match address {
-        IpNet::V4(net) => {
-            AddressMessageBuilder::<std::net::Ipv4Addr>::new().address(net.addr(), net.prefix_len())
-                .index(index.0)
-                .build()
-        }
-        IpNet::V6(net) => {
-            AddressMessageBuilder::<std::net::Ipv6Addr>::new().address(net.addr(), net.prefix_len())
-                .index(index.0)
-                .build()
-        }
+        IpNet::V4(net) => AddressMessageBuilder::<std::net::Ipv4Addr>::new()
+            .address(net.addr(), net.prefix_len())
+            .index(index.0)
+            .build(),
+        IpNet::V6(net) => AddressMessageBuilder::<std::net::Ipv6Addr>::new()
+            .address(net.addr(), net.prefix_len())
+            .index(index.0)
+            .build(),
     }
 }
 

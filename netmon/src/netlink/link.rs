@@ -13,14 +13,12 @@ use rtnetlink::{
     },
 };
 
-use super::{Netlink, NetlinkError, Request};
+use super::{Mac, Netlink, NetlinkError, Request};
 use crate::{
     names::{IfIndex, IfName},
     netns::NetNs,
 };
 
-/// A link-layer address (EUI-48).
-pub type Mac = [u8; 6];
 /// lo, in every namespace.
 pub const LOOPBACK: IfIndex = IfIndex(1);
 
@@ -59,7 +57,7 @@ fn end_message(end: VethEnd<'_>) -> LinkMessage {
     message.header.index = end.index.map_or(0, |index| index.0);
     message.attributes = vec![
         LinkAttribute::IfName(end.name.to_string()),
-        LinkAttribute::Address(end.mac.to_vec()),
+        LinkAttribute::Address(end.mac.0.to_vec()),
         LinkAttribute::NetNsFd(end.namespace.as_fd().as_raw_fd()),
     ];
     message.attributes.extend(end.mtu.map(LinkAttribute::Mtu));
@@ -93,6 +91,15 @@ pub fn set_alias_and_up(index: IfIndex, name: &str, alias: &str) -> Request {
 #[must_use]
 pub fn set_up(index: IfIndex, name: &str) -> Request {
     set(index, format!("set up interface {name}"), Vec::new(), true)
+}
+
+/// Sets the interface down.
+#[must_use]
+pub fn set_down(index: IfIndex, name: &str) -> Request {
+    let mut message = LinkMessage::default();
+    message.header.index = index.0;
+    message.header.change_mask = LinkFlags::Up;
+    Request::new(format!("set down interface {name}"), RouteNetlinkMessage::SetLink(message), 0)
 }
 
 /// Sets the MTU, in bytes.
@@ -176,7 +183,7 @@ fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
         match attribute {
             LinkAttribute::IfName(name) => seen.name = name,
             LinkAttribute::IfAlias(alias) => seen.alias = Some(alias),
-            LinkAttribute::Address(address) => seen.mac = address.try_into().ok(),
+            LinkAttribute::Address(address) => seen.mac = address.try_into().ok().map(Mac),
             LinkAttribute::Mtu(mtu) => seen.mtu = mtu,
             LinkAttribute::Link(index) => seen.peer_index = Some(index),
             LinkAttribute::LinkNetNsId(id) => seen.peer_netnsid = Some(id),

@@ -8,9 +8,13 @@
 pub mod address;
 pub mod clsact;
 pub mod link;
+pub mod mac;
 pub mod qdisc;
 pub mod route;
 pub mod socket;
 pub mod watch;
 
-pub use self::socket::{Netlink, NetlinkError, Request};
+pub use self::{
+    mac::Mac,
+    socket::{Netlink, NetlinkError, Request},
+};

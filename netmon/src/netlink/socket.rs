@@ -1,14 +1,9 @@
 //! The transport: requests out, answers in, matched by sequence number.
 
-use std::{
-    io,
-    os::fd::BorrowedFd,
-};
+use std::{io, os::fd::BorrowedFd};
 
 use rtnetlink::{
-    packet_core::{
-        NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-    },
+    packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload},
     packet_route::RouteNetlinkMessage,
     sys::{Socket, protocols::NETLINK_ROUTE},
 };

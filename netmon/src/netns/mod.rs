@@ -124,14 +124,13 @@ impl NetNs {
     /// As [`Self::run`]; and before Linux 5.14.
     pub fn cookie(&self) -> Result<Cookie, NetNsError> {
         let read = || {
-            let socket = rustix::net::socket(
-                rustix::net::AddressFamily::UNIX,
-                rustix::net::SocketType::DGRAM,
-                None,
-            )?;
+            let socket =
+                rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::DGRAM, None)?;
             namespaces::netns_cookie(&socket)
         };
-        self.run(read)?.map(Cookie).map_err(|e| NetNsError::new("read the cookie of", "a network namespace", e))
+        self.run(read)?
+            .map(Cookie)
+            .map_err(|e| NetNsError::new("read the cookie of", "a network namespace", e))
     }
 
     /// Runs `f` inside this namespace, on a thread that is started for it and ends with it. A panic of `f`

@@ -1,0 +1,87 @@
+//! Link-layer addresses (EUI-48), and new ones that nobody else has.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The bit of the first byte that says "administered locally" (IEEE 802, 8.2.2).
+const LOCAL: u8 = 0b10;
+/// The bit of the first byte that says "a group of stations".
+const GROUP: u8 = 0b1;
+
+/// A link-layer address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mac(pub [u8; 6]);
+
+/// This is no link-layer address.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0:?} is no link-layer address such as 02:00:5e:10:00:01")]
+pub struct InvalidMac(String);
+
+impl Mac {
+    /// `count` random addresses, locally administered.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel gives no random numbers.
+    pub fn random(count: usize) -> io::Result<Vec<Self>> {
+        let mut bytes = vec![0; count * 6];
+        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let addresses = bytes.chunks_exact(6).filter_map(|six| <[u8; 6]>::try_from(six).ok());
+        Ok(addresses
+            .map(|six| Self([six[0] & !GROUP | LOCAL, six[1], six[2], six[3], six[4], six[5]]))
+            .collect())
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl FromStr for Mac {
+    type Err = InvalidMac;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMac> {
+        let invalid = || InvalidMac(text.to_owned());
+        let bytes: Result<Vec<u8>, _> = text.split(':').map(|part| u8::from_str_radix(part, 16)).collect();
+        bytes.ok().and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(invalid)
+    }
+}
+
+impl TryFrom<String> for Mac {
+    type Error = InvalidMac;
+
+    fn try_from(text: String) -> Result<Self, InvalidMac> {
+        text.parse()
+    }
+}
+
+impl From<Mac> for String {
+    fn from(mac: Mac) -> Self {
+        mac.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_addresses_are_local_and_of_single_stations_and_survive_being_written_down() {
+        for mac in Mac::random(100).unwrap() {
+            assert_eq!(mac.0[0] & (LOCAL | GROUP), LOCAL, "{mac}");
+            assert_eq!(mac.to_string().parse(), Ok(mac));
+        }
+        assert!("02:00:5e:10:00".parse::<Mac>().is_err());
+    }
+}

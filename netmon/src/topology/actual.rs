@@ -1,0 +1,223 @@
+//! What of a lab is on the host now, and what else stands where the lab wants to be. Only reads.
+//!
+//! Every name in /run/netns is looked at, so that what carries the mark is found also when it is no longer
+//! in the lab file, or when the state was lost. Of foreign namespaces nothing is read but the alias of lo.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use super::{
+    error::TopologyError,
+    handle::{Handle, Handles},
+    mark::{Mark, Owner},
+    resolv::{self, Found},
+    state::State,
+    sysctl,
+};
+use crate::{
+    lab::{Lab, Route},
+    names::{IfIndex, NsName},
+    netlink::{Mac, Netlink, link::Interface},
+    netns::names::{self, Name},
+};
+
+/// Everything that a plan is made from, beside the lab.
+#[derive(Clone, Debug, Default)]
+pub struct Actual {
+    /// What the names in /run/netns stand for, and `root`.
+    pub namespaces: BTreeMap<NsName, ActualNamespace>,
+    /// Files for namespaces: those that the lab wants, and those that carry the mark.
+    pub files: BTreeMap<NsName, Found>,
+}
+
+/// What a name in /run/netns stands for.
+#[derive(Clone, Debug)]
+pub enum ActualNamespace {
+    /// A namespace of the lab, or `root`.
+    Known(Contents),
+    /// Half a name: the lab's, killed between the file and the mount.
+    Remnant,
+    /// Anything else.
+    Foreign,
+}
+
+/// What is inside a namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// Its interfaces by name; lo is not among them.
+    pub interfaces: BTreeMap<String, ActualInterface>,
+    /// The routes that netmon made.
+    pub routes: Vec<Route>,
+    /// The settings that the lab speaks of.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+/// An interface as far as plans depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActualInterface {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether it carries the mark; one of ours that does not was made by a process that was killed.
+    pub marked: bool,
+    /// Its number.
+    pub index: IfIndex,
+    /// Its peer's number, in the peer's namespace.
+    pub peer_index: Option<IfIndex>,
+    /// Whether the peer is in the same namespace.
+    pub peer_is_here: bool,
+    /// Its link-layer address.
+    pub mac: Option<Mac>,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Whether it is set up.
+    pub up: bool,
+    /// Its addresses, without those that the kernel makes itself (IPv6 link-local).
+    pub addresses: Vec<IpNet>,
+}
+
+impl Actual {
+    /// The inside of a namespace of the lab, or of root, when it is there.
+    #[must_use]
+    pub fn contents(&self, namespace: &NsName) -> Option<&Contents> {
+        match self.namespaces.get(namespace) {
+            Some(ActualNamespace::Known(contents)) => Some(contents),
+            _ => None,
+        }
+    }
+
+    /// The namespaces that are the lab's, `root` not among them.
+    pub fn own_namespaces(&self) -> impl Iterator<Item = (&NsName, &Contents)> {
+        self.namespaces.iter().filter_map(|(name, there)| match there {
+            ActualNamespace::Known(contents) if !name.is_root() => Some((name, contents)),
+            _ => None,
+        })
+    }
+
+    /// An interface of the lab's own, when it is there.
+    #[must_use]
+    pub fn own_interface(&self, namespace: &NsName, interface: &str) -> Option<&ActualInterface> {
+        let there = self.contents(namespace)?.interfaces.get(interface)?;
+        (there.owner == Owner::Ours).then_some(there)
+    }
+}
+
+/// Reads the host, for a lab that is to be there (`lab`) or is to go (none). Returns the namespaces that are
+/// the lab's, and root, opened.
+///
+/// # Errors
+///
+/// When something cannot be read.
+pub fn read(
+    mark: &Mark,
+    state: Option<&State>,
+    lab: Option<&Lab>,
+) -> Result<(Actual, Handles), TopologyError> {
+    let reader = Reader { mark, state, lab };
+    let (mut actual, mut handles) = (Actual::default(), Handles::new());
+    let root = NsName::root();
+    let mut handle = Handle::open(&root)?;
+    actual.namespaces.insert(root.clone(), ActualNamespace::Known(reader.contents(&root, &mut handle)?));
+    handles.insert(root, handle);
+    for name in names::list()? {
+        let there = match names::look_up(&name)? {
+            None => continue,
+            Some(Name::Placeholder(text)) if text == mark.as_str() => ActualNamespace::Remnant,
+            Some(Name::Placeholder(_)) => ActualNamespace::Foreign,
+            Some(Name::Namespace(namespace)) => {
+                let mut handle = Handle::of(namespace)?;
+                if is_marked(&mut handle.netlink, mark)? {
+                    let contents = reader.contents(&name, &mut handle)?;
+                    handles.insert(name.clone(), handle);
+                    ActualNamespace::Known(contents)
+                } else {
+                    ActualNamespace::Foreign
+                }
+            }
+        };
+        actual.namespaces.insert(name, there);
+    }
+    actual.files = reader.files()?;
+    Ok((actual, handles))
+}
+
+/// Whether the namespace's lo carries the mark.
+fn is_marked(netlink: &mut Netlink, mark: &Mark) -> Result<bool, TopologyError> {
+    let lo = netlink.interfaces()?.into_iter().find(|interface| interface.name == "lo");
+    Ok(lo.is_some_and(|lo| mark.is(lo.alias.as_deref())))
+}
+
+struct Reader<'a> {
+    mark: &'a Mark,
+    state: Option<&'a State>,
+    lab: Option<&'a Lab>,
+}
+
+impl Reader<'_> {
+    fn contents(&self, name: &NsName, handle: &mut Handle) -> Result<Contents, TopologyError> {
+        let mut contents = Contents::default();
+        let mut addresses: BTreeMap<IfIndex, Vec<IpNet>> = BTreeMap::new();
+        for (index, address) in handle.netlink.addresses()? {
+            addresses.entry(index).or_default().push(address);
+        }
+        for interface in handle.netlink.interfaces()? {
+            if interface.name == "lo" {
+                continue;
+            }
+            let own = addresses.remove(&IfIndex(interface.index)).unwrap_or_default();
+            let seen = self.interface(name, &interface, own);
+            // Another name of it is taken as well, and is somebody else's doing.
+            for other in &interface.alt_names {
+                contents
+                    .interfaces
+                    .insert(other.clone(), ActualInterface { owner: Owner::Foreign, ..seen.clone() });
+            }
+            contents.interfaces.insert(interface.name, seen);
+        }
+        if name.is_root() {
+            return Ok(contents);
+        }
+        contents.routes = handle.netlink.own_routes()?;
+        let wanted = self.lab.and_then(|lab| lab.namespaces.iter().find(|n| n.name == *name));
+        if let Some(wanted) = wanted.filter(|wanted| !wanted.sysctls.is_empty()) {
+            contents.sysctls = sysctl::read(&handle.namespace, wanted.sysctls.keys())?.into_iter().collect();
+        }
+        Ok(contents)
+    }
+
+    fn interface(&self, namespace: &NsName, there: &Interface, addresses: Vec<IpNet>) -> ActualInterface {
+        let marked = self.mark.is(there.alias.as_deref());
+        let chosen = self.state.is_some_and(|state| state.chose(namespace, &there.name, there.mac));
+        let ours = marked || chosen;
+        ActualInterface {
+            owner: Owner::ours_if(ours),
+            marked,
+            index: IfIndex(there.index),
+            peer_index: there.peer_index.map(IfIndex),
+            peer_is_here: there.peer_netnsid.is_none(),
+            mac: there.mac,
+            mtu: there.mtu,
+            up: there.up,
+            addresses: addresses.into_iter().filter(|address| !is_link_local(address)).collect(),
+        }
+    }
+
+    fn files(&self) -> Result<BTreeMap<NsName, Found>, TopologyError> {
+        let mut names: BTreeSet<NsName> = resolv::list(self.mark)?.into_iter().collect();
+        if let Some(lab) = self.lab {
+            names.extend(lab.namespaces.iter().map(|namespace| namespace.name.clone()));
+        }
+        let mut files = BTreeMap::new();
+        for name in names {
+            if let Some(found) = resolv::look_up(&name, self.mark)? {
+                files.insert(name, found);
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// The kernel makes these by itself when an interface goes up.
+fn is_link_local(address: &IpNet) -> bool {
+    matches!(address, IpNet::V6(net) if net.addr().is_unicast_link_local())
+}

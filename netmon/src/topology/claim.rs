@@ -1,0 +1,147 @@
+//! Who works on a lab: one process at a time, by a lock that dies with it.
+//!
+//! The lock is a flock(2) on /run/netmon/LAB/lock; the file's text says who has it. Neither is left behind:
+//! whoever removes the lab removes the file, so a new claimant makes sure that it locked the one that is there.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, Write as _},
+    net::SocketAddr,
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+    process,
+};
+
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{error::TopologyError, state};
+use crate::names::LabName;
+
+/// Who holds a lab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process; 0 when it has not said so yet.
+    pub pid: u32,
+    /// Where it serves HTTP, if it does.
+    pub http: Option<SocketAddr>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}", self.pid)?;
+        match self.http {
+            Some(address) => write!(f, " (http://{address}/)"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The right to change a lab, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Claim {
+    lab: LabName,
+    file: File,
+}
+
+impl Claim {
+    /// Takes the lab for this process.
+    ///
+    /// # Errors
+    ///
+    /// [`TopologyError::Held`] when another process has it.
+    pub fn take(lab: &LabName) -> Result<Self, TopologyError> {
+        let path = path_of(lab);
+        let failed = |e: io::Error| TopologyError::file("lock", &path, e);
+        loop {
+            fs::create_dir_all(state::directory(lab)).map_err(failed)?;
+            let file =
+                match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path) {
+                    // The lab's folder was removed between these two lines.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                    other => other.map_err(failed)?,
+                };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(TopologyError::Held { lab: lab.clone(), holder: read_holder(file) });
+                }
+                Err(e) => return Err(failed(e.into())),
+            }
+            let ours = file.metadata().map_err(failed)?.ino();
+            if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
+                let mut claim = Self { lab: lab.clone(), file };
+                claim.announce(None)?;
+                return Ok(claim);
+            }
+        }
+    }
+
+    /// The lab.
+    #[must_use]
+    pub fn lab(&self) -> &LabName {
+        &self.lab
+    }
+
+    /// Says where this process serves HTTP, to those who find the lab held.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn announce(&mut self, http: Option<SocketAddr>) -> Result<(), TopologyError> {
+        let holder = Holder { pid: process::id(), http };
+        let mut write = || {
+            let text = serde_json::to_vec(&holder)?;
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            self.file.write_all(&text)
+        };
+        write().map_err(|e: io::Error| TopologyError::file("write", &path_of(&self.lab), e))?;
+        if http.is_some()
+            && let Some(mut state) = state::State::load(&self.lab)
+        {
+            state.agent = Some(holder);
+            state.store()?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Claim {
+    /// Leaves nothing of a lab that is not there: no state, so no lock and no folder. Still under the lock.
+    fn drop(&mut self) {
+        let folder = state::directory(&self.lab);
+        let only_the_lock = |entries: fs::ReadDir| entries.flatten().all(|entry| entry.file_name() == "lock");
+        if fs::read_dir(&folder).is_ok_and(only_the_lock) {
+            // Whatever is not removed here is removed by the next claim on this lab.
+            let _ = fs::remove_file(path_of(&self.lab));
+            let _ = fs::remove_dir(&folder);
+        }
+        let _ = fs::remove_dir(state::RUN_DIRECTORY);
+    }
+}
+
+/// Who holds `lab` now, if anybody does. Asking does not disturb.
+#[must_use]
+pub fn holder(lab: &LabName) -> Option<Holder> {
+    let file = File::open(path_of(lab)).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => Some(read_holder(file)),
+        _ => None,
+    }
+}
+
+fn read_holder(mut file: File) -> Holder {
+    let mut text = String::new();
+    // A holder that is just writing its name is shown without one.
+    let _ = file.read_to_string(&mut text);
+    serde_json::from_str(&text).unwrap_or(Holder { pid: 0, http: None })
+}
+
+fn path_of(lab: &LabName) -> PathBuf {
+    state::directory(lab).join("lock")
+}

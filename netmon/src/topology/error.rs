@@ -1,0 +1,93 @@
+//! What can go wrong between a lab and the host.
+
+use std::{error::Error as StdError, io, path::Path};
+
+use thiserror::Error;
+
+use super::claim::Holder;
+use crate::{names::LabName, netlink::NetlinkError, netns::NetNsError};
+
+/// An error of whoever was called back.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A lab could not be built, planned or removed.
+#[derive(Debug, Error)]
+pub enum TopologyError {
+    /// Names that the lab wants are taken by something that is not the lab's. Nothing was changed.
+    #[error("{}", conflicts(.0))]
+    Conflict(Vec<String>),
+    /// Another process holds the lab. Nothing was changed.
+    #[error("lab {lab} is held by {holder}; stop that one first, with Ctrl-C or `kill {}`", .holder.pid)]
+    Held {
+        /// Which lab.
+        lab: LabName,
+        /// By whom.
+        holder: Holder,
+    },
+    /// A namespace.
+    #[error(transparent)]
+    NetNs(#[from] NetNsError),
+    /// A link, an address or a route.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// A file.
+    #[error("cannot {operation} {operand}")]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// With which file.
+        operand: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// What had to go first could not be removed.
+    #[error("cannot remove what is in the way: {}", .0.join("; "))]
+    Removal(Vec<String>),
+    /// The programs could not be attached.
+    #[error("cannot instrument the lab's endpoints")]
+    Instrument(#[source] BoxError),
+    /// Something that should be there is not.
+    #[error("{0} went away while the lab was being built")]
+    Vanished(String),
+    /// It failed, and then not everything could be undone.
+    #[error("{source}; and then could not be undone: {}", .left.join("; "))]
+    NotUndone {
+        /// Why it failed.
+        source: Box<TopologyError>,
+        /// What is left.
+        left: Vec<String>,
+    },
+}
+
+impl TopologyError {
+    pub(super) fn file(operation: &'static str, operand: &Path, source: impl Into<io::Error>) -> Self {
+        Self::File { operation, operand: operand.display().to_string(), source: source.into() }
+    }
+
+    /// Whether something that is not netmon's, or another netmon, is in the way.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Conflict(_) | Self::Held { .. } => true,
+            Self::NotUndone { source, .. } => source.is_conflict(),
+            _ => false,
+        }
+    }
+}
+
+fn conflicts(conflicts: &[String]) -> String {
+    format!("nothing was changed: {}", conflicts.join("; "))
+}
+
+/// An error with all that caused it, on one line.
+#[must_use]
+pub fn in_full(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}

@@ -1,0 +1,55 @@
+//! Which processes are inside a namespace, and so keep it alive after its name is gone.
+//!
+//! Only looked at, never ended: they are somebody else's.
+
+use std::{collections::BTreeMap, fmt, fs, os::unix::fs::MetadataExt as _};
+
+use crate::{
+    names::NsName,
+    netns::{Identity, names},
+};
+
+/// A process inside a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its name, as `ps` shows it.
+    pub command: String,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} ({})", self.pid, self.command)
+    }
+}
+
+/// The processes inside each of `namespaces`; those with none are left out. Processes that end while we look,
+/// or that we may not look at, are not seen.
+#[must_use]
+pub fn find(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
+    let wanted: BTreeMap<Identity, &NsName> =
+        namespaces.iter().filter_map(|name| Some((identity(&names::path_of(name))?, name))).collect();
+    let mut found: BTreeMap<NsName, Vec<Process>> = BTreeMap::new();
+    if wanted.is_empty() {
+        return found;
+    }
+    for pid in fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+    {
+        let inside = identity(format!("/proc/{pid}/ns/net").as_ref());
+        if let Some(name) = inside.and_then(|identity| wanted.get(&identity)) {
+            let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            let process = Process { pid, command: command.trim().to_owned() };
+            found.entry((*name).clone()).or_default().push(process);
+        }
+    }
+    found
+}
+
+fn identity(path: &std::path::Path) -> Option<Identity> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(Identity { device: metadata.dev(), inode: metadata.ino() })
+}

@@ -1,0 +1,188 @@
+//! A plan: the steps from what is there to what the lab wants, in the order in which they are taken.
+//!
+//! `--dry-run` prints exactly this list, and [`super::apply`] works through exactly this list.
+
+use std::{fmt, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::{
+    lab::Route,
+    names::{IfName, LabName, LinkName, NsName},
+};
+
+/// All steps, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The lab.
+    pub lab: LabName,
+    /// What is to be done; empty when the host is as the lab wants it.
+    pub steps: Vec<Step>,
+}
+
+/// Where an interface is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// The namespace.
+    pub namespace: NsName,
+    /// The interface.
+    pub interface: IfName,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// Remove a link of ours that is not wanted, or not wanted like this; named by one of its ends.
+    RemoveLink(Place),
+    /// Remove a namespace of ours that is not wanted.
+    RemoveNamespace {
+        /// The namespace.
+        namespace: NsName,
+    },
+    /// Remove half a name, left by a process that was killed.
+    ClearName {
+        /// The name.
+        namespace: NsName,
+    },
+    /// Remove a file of ours that is not wanted.
+    RemoveResolvConf {
+        /// Whose.
+        namespace: NsName,
+    },
+    /// Make a namespace: marked, lo up.
+    CreateNamespace {
+        /// The namespace.
+        namespace: NsName,
+    },
+    /// Write /etc/netns/NAMESPACE/resolv.conf.
+    WriteResolvConf {
+        /// Whose.
+        namespace: NsName,
+        /// Its lines.
+        nameservers: Vec<IpAddr>,
+    },
+    /// Set a kernel setting inside a namespace.
+    SetSysctl {
+        /// The namespace.
+        namespace: NsName,
+        /// The setting.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// Make a veth pair, each end where it belongs.
+    CreateLink {
+        /// The link.
+        link: LinkName,
+        /// End `a`.
+        a: Place,
+        /// End `b`.
+        b: Place,
+        /// The MTU of both ends.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mtu: Option<u32>,
+    },
+    /// Mark an end of ours.
+    Mark(Place),
+    /// Set the MTU of an end.
+    SetMtu {
+        /// The end.
+        #[serde(flatten)]
+        place: Place,
+        /// In bytes.
+        mtu: u32,
+    },
+    /// Take an address away.
+    RemoveAddress {
+        /// The end.
+        #[serde(flatten)]
+        place: Place,
+        /// The address.
+        address: IpNet,
+    },
+    /// Give an address.
+    AddAddress {
+        /// The end.
+        #[serde(flatten)]
+        place: Place,
+        /// The address.
+        address: IpNet,
+    },
+    /// Set an end up; before the first of these, the programs are attached.
+    SetUp(Place),
+    /// Take a route away.
+    RemoveRoute {
+        /// The namespace.
+        namespace: NsName,
+        /// The route.
+        #[serde(flatten)]
+        route: Route,
+    },
+    /// Give a route.
+    AddRoute {
+        /// The namespace.
+        namespace: NsName,
+        /// The route.
+        #[serde(flatten)]
+        route: Route,
+    },
+}
+
+impl Plan {
+    /// Whether nothing is to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.namespace, self.interface)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return writeln!(f, "lab {}: nothing to do", self.lab);
+        }
+        let plural = if self.steps.len() == 1 { "step" } else { "steps" };
+        writeln!(f, "lab {}: {} {plural}", self.lab, self.steps.len())?;
+        self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RemoveLink(place) => write!(f, "- link {place}"),
+            Self::RemoveNamespace { namespace } => write!(f, "- namespace {namespace}"),
+            Self::ClearName { namespace } => write!(f, "- remains of namespace {namespace}"),
+            Self::RemoveResolvConf { namespace } => write!(f, "- /etc/netns/{namespace}/resolv.conf"),
+            Self::CreateNamespace { namespace } => write!(f, "+ namespace {namespace}"),
+            Self::WriteResolvConf { namespace, nameservers } => {
+                write!(f, "+ /etc/netns/{namespace}/resolv.conf")?;
+                nameservers.iter().try_for_each(|server| write!(f, " {server}"))
+            }
+            Self::SetSysctl { namespace, key, value } => write!(f, "~ {namespace}: {key} = {value}"),
+            Self::CreateLink { link, a, b, mtu } => {
+                write!(f, "+ link {link}: {a} <-> {b}")?;
+                mtu.map_or(Ok(()), |mtu| write!(f, " mtu {mtu}"))
+            }
+            Self::Mark(place) => write!(f, "~ {place}: mark"),
+            Self::SetMtu { place, mtu } => write!(f, "~ {place}: mtu {mtu}"),
+            Self::RemoveAddress { place, address } => write!(f, "- address {address} of {place}"),
+            Self::AddAddress { place, address } => write!(f, "+ address {address} on {place}"),
+            Self::SetUp(place) => write!(f, "~ {place}: up"),
+            Self::RemoveRoute { namespace, route } => {
+                write!(f, "- {namespace}: route to {} via {}", route.to, route.via)
+            }
+            Self::AddRoute { namespace, route } => {
+                write!(f, "+ {namespace}: route to {} via {}", route.to, route.via)
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The planner: what is wanted and what is there, to the steps between them. Pure: it sees nothing else.
+//!
+//! Removals come first (a name may be wanted again), then namespaces, files, settings, links, addresses; then
+//! ends go up; routes last, since their next hops must be reachable.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::{
+    actual::{Actual, ActualInterface, ActualNamespace},
+    error::TopologyError,
+    mark::Owner,
+    plan::{Place, Plan, Step},
+    resolv::Found,
+    sysctl,
+};
+use crate::{
+    lab::{End, Lab, Link, Namespace, Route},
+    names::{IfName, NsName, Side},
+};
+
+/// The steps from `actual` to `lab`.
+///
+/// # Errors
+///
+/// [`TopologyError::Conflict`] with every name that is taken by something that is not the lab's.
+pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
+    let conflicts = conflicts(lab, actual);
+    if !conflicts.is_empty() {
+        return Err(TopologyError::Conflict(conflicts));
+    }
+    let planner = Planner { lab, actual, kept: kept_links(lab, actual) };
+    let steps = [
+        planner.removals(),
+        planner.namespaces(),
+        planner.files(),
+        planner.settings(false),
+        planner.links(),
+        planner.settings(true),
+        planner.ups(),
+        planner.routes(),
+    ];
+    Ok(Plan { lab: lab.name.clone(), steps: steps.into_iter().flatten().collect() })
+}
+
+/// Everything that stands where the lab wants to be and is not the lab's.
+fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
+    let mut taken = Vec::new();
+    for namespace in &lab.namespaces {
+        let name = &namespace.name;
+        if matches!(actual.namespaces.get(name), Some(ActualNamespace::Foreign)) {
+            taken.push(format!("namespace {name} exists and is not lab {}'s", lab.name));
+        }
+        if namespace.nameservers.is_some() && actual.files.get(name) == Some(&Found::Foreign) {
+            taken.push(format!("file /etc/netns/{name}/resolv.conf exists and is not lab {}'s", lab.name));
+        }
+    }
+    for end in lab.links.iter().flat_map(|link| [&link.a, &link.b]) {
+        let there = actual.contents(&end.namespace).and_then(|c| c.interfaces.get(end.interface.as_str()));
+        if there.is_some_and(|there| there.owner == Owner::Foreign) {
+            taken.push(format!(
+                "interface {} in namespace {} exists and is not lab {}'s",
+                end.interface, end.namespace, lab.name
+            ));
+        }
+    }
+    taken
+}
+
+/// The links whose two ends are there, are ours, and are each other's peers.
+fn kept_links(lab: &Lab, actual: &Actual) -> Vec<bool> {
+    let kept = |link: &Link| {
+        let end = |end: &End| actual.own_interface(&end.namespace, end.interface.as_str());
+        let (Some(a), Some(b)) = (end(&link.a), end(&link.b)) else { return false };
+        let same_namespace = link.a.namespace == link.b.namespace;
+        a.peer_index == Some(b.index)
+            && b.peer_index == Some(a.index)
+            && a.peer_is_here == same_namespace
+            && b.peer_is_here == same_namespace
+    };
+    lab.links.iter().map(kept).collect()
+}
+
+struct Planner<'a> {
+    lab: &'a Lab,
+    actual: &'a Actual,
+    /// For each link of the lab whether it is there already.
+    kept: Vec<bool>,
+}
+
+impl<'a> Planner<'a> {
+    /// The links of the lab, each with its interfaces when it is there already.
+    fn links_with_actual(&self) -> impl Iterator<Item = (&'a Link, bool)> {
+        self.lab.links.iter().zip(self.kept.iter().copied())
+    }
+
+    fn is_wanted(&self, namespace: &NsName) -> bool {
+        namespace.is_root() || self.lab.namespaces.iter().any(|wanted| wanted.name == *namespace)
+    }
+
+    fn removals(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = self.stale_interfaces().into_iter().map(Step::RemoveLink).collect();
+        let wanted: BTreeSet<&NsName> = self.lab.namespaces.iter().map(|n| &n.name).collect();
+        for (name, there) in &self.actual.namespaces {
+            let namespace = name.clone();
+            match there {
+                ActualNamespace::Remnant => steps.push(Step::ClearName { namespace }),
+                ActualNamespace::Known(_) if !name.is_root() && !wanted.contains(name) => {
+                    steps.push(Step::RemoveNamespace { namespace });
+                }
+                _ => {}
+            }
+        }
+        let has_file =
+            |name: &NsName| self.lab.namespaces.iter().any(|n| n.name == *name && n.nameservers.is_some());
+        let stale =
+            self.actual.files.iter().filter(|(name, found)| **found != Found::Foreign && !has_file(name));
+        steps.extend(stale.map(|(name, _)| Step::RemoveResolvConf { namespace: name.clone() }));
+        steps
+    }
+
+    /// Interfaces of ours that are not an end of a kept link. One end a pair, except where the ends cannot be
+    /// told to belong together.
+    fn stale_interfaces(&self) -> Vec<Place> {
+        let kept: BTreeSet<(&NsName, &str)> = self
+            .links_with_actual()
+            .filter(|(_, kept)| *kept)
+            .flat_map(|(link, _)| [&link.a, &link.b])
+            .map(|end| (&end.namespace, end.interface.as_str()))
+            .collect();
+        let known = self.actual.namespaces.iter().filter(|(name, _)| self.is_wanted(name));
+        let mut stale = Vec::new();
+        for (namespace, contents) in known.filter_map(|(name, _)| Some((name, self.actual.contents(name)?))) {
+            for (name, there) in &contents.interfaces {
+                let Ok(interface) = name.parse::<IfName>() else { continue };
+                if there.owner == Owner::Ours && !kept.contains(&(namespace, name.as_str())) {
+                    stale.push(Place { namespace: namespace.clone(), interface });
+                }
+            }
+        }
+        stale
+    }
+
+    fn namespaces(&self) -> Vec<Step> {
+        let missing = self.lab.namespaces.iter().filter(|n| self.actual.contents(&n.name).is_none());
+        missing.map(|n| Step::CreateNamespace { namespace: n.name.clone() }).collect()
+    }
+
+    fn files(&self) -> Vec<Step> {
+        let step = |namespace: &Namespace| {
+            let nameservers = namespace.nameservers.clone()?;
+            let there = self.actual.files.get(&namespace.name);
+            (there != Some(&Found::Ours(nameservers.clone())))
+                .then(|| Step::WriteResolvConf { namespace: namespace.name.clone(), nameservers })
+        };
+        self.lab.namespaces.iter().filter_map(step).collect()
+    }
+
+    /// Settings that differ: first those of the namespace, later those of its interfaces.
+    fn settings(&self, of_interfaces: bool) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for namespace in &self.lab.namespaces {
+            let there = self.actual.contents(&namespace.name);
+            for (key, value) in &namespace.sysctls {
+                let has = there.and_then(|there| there.sysctls.get(key));
+                let due = sysctl::interface_of(key).is_some() == of_interfaces;
+                if due && has.is_none_or(|has| *has != sysctl::normal(value)) {
+                    let (key, value) = (key.clone(), value.clone());
+                    steps.push(Step::SetSysctl { namespace: namespace.name.clone(), key, value });
+                }
+            }
+        }
+        steps
+    }
+
+    fn links(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (link, kept) in self.links_with_actual().filter(|(_, kept)| !kept) {
+            debug_assert!(!kept);
+            let (link, mtu) = (link.clone(), link.mtu);
+            steps.push(Step::CreateLink { a: place(&link.a), b: place(&link.b), link: link.name, mtu });
+        }
+        for (link, kept) in self.links_with_actual() {
+            for end in [&link.a, &link.b] {
+                let there = kept.then(|| self.end(end)).flatten();
+                steps.extend(end_steps(link, end, there));
+            }
+        }
+        steps
+    }
+
+    fn end(&self, end: &End) -> Option<&'a ActualInterface> {
+        self.actual.own_interface(&end.namespace, end.interface.as_str())
+    }
+
+    fn ups(&self) -> Vec<Step> {
+        let is_up = |end: &End, kept: bool| kept && self.end(end).is_some_and(|there| there.up);
+        self.links_with_actual()
+            .flat_map(|(link, kept)| [(&link.a, kept), (&link.b, kept)])
+            .filter(|(end, kept)| !is_up(end, *kept))
+            .map(|(end, _)| Step::SetUp(place(end)))
+            .collect()
+    }
+
+    fn routes(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for namespace in &self.lab.namespaces {
+            let there = self.surviving_routes(&namespace.name);
+            let name = || namespace.name.clone();
+            let stale = there.iter().filter(|route| !namespace.routes.contains(route));
+            steps.extend(stale.map(|route| Step::RemoveRoute { namespace: name(), route: route.clone() }));
+            let missing = namespace.routes.iter().filter(|route| !there.contains(route));
+            steps.extend(missing.map(|route| Step::AddRoute { namespace: name(), route: route.clone() }));
+        }
+        steps
+    }
+
+    /// Routes go away with the address or the interface that their next hop is reached by.
+    fn surviving_routes(&self, namespace: &NsName) -> Vec<Route> {
+        let Some(contents) = self.actual.contents(namespace) else { return Vec::new() };
+        let staying: Vec<IpNet> = self
+            .links_with_actual()
+            .filter(|(_, kept)| *kept)
+            .flat_map(|(link, _)| [Side::A, Side::B].map(|side| link.end(side)))
+            .filter(|end| end.namespace == *namespace)
+            .flat_map(|end| {
+                self.end(end).into_iter().flat_map(|i| &i.addresses).filter(|a| end.addresses.contains(a))
+            })
+            .copied()
+            .collect();
+        let reached = |route: &&Route| staying.iter().any(|address| address.contains(&route.via));
+        contents.routes.iter().filter(reached).cloned().collect()
+    }
+}
+
+/// What an end lacks: all of it when it is new.
+fn end_steps(link: &Link, end: &End, there: Option<&ActualInterface>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if there.is_none_or(|there| !there.marked) {
+        steps.push(Step::Mark(place(end)));
+    }
+    if let (Some(mtu), Some(there)) = (link.mtu, there)
+        && there.mtu != mtu
+    {
+        steps.push(Step::SetMtu { place: place(end), mtu });
+    }
+    let has: &[IpNet] = there.map_or(&[], |there| &there.addresses);
+    for address in has.iter().filter(|address| !end.addresses.contains(address)) {
+        steps.push(Step::RemoveAddress { place: place(end), address: *address });
+    }
+    for address in end.addresses.iter().filter(|address| !has.contains(address)) {
+        steps.push(Step::AddAddress { place: place(end), address: *address });
+    }
+    steps
+}
+
+fn place(end: &End) -> Place {
+    Place { namespace: end.namespace.clone(), interface: end.interface.clone() }
+}

@@ -1,0 +1,176 @@
+//! /etc/netns/NAME/resolv.conf: what `ip netns exec` and `netmon exec` show as /etc/resolv.conf.
+//!
+//! The file outlives a reboot and our state does not, so it says itself whose it is and which folders were
+//! made for it: its first line is the mark, then `folder` and `parent` where those were. It is written under
+//! a name that is a mark, too, and renamed: there is no moment at which an unmarked file of ours exists.
+
+use std::{
+    fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::{error::TopologyError, mark::Mark};
+use crate::names::NsName;
+
+/// Where files for namespaces live (`ip-netns(8)`).
+pub const DIRECTORY: &str = "/etc/netns";
+
+/// What stands at /etc/netns/NAME/resolv.conf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The lab's own, with these name servers.
+    Ours(Vec<IpAddr>),
+    /// Somebody else's.
+    Foreign,
+}
+
+/// The folder of a namespace's files.
+#[must_use]
+pub fn folder_of(namespace: &NsName) -> PathBuf {
+    Path::new(DIRECTORY).join(namespace.as_str())
+}
+
+fn path_of(namespace: &NsName) -> PathBuf {
+    folder_of(namespace).join("resolv.conf")
+}
+
+fn new_path_of(namespace: &NsName, mark: &Mark) -> PathBuf {
+    folder_of(namespace).join(format!(".resolv.conf.{mark}"))
+}
+
+/// What is there for `namespace`; none when nothing is.
+///
+/// # Errors
+///
+/// When it is there and cannot be read.
+pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<Found>, TopologyError> {
+    let path = path_of(namespace);
+    let text = match fs::read(&path) {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(e) => return Err(TopologyError::file("read", &path, e)),
+    };
+    if first_line(&text, mark).is_none() {
+        return Ok(Some(Found::Foreign));
+    }
+    let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver "));
+    Ok(Some(Found::Ours(servers.filter_map(|server| server.trim().parse().ok()).collect())))
+}
+
+/// Every namespace with a file, or half a file, that carries the mark.
+///
+/// # Errors
+///
+/// When /etc/netns cannot be read; that it is not there is no error.
+pub fn list(mark: &Mark) -> Result<Vec<NsName>, TopologyError> {
+    let failed = |e| TopologyError::file("list", Path::new(DIRECTORY), e);
+    let entries = match fs::read_dir(DIRECTORY) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut ours = Vec::new();
+    for entry in entries {
+        let file_name = entry.map_err(failed)?.file_name();
+        let Some(namespace) = file_name.to_str().and_then(|name| name.parse::<NsName>().ok()) else {
+            continue;
+        };
+        let whole = matches!(look_up(&namespace, mark)?, Some(Found::Ours(_)));
+        if whole || new_path_of(&namespace, mark).exists() {
+            ours.push(namespace);
+        }
+    }
+    Ok(ours)
+}
+
+/// Which folders [`write`] would make for these namespaces: to be written down before it does.
+#[must_use]
+pub fn missing_folders<'a>(namespaces: impl Iterator<Item = &'a NsName>) -> Vec<PathBuf> {
+    let mut wanted: Vec<PathBuf> = namespaces.map(folder_of).collect();
+    if !wanted.is_empty() {
+        wanted.push(PathBuf::from(DIRECTORY));
+    }
+    wanted.retain(|folder| !folder.exists());
+    wanted
+}
+
+/// Writes the file. `made` are the folders that the lab makes, as [`missing_folders`] said.
+///
+/// # Errors
+///
+/// When a file of somebody else's appeared there, or the kernel refuses.
+pub fn write<'a>(
+    namespace: &NsName,
+    servers: &[IpAddr],
+    mark: &Mark,
+    mut made: impl Iterator<Item = &'a PathBuf> + Clone,
+) -> Result<(), TopologyError> {
+    let (path, new, folder) = (path_of(namespace), new_path_of(namespace, mark), folder_of(namespace));
+    let failed = |e: io::Error| TopologyError::file("write", &path, e);
+    let replaces = match look_up(namespace, mark)? {
+        Some(Found::Foreign) => {
+            return Err(TopologyError::Conflict(vec![format!("file {} is not netmon's", path.display())]));
+        }
+        there => there.is_some(),
+    };
+    let mut first = format!("# {mark}");
+    if made.clone().any(|made| *made == folder) {
+        first.push_str(" folder");
+    }
+    if made.any(|made| made == Path::new(DIRECTORY)) {
+        first.push_str(" parent");
+    }
+    let lines = servers.iter().map(|server| format!("nameserver {server}\n"));
+    let text = format!("{first}\n{}", lines.collect::<String>());
+    fs::create_dir_all(&folder).map_err(failed)?;
+    fs::write(&new, text).map_err(failed)?;
+    let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
+    renameat_with(CWD, &new, CWD, &path, flags).map_err(|e| failed(e.into()))
+}
+
+/// Takes the lab's file away, and the folders that were made for it once they are empty.
+///
+/// # Errors
+///
+/// When the kernel refuses. What is not the lab's is left, and is no error.
+pub fn remove(namespace: &NsName, mark: &Mark) -> Result<(), TopologyError> {
+    let path = path_of(namespace);
+    let failed = |e: io::Error| TopologyError::file("remove", &path, e);
+    let gone = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(failed(e)) };
+    fs::remove_file(new_path_of(namespace, mark)).or_else(gone)?;
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    let Some(made) = first_line(&text, mark) else { return Ok(()) };
+    fs::remove_file(&path).or_else(gone)?;
+    if made.contains(&"folder") {
+        remove_folder_if_empty(&folder_of(namespace))?;
+    }
+    if made.contains(&"parent") {
+        remove_folder_if_empty(Path::new(DIRECTORY))?;
+    }
+    Ok(())
+}
+
+/// Removes a folder of ours unless something is in it.
+///
+/// # Errors
+///
+/// When the kernel refuses for another reason.
+pub fn remove_folder_if_empty(folder: &Path) -> Result<(), TopologyError> {
+    match fs::remove_dir(folder) {
+        Err(e) if !matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => {
+            Err(TopologyError::file("remove", folder, e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The words behind the mark, when the first line is the mark.
+fn first_line<'a>(text: &'a str, mark: &Mark) -> Option<Vec<&'a str>> {
+    let mut words = text.lines().next()?.strip_prefix("# ")?.split_whitespace();
+    (words.next()? == mark.as_str()).then(|| words.collect())
+}

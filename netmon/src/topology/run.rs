@@ -1,0 +1,144 @@
+//! The three things that are done with a lab as a whole: plan it, build it, remove it.
+
+use std::{collections::BTreeSet, fs, io, path::Path};
+
+use super::{
+    actual::{self, Actual, ActualNamespace},
+    apply::Build,
+    claim::Claim,
+    endpoint::{Endpoint, Instrument},
+    error::{BoxError, TopologyError, in_full},
+    handle,
+    mark::{Mark, Owner},
+    plan::{Place, Plan},
+    planner,
+    progress::Progress,
+    removal::{Doomed, Removal},
+    resolv::{self, Found},
+    state::{self, State},
+};
+use crate::{
+    lab::Lab,
+    names::{IfName, LabName, NsName},
+    netns::directory,
+};
+
+/// What [`up`] would do. Changes nothing, and needs no claim.
+///
+/// # Errors
+///
+/// A conflict, or when the host cannot be read.
+pub fn plan(lab: &Lab) -> Result<Plan, TopologyError> {
+    handle::raise_descriptor_limit();
+    let state = State::load(&lab.name);
+    let (actual, _) = actual::read(&Mark::of(&lab.name), state.as_ref(), Some(lab))?;
+    planner::plan(lab, &actual)
+}
+
+/// Makes the host as `lab` wants it, and returns both ends of every link. Does nothing (but call
+/// `instrument`) when it is so already. `claim` must be of this lab.
+///
+/// # Errors
+///
+/// A conflict, before anything is changed; or the step that failed, after what was done is undone.
+pub fn up(
+    lab: &Lab,
+    claim: &Claim,
+    instrument: &mut dyn Instrument,
+    progress: &dyn Progress,
+) -> Result<Vec<Endpoint>, TopologyError> {
+    debug_assert_eq!(claim.lab(), &lab.name);
+    handle::raise_descriptor_limit();
+    let mark = Mark::of(&lab.name);
+    let before = State::load(&lab.name);
+    let (actual, handles) = actual::read(&mark, before.as_ref(), Some(lab))?;
+    let plan = planner::plan(lab, &actual)?;
+    Build::new(lab, &plan, (&actual, handles), &mark, progress)?.execute(before.as_ref(), instrument)
+}
+
+/// What [`down`] did, and what it could not do.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How many namespaces were removed.
+    pub namespaces: usize,
+    /// How many interfaces in root were removed.
+    pub interfaces: usize,
+    /// What is gone, but not without remark.
+    pub warnings: Vec<String>,
+    /// What is left, and why.
+    pub errors: Vec<String>,
+}
+
+/// Removes all of a lab that carries its mark, whether it was built as a whole, in part, or by a process
+/// that was killed. `stop_services` is called first. Nothing being there is no error.
+pub fn down(
+    claim: &Claim,
+    stop_services: impl FnOnce(&LabName, &Path) -> Vec<BoxError>,
+    progress: &dyn Progress,
+) -> Report {
+    handle::raise_descriptor_limit();
+    let lab = claim.lab();
+    let (mark, state) = (Mark::of(lab), State::load(lab));
+    let mut report = Report::default();
+    let stopped = stop_services(lab, &state::directory(lab));
+    report.errors.extend(stopped.iter().map(|e| in_full(e.as_ref())));
+    match actual::read(&mark, state.as_ref(), None) {
+        Ok((actual, mut handles)) => {
+            let removal = everything(&actual);
+            report.namespaces = removal.namespaces.len();
+            report.interfaces =
+                removal.links.iter().filter(|doomed| doomed.place.namespace.is_root()).count();
+            let outcome = removal.execute(&mut handles, &mark, progress);
+            report.warnings = outcome.warnings;
+            report.errors.extend(outcome.errors);
+        }
+        Err(e) => report.errors.push(in_full(&e)),
+    }
+    let put_back = put_back(lab, state.as_ref(), report.errors.is_empty());
+    report.errors.extend(put_back.iter().map(|e| in_full(e)));
+    report
+}
+
+/// All that carries the mark.
+fn everything(actual: &Actual) -> Removal {
+    let mut removal = Removal::default();
+    for (name, there) in &actual.namespaces {
+        let ours = matches!(there, ActualNamespace::Known(_) | ActualNamespace::Remnant);
+        if ours && !name.is_root() {
+            removal.namespaces.push(name.clone());
+        }
+        let Some(contents) = actual.contents(name) else { continue };
+        for (interface, seen) in contents.interfaces.iter().filter(|(_, seen)| seen.owner == Owner::Ours) {
+            let Ok(interface) = interface.parse::<IfName>() else { continue };
+            removal.links.push(Doomed {
+                place: Place { namespace: name.clone(), interface },
+                index: seen.index,
+                // A pair with both ends in root has nobody to die with.
+                dies_by_itself: !(name.is_root() && seen.peer_is_here),
+            });
+        }
+    }
+    let files: BTreeSet<NsName> =
+        actual.files.iter().filter(|(_, found)| **found != Found::Foreign).map(|(n, _)| n.clone()).collect();
+    removal.files = files.into_iter().collect();
+    removal
+}
+
+/// Folders, /run/netns and the lab's own folder, as they were. The state stays while something is left.
+fn put_back(lab: &LabName, state: Option<&State>, all_gone: bool) -> Vec<TopologyError> {
+    let mut errors = Vec::new();
+    for folder in state.iter().flat_map(|state| state.folders.iter().rev()) {
+        errors.extend(resolv::remove_folder_if_empty(folder).err());
+    }
+    errors.extend(directory::restore_if_unused().err().map(TopologyError::from));
+    if all_gone && errors.is_empty() {
+        let folder = state::directory(lab);
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                errors.push(TopologyError::file("remove", &folder, e));
+            }
+            _ => {}
+        }
+    }
+    errors
+}

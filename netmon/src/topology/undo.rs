@@ -1,0 +1,163 @@
+//! What an unfinished build has done so far, and taking it back: in reverse, and going on after an error.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::IpAddr,
+};
+
+use super::{
+    error::in_full,
+    handle::Handles,
+    mark::Mark,
+    plan::Place,
+    progress::Silent,
+    removal::{Doomed, Removal},
+    resolv::{self, Found},
+    state::{State, path_of},
+    sysctl,
+};
+use crate::{
+    names::{IfIndex, NsName},
+    netlink::Request,
+    netns::directory,
+};
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Undo {
+    namespaces: BTreeSet<NsName>,
+    links: Vec<(Place, Place)>,
+    ends: BTreeSet<Place>,
+    files: Vec<(NsName, Option<Vec<IpAddr>>)>,
+    settings: Vec<(NsName, String, String)>,
+    requests: Vec<(NsName, Request)>,
+}
+
+impl Undo {
+    /// A namespace was made.
+    pub fn made_namespace(&mut self, name: &NsName) {
+        self.namespaces.insert(name.clone());
+    }
+
+    /// How many namespaces were made.
+    #[must_use]
+    pub fn namespaces_made(&self) -> usize {
+        self.namespaces.len()
+    }
+
+    /// Whether the namespace was made in this build: what is in it goes with it.
+    #[must_use]
+    pub fn is_new_namespace(&self, name: &NsName) -> bool {
+        self.namespaces.contains(name)
+    }
+
+    /// A link was made.
+    pub fn made_link(&mut self, a: &Place, b: &Place) {
+        self.links.push((a.clone(), b.clone()));
+        self.ends.extend([a.clone(), b.clone()]);
+    }
+
+    /// Whether the link of this end was made in this build.
+    #[must_use]
+    pub fn is_new_end(&self, place: &Place) -> bool {
+        self.ends.contains(place)
+    }
+
+    /// A file is about to be written.
+    pub fn will_write_file(&mut self, namespace: &NsName, before: Option<&Found>) {
+        let before = match before {
+            Some(Found::Ours(servers)) => Some(servers.clone()),
+            _ => None,
+        };
+        self.files.push((namespace.clone(), before));
+    }
+
+    /// A kernel setting was changed.
+    pub fn changed_setting(&mut self, namespace: &NsName, key: &str, before: String) {
+        if !self.is_new_namespace(namespace) {
+            self.settings.push((namespace.clone(), key.to_owned(), before));
+        }
+    }
+
+    /// A request was granted, which `inverse` takes back.
+    pub fn changed(&mut self, namespace: &NsName, inverse: Option<Request>) {
+        self.requests.extend(inverse.map(|inverse| (namespace.clone(), inverse)));
+    }
+
+    /// Takes all of it back, and returns what could not be. `before` is the state to go back to.
+    pub fn execute(
+        &mut self,
+        handles: &mut Handles,
+        mark: &Mark,
+        state: &State,
+        before: Option<&State>,
+    ) -> Vec<String> {
+        let mut left = Vec::new();
+        for (namespace, request) in self.requests.drain(..).rev() {
+            let Some(handle) = handles.get_mut(&namespace) else { continue };
+            match handle.netlink.request(&request) {
+                Err(e) if !e.is_not_found() && !e.is_already_there() => left.push(in_full(&e)),
+                _ => {}
+            }
+        }
+        for (namespace, key, before) in self.settings.drain(..).rev() {
+            let Some(handle) = handles.get(&namespace) else { continue };
+            left.extend(sysctl::write(&handle.namespace, &key, &before).err().map(|e| in_full(&e)));
+        }
+        let removal = self.removal(handles, &mut left);
+        left.extend(removal.execute(handles, mark, &Silent).errors);
+        self.restore_files(mark, state, &mut left);
+        restore_state(state, before, &mut left);
+        left
+    }
+
+    /// Everything that was not there before.
+    fn removal(&self, handles: &mut Handles, left: &mut Vec<String>) -> Removal {
+        let mut indexes: BTreeMap<&NsName, BTreeMap<String, IfIndex>> = BTreeMap::new();
+        for end in self.ends.iter().filter(|end| !self.is_new_namespace(&end.namespace)) {
+            let Some(handle) = handles.get_mut(&end.namespace) else { continue };
+            if indexes.contains_key(&end.namespace) {
+                continue;
+            }
+            match handle.netlink.interfaces() {
+                Ok(there) => {
+                    let there = there.into_iter().map(|i| (i.name, IfIndex(i.index))).collect();
+                    indexes.insert(&end.namespace, there);
+                }
+                Err(e) => left.push(in_full(&e)),
+            }
+        }
+        let doomed = |here: &Place, peer: &Place| {
+            let index = *indexes.get(&here.namespace)?.get(here.interface.as_str())?;
+            let dies_by_itself = here.namespace.is_root() && self.is_new_namespace(&peer.namespace);
+            Some(Doomed { place: here.clone(), index, dies_by_itself })
+        };
+        let links = self.links.iter().flat_map(|(a, b)| [doomed(a, b), doomed(b, a)]).flatten().collect();
+        let files = self.files.iter().filter(|(_, before)| before.is_none()).map(|(name, _)| name.clone());
+        Removal { namespaces: self.namespaces.iter().cloned().collect(), links, files: files.collect() }
+    }
+
+    fn restore_files(&mut self, mark: &Mark, state: &State, left: &mut Vec<String>) {
+        for (namespace, before) in self.files.drain(..) {
+            if let Some(servers) = before {
+                let written = resolv::write(&namespace, &servers, mark, state.folders.iter());
+                left.extend(written.err().map(|e| in_full(&e)));
+            }
+        }
+    }
+}
+
+fn restore_state(state: &State, before: Option<&State>, left: &mut Vec<String>) {
+    match before {
+        Some(before) => left.extend(before.store().err().map(|e| in_full(&e))),
+        None => {
+            for folder in state.folders.iter().rev() {
+                left.extend(resolv::remove_folder_if_empty(folder).err().map(|e| in_full(&e)));
+            }
+            // When this fails the state says that all of it may be there, which is safe.
+            let _ = fs::remove_file(path_of(&state.lab));
+        }
+    }
+    left.extend(directory::restore_if_unused().err().map(|e| in_full(&e)));
+}
