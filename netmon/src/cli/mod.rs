@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
 pub mod exit;
+pub mod supervise;
 
 use clap::{Parser, Subcommand};
 
@@ -20,7 +21,11 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Runs the services of a lab that was made without an agent.
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
+}
 
 /// Runs the command that was asked for, and says how the process should end.
 ///
@@ -28,5 +33,7 @@ pub enum Command {}
 ///
 /// Whatever went wrong, marked with its exit code ([`ExitCode::of`]).
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {}
+    match cli.command {
+        Command::Supervise(args) => supervise::run(&args),
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::names::{IfName, LabName, LinkName, NsName, Side};
 
@@ -86,7 +86,7 @@ pub struct End {
 }
 
 /// Something that runs inside a namespace for as long as the lab does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// What it is called in the log and in the state; unique in the lab.
     pub name: String,
@@ -97,7 +97,7 @@ pub struct Service {
 }
 
 /// What a service is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceKind {
     /// A program and its arguments; never a shell line. At least one word.

@@ -1,1 +1,56 @@
-//! Services.
+//! A lab's services: started in their namespaces, logged, restarted, and ended with the lab.
+//!
+//! A [`Supervisor`] runs inside the agent. Where there is no agent (`netmon up`), [`spawn_detached`] starts a
+//! process of netmon that holds one. Whoever comes after a crash ends exactly what is recorded with
+//! [`stop_recorded`]; nothing is ever ended by name. `docs/SERVICES.md` tells the same to users.
+//!
+//! Not here: namespaces and links (`topology`), and measuring (`datapath`).
+
+mod backoff;
+mod bounded_log;
+mod cgroup;
+mod command;
+mod detached;
+mod error;
+mod http;
+mod http_body;
+mod keeper;
+mod members;
+mod namespace;
+mod output;
+mod process;
+mod record;
+mod spawner;
+mod status;
+mod stop;
+mod supervisor;
+mod wait;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    detached::{DetachError, detached_supervisor, spawn_detached, supervise},
+    error::{CommandProblem, ListenProblem, StartError},
+    status::{ServiceState, ServiceStatus, recorded_status},
+    stop::{StopError, stop_recorded},
+    supervisor::Supervisor,
+};
+use crate::{
+    lab::{Lab, Service},
+    names::LabName,
+};
+
+/// All that a supervisor needs to know of a lab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The lab's name.
+    pub lab: LabName,
+    /// Its services, in the order in which they are started.
+    pub services: Vec<Service>,
+}
+
+impl From<&Lab> for Plan {
+    fn from(lab: &Lab) -> Self {
+        Self { lab: lab.name.clone(), services: lab.services.clone() }
+    }
+}

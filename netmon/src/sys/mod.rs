@@ -4,4 +4,5 @@
 
 pub mod bpf;
 pub mod capabilities;
+pub mod confine;
 pub mod namespaces;

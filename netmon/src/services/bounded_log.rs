@@ -1,0 +1,78 @@
+//! The detached supervisor's log: a file that cannot fill the disk, or /run, which is memory.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+/// The size at which the file is put aside; with the one before it, twice this is the most.
+pub(crate) const MOST_BYTES: u64 = 1024 * 1024;
+
+/// A log file of bounded size. When it is full it becomes `NAME.1`, in place of the one before.
+#[derive(Debug)]
+pub(crate) struct BoundedLog {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    most: u64,
+}
+
+impl BoundedLog {
+    /// Opens the file to append to it.
+    pub(crate) fn open(path: &Path, most: u64) -> io::Result<Self> {
+        let file = append_to(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, size, most })
+    }
+}
+
+/// Opens a log that only root may read.
+pub(crate) fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+impl Write for BoundedLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.size > 0 && self.size + bytes.len() as u64 > self.most {
+            let mut aside = self.path.clone().into_os_string();
+            aside.push(".1");
+            fs::rename(&self.path, aside)?;
+            self.file = append_to(&self.path)?;
+            self.size = 0;
+        }
+        let written = self.file.write(bytes)?;
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_written_two_files_of_the_bound_are_all_there_is() {
+        let dir = std::env::temp_dir().join(format!("netmon-log-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        let path = dir.join("services.log");
+        for _ in 0..2 {
+            let mut log = BoundedLog::open(&path, 1000).unwrap();
+            for _ in 0..100 {
+                log.write_all(&[b'x'; 90]).unwrap();
+            }
+        }
+        let mut sizes: Vec<u64> =
+            fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).collect();
+        sizes.sort_unstable();
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(sizes.len(), 2);
+        assert!(sizes.iter().all(|&size| size <= 1000), "{sizes:?}");
+        assert_eq!(sizes[1], 990, "the full one was put aside whole");
+    }
+}

@@ -1,0 +1,127 @@
+//! A cgroup v2 of its own for each service: nothing in it escapes, however it daemonises.
+//!
+//! No controller is switched on; the group only says who belongs to the service. Hosts without a writable
+//! cgroup v2 hierarchy go without (see `members`).
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _},
+    os::{fd::AsFd as _, unix::ffi::OsStringExt as _},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::wait::left_until;
+
+/// Where the cgroup v2 hierarchy is mounted: `/sys/fs/cgroup`, or beside the old ones (hybrid).
+pub(crate) fn hierarchy() -> Option<PathBuf> {
+    parse_mountinfo(&fs::read("/proc/self/mountinfo").ok()?)
+        .into_iter()
+        .find(|root| root.join("cgroup.procs").exists())
+}
+
+/// The mount points of type cgroup2 (`proc_pid_mountinfo(5)`: field 5; the type comes after ` - `).
+fn parse_mountinfo(mountinfo: &[u8]) -> Vec<PathBuf> {
+    let text = String::from_utf8_lossy(mountinfo);
+    let mount_point = |line: &str| {
+        let (before, after) = line.split_once(" - ")?;
+        (after.split(' ').next() == Some("cgroup2")).then(|| unescape(before.split(' ').nth(4)?))?
+    };
+    text.lines().filter_map(mount_point).collect()
+}
+
+/// Spaces and backslashes are written as three octal digits.
+fn unescape(field: &str) -> Option<PathBuf> {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..3).filter(|_| first == b'\\');
+        bytes.push(match digits {
+            Some(digits) => u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()?,
+            None => first,
+        });
+        rest = if digits.is_some() { after.get(3..)? } else { after };
+    }
+    Some(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+/// Makes the group, and opens the file through which a process joins it.
+pub(crate) fn create(group: &Path) -> io::Result<File> {
+    fs::create_dir_all(group)?;
+    OpenOptions::new().write(true).open(group.join("cgroup.procs"))
+}
+
+/// Every process of the group and of the groups below it.
+pub(crate) fn pids(group: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    pids.extend(children(group).iter().flat_map(|child| self::pids(child)));
+    // 0 stands for a process that this pid namespace cannot see.
+    pids.retain(|&pid| pid != 0);
+    pids
+}
+
+/// Kills everything in the group at once, where the kernel can (Linux 5.14).
+pub(crate) fn kill(group: &Path) -> bool {
+    fs::write(group.join("cgroup.kill"), b"1").is_ok()
+}
+
+/// Removes an empty group, what the service made below it, and the folders above that are empty by then.
+/// A process that has just ended may still be counted: this waits for it, but not beyond `deadline`.
+pub(crate) fn remove(group: &Path, deadline: Instant) -> io::Result<()> {
+    wait_until_empty(group, deadline)?;
+    for child in children(group) {
+        remove(&child, deadline)?;
+    }
+    match fs::remove_dir(group) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // netmon/LAB and netmon: another lab or service may be in there, and then they stay.
+    for folder in group.ancestors().skip(1).take(2) {
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn wait_until_empty(group: &Path, deadline: Instant) -> io::Result<()> {
+    let mut events = match File::open(group.join("cgroup.events")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        events => events?,
+    };
+    loop {
+        let mut text = String::new();
+        events.rewind()?;
+        events.read_to_string(&mut text)?;
+        let populated = text.lines().any(|line| line == "populated 1");
+        let Some(left) = left_until(deadline).filter(|_| populated) else { return Ok(()) };
+        // The kernel raises POLLPRI when the file has changed since it was read through this descriptor.
+        let _ = poll(&mut [PollFd::from_borrowed_fd(events.as_fd(), PollFlags::PRI)], Some(&left));
+    }
+}
+
+fn children(group: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(group) else { return Vec::new() };
+    let entries = entries.filter_map(Result::ok);
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hierarchy_is_found_beside_the_old_ones() {
+        let mountinfo = b"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
+            32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
+            41 31 0:31 / /sys/fs/cgroup/unified rw,relatime shared:5 - cgroup2 cgroup2 rw\n\
+            42 31 0:31 / /mnt/a\\040b rw - cgroup2 none rw\n";
+        let expected = [PathBuf::from("/sys/fs/cgroup/unified"), PathBuf::from("/mnt/a b")];
+        assert_eq!(parse_mountinfo(mountinfo), expected);
+    }
+}

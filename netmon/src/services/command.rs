@@ -1,0 +1,169 @@
+//! From the words of a lab file to a process that is set apart and recorded, ready to be spawned.
+
+use std::{
+    env,
+    ffi::{CString, OsStr},
+    fs::{self, File},
+    io::{self, Read as _},
+    os::{
+        fd::OwnedFd,
+        unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use super::{cgroup, error::CommandProblem, namespace, record::Record};
+use crate::{
+    names::NsName,
+    sys::confine::{Confinement, Step, confine},
+};
+
+/// Where servers are installed, also for those whose PATH does not say so.
+const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// A command that can be spawned once.
+pub(crate) struct Prepared {
+    pub(crate) command: Command,
+    failure: File,
+}
+
+/// Finds the program, opens the namespace, and arranges all that the child does before it executes.
+pub(crate) fn prepare(
+    namespace: &NsName,
+    words: &[String],
+    record: &Record,
+) -> Result<Prepared, CommandProblem> {
+    let (name, arguments) = words.split_first().ok_or(CommandProblem::NotFound)?;
+    let mut command = Command::new(find_program(name)?);
+    command.arg0(name).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+
+    let network = namespace::open(namespace).map_err(CommandProblem::Namespace)?;
+    let (failure, failure_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|errno| CommandProblem::Prepare(errno.into()))?;
+    let confinement = confinement(namespace, network, record, failure_write)?;
+    confine(&mut command, confinement);
+    Ok(Prepared { command, failure: File::from(failure) })
+}
+
+fn confinement(
+    namespace: &NsName,
+    network: Option<OwnedFd>,
+    record: &Record,
+    failure: OwnedFd,
+) -> Result<Confinement, CommandProblem> {
+    let prepare = CommandProblem::Prepare;
+    let cgroup_procs = record.cgroup.as_deref().map(cgroup::create).transpose().map_err(prepare)?;
+    let identity = record.new_identity_file().map_err(prepare)?;
+    let mark = (CString::new(record.mark.as_str()), CString::new(record.mark_dir().as_os_str().as_bytes()));
+    let (Ok(source), Ok(folder)) = mark else { return Err(CommandProblem::Nul) };
+    let binds = match network {
+        Some(_) => binds(namespace).map_err(prepare)?,
+        None => Vec::new(),
+    };
+    let cgroup_procs = cgroup_procs.map(OwnedFd::from);
+    Ok(Confinement {
+        network,
+        cgroup_procs,
+        identity: identity.into(),
+        mark: (source, folder),
+        binds,
+        failure,
+    })
+}
+
+/// What is in `/etc/netns/NAME`, each with its place in `/etc`, as `ip-netns(8)` says.
+fn binds(namespace: &NsName) -> io::Result<Vec<(CString, CString)>> {
+    let entries = match fs::read_dir(Path::new("/etc/netns").join(namespace.as_str())) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut binds = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let over = Path::new("/etc").join(entry.file_name());
+        if over.exists() {
+            let path = |path: &Path| CString::new(path.as_os_str().as_bytes());
+            binds.push((path(&entry.path())?, path(&over)?));
+        } else {
+            log::warn!(
+                "{} has no effect: there is no {} to bind it over",
+                entry.path().display(),
+                over.display()
+            );
+        }
+    }
+    Ok(binds)
+}
+
+impl Prepared {
+    /// What a failed spawn means: the step that the child could not do, or else the exec itself.
+    pub(crate) fn problem(mut failure: File, source: io::Error) -> CommandProblem {
+        let mut number = [0];
+        match failure.read(&mut number) {
+            Ok(1) => match Step::of(number[0]) {
+                Some(step) => CommandProblem::Confine { step, source },
+                None => CommandProblem::Execute(source),
+            },
+            _ => CommandProblem::Execute(source),
+        }
+    }
+
+    /// The command, and what [`Prepared::problem`] needs if it fails.
+    pub(crate) fn into_parts(self) -> (Command, File) {
+        (self.command, self.failure)
+    }
+}
+
+fn find_program(name: &str) -> Result<PathBuf, CommandProblem> {
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        return match is_program(&path) {
+            Some(true) => Ok(path),
+            Some(false) => Err(CommandProblem::NotExecutable(path)),
+            None => Err(CommandProblem::NoSuchFile),
+        };
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    search(name, &path)
+}
+
+fn search(name: &str, path: &OsStr) -> Result<PathBuf, CommandProblem> {
+    let mut refused = None;
+    for folder in env::split_paths(path).chain(SYSTEM_FOLDERS.map(PathBuf::from)) {
+        let candidate = folder.join(name);
+        match is_program(&candidate) {
+            Some(true) => return Ok(candidate),
+            Some(false) => refused = refused.or(Some(candidate)),
+            None => {}
+        }
+    }
+    Err(refused.map_or(CommandProblem::NotFound, CommandProblem::NotExecutable))
+}
+
+/// None when there is nothing.
+fn is_program(path: &Path) -> Option<bool> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_found_also_without_sbin_on_the_path() {
+        // `sh` is in /bin on every host; `ldconfig` is in an sbin only.
+        assert!(search("sh", OsStr::new("/nowhere:/bin")).is_ok());
+        assert!(search("ldconfig", OsStr::new("/nowhere")).is_ok());
+    }
+
+    #[test]
+    fn a_missing_program_and_one_without_the_permission_are_told_apart() {
+        assert!(matches!(find_program("no-such-program-here"), Err(CommandProblem::NotFound)));
+        assert!(matches!(find_program("/etc/passwd"), Err(CommandProblem::NotExecutable(_))));
+        assert!(matches!(find_program("/etc/no-such-file"), Err(CommandProblem::NoSuchFile)));
+        assert!(matches!(search("passwd", OsStr::new("/etc")), Err(CommandProblem::NotExecutable(_))));
+    }
+}

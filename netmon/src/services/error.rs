@@ -1,0 +1,102 @@
+//! Why a service could not be started, in words that say what to do.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use thiserror::Error;
+
+use super::stop::StopError;
+use crate::{names::NsName, sys::confine::Step};
+
+/// Why the services of a lab could not be started. Those that were already running have been ended again.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A program could not be started.
+    #[error("service {service}: cannot start {program:?} in {namespace}: {problem}")]
+    Command {
+        /// The service.
+        service: String,
+        /// The first word of its command.
+        program: String,
+        /// Where it was to run.
+        namespace: NsName,
+        /// What was wrong.
+        problem: CommandProblem,
+    },
+    /// The built-in web server could not listen.
+    #[error("service {service}: cannot listen on {address} in {namespace}: {problem}")]
+    Listen {
+        /// The service.
+        service: String,
+        /// The address.
+        address: SocketAddr,
+        /// Where it was to listen.
+        namespace: NsName,
+        /// What was wrong.
+        problem: ListenProblem,
+    },
+    /// The state folder could not be written or read.
+    #[error("cannot keep the services' state in {path}")]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A supervisor that `netmon up` left behind runs these services.
+    #[error("the services of this lab are run by the supervisor with process id {pid}")]
+    Supervised {
+        /// The supervisor.
+        pid: u32,
+    },
+    /// Something that an earlier supervisor left could not be ended.
+    #[error("cannot end what an earlier run left")]
+    Leftover(#[source] StopError),
+}
+
+/// What was wrong with a program.
+#[derive(Debug, Error)]
+pub enum CommandProblem {
+    /// No file of that name in any folder of PATH.
+    #[error("not found on PATH; install it or remove the service from the lab file")]
+    NotFound,
+    /// No such file.
+    #[error("there is no such file; correct the path in the lab file")]
+    NoSuchFile,
+    /// The file is there and is no program.
+    #[error("{} is not an executable file", .0.display())]
+    NotExecutable(PathBuf),
+    /// The network namespace could not be opened.
+    #[error("cannot open its network namespace: {0}")]
+    Namespace(io::Error),
+    /// The process could not set itself apart.
+    #[error("{}: {source}", step.what())]
+    Confine {
+        /// Where it failed.
+        step: Step,
+        /// Why.
+        source: io::Error,
+    },
+    /// The cgroup or the record could not be made.
+    #[error("cannot prepare it: {0}")]
+    Prepare(io::Error),
+    /// The kernel refused to start it.
+    #[error("{0}")]
+    Execute(io::Error),
+    /// An argument holds a NUL byte.
+    #[error("an argument holds a NUL byte")]
+    Nul,
+}
+
+/// What was wrong with an address.
+#[derive(Debug, Error)]
+pub enum ListenProblem {
+    /// Somebody listens there.
+    #[error("the address is in use; end the other server or choose another port")]
+    InUse,
+    /// No interface has it, also after a wait.
+    #[error("no interface there has this address; give it to a link's end or correct the service")]
+    NoSuchAddress,
+    /// Anything else.
+    #[error("{0}")]
+    Other(io::Error),
+}

@@ -1,0 +1,196 @@
+//! Keeps one command running: starts it, logs what it says, reports its exit, starts it again.
+
+use std::{
+    process::ExitStatus,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{process::Child, sync::watch, task::JoinHandle};
+
+use super::{
+    backoff::Backoff,
+    command::{Prepared, prepare},
+    error::{CommandProblem, StartError},
+    output::{Tail, log_lines},
+    record::Record,
+    spawner::Spawner,
+    status::{Board, ServiceState},
+    stop::clear_leftovers,
+};
+use crate::names::NsName;
+
+/// How long the last output of a process that has ended may take to arrive.
+const LAST_OUTPUT: Duration = Duration::from_millis(200);
+
+/// One command of a lab, and what it takes to run it.
+pub(crate) struct Keeper {
+    pub(crate) index: usize,
+    pub(crate) namespace: NsName,
+    pub(crate) words: Vec<String>,
+    pub(crate) record: Record,
+    pub(crate) spawner: Spawner,
+    pub(crate) board: Arc<Board>,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// A process that runs, with the tasks that log what it says.
+pub(crate) struct Run {
+    child: Child,
+    started: Instant,
+    tail: Arc<Tail>,
+    loggers: Vec<JoinHandle<()>>,
+}
+
+impl Keeper {
+    fn name(&self) -> &str {
+        &self.record.service
+    }
+
+    /// Starts the command once.
+    pub(crate) async fn start(&self) -> Result<Run, StartError> {
+        self.spawn().await.map_err(|problem| StartError::Command {
+            service: self.name().to_owned(),
+            program: self.words.first().cloned().unwrap_or_default(),
+            namespace: self.namespace.clone(),
+            problem,
+        })
+    }
+
+    async fn spawn(&self) -> Result<Run, CommandProblem> {
+        let (command, failure) = prepare(&self.namespace, &self.words, &self.record)?.into_parts();
+        let spawned = self.spawner.spawn(command).await;
+        let mut child = spawned.map_err(|source| Prepared::problem(failure, source))?;
+        let tail = Arc::new(Tail::default());
+        let mut loggers = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            loggers.push(self.logger(stdout, &tail));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            loggers.push(self.logger(stderr, &tail));
+        }
+        self.board.update(self.index, |status| status.state = ServiceState::running(child.id()));
+        Ok(Run { child, started: Instant::now(), tail, loggers })
+    }
+
+    fn logger<S>(&self, stream: S, tail: &Arc<Tail>) -> JoinHandle<()>
+    where
+        S: tokio::io::AsyncRead + Unpin + Send + 'static,
+    {
+        let (name, tail) = (self.name().to_owned(), Arc::clone(tail));
+        tokio::spawn(async move { log_lines(stream, &name, &tail).await })
+    }
+
+    /// Stays with the command until the supervisor stops.
+    pub(crate) async fn keep(mut self, mut run: Run) {
+        let mut backoff = Backoff::new();
+        loop {
+            let exit = self.watch(run).await;
+            if self.is_stopping() {
+                self.board.update(self.index, |status| status.state = ServiceState::Stopped);
+                return;
+            }
+            let Some(next) = self.restart(&mut backoff, exit).await else { return };
+            run = next;
+        }
+    }
+
+    /// Waits for the process to end and reports how; says how long it ran.
+    async fn watch(&mut self, mut run: Run) -> Duration {
+        let status = run.child.wait().await;
+        let ran = run.started.elapsed();
+        let status = status.as_ref().map_or_else(ToString::to_string, describe);
+        let is_stopping = self.is_stopping();
+        // While the lab stops, the supervisor ends what is left, in its own order and time.
+        let left = if is_stopping { 0 } else { self.clear().await };
+        for logger in run.loggers {
+            let abort = logger.abort_handle();
+            if tokio::time::timeout(LAST_OUTPUT, logger).await.is_err() {
+                abort.abort();
+            }
+        }
+        self.board.update(self.index, |line| {
+            line.last_exit = Some(status.clone());
+            line.state = ServiceState::Waiting;
+        });
+        if is_stopping {
+            log::debug!("service {} ended: {status}", self.name());
+        } else {
+            self.report(&status, ran, left, &run.tail.take());
+        }
+        ran
+    }
+
+    fn report(&self, status: &str, ran: Duration, left: usize, last_lines: &[String]) {
+        let name = self.name();
+        let last_lines = match last_lines {
+            [] => String::new(),
+            lines => format!("; it said last: {}", lines.join(" | ")),
+        };
+        log::error!("service {name} ended after {:.1} s: {status}{last_lines}", ran.as_secs_f64());
+        if left > 0 {
+            log::warn!(
+                "service {name} left {left} processes behind, which have been ended; a service has to stay in \
+                 the foreground (nginx: -g \"daemon off;\")"
+            );
+        }
+    }
+
+    /// What the process left would hold its address, and make the next start fail.
+    async fn clear(&self) -> usize {
+        let record = self.record.clone();
+        match tokio::task::spawn_blocking(move || clear_leftovers(&record)).await {
+            Ok(Ok(left)) => left,
+            Ok(Err(error)) => {
+                log::warn!("{error}");
+                0
+            }
+            Err(_) => 0,
+        }
+    }
+
+    /// Starts the command again, after a while and as often as it takes; none when the supervisor stops.
+    async fn restart(&mut self, backoff: &mut Backoff, mut ran: Duration) -> Option<Run> {
+        loop {
+            let wait = backoff.after(ran);
+            log::info!("service {} starts again in {:.1} s", self.name(), wait.as_secs_f64());
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = self.stopping.wait_for(|&stopping| stopping) => {}
+            }
+            if self.is_stopping() {
+                self.board.update(self.index, |status| status.state = ServiceState::Stopped);
+                return None;
+            }
+            self.board.update(self.index, |status| status.restarts += 1);
+            match self.start().await {
+                Ok(run) => return Some(run),
+                Err(error) if !self.is_stopping() => log::error!("{error}"),
+                Err(_) => {}
+            }
+            ran = Duration::ZERO;
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+}
+
+/// How a process ended, without Rust's own formatting: `exit status 1`, `signal 9 (SIGKILL)`.
+fn describe(status: &ExitStatus) -> String {
+    status.to_string().replacen("exit status: ", "exit status ", 1).replacen("signal: ", "signal ", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn an_exit_is_told_in_plain_words() {
+        assert_eq!(describe(&ExitStatus::from_raw(0x0100)), "exit status 1");
+        assert_eq!(describe(&ExitStatus::from_raw(9)), "signal 9 (SIGKILL)");
+    }
+}

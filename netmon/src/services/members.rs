@@ -1,0 +1,164 @@
+//! Which processes belong to a recorded service, and to nobody else.
+//!
+//! With a cgroup the kernel answers. Without one, a service is: its recorded first process, by pid and start
+//! time; every process that carries the service's mark in its mountinfo; every process in a mount namespace
+//! that one of these shows to be the service's own; and all their descendants. So a worker that was
+//! re-parented to init, left its session and cleared its environment is still found.
+
+use std::{collections::HashSet, fs, os::fd::OwnedFd};
+
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::{
+    cgroup,
+    process::{Identity, Stat, all_pids},
+    record::{Leader, Record},
+    wait::has_ended,
+};
+
+/// A living process that is certainly the service's: the descriptor cannot come to mean another one.
+pub(crate) struct Member {
+    pub(crate) pid: u32,
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// The service's living processes.
+pub(crate) fn members(record: &Record) -> Vec<Member> {
+    let open = |pid: u32| {
+        let pidfd =
+            pidfd_open(rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty());
+        Some(Member { pid, pidfd: pidfd.ok()? })
+    };
+    let opened: Vec<Member> = pids(record).into_iter().filter_map(open).collect();
+    if opened.is_empty() {
+        return opened;
+    }
+    // Between the look and the open a pid may have changed hands. Whoever is still a member now, and whose
+    // descriptor has not ended by now, was the one that was opened.
+    let still = pids(record);
+    opened.into_iter().filter(|member| still.contains(&member.pid) && !has_ended(&member.pidfd)).collect()
+}
+
+/// Sends a signal to each; one that has ended meanwhile is none.
+pub(crate) fn signal(members: &[Member], signal: Signal) {
+    for member in members {
+        let _ = pidfd_send_signal(&member.pidfd, signal);
+    }
+}
+
+fn pids(record: &Record) -> HashSet<u32> {
+    let leader = record.leader();
+    let recorded = leader.as_ref().map(|leader| leader.identity).filter(|leader| leader.runs());
+    match record.cgroup.as_deref().filter(|group| group.exists()) {
+        Some(group) => cgroup::pids(group).into_iter().chain(recorded.map(|leader| leader.pid)).collect(),
+        None => family(leader.as_ref(), &candidates(&record.mark)),
+    }
+}
+
+/// A process that might belong to a service.
+#[derive(Clone, Debug)]
+struct Candidate {
+    identity: Identity,
+    parent: u32,
+    mount_namespace: String,
+    marked: bool,
+}
+
+fn candidates(mark: &str) -> Vec<Candidate> {
+    let candidate = |pid: u32| {
+        let stat = Stat::of(pid).filter(|stat| !stat.ended)?;
+        let mount_namespace =
+            fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()?.to_string_lossy().into_owned();
+        let mountinfo = fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+        let marked = String::from_utf8_lossy(&mountinfo).split([' ', '\n']).any(|field| field == mark);
+        Some(Candidate { identity: stat.identity, parent: stat.parent, mount_namespace, marked })
+    };
+    all_pids().unwrap_or_default().into_iter().filter_map(candidate).collect()
+}
+
+/// The service's processes among all of the host.
+fn family(leader: Option<&Leader>, all: &[Candidate]) -> HashSet<u32> {
+    let is_leader = |c: &Candidate| leader.is_some_and(|leader| leader.identity == c.identity);
+    // A namespace number is reused once the namespace is gone; one that a living member holds is not. The
+    // leader vouches only for the namespace that was made for it: it may have entered somebody else's.
+    let own_namespaces: HashSet<&str> = all
+        .iter()
+        .filter(|c| {
+            c.marked || (is_leader(c) && leader.is_some_and(|l| l.mount_namespace == c.mount_namespace))
+        })
+        .map(|c| c.mount_namespace.as_str())
+        .collect();
+    let mut family: HashSet<u32> = all
+        .iter()
+        .filter(|c| is_leader(c) || own_namespaces.contains(c.mount_namespace.as_str()))
+        .map(|c| c.identity.pid)
+        .collect();
+    loop {
+        let before = family.len();
+        family.extend(
+            all.iter().filter(|c| family.contains(&c.parent)).map(|c| c.identity.pid).collect::<Vec<_>>(),
+        );
+        if family.len() == before {
+            return family;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(pid: u32, parent: u32, mount_namespace: &str, marked: bool) -> Candidate {
+        let identity = Identity { pid, start_ticks: u64::from(pid) };
+        Candidate { identity, parent, mount_namespace: mount_namespace.to_owned(), marked }
+    }
+
+    fn leader(pid: u32, start_ticks: u64) -> Leader {
+        Leader { identity: Identity { pid, start_ticks }, mount_namespace: "mnt:[7]".to_owned() }
+    }
+
+    fn family_of(leader: &Leader, all: &[Candidate]) -> Vec<u32> {
+        let mut pids: Vec<u32> = family(Some(leader), all).into_iter().collect();
+        pids.sort_unstable();
+        pids
+    }
+
+    #[test]
+    fn workers_that_init_inherited_are_found_by_the_mark_alone() {
+        let all = [candidate(1, 0, "mnt:[1]", false), candidate(12, 1, "mnt:[7]", true)];
+        assert_eq!(family_of(&leader(10, 10), &all), [12]);
+    }
+
+    #[test]
+    fn a_worker_in_a_chroot_shows_no_mark_but_shares_the_namespace_of_the_leader() {
+        let all = [candidate(10, 1, "mnt:[7]", false), candidate(12, 1, "mnt:[7]", false)];
+        assert_eq!(family_of(&leader(10, 10), &all), [10, 12]);
+    }
+
+    #[test]
+    fn a_stranger_under_the_leaders_pid_is_nobody_and_vouches_for_nobody() {
+        let all = [candidate(10, 1, "mnt:[7]", false), candidate(12, 10, "mnt:[7]", false)];
+        assert_eq!(family_of(&leader(10, 9), &all), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn a_leader_that_entered_the_hosts_mounts_does_not_make_the_host_its_family() {
+        let all = [
+            candidate(1, 0, "mnt:[1]", false),
+            candidate(5, 1, "mnt:[1]", false),
+            candidate(10, 1, "mnt:[1]", false),
+            candidate(11, 10, "mnt:[1]", false),
+        ];
+        assert_eq!(family_of(&leader(10, 10), &all), [10, 11]);
+    }
+
+    #[test]
+    fn descendants_in_a_container_of_their_own_are_found_by_descent() {
+        let all = [
+            candidate(13, 12, "mnt:[9]", false),
+            candidate(12, 10, "mnt:[8]", false),
+            candidate(10, 1, "mnt:[7]", true),
+        ];
+        assert_eq!(family_of(&leader(10, 10), &all), [10, 12, 13]);
+    }
+}

@@ -1,0 +1,159 @@
+//! What is on disk about a running service, so that whoever comes later can end it.
+//!
+//! Under the lab's state folder, each service has `services/N-NAME/`:
+//! `record.json`, written before the process exists (its mark, its cgroup); `identity`, written by the
+//! process itself before it executes the program; and `mark`, an empty folder to mount the mark on.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{Identity, Stat, boot_id, unique_id};
+use crate::{lab::Service, names::LabName};
+
+/// The folder of all services under the lab's state folder.
+pub(crate) fn services_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("services")
+}
+
+/// A service that has, or had, processes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The service's name in its lab.
+    pub(crate) service: String,
+    /// The boot that it belongs to.
+    pub(crate) boot_id: String,
+    /// The source of the tmpfs that marks the service's mount namespace.
+    pub(crate) mark: String,
+    /// The service's own cgroup, where there is a cgroup v2 hierarchy.
+    pub(crate) cgroup: Option<PathBuf>,
+    /// Where this record is.
+    #[serde(skip)]
+    pub(crate) dir: PathBuf,
+}
+
+/// Who the service's first process is, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leader {
+    pub(crate) identity: Identity,
+    /// As `/proc/PID/ns/mnt` reads: `mnt:[4026532]`.
+    pub(crate) mount_namespace: String,
+}
+
+impl Record {
+    /// Makes the service's folder and writes the record, before there is any process.
+    pub(crate) fn create(
+        state_dir: &Path,
+        lab: &LabName,
+        index: usize,
+        service: &Service,
+        cgroups: Option<&Path>,
+    ) -> io::Result<Self> {
+        let name = file_name(index, &service.name);
+        let dir = services_dir(state_dir).join(&name);
+        let unique = unique_id()?;
+        let record = Self {
+            service: service.name.clone(),
+            boot_id: boot_id()?,
+            mark: format!("netmon:{unique}"),
+            // A unique name: labs of the same name in two /run trees share one cgroup hierarchy.
+            cgroup: cgroups
+                .map(|root| root.join("netmon").join(lab.as_str()).join(format!("{name}.{unique}"))),
+            dir,
+        };
+        make_private_dir(&record.mark_dir())?;
+        replace_file(&record.dir.join("record.json"), &serde_json::to_vec_pretty(&record)?)?;
+        Ok(record)
+    }
+
+    /// The records of a lab that belong to this boot, in the order of the lab file. A folder without a whole
+    /// record never had a process.
+    pub(crate) fn read_all(state_dir: &Path) -> io::Result<Vec<Self>> {
+        let entries = match fs::read_dir(services_dir(state_dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let boot_id = boot_id()?;
+        let mut records: Vec<Self> = entries
+            .filter_map(|entry| Self::read(entry.ok()?.path()))
+            .filter(|record| record.boot_id == boot_id)
+            .collect();
+        records.sort_by_key(|record| index_of(&record.dir));
+        Ok(records)
+    }
+
+    fn read(dir: PathBuf) -> Option<Self> {
+        let record: Self = serde_json::from_slice(&fs::read(dir.join("record.json")).ok()?).ok()?;
+        Some(Self { dir, ..record })
+    }
+
+    /// The folder that the mark is mounted on, in the service's mount namespace.
+    pub(crate) fn mark_dir(&self) -> PathBuf {
+        self.dir.join("mark")
+    }
+
+    /// An empty file for the next process to write its identity to.
+    pub(crate) fn new_identity_file(&self) -> io::Result<File> {
+        File::create(self.dir.join("identity"))
+    }
+
+    /// The first process, when one got as far as to write it down.
+    pub(crate) fn leader(&self) -> Option<Leader> {
+        let text = String::from_utf8_lossy(&fs::read(self.dir.join("identity")).ok()?).into_owned();
+        let (stat, mount_namespace) = text.split_once('\n')?;
+        Some(Leader { identity: Stat::parse(stat)?.identity, mount_namespace: mount_namespace.to_owned() })
+    }
+
+    /// Forgets the service: nothing of it is left.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A folder that only root may look into.
+pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Writes a file so that a reader sees all of it or none.
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, content)?;
+    fs::rename(new, path)
+}
+
+/// A service's name may hold anything, a slash too; its folder's name is unique by the index.
+fn file_name(index: usize, service: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let name: String = service.chars().map(plain).take(64).collect();
+    format!("{index}-{name}")
+}
+
+fn index_of(dir: &Path) -> usize {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    name.split_once('-').and_then(|(index, _)| index.parse().ok()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_service_cannot_leave_the_state_folder() {
+        assert_eq!(file_name(3, "../../etc/x y"), "3-.._.._etc_x_y");
+        assert_eq!(file_name(0, &"é".repeat(300)).len(), 66);
+    }
+
+    #[test]
+    fn ten_services_keep_the_order_of_the_lab_file() {
+        assert!(index_of(Path::new("/x/9-a")) < index_of(Path::new("/x/10-a")));
+    }
+}

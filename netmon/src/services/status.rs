@@ -1,0 +1,118 @@
+//! What the services do now: kept by the supervisor, and readable by others from the state folder.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{replace_file, services_dir};
+use crate::{
+    lab::{Service, ServiceKind},
+    names::NsName,
+};
+
+/// One service, for listings and JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// The service's name in its lab.
+    pub name: String,
+    /// The namespace that it runs in.
+    pub namespace: NsName,
+    /// The command line, or the address of the built-in web server as a URL.
+    pub what: String,
+    /// What it does now.
+    pub state: ServiceState,
+    /// How often it was started again since the lab is up.
+    pub restarts: u32,
+    /// How it ended last, in words: `exit status 1`, `signal 9 (SIGKILL)`.
+    pub last_exit: Option<String>,
+}
+
+/// What a service does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "is")]
+pub enum ServiceState {
+    /// It is being started.
+    Starting,
+    /// It runs.
+    Running {
+        /// Its first process; none for the built-in web server, which runs inside the supervisor.
+        pid: Option<u32>,
+        /// Since when, in seconds of the Unix epoch.
+        since_seconds: u64,
+    },
+    /// It ended, and is started again after a while.
+    Waiting,
+    /// It was ended with its lab.
+    Stopped,
+}
+
+impl ServiceState {
+    pub(crate) fn running(pid: Option<u32>) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::Running { pid, since_seconds: since.as_secs() }
+    }
+}
+
+/// What the supervisor of a lab last wrote about its services; empty when there is none.
+///
+/// # Errors
+///
+/// When the file is there and cannot be read.
+pub fn recorded_status(state_dir: &Path) -> io::Result<Vec<ServiceStatus>> {
+    match fs::read(status_file(state_dir)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        content => Ok(serde_json::from_slice(&content?)?),
+    }
+}
+
+pub(crate) fn status_file(state_dir: &Path) -> PathBuf {
+    services_dir(state_dir).join("status.json")
+}
+
+/// The supervisor's board: one line a service, in the lab file's order.
+#[derive(Debug)]
+pub(crate) struct Board {
+    lines: Mutex<Vec<ServiceStatus>>,
+    file: PathBuf,
+}
+
+impl Board {
+    pub(crate) fn new(services: &[Service], state_dir: &Path) -> Self {
+        let line = |service: &Service| ServiceStatus {
+            name: service.name.clone(),
+            namespace: service.namespace.clone(),
+            what: match &service.kind {
+                ServiceKind::Command(words) => words.join(" "),
+                ServiceKind::Http(address) => format!("http://{address}/"),
+            },
+            state: ServiceState::Starting,
+            restarts: 0,
+            last_exit: None,
+        };
+        Self { lines: Mutex::new(services.iter().map(line).collect()), file: status_file(state_dir) }
+    }
+
+    pub(crate) fn all(&self) -> Vec<ServiceStatus> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn update(&self, index: usize, change: impl FnOnce(&mut ServiceStatus)) {
+        let mut lines = self.lock();
+        if let Some(line) = lines.get_mut(index) {
+            change(line);
+        }
+        let written = serde_json::to_vec_pretty(&*lines).map_err(io::Error::from);
+        if let Err(error) = written.and_then(|text| replace_file(&self.file, &text)) {
+            log::warn!("cannot write {}: {error}", self.file.display());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ServiceStatus>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
