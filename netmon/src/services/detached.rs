@@ -24,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     Plan, StartError, Supervisor,
     bounded_log::{BoundedLog, MOST_BYTES, append_to},
+    error::with_sources,
     process::{Identity, boot_id},
     record::{make_private_dir, replace_file, services_dir},
     wait::{left_until, until_ended},
@@ -246,16 +247,6 @@ fn tell(text: &str) {
     if let Ok(null) = fs::OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(&null);
     }
-}
-
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// All that this process writes to standard error goes through a pipe to a log of bounded size.

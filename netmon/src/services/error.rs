@@ -1,11 +1,11 @@
 //! Why a service could not be started, in words that say what to do.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{error::Error, io, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
 use super::stop::StopError;
-use crate::{names::NsName, sys::confine::Step};
+use crate::{names::NsName, netns::NetNsError, sys::confine::Step};
 
 /// Why the services of a lab could not be started. Those that were already running have been ended again.
 #[derive(Debug, Error)]
@@ -66,8 +66,8 @@ pub enum CommandProblem {
     #[error("{} is not an executable file", .0.display())]
     NotExecutable(PathBuf),
     /// The network namespace could not be opened.
-    #[error("cannot open its network namespace: {0}")]
-    Namespace(io::Error),
+    #[error("{}", with_sources(.0))]
+    Namespace(NetNsError),
     /// The process could not set itself apart.
     #[error("{}: {source}", step.what())]
     Confine {
@@ -99,4 +99,15 @@ pub enum ListenProblem {
     /// Anything else.
     #[error("{0}")]
     Other(io::Error),
+}
+
+/// An error and what is behind it, on one line.
+pub(crate) fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }
