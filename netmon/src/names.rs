@@ -27,7 +27,9 @@ pub struct InvalidName {
 
 impl InvalidName {
     fn new(what: &'static str, given: &str, problem: impl Into<String>) -> Self {
-        Self { what, given: given.to_owned(), problem: problem.into() }
+        // The text may come from a file, of any length: the message must stay one.
+        let shown = given.char_indices().nth(60).map_or(given, |(end, _)| &given[..end]);
+        Self { what, given: shown.to_owned(), problem: problem.into() }
     }
 }
 
@@ -77,6 +79,10 @@ impl TryFrom<String> for IfName {
             // The kernel would take `veth%d` as a template and pick a number itself.
             return Err(InvalidName::new("interface name", &name, "must not contain '%'"));
         }
+        if name == "all" || name == "default" {
+            // The kernel refuses them (`sysctl_dev_name_is_allowed`): both are folders in /proc/sys/net.
+            return Err(InvalidName::new("interface name", &name, "must not be 'all' or 'default'"));
+        }
         Ok(Self(name))
     }
 }
@@ -121,6 +127,18 @@ impl TryFrom<String> for LabName {
         check_file_name("lab name", &name, MAX_LABNAME)?;
         Ok(Self(name))
     }
+}
+
+/// The longest service name in bytes: it may become part of a file's or a cgroup's name.
+pub const MAX_SERVICE_NAME: usize = 64;
+
+/// Checks the name of a service, which is shown in the log and may become a file's name.
+///
+/// # Errors
+///
+/// Why it cannot be one.
+pub fn check_service_name(name: &str) -> Result<(), InvalidName> {
+    check_file_name("service name", name, MAX_SERVICE_NAME)
 }
 
 /// What a name must be to serve as one file name, and to be shown on one line.

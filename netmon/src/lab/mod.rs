@@ -2,15 +2,41 @@
 //!
 //! A [`Lab`] that exists is valid: names fit the kernel's rules, references lead somewhere, nothing is
 //! there twice. Nothing here touches the host.
+//!
+//! [`file`] finds and reads the text, `parse` turns it into a lab section by section (`namespace`, `link`,
+//! `route`, `service`) by the grammar in `schema`, and [`diagnostic`] says what is wrong with it and where.
+
+mod address;
+pub mod diagnostic;
+pub mod file;
+mod index;
+mod link;
+mod namespace;
+mod parse;
+mod route;
+mod schema;
+mod section;
+mod service;
+mod suggest;
+mod syntax;
+mod sysctl;
+#[cfg(test)]
+mod wrong_files;
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
 };
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    diagnostic::Diagnostic,
+    file::{LoadError, open},
+    sysctl::proc_path as sysctl_path,
+};
 use crate::names::{IfName, LabName, LinkName, NsName, Side};
 
 /// A topology that netmon builds and owns, checked.
@@ -20,6 +46,9 @@ pub struct Lab {
     pub name: LabName,
     /// Where it was read: a path, or `built-in`.
     pub source: String,
+    /// The folder of the lab file, absolute: where services start, so that relative paths in their commands
+    /// work from wherever netmon is called. None for a lab that is not in a file.
+    pub directory: Option<PathBuf>,
     /// Namespaces to make, in the file's order; never `root`.
     pub namespaces: Vec<Namespace>,
     /// Links, in the file's order.
@@ -37,7 +66,8 @@ pub struct Namespace {
     pub nameservers: Option<Vec<IpAddr>>,
     /// Routes beside those that addresses bring along.
     pub routes: Vec<Route>,
-    /// Keys as `sysctl` writes them (`net.ipv4.ip_forward`), set inside the namespace.
+    /// Keys as `sysctl` writes them (`net.ipv4.ip_forward`), set inside the namespace; [`sysctl_path`] has
+    /// the file of each.
     pub sysctls: BTreeMap<String, String>,
 }
 

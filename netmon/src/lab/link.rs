@@ -1,0 +1,163 @@
+//! `[[link]]`: a veth pair, its two ends and their addresses.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
+
+use ipnet::IpNet;
+
+use super::{
+    End, Link, address,
+    diagnostic::Report,
+    index::Index,
+    namespace::valid_name,
+    schema,
+    section::{Section, Text},
+};
+use crate::names::{IfName, LinkName, NsName};
+
+/// The smallest MTU that IPv4 works with (RFC 791), which is also the kernel's least for a veth.
+const LEAST_MTU: i128 = 68;
+/// The largest MTU of a veth.
+const MOST_MTU: i128 = 65_535;
+/// The smallest MTU that the kernel runs IPv6 on (RFC 8200, section 5).
+const LEAST_MTU_IPV6: i128 = 1280;
+
+/// Link names seen so far, with the place of each.
+pub(super) type Names = HashMap<LinkName, usize>;
+
+/// Reads one section, and declares its interfaces and addresses.
+pub(super) fn read(
+    section: &Section<'_, '_>,
+    names: &mut Names,
+    index: &mut Index,
+    report: &mut Report<'_>,
+) -> Option<Link> {
+    if !report.is_whole(&section.at()) {
+        index.lose_link();
+    }
+    let written_name = section.string("name", report);
+    let a = read_end(section, "a", None, index, report);
+    let b = read_end(section, "b", a.as_ref(), index, report);
+    let mtu = read_mtu(section, a.iter().chain(&b).flat_map(|end| &end.addresses), report);
+    let (a, b) = (a?.finish()?, b?.finish()?);
+    let name = match &written_name {
+        Some(name) => {
+            valid_name(name, "any text without white space will do, for example \"uplink\"", report)?
+        }
+        None => LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
+    };
+    let at = written_name.map_or(section.at(), |name| name.span());
+    if let Some(first) = names.insert(name.clone(), at.start) {
+        let help = format!("the first one is on line {}; give this one another `name`", report.line(first));
+        report.error(at, format!("there are two links {name}"), help);
+    }
+    Some(Link { name, a, b, mtu })
+}
+
+/// An end as far as it could be read.
+struct EndDraft {
+    namespace: Option<NsName>,
+    interface: Option<IfName>,
+    addresses: Vec<IpNet>,
+}
+
+impl EndDraft {
+    fn finish(self) -> Option<End> {
+        Some(End { namespace: self.namespace?, interface: self.interface?, addresses: self.addresses })
+    }
+}
+
+fn read_end(
+    link: &Section<'_, '_>,
+    side: &str,
+    other: Option<&EndDraft>,
+    index: &mut Index,
+    report: &mut Report<'_>,
+) -> Option<EndDraft> {
+    let Some(section) = link.table(side, &schema::END, report) else {
+        index.lose_address(None);
+        return None;
+    };
+    let namespace = section.string("namespace", report).and_then(|name| index.namespace(&name, report));
+    if namespace.is_none() {
+        index.lose_address(None);
+    }
+    let written = section.string("interface", report);
+    let interface = written.as_ref().and_then(|name| interface_name(name, report));
+    if let (Some(namespace), Some(interface), Some(written)) = (&namespace, &interface, &written) {
+        let is_other = other.is_some_and(|other| {
+            other.namespace.as_ref() == Some(namespace) && other.interface.as_ref() == Some(interface)
+        });
+        if is_other {
+            let message = format!("the link joins {interface} in {namespace} to itself");
+            report.error(written.span(), message, "give end `b` another interface or another namespace");
+        } else {
+            index.declare_interface(namespace, interface, written, report);
+        }
+    }
+    // Within one namespace a second one is a duplicate already.
+    let other = other.filter(|other| other.namespace != namespace);
+    let taken = other.map(|other| other.addresses.iter().map(IpNet::addr).collect()).unwrap_or_default();
+    let addresses = read_addresses(&section, namespace.as_ref(), &taken, index, report);
+    Some(EndDraft { namespace, interface, addresses })
+}
+
+fn interface_name(written: &Text<'_>, report: &mut Report<'_>) -> Option<IfName> {
+    if *written.get_ref() == "lo" {
+        let help = "write another name, for example \"veth0\": every namespace has its lo already";
+        report.error(written.span(), "`lo` cannot be the end of a link", help);
+        return None;
+    }
+    let help = "1 to 15 bytes without `/`, `:`, `%` and white space, for example \"veth0\"";
+    valid_name(written, help, report)
+}
+
+fn read_addresses(
+    section: &Section<'_, '_>,
+    namespace: Option<&NsName>,
+    taken: &HashSet<IpAddr>,
+    index: &mut Index,
+    report: &mut Report<'_>,
+) -> Vec<IpNet> {
+    let mut addresses = Vec::new();
+    let written = section.strings("addresses", report);
+    if written.is_none() && section.get("addresses").is_some() {
+        index.lose_address(namespace);
+    }
+    for written in written.unwrap_or_default() {
+        let Some(address) = address::interface_address(&written, report) else {
+            index.lose_address(namespace);
+            continue;
+        };
+        if taken.contains(&address.addr()) {
+            let message = format!("both ends of the link have the address {}", address.addr());
+            report.error(written.span(), message, "give each end an address of its own in the same network");
+        }
+        if let Some(namespace) = namespace {
+            index.declare_address(namespace, address, &written, report);
+        }
+        addresses.push(address);
+    }
+    addresses
+}
+
+fn read_mtu<'l>(
+    section: &Section<'_, '_>,
+    mut addresses: impl Iterator<Item = &'l IpNet>,
+    report: &mut Report<'_>,
+) -> Option<u32> {
+    let written = section.integer("mtu", report)?;
+    let mtu = *written.get_ref();
+    if !(LEAST_MTU..=MOST_MTU).contains(&mtu) {
+        let help = format!("{LEAST_MTU} to {MOST_MTU}; leave it out for the kernel's default, 1500");
+        report.error(written.span(), format!("an mtu of {mtu} is out of range"), help);
+    } else if mtu < LEAST_MTU_IPV6
+        && let Some(v6) = addresses.find(|address| address.addr().is_ipv6())
+    {
+        let help = format!("write {LEAST_MTU_IPV6} or more, or take the IPv6 addresses out");
+        report.error(written.span(), format!("an mtu of {mtu} is too small for IPv6 ({v6})"), help);
+    }
+    u32::try_from(mtu).ok()
+}

@@ -1,0 +1,97 @@
+//! Text to [`Lab`]: reads every section in the order in which they refer to each other, and reports all
+//! errors together.
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Lab, Namespace,
+    diagnostic::{Diagnostic, Report, quoted},
+    index::Index,
+    link, namespace, route, schema,
+    section::Section,
+    service, syntax,
+};
+use crate::names::LabName;
+
+impl Lab {
+    /// Reads a lab from TOML text.
+    ///
+    /// `source` is what errors and [`Lab::source`] say it came from, and `default_name` is the lab's name
+    /// if the text gives none.
+    ///
+    /// # Errors
+    ///
+    /// Every error of the text, in its order.
+    pub fn parse(text: &str, source: &str, default_name: &str) -> Result<Self, Vec<Diagnostic>> {
+        let mut report = Report::new(text);
+        let lab = match syntax::check(text) {
+            Ok(readable) => {
+                report.syntax_errors(readable.errors);
+                report.is_complete = readable.is_complete;
+                let (root, _) = DeTable::parse_recoverable(&readable.text);
+                report.set_headers(headers(root.get_ref()));
+                read(root.get_ref(), source, default_name, &mut report)
+            }
+            Err(too_deep) => {
+                report.syntax_errors([too_deep]);
+                None
+            }
+        };
+        let diagnostics = report.into_diagnostics(source);
+        match lab {
+            Some(lab) if diagnostics.is_empty() => Ok(lab),
+            _ => Err(diagnostics),
+        }
+    }
+}
+
+fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Report<'_>) -> Option<Lab> {
+    let file = Section::open(&schema::LAB, root, 0..0, report);
+    let name = lab_name(&file, default_name, report);
+    let mut index = Index::default();
+    let sections = file.tables("namespace", &schema::NAMESPACE, report);
+    let drafts: Vec<_> =
+        sections.iter().map(|section| namespace::read(section, &mut index, report)).collect();
+
+    let mut link_names = link::Names::new();
+    let sections = file.tables("link", &schema::LINK, report);
+    let links = sections
+        .iter()
+        .filter_map(|section| link::read(section, &mut link_names, &mut index, report))
+        .collect();
+
+    let mut namespaces = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let routes = route::read(&draft.routes, draft.name.as_ref(), &index, report);
+        let (nameservers, sysctls) = (draft.nameservers, draft.sysctls);
+        namespaces.extend(draft.name.map(|name| Namespace { name, nameservers, routes, sysctls }));
+    }
+    let services = service::read_all(&file.tables("service", &schema::SERVICE, report), &index, report);
+    Some(Lab { name: name?, source: source.to_owned(), directory: None, namespaces, links, services })
+}
+
+fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {
+    let help = "1 to 64 bytes without `/` and white space, for example \"my-lab\"";
+    if file.get("name").is_some() {
+        return namespace::valid_name(&file.string("name", report)?, help, report);
+    }
+    let named = default.parse();
+    let refuse = |_| {
+        let message = format!("the file's name makes {} the lab's name, which cannot be", quoted(default));
+        report.error(0..0, message, "add a line such as name = \"my-lab\" at the top of the file");
+    };
+    named.map_err(refuse).ok()
+}
+
+/// Where the sections of the top level start.
+fn headers(root: &DeTable<'_>) -> Vec<usize> {
+    let mut headers = Vec::new();
+    for value in root.values() {
+        match value.get_ref() {
+            DeValue::Array(elements) => headers.extend(elements.iter().map(|element| element.span().start)),
+            DeValue::Table(_) => headers.push(value.span().start),
+            _ => {}
+        }
+    }
+    headers
+}

@@ -1,0 +1,53 @@
+//! "Did you mean": the known name that is closest to one that nobody knows.
+
+use strsim::damerau_levenshtein;
+
+/// Names longer than this are not mistyped, they are something else.
+const LONGEST: usize = 64;
+
+/// The candidate that differs from `name` by a slip of the fingers, if there is one.
+///
+/// `comparisons_left` bounds the work over a whole file: without it, thousands of wrong names times
+/// thousands of right ones would take minutes.
+pub(super) fn closest<'c>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+    comparisons_left: &mut usize,
+) -> Option<&'c str> {
+    if name.len() > LONGEST {
+        return None;
+    }
+    let allowed = (name.chars().count() / 3).clamp(1, 3);
+    let mut best = None;
+    for candidate in candidates {
+        *comparisons_left = comparisons_left.checked_sub(1)?;
+        if candidate.len().abs_diff(name.len()) > 2 * allowed {
+            continue;
+        }
+        let distance = damerau_levenshtein(name, candidate);
+        if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let keys = ["namespace", "interface", "addresses"];
+        assert_eq!(closest("adresses", keys, &mut 100), Some("addresses"));
+        assert_eq!(closest("namepsace", keys, &mut 100), Some("namespace"));
+        assert_eq!(closest("colour", keys, &mut 100), None);
+    }
+
+    #[test]
+    fn the_work_for_a_whole_file_is_bounded() {
+        let mut left = 2;
+        assert_eq!(closest("adresses", ["x", "y", "addresses"], &mut left), None);
+        assert_eq!(left, 0);
+    }
+}
