@@ -153,7 +153,9 @@ const _: () = {
     assert!(size_of::<Counters>() == 2 * 128 + 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>());
     assert!(
         size_of::<RoundTrips>()
-            == ROUND_TRIPS * size_of::<Histogram>() + 2 * 4 * ANSWER_EPOCHS + 8 * (TCP_EVENTS + HOOKS + RCODES)
+            == ROUND_TRIPS * size_of::<Histogram>()
+                + 2 * 4 * ANSWER_EPOCHS
+                + 8 * (TCP_EVENTS + HOOKS + RCODES)
     );
     assert!(size_of::<RoundTrips>() < 32 * 1024);
 };

@@ -110,7 +110,10 @@ impl Parsed {
         matches!(
             self.exit,
             Some(
-                Exit::EthernetTruncated | Exit::Ipv4Truncated | Exit::Ipv6Truncated | Exit::TransportTruncated
+                Exit::EthernetTruncated
+                    | Exit::Ipv4Truncated
+                    | Exit::Ipv6Truncated
+                    | Exit::TransportTruncated
             )
         )
     }
@@ -151,7 +154,8 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
 
 #[inline(always)]
 fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop = |exit| Parsed { network: Network::Ipv4, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    let stop =
+        |exit| Parsed { network: Network::Ipv4, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
     // Version, length of the header, total length; then fragmentation and the protocol.
     let Some([version, _, length_high, length_low]) = packet.load::<4>(network_offset) else {
         return stop(Exit::Ipv4Truncated);
@@ -178,8 +182,10 @@ fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
 
 #[inline(always)]
 fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop = |exit| Parsed { network: Network::Ipv6, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
-    let Some([version, _, _, _, length_high, length_low, mut number, _]) = packet.load::<8>(network_offset) else {
+    let stop =
+        |exit| Parsed { network: Network::Ipv6, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    let Some([version, _, _, _, length_high, length_low, mut number, _]) = packet.load::<8>(network_offset)
+    else {
         return stop(Exit::Ipv6Truncated);
     };
     if version >> 4 != 6 {
@@ -200,7 +206,11 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         offset &= OFFSET_MASK;
         if !matches!(
             number,
-            IPPROTO_HOP_BY_HOP | IPPROTO_ROUTING | IPPROTO_FRAGMENT | IPPROTO_AUTHENTICATION | IPPROTO_DESTINATION
+            IPPROTO_HOP_BY_HOP
+                | IPPROTO_ROUTING
+                | IPPROTO_FRAGMENT
+                | IPPROTO_AUTHENTICATION
+                | IPPROTO_DESTINATION
         ) {
             return ip.transport(packet, number, offset);
         }
@@ -268,7 +278,13 @@ impl Ip {
     }
 
     #[inline(always)]
-    fn parsed(&self, protocol: Protocol, transport_offset: usize, header: usize, exit: Option<Exit>) -> Parsed {
+    fn parsed(
+        &self,
+        protocol: Protocol,
+        transport_offset: usize,
+        header: usize,
+        exit: Option<Exit>,
+    ) -> Parsed {
         Parsed {
             protocol,
             network: self.network,

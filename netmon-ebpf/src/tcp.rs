@@ -155,8 +155,8 @@ impl TcpFlow {
 
     #[inline(always)]
     fn syn(&mut self, segment: &Segment, findings: &mut impl Findings) {
-        let again = self.is(TCP_SEQ_KNOWN << segment.hook)
-            && self.next(segment.hook) == segment.seq.wrapping_add(1);
+        let again =
+            self.is(TCP_SEQ_KNOWN << segment.hook) && self.next(segment.hook) == segment.seq.wrapping_add(1);
         if again {
             findings.retransmits(segment.hook, segment.segments);
         }

@@ -1,1 +1,3 @@
 //! Privileged tests, one binary.
+
+mod topology;

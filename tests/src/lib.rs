@@ -1,1 +1,4 @@
 //! Helpers for privileged tests: guards, observers, bounded waiting.
+
+pub mod labs;
+pub mod sandbox;

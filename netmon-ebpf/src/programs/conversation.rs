@@ -145,10 +145,7 @@ fn udp<const HOOK: usize, P: Packet>(passing: &Passing<'_>, packet: &P, parsed: 
         return;
     };
     if let Some(round_trips) = maps::round_trips(passing.endpoint) {
-        record(
-            &mut round_trips.histograms[RoundTrip::Dns as usize],
-            passing.now_ns.wrapping_sub(request_ns),
-        );
+        record(&mut round_trips.histograms[RoundTrip::Dns as usize], passing.now_ns.wrapping_sub(request_ns));
         round_trips.dns_rcodes[usize::from(rcode) & (RCODES - 1)] += 1;
     }
 }
@@ -232,7 +229,10 @@ impl Findings for ToMaps<'_, '_> {
         if let Some(round_trips) = maps::round_trips(self.passing.endpoint) {
             round_trips.tcp_events[event as usize] += 1;
         }
-        debug!(self.passing.ctx, "endpoint {}: tcp connection, event {}", self.passing.endpoint, event as u32);
+        debug!(
+            self.passing.ctx,
+            "endpoint {}: tcp connection, event {}", self.passing.endpoint, event as u32
+        );
     }
 
     #[inline(always)]

@@ -60,10 +60,13 @@ pub fn restore_if_unused() -> Result<(), NetNsError> {
     if !Path::new(DIRECTORY).exists() {
         return fs::remove_file(NOTE).map_err(failed);
     }
-    let _lock = lock().map_err(failed)?;
+    let lock = lock().map_err(failed)?;
     if fs::read_dir(DIRECTORY).map_err(failed)?.next().is_some() {
         return Ok(());
     }
+    // The lock would keep the mount busy. A name that appears from here on stays: its file is in the folder
+    // below the mount, too, and then neither of the two can be taken away.
+    drop(lock);
     if note.lines().any(|line| line == "mount") {
         match unmount(DIRECTORY, UnmountFlags::empty()) {
             // Not mounted: the note was written, and the process ended before the mount.
