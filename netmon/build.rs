@@ -1,20 +1,126 @@
 //! Builds the eBPF object and places it in `OUT_DIR`, where `datapath::object` includes it.
 //!
-//! It does not install anything: `cargo xtask` provides rust-src, LLVM and bpf-linker, and passes the
-//! linker on `PATH`. `NETMON_EBPF_TOOLCHAIN` names another toolchain than the one that builds the agent.
+//! It installs nothing: `cargo xtask build` provides rust-src, LLVM and bpf-linker, and leaves word of them
+//! in the target folder's `tools`. With these there, a plain `cargo build` works too. Another toolchain than
+//! the agent's is named by `NETMON_EBPF_TOOLCHAIN`, or by `tools/ebpf-toolchain`.
+//!
+//! The work is done by a second process of this program, because aya-build takes two things from its own
+//! environment: `RUSTC_BOOTSTRAP=1`, by which a stable compiler builds `core`, and the `PATH` with the linker.
+//! To set the first for the whole build would change how crates that probe for nightly are compiled, and
+//! compile them again whenever somebody builds without it.
 
-use anyhow::Context as _;
+use std::{
+    env,
+    ffi::OsString,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio, exit},
+};
+
+use anyhow::{Context as _, Result, bail};
 use aya_build::{Package, Toolchain};
 
-fn main() -> anyhow::Result<()> {
+/// Set for the second process.
+const INNER: &str = "NETMON_EBPF_BUILD";
+
+fn main() -> ExitCode {
+    let done = if env::var_os(INNER).is_some() { build() } else { outer() };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not as main's result: with RUST_BACKTRACE set, the one line that helps would be at the top of fifty.
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prepares the environment, and passes on what the second process tells cargo.
+fn outer() -> Result<()> {
     println!("cargo:rerun-if-env-changed=NETMON_EBPF_TOOLCHAIN");
+    let tools = tools();
+    let mut path = Vec::new();
+    let mut toolchain = env::var("NETMON_EBPF_TOOLCHAIN").ok();
+    if let Some(tools) = &tools {
+        path.push(tools.join("bin"));
+        for file in ["bin/bpf-linker", "ebpf-toolchain"] {
+            let file = tools.join(file);
+            if file.exists() {
+                println!("cargo:rerun-if-changed={}", file.display());
+            }
+        }
+        toolchain = toolchain.or_else(|| std::fs::read_to_string(tools.join("ebpf-toolchain")).ok());
+    }
+    path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    let toolchain = toolchain.or_else(|| env::var("RUSTUP_TOOLCHAIN").ok()).unwrap_or_default();
+    second_process(&env::join_paths(path)?, toolchain.trim())
+}
+
+/// The folder that `cargo xtask` keeps its tools in: beside the profiles, in the target folder.
+fn tools() -> Option<PathBuf> {
+    let out = PathBuf::from(env::var_os("OUT_DIR")?);
+    out.ancestors().map(|folder| folder.join("tools")).find(|tools| tools.join("bin").is_dir())
+}
+
+fn second_process(path: &OsString, toolchain: &str) -> Result<()> {
+    let mut child = Command::new(env::current_exe()?)
+        .env(INNER, "1")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("PATH", path)
+        .env("NETMON_EBPF_TOOLCHAIN", toolchain)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start the second process of the build script")?;
+    let output = child.stdout.take().context("the second process has no output")?;
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        if !is_progress(&line) {
+            println!("{line}");
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        // It said why.
+        exit(status.code().unwrap_or(1));
+    }
+    Ok(())
+}
+
+/// Cargo's progress would come out as warnings, at every build of the object.
+fn is_progress(line: &str) -> bool {
+    const PROGRESS: [&str; 7] =
+        ["Blocking", "Compiling", "Downloaded", "Downloading", "Finished", "Locking", "Updating"];
+    line.strip_prefix("cargo:warning=")
+        .is_some_and(|text| PROGRESS.iter().any(|word| text.trim_start().starts_with(word)))
+}
+
+fn build() -> Result<()> {
     let root_dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../netmon-ebpf");
-    let toolchain = std::env::var("NETMON_EBPF_TOOLCHAIN")
-        .or_else(|_| std::env::var("RUSTUP_TOOLCHAIN"))
-        .unwrap_or_else(|_| "stable".to_owned());
+    let toolchain = env::var("NETMON_EBPF_TOOLCHAIN").unwrap_or_default();
+    if !is_skipped() {
+        check_linker()?;
+    }
     aya_build::build_ebpf(
         [Package { name: "netmon-ebpf", root_dir, features: &["programs"], ..Package::default() }],
         Toolchain::Custom(&toolchain),
     )
-    .context("the eBPF object did not build; `cargo xtask build` provides what it needs")
+    .context(
+        "the eBPF object did not build. If it is rust-src or a linker that lacks or does not understand the \
+         compiler's bitcode: `cargo xtask build` provides them, and `cargo xtask doctor` says what is there",
+    )
+}
+
+/// aya-build's own switch; it says so itself.
+fn is_skipped() -> bool {
+    println!("cargo:rerun-if-env-changed=AYA_BUILD_SKIP");
+    env::var("AYA_BUILD_SKIP").is_ok_and(|skip| skip == "1" || skip.eq_ignore_ascii_case("true"))
+}
+
+/// Without a linker cargo would fail after half a minute, with a message about `cc`.
+fn check_linker() -> Result<()> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    if !env::split_paths(&path).any(|folder| Path::new(&folder).join("bpf-linker").is_file()) {
+        bail!("there is no bpf-linker: run `cargo xtask build`, which provides what the eBPF object needs");
+    }
+    Ok(())
 }

@@ -1,0 +1,72 @@
+//! The cargo that started us, pointed at the workspace.
+
+use std::{env, path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::{process, workspace};
+
+/// A cargo command, run at the top of the workspace.
+pub(crate) fn command() -> Result<Command> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace::root()?);
+    Ok(command)
+}
+
+/// The same with another toolchain than the one that started us.
+pub(crate) fn command_of(toolchain: &str) -> Result<Command> {
+    let mut command = Command::new("rustup");
+    command
+        .args(["run", toolchain, "cargo"])
+        .current_dir(workspace::root()?)
+        .env_remove("CARGO")
+        .env_remove("RUSTC")
+        .env_remove("RUSTUP_TOOLCHAIN");
+    Ok(command)
+}
+
+/// Builds with the given arguments, and returns the executables that came out, by target name.
+pub(crate) fn executables(args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let mut command = command()?;
+    command.args(args).arg("--message-format=json-render-diagnostics");
+    eprintln!("xtask: cargo {}", args.join(" "));
+    process::output(&mut command)?.lines().filter_map(|line| executable(line).transpose()).collect()
+}
+
+/// The executable in one of cargo's messages, if the message is about one.
+fn executable(line: &str) -> Result<Option<(String, PathBuf)>> {
+    if !line.starts_with('{') {
+        return Ok(None);
+    }
+    let message: Value = serde_json::from_str(line).context("cannot read cargo's message")?;
+    let executable = message["executable"].as_str().map(PathBuf::from);
+    let name = message["target"]["name"].as_str().map(str::to_owned);
+    Ok(name.zip(executable))
+}
+
+/// What cargo knows about every package in the build, for all platforms and features.
+pub(crate) fn metadata() -> Result<Value> {
+    let mut command = command()?;
+    command.args(["metadata", "--format-version", "1", "--all-features", "--locked"]);
+    serde_json::from_str(&process::output(&mut command)?).context("cannot read cargo's metadata")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executable_is_found_in_the_message_that_has_one() {
+        let line = r#"{"reason":"compiler-artifact","target":{"name":"privileged"},"executable":"/t/p-1"}"#;
+        let found = executable(line).expect("valid message");
+        assert_eq!(found, Some(("privileged".to_owned(), PathBuf::from("/t/p-1"))));
+    }
+
+    #[test]
+    fn a_library_is_no_executable() {
+        let line = r#"{"reason":"compiler-artifact","target":{"name":"anyhow"},"executable":null}"#;
+        assert_eq!(executable(line).expect("valid message"), None);
+        assert_eq!(executable("running 3 tests").expect("plain text"), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask ci`: what CI runs and what a person runs before a commit. The same commands, in the order
+//! in which they are cheap, and the first failure ends it.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    cargo, lint, process,
+    provision::{self, Want},
+    test, tidy,
+};
+
+type Step = (&'static str, fn() -> Result<()>);
+
+const STEPS: [Step; 5] = [
+    ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
+    ("fmt", fmt),
+    ("tidy", tidy::run),
+    ("lint", lint::run),
+    ("test", || test::run(&[])),
+];
+
+/// Runs every step; nothing is skipped.
+pub(crate) fn run() -> Result<()> {
+    let mut times = Vec::new();
+    for (name, step) in STEPS {
+        eprintln!("xtask: == {name}");
+        let start = Instant::now();
+        step().with_context(|| format!("ci: {name}"))?;
+        times.push(format!("{name} {} s", start.elapsed().as_secs()));
+    }
+    eprintln!("xtask: ci passed: {}", times.join(", "));
+    Ok(())
+}
+
+fn fmt() -> Result<()> {
+    process::run(cargo::command()?.args(["fmt", "--all", "--check"]))
+}

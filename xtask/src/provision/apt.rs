@@ -1,0 +1,82 @@
+//! Debian packages, installed in one step as root.
+//!
+//! An installation starts no service, neither now nor at the next boot, and removes no package: the host
+//! may be somebody's workstation.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::Result;
+
+use crate::{process, root::Access};
+
+/// Arguments: the number of services, the services, the packages.
+///
+/// `policy-rc.d` is Debian's way to keep `invoke-rc.d` from starting services; one that is there already is
+/// the administrator's and stays.
+const SCRIPT: &str = r#"set -eu
+guard=/usr/sbin/policy-rc.d
+if [ ! -e "$guard" ] && [ ! -L "$guard" ]; then
+    trap 'rm -f "$guard"' EXIT
+    trap 'exit 130' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' > "$guard"
+    chmod 755 "$guard"
+fi
+count=$1; shift
+services=
+while [ "$count" -gt 0 ]; do services="$services $1"; shift; count=$((count - 1)); done
+export DEBIAN_FRONTEND=noninteractive
+wait="-o DPkg::Lock::Timeout=300"
+apt-get $wait -q update
+apt-get $wait -q -y --no-remove --no-install-recommends -o Dpkg::Use-Pty=0 install "$@"
+for service in $services; do
+    if command -v systemctl > /dev/null; then systemctl --quiet disable "$service" || true; fi
+done
+"#;
+
+/// Installs packages. `services` come with them and stay off.
+pub(crate) fn install<P: AsRef<str>>(
+    access: &Access,
+    packages: impl IntoIterator<Item = P>,
+    services: &[&str],
+) -> Result<()> {
+    let mut command = access.command(Path::new("/bin/sh"))?;
+    command.args(["-c", SCRIPT, "apt", &services.len().to_string()]).args(services);
+    for package in packages {
+        command.arg(package.as_ref());
+    }
+    process::run(command.stdin(Stdio::null()))
+}
+
+/// The package that a file came with.
+pub(crate) fn owner(file: &Path) -> Option<String> {
+    let file = file.canonicalize().ok()?;
+    let answer = Command::new("dpkg-query").arg("--search").arg(file).output().ok()?;
+    parse_owner(&String::from_utf8_lossy(&answer.stdout))
+}
+
+fn parse_owner(answer: &str) -> Option<String> {
+    let (packages, _) = answer.lines().next()?.split_once(": ")?;
+    let first = packages.split(", ").next()?;
+    Some(first.split(':').next().unwrap_or(first).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_of_a_file_is_named_without_its_architecture() {
+        assert_eq!(parse_owner("rustc-web: /usr/bin/rustc\n").as_deref(), Some("rustc-web"));
+        assert_eq!(parse_owner("libc6:amd64: /lib/libc.so.6\n").as_deref(), Some("libc6"));
+        assert_eq!(parse_owner(""), None);
+    }
+
+    #[test]
+    fn the_script_is_valid_shell() {
+        let checked = Command::new("/bin/sh").args(["-n", "-c", SCRIPT]).status().expect("a shell");
+        assert!(checked.success());
+    }
+}

@@ -1,0 +1,127 @@
+//! bpf-linker: it turns the compiler's bitcode into an eBPF object with BTF.
+//!
+//! One on `PATH` that fits is used; otherwise it is built into the tools folder. Whichever it is,
+//! [`offer`] puts a link to it where `netmon/build.rs` looks, so that a plain `cargo build` works as well.
+
+use std::{
+    env, fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+
+use super::{
+    llvm::{self, Llvm},
+    plan::Plan,
+    toolchain::Toolchain,
+};
+use crate::{cargo, process, workspace};
+
+const NAME: &str = "bpf-linker";
+const VERSION: &str = "0.13.0";
+
+/// A linker that is to be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkerBuild {
+    llvm: Llvm,
+    root: PathBuf,
+}
+
+/// Plans a linker, if there is none that understands the toolchain.
+pub(crate) fn plan(toolchain: &Toolchain, plan: &mut Plan) -> Result<()> {
+    if find(toolchain)?.is_none() {
+        let llvm = llvm::plan(toolchain.llvm, plan)?;
+        let root = root(llvm.major)?;
+        plan.linker(LinkerBuild { llvm, root });
+    }
+    Ok(())
+}
+
+/// A linker that understands the toolchain: on `PATH`, or one that was built here.
+pub(crate) fn find(toolchain: &Toolchain) -> Result<Option<PathBuf>> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let built = (toolchain.llvm..toolchain.llvm + 3).map(root).collect::<Result<Vec<_>>>()?;
+    Ok(env::split_paths(&path)
+        .chain(built.into_iter().map(|root| root.join("bin")))
+        .map(|folder| folder.join(NAME))
+        .filter(|linker| linker.is_file())
+        .find(|linker| llvm_of(linker).is_some_and(|llvm| llvm >= toolchain.llvm)))
+}
+
+/// Makes the linker known to `netmon/build.rs`.
+pub(crate) fn offer(toolchain: &Toolchain) -> Result<()> {
+    let linker = find(toolchain)?.context("bpf-linker is gone again")?;
+    let folder = workspace::tools()?.join("bin");
+    let link = folder.join(NAME);
+    if fs::read_link(&link).is_ok_and(|old| old == linker) {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if link.symlink_metadata().is_ok() {
+        fs::remove_file(&link).with_context(|| format!("cannot replace {}", link.display()))?;
+    }
+    symlink(&linker, &link).with_context(|| format!("cannot make {}", link.display()))
+}
+
+/// Major version of the LLVM that a linker was built with. It has no option to ask; LLVM's own has it
+/// printed before any input is read.
+pub(crate) fn llvm_of(linker: &Path) -> Option<u32> {
+    let answer = Command::new(linker)
+        .args(["--llvm-args=-version", "--output", "/dev/null", "/dev/null"])
+        .output()
+        .ok()?;
+    parse_llvm_version(&String::from_utf8_lossy(&answer.stdout))
+}
+
+fn parse_llvm_version(text: &str) -> Option<u32> {
+    let (_, version) = text.split_once("LLVM version ")?;
+    version.split('.').next()?.parse().ok()
+}
+
+/// A folder for each LLVM: a linker that no longer fits is not overwritten by one that another clone needs.
+fn root(llvm: u32) -> Result<PathBuf> {
+    Ok(workspace::tools()?.join(format!("{NAME}-{VERSION}-llvm-{llvm}")))
+}
+
+impl LinkerBuild {
+    /// Builds it. Cargo shows its progress.
+    pub(crate) fn carry_out(&self) -> Result<()> {
+        let mut command = cargo::command()?;
+        command.env("LLVM_PREFIX", &self.llvm.prefix).args(self.arguments());
+        process::run(&mut command)
+    }
+
+    /// The same as somebody would type it.
+    pub(crate) fn by_hand(&self) -> String {
+        format!("LLVM_PREFIX={} cargo {}", self.llvm.prefix.display(), self.arguments().join(" "))
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let feature = format!("llvm-{}", self.llvm.major);
+        let root = self.root.to_string_lossy().into_owned();
+        ["install", NAME, "--version", VERSION, "--locked", "--no-default-features", "--features"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain([feature, "--root".to_owned(), root])
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_llvm_of_a_linker_is_read_from_what_llvm_prints() {
+        assert_eq!(parse_llvm_version("Debian LLVM version 22.1.8\n  Optimized build.\n"), Some(22));
+        assert_eq!(parse_llvm_version("LLVM (http://llvm.org/):\n  LLVM version 21.1.0\n"), Some(21));
+        assert_eq!(parse_llvm_version("error: unexpected argument"), None);
+    }
+
+    #[test]
+    fn a_linker_that_cannot_be_asked_does_not_fit() {
+        assert_eq!(llvm_of(Path::new("/bin/false")), None);
+    }
+}

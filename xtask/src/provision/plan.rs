@@ -1,0 +1,172 @@
+//! What is missing, how it will be provided, and whether it can be.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{apt, linker::LinkerBuild, rust_src, toolchain::Toolchain};
+use crate::{process, root::Access};
+
+/// A component of a Rust toolchain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Component {
+    /// rustup's name for it.
+    pub(crate) name: &'static str,
+    /// The distribution's package, where rustup does not manage the toolchain.
+    pub(crate) package: String,
+    /// What it is for.
+    pub(crate) purpose: &'static str,
+    /// The toolchain that lacks it.
+    pub(crate) toolchain: Toolchain,
+}
+
+/// Everything that is missing.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    components: Vec<Component>,
+    /// Debian package -> what it is for.
+    packages: BTreeMap<String, String>,
+    /// Services that come with the packages and must not start by themselves, now or at the next boot.
+    services: Vec<&'static str>,
+    linker: Option<LinkerBuild>,
+}
+
+impl Plan {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.components.is_empty() && self.packages.is_empty() && self.linker.is_none()
+    }
+
+    /// Through rustup where there is one, otherwise as a package of the distribution.
+    pub(crate) fn component(&mut self, component: Component) {
+        if component.toolchain.rustup_name().is_some() {
+            self.components.push(component);
+        } else {
+            self.package(component.package, component.purpose);
+        }
+    }
+
+    pub(crate) fn package(&mut self, name: impl Into<String>, purpose: impl Into<String>) {
+        self.packages.insert(name.into(), purpose.into());
+    }
+
+    pub(crate) fn keep_stopped(&mut self, service: &'static str) {
+        self.services.push(service);
+    }
+
+    pub(crate) fn linker(&mut self, build: LinkerBuild) {
+        self.linker = Some(build);
+    }
+
+    /// Fails, with everything that has to be installed by hand, if a step is known to be impossible.
+    pub(crate) fn check(&self, access: &Access) -> Result<()> {
+        if self.packages.is_empty() {
+            return Ok(());
+        }
+        let reason = if *access == Access::None {
+            "packages have to be installed, which needs root, and there is no sudo"
+        } else if process::find("apt-get").is_none() {
+            "packages have to be installed, and xtask can do that only with apt-get"
+        } else {
+            return Ok(());
+        };
+        bail!(
+            "{reason}.\nNothing was built. Install this, then run the same command again:\n{}",
+            self.by_hand()
+        )
+    }
+
+    /// Provides everything, telling what and how long before each step.
+    pub(crate) fn carry_out(&self, access: &Access) -> Result<()> {
+        self.steps(access).with_context(|| {
+            format!(
+                "could not provide everything.\nNothing of netmon was built. Install this, then run the same \
+                 command again:\n{}",
+                self.by_hand()
+            )
+        })
+    }
+
+    fn steps(&self, access: &Access) -> Result<()> {
+        for component in &self.components {
+            provide_component(component, access)?;
+        }
+        if !self.packages.is_empty() {
+            let purposes: Vec<_> = self.packages.values().map(String::as_str).collect();
+            say("packages", &purposes.join("; "), "a minute or two");
+            apt::install(access, self.packages.keys(), &self.services)?;
+        }
+        if let Some(linker) = &self.linker {
+            say("bpf-linker", "it links the eBPF object, and is not packaged", "two minutes on two cores");
+            linker.carry_out()?;
+        }
+        Ok(())
+    }
+
+    /// What somebody would type to do the same.
+    pub(crate) fn by_hand(&self) -> String {
+        let mut text = String::new();
+        for component in &self.components {
+            let name = component.toolchain.rustup_name().unwrap_or_default();
+            line(&mut text, &rustup_line(component.name, name), component.purpose);
+        }
+        if !self.packages.is_empty() {
+            let names: Vec<_> = self.packages.keys().map(String::as_str).collect();
+            line(&mut text, &format!("apt-get install {}", names.join(" ")), "as root; Debian's names:");
+            for (name, purpose) in &self.packages {
+                line(&mut text, &format!("    {name}"), purpose);
+            }
+        }
+        if let Some(linker) = &self.linker {
+            line(&mut text, &linker.by_hand(), "or any bpf-linker on PATH that was built with this LLVM");
+        }
+        text
+    }
+}
+
+fn line(text: &mut String, what: &str, why: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {what}   # {why}");
+}
+
+fn rustup_line(component: &str, toolchain: &str) -> String {
+    format!("rustup component add {component} --toolchain {toolchain}")
+}
+
+fn provide_component(component: &Component, access: &Access) -> Result<()> {
+    say(component.name, component.purpose, "some seconds");
+    let added = component.toolchain.add_component(component.name);
+    match added {
+        Err(error) if component.name == rust_src::NAME => rust_src::elsewhere(access).context(error),
+        other => other,
+    }
+}
+
+fn say(what: &str, why: &str, how_long: &str) {
+    eprintln!("xtask: {what} missing ({why}): providing, {how_long}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packages() -> Plan {
+        let mut plan = Plan::default();
+        plan.package("nginx", "a real web server");
+        plan.package("llvm-22-dev", "to build bpf-linker");
+        plan
+    }
+
+    #[test]
+    fn without_root_everything_to_install_is_named_at_once() {
+        let error = packages().check(&Access::None).expect_err("packages without root");
+        let text = error.to_string();
+        assert!(text.contains("apt-get install llvm-22-dev nginx"), "{text}");
+        assert!(text.contains("a real web server"), "{text}");
+    }
+
+    #[test]
+    fn nothing_missing_needs_no_root() {
+        assert!(Plan::default().is_empty());
+        assert!(Plan::default().check(&Access::None).is_ok());
+    }
+}

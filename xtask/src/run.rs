@@ -1,0 +1,24 @@
+//! `cargo xtask run`: the shortest way from a clone to a lab.
+
+use std::{ffi::OsString, path::Path};
+
+use anyhow::Result;
+
+use crate::{build, process, root::Access};
+
+/// Builds netmon as the caller, then becomes `netmon run ARGS` as root.
+pub(crate) fn run(args: &[OsString]) -> Result<()> {
+    let netmon = build::netmon(true)?;
+    Err(start(&netmon, args)?)
+}
+
+/// Becomes netmon; whoever signals us then signals it, and its exit code is ours.
+fn start(netmon: &Path, args: &[OsString]) -> Result<anyhow::Error> {
+    let access = Access::detect();
+    if let Access::Sudo(_) = access {
+        eprintln!("xtask: netmon makes namespaces and loads eBPF programs: sudo starts it as root");
+    }
+    let mut command = access.command(netmon)?;
+    command.arg("run").args(args);
+    Ok(process::exec(&mut command))
+}

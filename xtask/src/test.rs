@@ -1,0 +1,68 @@
+//! `cargo xtask test`: every test there is, with everything that they need.
+//!
+//! Unit tests run as the caller. The privileged tests are one binary, which is built as the caller and run
+//! as root. They run strictly: a test that cannot do its work fails instead of passing by doing nothing.
+
+use std::{env, path::Path};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    build, cargo, process,
+    provision::{self, Want},
+    root::Access,
+    workspace,
+};
+
+/// Makes a skipped test a failed one. Set it to 0 to see what the machine at hand can do.
+const STRICT: &str = "NETMON_TEST_STRICT";
+/// Where the privileged tests find the netmon binary.
+const BINARY: &str = "NETMON_BIN";
+
+/// Runs all tests whose names contain one of the filters; all without a filter.
+pub(crate) fn run(filters: &[String]) -> Result<()> {
+    provision::ensure(&[Want::Ebpf, Want::Peers])?;
+    let netmon = build::netmon(false)?;
+    // Built before anything runs: a test that does not compile is known after seconds, not minutes.
+    let privileged = privileged_binary()?;
+    unit(filters)?;
+    run_privileged(&privileged, &netmon, filters)
+}
+
+fn unit(filters: &[String]) -> Result<()> {
+    let mut command = cargo::command()?;
+    command.args(["test", "--locked", "--workspace", "--exclude", "netmon-tests"]);
+    if !filters.is_empty() {
+        command.arg("--").args(filters);
+    }
+    process::run(&mut command)
+}
+
+fn privileged_binary() -> Result<std::path::PathBuf> {
+    cargo::executables(&[
+        "test",
+        "--locked",
+        "--package",
+        "netmon-tests",
+        "--test",
+        "privileged",
+        "--no-run",
+    ])?
+    .into_iter()
+    .find_map(|(name, path)| (name == "privileged").then_some(path))
+    .context("cargo built no privileged test binary")
+}
+
+fn run_privileged(binary: &Path, netmon: &Path, filters: &[String]) -> Result<()> {
+    let access = Access::detect();
+    let strict = env::var_os(STRICT).unwrap_or_else(|| "1".into());
+    // sudo passes variables on by name, so they go through `env`, which works for root as well.
+    let mut command = access.command(Path::new("/usr/bin/env"))?;
+    command
+        .arg(format!("{STRICT}={}", strict.to_string_lossy()))
+        .arg(format!("{BINARY}={}", netmon.display()))
+        .arg(binary)
+        .args(filters)
+        .current_dir(workspace::root()?.join("tests"));
+    process::run(&mut command)
+}

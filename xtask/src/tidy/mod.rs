@@ -1,0 +1,99 @@
+//! `cargo xtask tidy`: the rules of this repository that neither the compiler nor clippy checks.
+//!
+//! One rule a file: a function from the [`Tree`] to its [`Finding`]s, with a good and a bad sample in its
+//! tests. A rule that cannot be checked by a program stands in `docs/ARCHITECTURE.md` or CONTRIBUTING.md
+//! instead.
+
+mod adr;
+mod changelog;
+mod dashboards;
+mod dependencies;
+mod layers;
+mod licences;
+mod links;
+mod metrics;
+mod module_doc;
+mod namespace;
+
+mod size;
+mod size_allowed;
+mod sleep;
+mod text;
+mod tokens;
+mod tree;
+mod unsafe_code;
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+
+use self::tree::Tree;
+
+/// A place where a rule is broken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Path from the top of the workspace.
+    path: String,
+    /// Line, from 1; 0 if the whole file is meant.
+    line: usize,
+    /// What is wrong, and what would be right.
+    message: String,
+}
+
+impl Finding {
+    fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), line, message: message.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line.max(1), self.message)
+    }
+}
+
+/// How a rule is checked.
+enum Check {
+    /// On the text as it is.
+    Text(fn(&Tree) -> Vec<Finding>),
+    /// On files that are parsed, which may fail.
+    Parsed(fn(&Tree) -> Result<Vec<Finding>>),
+}
+
+const RULES: [(&str, Check); 14] = [
+    ("unsafe-code", Check::Parsed(unsafe_code::check)),
+    ("module-doc", Check::Text(module_doc::check)),
+    ("layers", Check::Parsed(layers::check)),
+    ("setns", Check::Parsed(namespace::check)),
+    ("size", Check::Parsed(size::check)),
+    ("sleep", Check::Parsed(sleep::check)),
+    ("metrics", Check::Parsed(metrics::check)),
+    ("dashboards", Check::Parsed(dashboards::check)),
+    ("adr", Check::Text(adr::check)),
+    ("dependencies", Check::Parsed(dependencies::check)),
+    ("licences", Check::Parsed(licences::check)),
+    ("links", Check::Text(links::check)),
+    ("changelog", Check::Text(changelog::check)),
+    ("text", Check::Text(text::check)),
+];
+
+/// Checks every rule and reports every finding, not only the first.
+pub(crate) fn run() -> Result<()> {
+    let tree = Tree::read(&crate::workspace::root()?)?;
+    let mut findings = 0;
+    for (name, check) in &RULES {
+        let found = match check {
+            Check::Text(check) => check(&tree),
+            Check::Parsed(check) => check(&tree)?,
+        };
+        for finding in found {
+            println!("{finding} [{name}]");
+            findings += 1;
+        }
+    }
+    if findings > 0 {
+        bail!("tidy: {findings} findings");
+    }
+    eprintln!("xtask: tidy: {} files keep {} rules", tree.len(), RULES.len());
+    Ok(())
+}
