@@ -1,4 +1,7 @@
 //! Helpers for privileged tests: guards, observers, bounded waiting.
 
+pub mod binary;
+pub mod eventually;
 pub mod labs;
 pub mod sandbox;
+pub mod skip;

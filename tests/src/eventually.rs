@@ -1,0 +1,51 @@
+//! Waiting for the thing itself, with a bound, instead of sleeping and hoping.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The pause between two looks: short against what a test waits for, long against a look.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Looks until there is something to see, and returns it.
+///
+/// # Panics
+///
+/// When there is nothing after `bound`; `what` says what was awaited.
+pub fn eventually<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(start.elapsed() < bound, "{what}: not within {bound:?}");
+        pause();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the pause that everybody else need not make")]
+fn pause() {
+    thread::sleep(PAUSE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_at_the_third_look_is_returned() {
+        let mut looks = 0;
+        let seen = eventually("a third look", Duration::from_secs(5), || {
+            looks += 1;
+            (looks == 3).then_some(looks)
+        });
+        assert_eq!(seen, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "the impossible: not within")]
+    fn what_never_happens_ends_the_test() {
+        eventually("the impossible", Duration::from_millis(20), || None::<()>);
+    }
+}
