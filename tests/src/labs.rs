@@ -26,6 +26,7 @@ pub fn empty(name: &str) -> Lab {
     Lab {
         name: valid(name),
         source: "by hand".to_owned(),
+        directory: None,
         namespaces: Vec::new(),
         links: Vec::new(),
         services: Vec::new(),
