@@ -6,39 +6,29 @@
 //! exactly 2^k ns lasted 2^k ns or longer, and is counted above `le` = 2^k ns.
 
 use netmon_ebpf::histogram::{BUCKETS_PER_OCTAVE, END_OCTAVE, FIRST_OCTAVE};
-use prometheus::proto;
 
 use crate::histogram::Histogram;
 
-/// Nanoseconds in a second.
-const NANOS_PER_SECOND: f64 = 1e9;
+/// How many buckets have a finite bound: 2^8 ns = 256 ns up to 2^34 ns = 17.2 s.
+pub(super) const BOUNDS: usize = (END_OCTAVE - FIRST_OCTAVE) as usize + 1;
 
-/// The bounds in seconds: 2^8 ns = 256 ns up to 2^34 ns = 17.2 s.
+/// The bounds in seconds.
 #[expect(clippy::cast_precision_loss, reason = "powers of two are exact")]
-fn bounds_seconds() -> impl Iterator<Item = f64> {
-    (FIRST_OCTAVE..=END_OCTAVE).map(|octave| (1_u64 << octave) as f64 / NANOS_PER_SECOND)
+pub(super) fn bounds_seconds() -> impl Iterator<Item = f64> {
+    (FIRST_OCTAVE..=END_OCTAVE).map(|octave| (1_u64 << octave) as f64 / 1e9)
 }
 
-/// A histogram in Prometheus' form. `_count` is the total of the buckets, so that it always equals the
-/// bucket `+Inf`; `_sum` is the kernel's own.
-#[expect(clippy::cast_precision_loss, reason = "the exposition format has floats only")]
-pub(super) fn to_proto(histogram: &Histogram) -> proto::Histogram {
-    // Bucket 0 is all below the first bound; then every octave adds its quarters.
+/// Observations up to each bound, and at last all of them. That is also the `_count`, so that it always
+/// equals the bucket `+Inf`.
+pub(super) fn cumulative(histogram: &Histogram) -> [u64; BOUNDS + 1] {
+    // Bucket 0 is all below the first bound; then every octave adds its quarters. After the last bound
+    // there is one bucket left, for what is longer.
     let mut counts = histogram.buckets.iter();
-    let mut cumulative = counts.by_ref().take(1).sum::<u64>();
-    let mut buckets = Vec::with_capacity(1 + (END_OCTAVE - FIRST_OCTAVE) as usize);
-    for upper_bound in bounds_seconds() {
-        let mut bucket = proto::Bucket::default();
-        bucket.set_upper_bound(upper_bound);
-        bucket.set_cumulative_count(cumulative);
-        buckets.push(bucket);
-        cumulative += counts.by_ref().take(BUCKETS_PER_OCTAVE).sum::<u64>();
-    }
-
-    let mut proto = proto::Histogram::default();
-    proto.set_bucket(buckets);
-    // After the last bound the loop has taken the one bucket beyond it, too.
-    proto.set_sample_count(cumulative);
-    proto.set_sample_sum(histogram.sum_ns as f64 / NANOS_PER_SECOND);
-    proto
+    let mut total = 0;
+    let mut next = 1;
+    std::array::from_fn(|_| {
+        total += counts.by_ref().take(next).sum::<u64>();
+        next = BUCKETS_PER_OCTAVE;
+        total
+    })
 }

@@ -1,136 +1,145 @@
 //! Which family of metrics is made from which part of a snapshot.
 
-use prometheus::proto::MetricFamily;
-
 use super::{
-    family::Family,
     names::{self, Metric},
+    text::Writer,
 };
 use crate::{
     histogram::Histogram,
     names::Direction,
-    snapshot::{EndpointSnapshot, LinkSnapshot, RoundTrips, Snapshot},
+    snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, ProtocolCounters, RoundTrips, Snapshot},
 };
 
 /// Everything that the snapshot says, family by family, in the order of [`names::ALL`]. Failures that
 /// happened outside the snapshot (`failures`, by kind) stand beside its own.
-pub(super) fn of(snapshot: &Snapshot, failures: &[(&'static str, u64)]) -> Vec<MetricFamily> {
-    let mut families = Vec::with_capacity(names::ALL.len());
-    families.extend(traffic(snapshot));
-    families.extend(crossings(snapshot));
-    families.extend(round_trips(snapshot));
-    families.extend(state(snapshot));
-    families.extend(identity(snapshot, failures));
-    families.into_iter().filter_map(Family::finish).collect()
+pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &mut Writer) {
+    by_protocol(names::PACKETS, |counted| counted.packets, snapshot, to);
+    by_protocol(names::BYTES, |counted| counted.bytes, snapshot, to);
+    by_hook(names::SEGMENTS, |hook| hook.segments, snapshot, to);
+    by_hook(names::WIRE_BYTES, |hook| hook.wire_bytes, snapshot, to);
+    unstamped(snapshot, to);
+    latency(snapshot, to);
+    lost(snapshot, to);
+    round_trips(names::ICMP_RTT, |trips| Some(&trips.icmp), snapshot, to);
+    round_trips(names::TCP_HANDSHAKE, |trips| Some(&trips.tcp_handshake), snapshot, to);
+    round_trips(names::TCP_RTT, |trips| trips.tcp_rtt.as_ref(), snapshot, to);
+    round_trips(names::TCP_RESPONSE, |trips| Some(&trips.tcp_response), snapshot, to);
+    round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
+    state(snapshot, to);
+    identity(snapshot, failures, to);
 }
 
-/// Every endpoint with the link that it belongs to.
-fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = (&LinkSnapshot, &EndpointSnapshot)> {
-    snapshot.links.iter().flat_map(|link| link.ends().map(move |end| (link, end)))
+/// Every endpoint with its label values: link, namespace, interface.
+fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointSnapshot)> {
+    snapshot.links.iter().flat_map(|link| {
+        link.ends().map(|end| {
+            let labels = [link.name.as_str(), end.namespace.as_str(), end.interface.as_str()];
+            (labels, end)
+        })
+    })
 }
 
-/// The label values of an endpoint: link, namespace, interface.
-fn of_endpoint<'a>(link: &'a LinkSnapshot, end: &'a EndpointSnapshot) -> [&'a str; 3] {
-    [link.name.as_str(), end.namespace.as_str(), end.interface.as_str()]
+/// Every hook with its label values: link, namespace, interface, direction.
+fn hooks(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 4], &HookCounters)> {
+    endpoints(snapshot).flat_map(|([link, namespace, interface], end)| {
+        Direction::BOTH.map(|at| ([link, namespace, interface, at.as_str()], end.hook(at)))
+    })
 }
 
-/// What passed the hooks.
-fn traffic(snapshot: &Snapshot) -> [Family; 5] {
-    let hooks = snapshot.links.len() * 4;
-    let mut packets = Family::new(names::PACKETS, hooks * netmon_ebpf::Protocol::ALL.len());
-    let mut bytes = Family::new(names::BYTES, hooks * netmon_ebpf::Protocol::ALL.len());
-    let mut segments = Family::new(names::SEGMENTS, hooks);
-    let mut wire_bytes = Family::new(names::WIRE_BYTES, hooks);
-    let mut unstamped = Family::new(names::UNSTAMPED_PACKETS, hooks / 2);
-    for (link, end) in endpoints(snapshot) {
-        let labels @ [link, namespace, interface] = of_endpoint(link, end);
-        for direction in Direction::BOTH {
-            let (hook, direction) = (end.hook(direction), direction.as_str());
-            for counted in &hook.protocols {
-                let labels = [link, namespace, interface, direction, counted.protocol];
-                packets.push_count(labels, counted.packets);
-                bytes.push_count(labels, counted.bytes);
-            }
-            segments.push_count([link, namespace, interface, direction], hook.segments);
-            wire_bytes.push_count([link, namespace, interface, direction], hook.wire_bytes);
-        }
-        unstamped.push_count(labels, end.unstamped_packets);
-    }
-    [packets, bytes, segments, wire_bytes, unstamped]
-}
-
-/// What happened between the two ends of a link.
-fn crossings(snapshot: &Snapshot) -> [Family; 2] {
-    let directions = snapshot.links.len() * 2;
-    let mut latency = Family::new(names::LINK_LATENCY, directions);
-    let mut lost = Family::new(names::LINK_LOST, directions);
-    for link in &snapshot.links {
-        for (from, to, crossing) in link.directions() {
-            let labels = [
-                link.name.as_str(),
-                from.namespace.as_str(),
-                from.interface.as_str(),
-                to.namespace.as_str(),
-                to.interface.as_str(),
-            ];
-            latency.push_histogram(labels, crossing.latency.as_ref());
-            if let Some(segments) = crossing.lost_segments {
-                lost.push_count(labels, segments);
-            }
+fn by_protocol(metric: Metric, pick: fn(&ProtocolCounters) -> u64, snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(metric);
+    for ([link, namespace, interface, direction], hook) in hooks(snapshot) {
+        for counted in &hook.protocols {
+            family.count([link, namespace, interface, direction, counted.protocol], pick(counted));
         }
     }
-    [latency, lost]
 }
 
-/// Requests and their answers, as each endpoint saw them pass.
-fn round_trips(snapshot: &Snapshot) -> [Family; 5] {
-    let family = |metric: Metric, pick: fn(&RoundTrips) -> Option<&Histogram>| {
-        let mut family = Family::new(metric, snapshot.links.len() * 2);
-        for (link, end) in endpoints(snapshot) {
-            family.push_histogram(of_endpoint(link, end), pick(&end.round_trips));
-        }
-        family
-    };
+fn by_hook(metric: Metric, pick: fn(&HookCounters) -> u64, snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(metric);
+    for (labels, hook) in hooks(snapshot) {
+        family.count(labels, pick(hook));
+    }
+}
+
+fn unstamped(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::UNSTAMPED_PACKETS);
+    for (labels, end) in endpoints(snapshot) {
+        family.count(labels, end.unstamped_packets);
+    }
+}
+
+/// The label values of one direction of a link.
+fn crossing<'a>(
+    link: &'a LinkSnapshot,
+    from: &'a EndpointSnapshot,
+    to: &'a EndpointSnapshot,
+) -> [&'a str; 5] {
     [
-        family(names::ICMP_RTT, |trips| Some(&trips.icmp)),
-        family(names::TCP_HANDSHAKE, |trips| Some(&trips.tcp_handshake)),
-        family(names::TCP_RTT, |trips| trips.tcp_rtt.as_ref()),
-        family(names::TCP_RESPONSE, |trips| Some(&trips.tcp_response)),
-        family(names::DNS_LATENCY, |trips| trips.dns.as_ref()),
+        link.name.as_str(),
+        from.namespace.as_str(),
+        from.interface.as_str(),
+        to.namespace.as_str(),
+        to.interface.as_str(),
     ]
 }
 
-/// How that which is watched, and the watching, are doing.
-fn state(snapshot: &Snapshot) -> [Family; 4] {
-    let mut exits = Family::new(names::PARSE_EXITS, snapshot.parse_exits.len());
-    for &(reason, count) in &snapshot.parse_exits {
-        exits.push_count([reason], count);
-    }
-    let mut up = Family::new(names::ENDPOINT_UP, snapshot.links.len() * 2);
-    let mut attached = Family::new(names::PROGRAM_ATTACHED, snapshot.links.len() * 4);
-    for (link, end) in endpoints(snapshot) {
-        let labels @ [_, namespace, interface] = of_endpoint(link, end);
-        up.push_flag(labels, end.up);
-        for direction in Direction::BOTH {
-            let hook = end.hook(direction);
-            let mode = hook.attached.unwrap_or(snapshot.features.mode).as_str();
-            attached.push_flag([namespace, interface, direction.as_str(), mode], hook.attached.is_some());
+fn latency(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::LINK_LATENCY);
+    for link in &snapshot.links {
+        for (from, to, direction) in link.directions() {
+            family.histogram(crossing(link, from, to), direction.latency.as_ref());
         }
     }
-    let mut flows = Family::new(names::FLOW_ENTRIES, 1);
-    flows.push_count([], snapshot.flows.entries);
-    [exits, up, attached, flows]
+}
+
+fn lost(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::LINK_LOST);
+    for link in &snapshot.links {
+        for (from, to, direction) in link.directions() {
+            if let Some(segments) = direction.lost_segments {
+                family.count(crossing(link, from, to), segments);
+            }
+        }
+    }
+}
+
+fn round_trips(
+    metric: Metric,
+    pick: fn(&RoundTrips) -> Option<&Histogram>,
+    snapshot: &Snapshot,
+    to: &mut Writer,
+) {
+    let mut family = to.family(metric);
+    for (labels, end) in endpoints(snapshot) {
+        family.histogram(labels, pick(&end.round_trips));
+    }
+}
+
+/// How that which is watched, and the watching, are doing.
+fn state(snapshot: &Snapshot, to: &mut Writer) {
+    let mut exits = to.family(names::PARSE_EXITS);
+    for &(reason, count) in &snapshot.parse_exits {
+        exits.count([reason], count);
+    }
+    let mut up = to.family(names::ENDPOINT_UP);
+    for (labels, end) in endpoints(snapshot) {
+        up.flag(labels, end.up);
+    }
+    let mut attached = to.family(names::PROGRAM_ATTACHED);
+    for ([_, namespace, interface, direction], hook) in hooks(snapshot) {
+        let mode = hook.attached.unwrap_or(snapshot.features.mode).as_str();
+        attached.flag([namespace, interface, direction, mode], hook.attached.is_some());
+    }
+    to.family(names::FLOW_ENTRIES).count([], snapshot.flows.entries);
 }
 
 /// What netmon says of itself.
-fn identity(snapshot: &Snapshot, failures: &[(&'static str, u64)]) -> [Family; 3] {
-    let mut errors = Family::new(names::ERRORS, snapshot.errors.len() + failures.len());
+fn identity(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &mut Writer) {
+    let mut errors = to.family(names::ERRORS);
     for &(kind, count) in snapshot.errors.iter().chain(failures) {
-        errors.push_count([kind], count);
+        errors.count([kind], count);
     }
-    let mut build = Family::new(names::BUILD_INFO, 1);
-    build.push_flag([env!("CARGO_PKG_VERSION")], true);
-    let mut lab = Family::new(names::LAB_INFO, 1);
-    lab.push_flag([snapshot.lab.name.as_str(), &snapshot.lab.file], true);
-    [errors, build, lab]
+    to.family(names::BUILD_INFO).flag([env!("CARGO_PKG_VERSION")], true);
+    to.family(names::LAB_INFO).flag([snapshot.lab.name.as_str(), &snapshot.lab.file], true);
 }

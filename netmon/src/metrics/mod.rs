@@ -1,19 +1,19 @@
 //! A snapshot as Prometheus reads it.
 //!
-//! Rendering is a function of the [`Snapshot`], apart from the metrics on the agent's own process: nothing
-//! is registered, and the kernel's maps are not touched here. The text is the exposition format of the
-//! `prometheus` crate.
+//! Rendering is a function of the [`Snapshot`], apart from the metrics on the agent's own process, which the
+//! `prometheus` crate collects and encodes. Nothing is registered: a series lives exactly as long as the
+//! endpoint that it is about. The kernel's maps are not touched here.
 
 mod buckets;
 mod families;
-mod family;
 pub mod names;
+mod text;
 
 use std::time::Instant;
 
 use prometheus::{TextEncoder, core::Collector as _, process_collector::ProcessCollector};
 
-use self::family::Family;
+use self::text::Writer;
 use crate::snapshot::Snapshot;
 
 /// The content type of [`Renderer::render`]'s text.
@@ -35,26 +35,17 @@ impl Default for Renderer {
 impl Renderer {
     /// The text of one scrape, which began at `began` with the reading of the maps. `failures` are those
     /// that happened outside the snapshot, by kind.
-    ///
-    /// # Errors
-    ///
-    /// When the encoder refuses a family.
-    pub fn render(
-        &self,
-        snapshot: &Snapshot,
-        failures: &[(&'static str, u64)],
-        began: Instant,
-    ) -> prometheus::Result<String> {
-        let mut text = String::new();
-        let encoder = TextEncoder::new();
-        encoder.encode_utf8(&families::of(snapshot, failures), &mut text)?;
-        encoder.encode_utf8(&self.process.collect(), &mut text)?;
-        // Last, so that it holds the time of all the others.
-        let mut duration = Family::new(names::SCRAPE_DURATION, 1);
-        duration.push([], began.elapsed().as_secs_f64());
-        let duration: Vec<_> = duration.finish().into_iter().collect();
-        encoder.encode_utf8(&duration, &mut text)?;
-        Ok(text)
+    #[must_use]
+    pub fn render(&self, snapshot: &Snapshot, failures: &[(&'static str, u64)], began: Instant) -> String {
+        let mut writer = Writer::default();
+        families::write(snapshot, failures, &mut writer);
+        // Last of ours, so that it holds the time of all the others.
+        writer.family(names::SCRAPE_DURATION).gauge([], began.elapsed().as_secs_f64());
+        let mut text = writer.into_text();
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.process.collect(), &mut text) {
+            log::warn!("no metrics on the agent's own process: {error}");
+        }
+        text
     }
 }
 

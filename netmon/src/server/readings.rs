@@ -28,16 +28,13 @@ pub(super) enum ReadError {
     /// The source panicked.
     #[error("the reading was broken off")]
     Broken(#[from] tokio::task::JoinError),
-    /// The encoder refused.
-    #[error("cannot render the metrics: {0}")]
-    Render(String),
 }
 
 /// One reading, and what was made of it.
 pub(super) struct Reading {
     began: Instant,
     pub(super) snapshot: Snapshot,
-    text: OnceLock<Result<Bytes, String>>,
+    text: OnceLock<Bytes>,
 }
 
 /// All access to the source goes through here.
@@ -92,11 +89,12 @@ impl Readings {
             ("http_refused", self.refused.load(Ordering::Relaxed)),
         ];
         let renderer = Arc::clone(&self.renderer).lock_owned().await;
+        // The lock goes along, for the same reason as in `fresh`.
         let render = move || {
-            let render = || renderer.render(&reading.snapshot, &failures, reading.began);
-            reading.text.get_or_init(|| render().map(Bytes::from).map_err(|error| error.to_string())).clone()
+            let render = || renderer.render(&reading.snapshot, &failures, reading.began).into();
+            reading.text.get_or_init(render).clone()
         };
-        spawn_blocking(render).await?.map_err(ReadError::Render)
+        Ok(spawn_blocking(render).await?)
     }
 
     /// Whether every hook is attached.
