@@ -32,11 +32,15 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(
     namespace: &NsName,
     words: &[String],
+    directory: Option<&Path>,
     record: &Record,
 ) -> Result<Prepared, CommandProblem> {
     let (name, arguments) = words.split_first().ok_or(CommandProblem::NotFound)?;
-    let mut command = Command::new(find_program(name)?);
+    let mut command = Command::new(find_program(name, directory)?);
     command.arg0(name).args(arguments);
+    if let Some(directory) = directory {
+        command.current_dir(directory);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
 
     let network = namespace::open(namespace).map_err(CommandProblem::Namespace)?;
@@ -116,9 +120,9 @@ impl Prepared {
     }
 }
 
-fn find_program(name: &str) -> Result<PathBuf, CommandProblem> {
+fn find_program(name: &str, directory: Option<&Path>) -> Result<PathBuf, CommandProblem> {
     if name.contains('/') {
-        let path = PathBuf::from(name);
+        let path = directory.unwrap_or(Path::new("")).join(name);
         return match is_program(&path) {
             Some(true) => Ok(path),
             Some(false) => Err(CommandProblem::NotExecutable(path)),
@@ -161,9 +165,12 @@ mod tests {
 
     #[test]
     fn a_missing_program_and_one_without_the_permission_are_told_apart() {
-        assert!(matches!(find_program("no-such-program-here"), Err(CommandProblem::NotFound)));
-        assert!(matches!(find_program("/etc/passwd"), Err(CommandProblem::NotExecutable(_))));
-        assert!(matches!(find_program("/etc/no-such-file"), Err(CommandProblem::NoSuchFile)));
+        assert!(matches!(find_program("no-such-program-here", None), Err(CommandProblem::NotFound)));
+        assert!(matches!(find_program("/etc/passwd", None), Err(CommandProblem::NotExecutable(_))));
+        assert!(matches!(find_program("/etc/no-such-file", None), Err(CommandProblem::NoSuchFile)));
+        assert!(
+            matches!(find_program("./sh", Some(Path::new("/bin"))), Ok(path) if path.starts_with("/bin"))
+        );
         assert!(matches!(search("passwd", OsStr::new("/etc")), Err(CommandProblem::NotExecutable(_))));
     }
 }

@@ -1,6 +1,7 @@
 //! Keeps one command running: starts it, logs what it says, reports its exit, starts it again.
 
 use std::{
+    path::PathBuf,
     process::ExitStatus,
     sync::Arc,
     time::{Duration, Instant},
@@ -28,6 +29,7 @@ pub(crate) struct Keeper {
     pub(crate) index: usize,
     pub(crate) namespace: NsName,
     pub(crate) words: Vec<String>,
+    pub(crate) directory: Option<PathBuf>,
     pub(crate) record: Record,
     pub(crate) spawner: Spawner,
     pub(crate) board: Arc<Board>,
@@ -58,7 +60,8 @@ impl Keeper {
     }
 
     async fn spawn(&self) -> Result<Run, CommandProblem> {
-        let (command, failure) = prepare(&self.namespace, &self.words, &self.record)?.into_parts();
+        let (command, failure) =
+            prepare(&self.namespace, &self.words, self.directory.as_deref(), &self.record)?.into_parts();
         let spawned = self.spawner.spawn(command).await;
         let mut child = spawned.map_err(|source| Prepared::problem(failure, source))?;
         let tail = Arc::new(Tail::default());

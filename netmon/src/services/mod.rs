@@ -26,6 +26,8 @@ mod stop;
 mod supervisor;
 mod wait;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -47,10 +49,13 @@ pub struct Plan {
     pub lab: LabName,
     /// Its services, in the order in which they are started.
     pub services: Vec<Service>,
+    /// Where commands start, and what relative paths in them are relative to: the lab file's folder.
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
 }
 
 impl From<&Lab> for Plan {
     fn from(lab: &Lab) -> Self {
-        Self { lab: lab.name.clone(), services: lab.services.clone() }
+        Self { lab: lab.name.clone(), services: lab.services.clone(), directory: lab.directory.clone() }
     }
 }

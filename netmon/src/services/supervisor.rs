@@ -103,8 +103,9 @@ impl Supervisor {
                     .map_err(|source| StartError::State { path: services_dir(&self.state_dir), source })?;
                 self.services.push(Running::Command(record.clone()));
                 let (spawner, board) = (self.spawner.clone(), Arc::clone(&self.board));
-                let (words, stopping) = (words.clone(), self.stopping.subscribe());
-                let keeper = Keeper { index, namespace, words, record, spawner, board, stopping };
+                let (words, directory) = (words.clone(), plan.directory.clone());
+                let stopping = self.stopping.subscribe();
+                let keeper = Keeper { index, namespace, words, directory, record, spawner, board, stopping };
                 let run = keeper.start().await?;
                 self.tasks.spawn(keeper.keep(run));
             }
