@@ -117,3 +117,123 @@ fn lines(diagnostics: &[Diagnostic]) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::Instant};
+
+    use super::*;
+    use crate::lab::ServiceKind;
+
+    /// A file in a folder of its own, removed at the end.
+    struct TempFile(PathBuf);
+
+    impl TempFile {
+        fn new(name: &str, bytes: &[u8]) -> Self {
+            let folder = std::env::temp_dir().join(format!("netmon-lab-{}-{name}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(name), bytes).unwrap();
+            Self(folder.join(name))
+        }
+
+        fn error(&self) -> String {
+            Lab::load(&self.0).unwrap_err().to_string().replace(&self.0.display().to_string(), "FILE")
+        }
+    }
+
+    impl Drop for TempFile {
+        fn drop(&mut self) {
+            let _ = self.0.parent().map(fs::remove_dir_all);
+        }
+    }
+
+    #[test]
+    fn the_built_in_lab_is_the_classic_first_exercise() {
+        let lab = open(None).unwrap();
+        assert_eq!((lab.name.as_str(), &*lab.source, &lab.directory), ("direct", BUILT_IN, &None));
+        let link = &lab.links[0];
+        assert_eq!(link.name.as_str(), "root:veth0--direct_netns:veth1");
+        assert_eq!(link.a.addresses[0].to_string(), "10.200.0.2/24");
+        assert_eq!(link.b.addresses[0].to_string(), "10.200.0.3/24");
+        assert_eq!(lab.namespaces[0].nameservers, Some(Vec::new()));
+        assert_eq!(lab.services[0].kind, ServiceKind::Http("10.200.0.3:80".parse().unwrap()));
+    }
+
+    #[test]
+    fn every_example_lab_loads() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
+        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let labs: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+        assert!(labs.len() >= 2, "{labs:?}");
+        for path in labs {
+            let lab = open(Some(&path)).unwrap_or_else(|error| panic!("{error}"));
+            assert!(!lab.links.is_empty(), "{}", path.display());
+            assert_eq!(lab.name.as_str(), path.file_stem().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_labs_default_name_is_the_files_stem_and_its_folder_is_absolute() {
+        let file = TempFile::new("two.words.toml", b"");
+        let lab = Lab::load(&file.0).unwrap();
+        assert_eq!(lab.name.as_str(), "two.words");
+        assert_eq!(lab.directory.as_deref(), file.0.parent());
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_the_place() {
+        let file = TempFile::new("latin1.toml", b"name = \"x\"\n# caf\xe9\n");
+        let expected = "FILE:2:6: error: the file is not UTF-8 text: byte 0xe9 begins no character";
+        assert_eq!(file.error().lines().next(), Some(expected));
+    }
+
+    #[test]
+    fn a_huge_file_is_refused_before_it_is_parsed() {
+        let file = TempFile::new("huge.toml", &vec![b'#'; 4 * 1024 * 1024 + 1]);
+        assert!(
+            file.error().starts_with("FILE:1:1: error: the file is larger than 4 MiB"),
+            "{}",
+            file.error()
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Lab::load(Path::new("/nonexistent/lab.toml")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read lab file /nonexistent/lab.toml");
+        assert!(error.diagnostics().is_empty());
+    }
+
+    #[test]
+    fn many_errors_are_shown_to_a_limit_and_counted() {
+        let text = "[[namespace]]\n".repeat(SHOWN + 7);
+        let error = LoadError::Invalid(Lab::parse(&text, "f", "f").unwrap_err());
+        assert!(error.to_string().ends_with("... and 7 more errors"));
+        assert_eq!(error.diagnostics().len(), SHOWN + 7);
+    }
+
+    #[test]
+    fn the_time_to_read_a_lab_grows_with_its_size_and_not_with_its_square() {
+        let lab = |namespaces: usize| {
+            let one = |n: usize| {
+                let net = format!("10.{}.{}", n >> 8, n & 255);
+                format!(
+                    "[[namespace]]\nname = \"ns{n}\"\nroutes = [{{ to = \"default\", via = \"{net}.1\" }}]\n\
+                     [[link]]\na = {{ namespace = \"root\", interface = \"v{n}\", addresses = [\"{net}.1/24\"] }}\n\
+                     b = {{ namespace = \"ns{n}\", interface = \"v\", addresses = [\"{net}.2/24\"] }}\n"
+                )
+            };
+            (0..namespaces).map(one).collect::<String>()
+        };
+        let seconds = |text: &str, is_right: bool| {
+            let started = Instant::now();
+            assert_eq!(Lab::parse(text, "f", "f").is_ok(), is_right);
+            started.elapsed().as_secs_f64()
+        };
+        let (small, large) = (lab(500), lab(4_000));
+        // Eight times the size; were anything quadratic it would take sixty-four times as long.
+        assert!(seconds(&large, true) < 24.0 * seconds(&small, true).max(0.01));
+        let wrong = |text: &str| text.replace("namespace = \"ns", "namespace = \"other");
+        assert!(seconds(&wrong(&large), false) < 24.0 * seconds(&wrong(&small), false).max(0.01));
+    }
+}

@@ -40,7 +40,7 @@ impl<'t, 'i> Section<'t, 'i> {
     ) -> Self {
         let mut section = Self { schema, at, values: Vec::with_capacity(table.len()) };
         let mut strange = Vec::new();
-        for (name, value) in table.iter() {
+        for (name, value) in table {
             match schema.keys.iter().find(|key| key.name == name.get_ref()) {
                 Some(key) if key.need == Need::Later => section.refuse_later(key, name.span(), report),
                 Some(key) => section.values.push((key.name, value)),
