@@ -28,17 +28,77 @@ pub const fn slot_of(endpoint: u32) -> u32 {
 pub const CB_ENDPOINT: usize = 0;
 /// The word of `skb->cb` in which the dispatcher leaves the hook's flags.
 pub const CB_FLAGS: usize = 1;
+/// The word in which the measuring program leaves, for those that follow a conversation, where the headers
+/// are; the flags are used up by then.
+pub const CB_HEADERS: usize = 1;
+/// The two words for the time at which the packet passed, low half first.
+pub const CB_TIME: usize = 2;
+/// The word for the bytes of transport payload.
+pub const CB_PAYLOAD: usize = 4;
 /// Flag of the egress hook: departures are stamped.
 pub const FLAG_STAMP: u32 = 1;
 /// Flag of the ingress hook: the peer stamps its departures, so a delivery time on arrival is its stamp.
 pub const FLAG_PEER_STAMPS: u32 = 1;
 
-/// Place of the ingress program in the jump table, and index of all that is kept by hook.
+/// Index of the ingress hook wherever something is kept by hook.
 pub const INGRESS: usize = 0;
-/// Place of the egress program in the jump table, and index of all that is kept by hook.
+/// Index of the egress hook wherever something is kept by hook.
 pub const EGRESS: usize = 1;
 /// Number of hooks of an endpoint.
 pub const HOOKS: usize = 2;
+
+/// What a program of the jump table does. Each is verified by itself, with a stack of its own. Those called
+/// "whole" do the same for packets whose headers are not in the linear part of the skb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stage {
+    /// Parses, counts, stamps.
+    Measure = 0,
+    /// Whole.
+    MeasureWhole = 1,
+    /// Follows a TCP connection.
+    Tcp = 2,
+    /// Whole.
+    TcpWhole = 3,
+    /// Follows ICMP and ICMPv6 echo.
+    Echo = 4,
+    /// Whole.
+    EchoWhole = 5,
+    /// Follows DNS over UDP.
+    Dns = 6,
+    /// Whole.
+    DnsWhole = 7,
+}
+
+/// Number of stages.
+pub const STAGES: usize = 8;
+
+/// The programs, by their place in the jump table ([`stage_index`]).
+pub const PROGRAMS: [&str; HOOKS * STAGES] = [
+    "netmon_in",
+    "netmon_out",
+    "netmon_in_whole",
+    "netmon_out_whole",
+    "netmon_in_tcp",
+    "netmon_out_tcp",
+    "netmon_in_tcp_w",
+    "netmon_out_tcp_w",
+    "netmon_in_echo",
+    "netmon_out_echo",
+    "netmon_in_echo_w",
+    "netmon_out_echo_w",
+    "netmon_in_dns",
+    "netmon_out_dns",
+    "netmon_in_dns_w",
+    "netmon_out_dns_w",
+];
+
+/// The place of a program in the jump table.
+#[inline(always)]
+#[must_use]
+pub const fn stage_index(stage: Stage, hook: usize) -> u32 {
+    stage as u32 * HOOKS as u32 + hook as u32
+}
 
 /// Why a program stopped short of measuring a packet in full. Each is counted, and its label is the
 /// metric's.

@@ -1,7 +1,7 @@
-//! The eBPF programs: two thin hooks over the parsing and accounting of the library.
+//! The eBPF programs: thin hooks over the parsing and accounting of the library.
 //!
-//! A dispatcher of four instructions, one for each attachment, leaves the endpoint's id in `skb->cb` and
-//! tail-calls one of these. They never change a verdict: every path returns "next".
+//! A dispatcher, one for each attachment, leaves the endpoint's id in `skb->cb` and tail-calls the first of
+//! these; it tail-calls another for what few packets need. None changes a verdict: every path returns "next".
 
 #![no_std]
 #![no_main]
@@ -13,6 +13,8 @@ mod programs;
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use netmon_ebpf::abi::{ABI_VERSION, EGRESS, INGRESS};
 
+use self::programs::{Linear, Whole, conversation, measure};
+
 /// The version of keys and values that these programs were compiled with.
 #[unsafe(no_mangle)]
 static NETMON_ABI: aya_ebpf::Global<u32> = aya_ebpf::Global::new(ABI_VERSION);
@@ -20,19 +22,39 @@ static NETMON_ABI: aya_ebpf::Global<u32> = aya_ebpf::Global::new(ABI_VERSION);
 /// `TC_ACT_UNSPEC` for a filter on clsact, `TCX_NEXT` in a TCX chain: the next program decides.
 const NEXT: i32 = -1;
 
-/// What arrives in the namespace.
-#[classifier]
-pub(crate) fn netmon_ingress(ctx: TcContext) -> i32 {
-    programs::observe::<INGRESS>(&ctx);
-    NEXT
+/// The programs of one hook, named as in [`netmon_ebpf::abi::PROGRAMS`].
+macro_rules! programs {
+    ($hook:ident: $($name:ident => $module:ident::$body:ident($frame:ident)),* $(,)?) => {$(
+        #[doc = concat!("`", stringify!($module), "::", stringify!($body), "` at ", stringify!($hook), ".")]
+        #[classifier]
+        pub(crate) fn $name(ctx: TcContext) -> i32 {
+            $module::$body::<$hook, $frame<'_>>(&ctx);
+            NEXT
+        }
+    )*};
 }
 
-/// What leaves the namespace.
-#[classifier]
-pub(crate) fn netmon_egress(ctx: TcContext) -> i32 {
-    programs::observe::<EGRESS>(&ctx);
-    NEXT
-}
+programs!(INGRESS:
+    netmon_in => measure::measure(Linear),
+    netmon_in_whole => measure::measure(Whole),
+    netmon_in_tcp => conversation::tcp(Linear),
+    netmon_in_tcp_w => conversation::tcp(Whole),
+    netmon_in_echo => conversation::echo(Linear),
+    netmon_in_echo_w => conversation::echo(Whole),
+    netmon_in_dns => conversation::dns(Linear),
+    netmon_in_dns_w => conversation::dns(Whole),
+);
+
+programs!(EGRESS:
+    netmon_out => measure::measure(Linear),
+    netmon_out_whole => measure::measure(Whole),
+    netmon_out_tcp => conversation::tcp(Linear),
+    netmon_out_tcp_w => conversation::tcp(Whole),
+    netmon_out_echo => conversation::echo(Linear),
+    netmon_out_echo_w => conversation::echo(Whole),
+    netmon_out_dns => conversation::dns(Linear),
+    netmon_out_dns_w => conversation::dns(Whole),
+);
 
 /// Nothing here panics; the linker wants the symbol all the same.
 #[panic_handler]

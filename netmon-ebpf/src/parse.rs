@@ -28,6 +28,8 @@ pub const IPV4_HEADER: usize = 20;
 pub const IPV6_HEADER: usize = 40;
 /// Shortest TCP header.
 pub const TCP_HEADER: usize = 20;
+/// The port of DNS, in network byte order.
+pub const DNS_PORT: u16 = 53_u16.to_be();
 /// UDP header.
 pub const UDP_HEADER: usize = 8;
 /// Most VLAN tags that are followed: 802.1ad has two.
@@ -86,6 +88,8 @@ pub struct Parsed {
     /// Where the IP packet says that it ends, bytes from the link-layer header: behind it is padding.
     /// 0 where it does not say (jumbograms, super-packets over 64 KiB).
     pub end: usize,
+    /// Whether it is UDP from or to port 53.
+    pub is_dns: bool,
     /// Why the parsing stopped short.
     pub exit: Option<Exit>,
 }
@@ -99,6 +103,7 @@ impl Parsed {
             transport_offset: 0,
             header_bytes,
             end: 0,
+            is_dns: false,
             exit: Some(exit),
         }
     }
@@ -145,6 +150,7 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
             transport_offset: 0,
             header_bytes: offset,
             end: 0,
+            is_dns: false,
             exit: None,
         },
         ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, Exit::VlanDepth, offset),
@@ -261,6 +267,14 @@ impl Ip {
                 }
                 None => None,
             },
+            Protocol::Udp => {
+                let Some([s0, s1, d0, d1, ..]) = packet.load::<UDP_HEADER>(transport_offset) else {
+                    return self.parsed(protocol, transport_offset, 0, Some(Exit::TransportTruncated));
+                };
+                let ports = [u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1])];
+                let is_dns = ports.contains(&DNS_PORT);
+                return Parsed { is_dns, ..self.parsed(protocol, transport_offset, UDP_HEADER, None) };
+            }
             // The SCTP common header is longer (12 bytes), but nothing of it is read.
             _ => packet.load::<1>(transport_offset + UDP_HEADER - 1).map(|_| UDP_HEADER),
         };
@@ -292,6 +306,7 @@ impl Ip {
             transport_offset,
             header_bytes: transport_offset + header,
             end: self.end,
+            is_dns: false,
             exit,
         }
     }
@@ -311,16 +326,20 @@ fn transport_of(number: u8) -> Option<Protocol> {
 
 /// The addresses of an IP packet: source and destination, IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2).
 #[inline(always)]
-pub fn addresses<P: Packet>(packet: &P, parsed: &Parsed) -> Option<([u8; 16], [u8; 16])> {
-    match parsed.network {
+pub fn addresses<P: Packet>(
+    packet: &P,
+    network: Network,
+    network_offset: usize,
+) -> Option<([u8; 16], [u8; 16])> {
+    match network {
         Network::Ipv4 => {
-            let source = packet.load::<4>(parsed.network_offset + 12)?;
-            let destination = packet.load::<4>(parsed.network_offset + 16)?;
+            let source = packet.load::<4>(network_offset + 12)?;
+            let destination = packet.load::<4>(network_offset + 16)?;
             Some((mapped(source), mapped(destination)))
         }
         Network::Ipv6 => {
-            let source = packet.load::<16>(parsed.network_offset + 8)?;
-            let destination = packet.load::<16>(parsed.network_offset + 24)?;
+            let source = packet.load::<16>(network_offset + 8)?;
+            let destination = packet.load::<16>(network_offset + 24)?;
             Some((source, destination))
         }
         Network::Other => None,

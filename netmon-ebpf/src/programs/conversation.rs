@@ -1,83 +1,86 @@
 //! Round trips: what a packet means for the conversation that it belongs to.
 //!
-//! One look-up for ICMP echo, TCP and DNS; nothing for the rest.
+//! One look-up for ICMP echo, TCP and DNS; nothing for the rest. Each is a program of its own.
 
-use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::{bindings::BPF_ANY, programs::TcContext};
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
-    abi::{EGRESS, Exit, INGRESS},
+    abi::{EGRESS, Exit, INGRESS, Stage},
     endpoint::{RCODES, RoundTrip, TcpEvent},
     epoch::answer_slot,
     flow::{FlowKey, TcpFlow},
-    parse::{IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, Packet, Parsed, UDP_HEADER, addresses},
-    protocol::Protocol,
+    parse::{
+        DNS_PORT, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, Network, UDP_HEADER, addresses,
+    },
     tcp::{Findings, Segment},
 };
 
 use super::{
-    Passing,
-    maps::{self, REQUESTS, TCP_FLOWS},
+    Frame,
+    headers::Headers,
+    maps::{self, REQUESTS, TCP_FLOWS, element},
     record,
 };
 
 /// A request that is answered later than this is unanswered.
 const ANSWER_TIMEOUT_NS: u64 = 5_000_000_000;
-const DNS_PORT: u16 = 53_u16.to_be();
 
-/// Follows the conversation that a packet belongs to.
-#[inline(always)]
-pub(super) fn follow<const HOOK: usize, P: Packet>(passing: &Passing<'_>, packet: &P, parsed: &Parsed) {
-    match parsed.protocol {
-        Protocol::Tcp => tcp::<HOOK, P>(passing, packet, parsed),
-        Protocol::Udp => udp::<HOOK, P>(passing, packet, parsed),
-        Protocol::Icmp => echo::<HOOK, P>(passing, packet, parsed, IPPROTO_ICMP, 8, 0),
-        Protocol::Icmpv6 => echo::<HOOK, P>(passing, packet, parsed, IPPROTO_ICMPV6, 128, 129),
-        Protocol::Arp | Protocol::Sctp | Protocol::Other => {}
-    }
+/// A packet that is part of a conversation.
+struct Passing<F> {
+    frame: F,
+    endpoint: u32,
+    headers: Headers,
 }
 
-/// The key of a conversation, seen from the endpoint. `ports` are source and destination.
-#[inline(always)]
-fn key<const HOOK: usize, P: Packet>(
-    passing: &Passing<'_>,
-    packet: &P,
-    parsed: &Parsed,
-    ports: (u16, u16),
-    protocol: u8,
-) -> Option<FlowKey> {
-    let (source, destination) = addresses(packet, parsed)?;
-    let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
-        (source, destination, ports.0, ports.1)
-    } else {
-        (destination, source, ports.1, ports.0)
-    };
-    Some(FlowKey {
-        local,
-        remote,
-        endpoint: passing.endpoint,
-        local_port,
-        remote_port,
-        id: 0,
-        protocol,
-        request_hook: 0,
-    })
+impl<'a, F: Frame<'a>> Passing<F> {
+    #[inline(always)]
+    fn of(ctx: &'a TcContext) -> Self {
+        let (endpoint, headers) = Headers::take_up(ctx);
+        Self { frame: F::of(ctx), endpoint, headers }
+    }
+
+    /// `N` bytes from `offset` on behind the beginning of the transport header.
+    #[inline(always)]
+    fn transport<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.frame.load(self.headers.transport_offset + offset)
+    }
+
+    /// The key of the conversation, seen from the endpoint. `ports` are source and destination.
+    #[inline(always)]
+    fn key<const HOOK: usize>(&self, ports: (u16, u16), protocol: u8) -> Option<FlowKey> {
+        let (source, destination) =
+            addresses(&self.frame, self.headers.network, self.headers.network_offset)?;
+        let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
+            (source, destination, ports.0, ports.1)
+        } else {
+            (destination, source, ports.1, ports.0)
+        };
+        Some(FlowKey {
+            local,
+            remote,
+            endpoint: self.endpoint,
+            local_port,
+            remote_port,
+            id: 0,
+            protocol,
+            request_hook: 0,
+        })
+    }
 }
 
 const fn other(hook: usize) -> usize {
     if hook == EGRESS { INGRESS } else { EGRESS }
 }
 
+/// Follows ICMP and ICMPv6 echo: request to reply.
 #[inline(always)]
-fn echo<const HOOK: usize, P: Packet>(
-    passing: &Passing<'_>,
-    packet: &P,
-    parsed: &Parsed,
-    protocol: u8,
-    request: u8,
-    reply: u8,
-) {
-    let Some([kind, _, _, _, id_high, id_low, seq_high, seq_low]) = packet.load::<8>(parsed.transport_offset)
-    else {
+pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let passing = &Passing::<F>::of(ctx);
+    let (protocol, request, reply) = match passing.headers.network {
+        Network::Ipv6 => (IPPROTO_ICMPV6, 128, 129),
+        _ => (IPPROTO_ICMP, 8, 0),
+    };
+    let Some([kind, _, _, _, id_high, id_low, seq_high, seq_low]) = passing.transport::<8>(0) else {
         return;
     };
     if kind != request && kind != reply {
@@ -87,14 +90,14 @@ fn echo<const HOOK: usize, P: Packet>(
     let id = u16::from_ne_bytes([id_high, id_low]);
     let seq = u16::from_ne_bytes([seq_high, seq_low]);
     let ports = if HOOK == EGRESS { (id, seq) } else { (seq, id) };
-    let Some(mut key) = key::<HOOK, P>(passing, packet, parsed, ports, protocol) else {
+    let Some(mut key) = passing.key::<HOOK>(ports, protocol) else {
         return;
     };
     if kind == request {
         key.request_hook = HOOK as u8;
-        requested(&key, passing);
+        requested(&key, passing.headers.now_ns);
         if let Some(round_trips) = maps::round_trips(passing.endpoint) {
-            let count = &mut round_trips.echo_requests[answer_slot(passing.now_ns)];
+            let count = &mut round_trips.echo_requests[answer_slot(passing.headers.now_ns)];
             *count = count.wrapping_add(1);
         }
         return;
@@ -103,7 +106,7 @@ fn echo<const HOOK: usize, P: Packet>(
     let Some(request_ns) = answered(&key) else {
         return;
     };
-    let age_ns = passing.now_ns.wrapping_sub(request_ns);
+    let age_ns = passing.headers.now_ns.wrapping_sub(request_ns);
     if age_ns > ANSWER_TIMEOUT_NS {
         return;
     }
@@ -114,30 +117,32 @@ fn echo<const HOOK: usize, P: Packet>(
     }
 }
 
+/// Follows DNS over UDP: query to response.
 #[inline(always)]
-fn udp<const HOOK: usize, P: Packet>(passing: &Passing<'_>, packet: &P, parsed: &Parsed) {
-    let Some([s0, s1, d0, d1]) = packet.load::<4>(parsed.transport_offset) else {
+pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let passing = &Passing::<F>::of(ctx);
+    let Some([s0, s1, d0, d1]) = passing.transport::<4>(0) else {
         return;
     };
     let ports = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
-    if ports.0 != DNS_PORT && ports.1 != DNS_PORT {
-        return;
-    }
     // Identifier and flags (RFC 1035, 4.1.1).
-    let Some([id0, id1, flags, rcode]) = packet.load::<4>(parsed.transport_offset + UDP_HEADER) else {
+    let Some([id0, id1, flags, rcode]) = passing.transport::<4>(UDP_HEADER) else {
+        if passing.frame.is_partial(ctx) {
+            maps::go_on::<HOOK>(ctx, Stage::DnsWhole);
+        }
         return;
     };
     let is_response = flags & 0x80 != 0;
     if (is_response && ports.0 != DNS_PORT) || (!is_response && ports.1 != DNS_PORT) {
         return;
     }
-    let Some(mut key) = key::<HOOK, P>(passing, packet, parsed, ports, IPPROTO_UDP) else {
+    let Some(mut key) = passing.key::<HOOK>(ports, IPPROTO_UDP) else {
         return;
     };
     key.id = u16::from_ne_bytes([id0, id1]);
     if !is_response {
         key.request_hook = HOOK as u8;
-        requested(&key, passing);
+        requested(&key, passing.headers.now_ns);
         return;
     }
     key.request_hook = other(HOOK) as u8;
@@ -145,15 +150,18 @@ fn udp<const HOOK: usize, P: Packet>(passing: &Passing<'_>, packet: &P, parsed: 
         return;
     };
     if let Some(round_trips) = maps::round_trips(passing.endpoint) {
-        record(&mut round_trips.histograms[RoundTrip::Dns as usize], passing.now_ns.wrapping_sub(request_ns));
+        record(
+            &mut round_trips.histograms[RoundTrip::Dns as usize],
+            passing.headers.now_ns.wrapping_sub(request_ns),
+        );
         round_trips.dns_rcodes[usize::from(rcode) & (RCODES - 1)] += 1;
     }
 }
 
 /// Remembers when a request passed.
 #[inline(always)]
-fn requested(key: &FlowKey, passing: &Passing<'_>) {
-    if REQUESTS.insert(key, passing.now_ns, u64::from(BPF_ANY)).is_err() {
+fn requested(key: &FlowKey, now_ns: u64) {
+    if REQUESTS.insert(key, now_ns, u64::from(BPF_ANY)).is_err() {
         maps::count_exit(Exit::FlowRefused);
     }
 }
@@ -167,77 +175,92 @@ fn answered(key: &FlowKey) -> Option<u64> {
     REQUESTS.remove(key).ok().map(|()| request_ns)
 }
 
+/// Follows a TCP connection.
 #[inline(always)]
-fn tcp<const HOOK: usize, P: Packet>(passing: &Passing<'_>, packet: &P, parsed: &Parsed) {
-    let Some(header) = packet.load::<16>(parsed.transport_offset) else {
+pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let passing = &Passing::<F>::of(ctx);
+    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = passing.transport::<16>(0)
+    else {
         return;
     };
-    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..] = header;
     let ports = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
-    // Behind the end of the IP packet there may be padding; a super-packet may not say where it ends.
-    let end = if parsed.end == 0 { passing.frame } else { parsed.end as u32 };
+    // SAFETY: a field of the context, which the verifier translates.
+    let segments = unsafe { (*ctx.skb.skb).gso_segs }.max(1);
     let segment = Segment {
         hook: HOOK,
-        now_ns: passing.now_ns,
+        now_ns: passing.headers.now_ns,
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags,
-        payload: end.saturating_sub(parsed.header_bytes as u32),
-        frame: passing.frame,
-        segments: passing.segments,
+        payload: passing.headers.payload,
+        frame: ctx.len(),
+        segments,
     };
-    let Some(key) = key::<HOOK, P>(passing, packet, parsed, ports, IPPROTO_TCP) else {
+    let Some(key) = passing.key::<HOOK>(ports, IPPROTO_TCP) else {
         return;
     };
-    let mut findings = ToMaps { passing };
-    if let Some(flow) = TCP_FLOWS.get_ptr_mut(&key) {
-        // SAFETY: a map value. Both directions may write it at once, on two CPUs: a sample can get lost
-        // that way, but every field is written as a whole and every use of one is checked.
-        let flow: &mut TcpFlow = unsafe { &mut *flow };
-        if flow.is_replaced_by(&segment) {
-            *flow = TcpFlow::new(&segment);
-        }
-        flow.observe(&segment, &mut findings);
-    } else if segment.deserves_entry() {
-        let mut flow = TcpFlow::new(&segment);
-        flow.observe(&segment, &mut findings);
-        if TCP_FLOWS.insert(&key, flow, u64::from(BPF_ANY)).is_err() {
-            maps::count_exit(Exit::FlowRefused);
-        }
+    let Some(flow) = flow_of(&key, &segment) else {
+        return;
+    };
+    if flow.is_replaced_by(&segment) {
+        *flow = TcpFlow::new(&segment);
     }
+    flow.observe(&segment, &mut ToMaps { ctx, endpoint: passing.endpoint });
+}
+
+/// The state of a connection; a connection that is not in the table yet gets an entry, if it deserves one.
+#[inline(always)]
+fn flow_of(key: &FlowKey, segment: &Segment) -> Option<&'static mut TcpFlow> {
+    let flow = match TCP_FLOWS.get_ptr_mut(key) {
+        Some(flow) => flow,
+        None if segment.deserves_entry() => {
+            if TCP_FLOWS.insert(key, TcpFlow::new(segment), u64::from(BPF_ANY)).is_err() {
+                maps::count_exit(Exit::FlowRefused);
+            }
+            TCP_FLOWS.get_ptr_mut(key)?
+        }
+        None => return None,
+    };
+    // SAFETY: a map value. Both directions may write it at once, on two CPUs: a sample can get lost that way,
+    // but every field is written as a whole and every use of one is checked.
+    Some(unsafe { &mut *flow })
 }
 
 /// Findings that go to the maps of the endpoint.
-struct ToMaps<'a, 'b> {
-    passing: &'a Passing<'b>,
+struct ToMaps<'a> {
+    ctx: &'a TcContext,
+    endpoint: u32,
 }
 
-impl Findings for ToMaps<'_, '_> {
+impl Findings for ToMaps<'_> {
     #[inline(always)]
     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
         // Two CPUs may write the state at once: what looks like a time before the beginning is no sample.
         if ns > u64::MAX / 2 {
             return;
         }
-        if let Some(round_trips) = maps::round_trips(self.passing.endpoint) {
-            record(&mut round_trips.histograms[kind as usize], ns);
+        let Some(round_trips) = maps::round_trips(self.endpoint) else {
+            return;
+        };
+        if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
+            record(histogram, ns);
         }
     }
 
     #[inline(always)]
     fn event(&mut self, event: TcpEvent) {
-        if let Some(round_trips) = maps::round_trips(self.passing.endpoint) {
-            round_trips.tcp_events[event as usize] += 1;
+        let Some(round_trips) = maps::round_trips(self.endpoint) else {
+            return;
+        };
+        if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
+            *count += 1;
         }
-        debug!(
-            self.passing.ctx,
-            "endpoint {}: tcp connection, event {}", self.passing.endpoint, event as u32
-        );
+        debug!(self.ctx, "endpoint {}: tcp connection, event {}", self.endpoint, event as u32);
     }
 
     #[inline(always)]
     fn retransmits(&mut self, hook: usize, segments: u32) {
-        let Some(round_trips) = maps::round_trips(self.passing.endpoint) else {
+        let Some(round_trips) = maps::round_trips(self.endpoint) else {
             return;
         };
         if hook == EGRESS {

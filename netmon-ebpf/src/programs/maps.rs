@@ -4,18 +4,19 @@ use aya_ebpf::{
     Global,
     btf_maps::{Array, ArrayOfMaps, LruHashMap, PerCpuArray, ProgramArray},
     macros::btf_map,
+    programs::TcContext,
 };
 use netmon_ebpf::{
-    abi::{CHUNK_ENDPOINTS, EXITS, Exit, HOOKS, MAX_CHUNKS, chunk_of, slot_of},
+    abi::{CHUNK_ENDPOINTS, EXITS, Exit, HOOKS, MAX_CHUNKS, STAGES, Stage, chunk_of, slot_of, stage_index},
     endpoint::{Counters, RoundTrips},
     flow::{FlowKey, TcpFlow},
 };
 
 type Chunk<T> = PerCpuArray<T, { CHUNK_ENDPOINTS as usize }>;
 
-/// The measuring programs, for the dispatchers to jump to. Nothing here jumps.
+/// All programs, by [`stage_index`]: for the dispatchers, and for each other.
 #[btf_map]
-static JUMP_TABLE: ProgramArray<HOOKS> = ProgramArray::new();
+static JUMP_TABLE: ProgramArray<{ HOOKS * STAGES }> = ProgramArray::new();
 
 /// What every packet touches, by endpoint.
 #[btf_map]
@@ -98,4 +99,20 @@ pub(super) fn count_exit(exit: Exit) {
 pub(super) fn clock_offset() -> u64 {
     // SAFETY: a u64 that the agent replaces as a whole.
     CLOCK_OFFSET.get_ptr(0).map_or(0, |offset| unsafe { offset.read_volatile() })
+}
+
+/// The element of an array in a map value. The compiler may know that an index is within bounds when the
+/// verifier, who sees less, does not: this keeps the check that both agree on.
+#[inline(always)]
+pub(super) fn element<T>(array: &mut [T], index: usize) -> Option<&mut T> {
+    // SAFETY: a local variable.
+    let index = unsafe { core::ptr::read_volatile(&raw const index) };
+    array.get_mut(index)
+}
+
+/// Goes on in another program; returns only when there is none in the table.
+#[inline(always)]
+pub(super) fn go_on<const HOOK: usize>(ctx: &TcContext, stage: Stage) {
+    // SAFETY: nothing that is owned here has a destructor.
+    unsafe { JUMP_TABLE.tail_call(ctx, stage_index(stage, HOOK)) };
 }

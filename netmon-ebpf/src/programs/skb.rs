@@ -1,30 +1,50 @@
-//! The frame of an skb as a [`Packet`]: directly where its bytes are linear, through a helper where not.
+//! The frame of an skb as a [`Packet`]: read in place where its bytes are linear, through a helper where not.
+//!
+//! Almost every packet's headers are linear. The programs exist once for each kind, so that the verifier
+//! follows one way of reading at a time.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, marker::PhantomData};
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::TcContext};
-use netmon_ebpf::parse::Packet;
+use netmon_ebpf::{abi::Stage, parse::Packet};
 
-/// The linear part of a frame, read in place.
-pub(super) struct Linear {
+/// A way to read a frame.
+pub(crate) trait Frame<'a>: Packet {
+    /// The frame of a context.
+    fn of(ctx: &'a TcContext) -> Self;
+
+    /// Whether there is more to the frame than can be read this way.
+    fn is_partial(&self, ctx: &TcContext) -> bool;
+
+    /// The program of two that reads this way.
+    fn choose(linear: Stage, whole: Stage) -> Stage;
+}
+
+/// The linear part of a frame.
+pub(crate) struct Linear<'a> {
     data: usize,
     end: usize,
+    of: PhantomData<&'a TcContext>,
 }
 
-impl Linear {
+impl<'a> Frame<'a> for Linear<'a> {
     #[inline(always)]
-    pub(super) fn of(ctx: &TcContext) -> Self {
-        Self { data: ctx.data(), end: ctx.data_end() }
+    fn of(ctx: &'a TcContext) -> Self {
+        Self { data: ctx.data(), end: ctx.data_end(), of: PhantomData }
     }
 
-    /// Bytes that can be read in place.
     #[inline(always)]
-    pub(super) fn len(&self) -> u32 {
-        (self.end - self.data) as u32
+    fn is_partial(&self, ctx: &TcContext) -> bool {
+        ((self.end - self.data) as u32) < ctx.len()
+    }
+
+    #[inline(always)]
+    fn choose(linear: Stage, _: Stage) -> Stage {
+        linear
     }
 }
 
-impl Packet for Linear {
+impl Packet for Linear<'_> {
     #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let start = self.data + offset;
@@ -36,8 +56,25 @@ impl Packet for Linear {
     }
 }
 
-/// The whole frame, read through a helper.
-pub(super) struct Whole<'a>(pub(super) &'a TcContext);
+/// The whole frame.
+pub(crate) struct Whole<'a>(&'a TcContext);
+
+impl<'a> Frame<'a> for Whole<'a> {
+    #[inline(always)]
+    fn of(ctx: &'a TcContext) -> Self {
+        Self(ctx)
+    }
+
+    #[inline(always)]
+    fn is_partial(&self, _: &TcContext) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn choose(_: Stage, whole: Stage) -> Stage {
+        whole
+    }
+}
 
 impl Packet for Whole<'_> {
     #[inline(always)]

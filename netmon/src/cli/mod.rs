@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
 pub mod exit;
+pub mod run;
 pub mod supervise;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +23,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Run(run::Args),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -34,6 +36,12 @@ pub enum Command {
 /// Whatever went wrong, marked with its exit code ([`ExitCode::of`]).
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
+        Command::Run(args) => with_runtime(run::run(args)),
         Command::Supervise(args) => supervise::run(&args),
     }
+}
+
+/// Runs an asynchronous command to its end.
+fn with_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(command)
 }

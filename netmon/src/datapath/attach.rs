@@ -11,7 +11,7 @@ use crate::{
     names::{Direction, IfIndex, IfName},
     netlink::{Netlink, NetlinkError, clsact, qdisc::Qdisc},
     snapshot::AttachMode,
-    sys::bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain, update_link},
+    sys::bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain},
 };
 
 /// The root qdiscs that use a packet's delivery time themselves: there it must stay what its sender wrote.
@@ -81,11 +81,7 @@ fn attach_tcx(
     Ok([one(Direction::Ingress, ingress)?, one(Direction::Egress, egress)?])
 }
 
-fn attach_clsact(
-    ifindex: IfIndex,
-    interface: &IfName,
-    programs: &[OwnedFd; 2],
-) -> Result<Kind, AttachError> {
+fn attach_clsact(ifindex: IfIndex, interface: &IfName, programs: &[OwnedFd; 2]) -> Result<Kind, AttachError> {
     let mut netlink = Netlink::open()?;
     let made_qdisc = match netlink.request(&clsact::add_qdisc(ifindex, interface.as_str())) {
         Ok(()) => true,
@@ -144,34 +140,6 @@ impl Attached {
                 match detach_clsact(&mut netlink, self.ifindex, &self.interface, made_qdisc) {
                     Err(error) if !error.is_not_found() => return Err(error.into()),
                     _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts other dispatchers into the place of these, from a thread in the endpoint's namespace; no packet
-    /// passes uncounted.
-    pub(super) fn replace(&mut self, programs: &[OwnedFd; 2]) -> Result<(), AttachError> {
-        match &mut self.kind {
-            Kind::Tcx(links) => {
-                for ((direction, (link, id)), program) in Direction::BOTH.into_iter().zip(links).zip(programs)
-                {
-                    update_link(link.as_fd(), program.as_fd())
-                        .and_then(|()| program_id(program))
-                        .map(|new| *id = new)
-                        .map_err(|source| AttachError::Tcx {
-                            direction,
-                            interface: self.interface.clone(),
-                            source,
-                        })?;
-                }
-            }
-            Kind::Clsact { .. } => {
-                let mut netlink = Netlink::open()?;
-                for (direction, program) in Direction::BOTH.into_iter().zip(programs) {
-                    let name = self.interface.as_str();
-                    netlink.request(&clsact::set_filter(self.ifindex, name, direction, program.as_fd()))?;
                 }
             }
         }

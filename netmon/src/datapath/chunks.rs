@@ -47,10 +47,11 @@ impl<V: Pod> Chunks<V> {
     pub(super) fn fill(&mut self, endpoint: EndpointId, value: V) -> Result<(), MapError> {
         let cpus = nr_cpus().map_err(|(_, error)| MapError::IoError(error))?;
         let values = PerCpuValues::try_from(vec![value; cpus]).map_err(MapError::IoError)?;
-        self.inner
-            .get_mut(chunk_of(endpoint.0) as usize)
-            .ok_or(MapError::KeyNotFound)?
-            .set(slot_of(endpoint.0), values, 0)
+        self.inner.get_mut(chunk_of(endpoint.0) as usize).ok_or(MapError::KeyNotFound)?.set(
+            slot_of(endpoint.0),
+            values,
+            0,
+        )
     }
 
     /// Bytes that the chunks take in the kernel: endpoints x possible CPUs x value size.

@@ -14,7 +14,7 @@ use std::{
 use aya::maps::{Array, MapData};
 use log::warn;
 use rustix::{
-    event::{PollFd, PollFlags, eventfd, poll, EventfdFlags},
+    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     time::{
         ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
         timerfd_create, timerfd_settime,

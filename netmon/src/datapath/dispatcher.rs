@@ -10,7 +10,7 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
 };
 
-use netmon_ebpf::abi::{CB_ENDPOINT, CB_FLAGS, EGRESS, INGRESS};
+use netmon_ebpf::abi::{CB_ENDPOINT, CB_FLAGS, EGRESS, INGRESS, Stage, stage_index};
 
 use crate::{
     names::{Direction, EndpointId},
@@ -57,7 +57,7 @@ fn assemble(
     flags: u32,
     jump_table: BorrowedFd<'_>,
 ) -> [Instruction; 10] {
-    let index = match direction {
+    let hook = match direction {
         Direction::Ingress => INGRESS,
         Direction::Egress => EGRESS,
     };
@@ -68,7 +68,7 @@ fn assemble(
         instruction(STORE_WORD, 1, 2, cb_word(CB_FLAGS), 0),
         instruction(LOAD_64_IMMEDIATE, 2, MAP_DESCRIPTOR, 0, jump_table.as_raw_fd()),
         instruction(0, 0, 0, 0, 0),
-        instruction(MOV64_IMMEDIATE, 3, 0, 0, index as i32),
+        instruction(MOV64_IMMEDIATE, 3, 0, 0, stage_index(Stage::Measure, hook).cast_signed()),
         instruction(CALL, 0, 0, 0, TAIL_CALL),
         // Reached only when the jump table is empty: nothing is measured, and nothing is changed.
         instruction(MOV64_IMMEDIATE, 0, 0, 0, NEXT),

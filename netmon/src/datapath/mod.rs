@@ -19,7 +19,7 @@ mod slots;
 mod sums;
 mod watched;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, os::fd::AsFd as _};
 
 use log::Level;
 
@@ -190,7 +190,7 @@ impl Datapath {
             link.tell_each_other();
         }
         for ends in by_namespace(links).into_values() {
-            watched::attach(ends, self.features.mode, &self.object.jump_table)?;
+            watched::attach(ends, self.features.mode, self.object.jump_table.as_fd())?;
         }
         Ok(())
     }

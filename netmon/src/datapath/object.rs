@@ -1,13 +1,15 @@
 //! The eBPF object: compiled by `build.rs`, checked against this agent's ABI, loaded once.
 
+use std::os::fd::{AsFd as _, OwnedFd};
+
 use aya::{
-    Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Array, ArrayOfMaps, HashMap, MapData, PerCpuArray, ProgramArray},
+    Ebpf, EbpfLoader,
+    maps::{Array, ArrayOfMaps, HashMap, Map, MapData, MapError, PerCpuArray, ProgramArray},
     programs::SchedClassifier,
 };
 use netmon_ebpf::{
     ABI_VERSION,
-    abi::{EGRESS, INGRESS},
+    abi::PROGRAMS,
     endpoint::{Counters, RoundTrips},
     flow::{FlowKey, TcpFlow},
 };
@@ -18,15 +20,13 @@ use crate::{names::EndpointId, snapshot::Features};
 /// The object, aligned as the ELF reader wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-ebpf"));
 
-/// The programs and their place in the jump table.
-const PROGRAMS: [(&str, usize); 2] = [("netmon_ingress", INGRESS), ("netmon_egress", EGRESS)];
-
 /// The loaded object: its maps by name, typed.
 pub(super) struct Object {
     /// Keeps the programs, and whatever map is not named below.
     pub(super) ebpf: Ebpf,
-    /// Holds the measuring programs for the dispatchers.
-    pub(super) jump_table: ProgramArray<MapData>,
+    /// Holds the measuring programs for the dispatchers. The kernel empties it when its last descriptor is
+    /// closed, whoever may still jump through it.
+    pub(super) jump_table: OwnedFd,
     /// What every packet touches.
     pub(super) counters: Chunks<Counters>,
     /// What the ends of round trips touch.
@@ -54,13 +54,9 @@ impl Object {
             .override_global(aya_log::LEVEL, &options.log_level, true)
             .map_max_entries("TCP_FLOWS", entries)
             .map_max_entries("REQUESTS", entries)
-            .verifier_log_level(VerifierLogLevel::DISABLE)
             .load(OBJECT)
             .map_err(|source| DatapathError::Load(Box::new(source)))?;
-        let mut jump_table: ProgramArray<MapData> = take(&mut ebpf, "JUMP_TABLE")?;
-        for (name, index) in PROGRAMS {
-            load_program(&mut ebpf, &mut jump_table, name, index)?;
-        }
+        let jump_table = fill_jump_table(&mut ebpf)?;
         Ok(Self {
             counters: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "COUNTERS")?),
             round_trips: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "ROUND_TRIPS")?),
@@ -75,10 +71,25 @@ impl Object {
 
 fn take<T>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, DatapathError>
 where
-    T: TryFrom<aya::maps::Map, Error = aya::maps::MapError>,
+    T: TryFrom<Map, Error = MapError>,
 {
     let map = ebpf.take_map(name).ok_or(DatapathError::Missing(name))?;
     T::try_from(map).map_err(|source| DatapathError::Map { name, source })
+}
+
+/// Loads the programs and puts them into the table that the dispatchers jump through.
+fn fill_jump_table(ebpf: &mut Ebpf) -> Result<OwnedFd, DatapathError> {
+    const NAME: &str = "JUMP_TABLE";
+    let map = ebpf.take_map(NAME).ok_or(DatapathError::Missing(NAME))?;
+    let Map::ProgramArray(data) = &map else { return Err(DatapathError::Missing(NAME)) };
+    let refused = |error| DatapathError::Map { name: NAME, source: MapError::IoError(error) };
+    let descriptor = data.fd().as_fd().try_clone_to_owned().map_err(refused)?;
+    let mut table =
+        ProgramArray::try_from(map).map_err(|source| DatapathError::Map { name: NAME, source })?;
+    for (index, name) in PROGRAMS.into_iter().enumerate() {
+        load_program(ebpf, &mut table, name, index)?;
+    }
+    Ok(descriptor)
 }
 
 fn load_program(
@@ -88,16 +99,11 @@ fn load_program(
     index: usize,
 ) -> Result<(), DatapathError> {
     let refused = |source| DatapathError::Program { name, source: Box::new(source) };
-    let program: &mut SchedClassifier = ebpf
-        .program_mut(name)
-        .ok_or(DatapathError::Missing(name))?
-        .try_into()
-        .map_err(refused)?;
+    let program: &mut SchedClassifier =
+        ebpf.program_mut(name).ok_or(DatapathError::Missing(name))?.try_into().map_err(refused)?;
     program.load().map_err(refused)?;
     let fd = program.fd().map_err(refused)?;
-    jump_table
-        .set(index as u32, fd, 0)
-        .map_err(|source| DatapathError::Map { name: "JUMP_TABLE", source })
+    jump_table.set(index as u32, fd, 0).map_err(|source| DatapathError::Map { name: "JUMP_TABLE", source })
 }
 
 impl Object {

@@ -69,16 +69,16 @@ impl Datapath {
 
 impl Object {
     fn read_end(&self, id: EndpointId) -> Result<EndValues, DatapathError> {
-        let counters = self.counters.get(id).map_err(|source| DatapathError::Map { name: "COUNTERS", source })?;
+        let counters =
+            self.counters.get(id).map_err(|source| DatapathError::Map { name: "COUNTERS", source })?;
         let round_trips =
             self.round_trips.get(id).map_err(|source| DatapathError::Map { name: "ROUND_TRIPS", source })?;
         Ok(EndValues { counters, round_trips })
     }
 
     fn read_exits(&self) -> Result<Vec<(&'static str, u64)>, DatapathError> {
-        let read = |index: usize| -> Result<u64, MapError> {
-            Ok(self.exits.get(&(index as u32), 0)?.iter().sum())
-        };
+        let read =
+            |index: usize| -> Result<u64, MapError> { Ok(self.exits.get(&(index as u32), 0)?.iter().sum()) };
         (0..EXITS)
             .map(|index| Ok((Exit::ALL[index].label(), read(index)?)))
             .collect::<Result<_, _>>()

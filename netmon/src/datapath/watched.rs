@@ -1,8 +1,7 @@
 //! An endpoint that is watched: its slot, its attachments, and what both ends of its link know of each other.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use aya::maps::{MapData, ProgramArray};
 use netmon_ebpf::epoch::{LOSS_EPOCH_SHIFT, LOSS_EPOCHS};
 
 use super::{
@@ -43,10 +42,10 @@ impl WatchedEnd {
         format!("{} in {}", self.endpoint.interface, self.endpoint.namespace)
     }
 
-    fn dispatchers(&self, jump_table: &ProgramArray<MapData>) -> Result<[OwnedFd; 2], DatapathError> {
+    fn dispatchers(&self, jump_table: BorrowedFd<'_>) -> Result<[OwnedFd; 2], DatapathError> {
         let one = |direction| {
             let flags = flags(direction, self.stamps, self.peer_stamps);
-            dispatcher::load(self.id, direction, flags, jump_table.fd().as_fd())
+            dispatcher::load(self.id, direction, flags, jump_table)
                 .map_err(|source| DatapathError::Dispatcher { endpoint: self.shown(), source })
         };
         Ok([one(Direction::Ingress)?, one(Direction::Egress)?])
@@ -116,7 +115,7 @@ pub(super) fn ask_stamps(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError
 pub(super) fn attach(
     ends: Vec<&mut WatchedEnd>,
     mode: AttachMode,
-    jump_table: &ProgramArray<MapData>,
+    jump_table: BorrowedFd<'_>,
 ) -> Result<(), DatapathError> {
     visit(ends, |ends| {
         for end in ends {

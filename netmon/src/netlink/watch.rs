@@ -3,7 +3,11 @@
 //! A watch says that something happened, not how things are: whoever misses one ([`Seen::Lost`]) reads the
 //! list again.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
 use rtnetlink::{
     packet_core::NetlinkPayload,
@@ -78,6 +82,12 @@ impl LinkWatch {
                 Err(e) => return Err(e),
             }
         }
+    }
+}
+
+impl AsFd for LinkWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

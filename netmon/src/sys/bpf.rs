@@ -15,7 +15,6 @@ const BPF_PROG_TEST_RUN: libc::c_int = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_LINK_CREATE: libc::c_int = 28;
-const BPF_LINK_UPDATE: libc::c_int = 29;
 
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 const BPF_F_BEFORE: u32 = 1 << 3;
@@ -71,15 +70,6 @@ struct LinkCreate {
     relative_fd: u32,
     padding: u32,
     expected_revision: u64,
-}
-
-#[derive(Default)]
-#[repr(C)]
-struct LinkUpdate {
-    link_fd: u32,
-    new_prog_fd: u32,
-    flags: u32,
-    old_prog_fd: u32,
 }
 
 #[derive(Default)]
@@ -188,17 +178,6 @@ pub fn attach_tcx_first(program: BorrowedFd<'_>, ifindex: u32, hook: TcxHook) ->
         ..LinkCreate::default()
     };
     descriptor(bpf(BPF_LINK_CREATE, &mut attribute)?)
-}
-
-/// Puts another program into a link, at once: no packet passes in between.
-///
-/// # Errors
-///
-/// The kernel's answer; ENOLINK when the interface is gone.
-pub fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
-    let mut attribute =
-        LinkUpdate { link_fd: number(link), new_prog_fd: number(program), ..LinkUpdate::default() };
-    bpf(BPF_LINK_UPDATE, &mut attribute).map(drop)
 }
 
 /// The ids of the programs in a TCX chain, first the one that runs first, of an interface in the caller's

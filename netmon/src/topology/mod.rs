@@ -27,7 +27,7 @@ pub mod undo;
 pub use self::{
     claim::{Claim, Holder},
     endpoint::{Endpoint, Instrument, NoInstrument},
-    error::TopologyError,
+    error::{BoxError, TopologyError},
     plan::{Plan, Step},
     progress::{Progress, Silent},
     run::{Report, down, plan, up},

@@ -1,0 +1,156 @@
+//! Every packet: parse it, count it, stamp it at egress, read its stamp at ingress.
+
+use aya_ebpf::{
+    helpers::generated::{bpf_ktime_get_ns, bpf_skb_set_tstamp},
+    programs::TcContext,
+};
+use aya_log_ebpf::debug;
+use netmon_ebpf::{
+    Protocol,
+    abi::{CB_ENDPOINT, CB_FLAGS, EGRESS, Exit, FLAG_PEER_STAMPS, FLAG_STAMP, HOOKS, INGRESS, Stage},
+    endpoint::Counters,
+    epoch::loss_slot,
+    parse::{Network, Parsed, parse},
+};
+
+use super::{Frame, headers::Headers, maps, record};
+
+/// `tstamp_type` of a receive time (`linux/bpf.h`; called UNSPEC before Linux 6.11).
+const BPF_SKB_CLOCK_REALTIME: u32 = 0;
+/// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before 6.11).
+const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
+
+/// Measures one packet at `HOOK`. Where its headers are not linear, the program for that takes over.
+#[inline(always)]
+pub(crate) fn measure<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let frame = F::of(ctx);
+    let parsed = parse(&frame);
+    if parsed.wants_more_bytes() && frame.is_partial(ctx) {
+        return maps::go_on::<HOOK>(ctx, Stage::MeasureWhole);
+    }
+    if let Some(now_ns) = account::<HOOK>(ctx, &parsed) {
+        follow::<HOOK, F>(ctx, &parsed, now_ns);
+    }
+}
+
+/// Counts and stamps a packet, and says when it passed; none for an endpoint that is not known.
+#[inline(always)]
+fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
+    let cb = ctx.cb();
+    let (endpoint, flags) = (cb[CB_ENDPOINT], cb[CB_FLAGS]);
+    let Some(counters) = maps::counters(endpoint) else {
+        maps::count_exit(Exit::UnknownEndpoint);
+        debug!(ctx, "no counters for endpoint {}", endpoint);
+        return None;
+    };
+    if let Some(exit) = parsed.exit {
+        maps::count_exit(exit);
+        debug!(ctx, "endpoint {}: parsing stopped, reason {}", endpoint, exit as u32);
+    }
+    // SAFETY: the helper has no preconditions.
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    let frame = ctx.len();
+    let segments = segments(ctx, frame, parsed.header_bytes as u32);
+    count::<HOOK>(counters, parsed, frame, segments);
+    if maps::stamping() {
+        if HOOK == EGRESS && flags & FLAG_STAMP != 0 {
+            stamp(ctx, counters, parsed, now_ns, segments);
+        }
+        if HOOK == INGRESS && flags & FLAG_PEER_STAMPS != 0 {
+            read_stamp(ctx, counters, now_ns, segments);
+        }
+    }
+    Some(now_ns)
+}
+
+/// Hands the packet to the program that follows its conversation, if it is part of one.
+#[inline(always)]
+fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed, now_ns: u64) {
+    if !maps::flows() || parsed.exit.is_some() {
+        return;
+    }
+    let stage = match parsed.protocol {
+        Protocol::Tcp => F::choose(Stage::Tcp, Stage::TcpWhole),
+        Protocol::Icmp | Protocol::Icmpv6 => F::choose(Stage::Echo, Stage::EchoWhole),
+        Protocol::Udp if parsed.is_dns => F::choose(Stage::Dns, Stage::DnsWhole),
+        _ => return,
+    };
+    Headers::of(parsed, now_ns, ctx.len()).leave(ctx);
+    maps::go_on::<HOOK>(ctx, stage);
+}
+
+/// How many packets the frame is on the wire. Frames from virtual machines and taps may say how large
+/// their segments are, and leave it to others to count them.
+#[inline(always)]
+fn segments(ctx: &TcContext, frame: u32, header_bytes: u32) -> u32 {
+    // SAFETY: fields of the context, which the verifier translates.
+    let (count, size) = unsafe { ((*ctx.skb.skb).gso_segs, (*ctx.skb.skb).gso_size) };
+    if count > 0 {
+        return count;
+    }
+    if size > 0 && frame > header_bytes {
+        return (frame - header_bytes).div_ceil(size).max(1);
+    }
+    1
+}
+
+#[inline(always)]
+fn count<const HOOK: usize>(counters: &mut Counters, parsed: &Parsed, frame: u32, segments: u32) {
+    const { assert!(HOOK < HOOKS) };
+    let hook = &mut counters.hooks[HOOK];
+    if let Some(counter) = maps::element(&mut hook.protocols, parsed.protocol as usize) {
+        counter.packets += 1;
+        counter.bytes += u64::from(frame);
+    }
+    hook.segments += u64::from(segments);
+    hook.wire_bytes += u64::from(frame) + u64::from(segments - 1) * parsed.header_bytes as u64;
+}
+
+/// Writes the time of departure into the packet, and counts it into the epoch of that time.
+#[inline(always)]
+fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64, segments: u32) {
+    // The helper takes nothing but IPv4 and IPv6.
+    if matches!(parsed.network, Network::Other) {
+        counters.unstamped += 1;
+        return;
+    }
+    // SAFETY: the helper gets the context that the program was called with.
+    let refused = unsafe { bpf_skb_set_tstamp(ctx.skb.skb, now_ns, BPF_SKB_CLOCK_MONOTONIC) };
+    if refused == 0 {
+        count_epoch::<EGRESS>(counters, now_ns, segments);
+    } else {
+        counters.unstamped += 1;
+        maps::count_exit(Exit::StampRefused);
+    }
+}
+
+/// Reads the time of departure from the packet, and leaves in its place the receive time that the kernel
+/// would have given it: `ping`, `SO_TIMESTAMP` and captures look there.
+#[inline(always)]
+fn read_stamp(ctx: &TcContext, counters: &mut Counters, now_ns: u64, segments: u32) {
+    // SAFETY: fields of the context, which the verifier translates.
+    let (kind, stamp_ns) = unsafe { ((*ctx.skb.skb).tstamp_type, (*ctx.skb.skb).tstamp) };
+    if u32::from(kind) != BPF_SKB_CLOCK_MONOTONIC || stamp_ns == 0 {
+        return;
+    }
+    if stamp_ns > now_ns {
+        maps::count_exit(Exit::StampInFuture);
+    } else {
+        record(&mut counters.latency, now_ns - stamp_ns);
+        count_epoch::<INGRESS>(counters, stamp_ns, segments);
+    }
+    if maps::receive_time() {
+        let received_ns = now_ns.wrapping_add(maps::clock_offset());
+        // SAFETY: the helper gets the context that the program was called with.
+        let refused = unsafe { bpf_skb_set_tstamp(ctx.skb.skb, received_ns, BPF_SKB_CLOCK_REALTIME) };
+        if refused != 0 {
+            maps::count_exit(Exit::ReceiveTimeRefused);
+        }
+    }
+}
+
+#[inline(always)]
+fn count_epoch<const HOOK: usize>(counters: &mut Counters, stamp_ns: u64, segments: u32) {
+    let count = &mut counters.epochs[HOOK][loss_slot(stamp_ns)];
+    *count = count.wrapping_add(segments);
+}

@@ -1,0 +1,65 @@
+//! Why the agent could not start, or not end well.
+
+use std::{error::Error, fmt::Write as _, io, net::SocketAddr};
+
+use thiserror::Error as ThisError;
+use tokio::task::JoinError;
+
+use crate::{
+    datapath::DatapathError, services::StartError, sys::capabilities::MissingPrivilege,
+    topology::TopologyError,
+};
+
+/// The agent could not start, or not end well.
+#[derive(Debug, ThisError)]
+pub enum AgentError {
+    /// A capability is missing.
+    #[error(transparent)]
+    Privilege(#[from] MissingPrivilege),
+    /// The address is taken, or not ours.
+    #[error(
+        "cannot listen on {address}; choose another address with --listen, for instance --listen 127.0.0.1:0"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The lab could not be built.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The lab could not be watched.
+    #[error(transparent)]
+    Datapath(#[from] DatapathError),
+    /// The state of the links could not be followed.
+    #[error("cannot follow the state of the lab's interfaces")]
+    LinkStates(#[source] io::Error),
+    /// A service could not be started.
+    #[error(transparent)]
+    Service(#[from] StartError),
+    /// The server failed.
+    #[error("cannot serve HTTP")]
+    Serve(#[source] io::Error),
+    /// Signals could not be listened for.
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    /// A part of the agent panicked.
+    #[error("a part of the agent failed")]
+    Panicked(#[source] JoinError),
+    /// Not everything could be put back.
+    #[error("something is left behind, `netmon down` tries again:\n  {}", .0.join("\n  "))]
+    LeftBehind(Vec<String>),
+}
+
+/// An error and what caused it, on one line.
+pub(super) fn in_full(error: &impl Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string does not fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

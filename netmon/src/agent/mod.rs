@@ -1,0 +1,205 @@
+//! The agent: build the lab, watch it, serve what is seen, put everything back. No policy.
+//!
+//! The order matters. The address is taken first, so that a port that is in use changes nothing; programs are
+//! attached when the interfaces exist and before they are up, so that nothing passes uncounted; services run
+//! last. The way back is the same in reverse, and goes on after an error.
+
+mod error;
+mod link_states;
+mod signals;
+mod upkeep;
+mod watcher;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use log::{info, warn};
+use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
+
+pub use self::error::AgentError;
+use self::{signals::Stop, upkeep::Upkeep, watcher::Watcher};
+use crate::{
+    datapath::{Datapath, Options},
+    lab::Lab,
+    names::LabName,
+    server::{self, Limits},
+    services::{Supervisor, detached_supervisor, stop_recorded},
+    sys::capabilities::{self, Capability},
+    topology::{self, Claim, Endpoint, Instrument, Progress, state},
+};
+
+/// What the agent is asked to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to serve HTTP; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// How the datapath is set up.
+    pub datapath: Options,
+    /// Whether the lab stays when the agent ends.
+    pub keep: bool,
+}
+
+/// What the agent tells whoever started it, once everything runs.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Where HTTP is served.
+    pub http: SocketAddr,
+    /// What the kernel lets us measure.
+    pub features: crate::snapshot::Features,
+    /// Whether the lab stays when the agent ends.
+    pub stays: bool,
+}
+
+/// Runs `lab` until SIGINT or SIGTERM. `started` is called once everything runs; `progress` is told how far
+/// the building has come.
+///
+/// # Errors
+///
+/// What stood in the way, after everything that was done is undone; or what is left behind at the end.
+pub async fn run(
+    lab: Lab,
+    config: Config,
+    progress: impl Progress + Send + 'static,
+    started: impl FnOnce(&Lab, &Started),
+) -> Result<(), AgentError> {
+    let mut stop = Stop::listen().map_err(AgentError::Signals)?;
+    capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| AgentError::Listen { address: config.listen, source })?;
+    let mut built = build(lab, config, progress).await?;
+    let outcome = match watch_over(&mut built, listener, &mut stop, started).await {
+        Ok(services) => built.end(services).await,
+        Err((error, services)) => {
+            // What stood in the way is the error to tell; what is left behind is logged.
+            if let Err(left) = built.end(services).await {
+                warn!("{left}");
+            }
+            return Err(error);
+        }
+    };
+    info!("everything is put back");
+    outcome
+}
+
+/// A lab that is built and watched.
+struct Built {
+    lab: Lab,
+    claim: Claim,
+    watcher: Arc<Watcher>,
+    /// Whether the lab stays when the agent ends.
+    stays: bool,
+}
+
+async fn build(
+    lab: Lab,
+    config: Config,
+    progress: impl Progress + Send + 'static,
+) -> Result<Built, AgentError> {
+    let work = move || {
+        let claim = Claim::take(&lab.name)?;
+        let stays = config.keep || is_kept(&lab.name);
+        let mut datapath = Datapath::load(&config.datapath)?;
+        let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
+        topology::up(&lab, &claim, &mut eyes, &progress)?;
+        let endpoints = eyes.endpoints;
+        let watcher = Watcher::new(&lab, datapath, &endpoints).map_err(AgentError::LinkStates)?;
+        Ok(Built { lab, claim, watcher: Arc::new(watcher), stays })
+    };
+    spawn_blocking(work).await.map_err(AgentError::Panicked)?
+}
+
+/// Whether `netmon up` made the lab: then it is adopted, and stays. One that an agent was killed over does not.
+fn is_kept(lab: &LabName) -> bool {
+    state::State::load(lab).is_some_and(|state| state.complete && state.agent.is_none())
+}
+
+/// Puts the datapath onto what the topology makes.
+struct Eyes<'a> {
+    datapath: &'a mut Datapath,
+    endpoints: Vec<Endpoint>,
+}
+
+impl Instrument for Eyes<'_> {
+    fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), topology::BoxError> {
+        self.datapath.attach(endpoints)?;
+        self.endpoints = endpoints.to_vec();
+        Ok(())
+    }
+}
+
+/// Serves until a signal comes. Gives back the services, which whoever ends the lab stops.
+async fn watch_over(
+    built: &mut Built,
+    listener: TcpListener,
+    stop: &mut Stop,
+    started: impl FnOnce(&Lab, &Started),
+) -> Result<Option<Supervisor>, (AgentError, Option<Supervisor>)> {
+    let services = start_services(&built.lab).await.map_err(|error| (error, None))?;
+    let http = match listener.local_addr() {
+        Ok(http) => http,
+        Err(error) => return Err((AgentError::Serve(error), services)),
+    };
+    if let Err(error) = built.claim.announce(Some(http)) {
+        return Err((error.into(), services));
+    }
+    let (end, mut ended) = watch::channel(false);
+    let shutdown = async move {
+        // The sender is dropped at the latest when the agent ends, which is an end as well.
+        let _ = ended.wait_for(|end| *end).await;
+    };
+    let source = Arc::clone(&built.watcher);
+    let mut server = server::serve(listener, source, Limits::default(), shutdown);
+    let upkeep = Upkeep::start(Arc::clone(&built.watcher));
+    let features = built.watcher.features();
+    started(&built.lab, &Started { http, features, stays: built.stays });
+    let served = tokio::select! {
+        () = stop.wait() => Ok(()),
+        _ = &mut server => Err(AgentError::Serve(std::io::Error::other("the server ended by itself"))),
+    };
+    end.send_replace(true);
+    upkeep.stop();
+    if served.is_ok() {
+        let _ = server.await;
+    }
+    match served {
+        Ok(()) => Ok(services),
+        Err(error) => Err((error, services)),
+    }
+}
+
+/// Starts the lab's services, unless a supervisor that `netmon up` left is at it.
+async fn start_services(lab: &Lab) -> Result<Option<Supervisor>, AgentError> {
+    let folder = state::directory(&lab.name);
+    if detached_supervisor(&folder).is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Supervisor::start(lab, &folder).await?))
+}
+
+impl Built {
+    /// Takes everything back, and says what could not be.
+    async fn end(self, services: Option<Supervisor>) -> Result<(), AgentError> {
+        let mut left = Vec::new();
+        if let Some(services) = services {
+            left.extend(services.stop().await.iter().map(ToString::to_string));
+        }
+        let Self { claim, watcher, stays, .. } = self;
+        let take_down = move || {
+            let mut left: Vec<String> = watcher.let_go().iter().map(error::in_full).collect();
+            if stays {
+                return left;
+            }
+            let stop_services = |lab: &LabName, folder: &std::path::Path| {
+                stop_recorded(lab, folder).into_iter().map(Into::into).collect()
+            };
+            let report = topology::down(&claim, stop_services, &topology::Silent);
+            for warning in &report.warnings {
+                warn!("{warning}");
+            }
+            left.extend(report.errors);
+            left
+        };
+        left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
+        if left.is_empty() { Ok(()) } else { Err(AgentError::LeftBehind(left)) }
+    }
+}

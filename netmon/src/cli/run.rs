@@ -1,0 +1,92 @@
+//! `netmon run`: the whole thing, until a signal comes.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args as ClapArgs;
+use log::log_enabled;
+
+use super::exit::ExitCode;
+use crate::{
+    agent::{self, AgentError, Config, Started},
+    datapath::Options,
+    lab::{self, Lab},
+    server::DEFAULT_ADDRESS,
+    snapshot::AttachMode,
+    topology::Silent,
+};
+
+/// Build a lab, watch it and serve what is seen, until Ctrl-C; then put everything back.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  netmon run                          the built-in lab: one namespace, one veth pair, a web server
+  netmon run labs/direct-nginx.toml   a lab of your own
+  netmon run --keep                   leave the lab when it ends; `netmon down` removes it
+  netmon run --attach clsact          do without TCX, as on Linux before 6.6")]
+pub struct Args {
+    /// The lab file; without one, the built-in lab.
+    #[arg(env = "NETMON_FILE", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where to serve metrics and JSON.
+    #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// Leave the lab as it is at the end.
+    #[arg(long, env = "NETMON_KEEP")]
+    keep: bool,
+    /// How to attach to hooks; by default TCX where the kernel has it (Linux 6.6).
+    #[arg(long, env = "NETMON_ATTACH", value_name = "MODE")]
+    attach: Option<Mode>,
+    /// Most conversations that are followed at once; 0 switches round trips off.
+    #[arg(long, env = "NETMON_FLOW_ENTRIES", default_value_t = 65_536, value_name = "N")]
+    flow_entries: u32,
+}
+
+/// How to attach.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Mode {
+    /// TCX links (Linux 6.6).
+    Tcx,
+    /// Filters on a clsact qdisc.
+    Clsact,
+}
+
+/// Runs the agent.
+///
+/// # Errors
+///
+/// As [`agent::run`], marked with the exit code.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let lab = lab::open(args.file.as_deref()).map_err(|error| ExitCode::Usage.because(error))?;
+    let config = Config {
+        listen: args.listen,
+        datapath: Options {
+            mode: args.attach.map(|mode| match mode {
+                Mode::Tcx => AttachMode::Tcx,
+                Mode::Clsact => AttachMode::Clsact,
+            }),
+            flow_entries: args.flow_entries,
+            log_level: log_level(),
+        },
+        keep: args.keep,
+    };
+    agent::run(lab, config, Silent, greet).await.map_err(|error| match error {
+        AgentError::Privilege(_) => ExitCode::Unavailable.because(error),
+        other => other.into(),
+    })?;
+    Ok(ExitCode::Ok)
+}
+
+/// The programs log as much as the agent does.
+fn log_level() -> u8 {
+    let level = if log_enabled!(log::Level::Trace) {
+        Some(log::Level::Trace)
+    } else if log_enabled!(log::Level::Debug) {
+        Some(log::Level::Debug)
+    } else {
+        None
+    };
+    Options::log_level_of(level)
+}
+
+fn greet(lab: &Lab, started: &Started) {
+    anstream::println!("{} http://{}/ {:?}", lab.name, started.http, started.features);
+}
