@@ -1,3 +1,5 @@
 //! Privileged tests, one binary.
 
+mod services;
+mod services_http;
 mod topology;

@@ -4,4 +4,5 @@ pub mod binary;
 pub mod eventually;
 pub mod labs;
 pub mod sandbox;
+pub mod services;
 pub mod skip;

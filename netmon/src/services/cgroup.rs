@@ -18,7 +18,7 @@ use super::wait::left_until;
 
 /// Where the cgroup v2 hierarchy is mounted: `/sys/fs/cgroup`, or beside the old ones (hybrid).
 pub(crate) fn hierarchy() -> Option<PathBuf> {
-    parse_mountinfo(&fs::read("/proc/self/mountinfo").ok()?)
+    parse_mountinfo(&fs::read("/proc/thread-self/mountinfo").ok()?)
         .into_iter()
         .find(|root| root.join("cgroup.procs").exists())
 }
@@ -50,8 +50,14 @@ fn unescape(field: &str) -> Option<PathBuf> {
 
 /// Makes the group, and opens the file through which a process joins it.
 pub(crate) fn create(group: &Path) -> io::Result<File> {
-    fs::create_dir_all(group)?;
+    // A lab that ends at this moment may remove an empty folder above: then it is made again.
+    let made = (0..10).map(|_| fs::create_dir_all(group)).find(|made| !is_not_found(made));
+    made.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))?;
     OpenOptions::new().write(true).open(group.join("cgroup.procs"))
+}
+
+fn is_not_found<T>(result: &io::Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Every process of the group and of the groups below it.
@@ -76,9 +82,9 @@ pub(crate) fn remove(group: &Path, deadline: Instant) -> io::Result<()> {
     for child in children(group) {
         remove(&child, deadline)?;
     }
-    match fs::remove_dir(group) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    let removed = fs::remove_dir(group);
+    if !is_not_found(&removed) {
+        removed?;
     }
     // netmon/LAB and netmon: another lab or service may be in there, and then they stay.
     for folder in group.ancestors().skip(1).take(2) {

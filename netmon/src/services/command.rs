@@ -39,6 +39,9 @@ pub(crate) fn prepare(
     let mut command = Command::new(find_program(name, directory)?);
     command.arg0(name).args(arguments);
     if let Some(directory) = directory {
+        if !directory.is_dir() {
+            return Err(CommandProblem::NoDirectory(directory.to_owned()));
+        }
         command.current_dir(directory);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -110,6 +113,7 @@ impl Prepared {
                 Some(step) => CommandProblem::Confine { step, source },
                 None => CommandProblem::Execute(source),
             },
+            _ if source.kind() == io::ErrorKind::NotFound => CommandProblem::NoInterpreter,
             _ => CommandProblem::Execute(source),
         }
     }

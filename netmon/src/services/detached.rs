@@ -27,6 +27,7 @@ use super::{
     error::with_sources,
     process::{Identity, boot_id},
     record::{make_private_dir, replace_file, services_dir},
+    status,
     wait::{left_until, until_ended},
 };
 use crate::{lab::Lab, names::LabName};
@@ -88,7 +89,9 @@ pub fn spawn_detached(program: &Path, lab: &Lab, state_dir: &Path) -> Result<Opt
     command.arg("supervise").arg("--lab").arg(lab.name.as_str()).arg("--state-dir").arg(state_dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).current_dir("/");
     if env::var_os("NETMON_LOG").is_none() {
-        command.env("NETMON_LOG", log::max_level().as_str().to_ascii_lowercase());
+        // What is quiet on a terminal is still wanted in a file.
+        let level = log::max_level().max(log::LevelFilter::Info);
+        command.env("NETMON_LOG", level.as_str().to_ascii_lowercase());
     }
     let mut child =
         command.spawn().map_err(|source| DetachError::Spawn { program: program.to_owned(), source })?;
@@ -233,10 +236,10 @@ fn record_self(state_dir: &Path) -> io::Result<()> {
 
 /// Removes what a supervisor that has ended had in the state.
 fn forget(state_dir: &Path) {
-    for file in [record_file(state_dir), plan_file(state_dir), super::status::status_file(state_dir)] {
+    for file in [record_file(state_dir), plan_file(state_dir)] {
         let _ = fs::remove_file(file);
     }
-    let _ = fs::remove_dir(services_dir(state_dir));
+    status::remove(state_dir);
 }
 
 /// Answers whoever started this process, and lets go of the pipe. Said once; what follows goes nowhere.

@@ -65,6 +65,12 @@ pub enum CommandProblem {
     /// The file is there and is no program.
     #[error("{} is not an executable file", .0.display())]
     NotExecutable(PathBuf),
+    /// The file is a script, or needs a loader, and what runs it is missing.
+    #[error("the interpreter that the file names is not there; install it or correct the file's first line")]
+    NoInterpreter,
+    /// The folder that services start in is gone.
+    #[error("the folder of the lab file, {}, is not there any more", .0.display())]
+    NoDirectory(PathBuf),
     /// The network namespace could not be opened.
     #[error("{}", with_sources(.0))]
     Namespace(NetNsError),

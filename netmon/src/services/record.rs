@@ -13,7 +13,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{Identity, Stat, boot_id, unique_id};
+use super::{
+    cgroup,
+    process::{Identity, Stat, boot_id, unique_id},
+};
 use crate::{lab::Service, names::LabName};
 
 /// The folder of all services under the lab's state folder.
@@ -57,7 +60,7 @@ impl Record {
         let name = file_name(index, &service.name);
         let dir = services_dir(state_dir).join(&name);
         let unique = unique_id()?;
-        let record = Self {
+        let mut record = Self {
             service: service.name.clone(),
             boot_id: boot_id()?,
             mark: format!("netmon:{unique}"),
@@ -67,8 +70,18 @@ impl Record {
             dir,
         };
         make_private_dir(&record.mark_dir())?;
-        replace_file(&record.dir.join("record.json"), &serde_json::to_vec_pretty(&record)?)?;
+        record.write()?;
+        // Recorded first, made afterwards: nothing is ever made that nobody knows of.
+        if let Some(Err(error)) = record.cgroup.as_deref().map(cgroup::create) {
+            log::info!("service {} goes without a cgroup: {error}", record.service);
+            record.cgroup = None;
+            record.write()?;
+        }
         Ok(record)
+    }
+
+    fn write(&self) -> io::Result<()> {
+        replace_file(&self.dir.join("record.json"), &serde_json::to_vec_pretty(self)?)
     }
 
     /// The records of a lab that belong to this boot, in the order of the lab file. A folder without a whole

@@ -70,7 +70,13 @@ pub fn recorded_status(state_dir: &Path) -> io::Result<Vec<ServiceStatus>> {
     }
 }
 
-pub(crate) fn status_file(state_dir: &Path) -> PathBuf {
+/// Removes what was written, and the services' folder if nothing else is in it: what could not be ended is.
+pub(crate) fn remove(state_dir: &Path) {
+    let _ = fs::remove_file(status_file(state_dir));
+    let _ = fs::remove_dir(services_dir(state_dir));
+}
+
+fn status_file(state_dir: &Path) -> PathBuf {
     services_dir(state_dir).join("status.json")
 }
 

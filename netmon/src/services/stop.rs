@@ -17,6 +17,7 @@ use super::{
     cgroup, detached,
     members::{Member, members, signal},
     record::{Record, services_dir},
+    status,
     wait::until_ended,
 };
 use crate::names::LabName;
@@ -78,7 +79,9 @@ pub fn stop_recorded(lab: &LabName, state_dir: &Path) -> Vec<StopError> {
     for record in records.iter().rev() {
         ending.ask(record);
     }
-    ending.finish(&records)
+    let failed = ending.finish(&records);
+    status::remove(state_dir);
+    failed
 }
 
 /// One teardown: the time that all its services share.

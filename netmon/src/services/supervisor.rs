@@ -1,7 +1,6 @@
 //! Starts all services of a lab, keeps them, and ends them in reverse order.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -20,7 +19,7 @@ use super::{
     keeper::Keeper,
     record::{Record, make_private_dir, services_dir},
     spawner::Spawner,
-    status::{Board, ServiceState, ServiceStatus, status_file},
+    status::{self, Board, ServiceState, ServiceStatus},
     stop::{Ending, StopError, stop_recorded},
 };
 use crate::lab::{Lab, Service, ServiceKind};
@@ -77,7 +76,7 @@ impl Supervisor {
             tasks: JoinSet::new(),
             spawner: Spawner::start().map_err(state)?,
         };
-        let cgroups = usable_cgroups();
+        let cgroups = cgroup::hierarchy();
         for (index, service) in plan.services.iter().enumerate() {
             if let Err(error) = supervisor.start_one(plan, index, service, cgroups.as_deref()).await {
                 for left in supervisor.stop().await {
@@ -153,9 +152,7 @@ impl Supervisor {
         }
         let failed = spawn_blocking(move || ending.finish(&records)).await.unwrap_or_default();
         let _ = timeout(LAST_WORDS, async { while self.tasks.join_next().await.is_some() {} }).await;
-        // Empty folders are of no use to anybody; full ones say what could not be ended.
-        let _ = fs::remove_file(status_file(&self.state_dir));
-        let _ = fs::remove_dir(services_dir(&self.state_dir));
+        status::remove(&self.state_dir);
         failed
     }
 }
@@ -177,16 +174,4 @@ async fn clear_earlier(plan: &Plan, state_dir: &Path) -> Result<(), StartError> 
     let (lab, state_dir) = (plan.lab.clone(), state_dir.to_owned());
     let left = spawn_blocking(move || stop_recorded(&lab, &state_dir)).await.unwrap_or_default();
     left.into_iter().next().map_or(Ok(()), |error| Err(StartError::Leftover(error)))
-}
-
-/// The cgroup v2 hierarchy, if groups can be made in it.
-fn usable_cgroups() -> Option<PathBuf> {
-    let root = cgroup::hierarchy()?;
-    match fs::create_dir(root.join("netmon")) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            log::info!("services go without cgroups: cannot make one in {}: {error}", root.display());
-            None
-        }
-        _ => Some(root),
-    }
 }
