@@ -3,12 +3,12 @@
 use std::process::ExitCode as ProcessExitCode;
 
 use clap::Parser as _;
-use netmon::cli::{Cli, exit::ExitCode, run};
+use netmon::cli::{Cli, exit::ExitCode, logging, run};
 
 fn main() -> ProcessExitCode {
     // clap prints its own errors and leaves with code 2, which is also ours for wrong usage.
     let cli = Cli::parse();
-    env_logger::Builder::new().parse_filters(&cli.log).format_timestamp_millis().init();
+    logging::init(&cli.log);
     match run(cli) {
         Ok(code) => code.into(),
         Err(error) => {

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
 pub mod exit;
+pub mod logging;
 pub mod run;
 pub mod supervise;
 
