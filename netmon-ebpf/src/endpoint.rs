@@ -103,6 +103,27 @@ impl TcpEvent {
 /// ones together.
 pub const RCODES: usize = 16;
 
+/// The response codes as dig(1) shows them, by their number (RFC 6895, 2.3); what has no name of its own is
+/// `other`.
+pub const RCODE_LABELS: [&str; RCODES] = [
+    "noerror",
+    "formerr",
+    "servfail",
+    "nxdomain",
+    "notimp",
+    "refused",
+    "yxdomain",
+    "yxrrset",
+    "nxrrset",
+    "notauth",
+    "notzone",
+    "dsotypeni",
+    "other",
+    "other",
+    "other",
+    "other",
+];
+
 /// What the packets touch that end a round trip.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

@@ -14,6 +14,9 @@ pub const ANSWER_EPOCHS: usize = 16;
 /// An answer epoch lasts 2^30 ns = 1.07 s.
 pub const ANSWER_EPOCH_SHIFT: u32 = 30;
 
+/// A request that is answered later than this is unanswered: five seconds.
+pub const ANSWER_TIMEOUT_NS: u64 = 5_000_000_000;
+
 /// The slot of a stamp among the loss epochs.
 #[inline(always)]
 #[must_use]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use netmon_ebpf::{Protocol, histogram::bucket};
+use netmon_ebpf::{Protocol, endpoint::TcpEvent, histogram::bucket};
 
 use crate::{
     histogram::Histogram,
@@ -84,6 +84,11 @@ fn endpoint(
             tcp_rtt: None,
             tcp_response: histogram(numbers),
             dns: None,
+            icmp_unanswered: numbers.below(10),
+            tcp_connections: TcpEvent::ALL.map(|event| (event.label(), numbers.below(1000))).to_vec(),
+            tcp_retransmits_ingress: numbers.below(100),
+            tcp_retransmits_egress: numbers.below(100),
+            dns_responses: vec![("noerror", numbers.below(100)), ("nxdomain", numbers.below(100))],
         },
     }
 }

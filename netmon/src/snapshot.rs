@@ -208,6 +208,16 @@ pub struct RoundTrips {
     pub tcp_response: Histogram,
     /// DNS query to its response; none where it is not measured.
     pub dns: Option<Histogram>,
+    /// Echo requests that were not answered within five seconds.
+    pub icmp_unanswered: u64,
+    /// TCP connections by event, in the order of [`netmon_ebpf::endpoint::TcpEvent::ALL`].
+    pub tcp_connections: Vec<(&'static str, u64)>,
+    /// TCP segments that were seen again at ingress.
+    pub tcp_retransmits_ingress: u64,
+    /// TCP segments that were seen again at egress.
+    pub tcp_retransmits_egress: u64,
+    /// DNS responses by response code (RFC 6895), those that came.
+    pub dns_responses: Vec<(&'static str, u64)>,
 }
 
 /// State of the kernel's flow table, which evicts the least recently used.

@@ -7,7 +7,7 @@ use aya_log_ebpf::debug;
 use netmon_ebpf::{
     abi::{EGRESS, Exit, INGRESS, Stage},
     endpoint::{RCODES, RoundTrip, TcpEvent},
-    epoch::answer_slot,
+    epoch::{ANSWER_TIMEOUT_NS, answer_slot},
     flow::{FlowKey, TcpFlow},
     parse::{
         DNS_PORT, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, Network, UDP_HEADER, addresses,
@@ -21,9 +21,6 @@ use super::{
     maps::{self, REQUESTS, TCP_FLOWS, element},
     record,
 };
-
-/// A request that is answered later than this is unanswered.
-const ANSWER_TIMEOUT_NS: u64 = 5_000_000_000;
 
 /// A packet that is part of a conversation.
 struct Passing<F> {

@@ -7,7 +7,6 @@ use env_logger::Builder;
 pub fn init(wanted: &str) {
     let is_level = wanted.parse::<log::LevelFilter>().is_ok();
     // "netmon" takes in "netmon_ebpf", from where the programs' messages come.
-    let filters =
-        if is_level { format!("warn,netmon={wanted},service={wanted}") } else { wanted.to_owned() };
+    let filters = if is_level { format!("warn,netmon={wanted},service={wanted}") } else { wanted.to_owned() };
     Builder::new().parse_filters(&filters).format_timestamp_millis().init();
 }

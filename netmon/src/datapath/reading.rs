@@ -4,7 +4,7 @@ use aya::maps::{MapError, PerCpuValues};
 use netmon_ebpf::{
     abi::{EGRESS, EXITS, Exit, INGRESS},
     endpoint::{Counters, RoundTrips as AbiRoundTrips},
-    epoch::{LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+    epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
 };
 
 use super::{
@@ -20,6 +20,10 @@ use crate::{
     names::EndpointId,
     snapshot::{DirectionSnapshot, EndpointSnapshot, Features, FlowTable, LinkSnapshot},
 };
+
+/// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them
+/// is that old.
+const ANSWER_SETTLE_EPOCHS: u64 = 1 + ANSWER_TIMEOUT_NS.div_ceil(1 << ANSWER_EPOCH_SHIFT);
 
 /// What the maps held, at one time.
 #[derive(Clone, Debug)]
@@ -104,8 +108,8 @@ fn read_link(
         name: link.name.clone(),
         a_to_b: unmeasured(&link.a, a_to_b),
         b_to_a: unmeasured(&link.b, b_to_a),
-        a: endpoint(&link.a, &a),
-        b: endpoint(&link.b, &b),
+        a: endpoint(read, &mut link.a, &a),
+        b: endpoint(read, &mut link.b, &b),
     })
 }
 
@@ -133,7 +137,9 @@ fn settle_epochs(latency: &Histogram) -> u64 {
     (2 + (longest_ns >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
 }
 
-fn endpoint(end: &WatchedEnd, values: &EndValues) -> EndpointSnapshot {
+fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> EndpointSnapshot {
+    let [requests, answered] = sums::echoes(&values.round_trips);
+    end.unanswered.update(read, ANSWER_SETTLE_EPOCHS, &requests, &answered);
     let mode = end.attached.as_ref().map(super::attach::Attached::mode);
     EndpointSnapshot {
         id: end.id,
@@ -145,6 +151,6 @@ fn endpoint(end: &WatchedEnd, values: &EndValues) -> EndpointSnapshot {
         ingress: sums::hook(&values.counters, INGRESS, mode),
         egress: sums::hook(&values.counters, EGRESS, mode),
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
-        round_trips: sums::round_trips(&values.round_trips),
+        round_trips: sums::round_trips(&values.round_trips, end.unanswered.total()),
     }
 }

@@ -3,8 +3,11 @@
 use aya::maps::PerCpuValues;
 use netmon_ebpf::{
     Protocol,
-    endpoint::{Counters, HookCounters as AbiHook, RoundTrip, RoundTrips as AbiRoundTrips},
-    epoch::LOSS_EPOCHS,
+    abi::{EGRESS, INGRESS},
+    endpoint::{
+        Counters, HookCounters as AbiHook, RCODE_LABELS, RoundTrip, RoundTrips as AbiRoundTrips, TcpEvent,
+    },
+    epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
     histogram::Histogram as AbiHistogram,
 };
 
@@ -67,14 +70,50 @@ pub(super) fn epochs(values: &PerCpuValues<Counters>, index: usize) -> [u32; LOS
     sum
 }
 
-/// The round trips of an endpoint, of all CPUs.
-pub(super) fn round_trips(values: &PerCpuValues<AbiRoundTrips>) -> RoundTrips {
+/// What is told of the round trips of an endpoint, of all CPUs; `icmp_unanswered` is for the caller to say.
+pub(super) fn round_trips(values: &PerCpuValues<AbiRoundTrips>, icmp_unanswered: u64) -> RoundTrips {
     let of = |kind: RoundTrip| histogram(values, move |value| &value.histograms[kind as usize]);
+    let total = |count: &dyn Fn(&AbiRoundTrips) -> u64| values.iter().map(count).sum::<u64>();
     RoundTrips {
         icmp: of(RoundTrip::IcmpEcho),
         tcp_handshake: of(RoundTrip::TcpHandshake),
         tcp_rtt: Some(of(RoundTrip::TcpRtt)),
         tcp_response: of(RoundTrip::TcpResponse),
         dns: Some(of(RoundTrip::Dns)),
+        icmp_unanswered,
+        tcp_connections: TcpEvent::ALL
+            .iter()
+            .map(|&event| (event.label(), total(&|value| value.tcp_events[event as usize])))
+            .collect(),
+        tcp_retransmits_ingress: total(&|value| value.tcp_retransmits[INGRESS]),
+        tcp_retransmits_egress: total(&|value| value.tcp_retransmits[EGRESS]),
+        dns_responses: dns_responses(values),
     }
+}
+
+/// DNS responses by the label of their code, those that came.
+fn dns_responses(values: &PerCpuValues<AbiRoundTrips>) -> Vec<(&'static str, u64)> {
+    let mut responses: Vec<(&'static str, u64)> = Vec::new();
+    for (code, label) in RCODE_LABELS.into_iter().enumerate() {
+        let count: u64 = values.iter().map(|value| value.dns_rcodes[code]).sum();
+        match responses.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, total)) => *total += count,
+            None if count > 0 => responses.push((label, count)),
+            None => {}
+        }
+    }
+    responses
+}
+
+/// Echo requests and those of them that were answered, by epoch, of all CPUs.
+pub(super) fn echoes(values: &PerCpuValues<AbiRoundTrips>) -> [[u32; ANSWER_EPOCHS]; 2] {
+    let mut sums = [[0_u32; ANSWER_EPOCHS]; 2];
+    for value in values.iter() {
+        for (sum, counts) in sums.iter_mut().zip([&value.echo_requests, &value.echo_answered]) {
+            for (to, from) in sum.iter_mut().zip(counts) {
+                *to = to.wrapping_add(*from);
+            }
+        }
+    }
+    sums
 }

@@ -2,7 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use netmon_ebpf::epoch::{LOSS_EPOCH_SHIFT, LOSS_EPOCHS};
+use netmon_ebpf::epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS};
 
 use super::{
     DatapathError,
@@ -26,11 +26,20 @@ pub(super) struct WatchedEnd {
     pub(super) stamps: bool,
     /// Whether the other end stamps its departures.
     pub(super) peer_stamps: bool,
+    /// Echo requests that passed here and were not answered.
+    pub(super) unanswered: ClosedEpochs<ANSWER_EPOCHS>,
 }
 
 impl WatchedEnd {
     pub(super) fn new(id: EndpointId, endpoint: Endpoint) -> Self {
-        Self { id, endpoint, attached: None, stamps: false, peer_stamps: false }
+        Self {
+            id,
+            endpoint,
+            attached: None,
+            stamps: false,
+            peer_stamps: false,
+            unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
+        }
     }
 
     /// Whether this is the interface that `endpoint` means.
