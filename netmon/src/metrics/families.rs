@@ -21,10 +21,14 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     latency(snapshot, to);
     lost(snapshot, to);
     round_trips(names::ICMP_RTT, |trips| Some(&trips.icmp), snapshot, to);
+    unanswered(snapshot, to);
     round_trips(names::TCP_HANDSHAKE, |trips| Some(&trips.tcp_handshake), snapshot, to);
     round_trips(names::TCP_RTT, |trips| trips.tcp_rtt.as_ref(), snapshot, to);
     round_trips(names::TCP_RESPONSE, |trips| Some(&trips.tcp_response), snapshot, to);
+    by_kind(names::TCP_CONNECTIONS, |trips| &trips.tcp_connections, snapshot, to);
+    retransmits(snapshot, to);
     round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
+    by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, snapshot, to);
     state(snapshot, to);
     identity(snapshot, failures, to);
 }
@@ -113,6 +117,41 @@ fn round_trips(
     let mut family = to.family(metric);
     for (labels, end) in endpoints(snapshot) {
         family.histogram(labels, pick(&end.round_trips));
+    }
+}
+
+fn unanswered(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::ICMP_UNANSWERED);
+    for (labels, end) in endpoints(snapshot) {
+        family.count(labels, end.round_trips.icmp_unanswered);
+    }
+}
+
+/// A family with one more label, whose value stands beside each count.
+fn by_kind(
+    metric: Metric,
+    pick: fn(&RoundTrips) -> &[(&'static str, u64)],
+    snapshot: &Snapshot,
+    to: &mut Writer,
+) {
+    let mut family = to.family(metric);
+    for ([link, namespace, interface], end) in endpoints(snapshot) {
+        for &(kind, count) in pick(&end.round_trips) {
+            family.count([link, namespace, interface, kind], count);
+        }
+    }
+}
+
+fn retransmits(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::TCP_RETRANSMITS);
+    for ([link, namespace, interface], end) in endpoints(snapshot) {
+        let trips = &end.round_trips;
+        for (direction, segments) in [
+            (Direction::Ingress, trips.tcp_retransmits_ingress),
+            (Direction::Egress, trips.tcp_retransmits_egress),
+        ] {
+            family.count([link, namespace, interface, direction.as_str()], segments);
+        }
     }
 }
 

@@ -102,6 +102,13 @@ pub const ICMP_RTT: Metric = Metric {
     labels: ENDPOINT,
     help: "ICMP and ICMPv6 echo request to its reply, as seen at this endpoint.",
 };
+/// ICMP echoes without an answer.
+pub const ICMP_UNANSWERED: Metric = Metric {
+    name: "netmon_icmp_unanswered_total",
+    kind: Kind::Counter,
+    labels: ENDPOINT,
+    help: "Echo requests that passed this endpoint and were not answered within five seconds.",
+};
 /// TCP handshakes.
 pub const TCP_HANDSHAKE: Metric = Metric {
     name: "netmon_tcp_handshake_seconds",
@@ -123,12 +130,33 @@ pub const TCP_RESPONSE: Metric = Metric {
     labels: ENDPOINT,
     help: "Last byte of a TCP request to the first byte of its answer, as seen at this endpoint.",
 };
+/// TCP connections.
+pub const TCP_CONNECTIONS: Metric = Metric {
+    name: "netmon_tcp_connections_total",
+    kind: Kind::Counter,
+    labels: &["link", "namespace", "interface", "event"],
+    help: "TCP connections seen at this endpoint: opened, closed by both sides, reset, refused.",
+};
+/// TCP retransmissions.
+pub const TCP_RETRANSMITS: Metric = Metric {
+    name: "netmon_tcp_retransmits_total",
+    kind: Kind::Counter,
+    labels: HOOK,
+    help: "TCP segments that passed the hook a second time.",
+};
 /// DNS round trips.
 pub const DNS_LATENCY: Metric = Metric {
     name: "netmon_dns_latency_seconds",
     kind: Kind::Histogram,
     labels: ENDPOINT,
     help: "DNS query over UDP to its response, as seen at this endpoint.",
+};
+/// DNS responses.
+pub const DNS_RESPONSES: Metric = Metric {
+    name: "netmon_dns_responses_total",
+    kind: Kind::Counter,
+    labels: &["link", "namespace", "interface", "rcode"],
+    help: "DNS responses over UDP by response code, as seen at this endpoint.",
 };
 /// Early exits of the programs.
 pub const PARSE_EXITS: Metric = Metric {
@@ -197,10 +225,14 @@ pub const ALL: &[Metric] = &[
     LINK_LATENCY,
     LINK_LOST,
     ICMP_RTT,
+    ICMP_UNANSWERED,
     TCP_HANDSHAKE,
     TCP_RTT,
     TCP_RESPONSE,
+    TCP_CONNECTIONS,
+    TCP_RETRANSMITS,
     DNS_LATENCY,
+    DNS_RESPONSES,
     PARSE_EXITS,
     ENDPOINT_UP,
     PROGRAM_ATTACHED,
