@@ -89,7 +89,11 @@ impl LinkerBuild {
     /// Builds it. Cargo shows its progress.
     pub(crate) fn carry_out(&self) -> Result<()> {
         let mut command = cargo::command()?;
-        command.env("LLVM_PREFIX", &self.llvm.prefix).args(self.arguments());
+        // With the place it goes to on PATH, cargo does not ask the reader to put it there.
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(env::split_paths(&path).chain([self.root.join("bin")]))
+            .context("PATH cannot be extended")?;
+        command.env("PATH", path).env("LLVM_PREFIX", &self.llvm.prefix).args(self.arguments());
         process::run(&mut command)
     }
 

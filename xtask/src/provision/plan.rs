@@ -91,8 +91,10 @@ impl Plan {
             provide_component(component, access)?;
         }
         if !self.packages.is_empty() {
-            let purposes: Vec<_> = self.packages.values().map(String::as_str).collect();
-            say("packages", &purposes.join("; "), "a minute or two");
+            eprintln!("xtask: packages missing: installing, a minute or two");
+            for (name, purpose) in &self.packages {
+                eprintln!("    {name:<14} {purpose}");
+            }
             apt::install(access, self.packages.keys(), &self.services)?;
         }
         if let Some(linker) = &self.linker {
