@@ -50,8 +50,19 @@ pub(crate) fn install<P: AsRef<str>>(
     process::run(command.stdin(Stdio::null()))
 }
 
+/// Debian's package of a part of Rust, beside the compiler that is installed, which may be one of several.
+pub(crate) fn beside_compiler(part: &str) -> String {
+    let compiler = owner(Path::new("/usr/bin/rustc")).unwrap_or_else(|| "rustc".to_owned());
+    part_of(&compiler, part)
+}
+
+/// `rustc` -> `rust-src`, `rustc-web` -> `rust-web-src`, `rustc-1.89` -> `rust-1.89-src`.
+fn part_of(compiler: &str, part: &str) -> String {
+    format!("rust{}-{part}", compiler.strip_prefix("rustc").unwrap_or_default())
+}
+
 /// The package that a file came with.
-pub(crate) fn owner(file: &Path) -> Option<String> {
+fn owner(file: &Path) -> Option<String> {
     let file = file.canonicalize().ok()?;
     let answer = Command::new("dpkg-query").arg("--search").arg(file).output().ok()?;
     parse_owner(&String::from_utf8_lossy(&answer.stdout))
@@ -72,6 +83,13 @@ mod tests {
         assert_eq!(parse_owner("rustc-web: /usr/bin/rustc\n").as_deref(), Some("rustc-web"));
         assert_eq!(parse_owner("libc6:amd64: /lib/libc.so.6\n").as_deref(), Some("libc6"));
         assert_eq!(parse_owner(""), None);
+    }
+
+    #[test]
+    fn the_parts_follow_the_compiler() {
+        assert_eq!(part_of("rustc", "src"), "rust-src");
+        assert_eq!(part_of("rustc-web", "clippy"), "rust-web-clippy");
+        assert_eq!(part_of("rustc-1.89", "src"), "rust-1.89-src");
     }
 
     #[test]

@@ -1,27 +1,27 @@
 //! rustfmt and clippy, which a minimal installation of Rust lacks.
 
 use super::{
+    apt,
     plan::{Component, Plan},
     toolchain::Toolchain,
 };
 
-/// Component, its program, Debian's package, purpose.
-const COMPONENTS: [(&str, &str, &str, &str); 2] = [
-    ("rustfmt", "rustfmt", "rustfmt", "formatting is checked"),
-    ("clippy", "cargo-clippy", "rust-clippy", "warnings of clippy are errors"),
-];
-
-/// Plans those that the toolchain lacks.
-pub(crate) fn plan(toolchain: &Toolchain, plan: &mut Plan) {
-    for (name, program, package, purpose) in COMPONENTS {
-        // Not on PATH: rustup has a proxy there whether or not the component is installed.
-        if !toolchain.sysroot.join("bin").join(program).exists() {
-            plan.component(Component {
-                name,
-                package: package.to_owned(),
-                purpose,
-                toolchain: toolchain.clone(),
-            });
-        }
+/// Plans those that the agent's toolchain lacks, and clippy for the one that builds the eBPF object.
+pub(crate) fn plan(agent: &Toolchain, ebpf: &Toolchain, plan: &mut Plan) {
+    if lacks(agent, "rustfmt") {
+        plan.component(component("rustfmt", "rustfmt".to_owned(), "formatting is checked", agent));
     }
+    for toolchain in [agent, ebpf].into_iter().filter(|toolchain| lacks(toolchain, "cargo-clippy")) {
+        let package = apt::beside_compiler("clippy");
+        plan.component(component("clippy", package, "warnings of clippy are errors", toolchain));
+    }
+}
+
+/// Not asked of PATH: rustup has a proxy there whether or not the component is installed.
+fn lacks(toolchain: &Toolchain, program: &str) -> bool {
+    !toolchain.sysroot.join("bin").join(program).exists()
+}
+
+fn component(name: &'static str, package: String, purpose: &'static str, toolchain: &Toolchain) -> Component {
+    Component { name, package, purpose, toolchain: toolchain.clone() }
 }

@@ -63,7 +63,7 @@ fn plan(wants: &[Want], toolchain: &Toolchain) -> Result<Plan> {
                 rust_src::plan(toolchain, &mut plan);
                 linker::plan(toolchain, &mut plan)?;
             }
-            Want::Lint => components::plan(&Toolchain::current()?, &mut plan),
+            Want::Lint => components::plan(&Toolchain::current()?, toolchain, &mut plan),
             Want::Peers => peers::plan(&mut plan),
         }
     }

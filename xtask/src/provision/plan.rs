@@ -39,7 +39,9 @@ impl Plan {
     /// Through rustup where there is one, otherwise as a package of the distribution.
     pub(crate) fn component(&mut self, component: Component) {
         if component.toolchain.rustup_name().is_some() {
-            self.components.push(component);
+            if !self.components.contains(&component) {
+                self.components.push(component);
+            }
         } else {
             self.package(component.package, component.purpose);
         }

@@ -1,6 +1,6 @@
 //! The source of the standard library: there is no prebuilt `core` for eBPF, so it is built along.
 
-use std::{path::PathBuf, process::Command};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -24,7 +24,7 @@ pub(crate) fn plan(toolchain: &Toolchain, plan: &mut Plan) {
     if !is_there(toolchain) {
         plan.component(Component {
             name: NAME,
-            package: package(),
+            package: apt::beside_compiler("src"),
             purpose: "the eBPF target has no prebuilt core library",
             toolchain: toolchain.clone(),
         });
@@ -34,18 +34,6 @@ pub(crate) fn plan(toolchain: &Toolchain, plan: &mut Plan) {
 /// Whether the toolchain has it.
 pub(crate) fn is_there(toolchain: &Toolchain) -> bool {
     toolchain.sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file()
-}
-
-/// Debian's package for the compiler that is in use, which may be one of several.
-fn package() -> String {
-    let rustc = process::find("rustc").unwrap_or_else(|| PathBuf::from("/usr/bin/rustc"));
-    let owner = apt::owner(&rustc).unwrap_or_else(|| "rustc".to_owned());
-    source_package(&owner)
-}
-
-/// `rustc` -> `rust-src`, `rustc-web` -> `rust-web-src`, `rustc-1.89` -> `rust-1.89-src`.
-fn source_package(compiler: &str) -> String {
-    format!("rust{}-src", compiler.strip_prefix("rustc").unwrap_or_default())
 }
 
 /// After rustup could not fetch it: a toolchain that has it already, or else the distribution's.
@@ -69,16 +57,4 @@ fn from_distribution(access: &Access) -> Result<()> {
     apt::install(access, DISTRIBUTION, &[]).context("no installed toolchain has rust-src")?;
     process::run(Command::new("rustup").args(["toolchain", "link", LINKED, "/usr"]))?;
     Toolchain::choose(LINKED)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_source_package_follows_the_compilers() {
-        assert_eq!(source_package("rustc"), "rust-src");
-        assert_eq!(source_package("rustc-web"), "rust-web-src");
-        assert_eq!(source_package("rustc-1.89"), "rust-1.89-src");
-    }
 }

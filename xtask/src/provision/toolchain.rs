@@ -21,7 +21,7 @@ const FILE: &str = "ebpf-toolchain";
 /// An installed Rust toolchain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Toolchain {
-    /// rustup's name, where rustup manages it.
+    /// rustup's name, where rustup knows it.
     name: Option<String>,
     /// Whether it is another one than cargo's that started us.
     foreign: bool,
@@ -66,9 +66,10 @@ impl Toolchain {
         fs::write(&file, name).with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// rustup's name, where rustup manages it.
+    /// rustup's name, where rustup can add components: not to one that the distribution installed and
+    /// that is only linked.
     pub(crate) fn rustup_name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.name.as_deref().filter(|_| self.sysroot != Path::new("/usr"))
     }
 
     /// rustup's name, if it is another toolchain than the one that builds the agent.
@@ -78,7 +79,7 @@ impl Toolchain {
 
     /// Has rustup fetch a component.
     pub(crate) fn add_component(&self, component: &str) -> Result<()> {
-        let name = self.name.as_deref().context("rustup does not manage this toolchain")?;
+        let name = self.rustup_name().context("rustup does not manage this toolchain")?;
         process::run(Command::new("rustup").args(["component", "add", component, "--toolchain", name]))
     }
 
