@@ -1,9 +1,17 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
+pub mod down;
+pub mod exec;
 pub mod exit;
+pub mod failure;
+pub mod lab_file;
 pub mod logging;
+pub mod output;
+pub mod plan;
+pub mod progress;
 pub mod run;
 pub mod supervise;
+pub mod up;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +33,23 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Run(run::Args),
+    /// Builds a lab and leaves it there.
+    ///
+    /// Nothing is measured; that is `netmon run`, which takes over a lab that is there. On a lab that is
+    /// there, only what differs from the file is changed. The lab's services run until `netmon down`.
+    Up(up::Up),
+    /// Removes a lab, however it got there.
+    ///
+    /// Its services, links, namespaces and files go, also what a killed netmon left of them; what is not the
+    /// lab's is not touched. That nothing is there is no error.
+    Down(down::Down),
+    /// Shows what `up` would change, and changes nothing.
+    Plan(plan::Plan),
+    /// Runs a command inside a namespace, as `ip netns exec` does.
+    ///
+    /// It sees the namespace's own /sys, and the files of /etc/netns/NAMESPACE in /etc. The exit code is the
+    /// command's; 127 when there is no such command, 126 when it cannot be run.
+    Exec(exec::Exec),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -38,6 +63,10 @@ pub enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => with_runtime(run::run(args)),
+        Command::Up(args) => up::run(&args),
+        Command::Down(args) => down::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Exec(args) => exec::run(&args),
         Command::Supervise(args) => supervise::run(&args),
     }
 }

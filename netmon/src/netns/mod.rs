@@ -5,6 +5,7 @@
 //! No thread that lives on is ever moved: [`NetNs::run`] starts one for the call, and it dies afterwards.
 
 pub mod directory;
+pub mod exec;
 pub mod names;
 
 use std::{

@@ -460,6 +460,6 @@ fn place(end: &End) -> Place {
     Place { namespace: end.namespace.clone(), interface: end.interface.clone() }
 }
 
-fn vanished(what: impl ToString) -> TopologyError {
+fn vanished(what: &(impl ToString + ?Sized)) -> TopologyError {
     TopologyError::Vanished(what.to_string())
 }

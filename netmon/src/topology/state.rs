@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{claim::Holder, error::TopologyError};
 use crate::{
-    lab::Lab,
+    lab::{Lab, Service},
     names::{IfIndex, IfName, LabName, LinkName, NsName},
     netlink::Mac,
     netns::Cookie,
@@ -51,6 +51,8 @@ pub struct State {
     pub namespaces: Vec<RecordedNamespace>,
     /// The lab's links.
     pub links: Vec<RecordedLink>,
+    /// The lab's services, as they were last asked for.
+    pub services: Vec<Service>,
     /// Folders under /etc that are made for the lab's files.
     pub folders: BTreeSet<PathBuf>,
 }
@@ -104,6 +106,7 @@ impl State {
             agent: None,
             namespaces: Vec::new(),
             links: Vec::new(),
+            services: lab.services.clone(),
             folders: BTreeSet::new(),
         })
     }

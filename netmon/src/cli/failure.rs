@@ -1,0 +1,28 @@
+//! Which exit code an error of the topology means.
+
+use super::exit::ExitCode;
+use crate::{
+    sys::capabilities::{Capability, MissingPrivilege, require},
+    topology::TopologyError,
+};
+
+/// The error, marked with its exit code.
+#[must_use]
+pub fn of_topology(error: TopologyError) -> anyhow::Error {
+    if error.is_conflict() { ExitCode::Conflict.because(error) } else { error.into() }
+}
+
+/// The error, marked with its exit code.
+#[must_use]
+pub fn of_privilege(error: MissingPrivilege) -> anyhow::Error {
+    ExitCode::Unavailable.because(error)
+}
+
+/// Makes sure that topologies may be changed.
+///
+/// # Errors
+///
+/// The capabilities that are missing; exit code 3.
+pub fn require_topology(what_for: &str) -> anyhow::Result<()> {
+    require(&[Capability::NetAdmin, Capability::SysAdmin], what_for).map_err(of_privilege)
+}

@@ -1,0 +1,71 @@
+//! `netmon up`: builds a lab and leaves it, without an agent.
+
+use std::env;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, progress::ProgressLine};
+use crate::{
+    lab::Lab,
+    services::{detached_supervisor, spawn_detached, stop_recorded},
+    topology::{self, Claim, NoInstrument, state},
+};
+
+/// What is built, and whether it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  netmon up                  the built-in lab: ping 10.200.0.3
+  netmon up my.toml          a lab of yours; again after a change, for the difference
+  netmon up --dry-run        what would be done
+  netmon down                takes it away again")]
+pub struct Up {
+    #[command(flatten)]
+    lab: LabFile,
+    /// Only prints the plan.
+    #[arg(long, env = "NETMON_DRY_RUN")]
+    dry_run: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A lab file that is no lab, a missing privilege, a conflict; or what failed, after it is undone.
+pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
+    let lab = args.lab.open()?;
+    if args.dry_run {
+        return plan::print(&lab, Format::Table);
+    }
+    failure::require_topology(&format!("building lab {}", lab.name))?;
+    let claim = Claim::take(&lab.name).map_err(failure::of_topology)?;
+    let before = state::State::load(&lab.name);
+    let endpoints = {
+        let progress = ProgressLine::start();
+        topology::up(&lab, &claim, &mut NoInstrument, &progress).map_err(failure::of_topology)?
+    };
+    drop(endpoints);
+    let unchanged = before.as_ref().is_some_and(|before| before.services == lab.services);
+    if let Err(error) = start_services(&lab, unchanged) {
+        if before.is_none() {
+            down::remove(&claim);
+        }
+        return Err(error);
+    }
+    log::info!("lab {} is up: {} namespaces, {} links", lab.name, lab.namespaces.len(), lab.links.len());
+    Ok(ExitCode::Ok)
+}
+
+/// Services run under a process that stays behind. Those that run and are wanted like that are left alone.
+fn start_services(lab: &Lab, unchanged: bool) -> anyhow::Result<()> {
+    let folder = state::directory(&lab.name);
+    if unchanged && (lab.services.is_empty() || detached_supervisor(&folder).is_some()) {
+        return Ok(());
+    }
+    for error in stop_recorded(&lab.name, &folder) {
+        log::warn!("{}", topology::error::in_full(&error));
+    }
+    let program = env::current_exe().context("cannot find netmon's own program")?;
+    spawn_detached(&program, lab, &folder)?;
+    Ok(())
+}
