@@ -3,3 +3,4 @@
 mod services;
 mod services_http;
 mod topology;
+mod topology_killed;

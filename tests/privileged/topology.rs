@@ -1,4 +1,5 @@
 //! Labs built and removed on a real kernel, checked with `ip` and `ping`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{fs, path::Path};
 
@@ -10,6 +11,7 @@ use netmon::{
     },
 };
 use netmon_tests::{
+    host::left_behind,
     labs::{direct, empty, end, link, namespace, route, star, valid},
     sandbox::{run, sandbox},
 };
@@ -24,28 +26,10 @@ fn down(lab: &Lab) -> Report {
     report
 }
 
-/// All that a lab could leave behind, as one text.
-fn host() -> String {
-    let folders = ["/run/netns", "/run/netmon", "/etc/netns"].map(|folder| {
-        let names = fs::read_dir(folder).map(|entries| {
-            let mut names: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-            names.sort();
-            names
-        });
-        format!("{folder}: {:?}", names.ok())
-    });
-    let mounts = fs::read_to_string("/proc/thread-self/mounts").unwrap();
-    let mounts: Vec<&str> = mounts.lines().filter(|mount| mount.contains(" /run")).collect();
-    let links = run("ip", &["-o", "link", "show"]);
-    let links: Vec<&str> =
-        links.lines().filter_map(|line| line.split_once(": ").map(|(_, rest)| rest)).collect();
-    format!("{folders:?}\n{}\n{mounts:?}", links.join("\n"))
-}
-
 #[test]
 fn the_classic_lab_is_what_ip_and_ping_say_it_is() {
     sandbox(|| {
-        let before = host();
+        let before = left_behind();
         let lab = direct();
         let endpoints = up(&lab).unwrap();
         assert_eq!(run("ip", &["netns", "list"]).split_whitespace().next(), Some("direct_netns"));
@@ -68,7 +52,7 @@ fn the_classic_lab_is_what_ip_and_ping_say_it_is() {
         drop(endpoints);
         let report = down(&lab);
         assert_eq!((report.namespaces, report.interfaces), (1, 1));
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
     });
 }
 
@@ -115,15 +99,15 @@ fn what_is_not_ours_is_a_conflict_and_nothing_is_changed() {
         run("ip", &["link", "add", "veth0", "type", "veth", "peer", "name", "other"]);
         fs::create_dir_all("/etc/netns/direct_netns").unwrap();
         fs::write("/etc/netns/direct_netns/resolv.conf", "nameserver 9.9.9.9\n").unwrap();
-        let before = host();
+        let before = left_behind();
         let error = up(&direct()).unwrap_err();
         assert!(error.is_conflict());
         for taken in ["namespace direct_netns", "interface veth0", "/etc/netns/direct_netns/resolv.conf"] {
             assert!(error.to_string().contains(taken), "{error}");
         }
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
         down(&direct());
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
     });
 }
 
@@ -133,10 +117,10 @@ fn another_labs_objects_are_as_foreign_as_anybodys() {
         let (one, mut two) = (direct(), direct());
         two.name = valid("two");
         up(&one).unwrap();
-        let before = host();
+        let before = left_behind();
         assert!(up(&two).unwrap_err().is_conflict());
         down(&two);
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
     });
 }
 
@@ -157,23 +141,23 @@ impl Instrument for Refuses {
 #[test]
 fn a_failure_half_way_leaves_the_host_as_it_was() {
     sandbox(|| {
-        let before = host();
+        let before = left_behind();
         let lab = direct();
         let claim = Claim::take(&lab.name).unwrap();
         let error = topology::up(&lab, &claim, &mut Refuses, &Silent).unwrap_err();
         assert!(matches!(error, TopologyError::Instrument(_)), "{error}");
         drop(claim);
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
         // A setting that the kernel does not have, a route that leads nowhere: late steps.
         let mut wrong = direct();
         wrong.namespaces[0].sysctls.insert("net.ipv4.no_such_key".to_owned(), "1".to_owned());
         assert!(up(&wrong).unwrap_err().to_string().contains("net.ipv4.no_such_key"));
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
         let mut wrong = direct();
         wrong.namespaces[0].routes.push(route("10.9.0.0/16", "10.77.0.1"));
         let error = topology::error::in_full(&up(&wrong).unwrap_err());
         assert!(error.contains("10.77.0.1"), "{error}");
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
     });
 }
 
@@ -183,14 +167,14 @@ fn a_failure_while_changing_a_lab_leaves_the_lab_as_it_was() {
         let lab = direct();
         drop(up(&lab).unwrap());
         let state = fs::read("/run/netmon/direct/state.json").unwrap();
-        let before = host();
+        let before = left_behind();
         let mut wrong = direct();
         wrong.namespaces.push(namespace("second"));
         wrong.links.push(link(end("root", "s0", &["10.5.0.1/24"]), end("second", "s1", &[])));
         wrong.links[0].a.addresses.push(valid("10.6.0.1/24"));
         wrong.namespaces[1].routes.push(route("10.9.0.0/16", "10.77.0.1"));
         up(&wrong).unwrap_err();
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
         assert_eq!(fs::read("/run/netmon/direct/state.json").unwrap(), state);
         assert_eq!(topology::plan(&lab).unwrap().steps, []);
     });
@@ -199,14 +183,14 @@ fn a_failure_while_changing_a_lab_leaves_the_lab_as_it_was() {
 #[test]
 fn damaged_state_costs_nothing_but_a_warning() {
     sandbox(|| {
-        let before = host();
+        let before = left_behind();
         let lab = direct();
         for damage in ["", "{\"version\":1", "\0\0\0", "[]"] {
             drop(up(&lab).unwrap());
             fs::write("/run/netmon/direct/state.json", damage).unwrap();
             assert_eq!(topology::plan(&lab).unwrap().steps, []);
             down(&lab);
-            assert_eq!(host(), before);
+            assert_eq!(left_behind(), before);
         }
     });
 }
@@ -229,7 +213,7 @@ fn a_lab_that_is_held_says_by_whom() {
 #[test]
 fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
     sandbox(|| {
-        let before = host();
+        let before = left_behind();
         let lab = direct();
         drop(up(&lab).unwrap());
         let mut sleeper = std::process::Command::new("ip")
@@ -248,7 +232,7 @@ fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
         sleeper.kill().unwrap();
         sleeper.wait().unwrap();
         assert!(named, "{:?}", report.warnings);
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
     });
 }
 
@@ -268,7 +252,7 @@ fn half_a_name_with_our_mark_is_cleared_and_one_without_is_not() {
 #[test]
 fn both_ends_may_be_in_one_namespace_and_both_in_root() {
     sandbox(|| {
-        let before = host();
+        let before = left_behind();
         let mut lab = empty("pairs");
         lab.namespaces.push(namespace("one"));
         lab.links.push(link(end("one", "a0", &["10.1.0.1/24"]), end("one", "a1", &["10.1.1.1/24"])));
@@ -276,20 +260,20 @@ fn both_ends_may_be_in_one_namespace_and_both_in_root() {
         drop(up(&lab).unwrap());
         assert_eq!(topology::plan(&lab).unwrap().steps, []);
         down(&lab);
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
     });
 }
 
 #[test]
 fn a_hundred_namespaces_come_and_go() {
     sandbox(|| {
-        let before = host();
+        let before = left_behind();
         let lab = star(100);
         assert_eq!(up(&lab).unwrap().len(), 200);
         assert_eq!(run("ip", &["netns", "list"]).lines().count(), 100);
         assert_eq!(topology::plan(&lab).unwrap().steps, []);
         run("ping", &["-c", "1", "-W", "1", "10.100.1.142"]);
         assert_eq!(down(&lab).namespaces, 100);
-        assert_eq!(host(), before);
+        assert_eq!(left_behind(), before);
     });
 }

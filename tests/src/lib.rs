@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod eventually;
+pub mod host;
 pub mod labs;
 pub mod sandbox;
 pub mod services;

@@ -1,0 +1,29 @@
+//! All that a lab could leave behind on a host, as one text to compare.
+
+use std::fs;
+
+use crate::sandbox::run;
+
+/// Names, files, mounts and interfaces, without the numbers that change from run to run.
+///
+/// # Panics
+///
+/// When the host cannot be read.
+#[must_use]
+#[expect(clippy::expect_used, reason = "without /proc there is no test")]
+pub fn left_behind() -> String {
+    let folders = ["/run/netns", "/run/netmon", "/etc/netns"].map(|folder| {
+        let names = fs::read_dir(folder).map(|entries| {
+            let mut names: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+            names.sort();
+            names
+        });
+        format!("{folder}: {:?}", names.ok())
+    });
+    let mounts = fs::read_to_string("/proc/thread-self/mounts").expect("/proc");
+    let mounts: Vec<&str> = mounts.lines().filter(|mount| mount.contains(" /run")).collect();
+    let links = run("ip", &["-o", "link", "show"]);
+    let links: Vec<&str> =
+        links.lines().filter_map(|line| line.split_once(": ").map(|(_, rest)| rest)).collect();
+    format!("{folders:?}\n{}\n{mounts:?}", links.join("\n"))
+}
