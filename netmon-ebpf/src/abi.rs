@@ -139,10 +139,12 @@ pub enum Exit {
     ReceiveTimeRefused,
     /// The flow table took no entry.
     FlowRefused,
+    /// The table of drops took no entry.
+    DropRefused,
 }
 
 /// How many reasons there are.
-pub const EXITS: usize = 17;
+pub const EXITS: usize = 18;
 
 impl Exit {
     /// Every reason, in the order of its index.
@@ -164,6 +166,7 @@ impl Exit {
         Self::StampInFuture,
         Self::ReceiveTimeRefused,
         Self::FlowRefused,
+        Self::DropRefused,
     ];
 
     /// The metric label's value.
@@ -187,6 +190,7 @@ impl Exit {
             Self::StampInFuture => "stamp_in_future",
             Self::ReceiveTimeRefused => "receive_time_refused",
             Self::FlowRefused => "flow_refused",
+            Self::DropRefused => "drop_refused",
         }
     }
 }

@@ -8,6 +8,7 @@
 #![no_std]
 
 pub mod abi;
+pub mod drops;
 pub mod endpoint;
 pub mod epoch;
 pub mod flow;

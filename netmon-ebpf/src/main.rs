@@ -10,10 +10,13 @@
 
 mod programs;
 
-use aya_ebpf::{macros::classifier, programs::TcContext};
+use aya_ebpf::{
+    macros::{classifier, raw_tracepoint},
+    programs::{RawTracePointContext, TcContext},
+};
 use netmon_ebpf::abi::{ABI_VERSION, EGRESS, INGRESS};
 
-use self::programs::{Linear, Whole, conversation, measure};
+use self::programs::{Linear, Whole, conversation, drops, measure};
 
 /// The version of keys and values that these programs were compiled with.
 #[unsafe(no_mangle)]
@@ -55,6 +58,14 @@ programs!(EGRESS:
     netmon_out_dns => conversation::dns(Linear),
     netmon_out_dns_w => conversation::dns(Whole),
 );
+
+/// A packet that the kernel drops.
+#[raw_tracepoint(tracepoint = "kfree_skb")]
+pub(crate) fn netmon_drop(ctx: RawTracePointContext) -> i32 {
+    // Most drops of a host are on no endpoint.
+    let _ = drops::dropped(&ctx);
+    0
+}
 
 /// Nothing here panics; the linker wants the symbol all the same.
 #[panic_handler]

@@ -78,6 +78,7 @@ fn endpoint(
         ingress: hook(numbers),
         egress: hook(numbers),
         unstamped_packets: numbers.below(1000),
+        drops: Some(vec![("NO_SOCKET".to_owned(), numbers.below(100))]),
         round_trips: RoundTrips {
             icmp: histogram(numbers),
             tcp_handshake: histogram(numbers),

@@ -133,6 +133,8 @@ pub struct EndpointSnapshot {
     pub egress: HookCounters,
     /// Packets that left without a stamp, so without a latency sample.
     pub unstamped_packets: u64,
+    /// Packets that the kernel dropped on this interface, by its reason; none where it does not tell.
+    pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured at this end.
     pub round_trips: RoundTrips,
 }

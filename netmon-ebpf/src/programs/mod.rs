@@ -2,6 +2,7 @@
 //! read its stamp ([`measure`]); then, for few of them, follow its conversation ([`conversation`]).
 
 pub(crate) mod conversation;
+pub(crate) mod drops;
 mod headers;
 mod maps;
 pub(crate) mod measure;

@@ -1,6 +1,6 @@
 //! Why the agent could not start, or not end well.
 
-use std::{error::Error, fmt::Write as _, io, net::SocketAddr};
+use std::{io, net::SocketAddr};
 
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
@@ -50,16 +50,4 @@ pub enum AgentError {
     /// Not everything could be put back.
     #[error("something is left behind, `netmon down` tries again:\n  {}", .0.join("\n  "))]
     LeftBehind(Vec<String>),
-}
-
-/// An error and what caused it, on one line.
-pub(super) fn in_full(error: &impl Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string does not fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }

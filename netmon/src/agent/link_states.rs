@@ -16,6 +16,7 @@ use log::{info, warn};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use crate::{
+    causes::in_full,
     names::{IfIndex, IfName, NsName},
     netlink::{Netlink, watch::LinkWatch},
     netns::Identity,
@@ -143,7 +144,7 @@ impl Followed {
         let interfaces = match self.netlink.interfaces() {
             Ok(interfaces) => interfaces,
             Err(error) => {
-                warn!("{}", super::error::in_full(&error));
+                warn!("{}", in_full(&error));
                 return;
             }
         };

@@ -18,13 +18,14 @@ use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
 pub use self::error::AgentError;
 use self::{signals::Stop, upkeep::Upkeep, watcher::Watcher};
 use crate::{
+    causes::in_full,
     datapath::{Datapath, Options},
     lab::Lab,
     names::LabName,
     server::{self, Limits},
     services::{Supervisor, detached_supervisor, stop_recorded},
     sys::capabilities::{self, Capability},
-    topology::{self, Claim, Endpoint, Instrument, Progress, state},
+    topology::{self, Claim, Endpoint, Instrument, Progress, state, temporary},
 };
 
 /// What the agent is asked to do.
@@ -98,19 +99,34 @@ async fn build(
     let work = move || {
         let claim = Claim::take(&lab.name)?;
         let stays = config.keep || is_kept(&lab.name);
-        let mut datapath = Datapath::load(&config.datapath)?;
-        let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
-        topology::up(&lab, &claim, &mut eyes, &progress)?;
-        let endpoints = eyes.endpoints;
-        let watcher = Watcher::new(&lab, datapath, &endpoints).map_err(AgentError::LinkStates)?;
-        Ok(Built { lab, claim, watcher: Arc::new(watcher), stays })
+        note(&lab.name, stays)?;
+        let built = watch(&lab, &claim, &config, &progress);
+        if built.is_err() && !stays {
+            // Nothing is left of the lab; nor should this be.
+            temporary::make_permanent(&lab.name)?;
+        }
+        Ok(Built { watcher: Arc::new(built?), lab, claim, stays })
     };
     spawn_blocking(work).await.map_err(AgentError::Panicked)?
 }
 
+/// Builds the lab, with programs on its hooks before its interfaces are up.
+fn watch(lab: &Lab, claim: &Claim, config: &Config, progress: &dyn Progress) -> Result<Watcher, AgentError> {
+    let mut datapath = Datapath::load(&config.datapath)?;
+    let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
+    topology::up(lab, claim, &mut eyes, progress)?;
+    let endpoints = eyes.endpoints;
+    Watcher::new(lab, datapath, &endpoints).map_err(AgentError::LinkStates)
+}
+
+/// Notes whether the lab goes with this agent, before anything of it is made.
+fn note(lab: &LabName, stays: bool) -> Result<(), topology::TopologyError> {
+    if stays { temporary::make_permanent(lab) } else { temporary::make_temporary(lab) }
+}
+
 /// Whether `netmon up` made the lab: then it is adopted, and stays. One that an agent was killed over does not.
 fn is_kept(lab: &LabName) -> bool {
-    state::State::load(lab).is_some_and(|state| state.complete && state.agent.is_none())
+    state::State::load(lab).is_some_and(|state| state.complete) && !temporary::is_temporary(lab)
 }
 
 /// Puts the datapath onto what the topology makes.
@@ -185,7 +201,7 @@ impl Built {
         }
         let Self { claim, watcher, stays, .. } = self;
         let take_down = move || {
-            let mut left: Vec<String> = watcher.let_go().iter().map(error::in_full).collect();
+            let mut left: Vec<String> = watcher.let_go().iter().map(|error| in_full(error)).collect();
             if stays {
                 return left;
             }

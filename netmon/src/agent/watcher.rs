@@ -13,6 +13,7 @@ use log::warn;
 
 use super::link_states::LinkStates;
 use crate::{
+    causes::in_full,
     datapath::{Datapath, DatapathError, Reading},
     lab::Lab,
     server::{Readiness, SnapshotSource, SourceError},
@@ -69,7 +70,7 @@ impl Watcher {
             }
             Err(error) => {
                 self.order_errors.fetch_add(1, Ordering::Relaxed);
-                warn!("{}", super::error::in_full(&error));
+                warn!("{}", in_full(&error));
             }
         }
     }

@@ -32,6 +32,9 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Builds a lab, watches it and serves what is seen, until Ctrl-C; then puts everything back.
+    ///
+    /// A lab that `netmon up` made is taken over, and stays at the end.
     Run(run::Args),
     /// Builds a lab and leaves it there.
     ///

@@ -1,18 +1,17 @@
 //! `netmon run`: the whole thing, until a signal comes.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 use clap::Args as ClapArgs;
 use log::log_enabled;
 
-use super::exit::ExitCode;
+use super::{exit::ExitCode, failure, lab_file::LabFile, progress::ProgressLine};
 use crate::{
     agent::{self, AgentError, Config, Started},
     datapath::Options,
-    lab::{self, Lab},
+    lab::Lab,
     server::DEFAULT_ADDRESS,
     snapshot::AttachMode,
-    topology::Silent,
 };
 
 /// Build a lab, watch it and serve what is seen, until Ctrl-C; then put everything back.
@@ -23,9 +22,8 @@ use crate::{
   netmon run --keep                   leave the lab when it ends; `netmon down` removes it
   netmon run --attach clsact          do without TCX, as on Linux before 6.6")]
 pub struct Args {
-    /// The lab file; without one, the built-in lab.
-    #[arg(env = "NETMON_FILE", value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    lab: LabFile,
     /// Where to serve metrics and JSON.
     #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
@@ -55,7 +53,7 @@ enum Mode {
 ///
 /// As [`agent::run`], marked with the exit code.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let lab = lab::open(args.file.as_deref()).map_err(|error| ExitCode::Usage.because(error))?;
+    let lab = args.lab.open()?;
     let config = Config {
         listen: args.listen,
         datapath: Options {
@@ -68,8 +66,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
         keep: args.keep,
     };
-    agent::run(lab, config, Silent, greet).await.map_err(|error| match error {
-        AgentError::Privilege(_) => ExitCode::Unavailable.because(error),
+    agent::run(lab, config, ProgressLine::start(), greet).await.map_err(|error| match error {
+        AgentError::Privilege(missing) => failure::of_privilege(missing),
+        AgentError::Topology(error) => failure::of_topology(error),
         other => other.into(),
     })?;
     Ok(ExitCode::Ok)

@@ -7,9 +7,10 @@ use clap::Args;
 
 use super::{down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, progress::ProgressLine};
 use crate::{
+    causes::in_full,
     lab::Lab,
     services::{detached_supervisor, spawn_detached, stop_recorded},
-    topology::{self, Claim, NoInstrument, state},
+    topology::{self, Claim, NoInstrument, state, temporary},
 };
 
 /// What is built, and whether it is.
@@ -39,6 +40,7 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
     }
     failure::require_topology(&format!("building lab {}", lab.name))?;
     let claim = Claim::take(&lab.name).map_err(failure::of_topology)?;
+    temporary::make_permanent(&lab.name).map_err(failure::of_topology)?;
     let before = state::State::load(&lab.name);
     let endpoints = {
         let progress = ProgressLine::start();
@@ -63,7 +65,7 @@ fn start_services(lab: &Lab, unchanged: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for error in stop_recorded(&lab.name, &folder) {
-        log::warn!("{}", topology::error::in_full(&error));
+        log::warn!("{}", in_full(&error));
     }
     let program = env::current_exe().context("cannot find netmon's own program")?;
     spawn_detached(&program, lab, &folder)?;

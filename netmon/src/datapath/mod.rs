@@ -9,9 +9,11 @@ mod chunks;
 mod clock;
 mod closed_epochs;
 mod dispatcher;
+mod drops;
 mod error;
 mod features;
 mod flow_count;
+mod kernel_types;
 mod logs;
 mod object;
 mod reading;
@@ -173,6 +175,9 @@ impl Datapath {
             let refused = |source| DatapathError::Map { name: "COUNTERS", source };
             self.object.counters.reserve(id).map_err(refused)?;
             self.object.round_trips.reserve(id).map_err(refused)?;
+            if let Some(drops) = &mut self.object.drops {
+                drops.add(id, &endpoint)?;
+            }
             Ok(WatchedEnd::new(id, endpoint))
         };
         Ok(WatchedLink::new(end(a)?, end(b)?))
@@ -213,6 +218,9 @@ impl Datapath {
             by_namespace(&mut links).into_values().filter_map(|ends| watched::detach(ends).err()).collect();
         for end in links.iter().flat_map(WatchedLink::ends) {
             // The slot's next endpoint begins at zero.
+            if let Some(drops) = &mut self.object.drops {
+                errors.extend(drops.remove(end.id, &end.endpoint).err());
+            }
             errors.extend(self.object.clear(end.id).err());
             self.slots.give_back(end.id);
         }

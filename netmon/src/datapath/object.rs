@@ -14,8 +14,12 @@ use netmon_ebpf::{
     flow::{FlowKey, TcpFlow},
 };
 
-use super::{DatapathError, Options, chunks::Chunks};
-use crate::{names::EndpointId, snapshot::Features};
+use super::{
+    DatapathError, Options,
+    chunks::Chunks,
+    drops::{DropTypes, Drops},
+};
+use crate::{causes::in_full, names::EndpointId, snapshot::Features};
 
 /// The object, aligned as the ELF reader wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-ebpf"));
@@ -35,6 +39,8 @@ pub(super) struct Object {
     pub(super) exits: PerCpuArray<MapData, u64>,
     /// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`; taken by [`super::clock`].
     pub(super) clock_offset: Option<Array<MapData, u64>>,
+    /// Packets that the kernel dropped; none where it does not tell.
+    pub(super) drops: Option<Drops>,
     /// TCP connections.
     pub(super) tcp_flows: HashMap<MapData, FlowKey, TcpFlow>,
 }
@@ -46,22 +52,27 @@ impl Object {
         let receive_time = u8::from(features.receive_time);
         let flows = u8::from(options.flow_entries > 0);
         let entries = options.flow_entries.max(1);
+        let drop_types = DropTypes::look_up();
+        let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();
         let mut ebpf = EbpfLoader::new()
             .override_global("NETMON_ABI", &ABI_VERSION, true)
             .override_global("NETMON_STAMP", &stamp, true)
             .override_global("NETMON_RECEIVE_TIME", &receive_time, true)
             .override_global("NETMON_FLOWS", &flows, true)
+            .override_global("NETMON_DROP_OFFSETS", &drop_offsets, true)
             .override_global(aya_log::LEVEL, &options.log_level, true)
             .map_max_entries("TCP_FLOWS", entries)
             .map_max_entries("REQUESTS", entries)
             .load(OBJECT)
             .map_err(|source| DatapathError::Load(Box::new(source)))?;
         let jump_table = fill_jump_table(&mut ebpf)?;
+        let drops = start_drops(&mut ebpf, drop_types);
         Ok(Self {
             counters: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "COUNTERS")?),
             round_trips: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "ROUND_TRIPS")?),
             exits: take(&mut ebpf, "EXITS_BY_REASON")?,
             clock_offset: Some(take(&mut ebpf, "CLOCK_OFFSET")?),
+            drops,
             tcp_flows: take(&mut ebpf, "TCP_FLOWS")?,
             jump_table,
             ebpf,
@@ -69,12 +80,18 @@ impl Object {
     }
 }
 
-fn take<T>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, DatapathError>
+pub(super) fn take<T>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, DatapathError>
 where
     T: TryFrom<Map, Error = MapError>,
 {
     let map = ebpf.take_map(name).ok_or(DatapathError::Missing(name))?;
     T::try_from(map).map_err(|source| DatapathError::Map { name, source })
+}
+
+/// Drops are an extra: where the kernel does not tell of them, everything else works.
+fn start_drops(ebpf: &mut Ebpf, types: Result<DropTypes, String>) -> Option<Drops> {
+    let started = types.and_then(|types| Drops::start(ebpf, types).map_err(|error| in_full(&error)));
+    started.inspect_err(|missing| log::warn!("no drops by reason (netmon_drops_total): {missing}")).ok()
 }
 
 /// Loads the programs and puts them into the table that the dispatchers jump through.

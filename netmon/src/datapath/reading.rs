@@ -60,6 +60,12 @@ impl Datapath {
         for link in &mut self.links {
             links.push(read_link(&self.object, self.features, link)?);
         }
+        if let Some(drops) = &self.object.drops {
+            let mut drops = drops.read()?;
+            for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
+                end.drops = Some(drops.remove(&end.id).unwrap_or_default());
+            }
+        }
         Ok(Reading {
             monotonic_ns: began,
             features: self.features,
@@ -150,6 +156,7 @@ fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> Endpo
         up: end.attached.is_some(),
         ingress: sums::hook(&values.counters, INGRESS, mode),
         egress: sums::hook(&values.counters, EGRESS, mode),
+        drops: None,
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
         round_trips: sums::round_trips(&values.round_trips, end.unanswered.total()),
     }

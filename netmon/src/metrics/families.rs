@@ -29,6 +29,7 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     retransmits(snapshot, to);
     round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
     by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, snapshot, to);
+    drops(snapshot, to);
     state(snapshot, to);
     identity(snapshot, failures, to);
 }
@@ -124,6 +125,15 @@ fn unanswered(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::ICMP_UNANSWERED);
     for (labels, end) in endpoints(snapshot) {
         family.count(labels, end.round_trips.icmp_unanswered);
+    }
+}
+
+fn drops(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::DROPS);
+    for ([_, namespace, interface], end) in endpoints(snapshot) {
+        for (reason, count) in end.drops.iter().flatten() {
+            family.count([namespace, interface, reason.as_str()], *count);
+        }
     }
 }
 

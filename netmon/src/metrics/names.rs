@@ -158,6 +158,13 @@ pub const DNS_RESPONSES: Metric = Metric {
     labels: &["link", "namespace", "interface", "rcode"],
     help: "DNS responses over UDP by response code, as seen at this endpoint.",
 };
+/// Drops by the kernel's reason.
+pub const DROPS: Metric = Metric {
+    name: "netmon_drops_total",
+    kind: Kind::Counter,
+    labels: &["namespace", "interface", "reason"],
+    help: "Packets that the kernel dropped on this interface, by its own reason (enum skb_drop_reason).",
+};
 /// Early exits of the programs.
 pub const PARSE_EXITS: Metric = Metric {
     name: "netmon_parse_exits_total",
@@ -233,6 +240,7 @@ pub const ALL: &[Metric] = &[
     TCP_RETRANSMITS,
     DNS_LATENCY,
     DNS_RESPONSES,
+    DROPS,
     PARSE_EXITS,
     ENDPOINT_UP,
     PROGRAM_ATTACHED,

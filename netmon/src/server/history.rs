@@ -142,7 +142,7 @@ pub(super) async fn sample(readings: &Readings, history: &History) {
             }
             Err(error) if !failing => {
                 failing = true;
-                log::warn!("no rates for now: {}", super::with_causes(&error));
+                log::warn!("no rates for now: {}", crate::causes::in_full(&error));
             }
             Err(_) => {}
         }

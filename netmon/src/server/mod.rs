@@ -13,7 +13,6 @@ mod routes;
 mod source;
 
 use std::{
-    error::Error,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -48,18 +47,6 @@ pub fn serve(
             () = history::sample(&readings, &history) => {}
         }
     })
-}
-
-/// An error and what caused it, on one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

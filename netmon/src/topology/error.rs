@@ -78,16 +78,3 @@ impl TopologyError {
 fn conflicts(conflicts: &[String]) -> String {
     format!("nothing was changed: {}", conflicts.join("; "))
 }
-
-/// An error with all that caused it, on one line.
-#[must_use]
-pub fn in_full(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
-}

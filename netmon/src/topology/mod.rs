@@ -22,6 +22,7 @@ pub mod resolv;
 pub mod run;
 pub mod state;
 pub mod sysctl;
+pub mod temporary;
 pub mod undo;
 
 pub use self::{

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    error::{TopologyError, in_full},
+    error::TopologyError,
     handle::{Handle, Handles},
     holders,
     mark::Mark,
@@ -21,6 +21,7 @@ use super::{
     resolv,
 };
 use crate::{
+    causes::in_full,
     names::{IfIndex, NsName},
     netlink::{
         Netlink, link,

@@ -7,7 +7,7 @@ use super::{
     apply::Build,
     claim::Claim,
     endpoint::{Endpoint, Instrument},
-    error::{BoxError, TopologyError, in_full},
+    error::{BoxError, TopologyError},
     handle,
     mark::{Mark, Owner},
     plan::{Place, Plan},
@@ -18,6 +18,7 @@ use super::{
     state::{self, State},
 };
 use crate::{
+    causes::in_full,
     lab::Lab,
     names::{IfName, LabName, NsName},
     netns::directory,

@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::{
-    error::in_full,
     handle::Handles,
     mark::Mark,
     plan::Place,
@@ -18,6 +17,7 @@ use super::{
     sysctl,
 };
 use crate::{
+    causes::in_full,
     names::{IfIndex, NsName},
     netlink::Request,
     netns::directory,

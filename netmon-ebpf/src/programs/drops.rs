@@ -1,0 +1,76 @@
+//! Packets that the kernel drops, told by its tracepoint `skb:kfree_skb`.
+//!
+//! It fires for every packet on the host that is thrown away, and for none that is delivered. Only those on
+//! an endpoint are counted. The tracepoint's packet is read with offsets that the agent takes from the
+//! kernel's own types: nothing about their layout is compiled in.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    EbpfContext as _, Global,
+    bindings::BPF_ANY,
+    btf_maps::{HashMap, PerCpuHashMap},
+    helpers::bpf_probe_read_kernel,
+    macros::btf_map,
+    programs::RawTracePointContext,
+};
+use netmon_ebpf::{
+    abi::Exit,
+    drops::{DropKey, DropOffsets, DropPlace},
+};
+
+use super::maps::count_exit;
+
+/// The endpoints, by what a tracepoint sees of them.
+#[btf_map]
+static DROP_PLACES: HashMap<DropPlace, u32, 65536> = HashMap::new();
+
+/// Dropped packets.
+#[btf_map]
+static DROPS: PerCpuHashMap<DropKey, u64, 16384> = PerCpuHashMap::new();
+
+/// Where things lie in this kernel.
+#[unsafe(no_mangle)]
+static NETMON_DROP_OFFSETS: Global<DropOffsets> =
+    Global::new(DropOffsets { skb_dev: 0, dev_ifindex: 0, dev_net: 0, net_cookie: 0 });
+
+/// Counts a packet that is being dropped, if it is on an endpoint.
+#[inline(always)]
+pub(crate) fn dropped(ctx: &RawTracePointContext) -> Option<()> {
+    let arguments = ctx.as_ptr().cast::<u64>();
+    // SAFETY: the tracepoint's arguments are the packet, the place in the code, and the reason (Linux 5.17);
+    // where there are fewer, the kernel refuses to attach.
+    let (skb, reason) = unsafe { (*arguments, *arguments.add(2) as u32) };
+    let offsets = NETMON_DROP_OFFSETS.load();
+    let device: u64 = read(skb, offsets.skb_dev)?;
+    if device == 0 {
+        return None;
+    }
+    let ifindex: u32 = read(device, offsets.dev_ifindex)?;
+    let net: u64 = read(device, offsets.dev_net)?;
+    let cookie: u64 = read(net, offsets.net_cookie)?;
+    let place = DropPlace { cookie, ifindex, padding: 0 };
+    // SAFETY: a number that is written once, when the entry is made.
+    let endpoint = DROP_PLACES.get_ptr(&place).map(|endpoint| unsafe { *endpoint })?;
+    count(&DropKey { endpoint, reason });
+    Some(())
+}
+
+#[inline(always)]
+fn count(key: &DropKey) {
+    match DROPS.get_ptr_mut(key) {
+        // SAFETY: this CPU's u64; the kernel does not let the program interrupt itself.
+        Some(count) => unsafe { *count += 1 },
+        None if DROPS.insert(key, 1, u64::from(BPF_ANY)).is_err() => count_exit(Exit::DropRefused),
+        None => {}
+    }
+}
+
+/// Reads from a structure of the kernel; none where that faults. A packet in a socket's queue keeps other
+/// things where its device was.
+#[inline(always)]
+fn read<T>(structure: u64, offset: u32) -> Option<T> {
+    let address = (structure + u64::from(offset)) as *const c_void;
+    // SAFETY: the helper checks the address itself.
+    unsafe { bpf_probe_read_kernel(address.cast::<T>()) }.ok()
+}

@@ -1,0 +1,120 @@
+//! What the kernel dropped on the endpoints, and why it says it did.
+//!
+//! Absent where the kernel does not show its types (`CONFIG_DEBUG_INFO_BTF`) or gives no reasons (before
+//! Linux 5.17): then there is no such metric, rather than one that is always zero.
+
+use std::collections::HashMap as Table;
+
+use aya::{
+    Ebpf,
+    maps::{HashMap, MapData, MapError, PerCpuHashMap},
+    programs::RawTracePoint,
+};
+use netmon_ebpf::drops::{DropKey, DropOffsets, DropPlace};
+
+use super::{DatapathError, kernel_types::KernelTypes, object::take};
+use crate::{names::EndpointId, topology::Endpoint};
+
+const PROGRAM: &str = "netmon_drop";
+const TRACEPOINT: &str = "kfree_skb";
+/// How the kernel's enumerators begin; what follows is what `dropwatch` and `perf` show, too.
+const PREFIX: &str = "SKB_DROP_REASON_";
+
+/// What is known of this kernel before the object is loaded.
+pub(super) struct DropTypes {
+    pub(super) offsets: DropOffsets,
+    reasons: Table<u32, String>,
+}
+
+impl DropTypes {
+    /// Looks up where things lie. The error says what this kernel lacks.
+    pub(super) fn look_up() -> Result<Self, String> {
+        let types = KernelTypes::read().map_err(|error| format!("the kernel's types: {error}"))?;
+        let offset = |structure: &str, field: &str| {
+            types.offset_of(structure, field).ok_or_else(|| format!("the kernel has no {structure}.{field}"))
+        };
+        let offsets = DropOffsets {
+            skb_dev: offset("sk_buff", "dev")?,
+            dev_ifindex: offset("net_device", "ifindex")?,
+            dev_net: offset("net_device", "nd_net")?,
+            net_cookie: offset("net", "net_cookie")?,
+        };
+        let reasons: Table<u32, String> = types
+            .enumerators("skb_drop_reason")
+            .into_iter()
+            .filter_map(|(value, name)| Some((value, name.strip_prefix(PREFIX)?.to_owned())))
+            .collect();
+        if reasons.is_empty() {
+            return Err("the kernel gives no reasons for drops (it is older than Linux 5.17)".to_owned());
+        }
+        Ok(Self { offsets, reasons })
+    }
+}
+
+/// The tables of drops.
+pub(super) struct Drops {
+    places: HashMap<MapData, DropPlace, u32>,
+    counts: PerCpuHashMap<MapData, DropKey, u64>,
+    reasons: Table<u32, String>,
+}
+
+impl Drops {
+    /// Begins to count. The tracepoint is let go when the object is.
+    pub(super) fn start(ebpf: &mut Ebpf, types: DropTypes) -> Result<Self, DatapathError> {
+        let refused = |source| DatapathError::Program { name: PROGRAM, source: Box::new(source) };
+        let program: &mut RawTracePoint =
+            ebpf.program_mut(PROGRAM).ok_or(DatapathError::Missing(PROGRAM))?.try_into().map_err(refused)?;
+        program.load().map_err(refused)?;
+        program.attach(TRACEPOINT).map_err(refused)?;
+        Ok(Self { places: take(ebpf, "DROP_PLACES")?, counts: take(ebpf, "DROPS")?, reasons: types.reasons })
+    }
+
+    /// Counts drops on `endpoint` from now on.
+    pub(super) fn add(&mut self, id: EndpointId, endpoint: &Endpoint) -> Result<(), DatapathError> {
+        self.places.insert(place(endpoint), id.0, 0).map_err(places)
+    }
+
+    /// Counts drops on `endpoint` no more, and forgets those that were.
+    pub(super) fn remove(&mut self, id: EndpointId, endpoint: &Endpoint) -> Result<(), DatapathError> {
+        match self.places.remove(&place(endpoint)) {
+            Err(MapError::KeyNotFound) | Ok(()) => {}
+            Err(source) => return Err(places(source)),
+        }
+        let old: Vec<DropKey> =
+            self.counts.keys().filter_map(Result::ok).filter(|key| key.endpoint == id.0).collect();
+        for key in old {
+            match self.counts.remove(&key) {
+                Err(MapError::KeyNotFound) | Ok(()) => {}
+                Err(source) => return Err(counts(source)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops so far by endpoint and reason, in the order of the reasons' names.
+    pub(super) fn read(&self) -> Result<Table<EndpointId, Vec<(String, u64)>>, DatapathError> {
+        let mut drops: Table<EndpointId, Vec<(String, u64)>> = Table::new();
+        for entry in self.counts.iter() {
+            let (key, values) = entry.map_err(counts)?;
+            let reason =
+                self.reasons.get(&key.reason).cloned().unwrap_or_else(|| format!("REASON_{}", key.reason));
+            drops.entry(EndpointId(key.endpoint)).or_default().push((reason, values.iter().sum()));
+        }
+        for reasons in drops.values_mut() {
+            reasons.sort();
+        }
+        Ok(drops)
+    }
+}
+
+fn place(endpoint: &Endpoint) -> DropPlace {
+    DropPlace { cookie: endpoint.cookie.0, ifindex: endpoint.ifindex.0, padding: 0 }
+}
+
+fn places(source: MapError) -> DatapathError {
+    DatapathError::Map { name: "DROP_PLACES", source }
+}
+
+fn counts(source: MapError) -> DatapathError {
+    DatapathError::Map { name: "DROPS", source }
+}
