@@ -9,7 +9,7 @@ use std::{
 
 use netmon::{
     lab::{Lab, Service, ServiceKind},
-    services::{ServiceStatus, recorded_status, spawn_detached, stop_recorded},
+    services::{ServiceState, ServiceStatus, recorded_status, spawn_detached, stop_recorded},
 };
 
 use crate::{
@@ -88,6 +88,20 @@ impl ServiceLab {
     #[must_use]
     pub fn status(&self) -> Option<ServiceStatus> {
         recorded_status(&self.state_dir).ok()?.into_iter().next()
+    }
+
+    /// The first process of the first service, as its status has it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    #[must_use]
+    #[expect(clippy::panic, reason = "a service that does not run is a failed test")]
+    pub fn first_pid(&self) -> u32 {
+        match self.status().map(|status| status.state) {
+            Some(ServiceState::Running { pid: Some(pid), .. }) => pid,
+            state => panic!("the first service does not run: {state:?}"),
+        }
     }
 
     /// The folder of the lab's cgroups.

@@ -5,9 +5,13 @@
 //! that one of these shows to be the service's own; and all their descendants. So a worker that was
 //! re-parented to init, left its session and cleared its environment is still found.
 
-use std::{collections::HashSet, fs, os::fd::OwnedFd};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    os::fd::OwnedFd,
+};
 
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{
     cgroup,
@@ -24,34 +28,39 @@ pub(crate) struct Member {
 
 /// The service's living processes.
 pub(crate) fn members(record: &Record) -> Vec<Member> {
-    let open = |pid: u32| {
-        let pidfd =
-            pidfd_open(rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty());
-        Some(Member { pid, pidfd: pidfd.ok()? })
-    };
-    let opened: Vec<Member> = pids(record).into_iter().filter_map(open).collect();
-    if opened.is_empty() {
-        return opened;
+    let leader = record.leader();
+    match record.cgroup.as_deref().filter(|group| group.exists()) {
+        Some(group) => {
+            let grouped = hold(&cgroup::pids(group));
+            // Between the look and the open a pid may have changed hands. Whoever is still in the group, and
+            // whose descriptor has not ended by then, was the one that was opened.
+            let still = cgroup::pids(group);
+            let grouped = grouped.into_iter().filter(|m| still.contains(&m.pid) && !has_ended(&m.pidfd));
+            let recorded = leader.map(|leader| leader.identity).filter(|leader| !still.contains(&leader.pid));
+            grouped.chain(hold_known(recorded)).collect()
+        }
+        None => hold_known(family(leader.as_ref(), &candidates(&record.mark))),
     }
-    // Between the look and the open a pid may have changed hands. Whoever is still a member now, and whose
-    // descriptor has not ended by now, was the one that was opened.
-    let still = pids(record);
-    opened.into_iter().filter(|member| still.contains(&member.pid) && !has_ended(&member.pidfd)).collect()
+}
+
+fn hold(pids: &[u32]) -> Vec<Member> {
+    let open = |&pid: &u32| {
+        let pidfd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
+        Some(Member { pid, pidfd })
+    };
+    pids.iter().filter_map(open).collect()
+}
+
+/// Only once it is open is a look at /proc worth something: the descriptor does not move to another process.
+fn hold_known(known: impl IntoIterator<Item = Identity>) -> Vec<Member> {
+    let open = |identity: Identity| hold(&[identity.pid]).pop().filter(|_| identity.runs());
+    known.into_iter().filter_map(open).collect()
 }
 
 /// Sends a signal to each; one that has ended meanwhile is none.
 pub(crate) fn signal(members: &[Member], signal: Signal) {
     for member in members {
         let _ = pidfd_send_signal(&member.pidfd, signal);
-    }
-}
-
-fn pids(record: &Record) -> HashSet<u32> {
-    let leader = record.leader();
-    let recorded = leader.as_ref().map(|leader| leader.identity).filter(|leader| leader.runs());
-    match record.cgroup.as_deref().filter(|group| group.exists()) {
-        Some(group) => cgroup::pids(group).into_iter().chain(recorded.map(|leader| leader.pid)).collect(),
-        None => family(leader.as_ref(), &candidates(&record.mark)),
     }
 }
 
@@ -65,41 +74,50 @@ struct Candidate {
 }
 
 fn candidates(mark: &str) -> Vec<Candidate> {
+    // Nobody whose mounts are those of the caller carries a mark; nearly everybody on a host is one of them.
+    let own = mount_namespace("thread-self");
     let candidate = |pid: u32| {
+        let mount_namespace = mount_namespace(&pid.to_string())?;
         let stat = Stat::of(pid).filter(|stat| !stat.ended)?;
-        let mount_namespace =
-            fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()?.to_string_lossy().into_owned();
-        let mountinfo = fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
-        let marked = String::from_utf8_lossy(&mountinfo).split([' ', '\n']).any(|field| field == mark);
+        let marked = Some(&mount_namespace) != own.as_ref() && is_marked(pid, mark);
         Some(Candidate { identity: stat.identity, parent: stat.parent, mount_namespace, marked })
     };
     all_pids().unwrap_or_default().into_iter().filter_map(candidate).collect()
 }
 
+fn mount_namespace(process: &str) -> Option<String> {
+    Some(fs::read_link(format!("/proc/{process}/ns/mnt")).ok()?.to_string_lossy().into_owned())
+}
+
+fn is_marked(pid: u32, mark: &str) -> bool {
+    let mountinfo = fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+    String::from_utf8_lossy(&mountinfo).split([' ', '\n']).any(|field| field == mark)
+}
+
 /// The service's processes among all of the host.
-fn family(leader: Option<&Leader>, all: &[Candidate]) -> HashSet<u32> {
+fn family(leader: Option<&Leader>, all: &[Candidate]) -> HashSet<Identity> {
     let is_leader = |c: &Candidate| leader.is_some_and(|leader| leader.identity == c.identity);
+    let in_made_namespace =
+        |c: &Candidate| leader.is_some_and(|leader| leader.mount_namespace == c.mount_namespace);
     // A namespace number is reused once the namespace is gone; one that a living member holds is not. The
     // leader vouches only for the namespace that was made for it: it may have entered somebody else's.
     let own_namespaces: HashSet<&str> = all
         .iter()
-        .filter(|c| {
-            c.marked || (is_leader(c) && leader.is_some_and(|l| l.mount_namespace == c.mount_namespace))
-        })
+        .filter(|c| c.marked || (is_leader(c) && in_made_namespace(c)))
         .map(|c| c.mount_namespace.as_str())
         .collect();
-    let mut family: HashSet<u32> = all
-        .iter()
-        .filter(|c| is_leader(c) || own_namespaces.contains(c.mount_namespace.as_str()))
-        .map(|c| c.identity.pid)
-        .collect();
+    let is_own = |c: &Candidate| is_leader(c) || own_namespaces.contains(c.mount_namespace.as_str());
+    let mut family: HashMap<u32, Identity> =
+        all.iter().filter(|c| is_own(c)).map(|c| (c.identity.pid, c.identity)).collect();
     loop {
         let before = family.len();
-        family.extend(
-            all.iter().filter(|c| family.contains(&c.parent)).map(|c| c.identity.pid).collect::<Vec<_>>(),
-        );
+        for c in all {
+            if family.contains_key(&c.parent) {
+                family.insert(c.identity.pid, c.identity);
+            }
+        }
         if family.len() == before {
-            return family;
+            return family.into_values().collect();
         }
     }
 }
@@ -118,7 +136,7 @@ mod tests {
     }
 
     fn family_of(leader: &Leader, all: &[Candidate]) -> Vec<u32> {
-        let mut pids: Vec<u32> = family(Some(leader), all).into_iter().collect();
+        let mut pids: Vec<u32> = family(Some(leader), all).iter().map(|identity| identity.pid).collect();
         pids.sort_unstable();
         pids
     }

@@ -24,8 +24,9 @@ use crate::names::LabName;
 
 /// How long all services of a lab together have, from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long the kernel may take to carry out a SIGKILL.
-const AFTER_KILL: Duration = Duration::from_millis(300);
+/// How long the kernel may take to carry out a SIGKILL. It takes milliseconds; on a host that is busy beyond
+/// measure, waiting is still better than leaving something behind.
+const AFTER_KILL: Duration = Duration::from_secs(3);
 
 /// Something of a service that could not be ended or removed.
 #[derive(Debug, Error)]
