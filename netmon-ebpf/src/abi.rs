@@ -1,8 +1,8 @@
 //! What the dispatcher, the programs and the agent agree on beside the values of the maps: the version,
 //! the sizes of maps, the words in `skb->cb`, and the reasons for early exits.
 
-/// Grows with every change of a key, a value or the meaning of one. The object carries it in the global
-/// `NETMON_ABI`; the agent refuses an object or pinned maps of another version.
+/// Grows with every change of a key, a value or the meaning of one. The object carries it as the size of its
+/// map `NETMON_ABI`; the agent refuses an object or pinned maps of another version.
 pub const ABI_VERSION: u32 = 1;
 
 /// Endpoints in one chunk: maps cannot grow, so endpoints live in chunks that are added at runtime.

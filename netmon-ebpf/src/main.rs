@@ -14,13 +14,9 @@ use aya_ebpf::{
     macros::{classifier, raw_tracepoint},
     programs::{RawTracePointContext, TcContext},
 };
-use netmon_ebpf::abi::{ABI_VERSION, EGRESS, INGRESS};
+use netmon_ebpf::abi::{EGRESS, INGRESS};
 
 use self::programs::{Linear, Whole, conversation, drops, measure};
-
-/// The version of keys and values that these programs were compiled with.
-#[unsafe(no_mangle)]
-static NETMON_ABI: aya_ebpf::Global<u32> = aya_ebpf::Global::new(ABI_VERSION);
 
 /// `TC_ACT_UNSPEC` for a filter on clsact, `TCX_NEXT` in a TCX chain: the next program decides.
 const NEXT: i32 = -1;

@@ -12,6 +12,11 @@ use netmon_ebpf::{
     flow::{FlowKey, TcpFlow},
 };
 
+/// Says by its size which version of keys and values these programs were compiled with: that can be read
+/// of the object, of the loaded map, and of one that was pinned by another agent.
+#[btf_map]
+static NETMON_ABI: Array<u32, { ABI_VERSION as usize }> = Array::new();
+
 type Chunk<T> = PerCpuArray<T, { CHUNK_ENDPOINTS as usize }>;
 
 /// All programs, by [`stage_index`]: for the dispatchers, and for each other.

@@ -20,6 +20,12 @@ pub enum DatapathError {
     /// The object lacks something that this agent knows: it was built from other sources.
     #[error("the eBPF object has no {0}")]
     Missing(&'static str),
+    /// The object's keys and values are of another version.
+    #[error("the eBPF object is of ABI version {version}, this agent of {}: build both anew", netmon_ebpf::ABI_VERSION)]
+    Abi {
+        /// The object's.
+        version: u32,
+    },
     /// A program was refused.
     #[error("cannot load eBPF program {name}")]
     Program {

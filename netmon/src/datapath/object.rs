@@ -55,7 +55,6 @@ impl Object {
         let drop_types = DropTypes::look_up();
         let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();
         let mut ebpf = EbpfLoader::new()
-            .override_global("NETMON_ABI", &ABI_VERSION, true)
             .override_global("NETMON_STAMP", &stamp, true)
             .override_global("NETMON_RECEIVE_TIME", &receive_time, true)
             .override_global("NETMON_FLOWS", &flows, true)
@@ -65,6 +64,7 @@ impl Object {
             .map_max_entries("REQUESTS", entries)
             .load(OBJECT)
             .map_err(|source| DatapathError::Load(Box::new(source)))?;
+        check_abi(&mut ebpf)?;
         let jump_table = fill_jump_table(&mut ebpf)?;
         let drops = start_drops(&mut ebpf, drop_types);
         Ok(Self {
@@ -78,6 +78,12 @@ impl Object {
             ebpf,
         })
     }
+}
+
+/// Refuses an object whose keys and values mean something else than this agent thinks.
+fn check_abi(ebpf: &mut Ebpf) -> Result<(), DatapathError> {
+    let version = take::<Array<MapData, u32>>(ebpf, "NETMON_ABI")?.len();
+    if version == ABI_VERSION { Ok(()) } else { Err(DatapathError::Abi { version }) }
 }
 
 pub(super) fn take<T>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, DatapathError>
