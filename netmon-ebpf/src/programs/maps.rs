@@ -7,7 +7,10 @@ use aya_ebpf::{
     programs::TcContext,
 };
 use netmon_ebpf::{
-    abi::{CHUNK_ENDPOINTS, EXITS, Exit, HOOKS, MAX_CHUNKS, STAGES, Stage, chunk_of, slot_of, stage_index},
+    abi::{
+        ABI_VERSION, CHUNK_ENDPOINTS, EXITS, Exit, HOOKS, MAX_CHUNKS, STAGES, Stage, chunk_of, slot_of,
+        stage_index,
+    },
     endpoint::{Counters, RoundTrips},
     flow::{FlowKey, TcpFlow},
 };

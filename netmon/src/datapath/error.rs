@@ -21,7 +21,10 @@ pub enum DatapathError {
     #[error("the eBPF object has no {0}")]
     Missing(&'static str),
     /// The object's keys and values are of another version.
-    #[error("the eBPF object is of ABI version {version}, this agent of {}: build both anew", netmon_ebpf::ABI_VERSION)]
+    #[error(
+        "the eBPF object is of ABI version {version}, this agent of {}: build both anew",
+        netmon_ebpf::ABI_VERSION
+    )]
     Abi {
         /// The object's.
         version: u32,
