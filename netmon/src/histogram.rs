@@ -70,8 +70,11 @@ impl Histogram {
     pub fn quantile_ns(&self, q: f64) -> Option<f64> {
         // The buckets may be a few observations ahead of `count`, which is read separately per CPU.
         let total: u64 = self.buckets.iter().sum();
-        if total == 0 {
-            return None;
+        match total {
+            0 => return None,
+            // Its duration is known exactly.
+            1 if self.count == 1 => return Some(self.sum_ns as f64),
+            _ => {}
         }
         let rank = ((q.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total);
         let mut below = 0;
@@ -152,6 +155,13 @@ mod tests {
                     assert!(error <= 0.125 + 1e-9, "{latency} ns, q {q}: off by {error}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_quantiles_of_a_single_observation_are_exact() {
+        for q in [0.0, 0.5, 0.99, 1.0] {
+            assert_eq!(histogram_of([206_388]).quantile_ns(q), Some(206_388.0));
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod causes;
 pub mod cli;
+pub mod client;
 pub mod datapath;
 pub mod histogram;
 pub mod lab;

@@ -10,7 +10,10 @@ pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod run;
+pub mod status;
 pub mod supervise;
+pub mod table;
+pub mod units;
 pub mod up;
 
 use clap::{Parser, Subcommand};
@@ -53,6 +56,10 @@ pub enum Command {
     /// It sees the namespace's own /sys, and the files of /etc/netns/NAMESPACE in /etc. The exit code is the
     /// command's; 127 when there is no such command, 126 when it cannot be run.
     Exec(exec::Exec),
+    /// Shows packets, rates and latencies of every link, in both directions.
+    ///
+    /// The agent is asked, so one has to run: `netmon run`.
+    Status(status::Args),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -70,6 +77,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Down(args) => down::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),
+        Command::Status(args) => with_runtime(status::run(args)),
         Command::Supervise(args) => supervise::run(&args),
     }
 }

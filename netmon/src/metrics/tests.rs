@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
+    env, fs,
     io::{self, Write as _},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -11,7 +11,6 @@ use std::{
 use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
 
 use prometheus::{TextEncoder, proto};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::{Renderer, buckets, names, text::Writer};
 use crate::{histogram::Histogram, sample, snapshot::AttachMode};
@@ -302,10 +301,11 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
     assert_eq!(writer.into_text(), theirs.unwrap());
 }
 
-/// CPU time of this thread: other tests and builds do not count.
+/// CPU time of this thread, to the nanosecond (`Documentation/scheduler/sched-stats.rst`): other tests and
+/// builds do not count.
 fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+    let statistics = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
 }
 
 #[test]

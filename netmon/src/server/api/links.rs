@@ -161,6 +161,14 @@ impl Links {
     }
 }
 
+#[cfg(test)]
+impl Links {
+    /// The links in a snapshot, before there are rates.
+    pub(crate) fn without_rates(snapshot: &Snapshot) -> Self {
+        Self::of(snapshot, None)
+    }
+}
+
 impl Link {
     fn of(link: &LinkSnapshot, base: Option<Base<'_>>) -> Self {
         Self {

@@ -1,0 +1,55 @@
+//! `netmon status`: packets, rates and latencies of what runs, asked from the agent.
+
+use std::net::SocketAddr;
+
+use clap::Args as ClapArgs;
+
+use super::{
+    exit::ExitCode,
+    output::{self, Format},
+};
+use crate::{client::Client, server::api::Links};
+
+mod find;
+mod report;
+
+/// Of which lab, and how it is printed.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  netmon status                       the lab that an agent runs on this machine
+  netmon status direct                one of several, by its name
+  netmon status labs/direct.toml      the same, by its file
+  netmon status -o json               all numbers, as /api/v1/links has them
+  netmon status --address 127.0.0.1:9500")]
+pub struct Args {
+    /// The lab, by its name or its file; without one, that which an agent runs.
+    #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
+    lab: Option<String>,
+    /// How to print.
+    #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
+    output: Format,
+    /// Ask the agent at this address, whatever it runs.
+    #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS:PORT", conflicts_with = "lab")]
+    address: Option<SocketAddr>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When no agent runs, or it does not answer.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let address = match (args.address, args.lab) {
+        (Some(address), _) => address,
+        (None, Some(lab)) => find::agent_of(&find::named(&lab)?)?,
+        (None, None) => find::only_agent()?,
+    };
+    let client = Client::new(address);
+    let links: Links = client.get("/api/v1/links").await?;
+    let text = match args.output {
+        Format::Table => report::text(client.address(), &links),
+        Format::Json => serde_json::to_string_pretty(&links)? + "\n",
+    };
+    output::print(&text)?;
+    Ok(ExitCode::Ok)
+}

@@ -1,0 +1,127 @@
+//! Where the agent of a lab is, from what labs leave under /run/netmon; and when there is none, what to do.
+
+use std::{fs, net::SocketAddr};
+
+use anyhow::{anyhow, bail};
+
+use crate::{
+    cli::{exit::ExitCode, lab_file::LabFile},
+    lab,
+    names::LabName,
+    topology::{claim, state},
+};
+
+/// The lab that is meant: by a file, when it looks like one, otherwise by its name.
+pub(super) fn named(given: &str) -> anyhow::Result<LabName> {
+    if given.contains('/') || given.ends_with(".toml") {
+        return Ok(LabFile { file: Some(given.into()) }.open()?.name);
+    }
+    given.parse().map_err(|error: crate::names::InvalidName| ExitCode::Usage.because(error))
+}
+
+/// What is known of a lab on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Found {
+    /// An agent runs it, and answers here.
+    Agent(SocketAddr),
+    /// A process holds it, and does not serve.
+    Held(String),
+    /// It is there, without an agent.
+    UpOnly,
+    /// It is not there.
+    Nothing,
+}
+
+fn look(lab: &LabName) -> Found {
+    match claim::holder(lab) {
+        Some(claim::Holder { http: Some(address), .. }) => Found::Agent(address),
+        Some(holder) => Found::Held(holder.to_string()),
+        None if state::State::load(lab).is_some_and(|state| state.complete) => Found::UpOnly,
+        None => Found::Nothing,
+    }
+}
+
+/// Where the agent of `lab` answers.
+pub(super) fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
+    match look(lab) {
+        Found::Agent(address) => Ok(address),
+        other => Err(without_agent(lab, &other)),
+    }
+}
+
+/// Where the one agent of this machine answers; with several, that of the built-in lab.
+pub(super) fn only_agent() -> anyhow::Result<SocketAddr> {
+    let labs: Vec<_> = all().into_iter().map(|lab| (look(&lab), lab)).collect();
+    let agents: Vec<_> = labs
+        .iter()
+        .filter_map(|(found, lab)| match found {
+            Found::Agent(address) => Some((lab, *address)),
+            _ => None,
+        })
+        .collect();
+    if let [(_, address)] = agents[..] {
+        return Ok(address);
+    }
+    let built_in = lab::Lab::built_in().name;
+    if let Some((_, address)) = agents.iter().find(|(lab, _)| **lab == built_in) {
+        return Ok(*address);
+    }
+    if !agents.is_empty() {
+        let names: Vec<_> = agents.iter().map(|(lab, _)| lab.as_str()).collect();
+        bail!("several labs run; say which one: netmon status {}", names.join(" | "));
+    }
+    // None answers: then the first that is there at all says what is the matter.
+    let there = labs.iter().find(|(found, _)| *found != Found::Nothing);
+    Err(there
+        .map_or_else(|| without_agent(&built_in, &Found::Nothing), |(found, lab)| without_agent(lab, found)))
+}
+
+fn without_agent(lab: &LabName, found: &Found) -> anyhow::Error {
+    match found {
+        Found::Held(holder) => {
+            anyhow!(
+                "lab {lab} is in the hands of {holder}, which does not serve (yet); try again in a moment"
+            )
+        }
+        Found::UpOnly => anyhow!(
+            "lab {lab} is up, but nothing measures it: no agent runs. `netmon run` with the same lab file \
+             watches it, and leaves it up at the end"
+        ),
+        Found::Agent(_) | Found::Nothing => anyhow!(
+            "no agent runs lab {lab}, and the lab is not up. Start it in another terminal with `netmon run`, \
+             or give --address of an agent elsewhere"
+        ),
+    }
+}
+
+/// Every lab that has a folder, in the order of their names.
+fn all() -> Vec<LabName> {
+    let entries = fs::read_dir(state::RUN_DIRECTORY).into_iter().flatten().flatten();
+    let mut labs: Vec<LabName> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    labs.sort_unstable();
+    labs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_file_and_a_word_is_a_name() {
+        assert_eq!(named("direct").unwrap().as_str(), "direct");
+        let error = named("./nowhere.toml").unwrap_err();
+        assert_eq!(ExitCode::of(&error), ExitCode::Usage);
+        let error = named("-x").unwrap_err();
+        assert_eq!(ExitCode::of(&error), ExitCode::Usage);
+    }
+
+    #[test]
+    fn whoever_finds_no_agent_is_told_what_to_do() {
+        let lab: LabName = "direct".parse().unwrap();
+        let said = |found: Found| without_agent(&lab, &found).to_string();
+        assert!(said(Found::Nothing).contains("`netmon run`"));
+        assert!(said(Found::UpOnly).contains("is up, but nothing measures it"));
+        assert!(said(Found::Held("process 7".to_owned())).contains("process 7"));
+    }
+}

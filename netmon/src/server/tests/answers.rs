@@ -1,0 +1,194 @@
+//! What is answered.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{Answer, Fake, Server, eventually};
+use crate::{
+    sample,
+    server::{Limits, Readiness, SourceError, api},
+};
+
+fn refused() -> SourceError {
+    Box::new(std::io::Error::other("operation not permitted"))
+}
+
+#[tokio::test]
+async fn a_scrape_is_text_for_prometheus() {
+    let server = Server::of(|| Ok(sample::direct())).await;
+    let answer = server.get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"),
+        "{}",
+        answer.head
+    );
+    assert!(answer.body.contains("netmon_packets_total{") && answer.body.ends_with('\n'));
+    assert!(answer.body.contains("netmon_errors_total{kind=\"snapshot\"} 0\n"));
+}
+
+#[tokio::test]
+async fn a_head_request_gets_the_headers_only() {
+    let server = Server::of(|| Ok(sample::direct())).await;
+    let answer = server.request("HEAD", "/metrics").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert!(answer.head.contains("content-length: "), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn a_reading_that_fails_or_panics_is_a_500_with_its_cause_and_is_counted() {
+    let reading = AtomicUsize::new(0);
+    let broken = Arc::new(AtomicUsize::new(0));
+    let how = Arc::clone(&broken);
+    let server = Server::of(move || {
+        reading.fetch_add(1, Ordering::SeqCst);
+        match how.load(Ordering::SeqCst) {
+            1 => Err(refused()),
+            2 => panic!("a bug in the source (this panic is part of the test)"),
+            _ => Ok(sample::direct()),
+        }
+    })
+    .await;
+    eventually(&server, "/metrics", |answer| answer.status == 200).await;
+    broken.store(1, Ordering::SeqCst);
+    let answer = server.get("/metrics").await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.body, "cannot read the kernel's maps: operation not permitted\n");
+    broken.store(2, Ordering::SeqCst);
+    assert_eq!(server.get("/api/v1/links").await.status, 500);
+    broken.store(0, Ordering::SeqCst);
+    let text = server.get("/metrics").await.body;
+    let line = text.lines().find(|line| line.starts_with("netmon_errors_total{kind=\"snapshot\"}")).unwrap();
+    assert!(line.rsplit(' ').next().unwrap().parse::<u32>().unwrap() >= 2, "{line}");
+}
+
+#[tokio::test]
+async fn readiness_is_200_only_with_every_hook_and_otherwise_says_what_is_missing() {
+    let ready = Server::of(|| Ok(sample::direct())).await;
+    let answer = ready.get("/readyz").await;
+    assert_eq!(answer.status, 200);
+    let read: Readiness = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(read, Readiness::of_hooks(4, 4));
+
+    let partial = Fake(|| Ok(sample::direct()), Readiness::of_hooks(3, 4));
+    let partial = Server::start(partial, Limits::default()).await;
+    let answer = partial.get("/readyz").await;
+    assert_eq!(answer.status, 503);
+    let read: Readiness = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((read.ready, read.reason.as_deref()), (false, Some("3 of 4 hooks are attached")));
+    assert_eq!(partial.get("/healthz").await.body, "ok\n");
+}
+
+#[tokio::test]
+async fn nothing_can_be_changed_and_what_is_not_there_is_a_404() {
+    let server = Server::of(|| Ok(sample::direct())).await;
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+        for path in ["/metrics", "/api/v1/links", "/nowhere"] {
+            let answer = server.request(method, path).await;
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert!(answer.head.contains("allow: get, head"), "{}", answer.head);
+        }
+    }
+    assert_eq!(server.get("/nowhere").await.status, 404);
+    assert_eq!(server.get("/api/v1/links/../../etc/passwd").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_index_lists_every_page_that_there_is() {
+    let server = Server::of(|| Ok(sample::direct())).await;
+    let index = server.get("/").await.body;
+    let pages: Vec<_> = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(pages.len(), 5);
+    for page in pages {
+        assert_eq!(server.get(page).await.status, 200, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn json_reads_back_as_the_types_that_wrote_it() {
+    let server = Server::of(|| Ok(sample::direct())).await;
+    let text = server.get("/api/v1/links").await.body;
+    let links: api::Links = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&links).unwrap(), text);
+    let snapshot = sample::direct();
+    assert_eq!(links.links[0].a.egress.packets, snapshot.links[0].a.egress.packets());
+    assert_eq!(links.links[0].a_to_b.lost_segments, snapshot.links[0].a_to_b.lost_segments);
+
+    let text = server.get("/api/v1/topology").await.body;
+    let topology: api::Topology = serde_json::from_str(&text).unwrap();
+    assert_eq!(topology, api::Topology::of(&snapshot));
+    assert_eq!(serde_json::to_string(&topology).unwrap(), text);
+    assert_eq!(topology.somewhere_to_ping(), Some("10.200.0.3".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn one_request_is_answered_with_the_rates_of_the_last_seconds() {
+    let began = Instant::now();
+    let server = Server::of(move || {
+        // A thousand packets and 64,000 bytes a second.
+        let mut snapshot = sample::direct();
+        let elapsed = began.elapsed();
+        snapshot.monotonic_ns += u64::try_from(elapsed.as_nanos()).unwrap();
+        let packets = u64::try_from(elapsed.as_millis()).unwrap();
+        snapshot.links[0].a.egress.protocols[1].packets += packets;
+        snapshot.links[0].a.egress.protocols[1].bytes += 64 * packets;
+        Ok(snapshot)
+    })
+    .await;
+    let rates = |answer: &Answer| serde_json::from_str::<api::Links>(&answer.body).unwrap();
+    let answer = eventually(&server, "/api/v1/links", |answer| rates(answer).window_seconds.is_some()).await;
+    let links = rates(&answer);
+    let (busy, idle) = (&links.links[0].a.egress, &links.links[0].b.egress);
+    let rate = busy.packets_per_second.unwrap();
+    assert!((rate - 1000.0).abs() < 15.0, "{rate} packets/s over {:?} s", links.window_seconds);
+    assert!((busy.bytes_per_second.unwrap() / rate - 64.0).abs() < 0.1);
+    assert_eq!(idle.packets_per_second, Some(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scrapes_at_the_same_time_read_one_after_the_other_share_and_are_never_stale() {
+    #[derive(Default)]
+    struct Counts {
+        started: AtomicUsize,
+        now: AtomicUsize,
+        most: AtomicUsize,
+    }
+    let counts = Arc::new(Counts::default());
+    let seen = Arc::clone(&counts);
+    let server = Server::of(move || {
+        let number = seen.started.fetch_add(1, Ordering::SeqCst) + 1;
+        let now = seen.now.fetch_add(1, Ordering::SeqCst) + 1;
+        seen.most.fetch_max(now, Ordering::SeqCst);
+        let mut snapshot = sample::direct();
+        snapshot.flows.entries = number as u64;
+        #[expect(clippy::disallowed_methods, reason = "a reading that takes its time")]
+        std::thread::sleep(Duration::from_millis(50));
+        seen.now.fetch_sub(1, Ordering::SeqCst);
+        Ok(snapshot)
+    })
+    .await;
+    let server = Arc::new(server);
+    let clients: Vec<_> = (0..20)
+        .map(|_| {
+            let (server, counts) = (Arc::clone(&server), Arc::clone(&counts));
+            tokio::spawn(async move {
+                let started_before = counts.started.load(Ordering::SeqCst);
+                let text = server.get("/metrics").await.body;
+                let line = text.lines().find_map(|line| line.strip_prefix("netmon_flow_entries ")).unwrap();
+                (started_before, line.parse::<usize>().unwrap())
+            })
+        })
+        .collect();
+    for client in clients {
+        let (started_before, reading) = client.await.unwrap();
+        assert!(reading > started_before, "reading {reading} began before the request did");
+    }
+    assert_eq!(counts.most.load(Ordering::SeqCst), 1, "readings at once");
+    let readings = counts.started.load(Ordering::SeqCst);
+    assert!(readings < 15, "20 clients at once shared too little: {readings} readings");
+}

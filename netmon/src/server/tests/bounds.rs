@@ -1,0 +1,135 @@
+//! What a client can take up, and how it ends.
+
+use std::time::{Duration, Instant};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{Answer, Fake, PATIENCE, Server, eventually};
+use crate::{
+    sample,
+    server::{Limits, Readiness},
+};
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so_and_the_next_is_served_when_one_ends() {
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let server = Server::start(Fake(|| Ok(sample::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let held = (server.connect().await, server.connect().await);
+    let answer = eventually(&server, "/healthz", |answer| answer.status == 503).await;
+    assert_eq!(answer.body, "too many connections\n");
+    drop(held);
+    eventually(&server, "/healthz", |answer| answer.status == 200).await;
+    let text = eventually(&server, "/metrics", |answer| answer.status == 200).await.body;
+    let line =
+        text.lines().find(|line| line.starts_with("netmon_errors_total{kind=\"http_refused\"}")).unwrap();
+    assert!(!line.ends_with(" 0"), "{line}");
+}
+
+#[tokio::test]
+async fn whoever_dawdles_over_the_headers_is_disconnected() {
+    let limits = Limits { header_time: Duration::from_millis(150), ..Limits::default() };
+    let server = Server::start(Fake(|| Ok(sample::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let mut silent = server.connect().await;
+    let mut dripping = server.connect().await;
+    let began = Instant::now();
+    let drip = async {
+        // A byte at a time, each well within the limit: it is the whole that counts.
+        for byte in b"GET /metrics HTTP/1.1\r\nx: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".iter().cycle() {
+            if dripping.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, drip).await.expect("the dripping client is cut off");
+    let answer = Answer::read_from(&mut silent).await;
+    assert_ne!(answer.status, 200);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn headers_that_are_too_long_or_too_many_are_a_431() {
+    let server = Server::of(|| Ok(sample::direct())).await;
+    let long = format!("GET /metrics HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(20_000));
+    assert_eq!(server.raw(long.as_bytes()).await.status, 431);
+    let many = format!("GET /metrics HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(500));
+    assert_eq!(server.raw(many.as_bytes()).await.status, 431);
+    let long_path = format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(30_000));
+    assert!([414, 431].contains(&server.raw(long_path.as_bytes()).await.status));
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_a_503() {
+    let limits = Limits { request_time: Duration::from_millis(100), ..Limits::default() };
+    let slow = || {
+        #[expect(clippy::disallowed_methods, reason = "a reading that takes too long")]
+        std::thread::sleep(Duration::from_millis(600));
+        Ok(sample::direct())
+    };
+    let server = Server::start(Fake(slow, Readiness::of_hooks(4, 4)), limits).await;
+    let answer = server.get("/metrics").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "no answer within 100ms\n"));
+    assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_does_not_read_the_answer_loses_the_connection() {
+    let limits = Limits { connections: 1, stall_time: Duration::from_millis(300), ..Limits::default() };
+    let source = Fake(|| Ok(sample::star(400)), Readiness::of_hooks(4, 4));
+    let server = Server::start(source, limits).await;
+    let mut stalled = server.connect().await;
+    stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // One byte of the answer shows that it is on its way; more is never read.
+    timeout(PATIENCE, stalled.read_u8()).await.unwrap().unwrap();
+    assert_eq!(server.get("/healthz").await.status, 503);
+    let began = Instant::now();
+    eventually(&server, "/healthz", |answer| answer.status == 200).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn shutdown_finishes_the_answer_in_flight_and_waits_for_no_idle_client() {
+    let slow = || {
+        #[expect(clippy::disallowed_methods, reason = "a reading that is under way at the end")]
+        std::thread::sleep(Duration::from_millis(150));
+        Ok(sample::direct())
+    };
+    let server = Server::of(slow).await;
+    let idle = server.connect().await;
+    let mut waiting = server.connect().await;
+    waiting.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    waiting.read_u8().await.unwrap();
+    let mut asking = server.connect().await;
+    asking.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+
+    let began = Instant::now();
+    server.end.send(()).unwrap();
+    let answer = Answer::read_from(&mut asking).await;
+    assert_eq!(answer.status, 200);
+    timeout(PATIENCE, server.task).await.unwrap().unwrap();
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    assert!(TcpStream::connect(("127.0.0.1", server.port)).await.is_err(), "nobody listens any more");
+    drop(idle);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_an_answer_that_is_stuck() {
+    let stuck = || {
+        #[expect(clippy::disallowed_methods, reason = "a reading that is stuck")]
+        std::thread::sleep(Duration::from_secs(2));
+        Ok(sample::direct())
+    };
+    let server = Server::of(stuck).await;
+    let mut asking = server.connect().await;
+    asking.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let began = Instant::now();
+    server.end.send(()).unwrap();
+    timeout(PATIENCE, server.task).await.unwrap().unwrap();
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+}
