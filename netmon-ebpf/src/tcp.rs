@@ -150,7 +150,7 @@ impl TcpFlow {
     fn count(&mut self, segment: &Segment) {
         let hook = if segment.hook == EGRESS { EGRESS } else { INGRESS };
         self.packets[hook] += 1;
-        self.bytes[hook] += segment.frame as u64;
+        self.bytes[hook] += u64::from(segment.frame);
     }
 
     #[inline(always)]

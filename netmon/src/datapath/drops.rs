@@ -94,7 +94,7 @@ impl Drops {
     /// Drops so far by endpoint and reason, in the order of the reasons' names.
     pub(super) fn read(&self) -> Result<Table<EndpointId, Vec<(String, u64)>>, DatapathError> {
         let mut drops: Table<EndpointId, Vec<(String, u64)>> = Table::new();
-        for entry in self.counts.iter() {
+        for entry in &self.counts {
             let (key, values) = entry.map_err(counts)?;
             let reason =
                 self.reasons.get(&key.reason).cloned().unwrap_or_else(|| format!("REASON_{}", key.reason));
