@@ -1,11 +1,13 @@
 //! `netmon run`: the whole thing, until a signal comes.
 
-use std::net::SocketAddr;
+use std::{io::Write as _, net::SocketAddr};
 
 use clap::Args as ClapArgs;
 use log::log_enabled;
 
-use super::{exit::ExitCode, failure, lab_file::LabFile, progress::ProgressLine};
+use super::{
+    exit::ExitCode, failure, lab_file::LabFile, panel::Panel, progress::ProgressLine, screen::Screen,
+};
 use crate::{
     agent::{self, AgentError, Config, Started},
     datapath::Options,
@@ -87,5 +89,14 @@ fn log_level() -> u8 {
 }
 
 fn greet(lab: &Lab, started: &Started) {
-    anstream::println!("{} http://{}/ {:?}", lab.name, started.http, started.features);
+    let &Started { http, features, stays } = started;
+    let program = program();
+    let panel = Panel { lab, http, features, stays, program: &program, screen: Screen::of_stdout() };
+    // Somebody who closed our output still wants the lab.
+    let _ = write!(anstream::stdout(), "{panel}");
+}
+
+/// How netmon was called, so that what it says to type works wherever it is installed.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "netmon".to_owned())
 }

@@ -25,7 +25,9 @@ pub(super) fn closest<'c>(
             continue;
         }
         let distance = damerau_levenshtein(name, candidate);
-        if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
+        // Where every letter differs nothing was mistyped.
+        let is_alike = distance <= allowed && distance < name.chars().count();
+        if is_alike && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }
     }
@@ -42,6 +44,7 @@ mod tests {
         assert_eq!(closest("adresses", keys, &mut 100), Some("addresses"));
         assert_eq!(closest("namepsace", keys, &mut 100), Some("namespace"));
         assert_eq!(closest("colour", keys, &mut 100), None);
+        assert_eq!(closest("x", ["a", "b"], &mut 100), None);
     }
 
     #[test]

@@ -1,0 +1,336 @@
+//! Namespaces as boxes and links as lines between them.
+//!
+//! Any topology is taken apart into stars: a namespace on the left, those that it is linked to on the
+//! right. Root comes first, then whoever was drawn and has links left; so every link is drawn once.
+
+use std::collections::{HashSet, VecDeque};
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::sketch::caption;
+use crate::{
+    cli::screen::Charset,
+    lab::{End, Lab, Link},
+    names::NsName,
+};
+
+/// Least room between the ends of a link, so that it looks like one.
+const GAP: usize = 3;
+/// Least room in a box.
+const BOX: usize = 12;
+
+/// The characters of a drawing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pen {
+    line: char,
+    side: char,
+    corners: [char; 4],
+    /// Where a link leaves a box to the right, and where it comes in from the left.
+    joints: [char; 2],
+    branch: &'static str,
+}
+
+impl Pen {
+    pub(super) fn new(charset: Charset) -> Self {
+        match charset {
+            Charset::Utf8 => Self {
+                line: '─',
+                side: '│',
+                corners: ['┌', '┐', '└', '┘'],
+                joints: ['├', '┤'],
+                branch: " └─",
+            },
+            Charset::Ascii => {
+                Self { line: '-', side: '|', corners: ['+'; 4], joints: ['+'; 2], branch: " `-" }
+            }
+        }
+    }
+
+    /// What stands before the far end of a link in a list.
+    pub(super) fn branch(self) -> &'static str {
+        self.branch
+    }
+}
+
+/// The columns that a drawing needs.
+pub(super) fn width(lines: &[String]) -> usize {
+    lines.iter().map(|line| line.width()).max().unwrap_or(0)
+}
+
+/// Draws all of a lab.
+pub(super) fn draw(lab: &Lab, pen: Pen) -> Vec<String> {
+    let mut drawn = HashSet::new();
+    let mut lines = Vec::new();
+    for star in stars(lab) {
+        lines.extend(star.draw(lab, &mut drawn, pen));
+    }
+    let alone = lab.namespaces.iter().filter(|namespace| !drawn.contains(&namespace.name));
+    for namespace in alone {
+        let lone = Node::new(&namespace.name, lab, true);
+        let rows = lone.contents.len().max(1);
+        lines.extend((0..rows + 2).map(|row| lone.row(row, rows, pen.side, pen.side, pen)));
+    }
+    lines
+}
+
+/// A namespace and its links to others that no earlier star has.
+struct Star<'l> {
+    hub: &'l NsName,
+    spokes: Vec<Spoke<'l>>,
+}
+
+/// All links of a star's hub to one other namespace: near end, far end.
+struct Spoke<'l> {
+    peer: &'l NsName,
+    links: Vec<(&'l End, &'l End)>,
+}
+
+fn stars(lab: &Lab) -> Vec<Star<'_>> {
+    let mut left: Vec<&Link> = lab.links.iter().collect();
+    let root = NsName::root();
+    let mut stars: Vec<Star<'_>> = Vec::new();
+    let mut next: VecDeque<&NsName> = VecDeque::new();
+    while let Some(first) = left.first() {
+        let of_root = left.iter().flat_map(|link| [&link.a, &link.b]).find(|end| end.namespace == root);
+        let hub = next.pop_front().or(of_root.map(|end| &end.namespace)).unwrap_or(&first.a.namespace);
+        let (own, others) =
+            left.into_iter().partition(|link| [&link.a, &link.b].iter().any(|end| end.namespace == *hub));
+        left = others;
+        let star = Star::new(hub, own);
+        next.extend(star.spokes.iter().map(|spoke| spoke.peer));
+        if !star.spokes.is_empty() {
+            stars.push(star);
+        }
+    }
+    stars
+}
+
+impl<'l> Star<'l> {
+    fn new(hub: &'l NsName, links: Vec<&'l Link>) -> Self {
+        let mut spokes: Vec<Spoke<'l>> = Vec::new();
+        for link in links {
+            let ends = if link.a.namespace == *hub { (&link.a, &link.b) } else { (&link.b, &link.a) };
+            let peer = &ends.1.namespace;
+            match spokes.iter_mut().find(|spoke| spoke.peer == peer) {
+                Some(spoke) => spoke.links.push(ends),
+                None => spokes.push(Spoke { peer, links: vec![ends] }),
+            }
+        }
+        Self { hub, spokes }
+    }
+
+    fn draw(&self, lab: &'l Lab, drawn: &mut HashSet<&'l NsName>, pen: Pen) -> Vec<String> {
+        let hub = Node::new(self.hub, lab, drawn.insert(self.hub));
+        let peers: Vec<_> =
+            self.spokes.iter().map(|spoke| Node::new(spoke.peer, lab, drawn.insert(spoke.peer))).collect();
+        let peer_width = peers.iter().map(|peer| peer.inner).max().unwrap_or(0);
+        let gap = self.spokes.iter().flat_map(Spoke::rows).map(|row| row.least_width()).max().unwrap_or(0);
+
+        let right: Vec<_> = self
+            .spokes
+            .iter()
+            .zip(peers)
+            .flat_map(|(spoke, peer)| spoke.draw(&Node { inner: peer_width, ..peer }, gap, pen))
+            .collect();
+        let rows = right.len().saturating_sub(2).max(hub.contents.len());
+        let blank = (false, String::new());
+        (0..rows + 2)
+            .map(|row| {
+                let (is_wire, text) = right.get(row).unwrap_or(&blank);
+                let side = if *is_wire { pen.joints[0] } else { pen.side };
+                hub.row(row, rows, pen.side, side, pen) + text
+            })
+            .collect()
+    }
+}
+
+/// What stands between two boxes in one row.
+enum Row {
+    /// A text at each end.
+    Texts(String, String),
+    /// The link itself.
+    Wire,
+}
+
+impl Row {
+    fn least_width(&self) -> usize {
+        match self {
+            Self::Texts(near, far) => near.width() + far.width() + 2 + GAP,
+            Self::Wire => 0,
+        }
+    }
+
+    fn draw(&self, width: usize, pen: Pen) -> String {
+        match self {
+            Self::Texts(near, far) => {
+                let space = width.saturating_sub(near.width() + far.width() + 2);
+                format!(" {near}{}{far} ", " ".repeat(space))
+            }
+            Self::Wire => pen.line.to_string().repeat(width),
+        }
+    }
+}
+
+impl Spoke<'_> {
+    /// The interfaces' names, the link, and the addresses below it; for each link.
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (near, far) in &self.links {
+            rows.push(Row::Texts(near.interface.to_string(), far.interface.to_string()));
+            rows.push(Row::Wire);
+            let text =
+                |end: &End, index| end.addresses.get(index).map(ToString::to_string).unwrap_or_default();
+            let addresses = near.addresses.len().max(far.addresses.len());
+            rows.extend((0..addresses).map(|index| Row::Texts(text(near, index), text(far, index))));
+        }
+        rows
+    }
+
+    /// The rows right of the hub, each with whether a link leaves the hub there.
+    fn draw(&self, peer: &Node, gap: usize, pen: Pen) -> Vec<(bool, String)> {
+        let between = self.rows();
+        let rows = between.len().max(peer.contents.len() + peer.first_row);
+        let row = |row: usize| {
+            let between = row.checked_sub(1).and_then(|row| between.get(row));
+            let is_wire = matches!(between, Some(Row::Wire));
+            let side = if is_wire { pen.joints[1] } else { pen.side };
+            let text = between.map_or_else(|| " ".repeat(gap), |between| between.draw(gap, pen));
+            (is_wire, text + &peer.row(row, rows, side, pen.side, pen))
+        };
+        (0..rows + 2).map(row).collect()
+    }
+}
+
+/// A namespace with what runs in it: a box.
+struct Node {
+    title: String,
+    contents: Vec<String>,
+    /// The row below the title in which the contents start.
+    first_row: usize,
+    /// Columns between the sides.
+    inner: usize,
+}
+
+impl Node {
+    fn new(namespace: &NsName, lab: &Lab, with_services: bool) -> Self {
+        let title = namespace.to_string();
+        let services = lab.services.iter().filter(|service| service.namespace == *namespace && with_services);
+        let contents: Vec<_> = services.map(caption).collect();
+        let widest = contents.iter().map(|line| line.width()).chain([title.width()]).max().unwrap_or(0);
+        // A single service stands beside the first link.
+        let first_row = usize::from(contents.len() == 1);
+        Self { title, contents, first_row, inner: (widest + 2).max(BOX) }
+    }
+
+    /// One row of a box with `rows` rows inside.
+    fn row(&self, row: usize, rows: usize, left: char, right: char, pen: Pen) -> String {
+        let line = |length: usize| pen.line.to_string().repeat(length);
+        let [top_left, top_right, bottom_left, bottom_right] = pen.corners;
+        if row == 0 {
+            let rest = self.inner.saturating_sub(self.title.width() + 2);
+            return format!("{top_left} {} {}{top_right}", self.title, line(rest));
+        }
+        if row == rows + 1 {
+            return format!("{bottom_left}{}{bottom_right}", line(self.inner));
+        }
+        let text = (row - 1).checked_sub(self.first_row).and_then(|row| self.contents.get(row));
+        let text = text.map_or("", String::as_str);
+        let space = self.inner.saturating_sub(text.width() + 1);
+        format!("{left} {text}{}{right}", " ".repeat(space))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(text: &str) -> String {
+        draw(&Lab::parse(text, "f", "f").unwrap(), Pen::new(Charset::Utf8)).join("\n")
+    }
+
+    const THREE: &str = r#"
+        [[namespace]]
+        name = "client"
+        [[namespace]]
+        name = "router"
+        [[namespace]]
+        name = "server"
+        [[namespace]]
+        name = "spare"
+        [[link]]
+        a = { namespace = "router", interface = "r1", addresses = ["10.0.2.1/24", "fd00::1/64"] }
+        b = { namespace = "server", interface = "eth0", addresses = ["10.0.2.2/24"] }
+        [[link]]
+        a = { namespace = "root", interface = "up0" }
+        b = { namespace = "router", interface = "up1" }
+        [[link]]
+        a = { namespace = "client", interface = "eth0", addresses = ["10.0.1.2/24"] }
+        b = { namespace = "router", interface = "r0", addresses = ["10.0.1.1/24"] }
+        [[service]]
+        namespace = "server"
+        http = "10.0.2.2:80"
+        [[service]]
+        namespace = "server"
+        command = ["iperf3", "-s"]
+    "#;
+
+    #[test]
+    fn a_tree_is_drawn_from_root_outwards_and_every_link_once() {
+        let expected = "\
+┌ root ──────┐           ┌ router ────┐
+│            │ up0   up1 │            │
+│            ├───────────┤            │
+└────────────┘           └────────────┘
+┌ router ────┐                           ┌ server ──────────┐
+│            │ r1                   eth0 │ http 10.0.2.2:80 │
+│            ├───────────────────────────┤ iperf3           │
+│            │ 10.0.2.1/24   10.0.2.2/24 │                  │
+│            │ fd00::1/64                │                  │
+│            │                           └──────────────────┘
+│            │                           ┌ client ──────────┐
+│            │ r0                   eth0 │                  │
+│            ├───────────────────────────┤                  │
+│            │ 10.0.1.1/24   10.0.1.2/24 │                  │
+└────────────┘                           └──────────────────┘
+┌ spare ─────┐
+│            │
+└────────────┘";
+        assert_eq!(drawn(THREE), expected);
+    }
+
+    #[test]
+    fn two_links_to_one_namespace_share_its_box_and_a_loop_is_drawn_once() {
+        let text = r#"
+            [[namespace]]
+            name = "twice-connected"
+            [[link]]
+            a = { namespace = "root", interface = "a0" }
+            b = { namespace = "twice-connected", interface = "b0" }
+            [[link]]
+            a = { namespace = "twice-connected", interface = "b1" }
+            b = { namespace = "root", interface = "a1" }
+            [[link]]
+            a = { namespace = "root", interface = "x0" }
+            b = { namespace = "root", interface = "x1" }
+        "#;
+        let expected = "\
+┌ root ──────┐         ┌ twice-connected ┐
+│            │ a0   b0 │                 │
+│            ├─────────┤                 │
+│            │ a1   b1 │                 │
+│            ├─────────┤                 │
+│            │         └─────────────────┘
+│            │         ┌ root ───────────┐
+│            │ x0   x1 │                 │
+│            ├─────────┤                 │
+└────────────┘         └─────────────────┘";
+        assert_eq!(drawn(text), expected);
+    }
+
+    #[test]
+    fn wide_characters_do_not_push_the_sides_out() {
+        let text = "[[namespace]]\nname = \"網路命名空間網路\"\n";
+        let lines = draw(&Lab::parse(text, "f", "f").unwrap(), Pen::new(Charset::Utf8));
+        assert!(lines.iter().all(|line| line.width() == 20), "{lines:#?}");
+    }
+}

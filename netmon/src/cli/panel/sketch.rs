@@ -1,0 +1,151 @@
+//! A lab's topology in as many lines as fit the screen: boxes where there is room, a list where it is
+//! narrow, and figures where there is too much to draw.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::drawing::{self, Pen};
+use crate::{
+    cli::screen::Screen,
+    lab::{End, Lab, Service, ServiceKind},
+    names::NsName,
+};
+
+/// With more links or namespaces than this nobody looks at each.
+const MOST_DRAWN: usize = 8;
+/// How many of the best connected namespaces a summary names.
+const HUBS: usize = 5;
+
+/// The topology, a line each.
+pub(super) fn lines(lab: &Lab, screen: Screen) -> Vec<String> {
+    if lab.links.len() > MOST_DRAWN || lab.namespaces.len() > MOST_DRAWN {
+        return summary(lab);
+    }
+    let pen = Pen::new(screen.charset);
+    let drawn = drawing::draw(lab, pen);
+    // Two columns of margin on the left.
+    if drawing::width(&drawn) + 2 <= screen.columns { drawn } else { list(lab, pen) }
+}
+
+/// What a service is called in a drawing.
+pub(super) fn caption(service: &Service) -> String {
+    match &service.kind {
+        ServiceKind::Http(address) => format!("{} {address}", service.name),
+        ServiceKind::Command(_) => service.name.clone(),
+    }
+}
+
+/// Each link on two lines, for screens too narrow for boxes.
+fn list(lab: &Lab, pen: Pen) -> Vec<String> {
+    let end = |end: &End| {
+        let addresses: Vec<_> = end.addresses.iter().map(ToString::to_string).collect();
+        format!("{} {} {}", end.namespace, end.interface, addresses.join(" "))
+    };
+    let mut lines = Vec::new();
+    for link in &lab.links {
+        lines.push(end(&link.a));
+        lines.push(format!("{} {}", pen.branch(), end(&link.b)));
+    }
+    let is_linked =
+        |name: &NsName| lab.links.iter().any(|link| link.a.namespace == *name || link.b.namespace == *name);
+    let alone = lab.namespaces.iter().filter(|namespace| !is_linked(&namespace.name));
+    lines.extend(alone.map(|namespace| namespace.name.to_string()));
+    lines.extend(lab.services.iter().map(|service| format!("{}: {}", service.namespace, caption(service))));
+    lines
+}
+
+/// Figures instead of a drawing.
+fn summary(lab: &Lab) -> Vec<String> {
+    let counts = [
+        count(lab.namespaces.len(), "namespace"),
+        count(lab.links.len(), "link"),
+        count(lab.services.len(), "service"),
+    ];
+    let mut lines = vec![counts.join(", ")];
+    let mut links: HashMap<&NsName, usize> = HashMap::new();
+    for end in lab.links.iter().flat_map(|link| [&link.a, &link.b]) {
+        *links.entry(&end.namespace).or_default() += 1;
+    }
+    let mut hubs: Vec<_> = links.into_iter().filter(|(_, ends)| *ends > 2).collect();
+    hubs.sort_by_key(|(name, ends)| (usize::MAX - ends, *name));
+    let hubs: Vec<_> = hubs.into_iter().take(HUBS).map(|(name, ends)| format!("{name} ({ends})")).collect();
+    if !hubs.is_empty() {
+        lines.push(format!("best connected, by ends of links: {}", hubs.join(", ")));
+    }
+    let mut services: BTreeMap<&str, usize> = BTreeMap::new();
+    for service in &lab.services {
+        *services.entry(kind(service)).or_default() += 1;
+    }
+    if !services.is_empty() {
+        let services: Vec<_> =
+            services.into_iter().map(|(kind, number)| format!("{kind} ({number})")).collect();
+        lines.push(format!("services: {}", services.join(", ")));
+    }
+    lines
+}
+
+fn kind(service: &Service) -> &str {
+    match &service.kind {
+        ServiceKind::Http(_) => "http",
+        ServiceKind::Command(words) => {
+            words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word))
+        }
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::screen::Charset;
+
+    fn lab(text: &str) -> Lab {
+        Lab::parse(text, "f", "f").unwrap()
+    }
+
+    fn star(spokes: usize) -> String {
+        let spoke = |n: usize| {
+            format!(
+                "[[namespace]]\nname = \"ns{n}\"\n[[link]]\n\
+                 a = {{ namespace = \"root\", interface = \"v{n}\", addresses = [\"10.0.{n}.1/24\"] }}\n\
+                 b = {{ namespace = \"ns{n}\", interface = \"eth0\", addresses = [\"10.0.{n}.2/24\"] }}\n\
+                 [[service]]\nnamespace = \"ns{n}\"\nhttp = \"10.0.{n}.2:80\"\n"
+            )
+        };
+        (0..spokes).map(spoke).collect()
+    }
+
+    fn shown(text: &str, columns: usize) -> String {
+        lines(&lab(text), Screen { columns, charset: Charset::Utf8 }).join("\n")
+    }
+
+    #[test]
+    fn a_narrow_screen_gets_a_list() {
+        let expected = "\
+root v0 10.0.0.1/24
+ └─ ns0 eth0 10.0.0.2/24
+ns0: http 10.0.0.2:80";
+        assert_eq!(shown(&star(1), 40), expected);
+    }
+
+    #[test]
+    fn hundreds_of_namespaces_are_summed_up() {
+        let expected = "\
+200 namespaces, 200 links, 200 services
+best connected, by ends of links: root (200)
+services: http (200)";
+        assert_eq!(shown(&star(200), 200), expected);
+    }
+
+    #[test]
+    fn what_is_drawn_fits_the_screen() {
+        for columns in [20, 60, 80, 200] {
+            let text = shown(&star(5), columns);
+            let is_list = text.contains("└─ ns0");
+            assert!(is_list || text.lines().all(|line| line.chars().count() + 2 <= columns), "{text}");
+            assert_eq!(is_list, columns < 61, "{columns}\n{text}");
+        }
+    }
+}
