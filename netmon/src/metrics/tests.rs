@@ -1,5 +1,7 @@
 //! The rendered text, read back by a parser of its own and compared with the snapshot.
 
+mod dashboard;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,

@@ -31,6 +31,9 @@ pub(super) fn text(address: SocketAddr, links: &Links) -> String {
         }
         None => text.push_str(&nothing_yet(links)),
     }
+    for trouble in links.links.iter().flat_map(|link| [&link.a, &link.b]).filter_map(troubles) {
+        let _ = write!(text, "\n{BAD}{trouble}{BAD:#}\n");
+    }
     let _ = write!(text, "\n{DIM}{}{DIM:#}\n", notes(links));
     text
 }
@@ -111,6 +114,25 @@ fn round_trips(links: &Links) -> Option<String> {
     (!rows.is_empty()).then(|| table(columns, rows))
 }
 
+/// What went wrong at an endpoint, on one line; none when nothing did.
+fn troubles(end: &Endpoint) -> Option<String> {
+    let trips = &end.round_trips;
+    let mut troubles: Vec<String> = [
+        (trips.icmp_unanswered, "ICMP echoes unanswered"),
+        (trips.tcp_connections.get("refused").copied().unwrap_or(0), "TCP connections refused"),
+        (trips.tcp_connections.get("reset").copied().unwrap_or(0), "TCP connections reset"),
+        (trips.tcp_retransmits_ingress, "TCP retransmissions in"),
+        (trips.tcp_retransmits_egress, "TCP retransmissions out"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{what}: {}", units::count(count)))
+    .collect();
+    let drops = end.dropped_packets.iter().flatten().filter(|(_, count)| **count > 0);
+    troubles.extend(drops.map(|(reason, count)| format!("dropped, {reason}: {}", units::count(*count))));
+    (!troubles.is_empty()).then(|| format!("{}  {}", of_endpoint(end), troubles.join("; ")))
+}
+
 fn nothing_yet(links: &Links) -> String {
     let ends = links.links.iter().flat_map(|link| [&link.b, &link.a]);
     let elsewhere = ends.filter(|end| !end.namespace.is_root()).flat_map(|end| &end.addresses).next();
@@ -142,7 +164,20 @@ fn of_endpoint(end: &Endpoint) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{histogram::Histogram, sample};
+    use crate::{histogram::Histogram, sample, snapshot::Snapshot};
+
+    /// The lab `direct` without any trouble.
+    fn quiet() -> Snapshot {
+        let mut snapshot = sample::direct();
+        let link = &mut snapshot.links[0];
+        for end in [&mut link.a, &mut link.b] {
+            end.drops = None;
+            let trips = &mut end.round_trips;
+            (trips.icmp_unanswered, trips.tcp_retransmits_ingress, trips.tcp_retransmits_egress) = (0, 0, 0);
+            trips.tcp_connections.iter_mut().for_each(|(_, count)| *count = 0);
+        }
+        snapshot
+    }
 
     fn plain(links: &Links) -> String {
         anstream::adapter::strip_str(&text("127.0.0.1:9477".parse().unwrap(), links)).to_string()
@@ -173,7 +208,7 @@ mod tests {
 
     #[test]
     fn round_trips_that_did_not_happen_are_left_out_and_the_first_is_suggested() {
-        let mut snapshot = sample::direct();
+        let mut snapshot = quiet();
         let link = &mut snapshot.links[0];
         for end in [&mut link.a, &mut link.b] {
             end.round_trips.icmp = Histogram::default();
@@ -187,6 +222,18 @@ mod tests {
         let row = text.lines().find(|line| line.contains("TCP response")).unwrap();
         assert!(row.starts_with("root:veth0") && row.contains("50.0 ms"), "{row}");
         assert!(!text.contains("ICMP echo"), "{text}");
+    }
+
+    #[test]
+    fn troubles_are_named_where_they_are_and_nothing_is_said_without() {
+        let mut snapshot = quiet();
+        let nothing = plain(&Links::without_rates(&snapshot));
+        assert!(!nothing.contains("unanswered") && !nothing.contains("dropped"), "{nothing}");
+        snapshot.links[0].b.drops = Some(vec![("NO_SOCKET".to_owned(), 50), ("TCP_CSUM".to_owned(), 0)]);
+        snapshot.links[0].b.round_trips.icmp_unanswered = 3;
+        let text = plain(&Links::without_rates(&snapshot));
+        let line = "direct_netns:veth1  ICMP echoes unanswered: 3; dropped, NO_SOCKET: 50\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct Endpoint {
     pub egress: Hook,
     /// Packets that left without a stamp, so without a latency sample.
     pub unstamped_packets: u64,
+    /// Packets that the kernel dropped on this interface, by its reason; null where it does not tell.
+    pub dropped_packets: Option<BTreeMap<String, u64>>,
     /// Round trips measured here.
     pub round_trips: RoundTrips,
 }
@@ -99,7 +101,7 @@ pub struct ProtocolCount {
 }
 
 /// Round trips: the request passed this endpoint, and the answer came back through it. Null where not
-/// measured.
+/// measured. With them, what conversations came to that had no answer, or had to ask again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundTrips {
     /// ICMP and ICMPv6 echo.
@@ -112,6 +114,16 @@ pub struct RoundTrips {
     pub tcp_response: Option<Summary>,
     /// DNS query to its response.
     pub dns: Option<Summary>,
+    /// Echo requests that were not answered within five seconds.
+    pub icmp_unanswered: u64,
+    /// TCP connections by event: opened, closed, reset, refused.
+    pub tcp_connections: BTreeMap<String, u64>,
+    /// TCP segments that were seen again, arriving.
+    pub tcp_retransmits_ingress: u64,
+    /// TCP segments that were seen again, leaving.
+    pub tcp_retransmits_egress: u64,
+    /// DNS responses by response code, those that came.
+    pub dns_responses: BTreeMap<String, u64>,
 }
 
 /// One direction of a link.
@@ -205,6 +217,7 @@ impl Endpoint {
             ingress: hook(Direction::Ingress),
             egress: hook(Direction::Egress),
             unstamped_packets: end.unstamped_packets,
+            dropped_packets: end.drops.as_ref().map(|drops| by_name(drops)),
             round_trips: RoundTrips::from(&end.round_trips),
         }
     }
@@ -235,6 +248,10 @@ impl Hook {
     }
 }
 
+fn by_name<T: AsRef<str>>(counts: &[(T, u64)]) -> BTreeMap<String, u64> {
+    counts.iter().map(|(name, count)| (name.as_ref().to_owned(), *count)).collect()
+}
+
 impl From<&snapshot::RoundTrips> for RoundTrips {
     fn from(trips: &snapshot::RoundTrips) -> Self {
         Self {
@@ -243,6 +260,11 @@ impl From<&snapshot::RoundTrips> for RoundTrips {
             tcp_rtt: trips.tcp_rtt.as_ref().map(Summary::from),
             tcp_response: Some(Summary::from(&trips.tcp_response)),
             dns: trips.dns.as_ref().map(Summary::from),
+            icmp_unanswered: trips.icmp_unanswered,
+            tcp_connections: by_name(&trips.tcp_connections),
+            tcp_retransmits_ingress: trips.tcp_retransmits_ingress,
+            tcp_retransmits_egress: trips.tcp_retransmits_egress,
+            dns_responses: by_name(&trips.dns_responses),
         }
     }
 }
