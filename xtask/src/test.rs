@@ -29,13 +29,14 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     run_privileged(&privileged, &netmon, filters)
 }
 
+/// Unit and documentation tests, and those of the privileged tests' own helpers.
 fn unit(filters: &[String]) -> Result<()> {
-    let mut command = cargo::command()?;
-    command.args(["test", "--locked", "--workspace", "--exclude", "netmon-tests"]);
-    if !filters.is_empty() {
-        command.arg("--").args(filters);
+    for packages in [["--workspace", "--exclude", "netmon-tests"], ["--package", "netmon-tests", "--lib"]] {
+        let mut command = cargo::command()?;
+        command.args(["test", "--locked"]).args(packages).arg("--").args(filters);
+        process::run(&mut command)?;
     }
-    process::run(&mut command)
+    Ok(())
 }
 
 fn privileged_binary() -> Result<std::path::PathBuf> {
