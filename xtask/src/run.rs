@@ -8,15 +8,17 @@ use crate::{build, process, root::Access};
 
 /// Builds netmon as the caller, then becomes `netmon run ARGS` as root.
 pub(crate) fn run(args: &[OsString]) -> Result<()> {
+    // Before minutes of compiling, not after.
+    let access = Access::detect();
+    access.require("netmon makes namespaces and loads eBPF programs")?;
     let netmon = build::netmon(true)?;
-    Err(start(&netmon, args)?)
+    Err(start(&access, &netmon, args)?)
 }
 
 /// Becomes netmon; whoever signals us then signals it, and its exit code is ours.
-fn start(netmon: &Path, args: &[OsString]) -> Result<anyhow::Error> {
-    let access = Access::detect();
+fn start(access: &Access, netmon: &Path, args: &[OsString]) -> Result<anyhow::Error> {
     if let Access::Sudo(_) = access {
-        eprintln!("xtask: netmon makes namespaces and loads eBPF programs: sudo starts it as root");
+        eprintln!("xtask: sudo starts netmon as root");
     }
     let mut command = access.command(netmon)?;
     command.arg("run").args(args);

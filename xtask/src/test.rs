@@ -21,12 +21,14 @@ const BINARY: &str = "NETMON_BIN";
 
 /// Runs all tests whose names contain one of the filters; all without a filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
+    let access = Access::detect();
+    access.require("the privileged tests make namespaces and load eBPF programs")?;
     provision::ensure(&[Want::Ebpf, Want::Peers])?;
     let netmon = build::netmon(false)?;
     // Built before anything runs: a test that does not compile is known after seconds, not minutes.
     let privileged = privileged_binary()?;
     unit(filters)?;
-    run_privileged(&privileged, &netmon, filters)
+    run_privileged(&access, &privileged, &netmon, filters)
 }
 
 /// Unit and documentation tests, and those of the privileged tests' own helpers.
@@ -54,8 +56,7 @@ fn privileged_binary() -> Result<std::path::PathBuf> {
     .context("cargo built no privileged test binary")
 }
 
-fn run_privileged(binary: &Path, netmon: &Path, filters: &[String]) -> Result<()> {
-    let access = Access::detect();
+fn run_privileged(access: &Access, binary: &Path, netmon: &Path, filters: &[String]) -> Result<()> {
     let strict = env::var_os(STRICT).unwrap_or_else(|| "1".into());
     // sudo passes variables on by name, so they go through `env`, which works for root as well.
     let mut command = access.command(Path::new("/usr/bin/env"))?;

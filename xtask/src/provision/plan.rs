@@ -115,9 +115,14 @@ impl Plan {
         }
         if !self.packages.is_empty() {
             let names: Vec<_> = self.packages.keys().map(String::as_str).collect();
-            line(&mut text, &format!("apt-get install {}", names.join(" ")), "as root; Debian's names:");
+            line(
+                &mut text,
+                &format!("apt-get install {}", names.join(" ")),
+                "as root; the names are Debian's",
+            );
             for (name, purpose) in &self.packages {
-                line(&mut text, &format!("    {name}"), purpose);
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "    {name:<14} {purpose}");
             }
         }
         if let Some(linker) = &self.linker {
@@ -128,7 +133,6 @@ impl Plan {
 }
 
 fn line(text: &mut String, what: &str, why: &str) {
-    // Writing to a string cannot fail.
     let _ = writeln!(text, "  {what}   # {why}");
 }
 
