@@ -38,14 +38,6 @@ impl Access {
         process::find("sudo").map_or(Self::None, Self::Sudo)
     }
 
-    /// Fails if nothing can be run as root; `why` says what needs it.
-    pub(crate) fn require(&self, why: &str) -> Result<()> {
-        if *self == Self::None {
-            bail!("{why}: become root, or install sudo. Nothing was built.");
-        }
-        Ok(())
-    }
-
     /// A command that will run as root, with the part of our environment that netmon reads.
     pub(crate) fn command(&self, program: &Path) -> Result<Command> {
         match self {
@@ -76,13 +68,6 @@ mod tests {
     fn sudo_keeps_only_what_netmon_reads() {
         let kept = kept_variables(["HOME", "NETMON_LOG", "LD_PRELOAD", "NO_COLOR"].iter());
         assert_eq!(kept, ["NETMON_LOG", "NO_COLOR"]);
-    }
-
-    #[test]
-    fn what_needs_root_says_why() {
-        assert!(Access::Root.require("namespaces").is_ok());
-        let error = Access::None.require("namespaces").expect_err("became root");
-        assert!(error.to_string().starts_with("namespaces: become root"), "{error}");
     }
 
     #[test]

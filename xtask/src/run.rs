@@ -4,13 +4,17 @@ use std::{ffi::OsString, path::Path};
 
 use anyhow::Result;
 
-use crate::{build, process, root::Access};
+use crate::{
+    build, process,
+    provision::{self, Want},
+    root::Access,
+};
 
 /// Builds netmon as the caller, then becomes `netmon run ARGS` as root.
 pub(crate) fn run(args: &[OsString]) -> Result<()> {
     // Before minutes of compiling, not after.
     let access = Access::detect();
-    access.require("netmon makes namespaces and loads eBPF programs")?;
+    provision::require_root(&access, &[Want::Ebpf], "netmon makes namespaces and loads eBPF programs")?;
     let netmon = build::netmon(true)?;
     Err(start(&access, &netmon, args)?)
 }

@@ -22,8 +22,9 @@ const BINARY: &str = "NETMON_BIN";
 /// Runs all tests whose names contain one of the filters; all without a filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     let access = Access::detect();
-    access.require("the privileged tests make namespaces and load eBPF programs")?;
-    provision::ensure(&[Want::Ebpf, Want::Peers])?;
+    let wants = [Want::Ebpf, Want::Peers];
+    provision::require_root(&access, &wants, "the privileged tests make namespaces and load eBPF programs")?;
+    provision::ensure(&wants)?;
     let netmon = build::netmon(false)?;
     // Built before anything runs: a test that does not compile is known after seconds, not minutes.
     let privileged = privileged_binary()?;

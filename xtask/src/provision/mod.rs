@@ -55,6 +55,18 @@ pub(crate) fn ensure(wants: &[Want]) -> Result<Toolchain> {
     bail!("this is still missing after it was installed:\n{}", plan(wants, &toolchain)?.by_hand())
 }
 
+/// For what ends with a step as root: fails before anything is provided or built if there can be no such step.
+/// `why` says what needs it.
+pub(crate) fn require_root(access: &Access, wants: &[Want], why: &str) -> Result<()> {
+    if *access != Access::None {
+        return Ok(());
+    }
+    let missing = plan(wants, &Toolchain::for_ebpf()?)?;
+    let also =
+        if missing.is_empty() { String::new() } else { format!("\nMissing too:\n{}", missing.by_hand()) };
+    bail!("{why}: become root, or install sudo. Nothing was built.{also}")
+}
+
 fn plan(wants: &[Want], toolchain: &Toolchain) -> Result<Plan> {
     let mut plan = Plan::default();
     for want in wants {
