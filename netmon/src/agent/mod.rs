@@ -25,7 +25,11 @@ use crate::{
     server::{self, Limits},
     services::{Supervisor, detached_supervisor, stop_recorded},
     sys::capabilities::{self, Capability},
-    topology::{self, Claim, Endpoint, Instrument, Progress, state, temporary},
+    topology::{
+        self, Claim, Endpoint, Instrument, Progress, TopologyError, claim,
+        handover::{Answer, Handover, Question, Request},
+        state, temporary,
+    },
 };
 
 /// What the agent is asked to do.
@@ -64,12 +68,24 @@ pub async fn run(
 ) -> Result<(), AgentError> {
     let mut stop = Stop::listen().map_err(AgentError::Signals)?;
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
+    // The claim decides; but whoever has the lab has the address as well, and this is the better reason.
+    if let Some(holder) = claim::holder(&lab.name) {
+        return Err(TopologyError::Held { lab: lab.name, holder }.into());
+    }
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| AgentError::Listen { address: config.listen, source })?;
     let mut built = build(lab, config, progress).await?;
     let outcome = match watch_over(&mut built, listener, &mut stop, started).await {
-        Ok(services) => built.end(services).await,
+        Ok(services) => {
+            let asked = built.asked.take();
+            let outcome = built.end(services).await;
+            if let Some(question) = asked {
+                let errors = outcome.as_ref().err().map(ToString::to_string).into_iter().collect();
+                question.answer(&Answer { errors }).await;
+            }
+            outcome
+        }
         Err((error, services)) => {
             // What stood in the way is the error to tell; what is left behind is logged.
             if let Err(left) = built.end(services).await {
@@ -89,6 +105,8 @@ struct Built {
     watcher: Arc<Watcher>,
     /// Whether the lab stays when the agent ends.
     stays: bool,
+    /// Who asked for the end, and waits for it; none when it was a signal.
+    asked: Option<Question>,
 }
 
 async fn build(
@@ -105,7 +123,7 @@ async fn build(
             // Nothing is left of the lab; nor should this be.
             temporary::make_permanent(&lab.name)?;
         }
-        Ok(Built { watcher: Arc::new(built?), lab, claim, stays })
+        Ok(Built { watcher: Arc::new(built?), lab, claim, stays, asked: None })
     };
     spawn_blocking(work).await.map_err(AgentError::Panicked)?
 }
@@ -151,10 +169,11 @@ async fn watch_over(
     started: impl FnOnce(&Lab, &Started),
 ) -> Result<Option<Supervisor>, (AgentError, Option<Supervisor>)> {
     let services = start_services(&built.lab).await.map_err(|error| (error, None))?;
-    let http = match listener.local_addr() {
-        Ok(http) => http,
-        Err(error) => return Err((AgentError::Serve(error), services)),
-    };
+    let (http, handover) =
+        match listener.local_addr().and_then(|http| Ok((http, Handover::listen(&built.lab.name)?))) {
+            Ok(both) => both,
+            Err(error) => return Err((AgentError::Serve(error), services)),
+        };
     if let Err(error) = built.claim.announce(Some(http)) {
         return Err((error.into(), services));
     }
@@ -170,6 +189,12 @@ async fn watch_over(
     started(&built.lab, &Started { http, features, stays: built.stays });
     let served = tokio::select! {
         () = stop.wait() => Ok(()),
+        question = handover.next() => {
+            let Question { request: Request::Down, .. } = question;
+            built.stays = false;
+            built.asked = Some(question);
+            Ok(())
+        }
         _ = &mut server => Err(AgentError::Serve(std::io::Error::other("the server ended by itself"))),
     };
     end.send_replace(true);

@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::{exit::ExitCode, failure, lab_file::LabFile, progress::ProgressLine};
 use crate::{
+    names::LabName,
     services::stop_recorded,
-    topology::{self, Claim, Report, error::BoxError},
+    topology::{self, Claim, Report, TopologyError, error::BoxError, handover},
 };
 
 /// Which lab is removed.
@@ -26,13 +27,28 @@ pub struct Down {
 pub fn run(args: &Down) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
     failure::require_topology(&format!("removing lab {}", lab.name))?;
-    let claim = Claim::take(&lab.name).map_err(failure::of_topology)?;
-    let report = remove(&claim);
-    if !report.errors.is_empty() {
-        anyhow::bail!("lab {} is not all gone:\n  {}", lab.name, report.errors.join("\n  "));
+    let errors = match Claim::take(&lab.name) {
+        Ok(claim) => remove(&claim).errors,
+        Err(held @ TopologyError::Held { .. }) => by_agent(&lab.name, held)?,
+        Err(error) => return Err(failure::of_topology(error)),
+    };
+    if !errors.is_empty() {
+        anyhow::bail!("lab {} is not all gone:\n  {}", lab.name, errors.join("\n  "));
     }
-    log::info!("lab {} is down: {} namespaces removed", lab.name, report.namespaces);
+    log::info!("lab {} is down", lab.name);
     Ok(ExitCode::Ok)
+}
+
+/// Has the agent that holds the lab remove it and end. Whoever holds it and does not listen, another
+/// `netmon up` for instance, is a conflict.
+fn by_agent(lab: &LabName, held: TopologyError) -> anyhow::Result<Vec<String>> {
+    match handover::ask(lab, handover::Request::Down) {
+        Ok(answer) => Ok(answer.errors),
+        Err(error) => {
+            log::debug!("asking the agent of lab {lab}: {error}");
+            Err(failure::of_topology(held))
+        }
+    }
 }
 
 /// Removes the lab of this claim, services first. Warnings are logged.

@@ -10,7 +10,7 @@ use crate::{
     causes::in_full,
     lab::Lab,
     services::{detached_supervisor, spawn_detached, stop_recorded},
-    topology::{self, Claim, NoInstrument, state, temporary},
+    topology::{self, Claim, NoInstrument, TopologyError, state, temporary},
 };
 
 /// What is built, and whether it is.
@@ -39,7 +39,10 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
         return plan::print(&lab, Format::Table);
     }
     failure::require_topology(&format!("building lab {}", lab.name))?;
-    let claim = Claim::take(&lab.name).map_err(failure::of_topology)?;
+    let claim = match Claim::take(&lab.name) {
+        Ok(claim) => claim,
+        Err(held) => return as_it_should_be(&lab, held),
+    };
     temporary::make_permanent(&lab.name).map_err(failure::of_topology)?;
     let before = state::State::load(&lab.name);
     let endpoints = {
@@ -55,6 +58,17 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
         return Err(error);
     }
     log::info!("lab {} is up: {} namespaces, {} links", lab.name, lab.namespaces.len(), lab.links.len());
+    Ok(ExitCode::Ok)
+}
+
+/// A lab that another process holds is left to it; if it is as the file says, all is well.
+fn as_it_should_be(lab: &Lab, held: TopologyError) -> anyhow::Result<ExitCode> {
+    let unchanged = matches!(held, TopologyError::Held { .. })
+        && topology::plan(lab).map_err(failure::of_topology)?.is_empty();
+    if !unchanged {
+        return Err(failure::of_topology(held));
+    }
+    log::info!("lab {} is up, and watched", lab.name);
     Ok(ExitCode::Ok)
 }
 

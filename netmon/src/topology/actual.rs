@@ -3,7 +3,11 @@
 //! Every name in /run/netns is looked at, so that what carries the mark is found also when it is no longer
 //! in the lab file, or when the state was lost. Of foreign namespaces nothing is read but the alias of lo.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::resume_unwind,
+    thread,
+};
 
 use ipnet::IpNet;
 
@@ -16,10 +20,13 @@ use super::{
     sysctl,
 };
 use crate::{
-    lab::{Lab, Route},
+    lab::{Lab, Namespace, Route},
     names::{IfIndex, NsName},
-    netlink::{Mac, Netlink, link::Interface},
-    netns::names::{self, Name},
+    netlink::{Mac, link::Interface},
+    netns::{
+        NetNsError,
+        names::{self, Name},
+    },
 };
 
 /// Everything that a plan is made from, beside the lab.
@@ -113,54 +120,82 @@ pub fn read(
     state: Option<&State>,
     lab: Option<&Lab>,
 ) -> Result<(Actual, Handles), TopologyError> {
-    let reader = Reader { mark, state, lab };
+    let wanted = lab.iter().flat_map(|lab| &lab.namespaces).map(|wanted| (&wanted.name, wanted)).collect();
+    let reader = Reader { mark, state, lab, wanted };
     let (mut actual, mut handles) = (Actual::default(), Handles::new());
-    let root = NsName::root();
-    let mut handle = Handle::open(&root)?;
-    actual.namespaces.insert(root.clone(), ActualNamespace::Known(reader.contents(&root, &mut handle)?));
-    handles.insert(root, handle);
-    for name in names::list()? {
-        let there = match names::look_up(&name)? {
-            None => continue,
-            Some(Name::Placeholder(text)) if text == mark.as_str() => ActualNamespace::Remnant,
-            Some(Name::Placeholder(_)) => ActualNamespace::Foreign,
-            Some(Name::Namespace(namespace)) => {
-                let mut handle = Handle::of(namespace)?;
-                if is_marked(&mut handle.netlink, mark)? {
-                    let contents = reader.contents(&name, &mut handle)?;
-                    handles.insert(name.clone(), handle);
-                    ActualNamespace::Known(contents)
-                } else {
-                    ActualNamespace::Foreign
-                }
-            }
-        };
-        actual.namespaces.insert(name, there);
-    }
+    let (root, handle) = (NsName::root(), Handle::open(&NsName::root())?);
+    reader.add(root, handle, &mut actual, &mut handles)?;
+    // One thread that goes from namespace to namespace: a thread for each costs more than the reading.
+    thread::scope(|scope| {
+        let walker = thread::Builder::new()
+            .name("netns-reader".to_owned())
+            .spawn_scoped(scope, || reader.walk(&mut actual, &mut handles))
+            .map_err(|e| NetNsError::new("start", "a thread that reads namespaces", e))?;
+        walker.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })?;
     actual.files = reader.files()?;
     Ok((actual, handles))
-}
-
-/// Whether the namespace's lo carries the mark.
-fn is_marked(netlink: &mut Netlink, mark: &Mark) -> Result<bool, TopologyError> {
-    let lo = netlink.interfaces()?.into_iter().find(|interface| interface.name == "lo");
-    Ok(lo.is_some_and(|lo| mark.is(lo.alias.as_deref())))
 }
 
 struct Reader<'a> {
     mark: &'a Mark,
     state: Option<&'a State>,
     lab: Option<&'a Lab>,
+    wanted: BTreeMap<&'a NsName, &'a Namespace>,
 }
 
 impl Reader<'_> {
-    fn contents(&self, name: &NsName, handle: &mut Handle) -> Result<Contents, TopologyError> {
+    /// Looks at every name in /run/netns. The calling thread ends up in the last of the namespaces.
+    fn walk(&self, actual: &mut Actual, handles: &mut Handles) -> Result<(), TopologyError> {
+        for name in names::list()? {
+            let there = match names::look_up(&name)? {
+                None => continue,
+                Some(Name::Placeholder(text)) if text == self.mark.as_str() => ActualNamespace::Remnant,
+                Some(Name::Placeholder(_)) => ActualNamespace::Foreign,
+                Some(Name::Namespace(namespace)) => {
+                    self.add(name, Handle::enter(namespace)?, actual, handles)?;
+                    continue;
+                }
+            };
+            actual.namespaces.insert(name, there);
+        }
+        Ok(())
+    }
+
+    /// Reads a namespace, unless its lo says that it is foreign.
+    fn add(
+        &self,
+        name: NsName,
+        mut handle: Handle,
+        actual: &mut Actual,
+        handles: &mut Handles,
+    ) -> Result<(), TopologyError> {
+        let interfaces = handle.netlink.interfaces()?;
+        let is_marked = |there: &Interface| there.name == "lo" && self.mark.is(there.alias.as_deref());
+        if !name.is_root() && !interfaces.iter().any(is_marked) {
+            actual.namespaces.insert(name, ActualNamespace::Foreign);
+            return Ok(());
+        }
+        let contents = self.contents(&name, &mut handle, interfaces)?;
+        actual.namespaces.insert(name.clone(), ActualNamespace::Known(contents));
+        handles.insert(name, handle);
+        Ok(())
+    }
+
+    fn contents(
+        &self,
+        name: &NsName,
+        handle: &mut Handle,
+        interfaces: Vec<Interface>,
+    ) -> Result<Contents, TopologyError> {
         let mut contents = Contents::default();
         let mut addresses: BTreeMap<IfIndex, Vec<IpNet>> = BTreeMap::new();
-        for (index, address) in handle.netlink.addresses()? {
+        // A lab that is to go goes with its addresses, whatever they are.
+        let known = if self.lab.is_some() { handle.netlink.addresses()? } else { Vec::new() };
+        for (index, address) in known {
             addresses.entry(index).or_default().push(address);
         }
-        for interface in handle.netlink.interfaces()? {
+        for interface in interfaces {
             if interface.name == "lo" {
                 continue;
             }
@@ -174,12 +209,9 @@ impl Reader<'_> {
             }
             contents.interfaces.insert(interface.name, seen);
         }
-        if name.is_root() {
-            return Ok(contents);
-        }
+        let Some(wanted) = self.wanted.get(name) else { return Ok(contents) };
         contents.routes = handle.netlink.own_routes()?;
-        let wanted = self.lab.and_then(|lab| lab.namespaces.iter().find(|n| n.name == *name));
-        if let Some(wanted) = wanted.filter(|wanted| !wanted.sysctls.is_empty()) {
+        if !wanted.sysctls.is_empty() {
             contents.sysctls = sysctl::read(&handle.namespace, wanted.sysctls.keys())?.into_iter().collect();
         }
         Ok(contents)
@@ -187,8 +219,8 @@ impl Reader<'_> {
 
     fn interface(&self, namespace: &NsName, there: &Interface, addresses: Vec<IpNet>) -> ActualInterface {
         let marked = self.mark.is(there.alias.as_deref());
-        let chosen = self.state.is_some_and(|state| state.chose(namespace, &there.name, there.mac));
-        let ours = marked || chosen;
+        let chosen = || self.state.is_some_and(|state| state.chose(namespace, &there.name, there.mac));
+        let ours = marked || chosen();
         ActualInterface {
             owner: Owner::ours_if(ours),
             marked,

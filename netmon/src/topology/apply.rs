@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     actual::Actual,
+    claim::Holder,
     endpoint::{Endpoint, Instrument},
     error::TopologyError,
     handle::{Handles, make_all},
@@ -64,7 +65,7 @@ struct Job {
 }
 
 impl<'a> Build<'a> {
-    /// Prepares to work through `plan`, which was made from `lab` and `actual`.
+    /// Prepares to work through `plan`, which was made from `lab` and `actual`, for `agent` if there is one.
     ///
     /// # Errors
     ///
@@ -74,6 +75,7 @@ impl<'a> Build<'a> {
         plan: &'a Plan,
         (actual, handles): (&'a Actual, Handles),
         mark: &'a Mark,
+        agent: Option<&Holder>,
         progress: &'a dyn Progress,
     ) -> Result<Self, TopologyError> {
         let mut build = Self {
@@ -87,6 +89,7 @@ impl<'a> Build<'a> {
             undo: Undo::default(),
             progress,
         };
+        build.state.agent = agent.cloned();
         build.choose_addresses()?;
         Ok(build)
     }
@@ -144,7 +147,6 @@ impl<'a> Build<'a> {
         before: Option<&State>,
         instrument: &mut dyn Instrument,
     ) -> Result<Vec<Endpoint>, TopologyError> {
-        self.state.agent = before.and_then(|before| before.agent.clone());
         if !self.plan.is_empty() {
             self.write_down_intention(before)?;
             self.removals()?;

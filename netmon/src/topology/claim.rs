@@ -31,6 +31,12 @@ pub struct Holder {
     pub http: Option<SocketAddr>,
 }
 
+impl Holder {
+    fn this_process(http: Option<SocketAddr>) -> Self {
+        Self { pid: process::id(), http }
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {}", self.pid)?;
@@ -46,6 +52,8 @@ impl fmt::Display for Holder {
 pub struct Claim {
     lab: LabName,
     file: File,
+    /// Set once this process has said that it is the lab's agent.
+    agent: Option<Holder>,
 }
 
 impl Claim {
@@ -74,8 +82,8 @@ impl Claim {
             }
             let ours = file.metadata().map_err(failed)?.ino();
             if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
-                let mut claim = Self { lab: lab.clone(), file };
-                claim.announce(None)?;
+                let mut claim = Self { lab: lab.clone(), file, agent: None };
+                claim.write(&Holder::this_process(None))?;
                 return Ok(claim);
             }
         }
@@ -87,38 +95,60 @@ impl Claim {
         &self.lab
     }
 
-    /// Says where this process serves HTTP, to those who find the lab held.
+    /// The agent of the lab, when that is this process.
+    #[must_use]
+    pub fn agent(&self) -> Option<&Holder> {
+        self.agent.as_ref()
+    }
+
+    /// Says where this process serves HTTP, in the state and to those who find the lab held.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// When a file cannot be written.
     pub fn announce(&mut self, http: Option<SocketAddr>) -> Result<(), TopologyError> {
-        let holder = Holder { pid: process::id(), http };
+        let holder = Holder::this_process(http);
+        self.write(&holder)?;
+        self.agent = Some(holder);
+        self.record_agent()
+    }
+
+    fn write(&mut self, holder: &Holder) -> Result<(), TopologyError> {
         let mut write = || {
-            let text = serde_json::to_vec(&holder)?;
+            let text = serde_json::to_vec(holder)?;
             self.file.set_len(0)?;
             self.file.rewind()?;
             self.file.write_all(&text)
         };
-        write().map_err(|e: io::Error| TopologyError::file("write", &path_of(&self.lab), e))?;
-        if http.is_some()
-            && let Some(mut state) = state::State::load(&self.lab)
-        {
-            state.agent = Some(holder);
-            state.store()?;
+        write().map_err(|e: io::Error| TopologyError::file("write", &path_of(&self.lab), e))
+    }
+
+    fn record_agent(&self) -> Result<(), TopologyError> {
+        match state::State::load(&self.lab) {
+            Some(mut state) if state.agent != self.agent => {
+                state.agent.clone_from(&self.agent);
+                state.store()
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
 impl Drop for Claim {
-    /// Leaves nothing of a lab that is not there: no state, so no lock and no folder. Still under the lock.
+    /// A lab that stays has no agent any more. Of one that is not there nothing is left: no state, so no lock
+    /// and no folder. Still under the lock.
     fn drop(&mut self) {
+        if self.agent.take().is_some() {
+            // A state that still names this agent says that it was killed, which is the safe way to be wrong.
+            let _ = self.record_agent();
+        }
         let folder = state::directory(&self.lab);
-        let only_the_lock = |entries: fs::ReadDir| entries.flatten().all(|entry| entry.file_name() == "lock");
-        if fs::read_dir(&folder).is_ok_and(only_the_lock) {
+        let is_there = |entry: &str| folder.join(entry).exists();
+        if !is_there("state.json") && !is_there("services") {
             // Whatever is not removed here is removed by the next claim on this lab.
-            let _ = fs::remove_file(path_of(&self.lab));
+            for own in ["agent.sock", "temporary", "lock"] {
+                let _ = fs::remove_file(folder.join(own));
+            }
             let _ = fs::remove_dir(&folder);
         }
         let _ = fs::remove_dir(state::RUN_DIRECTORY);

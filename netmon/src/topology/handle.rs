@@ -35,17 +35,14 @@ impl Handle {
     ///
     /// When there is none, or it may not be entered.
     pub fn open(name: &NsName) -> Result<Self, TopologyError> {
-        Self::of(NetNs::open(name)?)
+        let namespace = NetNs::open(name)?;
+        Ok(Self { netlink: Netlink::open_in(&namespace)?, namespace: Arc::new(namespace) })
     }
 
-    /// A handle of a namespace that is held already.
-    ///
-    /// # Errors
-    ///
-    /// When it may not be entered.
-    pub fn of(namespace: NetNs) -> Result<Self, TopologyError> {
-        let netlink = Netlink::open_in(&namespace)?;
-        Ok(Self { namespace: Arc::new(namespace), netlink })
+    /// A handle of a namespace that is held already. The calling thread ends up inside it.
+    pub(super) fn enter(namespace: NetNs) -> Result<Self, TopologyError> {
+        namespace.enter()?;
+        Ok(Self { netlink: Netlink::open()?, namespace: Arc::new(namespace) })
     }
 
     /// Makes one on the calling thread, which ends up inside it: marked, lo up, and only then named.

@@ -12,6 +12,7 @@ pub mod claim;
 pub mod endpoint;
 pub mod error;
 pub mod handle;
+pub mod handover;
 pub mod holders;
 pub mod mark;
 pub mod plan;

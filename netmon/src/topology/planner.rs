@@ -3,7 +3,7 @@
 //! Removals come first (a name may be wanted again), then namespaces, files, settings, links, addresses; then
 //! ends go up; routes last, since their next hops must be reachable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
@@ -30,7 +30,8 @@ pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
     if !conflicts.is_empty() {
         return Err(TopologyError::Conflict(conflicts));
     }
-    let planner = Planner { lab, actual, kept: kept_links(lab, actual) };
+    let wanted = lab.namespaces.iter().map(|namespace| (&namespace.name, namespace)).collect();
+    let planner = Planner { lab, actual, wanted, kept: kept_links(lab, actual) };
     let steps = [
         planner.removals(),
         planner.namespaces(),
@@ -85,6 +86,8 @@ fn kept_links(lab: &Lab, actual: &Actual) -> Vec<bool> {
 struct Planner<'a> {
     lab: &'a Lab,
     actual: &'a Actual,
+    /// The namespaces of the lab by name.
+    wanted: BTreeMap<&'a NsName, &'a Namespace>,
     /// For each link of the lab whether it is there already.
     kept: Vec<bool>,
 }
@@ -96,24 +99,23 @@ impl<'a> Planner<'a> {
     }
 
     fn is_wanted(&self, namespace: &NsName) -> bool {
-        namespace.is_root() || self.lab.namespaces.iter().any(|wanted| wanted.name == *namespace)
+        namespace.is_root() || self.wanted.contains_key(namespace)
     }
 
     fn removals(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = self.stale_interfaces().into_iter().map(Step::RemoveLink).collect();
-        let wanted: BTreeSet<&NsName> = self.lab.namespaces.iter().map(|n| &n.name).collect();
         for (name, there) in &self.actual.namespaces {
             let namespace = name.clone();
             match there {
                 ActualNamespace::Remnant => steps.push(Step::ClearName { namespace }),
-                ActualNamespace::Known(_) if !name.is_root() && !wanted.contains(name) => {
+                ActualNamespace::Known(_) if !self.is_wanted(name) => {
                     steps.push(Step::RemoveNamespace { namespace });
                 }
                 _ => {}
             }
         }
         let has_file =
-            |name: &NsName| self.lab.namespaces.iter().any(|n| n.name == *name && n.nameservers.is_some());
+            |name: &NsName| self.wanted.get(name).is_some_and(|wanted| wanted.nameservers.is_some());
         let stale =
             self.actual.files.iter().filter(|(name, found)| **found != Found::Foreign && !has_file(name));
         steps.extend(stale.map(|(name, _)| Step::RemoveResolvConf { namespace: name.clone() }));
@@ -219,6 +221,9 @@ impl<'a> Planner<'a> {
     /// Routes go away with the address or the interface that their next hop is reached by.
     fn surviving_routes(&self, namespace: &NsName) -> Vec<Route> {
         let Some(contents) = self.actual.contents(namespace) else { return Vec::new() };
+        if contents.routes.is_empty() {
+            return Vec::new();
+        }
         let staying: Vec<IpNet> = self
             .links_with_actual()
             .filter(|(_, kept)| *kept)
@@ -257,4 +262,155 @@ fn end_steps(link: &Link, end: &End, there: Option<&ActualInterface>) -> Vec<Ste
 
 fn place(end: &End) -> Place {
     Place { namespace: end.namespace.clone(), interface: end.interface.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{names::IfIndex, topology::actual::Contents};
+
+    /// Two namespaces, a link from root to each, a route in the first.
+    fn lab() -> Lab {
+        let mut lab = Lab::built_in();
+        lab.namespaces[0].routes =
+            vec![Route { to: "0.0.0.0/0".parse().unwrap(), via: "10.200.0.2".parse().unwrap() }];
+        let mut second = lab.namespaces[0].clone();
+        second.name = "second".parse().unwrap();
+        second.routes.clear();
+        second.nameservers = None;
+        second.sysctls = [("net.ipv4.ip_forward", "1"), ("net.ipv4.conf.eth0.rp_filter", "0")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        lab.namespaces.push(second);
+        let mut link = lab.links[0].clone();
+        link.name = "to-second".parse().unwrap();
+        link.a.interface = "veth2".parse().unwrap();
+        link.b = End {
+            namespace: "second".parse().unwrap(),
+            interface: "eth0".parse().unwrap(),
+            addresses: vec![],
+        };
+        link.a.addresses.clear();
+        lab.links.push(link);
+        lab
+    }
+
+    /// The host just as the lab wants it; interface numbers count up from 10.
+    fn built(lab: &Lab) -> Actual {
+        let mut actual = nothing();
+        for wanted in &lab.namespaces {
+            let contents = Contents {
+                routes: wanted.routes.clone(),
+                sysctls: wanted.sysctls.clone(),
+                interfaces: BTreeMap::new(),
+            };
+            actual.namespaces.insert(wanted.name.clone(), ActualNamespace::Known(contents));
+            if let Some(servers) = &wanted.nameservers {
+                actual.files.insert(wanted.name.clone(), Found::Ours(servers.clone()));
+            }
+        }
+        for (link, number) in lab.links.iter().zip((10..).step_by(2)) {
+            for (end, index, peer) in [(&link.a, number, number + 1), (&link.b, number + 1, number)] {
+                let there = ActualInterface {
+                    owner: Owner::Ours,
+                    marked: true,
+                    index: IfIndex(index),
+                    peer_index: Some(IfIndex(peer)),
+                    peer_is_here: false,
+                    mac: None,
+                    mtu: 1500,
+                    up: true,
+                    addresses: end.addresses.clone(),
+                };
+                inside(&mut actual, &end.namespace).interfaces.insert(end.interface.to_string(), there);
+            }
+        }
+        actual
+    }
+
+    fn nothing() -> Actual {
+        let root = (NsName::root(), ActualNamespace::Known(Contents::default()));
+        Actual { namespaces: [root].into(), files: BTreeMap::new() }
+    }
+
+    fn inside<'a>(actual: &'a mut Actual, namespace: &NsName) -> &'a mut Contents {
+        match actual.namespaces.get_mut(namespace) {
+            Some(ActualNamespace::Known(contents)) => contents,
+            other => panic!("{namespace}: {other:?}"),
+        }
+    }
+
+    fn shown(lab: &Lab, actual: &Actual) -> Vec<String> {
+        plan(lab, actual).unwrap().steps.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn from_nothing_ends_go_up_after_all_addresses_and_routes_come_last() {
+        let steps = shown(&lab(), &nothing());
+        let at = |text: &str| {
+            steps.iter().position(|step| step.contains(text)).unwrap_or_else(|| panic!("{text}"))
+        };
+        assert_eq!(steps[0], "+ namespace direct_netns");
+        assert!(at("ip_forward") < at("+ link"));
+        assert!(at("+ link to-second") < at("eth0.rp_filter"));
+        assert!(at("eth0.rp_filter") < at(": up"));
+        assert!(steps.iter().rposition(|step| step.contains("address")) < Some(at(": up")));
+        assert_eq!(steps.last().unwrap(), "+ direct_netns: route to 0.0.0.0/0 via 10.200.0.2");
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_needs_no_step() {
+        assert_eq!(shown(&lab(), &built(&lab())), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_address_that_goes_takes_the_routes_through_it_along_so_they_are_planned_again() {
+        let mut lab = lab();
+        let before = built(&lab);
+        lab.links[0].b.addresses = vec!["10.200.0.33/24".parse().unwrap()];
+        assert_eq!(
+            shown(&lab, &before),
+            [
+                "- address 10.200.0.3/24 of direct_netns:veth1",
+                "+ address 10.200.0.33/24 on direct_netns:veth1",
+                "+ direct_netns: route to 0.0.0.0/0 via 10.200.0.2",
+            ]
+        );
+    }
+
+    #[test]
+    fn ends_that_are_not_each_others_peers_are_made_anew() {
+        let mut actual = built(&lab());
+        let second = "second".parse().unwrap();
+        inside(&mut actual, &second).interfaces.get_mut("eth0").unwrap().peer_index = Some(IfIndex(99));
+        let steps = shown(&lab(), &actual);
+        assert_eq!(steps[..2], ["- link root:veth2", "- link second:eth0"]);
+        assert!(steps[2].starts_with("+ link to-second"), "{steps:?}");
+    }
+
+    #[test]
+    fn what_the_file_no_longer_has_is_removed_and_other_labs_are_not() {
+        let mut smaller = lab();
+        let mut actual = built(&smaller);
+        actual.namespaces.insert("other".parse().unwrap(), ActualNamespace::Foreign);
+        smaller.namespaces.pop();
+        smaller.links.pop();
+        assert_eq!(shown(&smaller, &actual), ["- link root:veth2", "- namespace second"]);
+    }
+
+    #[test]
+    fn every_name_that_is_taken_is_a_conflict_and_all_are_told() {
+        let mut actual = built(&lab());
+        actual.namespaces.insert("second".parse().unwrap(), ActualNamespace::Foreign);
+        actual.files.insert("direct_netns".parse().unwrap(), Found::Foreign);
+        inside(&mut actual, &NsName::root()).interfaces.get_mut("veth0").unwrap().owner = Owner::Foreign;
+        let mut lab = lab();
+        lab.namespaces[0].nameservers = Some(vec![]);
+        match plan(&lab, &actual) {
+            Err(TopologyError::Conflict(taken)) => assert_eq!(taken.len(), 3, "{taken:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -54,7 +54,8 @@ pub fn up(
     let before = State::load(&lab.name);
     let (actual, handles) = actual::read(&mark, before.as_ref(), Some(lab))?;
     let plan = planner::plan(lab, &actual)?;
-    Build::new(lab, &plan, (&actual, handles), &mark, progress)?.execute(before.as_ref(), instrument)
+    Build::new(lab, &plan, (&actual, handles), &mark, claim.agent(), progress)?
+        .execute(before.as_ref(), instrument)
 }
 
 /// What [`down`] did, and what it could not do.

@@ -1,0 +1,137 @@
+//! Asking the agent that holds a lab: one line of JSON each way, over a socket that only root may use.
+//!
+//! A lab that is held is not changed behind its agent's back: `netmon down` asks the agent to end it, and
+//! waits until it is gone. The answer comes over the connection that was made, which outlives the socket's
+//! name.
+
+use std::{
+    fs::Permissions,
+    io::{self, BufRead as _, BufReader, Write as _},
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
+    net::{UnixListener, UnixStream as Connection},
+    time::timeout,
+};
+
+use super::state;
+use crate::names::LabName;
+
+/// How long a client may take to say what it wants.
+const QUESTION_TIME: Duration = Duration::from_secs(2);
+/// How long an agent may take to do it: a thousand namespaces take a few seconds.
+const ANSWER_TIME: Duration = Duration::from_secs(120);
+/// No question is longer.
+const QUESTION_BYTES: u64 = 4096;
+
+/// What an agent is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Request {
+    /// Remove the lab, also one that would stay, and end.
+    Down,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What could not be done; empty when all was.
+    pub errors: Vec<String>,
+}
+
+fn path_of(lab: &LabName) -> PathBuf {
+    state::directory(lab).join("agent.sock")
+}
+
+/// Asks the agent that holds `lab`, and waits until it is done.
+///
+/// # Errors
+///
+/// When there is no agent that answers.
+pub fn ask(lab: &LabName, request: Request) -> io::Result<Answer> {
+    let mut connection = UnixStream::connect(path_of(lab))?;
+    connection.set_read_timeout(Some(ANSWER_TIME))?;
+    let mut question = serde_json::to_vec(&request)?;
+    question.push(b'\n');
+    connection.write_all(&question)?;
+    let mut line = String::new();
+    BufReader::new(connection).read_line(&mut line)?;
+    if line.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the agent ended without an answer"));
+    }
+    Ok(serde_json::from_str(&line)?)
+}
+
+/// The agent's side: takes questions while it lives.
+#[derive(Debug)]
+pub struct Handover {
+    listener: UnixListener,
+}
+
+/// A question, to be answered when the work is done.
+#[derive(Debug)]
+pub struct Question {
+    /// What is wanted.
+    pub request: Request,
+    connection: Connection,
+}
+
+impl Handover {
+    /// Listens for questions about `lab`. The caller holds the lab, so a socket that is there is a dead agent's.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be made.
+    pub fn listen(lab: &LabName) -> io::Result<Self> {
+        let path = path_of(lab);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        Ok(Self { listener })
+    }
+
+    /// The next question. Those that are none, or of somebody who may not ask, are logged and left unanswered.
+    pub async fn next(&self) -> Question {
+        loop {
+            match self.accept().await {
+                Ok(question) => return question,
+                Err(e) => log::warn!("a question to the agent was refused: {e}"),
+            }
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Question> {
+        let (mut connection, _) = self.listener.accept().await?;
+        let asking = connection.peer_cred()?.uid();
+        if asking != 0 && asking != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("user {asking} may not ask"),
+            ));
+        }
+        let mut line = String::new();
+        let read = async {
+            tokio::io::BufReader::new((&mut connection).take(QUESTION_BYTES)).read_line(&mut line).await
+        };
+        timeout(QUESTION_TIME, read).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        Ok(Question { request: serde_json::from_str(&line)?, connection })
+    }
+}
+
+impl Question {
+    /// Says what became of it. That nobody waits for the answer any more is no error.
+    pub async fn answer(mut self, answer: &Answer) {
+        let Ok(mut line) = serde_json::to_vec(answer) else { return };
+        line.push(b'\n');
+        let _ = self.connection.write_all(&line).await;
+        let _ = self.connection.shutdown().await;
+    }
+}
