@@ -1,5 +1,9 @@
 //! Privileged tests, one binary.
 
+mod agent_counts;
+mod agent_lifecycle;
+mod agent_measures;
+mod agent_refusals;
 mod services;
 mod services_http;
 mod topology;

@@ -155,7 +155,7 @@ fn a_failure_half_way_leaves_the_host_as_it_was() {
         assert_eq!(left_behind(), before);
         let mut wrong = direct();
         wrong.namespaces[0].routes.push(route("10.9.0.0/16", "10.77.0.1"));
-        let error = topology::error::in_full(&up(&wrong).unwrap_err());
+        let error = netmon::causes::in_full(&up(&wrong).unwrap_err());
         assert!(error.contains("10.77.0.1"), "{error}");
         assert_eq!(left_behind(), before);
     });

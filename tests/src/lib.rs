@@ -1,5 +1,6 @@
 //! Helpers for privileged tests: guards, observers, bounded waiting.
 
+pub mod agent;
 pub mod binary;
 pub mod eventually;
 pub mod host;

@@ -1,0 +1,159 @@
+//! A running `netmon run`, inside the sandbox that the test is in, and its metrics.
+
+use std::{
+    ffi::OsStr,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{binary::netmon, eventually::eventually, sandbox::run};
+
+/// Long enough for a machine that is busy with something else.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Where an agent serves; every sandbox has a loopback of its own.
+pub const ADDRESS: &str = "127.0.0.1:9477";
+
+/// An agent, ended for good when it is dropped.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    /// From the start of the process until every hook was attached.
+    pub until_ready: Duration,
+}
+
+impl Agent {
+    /// Starts `netmon run ARGUMENTS` and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When it ends instead, or is not ready in time.
+    pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let begun = Instant::now();
+        let mut agent = Self { child: spawn(arguments, Stdio::null()), until_ready: Duration::ZERO };
+        eventually("a ready agent", PATIENCE, || {
+            assert!(agent.child.try_wait().is_ok_and(|ended| ended.is_none()), "the agent ended");
+            (fetch_code("/readyz") == "200").then_some(())
+        });
+        agent.until_ready = begun.elapsed();
+        agent
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends a signal, and says how it ended and how long that took.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+    pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        kill_process(self.pid(), signal).expect("a signal to our own child");
+        let status =
+            eventually("the end of the agent", PATIENCE, || self.child.try_wait().expect("our own child"));
+        (status, begun.elapsed())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It may have ended already; a sandbox takes along what it leaves.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts `netmon run ARGUMENTS` without waiting for anything.
+///
+/// # Panics
+///
+/// When it cannot be started.
+#[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+pub fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdio) -> Child {
+    Command::new(netmon())
+        .arg("run")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .spawn()
+        .expect("netmon starts")
+}
+
+/// Runs `netmon ARGUMENTS` to its end: exit code, and what it printed and logged.
+///
+/// # Panics
+///
+/// When it cannot be started, or is ended by a signal.
+#[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+pub fn netmon_says(arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(netmon()).args(arguments).stdin(Stdio::null()).output().expect("netmon starts");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.code().expect("netmon ends by itself"), text)
+}
+
+fn fetch_code(path: &str) -> String {
+    let url = format!("http://{ADDRESS}{path}");
+    let output = Command::new("curl")
+        .args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", &url])
+        .output()
+        .map(|output| output.stdout)
+        .unwrap_or_default();
+    String::from_utf8_lossy(&output).into_owned()
+}
+
+/// Everything that `/metrics` says now.
+#[must_use]
+pub fn scrape() -> Metrics {
+    Metrics::parse(&run("curl", &["-sf", "--max-time", "10", &format!("http://{ADDRESS}/metrics")]))
+}
+
+/// Samples of the text format: name, labels, value.
+#[derive(Clone, Debug)]
+pub struct Metrics(Vec<(String, Vec<(String, String)>, f64)>);
+
+impl Metrics {
+    fn parse(text: &str) -> Self {
+        Self(text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect())
+    }
+
+    /// The sum of all samples of `name` that have all of `labels`.
+    #[must_use]
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.matching(name, labels).map(|(_, _, value)| value).sum()
+    }
+
+    /// How many samples of `name` have all of `labels`.
+    #[must_use]
+    pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> usize {
+        self.matching(name, labels).count()
+    }
+
+    fn matching<'a>(
+        &'a self,
+        name: &'a str,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> impl Iterator<Item = &'a (String, Vec<(String, String)>, f64)> {
+        self.0.iter().filter(move |(known, has, _)| {
+            known == name && labels.iter().all(|(key, value)| has.iter().any(|(k, v)| k == key && v == value))
+        })
+    }
+}
+
+/// One line: `name{key="value",...} number`.
+fn sample(line: &str) -> Option<(String, Vec<(String, String)>, f64)> {
+    let (series, value) = line.rsplit_once(' ')?;
+    let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+    let labels = labels
+        .trim_end_matches('}')
+        .split("\",")
+        .filter_map(|pair| pair.trim_end_matches('"').split_once("=\""))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    Some((name.to_owned(), labels, value.parse().ok()?))
+}
