@@ -138,7 +138,7 @@ fn watch(lab: &Lab, claim: &Claim, config: &Config, progress: &dyn Progress) -> 
 }
 
 /// Notes whether the lab goes with this agent, before anything of it is made.
-fn note(lab: &LabName, stays: bool) -> Result<(), topology::TopologyError> {
+fn note(lab: &LabName, stays: bool) -> Result<(), TopologyError> {
     if stays { temporary::make_permanent(lab) } else { temporary::make_temporary(lab) }
 }
 

@@ -97,8 +97,10 @@ fn without_agent(lab: &LabName, found: &Found) -> anyhow::Error {
 /// Every lab that has a folder, in the order of their names.
 fn all() -> Vec<LabName> {
     let entries = fs::read_dir(state::RUN_DIRECTORY).into_iter().flatten().flatten();
+    // Beside the labs' folders lies a note about /run/netns itself.
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let mut labs: Vec<LabName> =
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     labs.sort_unstable();
     labs
 }
