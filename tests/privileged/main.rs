@@ -4,6 +4,7 @@ mod agent_counts;
 mod agent_lifecycle;
 mod agent_measures;
 mod agent_refusals;
+mod prometheus;
 mod services;
 mod services_http;
 mod topology;

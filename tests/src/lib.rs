@@ -5,6 +5,7 @@ pub mod binary;
 pub mod eventually;
 pub mod host;
 pub mod labs;
+pub mod running;
 pub mod sandbox;
 pub mod services;
 pub mod skip;

@@ -1,0 +1,157 @@
+//! A real Prometheus scrapes a real lab with the configuration that we ship, and every query of the dashboard
+//! returns data.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+
+use std::{fs, process::Command, time::Duration};
+
+use netmon_tests::{
+    agent::Agent,
+    binary::netmon,
+    eventually::eventually,
+    running::Running,
+    sandbox::{run, sandbox},
+    skip::skip,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+const LAB: &str = "/run/sandbox/scraped.toml";
+const AGENT: &str = "http://127.0.0.1:9477";
+const PROMETHEUS: &str = "http://127.0.0.1:9090";
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/prometheus.yml");
+const DASHBOARD: &str = include_str!("../../dashboards/netmon.json");
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The built-in lab under names of its own, so that it shares nothing with other tests on this machine.
+fn start_agent() -> Agent {
+    let direct = include_str!("../../labs/direct.toml");
+    fs::write(LAB, direct.replace("\"direct", "\"scraped")).unwrap();
+    Agent::start([LAB])
+}
+
+/// Ends the agent as Ctrl-C does.
+fn interrupt(agent: Agent) {
+    let (status, _) = agent.end(Signal::INT);
+    assert!(status.success(), "{status}");
+}
+
+/// The answer, if it is a good one.
+fn curl(url: &str) -> Option<String> {
+    let output = Command::new("curl").args(["-sf", "--max-time", "5", url]).output().unwrap();
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+/// The series that a query returns now.
+fn query(expression: &str) -> Vec<Value> {
+    let argument = format!("query={expression}");
+    let text = run("curl", &["-sG", "--data-urlencode", &argument, &format!("{PROMETHEUS}/api/v1/query")]);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["status"], "success", "{expression}: {text}");
+    answer["data"]["result"].as_array().unwrap().clone()
+}
+
+/// The value of a query that returns one series.
+fn value(expression: &str) -> Option<f64> {
+    query(expression).first()?["value"][1].as_str()?.parse().ok()
+}
+
+/// The queries of all panels, with the variables as Grafana sets them for "All".
+fn panel_queries() -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let fill = |text: &str| {
+        text.replace("$link", ".*").replace("$namespace", ".*").replace("$__rate_interval", "30s")
+    };
+    targets.map(|target| fill(target["expr"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn promtool_has_nothing_to_say_about_a_real_scrape() {
+    sandbox(|| {
+        let agent = start_agent();
+        run("ping", &["-q", "-c", "3", "-i", "0.02", "10.200.0.3"]);
+        curl("http://10.200.0.3/").unwrap();
+        fs::write("/run/sandbox/scrape", curl(&format!("{AGENT}/metrics")).unwrap()).unwrap();
+        if Command::new("promtool").arg("--version").output().is_err() {
+            return skip("promtool (package prometheus) is not installed");
+        }
+        let said = run("sh", &["-c", "promtool check metrics </run/sandbox/scrape 2>&1"]);
+        assert_eq!(said, "");
+        interrupt(agent);
+    });
+}
+
+#[test]
+fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_data() {
+    sandbox(|| {
+        if Command::new("prometheus").arg("--version").output().is_err() {
+            return skip("prometheus is not installed");
+        }
+        let agent = start_agent();
+        let config = format!("--config.file={CONFIG}");
+        let listen = "--web.listen-address=127.0.0.1:9090";
+        let storage = "--storage.tsdb.path=/run/sandbox/prometheus";
+        let _prometheus = Running::start("prometheus", "prometheus", &[&config, listen, storage]).unwrap();
+        let scraped = || curl(&format!("{PROMETHEUS}/-/ready")).and_then(|_| value("up{job=\"netmon\"}"));
+        eventually("a first scrape", PATIENCE, || scraped().filter(|&up| up > 0.0));
+
+        // A rate needs a scrape before and one after.
+        run("ping", &["-q", "-c", "30", "-i", "0.02", "10.200.0.3"]);
+        for _ in 0..5 {
+            curl("http://10.200.0.3/").unwrap();
+        }
+        let count = |metric: &str| value(&format!("{metric}_count{{interface=\"veth0\"}}"));
+        eventually("30 round trips in Prometheus", PATIENCE, || {
+            count("netmon_icmp_rtt_seconds").filter(|&n| n == 30.0)
+        });
+        eventually("5 responses", PATIENCE, || count("netmon_tcp_response_seconds").filter(|&n| n == 5.0));
+
+        let queries = panel_queries();
+        assert!(queries.len() > 20, "{}", queries.len());
+        for query_text in queries {
+            eventually(&query_text, PATIENCE, || (!query(&query_text).is_empty()).then_some(()));
+        }
+        for metric in
+            ["netmon_icmp_rtt_seconds", "netmon_tcp_response_seconds", "netmon_link_latency_seconds"]
+        {
+            let median = format!("histogram_quantile(0.5, sum by (le) (rate({metric}_bucket[30s])))");
+            let seconds = value(&median).unwrap();
+            assert!(seconds > 256e-9 && seconds < 1.0, "{metric}: {seconds} s");
+        }
+        interrupt(agent);
+    });
+}
+
+#[test]
+fn status_shows_what_the_scrape_shows_and_says_so_when_nobody_runs() {
+    sandbox(|| {
+        let agent = start_agent();
+        run("ping", &["-q", "-c", "20", "-i", "0.02", "10.200.0.3"]);
+        let status =
+            |arguments: &[&str]| Command::new(netmon()).arg("status").args(arguments).output().unwrap();
+        let named = ["scraped", LAB].map(|lab| status(&[lab, "-o", "json"]));
+        for output in named.iter().chain([&status(&["-o", "json"])]) {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let links: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(links["lab"]["name"], "scraped");
+            assert_eq!(links["links"][0]["a"]["round_trips"]["icmp"]["count"], 20);
+            assert_eq!(links["links"][0]["a"]["egress"]["protocols"]["icmp"]["packets"], 20);
+        }
+        let table = String::from_utf8(status(&[]).stdout).unwrap();
+        assert!(table.contains("root:veth0") && table.contains("ICMP echo"), "{table}");
+        assert!(!table.contains('\u{1b}'), "styles without a terminal: {table:?}");
+        interrupt(agent);
+        let output = status(&[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("netmon run"));
+
+        run(netmon().to_str().unwrap(), &["up", LAB]);
+        let output = status(&[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        run(netmon().to_str().unwrap(), &["down", LAB]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains("lab scraped is up, but nothing measures it"), "{said}");
+    });
+}
