@@ -14,8 +14,7 @@ use anyhow::{Result, bail};
 use crate::process;
 
 /// Variables that a command keeps under sudo, beside every `NETMON_*`.
-const KEPT: [&str; 7] =
-    ["RUST_BACKTRACE", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "CI", "CARGO_MANIFEST_DIR"];
+const KEPT: [&str; 6] = ["RUST_BACKTRACE", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "CI"];
 
 /// How this process can run something as root.
 #[derive(Clone, Debug, PartialEq, Eq)]

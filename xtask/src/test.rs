@@ -58,14 +58,17 @@ fn privileged_binary() -> Result<std::path::PathBuf> {
 }
 
 fn run_privileged(access: &Access, binary: &Path, netmon: &Path, filters: &[String]) -> Result<()> {
+    // As `cargo test` does, which cannot be what starts a process as root.
+    let folder = workspace::root()?.join("tests");
     let strict = env::var_os(STRICT).unwrap_or_else(|| "1".into());
     // sudo passes variables on by name, so they go through `env`, which works for root as well.
     let mut command = access.command(Path::new("/usr/bin/env"))?;
     command
         .arg(format!("{STRICT}={}", strict.to_string_lossy()))
         .arg(format!("{BINARY}={}", netmon.display()))
+        .arg(format!("CARGO_MANIFEST_DIR={}", folder.display()))
         .arg(binary)
         .args(filters)
-        .current_dir(workspace::root()?.join("tests"));
+        .current_dir(folder);
     process::run(&mut command)
 }
