@@ -8,4 +8,5 @@ mod prometheus;
 mod services;
 mod services_http;
 mod topology;
+mod topology_held;
 mod topology_killed;
