@@ -123,11 +123,9 @@ impl Netlink {
     ///
     /// Before Linux 5.14.
     pub fn cookie(&self) -> Result<Cookie, NetlinkError> {
-        let read = || -> io::Result<u64> {
-            let duplicate = rustix::io::dup(self.as_fd())?;
-            namespaces::netns_cookie(&duplicate)
-        };
-        read().map(Cookie).map_err(|e| NetlinkError::new("read a namespace's cookie", e))
+        namespaces::netns_cookie(self.as_fd())
+            .map(Cookie)
+            .map_err(|e| NetlinkError::new("read a namespace's cookie", e))
     }
 
     /// Asks for one change and waits for the answer.

@@ -428,10 +428,6 @@ impl<'a> Build<'a> {
     }
 
     fn endpoints(&self) -> Result<Vec<Endpoint>, TopologyError> {
-        let mut cookies = BTreeMap::new();
-        for (name, handle) in &self.handles {
-            cookies.insert(name, handle.netlink.cookie()?);
-        }
         let mut endpoints = Vec::with_capacity(2 * self.lab.links.len());
         for link in &self.lab.links {
             for side in [Side::A, Side::B] {
@@ -440,7 +436,7 @@ impl<'a> Build<'a> {
                 let made = self.ends.get(&place).and_then(|end| end.made);
                 let (ifindex, peer_ifindex) = made.ok_or_else(|| vanished(&place))?;
                 let handle = self.handles.get(&end.namespace).ok_or_else(|| vanished(&end.namespace))?;
-                let cookie = *cookies.get(&end.namespace).ok_or_else(|| vanished(&end.namespace))?;
+                let cookie = handle.netlink.cookie()?;
                 endpoints.push(Endpoint {
                     link: link.name.clone(),
                     side,
