@@ -65,6 +65,25 @@ fn a_command_runs_in_its_namespace_with_its_files_and_its_output_is_logged() {
 }
 
 #[test]
+fn a_program_that_never_stops_talking_neither_fills_the_disk_nor_stops_the_others() {
+    sandbox(|| {
+        let mut lab = ServiceLab::new("svc-flood");
+        lab.command("flood", &["yes", "some words that somebody says again and again"]);
+        lab.http("web", "127.0.0.1:80");
+        lab.up().unwrap();
+        lab.logs("lines left out: more than 1000 in a second");
+        let url = "http://127.0.0.1/";
+        let time = run(
+            "ip",
+            &["netns", "exec", NAMESPACE, "curl", "-sS", "-o", "/dev/null", "-w", "%{time_total}", url],
+        );
+        assert!(time.parse::<f64>().unwrap() < 1.0, "the web server took {time} s");
+        assert!(lab.log().len() <= 1024 * 1024);
+        assert_eq!(lab.stop(), [""; 0]);
+    });
+}
+
+#[test]
 fn an_exit_is_reported_with_its_last_words_and_the_command_started_again() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-restart");

@@ -1,20 +1,25 @@
 //! A service's output: logged line by line under `service::NAME`, whatever the program writes.
 //!
-//! Lines are bounded, bytes that are not UTF-8 are replaced, and control characters are shown instead of
-//! obeyed, so that a program can neither fill the memory nor drive the terminal of whoever reads the log.
+//! Lines are bounded in length and in number, bytes that are not UTF-8 are replaced, and control characters
+//! are shown instead of obeyed: a program can neither fill the memory, nor keep the agent busy with its
+//! chatter, nor drive the terminal of whoever reads the log.
 
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// The longest line in bytes; what a line has beyond is counted and left out.
 const MAX_LINE: usize = 4096;
-/// How many lines are kept for the report of an exit, and how much of each.
+/// How many lines of a stream are logged in one [`WINDOW`]; what comes beyond is counted and left out.
+const MAX_LINES: u32 = 1000;
+const WINDOW: Duration = Duration::from_secs(1);
+/// How many lines are kept for the report of an exit, and how many bytes of each.
 const TAIL_LINES: usize = 5;
-const TAIL_CHARS: usize = 200;
+const TAIL_BYTES: usize = 200;
 
 /// Cuts a stream of bytes into lines of bounded length.
 #[derive(Debug, Default)]
@@ -24,14 +29,15 @@ struct LineCutter {
 }
 
 impl LineCutter {
-    fn feed(&mut self, bytes: &[u8], mut emit: impl FnMut(&str)) {
+    /// Takes what was read, and hands on each line that it completes, with how many bytes it had beyond.
+    fn feed(&mut self, bytes: &[u8], mut emit: impl FnMut(&[u8], usize)) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             let (text, complete) = match piece.strip_suffix(b"\n") {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
             let room = (MAX_LINE - self.line.len()).min(text.len());
-            self.line.extend(text.iter().take(room));
+            self.line.extend_from_slice(text.get(..room).unwrap_or_default());
             self.left_out += text.len() - room;
             if complete {
                 self.end(&mut emit);
@@ -39,14 +45,11 @@ impl LineCutter {
         }
     }
 
-    /// Emits what there is of a line, at its end or at the end of the stream.
-    fn end(&mut self, mut emit: impl FnMut(&str)) {
-        let text = printable(self.line.strip_suffix(b"\r").unwrap_or(&self.line));
-        match std::mem::take(&mut self.left_out) {
-            0 => emit(&text),
-            left_out => emit(&format!("{text} [{left_out} bytes more]")),
-        }
+    /// Hands on what there is of a line, at its end or at the end of the stream.
+    fn end(&mut self, mut emit: impl FnMut(&[u8], usize)) {
+        emit(self.line.strip_suffix(b"\r").unwrap_or(&self.line), self.left_out);
         self.line.clear();
+        self.left_out = 0;
     }
 }
 
@@ -58,39 +61,97 @@ fn printable(bytes: &[u8]) -> String {
     text
 }
 
+/// Says which lines are logged, so that there are no more than [`MAX_LINES`] in a [`WINDOW`].
+#[derive(Debug)]
+struct Throttle {
+    since: Instant,
+    logged: u32,
+    left_out: u64,
+}
+
+impl Throttle {
+    fn new(now: Instant) -> Self {
+        Self { since: now, logged: 0, left_out: 0 }
+    }
+
+    /// Whether a line may be logged at `now`.
+    fn admits(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.since) >= WINDOW {
+            self.since = now;
+            self.logged = 0;
+        }
+        let admitted = self.logged < MAX_LINES;
+        if admitted {
+            self.logged += 1;
+        } else {
+            self.left_out += 1;
+        }
+        admitted
+    }
+
+    /// How many lines were not logged since the last call.
+    fn take_left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
+}
+
 /// The last lines of a service, for the report of its exit.
 #[derive(Debug, Default)]
-pub(crate) struct Tail(Mutex<VecDeque<String>>);
+pub(crate) struct Tail(Mutex<VecDeque<Vec<u8>>>);
 
 impl Tail {
-    fn push(&self, line: &str) {
+    fn push(&self, line: &[u8]) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == TAIL_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line.chars().take(TAIL_CHARS).collect());
+        let mut kept = if lines.len() < TAIL_LINES { None } else { lines.pop_front() }.unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(line.get(..TAIL_BYTES).unwrap_or(line));
+        lines.push_back(kept);
     }
 
     /// The lines since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+        let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        lines.iter().map(|line| printable(line)).collect()
     }
 }
 
 /// Logs one stream of a service until it ends.
 pub(crate) async fn log_lines(mut stream: impl AsyncRead + Unpin, service: &str, tail: &Tail) {
     let target = format!("service::{service}");
-    let emit = |line: &str| {
-        log::info!(target: &target, "{line}");
-        tail.push(line);
-    };
+    let mut throttle = Throttle::new(Instant::now());
     let mut cutter = LineCutter::default();
     let mut buffer = [0_u8; 8192];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        let now = Instant::now();
+        let emit = |line: &[u8], beyond| log_line(&target, &mut throttle, now, tail, line, beyond);
         cutter.feed(buffer.get(..length).unwrap_or_default(), emit);
+        // A program that never pauses must leave room for others on the same thread.
+        tokio::task::yield_now().await;
     }
     if !cutter.line.is_empty() {
-        cutter.end(emit);
+        let now = Instant::now();
+        cutter.end(|line, beyond| log_line(&target, &mut throttle, now, tail, line, beyond));
+    }
+    report_left_out(&target, &mut throttle);
+}
+
+fn log_line(target: &str, throttle: &mut Throttle, now: Instant, tail: &Tail, line: &[u8], beyond: usize) {
+    tail.push(line);
+    if !throttle.admits(now) {
+        return;
+    }
+    report_left_out(target, throttle);
+    let text = printable(line);
+    match beyond {
+        0 => log::info!(target: target, "{text}"),
+        beyond => log::info!(target: target, "{text} [{beyond} bytes more]"),
+    }
+}
+
+fn report_left_out(target: &str, throttle: &mut Throttle) {
+    match throttle.take_left_out() {
+        0 => {}
+        lines => log::warn!(target: target, "[{lines} lines left out: more than {MAX_LINES} in a second]"),
     }
 }
 
@@ -102,7 +163,7 @@ mod tests {
         let mut cutter = LineCutter::default();
         let mut lines = Vec::new();
         for piece in pieces {
-            cutter.feed(piece, |line| lines.push(line.to_owned()));
+            cutter.feed(piece, |line, _| lines.push(printable(line)));
         }
         lines
     }
@@ -116,12 +177,12 @@ mod tests {
     fn a_line_without_end_takes_no_more_memory_than_its_bound() {
         let mut cutter = LineCutter::default();
         for _ in 0..1000 {
-            cutter.feed(&[b'x'; 8192], |line| panic!("{line}"));
+            cutter.feed(&[b'x'; 8192], |line, _| panic!("{line:?}"));
         }
         assert!(cutter.line.capacity() <= 2 * MAX_LINE);
-        let mut seen = String::new();
-        cutter.feed(b"\n", |line| line.clone_into(&mut seen));
-        assert!(seen.ends_with(&format!("x [{} bytes more]", 8_192_000 - MAX_LINE)));
+        let mut seen = None;
+        cutter.feed(b"\n", |line, beyond| seen = Some((line.len(), beyond)));
+        assert_eq!(seen, Some((MAX_LINE, 8_192_000 - MAX_LINE)));
     }
 
     #[test]
@@ -130,12 +191,24 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_is_cut_to_its_share_and_the_rest_is_counted() {
+        let start = Instant::now();
+        let mut throttle = Throttle::new(start);
+        assert_eq!((0..5000).filter(|_| throttle.admits(start)).count(), 1000);
+        assert_eq!(throttle.take_left_out(), 4000);
+        assert!(throttle.admits(start + WINDOW), "a new window has room again");
+        assert_eq!(throttle.take_left_out(), 0);
+    }
+
+    #[test]
     fn the_tail_keeps_the_last_lines() {
         let tail = Tail::default();
         for number in 0..20 {
-            tail.push(&number.to_string());
+            tail.push(number.to_string().as_bytes());
         }
         assert_eq!(tail.take(), ["15", "16", "17", "18", "19"]);
         assert!(tail.take().is_empty());
+        tail.push(&[b'x'; 1000]);
+        assert_eq!(tail.take(), ["x".repeat(200)]);
     }
 }
