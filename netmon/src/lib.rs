@@ -15,7 +15,6 @@ pub mod metrics;
 pub mod names;
 pub mod netlink;
 pub mod netns;
-pub mod probe;
 #[cfg(test)]
 mod sample;
 pub mod server;

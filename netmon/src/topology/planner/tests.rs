@@ -1,0 +1,145 @@
+//! What is planned for a host that has nothing, something, or somebody else's things.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{names::IfIndex, topology::actual::Contents};
+
+/// Two namespaces, a link from root to each, a route in the first.
+fn lab() -> Lab {
+    let mut lab = Lab::built_in();
+    lab.namespaces[0].routes =
+        vec![Route { to: "0.0.0.0/0".parse().unwrap(), via: "10.200.0.2".parse().unwrap() }];
+    let mut second = lab.namespaces[0].clone();
+    second.name = "second".parse().unwrap();
+    second.routes.clear();
+    second.nameservers = None;
+    second.sysctls = [("net.ipv4.ip_forward", "1"), ("net.ipv4.conf.eth0.rp_filter", "0")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    lab.namespaces.push(second);
+    let mut link = lab.links[0].clone();
+    link.name = "to-second".parse().unwrap();
+    link.a.interface = "veth2".parse().unwrap();
+    link.b =
+        End { namespace: "second".parse().unwrap(), interface: "eth0".parse().unwrap(), addresses: vec![] };
+    link.a.addresses.clear();
+    lab.links.push(link);
+    lab
+}
+
+/// The host just as the lab wants it; interface numbers count up from 10.
+fn built(lab: &Lab) -> Actual {
+    let mut actual = nothing();
+    for wanted in &lab.namespaces {
+        let contents = Contents {
+            routes: wanted.routes.clone(),
+            sysctls: wanted.sysctls.clone(),
+            interfaces: BTreeMap::new(),
+        };
+        actual.namespaces.insert(wanted.name.clone(), ActualNamespace::Known(contents));
+        if let Some(servers) = &wanted.nameservers {
+            actual.files.insert(wanted.name.clone(), Found::Ours(servers.clone()));
+        }
+    }
+    for (link, number) in lab.links.iter().zip((10..).step_by(2)) {
+        for (end, index, peer) in [(&link.a, number, number + 1), (&link.b, number + 1, number)] {
+            let there = ActualInterface {
+                owner: Owner::Ours,
+                marked: true,
+                index: IfIndex(index),
+                peer_index: Some(IfIndex(peer)),
+                peer_is_here: false,
+                mac: None,
+                mtu: 1500,
+                up: true,
+                addresses: end.addresses.clone(),
+            };
+            inside(&mut actual, &end.namespace).interfaces.insert(end.interface.to_string(), there);
+        }
+    }
+    actual
+}
+
+fn nothing() -> Actual {
+    let root = (NsName::root(), ActualNamespace::Known(Contents::default()));
+    Actual { namespaces: [root].into(), files: BTreeMap::new() }
+}
+
+fn inside<'a>(actual: &'a mut Actual, namespace: &NsName) -> &'a mut Contents {
+    match actual.namespaces.get_mut(namespace) {
+        Some(ActualNamespace::Known(contents)) => contents,
+        other => panic!("{namespace}: {other:?}"),
+    }
+}
+
+fn shown(lab: &Lab, actual: &Actual) -> Vec<String> {
+    plan(lab, actual).unwrap().steps.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn from_nothing_ends_go_up_after_all_addresses_and_routes_come_last() {
+    let steps = shown(&lab(), &nothing());
+    let at =
+        |text: &str| steps.iter().position(|step| step.contains(text)).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(steps[0], "+ namespace direct_netns");
+    assert!(at("ip_forward") < at("+ link"));
+    assert!(at("+ link to-second") < at("eth0.rp_filter"));
+    assert!(at("eth0.rp_filter") < at(": up"));
+    assert!(steps.iter().rposition(|step| step.contains("address")) < Some(at(": up")));
+    assert_eq!(steps.last().unwrap(), "+ direct_netns: route to 0.0.0.0/0 via 10.200.0.2");
+}
+
+#[test]
+fn what_is_as_it_should_be_needs_no_step() {
+    assert_eq!(shown(&lab(), &built(&lab())), Vec::<String>::new());
+}
+
+#[test]
+fn an_address_that_goes_takes_the_routes_through_it_along_so_they_are_planned_again() {
+    let mut lab = lab();
+    let before = built(&lab);
+    lab.links[0].b.addresses = vec!["10.200.0.33/24".parse().unwrap()];
+    assert_eq!(
+        shown(&lab, &before),
+        [
+            "- address 10.200.0.3/24 of direct_netns:veth1",
+            "+ address 10.200.0.33/24 on direct_netns:veth1",
+            "+ direct_netns: route to 0.0.0.0/0 via 10.200.0.2",
+        ]
+    );
+}
+
+#[test]
+fn ends_that_are_not_each_others_peers_are_made_anew() {
+    let mut actual = built(&lab());
+    let second = "second".parse().unwrap();
+    inside(&mut actual, &second).interfaces.get_mut("eth0").unwrap().peer_index = Some(IfIndex(99));
+    let steps = shown(&lab(), &actual);
+    assert_eq!(steps[..2], ["- link root:veth2", "- link second:eth0"]);
+    assert!(steps[2].starts_with("+ link to-second"), "{steps:?}");
+}
+
+#[test]
+fn what_the_file_no_longer_has_is_removed_and_other_labs_are_not() {
+    let mut smaller = lab();
+    let mut actual = built(&smaller);
+    actual.namespaces.insert("other".parse().unwrap(), ActualNamespace::Foreign);
+    smaller.namespaces.pop();
+    smaller.links.pop();
+    assert_eq!(shown(&smaller, &actual), ["- link root:veth2", "- namespace second"]);
+}
+
+#[test]
+fn every_name_that_is_taken_is_a_conflict_and_all_are_told() {
+    let mut actual = built(&lab());
+    actual.namespaces.insert("second".parse().unwrap(), ActualNamespace::Foreign);
+    actual.files.insert("direct_netns".parse().unwrap(), Found::Foreign);
+    inside(&mut actual, &NsName::root()).interfaces.get_mut("veth0").unwrap().owner = Owner::Foreign;
+    let mut lab = lab();
+    lab.namespaces[0].nameservers = Some(vec![]);
+    match plan(&lab, &actual) {
+        Err(TopologyError::Conflict(taken)) => assert_eq!(taken.len(), 3, "{taken:?}"),
+        other => panic!("{other:?}"),
+    }
+}
