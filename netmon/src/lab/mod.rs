@@ -13,6 +13,8 @@ mod index;
 mod link;
 mod namespace;
 mod parse;
+#[cfg(test)]
+mod reference;
 mod route;
 mod schema;
 mod section;
