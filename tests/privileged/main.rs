@@ -5,6 +5,7 @@ mod agent_lifecycle;
 mod agent_measures;
 mod agent_refusals;
 mod prometheus;
+mod examples;
 mod services;
 mod services_http;
 mod topology;
