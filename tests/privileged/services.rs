@@ -180,7 +180,7 @@ fn a_killed_supervisor_takes_an_ordinary_program_along() {
 const ON_FOOT: Duration = Duration::from_secs(4);
 
 /// Who dies in a crash.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Dies {
     Supervisor,
     /// Those who would lead to the rest are gone: it is nobody's child and in a session of its own.
