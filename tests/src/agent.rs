@@ -113,9 +113,17 @@ pub fn scrape() -> Metrics {
     Metrics::parse(&run("curl", &["-sf", "--max-time", "10", &format!("http://{ADDRESS}/metrics")]))
 }
 
-/// Samples of the text format: name, labels, value.
+/// One sample of the text format.
 #[derive(Clone, Debug)]
-pub struct Metrics(Vec<(String, Vec<(String, String)>, f64)>);
+struct Sample {
+    name: String,
+    labels: Vec<(String, String)>,
+    value: f64,
+}
+
+/// The samples of one scrape.
+#[derive(Clone, Debug)]
+pub struct Metrics(Vec<Sample>);
 
 impl Metrics {
     fn parse(text: &str) -> Self {
@@ -125,7 +133,7 @@ impl Metrics {
     /// The sum of all samples of `name` that have all of `labels`.
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.matching(name, labels).map(|(_, _, value)| value).sum()
+        self.matching(name, labels).map(|sample| sample.value).sum()
     }
 
     /// How many samples of `name` have all of `labels`.
@@ -138,15 +146,16 @@ impl Metrics {
         &'a self,
         name: &'a str,
         labels: &'a [(&'a str, &'a str)],
-    ) -> impl Iterator<Item = &'a (String, Vec<(String, String)>, f64)> {
-        self.0.iter().filter(move |(known, has, _)| {
-            known == name && labels.iter().all(|(key, value)| has.iter().any(|(k, v)| k == key && v == value))
+    ) -> impl Iterator<Item = &'a Sample> {
+        self.0.iter().filter(move |sample| {
+            let has = |(key, value): &(&str, &str)| sample.labels.iter().any(|(k, v)| k == key && v == value);
+            sample.name == name && labels.iter().all(has)
         })
     }
 }
 
 /// One line: `name{key="value",...} number`.
-fn sample(line: &str) -> Option<(String, Vec<(String, String)>, f64)> {
+fn sample(line: &str) -> Option<Sample> {
     let (series, value) = line.rsplit_once(' ')?;
     let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
     let labels = labels
@@ -155,5 +164,5 @@ fn sample(line: &str) -> Option<(String, Vec<(String, String)>, f64)> {
         .filter_map(|pair| pair.trim_end_matches('"').split_once("=\""))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    Some((name.to_owned(), labels, value.parse().ok()?))
+    Some(Sample { name: name.to_owned(), labels, value: value.parse().ok()? })
 }
