@@ -121,7 +121,7 @@ pub enum Exit {
     Ipv6Truncated,
     /// The IPv6 header says another version.
     Ipv6Malformed,
-    /// More IPv6 extension headers than are followed.
+    /// More IPv6 extension headers than are followed, or longer ones.
     Ipv6Extensions,
     /// A fragment behind the first: it has no transport header.
     LaterFragment,

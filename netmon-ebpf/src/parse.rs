@@ -32,11 +32,16 @@ pub const TCP_HEADER: usize = 20;
 pub const DNS_PORT: u16 = 53_u16.to_be();
 /// UDP header.
 pub const UDP_HEADER: usize = 8;
+/// The part of an ICMP or ICMPv6 header that echo uses.
+pub const ICMP_HEADER: usize = 8;
+/// SCTP common header, which each segment of a super-packet repeats (RFC 9260, 3.1).
+pub const SCTP_HEADER: usize = 12;
 /// Most VLAN tags that are followed: 802.1ad has two.
 const MAX_VLAN_TAGS: usize = 2;
-/// Most IPv6 extension headers that are followed; each kind belongs there once (RFC 8200, 4.1).
+/// Most IPv6 extension headers that are followed: each kind belongs there once, destination options twice
+/// (RFC 8200, 4.1).
 const MAX_EXTENSIONS: usize = 6;
-/// No header lies further in than this; the mask keeps every offset within what the verifier follows.
+/// No header is looked for further in than this; the mask keeps every offset within what the verifier follows.
 const OFFSET_MASK: usize = 0x7ff;
 
 const ETHERTYPE_ARP: u16 = 0x0806;
@@ -208,7 +213,12 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         return ip.transport(packet, number, offset);
     }
     let mut extensions = 0;
-    while extensions < MAX_EXTENSIONS {
+    // Once more than there are extensions, for what comes behind the last.
+    while extensions <= MAX_EXTENSIONS {
+        // One extension may be 2 KiB long: what lies behind such a one is out of reach.
+        if offset > OFFSET_MASK {
+            break;
+        }
         offset &= OFFSET_MASK;
         if !matches!(
             number,
@@ -275,8 +285,8 @@ impl Ip {
                 let is_dns = ports.contains(&DNS_PORT);
                 return Parsed { is_dns, ..self.parsed(protocol, transport_offset, UDP_HEADER, None) };
             }
-            // The SCTP common header is longer (12 bytes), but nothing of it is read.
-            _ => packet.load::<1>(transport_offset + UDP_HEADER - 1).map(|_| UDP_HEADER),
+            Protocol::Sctp => packet.load::<1>(transport_offset + SCTP_HEADER - 1).map(|_| SCTP_HEADER),
+            _ => packet.load::<1>(transport_offset + ICMP_HEADER - 1).map(|_| ICMP_HEADER),
         };
         match header {
             Some(header) => self.parsed(protocol, transport_offset, header, None),

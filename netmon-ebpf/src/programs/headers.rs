@@ -35,7 +35,8 @@ impl Headers {
     #[inline(always)]
     pub(super) fn of(parsed: &Parsed, now_ns: u64, frame: u32) -> Self {
         // Behind the end of the IP packet there may be padding; a super-packet may not say where it ends.
-        let end = if parsed.end == 0 { frame } else { parsed.end as u32 };
+        // What it says is believed only as far as there are bytes.
+        let end = if parsed.end == 0 { frame } else { frame.min(parsed.end as u32) };
         Self {
             network_offset: parsed.network_offset,
             transport_offset: parsed.transport_offset,
