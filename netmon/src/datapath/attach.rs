@@ -14,10 +14,8 @@ use crate::{
     sys::bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain},
 };
 
-/// The root qdiscs that use a packet's delivery time themselves: there it must stay what its sender wrote.
-const USES_DELIVERY_TIME: [&str; 2] = ["fq", "etf"];
-/// `TC_H_ROOT`
-const ROOT: u32 = 0xffff_ffff;
+/// The qdiscs that use a packet's delivery time themselves: there it must stay what its sender wrote.
+const USES_DELIVERY_TIME: [&str; 3] = ["fq", "etf", "taprio"];
 
 /// A program could not be attached.
 #[derive(Debug, Error)]
@@ -109,12 +107,15 @@ fn detach_clsact(
     interface: &IfName,
     made_qdisc: bool,
 ) -> Result<(), NetlinkError> {
+    let mut first = Ok(());
     for direction in Direction::BOTH {
         match netlink.request(&clsact::delete_filter(ifindex, interface.as_str(), direction)) {
-            Err(error) if !error.is_not_found() => return Err(error),
+            // What goes wrong at one hook is no reason to stay at the other.
+            Err(error) if !error.is_not_found() => first = first.and(Err(error)),
             _ => {}
         }
     }
+    first?;
     if made_qdisc && netlink.has_no_filters(ifindex)? {
         netlink.request(&clsact::delete_qdisc(ifindex, interface.as_str()))?;
     }
@@ -160,10 +161,11 @@ impl Attached {
     }
 }
 
-/// The interfaces of the calling thread's namespace whose root qdisc uses delivery times itself.
+/// The interfaces of the calling thread's namespace with a qdisc that uses delivery times itself: at the
+/// root, or below it, as fq is under mq and often under htb.
 pub(super) fn users_of_delivery_time() -> Result<Vec<IfIndex>, NetlinkError> {
     let qdiscs = Netlink::open()?.qdiscs()?;
-    let uses = |qdisc: &Qdisc| qdisc.parent == ROOT && USES_DELIVERY_TIME.contains(&qdisc.kind.as_str());
+    let uses = |qdisc: &Qdisc| USES_DELIVERY_TIME.contains(&qdisc.kind.as_str());
     Ok(qdiscs.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
 }
 
