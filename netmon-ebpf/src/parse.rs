@@ -41,8 +41,20 @@ const MAX_VLAN_TAGS: usize = 2;
 /// Most IPv6 extension headers that are followed: each kind belongs there once, destination options twice
 /// (RFC 8200, 4.1).
 const MAX_EXTENSIONS: usize = 6;
-/// No header is looked for further in than this; the mask keeps every offset within what the verifier follows.
+/// The length field of the longest one that is followed: 256 bytes. There may be 2 KiB, behind which nothing
+/// is looked for.
+const MAX_EXTENSION_LENGTH: u8 = 31;
+/// No header lies further in than this; the mask keeps every offset within what the verifier follows.
 const OFFSET_MASK: usize = 0x7ff;
+
+// Of an authentication header the length is in words of four bytes, less two: it may be no longer than that.
+const _: () = assert!(
+    ETHERNET_HEADER
+        + 4 * MAX_VLAN_TAGS
+        + IPV6_HEADER
+        + MAX_EXTENSIONS * (MAX_EXTENSION_LENGTH as usize + 1) * 8
+        <= OFFSET_MASK
+);
 
 const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -215,10 +227,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
     let mut extensions = 0;
     // Once more than there are extensions, for what comes behind the last.
     while extensions <= MAX_EXTENSIONS {
-        // One extension may be 2 KiB long: what lies behind such a one is out of reach.
-        if offset > OFFSET_MASK {
-            break;
-        }
+        // It changes nothing, since no extension that is followed is longer than MAX_EXTENSION_LENGTH says.
         offset &= OFFSET_MASK;
         if !matches!(
             number,
@@ -233,6 +242,9 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         let Some([next, length, high, low]) = packet.load::<4>(offset) else {
             return stop(Exit::Ipv6Truncated);
         };
+        if length > MAX_EXTENSION_LENGTH && number != IPPROTO_FRAGMENT {
+            break;
+        }
         let size = match number {
             IPPROTO_FRAGMENT => {
                 if u16::from_be_bytes([high, low]) & 0xfff8 != 0 {

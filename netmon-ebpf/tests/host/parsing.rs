@@ -130,9 +130,9 @@ fn an_extension_header_of_two_kilobytes_is_not_mistaken_for_its_own_beginning() 
     let ip = Ipv6::default().with(number::DESTINATION, options(255));
     let outcome = stopped(&ip.frame(number::UDP, &some_udp()));
     assert_eq!(outcome, (Protocol::Other, Exit::Ipv6Extensions));
-    // One that ends just within reach is followed.
-    let ip = Ipv6::default().with(number::DESTINATION, options(247));
-    assert_eq!(understood(&ip.frame(number::UDP, &some_udp())).transport_offset, 54 + 1984);
+    // The longest that is followed, and as many of them as there may be.
+    let longest = (0..6).fold(Ipv6::default(), |ip, _| ip.with(number::DESTINATION, options(31)));
+    assert_eq!(understood(&longest.frame(number::UDP, &some_udp())).transport_offset, 54 + 6 * 256);
 }
 
 #[test]
