@@ -5,6 +5,8 @@ pub mod binary;
 pub mod eventually;
 pub mod host;
 pub mod labs;
+pub mod packets;
+pub mod pair;
 pub mod running;
 pub mod sandbox;
 pub mod services;

@@ -33,7 +33,8 @@ const EXIT: u8 = 0x95;
 /// `BPF_PSEUDO_MAP_FD`: the immediate value is a map's descriptor.
 const MAP_DESCRIPTOR: u8 = 1;
 
-/// Loads the dispatcher of one hook. `jump_table` holds the measuring programs, `flags` are the ABI's.
+/// Loads the dispatcher of one hook. `jump_table` holds the measuring programs, `flags` are the ABI's;
+/// `before` runs ahead of it, and leaves the packet in `r1`, where it was.
 ///
 /// # Errors
 ///
@@ -42,13 +43,14 @@ pub(super) fn load(
     endpoint: EndpointId,
     direction: Direction,
     flags: u32,
+    before: &[Instruction],
     jump_table: BorrowedFd<'_>,
 ) -> io::Result<OwnedFd> {
     let name = match direction {
         Direction::Ingress => "netmon_in",
         Direction::Egress => "netmon_out",
     };
-    load_classifier(name, &assemble(endpoint, direction, flags, jump_table))
+    load_classifier(name, &[before, &assemble(endpoint, direction, flags, jump_table)].concat())
 }
 
 fn assemble(

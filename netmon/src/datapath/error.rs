@@ -6,7 +6,11 @@ use aya::{EbpfError, maps::MapError, programs::ProgramError};
 use thiserror::Error;
 
 use super::AttachError;
-use crate::{names::LinkName, netlink::NetlinkError, netns::NetNsError};
+use crate::{
+    names::{EndpointId, LinkName},
+    netlink::NetlinkError,
+    netns::NetNsError,
+};
 
 /// The datapath could not be set up, changed or read.
 #[derive(Debug, Error)]
@@ -86,6 +90,9 @@ pub enum DatapathError {
     /// A namespace could not be entered.
     #[error(transparent)]
     Namespace(#[from] NetNsError),
+    /// No such endpoint is attached to.
+    #[error("endpoint {} is not watched", .0.0)]
+    NotWatched(EndpointId),
     /// Only one end of a link was given.
     #[error("link {0} has only one end")]
     Unpaired(LinkName),

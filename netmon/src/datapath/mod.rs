@@ -10,6 +10,7 @@ mod clock;
 mod closed_epochs;
 mod dispatcher;
 mod drops;
+mod dry_run;
 mod error;
 mod features;
 mod flow_count;
@@ -25,7 +26,7 @@ use std::{collections::HashMap, os::fd::AsFd as _};
 
 use log::Level;
 
-pub use self::{attach::AttachError, error::DatapathError, reading::Reading};
+pub use self::{attach::AttachError, dry_run::ProgramCost, error::DatapathError, reading::Reading};
 use self::{
     clock::ClockKeeper,
     flow_count::FlowCount,

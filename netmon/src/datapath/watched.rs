@@ -47,14 +47,18 @@ impl WatchedEnd {
         self.endpoint.cookie == endpoint.cookie && self.endpoint.ifindex == endpoint.ifindex
     }
 
-    fn shown(&self) -> String {
+    /// The flags of a hook's dispatcher.
+    pub(super) fn flags(&self, direction: Direction) -> u32 {
+        flags(direction, self.stamps, self.peer_stamps)
+    }
+
+    pub(super) fn shown(&self) -> String {
         format!("{} in {}", self.endpoint.interface, self.endpoint.namespace)
     }
 
     fn dispatchers(&self, jump_table: BorrowedFd<'_>) -> Result<[OwnedFd; 2], DatapathError> {
         let one = |direction| {
-            let flags = flags(direction, self.stamps, self.peer_stamps);
-            dispatcher::load(self.id, direction, flags, jump_table)
+            dispatcher::load(self.id, direction, self.flags(direction), &[], jump_table)
                 .map_err(|source| DatapathError::Dispatcher { endpoint: self.shown(), source })
         };
         Ok([one(Direction::Ingress)?, one(Direction::Egress)?])

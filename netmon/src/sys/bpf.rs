@@ -121,6 +121,31 @@ struct TestRun {
     ctx_out: u64,
 }
 
+/// `struct __sk_buff`: the context of a test run. The kernel wants zero wherever it takes nothing.
+#[derive(Default)]
+#[repr(C)]
+struct Packet {
+    /// `len` to `tc_classid`.
+    not_taken: [u32; 19],
+    /// `data` to `data_meta`, then `flow_keys`.
+    pointers: [u32; 19],
+    tstamp: u64,
+    wire_len: u32,
+    gso_segs: u32,
+    sk: u64,
+    gso_size: u32,
+    /// `tstamp_type`, and padding.
+    tstamp_type: u32,
+    hwtstamp: u64,
+}
+
+const _: () = {
+    assert!(std::mem::offset_of!(Packet, tstamp) == 152);
+    assert!(std::mem::offset_of!(Packet, gso_segs) == 164);
+    assert!(std::mem::offset_of!(Packet, gso_size) == 176);
+    assert!(size_of::<Packet>() == 192);
+};
+
 /// Calls bpf(2); the attribute is one of the structures above, all of which are plain integers.
 fn bpf<T>(command: libc::c_int, attribute: &mut T) -> io::Result<libc::c_long> {
     // SAFETY: the attribute lives through the call and its size is given; the pointers inside it were made
@@ -222,19 +247,64 @@ pub fn program_id(program: impl AsFd) -> io::Result<u32> {
     Ok(info.id)
 }
 
+/// How a frame that is many packets on the wire is to be cut; all zero for one that is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offload {
+    /// Packets on the wire (`gso_segs`).
+    pub segments: u32,
+    /// Bytes of payload in each (`gso_size`).
+    pub size: u32,
+}
+
+/// What came of a test run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestOutcome {
+    /// What the program returned.
+    pub verdict: i32,
+    /// How long one run took on average.
+    pub duration: Duration,
+    /// The packet's time after the last run, nanoseconds; of which clock, the kernel does not say here.
+    pub time_ns: u64,
+}
+
 /// Runs a program over a frame, and says what it returned and how long one run took on average.
 ///
 /// # Errors
 ///
-/// The kernel's answer.
+/// As [`test_run_offloaded`].
 pub fn test_run(program: impl AsFd, frame: &[u8], repeat: u32) -> io::Result<(i32, Duration)> {
+    let outcome = test_run_offloaded(program, frame, Offload::default(), repeat)?;
+    Ok((outcome.verdict, outcome.duration))
+}
+
+/// Runs a program over a frame that stands for several.
+///
+/// # Errors
+///
+/// The kernel's answer: EINVAL for a frame shorter than an Ethernet header or longer than most of a page.
+pub fn test_run_offloaded(
+    program: impl AsFd,
+    frame: &[u8],
+    offload: Offload,
+    repeat: u32,
+) -> io::Result<TestOutcome> {
+    let packet = Packet { gso_segs: offload.segments, gso_size: offload.size, ..Packet::default() };
+    let mut after = Packet::default();
     let mut attribute = TestRun {
         prog_fd: number(program.as_fd()),
         data_size_in: u32::try_from(frame.len()).map_err(io::Error::other)?,
         data_in: frame.as_ptr() as u64,
         repeat,
+        ctx_size_in: size_of::<Packet>() as u32,
+        ctx_size_out: size_of::<Packet>() as u32,
+        ctx_in: (&raw const packet) as u64,
+        ctx_out: (&raw mut after) as u64,
         ..TestRun::default()
     };
     bpf(BPF_PROG_TEST_RUN, &mut attribute)?;
-    Ok((attribute.retval.cast_signed(), Duration::from_nanos(attribute.duration.into())))
+    Ok(TestOutcome {
+        verdict: attribute.retval.cast_signed(),
+        duration: Duration::from_nanos(attribute.duration.into()),
+        time_ns: after.tstamp,
+    })
 }

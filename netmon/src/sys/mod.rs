@@ -6,3 +6,4 @@ pub mod bpf;
 pub mod capabilities;
 pub mod confine;
 pub mod namespaces;
+pub mod packet_socket;

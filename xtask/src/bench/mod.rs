@@ -1,15 +1,66 @@
 //! `cargo xtask bench`: measurements that take longer than a test should, and whose result is a figure.
 //!
-//! One file a benchmark. Each builds what it needs by itself and prints its figure with the conditions.
+//! The measuring is done by a program of its own, `netmon-bench` in `tests/bench`, which links the library and
+//! runs as root; here it is built, with optimizations, and started. `docs/BENCHMARKS.md` says how to read the
+//! figures.
 
-use anyhow::Result;
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
+
+use crate::{
+    cargo, process,
+    provision::{self, Want},
+    root::Access,
+};
 
 /// The benchmarks.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Bench {}
+pub(crate) enum Bench {
+    /// What watching changes: the round trip of a ping with hooks and without, in turn
+    Observer {
+        /// Runs with hooks, and as many without
+        #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
+        pairs: u32,
+    },
+    /// Nanoseconds a packet, by kind and hook, against an empty program and one that reads the clock
+    Datapath {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 /// Runs one.
 pub(crate) fn run(bench: &Bench) -> Result<()> {
-    match *bench {}
+    let mut command = command(true)?;
+    match *bench {
+        Bench::Observer { pairs } => command.args(["observer", &pairs.to_string()]),
+        Bench::Datapath { json: false } => command.arg("datapath"),
+        Bench::Datapath { json: true } => command.args(["datapath", "--json"]),
+    };
+    process::run(&mut command)
+}
+
+/// The verifier's instruction count of each program, and how long they take to load.
+pub(crate) fn programs() -> Result<()> {
+    process::run(command(false)?.arg("programs"))
+}
+
+/// The measuring program, built, and started as root.
+fn command(release: bool) -> Result<Command> {
+    provision::ensure(&[Want::Ebpf])?;
+    Access::detect().command(&built(release)?)
+}
+
+fn built(release: bool) -> Result<PathBuf> {
+    let mut args = vec!["build", "--locked", "--package", "netmon-tests", "--bin", "netmon-bench"];
+    if release {
+        args.push("--release");
+    }
+    cargo::executables(&args)?
+        .into_iter()
+        .find_map(|(name, path)| (name == "netmon-bench").then_some(path))
+        .context("cargo built no `netmon-bench` binary")
 }

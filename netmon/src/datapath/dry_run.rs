@@ -1,0 +1,72 @@
+//! Programs of a watched endpoint, attached to nothing: for `BPF_PROG_TEST_RUN`, which runs them over frames
+//! that nobody sent, and counts what they see like any other.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use aya::programs::SchedClassifier;
+use netmon_ebpf::abi::PROGRAMS;
+
+use super::{Datapath, DatapathError, WatchedLink, dispatcher, object::Object};
+use crate::{
+    names::{Direction, EndpointId},
+    sys::bpf::Instruction,
+};
+
+/// What the kernel says of a program that it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramCost {
+    /// Its name in the object.
+    pub name: &'static str,
+    /// Instructions that the verifier followed, every way counted; none before Linux 5.16. Its limit is a
+    /// million.
+    pub verified_instructions: Option<u32>,
+    /// Bytes of machine code; none where the kernel does not translate.
+    pub machine_code_bytes: Option<u32>,
+}
+
+impl Datapath {
+    /// One more dispatcher of a watched endpoint's hook. `before` is put ahead of it: it finds the packet in
+    /// `r1`, and must leave it there.
+    ///
+    /// # Errors
+    ///
+    /// When no such endpoint is watched, or the kernel refuses the program.
+    pub fn dispatcher(
+        &self,
+        endpoint: EndpointId,
+        direction: Direction,
+        before: &[Instruction],
+    ) -> Result<OwnedFd, DatapathError> {
+        let end = self
+            .links
+            .iter()
+            .flat_map(WatchedLink::ends)
+            .find(|end| end.id == endpoint)
+            .ok_or(DatapathError::NotWatched(endpoint))?;
+        dispatcher::load(end.id, direction, end.flags(direction), before, self.object.jump_table.as_fd())
+            .map_err(|source| DatapathError::Dispatcher { endpoint: end.shown(), source })
+    }
+
+    /// What each program costs, in the order of the jump table.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not tell.
+    pub fn program_costs(&self) -> Result<Vec<ProgramCost>, DatapathError> {
+        PROGRAMS.into_iter().map(|name| self.object.cost(name)).collect()
+    }
+}
+
+impl Object {
+    fn cost(&self, name: &'static str) -> Result<ProgramCost, DatapathError> {
+        let refused = |source| DatapathError::Program { name, source: Box::new(source) };
+        let program: &SchedClassifier =
+            self.ebpf.program(name).ok_or(DatapathError::Missing(name))?.try_into().map_err(refused)?;
+        let info = program.info().map_err(refused)?;
+        Ok(ProgramCost {
+            name,
+            verified_instructions: info.verified_instruction_count(),
+            machine_code_bytes: Some(info.size_jitted()).filter(|&bytes| bytes > 0),
+        })
+    }
+}

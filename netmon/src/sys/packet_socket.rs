@@ -1,0 +1,55 @@
+//! Packet sockets (packet(7)): frames onto an interface as they are, whatever they are.
+//!
+//! For sending known traffic only: receiving is the business of captures.
+#![expect(unsafe_code, reason = "sockaddr_ll has no safe wrapper")]
+
+use std::{
+    io,
+    mem::size_of,
+    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+};
+
+/// A socket that sends frames through one interface.
+#[derive(Debug)]
+pub struct PacketSocket(OwnedFd);
+
+impl PacketSocket {
+    /// Opens one in the calling thread's network namespace, for an interface by its number. It receives
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer; EPERM without `CAP_NET_RAW`, ENODEV without such an interface.
+    pub fn open(ifindex: u32) -> io::Result<Self> {
+        // SAFETY: no pointers. Protocol zero: no frame is delivered to the socket.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        let address = libc::sockaddr_ll {
+            sll_family: libc::AF_PACKET as libc::sa_family_t,
+            sll_protocol: 0,
+            sll_ifindex: ifindex.cast_signed(),
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        };
+        let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        // SAFETY: the address lives through the call, and its size is given.
+        let answer = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+        if answer == 0 { Ok(Self(socket)) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Sends one frame, link-layer header included.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer: EMSGSIZE for one that is longer than the interface takes, ENETDOWN when it is
+    /// down.
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
+        rustix::net::send(&self.0, frame, rustix::net::SendFlags::empty()).map(drop).map_err(io::Error::from)
+    }
+}

@@ -1,0 +1,150 @@
+//! Nanoseconds a packet by `BPF_PROG_TEST_RUN`, dispatcher included, against two references: a program that
+//! does nothing, and one that reads the clock once.
+//!
+//! What runs ahead of our programs (the peer's stamp, the next sequence number) is measured by itself in the
+//! same round, and subtracted. Rounds are interleaved: a machine that slows down slows all of it.
+
+use std::os::fd::OwnedFd;
+
+use anyhow::{Context as _, Result};
+use netmon::{
+    datapath::{Datapath, Options},
+    names::Direction,
+    sys::bpf::{Instruction, load_classifier, test_run},
+};
+use netmon_tests::pair::pair;
+use serde_json::{Value, json};
+
+use crate::{
+    bytecode::{clock, next, stamp},
+    figures::{Figure, conditions},
+    packets::{Case, all},
+};
+
+const ROUNDS: usize = 9;
+const REPEAT: u32 = 200_000;
+
+/// What is measured: a case at a hook, with round trips followed or not.
+struct Subject {
+    case: usize,
+    hook: Direction,
+    flows: bool,
+    program: OwnedFd,
+    /// What runs ahead, by itself.
+    ahead: Option<OwnedFd>,
+    runs_ns: Vec<f64>,
+}
+
+pub(crate) fn run(as_json: bool) -> Result<()> {
+    let endpoints = pair();
+    let mut datapaths = Vec::new();
+    for (flows, entries) in [(true, Options::default().flow_entries), (false, 0)] {
+        let mut datapath = Datapath::load(&Options { flow_entries: entries, ..Options::default() })?;
+        datapath.attach(&endpoints)?;
+        datapaths.push((flows, datapath));
+    }
+    let features = datapaths[0].1.features();
+    let cases = all(features);
+    let mut subjects = Vec::new();
+    for (flows, datapath) in &mut datapaths {
+        subjects.extend(prepare(datapath, &cases, *flows)?);
+    }
+    let empty = load_classifier("empty", &next()).context("the empty program")?;
+    let clock = load_classifier("clock", &clock()).context("the program that reads the clock")?;
+    let (mut empty_ns, mut clock_ns) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let nothing = time(&empty, &cases[0].frame)?;
+        empty_ns.push(nothing);
+        clock_ns.push(time(&clock, &cases[0].frame)?);
+        for subject in &mut subjects {
+            let frame = &cases[subject.case].frame;
+            let ahead = subject.ahead.as_ref().map_or(Ok(nothing), |ahead| time(ahead, frame))?;
+            subject.runs_ns.push(time(&subject.program, frame)? - (ahead - nothing));
+        }
+    }
+    let references = (Figure::of(empty_ns), Figure::of(clock_ns));
+    if as_json {
+        print_json(&cases, &subjects, references)
+    } else {
+        print_table(&cases, &subjects, references)
+    }
+    Ok(())
+}
+
+/// The subjects of one datapath, with what they find when they run.
+fn prepare(datapath: &mut Datapath, cases: &[Case], flows: bool) -> Result<Vec<Subject>> {
+    let id = datapath.read()?.links.first().context("no link is watched")?.a.id;
+    let mut subjects = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        for hook in Direction::BOTH {
+            let mut before: Vec<Instruction> = case.advance.clone();
+            if hook == Direction::Ingress && case.stamped {
+                before.extend(stamp());
+            }
+            let ahead = (!before.is_empty())
+                .then(|| load_classifier("ahead", &[before.clone(), next()].concat()))
+                .transpose()
+                .with_context(|| format!("what runs ahead of {}", case.name))?;
+            let program = datapath.dispatcher(id, hook, &before)?;
+            subjects.push(Subject { case: index, hook, flows, program, ahead, runs_ns: Vec::new() });
+        }
+    }
+    Ok(subjects)
+}
+
+fn time(program: &OwnedFd, frame: &[u8]) -> Result<f64> {
+    let (_, duration) = test_run(program, frame, REPEAT).context("BPF_PROG_TEST_RUN")?;
+    Ok(duration.as_secs_f64() * 1e9)
+}
+
+fn print_table(cases: &[Case], subjects: &[Subject], (empty, clock): (Figure, Figure)) {
+    println!("ns a packet, median of {ROUNDS} rounds of {REPEAT} (lowest to highest)");
+    println!("{:<16} {:<8} {:>24} {:>24} {:>7} {:>6}", "", "", "flows on", "flows off", "x clock", "bound");
+    println!("{:<16} {:<8} {empty:>24}", "empty program", "");
+    println!("{:<16} {:<8} {clock:>24} {:>24} {:>7.2}", "clock only", "", "", 1.0);
+    for subject in subjects.iter().filter(|subject| subject.flows) {
+        let case = &cases[subject.case];
+        let on = Figure::of(subject.runs_ns.clone());
+        let off = without_flows(subjects, subject);
+        let bound = case.bound.ns(empty.median, clock.median);
+        let held = if on.median <= bound { "held" } else { "NOT held" };
+        println!(
+            "{:<16} {:<8} {on:>24} {off:>24} {:>7.2} {bound:>6.1} {held}",
+            case.name,
+            subject.hook.to_string(),
+            on.median / clock.median
+        );
+    }
+    println!("{}", conditions());
+}
+
+fn without_flows(subjects: &[Subject], of: &Subject) -> Figure {
+    let same = |other: &&Subject| !other.flows && other.case == of.case && other.hook == of.hook;
+    Figure::of(subjects.iter().find(same).map_or_else(|| vec![f64::NAN], |off| off.runs_ns.clone()))
+}
+
+fn print_json(cases: &[Case], subjects: &[Subject], (empty, clock): (Figure, Figure)) {
+    let figure = |figure: Figure| json!({ "median_ns": figure.median, "lowest_ns": figure.lowest, "highest_ns": figure.highest });
+    let rows: Vec<Value> = subjects
+        .iter()
+        .map(|subject| {
+            let case = &cases[subject.case];
+            json!({
+                "packet": case.name,
+                "hook": subject.hook.to_string(),
+                "flows": subject.flows,
+                "cost": figure(Figure::of(subject.runs_ns.clone())),
+                "bound_ns": case.bound.ns(empty.median, clock.median),
+            })
+        })
+        .collect();
+    let all = json!({
+        "rounds": ROUNDS,
+        "repeat": REPEAT,
+        "conditions": conditions(),
+        "empty": figure(empty),
+        "clock": figure(clock),
+        "packets": rows,
+    });
+    println!("{all:#}");
+}

@@ -1,0 +1,31 @@
+//! `netmon-bench`: the measuring behind `cargo xtask bench` and `cargo xtask lint`. Needs root.
+//!
+//! It works in network and mount namespaces of its own, and fails only when it cannot measure: whether a bound
+//! held is printed, and judged by the reader, who knows what else the machine was doing.
+
+mod bytecode;
+mod datapath;
+mod figures;
+mod observer;
+mod packets;
+mod programs;
+
+use std::env;
+
+use anyhow::{Context as _, Result, bail};
+use netmon_tests::sandbox::sandbox;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["observer", pairs] => {
+            let pairs = pairs.parse().context("the number of pairs")?;
+            sandbox(|| observer::run(pairs))
+        }
+        ["datapath"] => sandbox(|| datapath::run(false)),
+        ["datapath", "--json"] => sandbox(|| datapath::run(true)),
+        ["programs"] => sandbox(programs::run),
+        _ => bail!("usage: netmon-bench observer PAIRS | datapath [--json] | programs"),
+    }
+}

@@ -1,0 +1,457 @@
+//! The programs over frames that nobody sent (`BPF_PROG_TEST_RUN`), and what the maps say afterwards.
+//!
+//! The real object, through a real dispatcher of a real endpoint; its interface is down, so that nothing else
+//! is counted.
+
+use std::os::fd::OwnedFd;
+
+use netmon::{
+    datapath::{Datapath, Options, Reading},
+    names::{Direction, EndpointId, Side},
+    snapshot::{EndpointSnapshot, HookCounters},
+    sys::bpf::{Instruction, Offload, TestOutcome, test_run_offloaded},
+};
+use netmon_tests::{
+    packets::{
+        ARP, DOT1AD, DOT1Q, IPV4, Ipv4, Ipv6, Tcp, arp, authentication, dns_query, dns_response, echo,
+        ethernet,
+        flag::{ACK, FIN, PSH, RST, SYN},
+        fragment, number, options, sctp, tagged, udp,
+    },
+    pair::pair,
+    sandbox::sandbox,
+};
+
+/// `TC_ACT_UNSPEC`, `TCX_NEXT`
+const NEXT: i32 = -1;
+
+/// The datapath on a pair that is down.
+struct Bench {
+    datapath: Datapath,
+    id: EndpointId,
+    ingress: OwnedFd,
+    egress: OwnedFd,
+    stamped: OwnedFd,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(&Options::default())
+    }
+
+    fn with(options: &Options) -> Self {
+        let mut datapath = Datapath::load(options).unwrap();
+        datapath.attach(&pair()).unwrap();
+        let id = datapath.read().unwrap().links[0].a.id;
+        let dispatcher = |direction, before: &[_]| datapath.dispatcher(id, direction, before).unwrap();
+        let ingress = dispatcher(Direction::Ingress, &[]);
+        let egress = dispatcher(Direction::Egress, &[]);
+        let stamped = dispatcher(Direction::Ingress, &STAMP);
+        Self { ingress, egress, stamped, id, datapath }
+    }
+
+    fn pass(&self, direction: Direction, frame: &[u8]) -> TestOutcome {
+        self.pass_as(direction, frame, Offload::default())
+    }
+
+    /// Runs the hook's programs once; none of them may decide about the packet.
+    fn pass_as(&self, direction: Direction, frame: &[u8], offload: Offload) -> TestOutcome {
+        let program = match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        };
+        let outcome = test_run_offloaded(program, frame, offload, 1);
+        let outcome = outcome.unwrap_or_else(|error| panic!("{error}: {frame:?}"));
+        assert_eq!(outcome.verdict, NEXT, "{frame:?}");
+        outcome
+    }
+
+    fn out(&self, frame: &[u8]) -> TestOutcome {
+        self.pass(Direction::Egress, frame)
+    }
+
+    fn back(&self, frame: &[u8]) -> TestOutcome {
+        self.pass(Direction::Ingress, frame)
+    }
+
+    fn read(&mut self) -> Reading {
+        self.datapath.read().unwrap()
+    }
+
+    fn end(&mut self) -> EndpointSnapshot {
+        let link = self.read().links.remove(0);
+        let end = link.end(Side::A).clone();
+        assert_eq!(end.id, self.id);
+        end
+    }
+}
+
+/// Stamps the packet as the peer's egress hook would have, a moment ago: TEST_RUN itself does not let us say
+/// of which clock a packet's time is.
+const STAMP: [Instruction; 7] = [
+    // r6 = r1; r0 = bpf_ktime_get_ns()
+    instruction(0xbf, 0x16, 0),
+    instruction(0x85, 0, 5),
+    // bpf_skb_set_tstamp(r6, r0, BPF_SKB_CLOCK_MONOTONIC)
+    instruction(0xbf, 0x61, 0),
+    instruction(0xbf, 0x02, 0),
+    instruction(0xb7, 3, 1),
+    instruction(0x85, 0, 192),
+    // r1 = r6
+    instruction(0xbf, 0x61, 0),
+];
+
+const fn instruction(code: u8, registers: u8, immediate: i32) -> Instruction {
+    Instruction { code, registers, offset: 0, immediate }
+}
+
+/// Packets and bytes of one protocol.
+fn counted(hook: &HookCounters, protocol: &str) -> (u64, u64) {
+    let of = hook.protocols.iter().find(|of| of.protocol == protocol).unwrap();
+    (of.packets, of.bytes)
+}
+
+/// A frame, its protocol, and why its parsing stops.
+type Kind = (&'static str, Vec<u8>, &'static str, Option<&'static str>);
+
+fn kinds() -> Vec<Kind> {
+    let (four, six) = (Ipv4::default(), Ipv6::default());
+    let datagram = udp(5000, 6000, &[1; 22]);
+    let tcp = Tcp::default().segment(&[7; 100]);
+    let later = Ipv4 { fragment: 0x2010, ..four.clone() };
+    let malformed = Ipv4 { version: Some(0x44), ..four.clone() };
+    let chain = six
+        .clone()
+        .with(number::HOP_BY_HOP, options(0))
+        .with(number::DESTINATION, options(0))
+        .with(number::ROUTING, options(1))
+        .with(number::FRAGMENT, fragment(0, true))
+        .with(number::AUTHENTICATION, authentication(1))
+        .with(number::DESTINATION, options(0));
+    let packet = four.packet(number::UDP, &datagram);
+    vec![
+        ("udp", four.frame(number::UDP, &datagram), "udp", None),
+        (
+            "ipv4 options",
+            Ipv4 { options: vec![1; 40], ..four.clone() }.frame(number::UDP, &datagram),
+            "udp",
+            None,
+        ),
+        (
+            "first fragment",
+            Ipv4 { fragment: 0x2000, ..four.clone() }.frame(number::UDP, &datagram),
+            "udp",
+            None,
+        ),
+        ("later fragment", later.frame(number::UDP, &datagram), "udp", Some("later_fragment")),
+        ("icmp", four.frame(number::ICMP, &echo(3, 0, 0)), "icmp", None),
+        ("icmpv6", six.frame(number::ICMPV6, &echo(135, 0, 0)), "icmpv6", None),
+        ("tcp over ipv4", four.frame(number::TCP, &tcp), "tcp", None),
+        ("tcp over ipv6", six.frame(number::TCP, &tcp), "tcp", None),
+        ("ipv6 extensions", chain.frame(number::UDP, &datagram), "udp", None),
+        (
+            "too many extensions",
+            chain.clone().with(number::DESTINATION, options(0)).frame(number::UDP, &datagram),
+            "other",
+            Some("ipv6_extensions"),
+        ),
+        (
+            "a long extension",
+            six.clone().with(number::DESTINATION, options(255)).frame(number::UDP, &datagram),
+            "other",
+            Some("ipv6_extensions"),
+        ),
+        (
+            "later fragment over ipv6",
+            six.clone().with(number::FRAGMENT, fragment(9, false)).frame(number::ICMPV6, &datagram),
+            "icmpv6",
+            Some("later_fragment"),
+        ),
+        ("sctp", four.frame(number::SCTP, &sctp(1, 2)), "sctp", None),
+        ("esp", four.frame(number::ESP, &datagram), "other", Some("unknown_transport")),
+        ("arp", arp(), "arp", None),
+        ("802.1q", tagged(&[DOT1Q], IPV4, &packet), "udp", None),
+        ("qinq", tagged(&[DOT1AD, DOT1Q], IPV4, &packet), "udp", None),
+        ("qinq arp", tagged(&[DOT1AD, DOT1Q], ARP, &[0; 28]), "arp", None),
+        ("three tags", tagged(&[DOT1AD, DOT1Q, DOT1Q], IPV4, &packet), "other", Some("vlan_depth")),
+        ("lldp", ethernet(0x88cc, &[2; 40]), "other", Some("unknown_ethertype")),
+        ("bad ipv4", malformed.frame(number::UDP, &datagram), "other", Some("ipv4_malformed")),
+        (
+            "bad tcp",
+            four.frame(number::TCP, &Tcp { data_offset: Some(4), ..Tcp::default() }.segment(b"data")),
+            "tcp",
+            Some("tcp_malformed"),
+        ),
+        ("cut ipv4", four.frame(number::UDP, &datagram)[..16].to_vec(), "other", Some("ipv4_truncated")),
+        ("cut ipv6", six.frame(number::UDP, &datagram)[..50].to_vec(), "udp", Some("transport_truncated")),
+        (
+            "cut ipv6 header",
+            six.frame(number::UDP, &datagram)[..20].to_vec(),
+            "other",
+            Some("ipv6_truncated"),
+        ),
+        ("cut tcp", four.frame(number::TCP, &tcp)[..40].to_vec(), "tcp", Some("transport_truncated")),
+        ("cut tag", tagged(&[DOT1Q], IPV4, &[])[..16].to_vec(), "other", Some("ethernet_truncated")),
+    ]
+}
+
+/// What one frame added to a hook: to its protocol's packets and bytes, and to all of them.
+fn added(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 6] {
+    let of = |hook| {
+        let (packets, bytes) = counted(hook, protocol);
+        [packets, bytes, hook.packets(), hook.bytes(), hook.segments, hook.wire_bytes]
+    };
+    let (before, after) = (of(before), of(after));
+    std::array::from_fn(|index| after[index] - before[index])
+}
+
+#[test]
+fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_never_decided_about() {
+    sandbox(|| {
+        let mut bench = Bench::new();
+        for (what, frame, protocol, exit) in kinds() {
+            let (before, exits_before) = (bench.end(), bench.read().parse_exits);
+            bench.out(&frame);
+            bench.back(&frame);
+            let (after, exits_after) = (bench.end(), bench.read().parse_exits);
+            let bytes = frame.len() as u64;
+            let once = [1, bytes, 1, bytes, 1, bytes];
+            assert_eq!(added(&before.egress, &after.egress, protocol), once, "{what}");
+            assert_eq!(added(&before.ingress, &after.ingress, protocol), once, "{what}");
+            // The kernel takes no stamp for what is not IP by the outermost ethertype.
+            let refused = what == "802.1q" || what == "qinq";
+            let mut expected: Vec<_> = exit.map(|label| (label, 2)).into_iter().collect();
+            expected.extend(refused.then_some(("stamp_refused", 1)));
+            let added = exits_before.iter().zip(&exits_after);
+            let added = added.map(|(before, after)| (after.0, after.1 - before.1)).filter(|&(_, n)| n > 0);
+            assert_eq!(added.collect::<Vec<_>>(), expected, "{what}");
+        }
+    });
+}
+
+#[test]
+fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
+    sandbox(|| {
+        let mut bench = Bench::new();
+        let frame = Ipv4::default().frame(number::TCP, &Tcp::default().segment(&[7; 2400]));
+        let headers = 14 + 20 + 32;
+        // As the stack makes it, and as a tap does that leaves the counting to others.
+        bench.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
+        bench.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
+        let end = bench.end();
+        for hook in [&end.egress, &end.ingress] {
+            assert_eq!((hook.packets(), hook.bytes()), (1, frame.len() as u64));
+            assert_eq!((hook.segments, hook.wire_bytes), (3, frame.len() as u64 + 2 * headers));
+        }
+    });
+}
+
+#[test]
+fn a_packet_leaves_with_the_time_of_its_departure_and_arp_without() {
+    sandbox(|| {
+        let mut bench = Bench::new();
+        for frame in [
+            Ipv4::default().frame(number::UDP, &udp(1, 2, b"x")),
+            Ipv6::default().frame(number::UDP, &udp(1, 2, b"x")),
+        ] {
+            let before = bench.read().monotonic_ns;
+            let stamp = bench.out(&frame).time_ns;
+            let after = bench.read().monotonic_ns;
+            assert!((before..=after).contains(&stamp), "{before} {stamp} {after}");
+        }
+        assert_eq!(bench.end().unstamped_packets, 0);
+        assert_eq!(bench.out(&arp()).time_ns, 0);
+        assert_eq!(bench.end().unstamped_packets, 1);
+    });
+}
+
+#[test]
+fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
+    sandbox(|| {
+        let mut bench = Bench::new();
+        let frame = Ipv4::default().frame(number::UDP, &udp(1, 2, b"x"));
+        let now =
+            || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let before = now();
+        let outcome = test_run_offloaded(&bench.stamped, &frame, Offload::default(), 1).unwrap();
+        let after = now();
+        assert_eq!(outcome.verdict, NEXT);
+        let slack = 1_000_000;
+        assert!((before - slack..after + slack).contains(&outcome.time_ns), "{before} {outcome:?} {after}");
+        let link = bench.read().links.remove(0);
+        let latency = link.b_to_a.latency.unwrap();
+        assert_eq!(latency.count, 1);
+        assert!(latency.sum_ns > 0 && latency.sum_ns < 10_000_000, "{} ns", latency.sum_ns);
+        // What arrives without a stamp is counted, and is no sample.
+        bench.back(&frame);
+        let link = bench.read().links.remove(0);
+        assert_eq!((link.b_to_a.latency.unwrap().count, link.a.ingress.packets()), (1, 2));
+    });
+}
+
+#[test]
+fn an_echo_is_a_round_trip_once_and_in_its_own_direction_only() {
+    sandbox(|| {
+        let (four, six) = (Ipv4::default(), Ipv6::default());
+        let mut bench = Bench::new();
+        let ping = |kind, sequence| four.frame(number::ICMP, &echo(kind, 77, sequence));
+        let pong = |kind, sequence| four.back().frame(number::ICMP, &echo(kind, 77, sequence));
+        bench.out(&ping(8, 1));
+        // Not its reply: another sequence number, the wrong hook, another request.
+        bench.back(&pong(0, 2));
+        bench.out(&pong(0, 1));
+        bench.back(&pong(8, 1));
+        assert_eq!(bench.end().round_trips.icmp.count, 0);
+        bench.back(&pong(0, 1));
+        assert_eq!(bench.end().round_trips.icmp.count, 1);
+        bench.back(&pong(0, 1));
+        assert_eq!(bench.end().round_trips.icmp.count, 1);
+        // The turn-around of a ping from the other side, and one over IPv6.
+        bench.back(&four.back().frame(number::ICMP, &echo(8, 78, 1)));
+        bench.out(&four.frame(number::ICMP, &echo(0, 78, 1)));
+        bench.out(&six.frame(number::ICMPV6, &echo(128, 77, 1)));
+        bench.back(&six.back().frame(number::ICMPV6, &echo(129, 77, 1)));
+        let icmp = bench.end().round_trips.icmp;
+        assert_eq!(icmp.count, 3);
+        assert!(icmp.sum_ns > 0 && icmp.sum_ns < 1_000_000_000, "{} ns", icmp.sum_ns);
+    });
+}
+
+/// One side's segments of a connection, over IPv4 or IPv6.
+fn client(six: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]) -> Vec<u8> {
+    let tcp = Tcp { flags, sequence, acknowledged, ..Tcp::default() }.segment(payload);
+    if six { Ipv6::default().frame(number::TCP, &tcp) } else { Ipv4::default().frame(number::TCP, &tcp) }
+}
+
+fn server(six: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]) -> Vec<u8> {
+    let tcp = Tcp { flags, sequence, acknowledged, source: 80, destination: 40_000, ..Tcp::default() };
+    let tcp = tcp.segment(payload);
+    if six {
+        Ipv6::default().back().frame(number::TCP, &tcp)
+    } else {
+        Ipv4::default().back().frame(number::TCP, &tcp)
+    }
+}
+
+#[test]
+fn a_connection_gives_one_handshake_and_a_response_for_each_request() {
+    for six in [false, true] {
+        sandbox(|| {
+            let mut bench = Bench::new();
+            bench.out(&client(six, SYN, 99, 0, b""));
+            bench.back(&server(six, SYN | ACK, 499, 100, b""));
+            bench.out(&client(six, ACK, 100, 500, b""));
+            let trips = bench.end().round_trips;
+            assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 0));
+            for request in 0..3 {
+                let (ours, theirs) = (100 + request * 10, 500 + request * 1000);
+                bench.out(&client(six, ACK | PSH, ours, theirs, &[1; 10]));
+                bench.back(&server(six, ACK, theirs, ours + 10, b""));
+                bench.back(&server(six, ACK | PSH, theirs, ours + 10, &[2; 1000]));
+                bench.out(&client(six, ACK, ours + 10, theirs + 1000, b""));
+            }
+            bench.out(&client(six, ACK | FIN, 130, 3500, b""));
+            bench.back(&server(six, ACK | FIN, 3500, 131, b""));
+            let end = bench.end();
+            let trips = end.round_trips;
+            assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 3));
+            assert_eq!(trips.tcp_rtt.unwrap().count, 3);
+            assert_eq!((end.egress.packets(), end.ingress.packets()), (9, 8));
+        });
+    }
+}
+
+#[test]
+fn the_endpoint_at_the_server_sees_the_same_connection_the_other_way_round() {
+    sandbox(|| {
+        let mut bench = Bench::new();
+        bench.back(&client(false, SYN, 99, 0, b""));
+        bench.out(&server(false, SYN | ACK, 499, 100, b""));
+        bench.back(&client(false, ACK, 100, 500, b""));
+        bench.back(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        bench.out(&server(false, ACK | PSH, 500, 110, &[2; 10]));
+        bench.back(&client(false, ACK, 110, 510, b""));
+        let trips = bench.end().round_trips;
+        assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 1));
+        assert_eq!(trips.tcp_rtt.unwrap().count, 1);
+    });
+}
+
+#[test]
+fn what_was_sent_again_and_what_was_refused_give_no_sample() {
+    sandbox(|| {
+        let mut bench = Bench::new();
+        bench.out(&client(false, SYN, 99, 0, b""));
+        bench.out(&client(false, SYN, 99, 0, b""));
+        bench.back(&server(false, SYN | ACK, 499, 100, b""));
+        bench.out(&client(false, ACK, 100, 500, b""));
+        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        bench.back(&server(false, ACK, 500, 110, b""));
+        let trips = bench.end().round_trips;
+        assert_eq!((trips.tcp_handshake.count, trips.tcp_rtt.unwrap().count), (0, 0));
+        // A new connection on the same ports, refused.
+        bench.out(&client(false, SYN, 70_000, 0, b""));
+        bench.back(&server(false, RST | ACK, 0, 70_001, b""));
+        assert_eq!(bench.end().round_trips.tcp_handshake.count, 0);
+    });
+}
+
+#[test]
+fn padding_behind_an_acknowledgment_is_no_response() {
+    sandbox(|| {
+        let mut bench = Bench::new();
+        bench.out(&client(false, SYN, 99, 0, b""));
+        bench.back(&server(false, SYN | ACK, 499, 100, b""));
+        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        let mut padded = server(false, ACK, 500, 110, b"");
+        padded.resize(padded.len() + 20, 0);
+        bench.back(&padded);
+        let trips = bench.end().round_trips;
+        assert_eq!((trips.tcp_response.count, trips.tcp_rtt.unwrap().count), (0, 1));
+    });
+}
+
+#[test]
+fn a_dns_query_is_a_round_trip_once_by_its_id() {
+    sandbox(|| {
+        let (four, six) = (Ipv4::default(), Ipv6::default());
+        let mut bench = Bench::new();
+        bench.out(&four.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
+        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(8, 0))));
+        bench.back(&four.back().frame(number::UDP, &udp(53, 5001, &dns_response(7, 0))));
+        assert_eq!(bench.end().round_trips.dns.unwrap().count, 0);
+        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
+        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
+        assert_eq!(bench.end().round_trips.dns.unwrap().count, 1);
+        bench.out(&six.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
+        bench.back(&six.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 0))));
+        // Too short to be DNS, and still a UDP packet.
+        bench.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
+        let end = bench.end();
+        assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.egress, "udp").0), (2, 3));
+    });
+}
+
+#[test]
+fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followed() {
+    sandbox(|| {
+        let mut bench = Bench::with(&Options { flow_entries: 0, ..Options::default() });
+        bench.out(&Ipv4::default().frame(number::ICMP, &echo(8, 1, 1)));
+        bench.back(&Ipv4::default().back().frame(number::ICMP, &echo(0, 1, 1)));
+        let end = bench.end();
+        assert_eq!((end.round_trips.icmp.count, end.egress.packets(), end.ingress.packets()), (0, 1, 1));
+    });
+}
+
+#[test]
+fn every_program_stays_far_below_the_limit_of_the_verifier() {
+    sandbox(|| {
+        let bench = Bench::new();
+        for cost in bench.datapath.program_costs().unwrap() {
+            // The kernel's limit is a million; what grows towards it is found here first.
+            let verified = cost.verified_instructions.unwrap();
+            assert!((10..250_000).contains(&verified), "{}: {verified}", cost.name);
+        }
+    });
+}

@@ -1,0 +1,60 @@
+//! A veth pair of a sandbox's own, both ends in it, as endpoints that the datapath can watch.
+//!
+//! No addresses, no IPv6: nothing passes but what the test sends.
+
+use std::sync::Arc;
+
+use netmon::{
+    names::{IfIndex, LinkName, NsName, Side},
+    netns::NetNs,
+    topology::Endpoint,
+};
+
+use crate::{labs::valid, sandbox::run};
+
+/// Makes the pair, which is down. For the inside of a sandbox.
+///
+/// # Panics
+///
+/// When it cannot be made.
+#[must_use]
+pub fn pair() -> [Endpoint; 2] {
+    run("ip", &["link", "add", "one", "mtu", "9000", "type", "veth", "peer", "name", "two", "mtu", "9000"]);
+    for end in ["one", "two"] {
+        run("sysctl", &["-q", "-w", &format!("net.ipv6.conf.{end}.disable_ipv6=1")]);
+    }
+    [endpoint("one", "two", Side::A), endpoint("two", "one", Side::B)]
+}
+
+/// Sets both ends up.
+pub fn set_up() {
+    for end in ["one", "two"] {
+        run("ip", &["link", "set", end, "up"]);
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a test without its pair must not run")]
+fn endpoint(interface: &str, peer: &str, side: Side) -> Endpoint {
+    let netns = NetNs::current().expect("our own namespace");
+    let cookie = netns.cookie().expect("its cookie");
+    let (one, two) = (valid("one"), valid("two"));
+    Endpoint {
+        link: LinkName::default_for((&NsName::root(), &one), (&NsName::root(), &two)),
+        side,
+        namespace: NsName::root(),
+        interface: valid(interface),
+        ifindex: ifindex(interface),
+        peer_ifindex: ifindex(peer),
+        netns: Arc::new(netns),
+        cookie,
+        addresses: Vec::new(),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a test without its pair must not run")]
+fn ifindex(interface: &str) -> IfIndex {
+    // Not from /sys, which shows the namespace that mounted it.
+    let shown = run("ip", &["-o", "link", "show", interface]);
+    let number = shown.split(':').next().and_then(|number| number.parse().ok());
+    IfIndex(number.expect("`ip -o link` begins with the number"))
+}
