@@ -2,6 +2,8 @@
 //!
 //! Steps of one kind are done together, many requests under way at once; the kinds come in the plan's order.
 
+mod requests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -26,9 +28,8 @@ use crate::{
     lab::{End, Lab},
     names::{IfIndex, LinkName, NsName, Side},
     netlink::{
-        Mac, Request, address,
+        Mac,
         link::{self, VethEnd},
-        route,
     },
     netns::directory,
 };
@@ -55,13 +56,6 @@ struct EndOfLink {
     mac: Mac,
     /// Its number and its peer's; none until it is made.
     made: Option<(IfIndex, IfIndex)>,
-}
-
-/// A request to be sent inside a namespace, and what takes it back.
-struct Job {
-    namespace: NsName,
-    request: Request,
-    inverse: Option<Request>,
 }
 
 impl<'a> Build<'a> {
@@ -346,85 +340,6 @@ impl<'a> Build<'a> {
     fn index(&self, place: &Place) -> Result<IfIndex, TopologyError> {
         let made = self.ends.get(place).and_then(|end| end.made);
         made.map(|(index, _)| index).ok_or_else(|| vanished(place))
-    }
-
-    fn addressing(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
-        let mark = self.mark.as_str();
-        Ok(Some(match step {
-            Step::Mark(place) => {
-                let request = link::set_alias(self.index(place)?, place.interface.as_str(), mark);
-                Job { namespace: place.namespace.clone(), request, inverse: None }
-            }
-            Step::SetMtu { place, mtu } => {
-                let (index, name) = (self.index(place)?, place.interface.as_str());
-                let before = self.actual.own_interface(&place.namespace, name);
-                let inverse = before.map(|before| link::set_mtu(index, name, before.mtu));
-                Job { namespace: place.namespace.clone(), request: link::set_mtu(index, name, *mtu), inverse }
-            }
-            Step::AddAddress { place, address } => {
-                let (index, name) = (self.index(place)?, place.interface.as_str());
-                self.job(place, address::add(index, name, *address), address::remove(index, name, *address))
-            }
-            Step::RemoveAddress { place, address } => {
-                let (index, name) = (self.index(place)?, place.interface.as_str());
-                self.job(place, address::remove(index, name, *address), address::add(index, name, *address))
-            }
-            _ => return Ok(None),
-        }))
-    }
-
-    fn setting_up(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
-        let Step::SetUp(place) = step else { return Ok(None) };
-        let (index, name) = (self.index(place)?, place.interface.as_str());
-        Ok(Some(self.job(place, link::set_up(index, name), link::set_down(index, name))))
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "one of three functions that are used alike")]
-    fn routing(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
-        let job = |namespace: &NsName, request, inverse| {
-            let inverse = (!self.undo.is_new_namespace(namespace)).then_some(inverse);
-            Some(Job { namespace: namespace.clone(), request, inverse })
-        };
-        Ok(match step {
-            Step::RemoveRoute { namespace, route } => job(namespace, route::remove(route), route::add(route)),
-            Step::AddRoute { namespace, route } => job(namespace, route::add(route), route::remove(route)),
-            _ => None,
-        })
-    }
-
-    /// What happens to a new link is undone with the link.
-    fn job(&self, place: &Place, request: Request, inverse: Request) -> Job {
-        let inverse = (!self.undo.is_new_end(place)).then_some(inverse);
-        Job { namespace: place.namespace.clone(), request, inverse }
-    }
-
-    /// Sends what `job_of` makes of the steps, namespace by namespace, in the plan's order within each.
-    fn requests(
-        &mut self,
-        job_of: impl Fn(&Self, &Step) -> Result<Option<Job>, TopologyError>,
-    ) -> Result<(), TopologyError> {
-        let mut by_namespace: BTreeMap<NsName, (Vec<Request>, Vec<Option<Request>>)> = BTreeMap::new();
-        for step in &self.plan.steps {
-            if let Some(job) = job_of(self, step)? {
-                let (requests, inverses) = by_namespace.entry(job.namespace).or_default();
-                requests.push(job.request);
-                inverses.push(job.inverse);
-            }
-        }
-        for (namespace, (requests, inverses)) in by_namespace {
-            let handle = self.handles.get_mut(&namespace).ok_or_else(|| vanished(&namespace))?;
-            let mut failed = None;
-            for (answer, inverse) in handle.netlink.pipeline(&requests).into_iter().zip(inverses) {
-                match answer {
-                    Ok(()) => self.undo.changed(&namespace, inverse),
-                    Err(e) => failed = failed.or(Some(e)),
-                }
-            }
-            if let Some(e) = failed {
-                return Err(e.into());
-            }
-        }
-        Ok(())
     }
 
     fn endpoints(&self) -> Result<Vec<Endpoint>, TopologyError> {

@@ -1,0 +1,103 @@
+//! The steps that are requests inside a namespace: what each asks for, and what takes it back.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{
+        error::TopologyError,
+        plan::{Place, Step},
+    },
+    Build, vanished,
+};
+use crate::{
+    names::NsName,
+    netlink::{Request, address, link, route},
+};
+
+/// A request to be sent inside a namespace, and what takes it back.
+pub(super) struct Job {
+    namespace: NsName,
+    request: Request,
+    inverse: Option<Request>,
+}
+
+impl Build<'_> {
+    pub(super) fn addressing(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
+        let mark = self.mark.as_str();
+        Ok(Some(match step {
+            Step::Mark(place) => {
+                let request = link::set_alias(self.index(place)?, place.interface.as_str(), mark);
+                Job { namespace: place.namespace.clone(), request, inverse: None }
+            }
+            Step::SetMtu { place, mtu } => {
+                let (index, name) = (self.index(place)?, place.interface.as_str());
+                let before = self.actual.own_interface(&place.namespace, name);
+                let inverse = before.map(|before| link::set_mtu(index, name, before.mtu));
+                Job { namespace: place.namespace.clone(), request: link::set_mtu(index, name, *mtu), inverse }
+            }
+            Step::AddAddress { place, address } => {
+                let (index, name) = (self.index(place)?, place.interface.as_str());
+                self.job(place, address::add(index, name, *address), address::remove(index, name, *address))
+            }
+            Step::RemoveAddress { place, address } => {
+                let (index, name) = (self.index(place)?, place.interface.as_str());
+                self.job(place, address::remove(index, name, *address), address::add(index, name, *address))
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    pub(super) fn setting_up(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
+        let Step::SetUp(place) = step else { return Ok(None) };
+        let (index, name) = (self.index(place)?, place.interface.as_str());
+        Ok(Some(self.job(place, link::set_up(index, name), link::set_down(index, name))))
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "one of three functions that are used alike")]
+    pub(super) fn routing(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
+        let job = |namespace: &NsName, request, inverse| {
+            let inverse = (!self.undo.is_new_namespace(namespace)).then_some(inverse);
+            Some(Job { namespace: namespace.clone(), request, inverse })
+        };
+        Ok(match step {
+            Step::RemoveRoute { namespace, route } => job(namespace, route::remove(route), route::add(route)),
+            Step::AddRoute { namespace, route } => job(namespace, route::add(route), route::remove(route)),
+            _ => None,
+        })
+    }
+
+    /// What happens to a new link is undone with the link.
+    fn job(&self, place: &Place, request: Request, inverse: Request) -> Job {
+        let inverse = (!self.undo.is_new_end(place)).then_some(inverse);
+        Job { namespace: place.namespace.clone(), request, inverse }
+    }
+
+    /// Sends what `job_of` makes of the steps, namespace by namespace, in the plan's order within each.
+    pub(super) fn requests(
+        &mut self,
+        job_of: impl Fn(&Self, &Step) -> Result<Option<Job>, TopologyError>,
+    ) -> Result<(), TopologyError> {
+        let mut by_namespace: BTreeMap<NsName, (Vec<Request>, Vec<Option<Request>>)> = BTreeMap::new();
+        for step in &self.plan.steps {
+            if let Some(job) = job_of(self, step)? {
+                let (requests, inverses) = by_namespace.entry(job.namespace).or_default();
+                requests.push(job.request);
+                inverses.push(job.inverse);
+            }
+        }
+        for (namespace, (requests, inverses)) in by_namespace {
+            let handle = self.handles.get_mut(&namespace).ok_or_else(|| vanished(&namespace))?;
+            let mut failed = None;
+            for (answer, inverse) in handle.netlink.pipeline(&requests).into_iter().zip(inverses) {
+                match answer {
+                    Ok(()) => self.undo.changed(&namespace, inverse),
+                    Err(e) => failed = failed.or(Some(e)),
+                }
+            }
+            if let Some(e) = failed {
+                return Err(e.into());
+            }
+        }
+        Ok(())
+    }
+}
