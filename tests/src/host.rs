@@ -23,7 +23,16 @@ pub fn left_behind() -> String {
     let mounts = fs::read_to_string("/proc/thread-self/mounts").expect("/proc");
     let mounts: Vec<&str> = mounts.lines().filter(|mount| mount.contains(" /run")).collect();
     let links = run("ip", &["-o", "link", "show"]);
-    let links: Vec<&str> =
-        links.lines().filter_map(|line| line.split_once(": ").map(|(_, rest)| rest)).collect();
+    let links: Vec<String> =
+        links.lines().filter_map(|line| Some(settled(line.split_once(": ")?.1))).collect();
     format!("{folders:?}\n{}\n{mounts:?}", links.join("\n"))
+}
+
+/// The line without the operational state, which the kernel notes some time after an interface goes up.
+fn settled(line: &str) -> String {
+    let mut words: Vec<&str> = line.split(' ').collect();
+    if let Some(at) = words.iter().position(|word| *word == "state") {
+        words.drain(at..words.len().min(at + 2));
+    }
+    words.join(" ")
 }

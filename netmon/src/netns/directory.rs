@@ -10,7 +10,9 @@ use std::{
 };
 
 use rustix::{
+    event::{Timespec, poll},
     fs::{FlockOperation, flock},
+    io::Errno,
     mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, unmount},
 };
 
@@ -20,6 +22,9 @@ use super::NetNsError;
 pub const DIRECTORY: &str = "/run/netns";
 /// What of [`DIRECTORY`] was made here: `folder` or `mount`, a word a line.
 const NOTE: &str = "/run/netmon/netns-directory";
+
+/// How often the mount is tried to be taken away, 5 ms apart.
+const BUSY_ATTEMPTS: usize = 20;
 
 /// Makes /run/netns a shared mount, if it is none yet.
 ///
@@ -40,7 +45,7 @@ pub fn prepare() -> Result<(), NetNsError> {
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
     match mount_change(DIRECTORY, shared) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::INVAL) => {
+        Err(Errno::INVAL) => {
             add_note("mount").map_err(failed)?;
             mount_bind_recursive(DIRECTORY, DIRECTORY).map_err(|e| failed(e.into()))?;
             mount_change(DIRECTORY, shared).map_err(|e| failed(e.into()))
@@ -68,10 +73,10 @@ pub fn restore_if_unused() -> Result<(), NetNsError> {
     // below the mount, too, and then neither of the two can be taken away.
     drop(lock);
     if note.lines().any(|line| line == "mount") {
-        match unmount(DIRECTORY, UnmountFlags::empty()) {
+        match unmount_when_idle() {
             // Not mounted: the note was written, and the process ended before the mount.
-            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-            Err(rustix::io::Errno::BUSY) => return Ok(()),
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(Errno::BUSY) => return Ok(()),
             Err(e) => return Err(failed(e.into())),
         }
     }
@@ -82,6 +87,19 @@ pub fn restore_if_unused() -> Result<(), NetNsError> {
         }
     }
     fs::remove_file(NOTE).map_err(failed)
+}
+
+/// A child that is being started holds all our descriptors until it is the other program, also the one that
+/// the lock was on: busy for a moment is not in use.
+fn unmount_when_idle() -> rustix::io::Result<()> {
+    let pause = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+    for _ in 0..BUSY_ATTEMPTS {
+        match unmount(DIRECTORY, UnmountFlags::empty()) {
+            Err(Errno::BUSY) => poll(&mut [], Some(&pause)).map(|_| ())?,
+            other => return other,
+        }
+    }
+    Err(Errno::BUSY)
 }
 
 /// `ip netns add` takes the same lock, so that two at once do not mount it twice.

@@ -152,6 +152,8 @@ impl Drop for Claim {
             let _ = fs::remove_dir(&folder);
         }
         let _ = fs::remove_dir(state::RUN_DIRECTORY);
+        // Not by closing the file: a child that is just being started has it open as well, for a moment.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
