@@ -1,12 +1,17 @@
 //! Privileged tests, one binary.
 
 mod agent_counts;
+mod agent_leaves_no_programs;
 mod agent_lifecycle;
 mod agent_measures;
+mod agent_neighbours;
 mod agent_refusals;
+mod agent_round_trips;
 mod examples;
+mod foreign_programs;
 mod program_run;
 mod prometheus;
+mod receive_times;
 mod scattered;
 mod services;
 mod services_http;

@@ -30,11 +30,20 @@ impl Agent {
     ///
     /// When it ends instead, or is not ready in time.
     pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::start_at(ADDRESS, arguments)
+    }
+
+    /// The same for an agent that listens on another address than the usual one: the second in a sandbox.
+    ///
+    /// # Panics
+    ///
+    /// When it ends instead, or is not ready in time.
+    pub fn start_at<S: AsRef<OsStr>>(address: &str, arguments: impl IntoIterator<Item = S>) -> Self {
         let begun = Instant::now();
         let mut agent = Self { child: spawn(arguments, Stdio::null()), until_ready: Duration::ZERO };
         eventually("a ready agent", PATIENCE, || {
             assert!(agent.child.try_wait().is_ok_and(|ended| ended.is_none()), "the agent ended");
-            (fetch_code("/readyz") == "200").then_some(())
+            (fetch_code(address, "/readyz") == "200").then_some(())
         });
         agent.until_ready = begun.elapsed();
         agent
@@ -97,8 +106,8 @@ pub fn netmon_says(arguments: &[&str]) -> (i32, String) {
     (output.status.code().expect("netmon ends by itself"), text)
 }
 
-fn fetch_code(path: &str) -> String {
-    let url = format!("http://{ADDRESS}{path}");
+fn fetch_code(address: &str, path: &str) -> String {
+    let url = format!("http://{address}{path}");
     let output = Command::new("curl")
         .args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", &url])
         .output()
@@ -110,10 +119,16 @@ fn fetch_code(path: &str) -> String {
 /// Everything that `/metrics` says now.
 #[must_use]
 pub fn scrape() -> Metrics {
-    Metrics::parse(&run("curl", &["-sf", "--max-time", "10", &format!("http://{ADDRESS}/metrics")]))
+    scrape_from(ADDRESS)
 }
 
-/// One sample of the text format.
+/// Everything that the agent at `address` says now.
+#[must_use]
+pub fn scrape_from(address: &str) -> Metrics {
+    Metrics::parse(&run("curl", &["-sf", "--max-time", "10", &format!("http://{address}/metrics")]))
+}
+
+/// One line of the text format.
 #[derive(Clone, Debug)]
 struct Sample {
     name: String,

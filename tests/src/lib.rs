@@ -2,6 +2,8 @@
 
 pub mod agent;
 pub mod binary;
+pub mod bpf_objects;
+pub mod capture;
 pub mod eventually;
 pub mod host;
 pub mod labs;

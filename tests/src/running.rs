@@ -30,6 +30,12 @@ impl Running {
         Ok(Self { child: command.spawn()?, name, output })
     }
 
+    /// The process.
+    #[must_use]
+    pub const fn child(&self) -> &Child {
+        &self.child
+    }
+
     /// What it has printed so far.
     #[must_use]
     pub fn output(&self) -> String {

@@ -1,0 +1,74 @@
+//! What the agent put into the kernel goes with it, within a second, however it ends.
+
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{collections::BTreeSet, time::Duration};
+
+use netmon::sys::bpf::{TcxHook, tcx_chain};
+use netmon_tests::{
+    agent::{Agent, netmon_says},
+    bpf_objects::{Object, exists, held_by},
+    eventually::eventually,
+    sandbox::{run, sandbox},
+};
+use rustix::process::Signal;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Everything of the agent that the kernel has, with what stands on the hooks of veth0.
+fn loaded(agent: &Agent) -> BTreeSet<Object> {
+    let mut objects = held_by(agent.pid());
+    let said = run("ip", &["-j", "link", "show", "veth0"]);
+    let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
+    let ifindex = json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("an index");
+    for hook in [TcxHook::Ingress, TcxHook::Egress] {
+        objects.extend(tcx_chain(ifindex, hook).expect("a chain").into_iter().map(|id| ("prog", id)));
+    }
+    for way in ["ingress", "egress"] {
+        let filters = run("tc", &["filter", "show", "dev", "veth0", way]);
+        let ids = filters.split(" id ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse().ok());
+        objects.extend(ids.map(|id| ("prog", id)));
+    }
+    objects
+}
+
+fn are_gone(objects: &BTreeSet<Object>) {
+    let left = || objects.iter().copied().filter(|&object| exists(object)).collect::<Vec<_>>();
+    eventually("no program, map or link", 3 * SECOND, || left().is_empty().then_some(()));
+}
+
+fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[&str]) {
+    sandbox(|| {
+        let agent = Agent::start(arguments);
+        let objects = loaded(&agent);
+        for &kind in kinds {
+            assert!(objects.iter().any(|&(is, _)| is == kind), "no {kind} among {objects:?}");
+        }
+        assert!(objects.iter().all(|&object| exists(object)), "{objects:?}");
+        let (status, took) = agent.end(signal);
+        println!("{} objects, {took:?}", objects.len());
+        if signal == Signal::KILL {
+            // The lab is still there; its filters and what they hold go with it, or with the next agent.
+            assert_eq!(netmon_says(&["down"]).0, 0);
+        } else {
+            assert_eq!(status.code(), Some(0));
+        }
+        are_gone(&objects);
+    });
+}
+
+#[test]
+fn programs_maps_and_links_go_on_sigterm() {
+    goes_with_the_agent(&[], Signal::TERM, &["prog", "map", "link"]);
+}
+
+#[test]
+fn programs_maps_and_filters_go_on_sigint() {
+    goes_with_the_agent(&["--attach", "clsact"], Signal::INT, &["prog", "map"]);
+}
+
+#[test]
+fn a_killed_agents_programs_and_links_go_by_themselves_and_its_filters_with_the_lab() {
+    goes_with_the_agent(&[], Signal::KILL, &["prog", "map", "link"]);
+    goes_with_the_agent(&["--attach", "clsact"], Signal::KILL, &["prog", "map"]);
+}

@@ -1,0 +1,83 @@
+//! How long a ping takes: what netmon says, between what a capture and what ping say.
+//!
+//! ping starts its clock before the system call that sends, and that way through its own side's stack is
+//! long when nothing of it is in the processor's caches: 25 to 40 us for a packet every 20 ms, 1 to 3 us for
+//! one every millisecond. No hook of an interface sees that part. So every figure is held against the two
+//! that enclose it: a capture at the same interface, which begins a moment later and ends a moment earlier,
+//! and ping's own.
+
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use netmon_tests::{
+    agent::{Agent, scrape},
+    capture::{Capture, echo_round_trips},
+    sandbox::{run, sandbox},
+};
+
+const ROOT: [(&str, &str); 2] = [("namespace", "root"), ("interface", "veth0")];
+const HISTOGRAM: [&str; 2] = ["netmon_icmp_rtt_seconds_sum", "netmon_icmp_rtt_seconds_count"];
+/// Noise only ever adds to what lies between two observers: the best of a few runs tells what they differ by.
+const RUNS: usize = 10;
+
+/// Pings, and returns netmon's mean at veth0 and ping's own average, in seconds.
+fn ping(count: u32, interval: &str) -> (f64, f64) {
+    let [sum, taken] = HISTOGRAM.map(|name| scrape().sum(name, &ROOT));
+    let said = run("ping", &["-q", "-c", &count.to_string(), "-i", interval, "10.200.0.3"]);
+    let after = scrape();
+    let [sum, taken] = [after.sum(HISTOGRAM[0], &ROOT) - sum, after.sum(HISTOGRAM[1], &ROOT) - taken];
+    assert_eq!(taken, f64::from(count));
+    let summary = said.lines().find(|line| line.starts_with("rtt")).expect("a summary of round trips");
+    let average = summary.split('/').nth(4).and_then(|text| text.parse::<f64>().ok()).expect("an average");
+    (sum / taken, average / 1000.0)
+}
+
+/// How far below ping's average netmon's mean may be: 10 us or 10 %, whichever is larger.
+fn below_ping(said: f64) -> f64 {
+    10e-6_f64.max(0.1 * said)
+}
+
+/// How far above the capture's mean netmon's may be: between the two lies what both do with a packet, twice,
+/// and after 20 ms of silence none of that is in the processor's caches either.
+const ABOVE_CAPTURE: f64 = 20e-6;
+
+#[test]
+fn pings_in_quick_succession_are_as_long_as_ping_says() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let mut best = f64::INFINITY;
+        for _ in 0..RUNS {
+            let (measured, said) = ping(300, "0.001");
+            // ping cuts to whole microseconds.
+            assert!(measured <= said + 1e-6, "measured {measured}, ping says {said}");
+            best = best.min((said - measured) / below_ping(said));
+            if best <= 1.0 {
+                return;
+            }
+        }
+        panic!("at best {best} times as far below ping's average as it may be");
+    });
+}
+
+#[test]
+fn a_ping_now_and_then_is_as_long_as_a_capture_says() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+        let mut best = f64::INFINITY;
+        for _ in 0..RUNS {
+            let capture = Capture::start("tcpdump", "root", "veth0", "icmp");
+            let (measured, said) = ping(20, "0.02");
+            let captured = echo_round_trips(&capture.packets(40));
+            assert_eq!(captured.len(), 20);
+            let captured = captured.iter().sum::<f64>() / 20.0;
+            println!("capture {captured:.7}, netmon {measured:.7}, ping {said:.6}");
+            assert!(captured <= measured + 1e-6, "captured {captured}, measured {measured}");
+            assert!(measured <= said + 1e-6, "measured {measured}, ping says {said}");
+            best = best.min((measured - captured) / ABOVE_CAPTURE);
+            if best <= 1.0 {
+                return;
+            }
+        }
+        panic!("at best {best} times as far above the capture's mean as it may be");
+    });
+}

@@ -1,0 +1,154 @@
+//! Other people's eBPF programs on the same interfaces: what they hide, and that they stay.
+
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{os::fd::OwnedFd, time::Duration};
+
+use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};
+use netmon_tests::{
+    agent::{Agent, Metrics, netmon_says, scrape},
+    eventually::eventually,
+    sandbox::{run, sandbox},
+};
+use rustix::process::Signal;
+
+const VETH0: [(&str, &str); 3] = [("namespace", "root"), ("interface", "veth0"), ("protocol", "icmp")];
+/// `TCX_NEXT`
+const NEXT: i32 = -1;
+/// `TCX_PASS`: whoever comes behind is not asked.
+const PASS: i32 = 0;
+
+/// A program that returns `verdict`, first on a hook of veth0 for as long as the link is held.
+fn attach(verdict: i32, hook: TcxHook) -> (OwnedFd, u32) {
+    // r0 = verdict; exit
+    let [return_it, exit] = [(0xb7, verdict), (0x95, 0)].map(|(code, immediate)| Instruction {
+        code,
+        registers: 0,
+        offset: 0,
+        immediate,
+    });
+    let program = load_classifier("foreign", &[return_it, exit]).expect("a program");
+    let id = program_id(&program).expect("its number");
+    (attach_tcx_first(std::os::fd::AsFd::as_fd(&program), ifindex(), hook).expect("a link"), id)
+}
+
+fn ifindex() -> u32 {
+    let said = run("ip", &["-j", "link", "show", "veth0"]);
+    let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
+    json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("an index")
+}
+
+fn ping() {
+    run("ping", &["-q", "-c", "5", "-i", "0.02", "10.200.0.3"]);
+}
+
+/// ICMP packets that netmon counted in and out of veth0.
+fn counted(metrics: &Metrics) -> [f64; 2] {
+    ["ingress", "egress"]
+        .map(|way| metrics.sum("netmon_packets_total", &[&VETH0[..], &[("direction", way)]].concat()))
+}
+
+fn overtaken() -> f64 {
+    scrape().sum("netmon_errors_total", &[("kind", "overtaken")])
+}
+
+#[test]
+fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
+    sandbox(|| {
+        assert_eq!(netmon_says(&["up"]).0, 0);
+        let hooks = [TcxHook::Ingress, TcxHook::Egress];
+        let foreign = hooks.map(|hook| attach(PASS, hook));
+        let chain = |hook| tcx_chain(ifindex(), hook).expect("a chain");
+
+        let agent = Agent::start([""; 0]);
+        ping();
+        assert_eq!(counted(&scrape()), [5.0; 2]);
+        for (hook, (_, id)) in hooks.into_iter().zip(&foreign) {
+            assert_eq!(chain(hook).len(), 2);
+            assert_eq!(chain(hook).last(), Some(id), "netmon stands before it");
+        }
+        assert_eq!(overtaken(), 0.0);
+
+        assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));
+        for (hook, (_, id)) in hooks.into_iter().zip(&foreign) {
+            assert_eq!(chain(hook), [*id]);
+        }
+        ping();
+    });
+}
+
+#[test]
+fn a_tcx_program_that_goes_before_netmons_is_told() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let _foreign = attach(NEXT, TcxHook::Egress);
+        ping();
+        assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
+        // The order is looked at every ten seconds.
+        eventually("the order", Duration::from_secs(25), || (overtaken() > 0.0).then_some(()));
+    });
+}
+
+/// A filter of somebody else's, of a kind that needs no compiler: classic BPF that returns `verdict`.
+fn add_filter(direction: &str, priority: &str, verdict: &str) {
+    let bytecode = format!("1,6 0 0 {verdict}");
+    let place = ["filter", "add", "dev", "veth0", direction, "pref", priority, "handle", "0x7"];
+    run("tc", &[&place[..], &["bpf", "da", "bytecode", &bytecode]].concat());
+}
+
+/// The filters of veth0, one a line, by what tells them apart; the order is the kernel's.
+fn filters(direction: &str) -> Vec<String> {
+    let said = run("tc", &["filter", "show", "dev", "veth0", direction]);
+    said.lines().filter(|line| line.contains("handle")).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_clsact_that_was_there_first_hides_nothing_and_stays_with_its_filters() {
+    sandbox(|| {
+        assert_eq!(netmon_says(&["up"]).0, 0);
+        run("tc", &["qdisc", "add", "dev", "veth0", "clsact"]);
+        // TC_ACT_OK: whoever comes behind is not asked.
+        add_filter("ingress", "2", "0");
+        add_filter("egress", "2", "0");
+        let ways = ["ingress", "egress"];
+        let before = ways.map(filters);
+
+        let agent = Agent::start(["--attach", "clsact"]);
+        ping();
+        assert_eq!(counted(&scrape()), [5.0; 2]);
+        for (now, before) in ways.map(filters).iter().zip(&before) {
+            assert_eq!(now.len(), 2, "{now:?}");
+            assert_eq!(now.last(), before.last(), "netmon stands before it");
+        }
+
+        assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));
+        assert_eq!(ways.map(filters), before);
+        ping();
+    });
+}
+
+#[test]
+fn a_filter_that_was_added_to_netmons_clsact_keeps_it() {
+    sandbox(|| {
+        assert_eq!(netmon_says(&["up"]).0, 0);
+        let agent = Agent::start(["--attach", "clsact"]);
+        add_filter("egress", "2", "0");
+        let theirs = filters("egress").pop().expect("a filter");
+        assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));
+        assert_eq!(filters("egress"), [theirs]);
+        assert_eq!(filters("ingress"), [""; 0]);
+    });
+}
+
+#[test]
+fn a_clsact_that_nobody_else_uses_goes_with_the_agent() {
+    sandbox(|| {
+        assert_eq!(netmon_says(&["up"]).0, 0);
+        let agent = Agent::start(["--attach", "clsact"]);
+        assert!(run("tc", &["qdisc", "show", "dev", "veth0"]).contains("clsact"));
+        assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));
+        for within in [&[][..], &["-n", "direct_netns"]] {
+            assert!(!run("tc", &[within, &["qdisc", "show"]].concat()).contains("clsact"));
+        }
+    });
+}

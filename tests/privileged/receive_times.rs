@@ -1,0 +1,136 @@
+//! Watching changes nothing of the times that others read from packets.
+
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{
+    io::IoSliceMut,
+    net::UdpSocket,
+    os::fd::AsRawFd as _,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use netmon::netns::NetNs;
+use netmon_tests::{
+    agent::{Agent, scrape},
+    capture::Capture,
+    labs::valid,
+    sandbox::{run, sandbox},
+};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt::ReceiveTimestampns,
+};
+
+/// How far a time may be off, for a clock that is read on another CPU.
+const SLACK: Duration = Duration::from_micros(20);
+const DATAGRAMS: usize = 20;
+
+/// Wall-clock time.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970")
+}
+
+/// A socket in a namespace; it stays there.
+fn bound(namespace: &str, address: &str) -> UdpSocket {
+    let netns = NetNs::open(&valid(namespace)).expect("a namespace");
+    netns.run(|| UdpSocket::bind(address).expect("an address of the lab")).expect("its inside")
+}
+
+/// Receives a datagram, and says when the kernel received it.
+fn kernel_time(socket: &UdpSocket) -> Duration {
+    let mut bytes = [0; 2048];
+    let mut buffers = [IoSliceMut::new(&mut bytes)];
+    let mut space = nix::cmsg_space!(nix::sys::time::TimeSpec);
+    let flags = MsgFlags::empty();
+    let got = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut buffers, Some(&mut space), flags);
+    let got = got.expect("a datagram");
+    let time = got.cmsgs().expect("room for it").find_map(|message| match message {
+        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+        _ => None,
+    });
+    time.expect("a receive time")
+}
+
+/// Sends datagrams one way, and holds the time that their receiver is told against the clock around it.
+fn receiver_is_told_the_time(sender: &UdpSocket, receiver: &UdpSocket) {
+    setsockopt(receiver, ReceiveTimestampns, &true).expect("SO_TIMESTAMPNS");
+    receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("a bound");
+    let to = receiver.local_addr().expect("an address");
+    for _ in 0..DATAGRAMS {
+        let before = now();
+        sender.send_to(b"what time is it?", to).expect("a way");
+        let told = kernel_time(receiver);
+        let after = now();
+        assert!(before <= told + SLACK && told <= after + SLACK, "{before:?}, told {told:?}, {after:?}");
+    }
+}
+
+fn receivers_are_told_the_time(arguments: &[&str]) {
+    sandbox(|| {
+        let _agent = Agent::start(arguments);
+        let root = UdpSocket::bind("10.200.0.2:7000").expect("an address of the lab");
+        let inside = bound("direct_netns", "10.200.0.3:7000");
+        receiver_is_told_the_time(&root, &inside);
+        receiver_is_told_the_time(&inside, &root);
+        let latency = scrape().sum("netmon_link_latency_seconds_count", &[]);
+        assert!(latency >= 2.0 * DATAGRAMS as f64, "stamped packets are the point of this test: {latency}");
+    });
+}
+
+#[test]
+fn a_receiver_is_told_wall_clock_time_between_sending_and_receiving() {
+    receivers_are_told_the_time(&[]);
+}
+
+#[test]
+fn a_receiver_is_told_wall_clock_time_with_clsact_too() {
+    receivers_are_told_the_time(&["--attach", "clsact"]);
+}
+
+/// The captured time of the datagram with `length` bytes of payload.
+fn time_of(packets: &[netmon_tests::capture::Captured], length: usize) -> Duration {
+    let ends = format!("UDP, length {length}");
+    let time = packets.iter().find(|packet| packet.text.ends_with(&ends)).expect("every datagram").time;
+    Duration::from_secs_f64(time)
+}
+
+fn captures_have_right_times(arguments: &[&str]) {
+    // A double holds today's seconds to a quarter of a microsecond; softirqs may be late on a busy machine,
+    // so the upper bound holds for the best packet, and every packet has its lower one.
+    const ALLOWED: Duration = Duration::from_millis(1);
+    sandbox(|| {
+        let _agent = Agent::start(arguments);
+        run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+        let outside = Capture::start("outside", "root", "veth0", "udp port 9");
+        let inside = Capture::start("inside", "direct_netns", "veth1", "udp port 9");
+        let socket = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
+        let sent: Vec<(Duration, Duration)> = (0..DATAGRAMS)
+            .map(|length| {
+                let before = now();
+                // The port is closed: what comes back is an error of an earlier datagram, which says nothing.
+                while socket.send_to(&vec![0; 100 + length], "10.200.0.3:9").is_err() {}
+                (before, now())
+            })
+            .collect();
+        for (end, packets) in [("veth0", outside.packets(DATAGRAMS)), ("veth1", inside.packets(DATAGRAMS))] {
+            let late = sent.iter().enumerate().map(|(length, (before, after))| {
+                let time = time_of(&packets, 100 + length);
+                assert!(*before <= time + SLACK, "{end}: sent at {before:?}, captured at {time:?}");
+                time.saturating_sub(*after)
+            });
+            let mut late: Vec<Duration> = late.collect();
+            late.sort();
+            println!("{end}: after the call that sent it by {:?} at most", late.last());
+            assert!(late[DATAGRAMS / 2] <= ALLOWED, "{end}: {late:?}");
+        }
+    });
+}
+
+#[test]
+fn a_capture_at_either_end_has_right_times() {
+    captures_have_right_times(&[]);
+}
+
+#[test]
+fn a_capture_at_either_end_has_right_times_with_clsact_too() {
+    captures_have_right_times(&["--attach", "clsact"]);
+}

@@ -1,0 +1,98 @@
+//! A capture by tcpdump: when packets pass an interface, told by somebody else.
+
+use std::{ffi::OsStr, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{eventually::eventually, running::Running};
+
+/// Long enough for a machine that is busy with something else.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A tcpdump at work.
+#[derive(Debug)]
+pub struct Capture(Running);
+
+/// One captured packet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Captured {
+    /// Wall-clock time, seconds.
+    pub time: f64,
+    /// The rest of tcpdump's line.
+    pub text: String,
+}
+
+impl Capture {
+    /// Captures what `filter` lets through on an interface, and waits until it does. `name` tells captures
+    /// of one test apart. For the inside of a sandbox.
+    ///
+    /// # Panics
+    ///
+    /// When tcpdump does not start.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
+    pub fn start(name: &'static str, namespace: &str, interface: &str, filter: &str) -> Self {
+        // The times to the nanosecond, no names, a line at a time, and no waiting for a full buffer.
+        let tcpdump = ["-tt", "--nano", "-n", "-l", "--immediate-mode", "-i", interface, filter];
+        let (program, before): (&OsStr, &[&str]) = match namespace {
+            "root" => ("tcpdump".as_ref(), &[]),
+            _ => ("ip".as_ref(), &["netns", "exec", namespace, "tcpdump"]),
+        };
+        let capture = Self(Running::start(name, program, &[before, &tcpdump].concat()).expect("tcpdump"));
+        eventually("a capture", PATIENCE, || capture.0.output().contains("listening on").then_some(()));
+        capture
+    }
+
+    /// Waits until there are `count` packets, ends, and returns them.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer.
+    #[must_use]
+    pub fn packets(self, count: usize) -> Vec<Captured> {
+        let all = || self.0.output().lines().filter_map(Captured::read).collect::<Vec<_>>();
+        let seen = eventually("all packets in the capture", PATIENCE, || {
+            let seen = all();
+            (seen.len() >= count).then_some(seen)
+        });
+        // Ended by its own signal, so that it leaves the interface as it was.
+        let _ = kill_process(Pid::from_child(self.0.child()), Signal::INT);
+        seen
+    }
+}
+
+impl Captured {
+    fn read(line: &str) -> Option<Self> {
+        let (time, text) = line.split_once(' ')?;
+        Some(Self { time: time.parse().ok()?, text: text.to_owned() })
+    }
+}
+
+/// The times between echo requests and their replies, seconds.
+#[must_use]
+pub fn echo_round_trips(packets: &[Captured]) -> Vec<f64> {
+    let of = |kind: &str, rest: &str| {
+        packets.iter().find(|one| one.text.contains(kind) && one.text.ends_with(rest)).map(|one| one.time)
+    };
+    let requests = packets.iter().filter_map(|one| one.text.split_once("echo request"));
+    requests.filter_map(|(_, rest)| Some(of("echo reply", rest)? - of("echo request", rest)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_and_its_reply_are_a_round_trip() {
+        let lines = "\
+100.000001000 IP 10.200.0.2 > 10.200.0.3: ICMP echo request, id 7, seq 1, length 64
+100.000051000 IP 10.200.0.3 > 10.200.0.2: ICMP echo reply, id 7, seq 1, length 64
+100.020000000 IP 10.200.0.2 > 10.200.0.3: ICMP echo request, id 7, seq 10, length 64
+tcpdump: listening on veth0, link-type EN10MB (Ethernet), snapshot length 262144 bytes";
+        let packets: Vec<_> = lines.lines().filter_map(Captured::read).collect();
+        assert_eq!(packets.len(), 3);
+        let round_trips = echo_round_trips(&packets);
+        assert_eq!(round_trips.len(), 1);
+        assert!((round_trips[0] - 50e-6).abs() < 1e-6, "{round_trips:?}");
+    }
+}
