@@ -71,6 +71,17 @@ fn sigint_ends_an_agent_that_inherited_it_as_ignored() {
     });
 }
 
+#[test]
+fn a_lab_that_is_kept_goes_on_with_its_services() {
+    sandbox(|| {
+        assert_eq!(Agent::start(["--keep"]).end(Signal::TERM).0.code(), Some(0));
+        run("ping", &["-c", "1", "10.200.0.3"]);
+        run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/"]);
+        assert_eq!(netmon_says(&["down"]).0, 0);
+        assert!(!Path::new("/run/netns/direct_netns").exists());
+    });
+}
+
 /// A namespace, a veth pair and a bridge that are somebody else's.
 fn foreign() {
     run("ip", &["netns", "add", "foreign"]);

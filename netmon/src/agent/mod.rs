@@ -23,7 +23,7 @@ use crate::{
     lab::Lab,
     names::LabName,
     server::{self, Limits},
-    services::{Supervisor, detached_supervisor, stop_recorded},
+    services::{Supervisor, detached_supervisor, spawn_detached, stop_recorded},
     sys::capabilities::{self, Capability},
     topology::{
         self, Claim, Endpoint, Instrument, Progress, TopologyError, claim,
@@ -76,7 +76,7 @@ pub async fn run(
         .await
         .map_err(|source| AgentError::Listen { address: config.listen, source })?;
     let mut built = build(lab, config, progress).await?;
-    let outcome = match watch_over(&mut built, listener, &mut stop, started).await {
+    match watch_over(&mut built, listener, &mut stop, started).await {
         Ok(services) => {
             let asked = built.asked.take();
             let outcome = built.end(services).await;
@@ -91,11 +91,9 @@ pub async fn run(
             if let Err(left) = built.end(services).await {
                 warn!("{left}");
             }
-            return Err(error);
+            Err(error)
         }
-    };
-    info!("everything is put back");
-    outcome
+    }
 }
 
 /// A lab that is built and watched.
@@ -217,17 +215,28 @@ async fn start_services(lab: &Lab) -> Result<Option<Supervisor>, AgentError> {
     Ok(Some(Supervisor::start(lab, &folder).await?))
 }
 
+/// Leaves the services of a lab that stays with a supervisor of their own.
+fn leave_services(lab: &Lab) -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| format!("netmon's own program: {error}"))?;
+    spawn_detached(&program, lab, &state::directory(&lab.name)).map(drop).map_err(|error| in_full(&error))
+}
+
 impl Built {
     /// Takes everything back, and says what could not be.
     async fn end(self, services: Option<Supervisor>) -> Result<(), AgentError> {
         let mut left = Vec::new();
+        let supervised = services.is_some();
         if let Some(services) = services {
             left.extend(services.stop().await.iter().map(ToString::to_string));
         }
-        let Self { claim, watcher, stays, .. } = self;
+        let Self { lab, claim, watcher, stays, .. } = self;
         let take_down = move || {
             let mut left: Vec<String> = watcher.let_go().iter().map(|error| in_full(error)).collect();
             if stays {
+                if supervised {
+                    left.extend(leave_services(&lab).err());
+                }
+                info!("lab {} stays; `netmon down` removes it", lab.name);
                 return left;
             }
             let stop_services = |lab: &LabName, folder: &std::path::Path| {
@@ -238,6 +247,7 @@ impl Built {
                 warn!("{warning}");
             }
             left.extend(report.errors);
+            info!("everything is put back");
             left
         };
         left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
