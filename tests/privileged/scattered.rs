@@ -57,7 +57,7 @@ impl Wire {
         let socket = if from_one { &self.one } else { &self.two };
         socket.send(frame).unwrap();
         self.sent += 1;
-        eventually("the frame at the other end", Duration::from_secs(5), || {
+        eventually("the frame at the other end", Duration::from_secs(20), || {
             let link = self.read();
             (link.a.ingress.packets() + link.b.ingress.packets() == self.sent).then_some(())
         });
