@@ -64,9 +64,9 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
     }
     let references = (Figure::of(empty_ns), Figure::of(clock_ns));
     if as_json {
-        print_json(&cases, &subjects, references)
+        print_json(&cases, &subjects, references);
     } else {
-        print_table(&cases, &subjects, references)
+        print_table(&cases, &subjects, references);
     }
     Ok(())
 }

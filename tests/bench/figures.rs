@@ -15,8 +15,11 @@ impl Figure {
     pub(crate) fn of(mut runs: Vec<f64>) -> Self {
         runs.sort_unstable_by(f64::total_cmp);
         let middle = runs.len() / 2;
-        let median =
-            if runs.len() % 2 == 0 { f64::midpoint(runs[middle - 1], runs[middle]) } else { runs[middle] };
+        let median = if runs.len().is_multiple_of(2) {
+            f64::midpoint(runs[middle - 1], runs[middle])
+        } else {
+            runs[middle]
+        };
         Self { median, lowest: runs[0], highest: runs[runs.len() - 1] }
     }
 }

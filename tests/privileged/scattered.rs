@@ -2,6 +2,7 @@
 //!
 //! `BPF_PROG_TEST_RUN` makes linear frames only. A packet socket that sends more than a page puts nothing but
 //! the Ethernet header into the linear part, so that every other header is read through the helper.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::time::Duration;
 

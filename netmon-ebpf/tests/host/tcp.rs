@@ -26,11 +26,11 @@ impl Findings for List {
     }
 
     fn event(&mut self, event: TcpEvent) {
-        self.0.push(Found::Event(event));
+        self.0.push(Event(event));
     }
 
     fn retransmits(&mut self, hook: usize, segments: u32) {
-        self.0.push(Found::Retransmits(hook, segments));
+        self.0.push(Retransmits(hook, segments));
     }
 }
 
@@ -65,7 +65,7 @@ impl Connection {
         connection.pass(1, syn(EGRESS, ours.wrapping_sub(1)));
         connection.pass(100, syn_ack(INGRESS, theirs.wrapping_sub(1), ours));
         let found = connection.pass(10, ack(EGRESS, ours, theirs));
-        assert_eq!(found, [Found::Event(TcpEvent::Opened)]);
+        assert_eq!(found, [Event(TcpEvent::Opened)]);
         connection
     }
 }
