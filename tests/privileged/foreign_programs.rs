@@ -84,9 +84,38 @@ fn a_tcx_program_that_goes_before_netmons_is_told() {
         let _foreign = attach(NEXT, TcxHook::Egress);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
-        // The order is looked at every ten seconds.
-        eventually("the order", Duration::from_secs(25), || (overtaken() > 0.0).then_some(()));
+        is_told();
     });
+}
+
+#[test]
+fn a_tcx_program_before_netmons_clsact_is_told() {
+    sandbox(|| {
+        let _agent = Agent::start(["--attach", "clsact"]);
+        let _foreign = attach(NEXT, TcxHook::Ingress);
+        ping();
+        assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
+        is_told();
+    });
+}
+
+#[test]
+fn a_filter_of_the_first_priority_that_goes_before_netmons_is_told() {
+    sandbox(|| {
+        let _agent = Agent::start(["--attach", "clsact"]);
+        assert_eq!(overtaken(), 0.0);
+        // TC_ACT_UNSPEC: the next one decides.
+        add_filter("egress", "1", "4294967295");
+        assert!(filters("egress")[0].contains("0x7"), "the point of this test: the kernel asks it first");
+        ping();
+        assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
+        is_told();
+    });
+}
+
+fn is_told() {
+    // The order is looked at every ten seconds.
+    eventually("the order", Duration::from_secs(25), || (overtaken() > 0.0).then_some(()));
 }
 
 /// A filter of somebody else's, of a kind that needs no compiler: classic BPF that returns `verdict`.
@@ -116,6 +145,7 @@ fn a_clsact_that_was_there_first_hides_nothing_and_stays_with_its_filters() {
         let agent = Agent::start(["--attach", "clsact"]);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2]);
+        assert_eq!(overtaken(), 0.0);
         for (now, before) in ways.map(filters).iter().zip(&before) {
             assert_eq!(now.len(), 2, "{now:?}");
             assert_eq!(now.last(), before.last(), "netmon stands before it");

@@ -148,9 +148,9 @@ impl Attached {
     }
 
     /// The hooks at which somebody else's program runs before ours, or ours is gone, from a thread in the
-    /// endpoint's namespace. On clsact our priority is the first there is, so nobody can.
+    /// endpoint's namespace.
     pub(super) fn overtaken(&self) -> io::Result<Vec<Direction>> {
-        let Kind::Tcx(links) = &self.kind else { return Ok(Vec::new()) };
+        let Kind::Tcx(links) = &self.kind else { return self.overtaken_on_clsact() };
         let mut overtaken = Vec::new();
         for (direction, (_, id)) in Direction::BOTH.into_iter().zip(links) {
             if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != Some(id) {
@@ -158,6 +158,35 @@ impl Attached {
             }
         }
         Ok(overtaken)
+    }
+
+    /// A filter of our priority that comes later goes before ours, and a TCX program goes before all filters.
+    fn overtaken_on_clsact(&self) -> io::Result<Vec<Direction>> {
+        let mut netlink = Netlink::open().map_err(io::Error::other)?;
+        let mut overtaken = Vec::new();
+        for direction in Direction::BOTH {
+            let first = netlink.our_filter_is_first(self.ifindex, direction).map_err(io::Error::other)?;
+            if !first || has_tcx_programs(self.ifindex, direction)? {
+                overtaken.push(direction);
+            }
+        }
+        // An interface that is gone has no filters, which is not an error.
+        if !overtaken.is_empty() {
+            let interfaces = netlink.interfaces().map_err(io::Error::other)?;
+            if !interfaces.iter().any(|interface| interface.index == self.ifindex.0) {
+                return Err(io::Error::from_raw_os_error(libc::ENODEV));
+            }
+        }
+        Ok(overtaken)
+    }
+}
+
+/// Whether a TCX chain has programs; a kernel before Linux 6.6 has no such chain.
+fn has_tcx_programs(ifindex: IfIndex, direction: Direction) -> io::Result<bool> {
+    match tcx_chain(ifindex.0, tcx_hook(direction)) {
+        Ok(chain) => Ok(!chain.is_empty()),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -106,13 +106,41 @@ impl Netlink {
     /// When the filters cannot be listed.
     pub fn has_no_filters(&mut self, index: IfIndex) -> Result<bool, NetlinkError> {
         for direction in Direction::BOTH {
-            let mut question = TcMessage::with_index(index.0.cast_signed());
-            question.header.parent = parent(direction);
-            let question = RouteNetlinkMessage::GetTrafficFilter(question);
-            if !self.dump("list filters", &question)?.is_empty() {
+            if !self.filters(index, direction)?.is_empty() {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether ours is the first filter that a packet meets at a hook; it is not when it is gone. Another of
+    /// the same priority that came later is asked before it.
+    ///
+    /// # Errors
+    ///
+    /// When the filters cannot be listed.
+    pub fn our_filter_is_first(
+        &mut self,
+        index: IfIndex,
+        direction: Direction,
+    ) -> Result<bool, NetlinkError> {
+        let filters = self.filters(index, direction)?;
+        // A priority is listed before its filters, as one with handle zero.
+        let first = filters.iter().find(|filter| filter.header.handle != TcHandle::UNSPEC);
+        Ok(first.is_some_and(|filter| {
+            filter.header.handle == TcHandle::from(HANDLE) && filter.header.info >> 16 == u32::from(PRIORITY)
+        }))
+    }
+
+    /// The filters of a hook in the order in which they are asked.
+    fn filters(&mut self, index: IfIndex, direction: Direction) -> Result<Vec<TcMessage>, NetlinkError> {
+        let mut question = TcMessage::with_index(index.0.cast_signed());
+        question.header.parent = parent(direction);
+        let rows = self.dump("list filters", &RouteNetlinkMessage::GetTrafficFilter(question))?;
+        let filter = |row| match row {
+            RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
+            _ => None,
+        };
+        Ok(rows.into_iter().filter_map(filter).collect())
     }
 }
