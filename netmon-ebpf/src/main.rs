@@ -56,6 +56,7 @@ programs!(EGRESS:
 );
 
 /// A packet that the kernel drops.
+#[expect(clippy::needless_pass_by_value, reason = "this is how aya's macro calls it")]
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub(crate) fn netmon_drop(ctx: RawTracePointContext) -> i32 {
     // Most drops of a host are on no endpoint.

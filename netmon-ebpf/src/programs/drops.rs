@@ -51,7 +51,7 @@ pub(crate) fn dropped(ctx: &RawTracePointContext) -> Option<()> {
     let cookie: u64 = read(net, offsets.net_cookie)?;
     let place = DropPlace { cookie, ifindex, padding: 0 };
     // SAFETY: a number that is written once, when the entry is made.
-    let endpoint = DROP_PLACES.get_ptr(&place).map(|endpoint| unsafe { *endpoint })?;
+    let endpoint = DROP_PLACES.get_ptr(place).map(|endpoint| unsafe { *endpoint })?;
     count(&DropKey { endpoint, reason });
     Some(())
 }
