@@ -7,7 +7,6 @@
 #![no_main]
 // Programs are unsafe by nature: they follow pointers that the verifier has checked.
 #![allow(unsafe_code, reason = "helpers and map values are reached through raw pointers")]
-#![expect(clippy::needless_pass_by_value, reason = "the macros hand contexts over by value")]
 
 mod programs;
 
