@@ -1,11 +1,14 @@
-//! The eBPF objects of a process, as the kernel numbers them, and whether they are still there.
+//! The eBPF objects of a process, as the kernel numbers them, and all that the kernel has.
 //!
 //! Other tests load and unload their own at the same time, so counting all of them tells nothing. Numbers
 //! are not given twice before the kernel has run through all of them.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs};
 
 use rustix::process::Pid;
+use serde_json::Value;
+
+use crate::sandbox::run;
 
 /// What `bpftool` calls a kind of object, and its number.
 pub type Object = (&'static str, u32);
@@ -30,16 +33,21 @@ fn numbers(fdinfo: &str) -> Vec<Object> {
     fdinfo.lines().filter_map(of_line).collect()
 }
 
-/// Whether the kernel still has it.
+/// Everything that the kernel has now.
 ///
 /// # Panics
 ///
-/// When bpftool cannot be started.
+/// When bpftool cannot be started, or says something else than a list.
 #[must_use]
 #[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
-pub fn exists((kind, id): Object) -> bool {
-    let mut bpftool = Command::new("bpftool");
-    bpftool.args([kind, "show", "id", &id.to_string()]).output().expect("bpftool").status.success()
+pub fn all() -> BTreeSet<Object> {
+    let of_kind = |(kind, _)| {
+        let listed: Vec<Value> =
+            serde_json::from_str(&run("bpftool", &["-j", kind, "show"])).expect("a list of objects");
+        let number = |object: &Value| object["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        listed.iter().filter_map(number).map(|id| (kind, id)).collect::<Vec<_>>()
+    };
+    FIELDS.into_iter().flat_map(of_kind).collect()
 }
 
 #[cfg(test)]
