@@ -49,6 +49,8 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
     for (flows, datapath) in &mut datapaths {
         subjects.extend(prepare(datapath, &cases, *flows)?);
     }
+    // With flows and without, one right after the other: they are compared.
+    subjects.sort_by_key(|subject| subject.case);
     let empty = load_classifier("empty", &next()).context("the empty program")?;
     let clock = load_classifier("clock", &clock()).context("the program that reads the clock")?;
     let (mut empty_ns, mut clock_ns) = (Vec::new(), Vec::new());

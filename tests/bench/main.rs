@@ -19,13 +19,14 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["observer", pairs] => {
+        ["observer", pairs, flow_entries] => {
             let pairs = pairs.parse().context("the number of pairs")?;
-            sandbox(|| observer::run(pairs))
+            let flow_entries = flow_entries.parse().context("the number of flow entries")?;
+            sandbox(|| observer::run(pairs, flow_entries))
         }
         ["datapath"] => sandbox(|| datapath::run(false)),
         ["datapath", "--json"] => sandbox(|| datapath::run(true)),
         ["programs"] => sandbox(programs::run),
-        _ => bail!("usage: netmon-bench observer PAIRS | datapath [--json] | programs"),
+        _ => bail!("usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | programs"),
     }
 }

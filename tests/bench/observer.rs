@@ -20,11 +20,11 @@ struct Rtt {
 }
 
 /// Alternates until there are `pairs` runs of each kind.
-pub(crate) fn run(pairs: u32) -> Result<()> {
+pub(crate) fn run(pairs: u32, flow_entries: u32) -> Result<()> {
     let lab = direct();
     let claim = Claim::take(&lab.name)?;
     let endpoints = topology::up(&lab, &claim, &mut NoInstrument, &Silent)?;
-    let mut datapath = Datapath::load(&Options::default())?;
+    let mut datapath = Datapath::load(&Options { flow_entries, ..Options::default() })?;
     ping()?;
     let (mut off, mut on) = (Vec::new(), Vec::new());
     println!("{:>5} {:>14} {:>14} {:>14} {:>14}", "pair", "off: minimum", "mean", "on: minimum", "mean");

@@ -10,6 +10,7 @@ mod agent_round_trips;
 mod examples;
 mod foreign_programs;
 mod prometheus;
+mod raw_frames;
 mod receive_times;
 mod services;
 mod services_http;

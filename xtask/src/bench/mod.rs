@@ -23,6 +23,9 @@ pub(crate) enum Bench {
         /// Runs with hooks, and as many without
         #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
         pairs: u32,
+        /// Most conversations that are followed; 0 shows what the round trips cost
+        #[arg(long, default_value_t = 65_536)]
+        flow_entries: u32,
     },
     /// Nanoseconds a packet, by kind and hook, against an empty program and one that reads the clock
     Datapath {
@@ -36,7 +39,9 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     let mut command = command(true)?;
     match *bench {
-        Bench::Observer { pairs } => command.args(["observer", &pairs.to_string()]),
+        Bench::Observer { pairs, flow_entries } => {
+            command.args(["observer", &pairs.to_string(), &flow_entries.to_string()])
+        }
         Bench::Datapath { json: false } => command.arg("datapath"),
         Bench::Datapath { json: true } => command.args(["datapath", "--json"]),
     };

@@ -1,8 +1,8 @@
-//! Frames whose headers are not in the linear part of the skb, over a real veth pair.
+//! Frames that `BPF_PROG_TEST_RUN` does not make, over a real veth pair from a packet socket.
 //!
-//! `BPF_PROG_TEST_RUN` makes linear frames only. A packet socket that sends more than a page puts nothing but
-//! the Ethernet header into the linear part, so that every other header is read through the helper.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! It makes linear frames only: a socket that sends more than a page puts nothing but the Ethernet header into
+//! the linear part, so that every other header is read through the helper. And it refuses IP that ends within
+//! its header.
 
 use std::time::Duration;
 
@@ -88,6 +88,31 @@ fn headers_that_are_scattered_are_read_like_any_other() {
         let reading = wire.datapath.read().unwrap();
         assert!(reading.parse_exits.iter().all(|&(_, count)| count == 0), "{:?}", reading.parse_exits);
         assert_eq!(reading.links[0].a_to_b.latency.as_ref().unwrap().count, 3);
+    });
+}
+
+#[test]
+fn a_runt_of_any_length_is_counted_with_its_bytes_and_a_reason() {
+    sandbox(|| {
+        let mut wire = Wire::new();
+        let tcp = Tcp::default().segment(b"");
+        let (mut packets, mut bytes) = (0, 0);
+        for frame in [Ipv4::default().frame(number::TCP, &tcp), Ipv6::default().frame(number::TCP, &tcp)] {
+            // Below an Ethernet header the socket refuses; with 20 bytes of TCP all that is read is there.
+            for length in 14..frame.len() - 12 {
+                wire.send(true, &frame[..length]);
+                packets += 1;
+                bytes += length as u64;
+            }
+        }
+        let reading = wire.datapath.read().unwrap();
+        let link = &reading.links[0];
+        for hook in [&link.a.egress, &link.b.ingress] {
+            assert_eq!((hook.packets(), hook.bytes()), (packets, bytes));
+        }
+        let truncated = ["ipv4_truncated", "ipv6_truncated", "transport_truncated"];
+        let exits = reading.parse_exits.iter().filter(|(label, _)| truncated.contains(label));
+        assert_eq!(exits.map(|(_, count)| count).sum::<u64>(), 2 * packets);
     });
 }
 
