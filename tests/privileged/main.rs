@@ -9,6 +9,7 @@ mod agent_refusals;
 mod agent_round_trips;
 mod examples;
 mod foreign_programs;
+mod program_run;
 mod prometheus;
 mod raw_frames;
 mod receive_times;

@@ -276,7 +276,7 @@ fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
         let link = bench.read().links.remove(0);
         let latency = link.b_to_a.latency.unwrap();
         assert_eq!(latency.count, 1);
-        assert!(latency.sum_ns > 0 && latency.sum_ns < 10_000_000, "{} ns", latency.sum_ns);
+        assert!(latency.sum_ns > 0 && latency.sum_ns < 1_000_000_000, "{} ns", latency.sum_ns);
         // What arrives without a stamp is counted, and is no sample.
         bench.back(&frame);
         let link = bench.read().links.remove(0);

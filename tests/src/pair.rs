@@ -2,7 +2,7 @@
 //!
 //! No addresses, no IPv6: nothing passes but what the test sends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use netmon::{
     names::{IfIndex, LinkName, NsName, Side},
@@ -10,7 +10,7 @@ use netmon::{
     topology::Endpoint,
 };
 
-use crate::{labs::valid, sandbox::run};
+use crate::{eventually::eventually, labs::valid, sandbox::run};
 
 /// Makes the pair, which is down. For the inside of a sandbox.
 ///
@@ -26,11 +26,20 @@ pub fn pair() -> [Endpoint; 2] {
     [endpoint("one", "two", Side::A), endpoint("two", "one", Side::B)]
 }
 
-/// Sets both ends up.
+/// Sets both ends up, and waits until the kernel has noticed: until then it drops, behind the egress hook and
+/// without a word, what is sent (`noop_qdisc`; the carrier is looked at by a worker, later on a busy machine).
 pub fn set_up() {
     for end in ["one", "two"] {
         run("ip", &["link", "set", end, "up"]);
     }
+    for end in ["one", "two"] {
+        eventually("a carrier and its queue", Duration::from_secs(30), || {
+            let shown = run("ip", &["-o", "link", "show", end]);
+            (shown.contains("state UP") && !shown.contains("qdisc noop ")).then_some(())
+        });
+    }
+    // The worker holds the lock of all links while it is at it: a change that got through came after it.
+    run("ip", &["link", "set", "two", "up"]);
 }
 
 #[expect(clippy::expect_used, reason = "a test without its pair must not run")]
