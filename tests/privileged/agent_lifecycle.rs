@@ -3,7 +3,7 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape, spawn},
+    agent::{Agent, Up, netmon_says, scrape, spawn},
     eventually::eventually,
     host::left_behind,
     sandbox::{run, sandbox},
@@ -146,7 +146,7 @@ fn a_second_run_on_a_held_lab_says_who_holds_it() {
 #[test]
 fn run_takes_over_what_up_made_and_leaves_it() {
     sandbox(|| {
-        assert_eq!(netmon_says(&["up"]).0, 0);
+        let _lab = Up::direct();
         let agent = Agent::start([""; 0]);
         assert_eq!(scrape().sum("netmon_program_attached", &[]), 4.0);
         assert_eq!(agent.end(Signal::INT).0.code(), Some(0));

@@ -6,7 +6,7 @@ use std::{os::fd::OwnedFd, time::Duration};
 
 use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, Up, scrape},
     eventually::eventually,
     sandbox::{run, sandbox},
 };
@@ -55,7 +55,7 @@ fn overtaken() -> f64 {
 #[test]
 fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
     sandbox(|| {
-        assert_eq!(netmon_says(&["up"]).0, 0);
+        let _lab = Up::direct();
         let hooks = [TcxHook::Ingress, TcxHook::Egress];
         let foreign = hooks.map(|hook| attach(PASS, hook));
         let chain = |hook| tcx_chain(ifindex(), hook).expect("a chain");
@@ -134,7 +134,7 @@ fn filters(direction: &str) -> Vec<String> {
 #[test]
 fn a_clsact_that_was_there_first_hides_nothing_and_stays_with_its_filters() {
     sandbox(|| {
-        assert_eq!(netmon_says(&["up"]).0, 0);
+        let _lab = Up::direct();
         run("tc", &["qdisc", "add", "dev", "veth0", "clsact"]);
         // TC_ACT_OK: whoever comes behind is not asked.
         add_filter("ingress", "2", "0");
@@ -160,7 +160,7 @@ fn a_clsact_that_was_there_first_hides_nothing_and_stays_with_its_filters() {
 #[test]
 fn a_filter_that_was_added_to_netmons_clsact_keeps_it() {
     sandbox(|| {
-        assert_eq!(netmon_says(&["up"]).0, 0);
+        let _lab = Up::direct();
         let agent = Agent::start(["--attach", "clsact"]);
         add_filter("egress", "2", "0");
         let theirs = filters("egress").pop().expect("a filter");
@@ -173,7 +173,7 @@ fn a_filter_that_was_added_to_netmons_clsact_keeps_it() {
 #[test]
 fn a_clsact_that_nobody_else_uses_goes_with_the_agent() {
     sandbox(|| {
-        assert_eq!(netmon_says(&["up"]).0, 0);
+        let _lab = Up::direct();
         let agent = Agent::start(["--attach", "clsact"]);
         assert!(run("tc", &["qdisc", "show", "dev", "veth0"]).contains("clsact"));
         assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));

@@ -78,6 +78,35 @@ impl Drop for Agent {
     }
 }
 
+/// The built-in lab as `netmon up` makes it, with its services; removed when it is dropped.
+#[derive(Debug)]
+pub struct Up(());
+
+impl Up {
+    /// Brings it up.
+    ///
+    /// # Panics
+    ///
+    /// When that fails.
+    #[must_use]
+    pub fn direct() -> Self {
+        let up = Self(());
+        let (code, said) = netmon_says(&["up"]);
+        assert_eq!(code, 0, "{said}");
+        up
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Not by `netmon_says`, which may panic: the test may have, already.
+        let down = Command::new(netmon()).arg("down").stdin(Stdio::null()).output();
+        if !down.is_ok_and(|down| down.status.success()) {
+            eprintln!("the lab could not be removed");
+        }
+    }
+}
+
 /// Starts `netmon run ARGUMENTS` without waiting for anything.
 ///
 /// # Panics
