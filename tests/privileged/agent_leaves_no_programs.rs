@@ -10,8 +10,7 @@ use std::{
 use netmon::sys::bpf::{TcxHook, tcx_chain};
 use netmon_tests::{
     agent::{Agent, netmon_says},
-    bpf_objects::{Object, all, held_by},
-    eventually::eventually,
+    bpf_objects::{Object, are_gone, exists, held_by},
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
@@ -36,12 +35,6 @@ fn loaded(agent: &Agent) -> BTreeSet<Object> {
     objects
 }
 
-fn are_gone(objects: &BTreeSet<Object>) {
-    let begun = Instant::now();
-    eventually("no program, map or link", PATIENCE, || all().is_disjoint(objects).then_some(()));
-    println!("{} objects gone after {:?}", objects.len(), begun.elapsed());
-}
-
 fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[&str]) {
     sandbox(|| {
         let agent = Agent::start(arguments);
@@ -49,7 +42,7 @@ fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[&str]) {
         for &kind in kinds {
             assert!(objects.iter().any(|&(is, _)| is == kind), "no {kind} among {objects:?}");
         }
-        assert!(objects.is_subset(&all()), "{objects:?}");
+        assert!(objects.iter().all(|&object| exists(object)), "{objects:?}");
         let (status, _) = agent.end(signal);
         if signal == Signal::KILL {
             // The lab is still there; its filters and what they hold go with it, or with the next agent.
@@ -57,7 +50,9 @@ fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[&str]) {
         } else {
             assert_eq!(status.code(), Some(0));
         }
-        are_gone(&objects);
+        let begun = Instant::now();
+        are_gone(&objects, PATIENCE);
+        println!("{} objects gone after {:?}", objects.len(), begun.elapsed());
     });
 }
 

@@ -1,4 +1,4 @@
-//! The eBPF objects of a process, as the kernel numbers them, and all that the kernel has.
+//! The eBPF objects of a process, as the kernel numbers them, and whether they are still there.
 //!
 //! Other tests load and unload their own at the same time, so counting all of them tells nothing. Numbers
 //! are not given twice before the kernel has run through all of them.
@@ -6,7 +6,6 @@
 use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 
 use rustix::process::Pid;
-use serde_json::Value;
 
 use crate::eventually::eventually;
 
@@ -33,24 +32,32 @@ fn numbers(fdinfo: &str) -> Vec<Object> {
     fdinfo.lines().filter_map(of_line).collect()
 }
 
-/// Everything that the kernel has now.
+/// Whether the kernel still has it.
 ///
 /// # Panics
 ///
-/// When bpftool does not tell.
+/// When bpftool cannot be started.
 #[must_use]
-pub fn all() -> BTreeSet<Object> {
-    FIELDS.into_iter().flat_map(|(kind, _)| all_of(kind)).collect()
+#[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
+pub fn exists((kind, id): Object) -> bool {
+    let mut bpftool = Command::new("bpftool");
+    bpftool.args([kind, "show", "id", &id.to_string()]).output().expect("bpftool").status.success()
 }
 
-fn all_of(kind: &'static str) -> Vec<Object> {
-    // It fails over an object that goes while it lists, which other tests see to.
-    let listed: Vec<Value> = eventually("a list of eBPF objects", Duration::from_secs(10), || {
-        let output = Command::new("bpftool").args(["-j", kind, "show"]).output().ok()?;
-        output.status.success().then(|| serde_json::from_slice(&output.stdout).ok())?
-    });
-    let number = |object: &Value| object["id"].as_u64().and_then(|id| u32::try_from(id).ok());
-    listed.iter().filter_map(number).map(|id| (kind, id)).collect()
+/// Waits until the kernel has none of `objects`.
+///
+/// Maps come last. To look at a map is to open and close it, and while the kernel empties a program array
+/// whose last user has gone, closing it once more makes Linux 6.18 keep the map for ever. The array is empty
+/// once its programs are gone.
+///
+/// # Panics
+///
+/// When one of them is still there after `bound`.
+pub fn are_gone(objects: &BTreeSet<Object>, bound: Duration) {
+    let (maps, others): (Vec<Object>, Vec<Object>) = objects.iter().partition(|(kind, _)| *kind == "map");
+    for object in others.into_iter().chain(maps) {
+        eventually(&format!("{object:?} gone"), bound, || (!exists(object)).then_some(()));
+    }
 }
 
 #[cfg(test)]
