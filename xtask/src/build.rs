@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     cargo,
@@ -18,12 +18,6 @@ pub(crate) fn run(release: bool) -> Result<()> {
 /// Builds the `netmon` binary, and what that needs first.
 pub(crate) fn netmon(release: bool) -> Result<PathBuf> {
     provision::ensure(&[Want::Ebpf])?;
-    let mut args = vec!["build", "--locked", "--package", "netmon", "--bin", "netmon"];
-    if release {
-        args.push("--release");
-    }
-    cargo::executables(&args)?
-        .into_iter()
-        .find_map(|(name, path)| (name == "netmon").then_some(path))
-        .context("cargo built no `netmon` binary")
+    let args: &[&str] = if release { &["--bin", "netmon", "--release"] } else { &["--bin", "netmon"] };
+    cargo::built("build", "netmon", args)
 }

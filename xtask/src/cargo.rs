@@ -2,10 +2,14 @@
 
 use std::{env, path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::{process, workspace};
+
+/// What every build here selects. Cargo unites the features of the packages that it is asked for: another selection
+/// would compile half of the dependencies a second time.
+pub(crate) const ALL: [&str; 2] = ["--locked", "--workspace"];
 
 /// A cargo command, run at the top of the workspace.
 pub(crate) fn command() -> Result<Command> {
@@ -26,12 +30,20 @@ pub(crate) fn command_of(toolchain: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Builds with the given arguments, and returns the executables that came out, by target name.
-pub(crate) fn executables(args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+/// Builds one target with the given arguments, and says where its executable is.
+pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> {
     let mut command = command()?;
-    command.args(args).arg("--message-format=json-render-diagnostics");
-    eprintln!("xtask: cargo {}", args.join(" "));
-    process::output(&mut command)?.lines().filter_map(|line| executable(line).transpose()).collect()
+    command.arg(verb).args(ALL).args(args);
+    eprintln!("xtask: cargo {verb} {} {}", ALL.join(" "), args.join(" "));
+    command.arg("--message-format=json-render-diagnostics");
+    for line in process::output(&mut command)?.lines() {
+        if let Some((name, path)) = executable(line)?
+            && name == target
+        {
+            return Ok(path);
+        }
+    }
+    bail!("cargo built no `{target}`")
 }
 
 /// The executable in one of cargo's messages, if the message is about one.

@@ -28,9 +28,13 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn host() -> Result<()> {
-    let mut command = cargo::command()?;
-    command.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-    process::run(&mut command)
+    // The privileged tests are not among cargo's "all": they are not tested by default.
+    for targets in [["--all-targets"].as_slice(), &["--test", "privileged"]] {
+        let mut command = cargo::command()?;
+        command.arg("clippy").args(cargo::ALL).args(targets).args(["--", "-D", "warnings"]);
+        process::run(&mut command)?;
+    }
+    Ok(())
 }
 
 /// `toolchain`: the one that builds the programs, if it is not the one that builds the agent.

@@ -3,9 +3,12 @@
 //! Unit tests run as the caller. The privileged tests are one binary, which is built as the caller and run
 //! as root. They run strictly: a test that cannot do its work fails instead of passing by doing nothing.
 
-use std::{env, path::Path};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     build, cargo, process,
@@ -32,29 +35,15 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     run_privileged(&access, &privileged, &netmon, filters)
 }
 
-/// Unit and documentation tests, and those of the privileged tests' own helpers.
+/// Unit and documentation tests. The privileged ones are not among what cargo tests by itself (`tests/Cargo.toml`).
 fn unit(filters: &[String]) -> Result<()> {
-    for packages in [["--workspace", "--exclude", "netmon-tests"], ["--package", "netmon-tests", "--lib"]] {
-        let mut command = cargo::command()?;
-        command.args(["test", "--locked"]).args(packages).arg("--").args(filters);
-        process::run(&mut command)?;
-    }
-    Ok(())
+    let mut command = cargo::command()?;
+    command.arg("test").args(cargo::ALL).arg("--").args(filters);
+    process::run(&mut command)
 }
 
-fn privileged_binary() -> Result<std::path::PathBuf> {
-    cargo::executables(&[
-        "test",
-        "--locked",
-        "--package",
-        "netmon-tests",
-        "--test",
-        "privileged",
-        "--no-run",
-    ])?
-    .into_iter()
-    .find_map(|(name, path)| (name == "privileged").then_some(path))
-    .context("cargo built no privileged test binary")
+fn privileged_binary() -> Result<PathBuf> {
+    cargo::built("test", "privileged", &["--test", "privileged", "--no-run"])
 }
 
 fn run_privileged(access: &Access, binary: &Path, netmon: &Path, filters: &[String]) -> Result<()> {

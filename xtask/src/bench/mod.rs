@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::{
@@ -60,12 +60,7 @@ fn command(release: bool) -> Result<Command> {
 }
 
 fn built(release: bool) -> Result<PathBuf> {
-    let mut args = vec!["build", "--locked", "--package", "netmon-tests", "--bin", "netmon-bench"];
-    if release {
-        args.push("--release");
-    }
-    cargo::executables(&args)?
-        .into_iter()
-        .find_map(|(name, path)| (name == "netmon-bench").then_some(path))
-        .context("cargo built no `netmon-bench` binary")
+    let args: &[&str] =
+        if release { &["--bin", "netmon-bench", "--release"] } else { &["--bin", "netmon-bench"] };
+    cargo::built("build", "netmon-bench", args)
 }
