@@ -7,10 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::sys::bpf::{TcxHook, tcx_chain};
+use netmon::sys::bpf::{
+    ObjectKind::{self, Link, Map, Program},
+    TcxHook, tcx_chain,
+};
 use netmon_tests::{
     agent::{Agent, netmon_says},
-    bpf_objects::{Object, are_gone, exists, held_by},
+    bpf_objects::{Object, exists, held_by},
+    eventually::eventually,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
@@ -25,22 +29,22 @@ fn loaded(agent: &Agent) -> BTreeSet<Object> {
     let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
     let ifindex = json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("an index");
     for hook in [TcxHook::Ingress, TcxHook::Egress] {
-        objects.extend(tcx_chain(ifindex, hook).expect("a chain").into_iter().map(|id| ("prog", id)));
+        objects.extend(tcx_chain(ifindex, hook).expect("a chain").into_iter().map(|id| (Program, id)));
     }
     for way in ["ingress", "egress"] {
         let filters = run("tc", &["filter", "show", "dev", "veth0", way]);
         let ids = filters.split(" id ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse().ok());
-        objects.extend(ids.map(|id| ("prog", id)));
+        objects.extend(ids.map(|id| (Program, id)));
     }
     objects
 }
 
-fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[&str]) {
+fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[ObjectKind]) {
     sandbox(|| {
         let agent = Agent::start(arguments);
         let objects = loaded(&agent);
         for &kind in kinds {
-            assert!(objects.iter().any(|&(is, _)| is == kind), "no {kind} among {objects:?}");
+            assert!(objects.iter().any(|&(is, _)| is == kind), "no {kind:?} among {objects:?}");
         }
         assert!(objects.iter().all(|&object| exists(object)), "{objects:?}");
         let (status, _) = agent.end(signal);
@@ -51,23 +55,24 @@ fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[&str]) {
             assert_eq!(status.code(), Some(0));
         }
         let begun = Instant::now();
-        are_gone(&objects, PATIENCE);
+        let left = || objects.iter().copied().filter(|&object| exists(object)).collect::<Vec<_>>();
+        eventually("no program, map or link", PATIENCE, || left().is_empty().then_some(()));
         println!("{} objects gone after {:?}", objects.len(), begun.elapsed());
     });
 }
 
 #[test]
 fn programs_maps_and_links_go_on_sigterm() {
-    goes_with_the_agent(&[], Signal::TERM, &["prog", "map", "link"]);
+    goes_with_the_agent(&[], Signal::TERM, &[Program, Map, Link]);
 }
 
 #[test]
 fn programs_maps_and_filters_go_on_sigint() {
-    goes_with_the_agent(&["--attach", "clsact"], Signal::INT, &["prog", "map"]);
+    goes_with_the_agent(&["--attach", "clsact"], Signal::INT, &[Program, Map]);
 }
 
 #[test]
 fn a_killed_agents_programs_and_links_go_by_themselves_and_its_filters_with_the_lab() {
-    goes_with_the_agent(&[], Signal::KILL, &["prog", "map", "link"]);
-    goes_with_the_agent(&["--attach", "clsact"], Signal::KILL, &["prog", "map"]);
+    goes_with_the_agent(&[], Signal::KILL, &[Program, Map, Link]);
+    goes_with_the_agent(&["--attach", "clsact"], Signal::KILL, &[Program, Map]);
 }

@@ -3,17 +3,17 @@
 //! Other tests load and unload their own at the same time, so counting all of them tells nothing. Numbers
 //! are not given twice before the kernel has run through all of them.
 
-use std::{collections::BTreeSet, fs, process::Command, time::Duration};
+use std::{collections::BTreeSet, fs};
 
+use netmon::sys::bpf::{ObjectKind, object_exists};
 use rustix::process::Pid;
 
-use crate::eventually::eventually;
-
-/// What `bpftool` calls a kind of object, and its number.
-pub type Object = (&'static str, u32);
+/// A kind of object, and its number.
+pub type Object = (ObjectKind, u32);
 
 /// How `/proc/PID/fdinfo` names the numbers of each kind.
-const FIELDS: [(&str, &str); 3] = [("prog", "prog_id:"), ("map", "map_id:"), ("link", "link_id:")];
+const FIELDS: [(ObjectKind, &str); 3] =
+    [(ObjectKind::Program, "prog_id:"), (ObjectKind::Map, "map_id:"), (ObjectKind::Link, "link_id:")];
 
 /// Everything that a process holds by a descriptor, and the programs of its links.
 #[must_use]
@@ -36,28 +36,11 @@ fn numbers(fdinfo: &str) -> Vec<Object> {
 ///
 /// # Panics
 ///
-/// When bpftool cannot be started.
+/// When it does not tell.
 #[must_use]
 #[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
 pub fn exists((kind, id): Object) -> bool {
-    let mut bpftool = Command::new("bpftool");
-    bpftool.args([kind, "show", "id", &id.to_string()]).output().expect("bpftool").status.success()
-}
-
-/// Waits until the kernel has none of `objects`.
-///
-/// Maps come last. To look at a map is to open and close it, and while the kernel empties a program array
-/// whose last user has gone, closing it once more makes Linux 6.18 keep the map for ever. The array is empty
-/// once its programs are gone.
-///
-/// # Panics
-///
-/// When one of them is still there after `bound`.
-pub fn are_gone(objects: &BTreeSet<Object>, bound: Duration) {
-    let (maps, others): (Vec<Object>, Vec<Object>) = objects.iter().partition(|(kind, _)| *kind == "map");
-    for object in others.into_iter().chain(maps) {
-        eventually(&format!("{object:?} gone"), bound, || (!exists(object)).then_some(()));
-    }
+    object_exists(kind, id).expect("the kernel's numbers (are you root?)")
 }
 
 #[cfg(test)]
@@ -68,6 +51,6 @@ mod tests {
     fn a_link_tells_its_own_number_and_its_programs() {
         let fdinfo =
             "pos:\t0\nflags:\t02000000\nlink_type:\ttcx\nlink_id:\t12\nprog_tag:\tab\nprog_id:\t34\n";
-        assert_eq!(numbers(fdinfo), [("link", 12), ("prog", 34)]);
+        assert_eq!(numbers(fdinfo), [(ObjectKind::Link, 12), (ObjectKind::Program, 34)]);
     }
 }
