@@ -127,3 +127,31 @@ fn killed_at_any_moment_of_down_the_next_down_ends_it() {
         assert!(Path::new("/run/netns/foreign").exists());
     });
 }
+
+/// The moment between writing a file and giving it its name is too short to be hit by chance.
+#[test]
+fn a_file_that_was_being_written_is_taken_away_by_down_and_made_whole_by_up() {
+    sandbox(|| {
+        write_lab();
+        place_foreign_objects();
+        let before = left_behind();
+        let (file, half) =
+            ("/etc/netns/killed0/resolv.conf", "/etc/netns/killed0/.resolv.conf.netmon:killed");
+        for written in ["# netmon:killed folder\n", ""] {
+            for made_whole in [false, true] {
+                finish("up");
+                let whole = fs::read_to_string(file).unwrap();
+                fs::remove_file(file).unwrap();
+                fs::write(half, written).unwrap();
+                if made_whole {
+                    finish("up");
+                    assert!(!Path::new(half).exists());
+                    let again = fs::read_to_string(file).unwrap();
+                    assert_eq!(again.lines().last(), whole.lines().last());
+                }
+                finish("down");
+                assert_eq!(left_behind(), before, "{written:?}, made whole: {made_whole}");
+            }
+        }
+    });
+}

@@ -23,6 +23,8 @@ pub const DIRECTORY: &str = "/etc/netns";
 pub enum Found {
     /// The lab's own, with these name servers.
     Ours(Vec<IpAddr>),
+    /// Nothing yet: whoever was writing it was killed, and left the file under its first name.
+    Half,
     /// Somebody else's.
     Foreign,
 }
@@ -51,7 +53,7 @@ pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<Found>, Topolog
     let text = match fs::read(&path) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
+            return Ok(new_path_of(namespace, mark).exists().then_some(Found::Half));
         }
         Err(e) => return Err(TopologyError::file("read", &path, e)),
     };
@@ -80,8 +82,7 @@ pub fn list(mark: &Mark) -> Result<Vec<NsName>, TopologyError> {
         let Some(namespace) = file_name.to_str().and_then(|name| name.parse::<NsName>().ok()) else {
             continue;
         };
-        let whole = matches!(look_up(&namespace, mark)?, Some(Found::Ours(_)));
-        if whole || new_path_of(&namespace, mark).exists() {
+        if matches!(look_up(&namespace, mark)?, Some(Found::Ours(_) | Found::Half)) {
             ours.push(namespace);
         }
     }
@@ -116,7 +117,7 @@ pub fn write<'a>(
         Some(Found::Foreign) => {
             return Err(TopologyError::Conflict(vec![format!("file {} is not netmon's", path.display())]));
         }
-        there => there.is_some(),
+        there => matches!(there, Some(Found::Ours(_))),
     };
     let mut first = format!("# {mark}");
     if made.clone().any(|made| *made == folder) {
@@ -142,10 +143,19 @@ pub fn remove(namespace: &NsName, mark: &Mark) -> Result<(), TopologyError> {
     let path = path_of(namespace);
     let failed = |e: io::Error| TopologyError::file("remove", &path, e);
     let gone = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(failed(e)) };
-    fs::remove_file(new_path_of(namespace, mark)).or_else(gone)?;
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-    let Some(made) = first_line(&text, mark) else { return Ok(()) };
-    fs::remove_file(&path).or_else(gone)?;
+    let new = new_path_of(namespace, mark);
+    let half = fs::read_to_string(&new).unwrap_or_default();
+    fs::remove_file(&new).or_else(gone)?;
+    let whole = fs::read_to_string(&path).unwrap_or_default();
+    let made = match (first_line(&whole, mark), first_line(&half, mark)) {
+        (Some(made), _) => {
+            fs::remove_file(&path).or_else(gone)?;
+            made
+        }
+        // A file of somebody else's, or none: what the half one says of its folders is still true.
+        (None, Some(made)) => made,
+        (None, None) => return Ok(()),
+    };
     if made.contains(&"folder") {
         remove_folder_if_empty(&folder_of(namespace))?;
     }
