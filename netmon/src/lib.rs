@@ -8,6 +8,7 @@ pub mod agent;
 pub mod causes;
 pub mod cli;
 pub mod client;
+pub mod cost;
 pub mod datapath;
 pub mod histogram;
 pub mod lab;

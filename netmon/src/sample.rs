@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use netmon_ebpf::{Protocol, endpoint::TcpEvent, histogram::bucket};
 
 use crate::{
+    cost::{Cost, Fill, MapUse, ProgramRuns},
     histogram::Histogram,
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
@@ -119,6 +120,17 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         parse_exits: vec![("truncated", 3), ("extension_headers", 0)],
         flows: FlowTable { entries: 17, capacity: 65_536 },
         errors: vec![("map_read", 2)],
+        cost: Cost {
+            programs: Some(vec![ProgramRuns { program: "netmon_in", runs: 12_345, run_ns: 2_500_000_000 }]),
+            maps: vec![
+                MapUse { map: "EXITS_BY_REASON".to_owned(), bytes: 576, fill: None },
+                MapUse {
+                    map: "REQUESTS".to_owned(),
+                    bytes: 7_340_032,
+                    fill: Some(Fill { entries: 3, max_entries: 65_536 }),
+                },
+            ],
+        },
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cost::Cost,
     histogram::Histogram,
     names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
 };
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub flows: FlowTable,
     /// Failures of netmon itself so far, by kind; a kind is there, as 0, before it first happens.
     pub errors: Vec<(&'static str, u64)>,
+    /// What measuring costs.
+    pub cost: Cost,
 }
 
 /// Which lab, from which file.

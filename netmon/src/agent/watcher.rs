@@ -115,6 +115,7 @@ impl SnapshotSource for Watcher {
                 ("order", self.order_errors.load(Ordering::Relaxed)),
                 ("overtaken", reading.overtaken),
             ],
+            cost: reading.cost,
         })
     }
 

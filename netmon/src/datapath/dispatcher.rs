@@ -46,11 +46,15 @@ pub(super) fn load(
     before: &[Instruction],
     jump_table: BorrowedFd<'_>,
 ) -> io::Result<OwnedFd> {
-    let name = match direction {
+    load_classifier(name(direction), &[before, &assemble(endpoint, direction, flags, jump_table)].concat())
+}
+
+/// What the kernel shows as the name of a hook's dispatchers.
+pub(super) fn name(direction: Direction) -> &'static str {
+    match direction {
         Direction::Ingress => "netmon_in",
         Direction::Egress => "netmon_out",
-    };
-    load_classifier(name, &[before, &assemble(endpoint, direction, flags, jump_table)].concat())
+    }
 }
 
 fn assemble(

@@ -52,6 +52,12 @@ pub enum DatapathError {
     /// The thread that follows the wall clock could not be started.
     #[error("cannot follow the wall clock")]
     Clock(#[source] io::Error),
+    /// The kernel does not keep the programs' run times.
+    #[error("cannot have the run times of eBPF programs kept (Linux 5.8)")]
+    RunTime(#[source] io::Error),
+    /// What programs and maps cost is not told.
+    #[error("cannot read what the eBPF programs and maps cost")]
+    Accounts(#[source] io::Error),
     /// The programs' messages cannot be read.
     #[error("cannot read the eBPF programs' log")]
     Log(#[source] io::Error),

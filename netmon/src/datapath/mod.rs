@@ -8,6 +8,7 @@ mod attach;
 mod chunks;
 mod clock;
 mod closed_epochs;
+mod costs;
 mod dispatcher;
 mod drops;
 mod dry_run;
@@ -16,8 +17,10 @@ mod features;
 mod flow_count;
 mod kernel_types;
 mod logs;
+mod map_use;
 mod object;
 mod reading;
+mod run_time;
 mod slots;
 mod sums;
 mod watched;
@@ -32,6 +35,7 @@ use self::{
     flow_count::FlowCount,
     logs::LogPump,
     object::Object,
+    run_time::RunTime,
     slots::Slots,
     watched::{WatchedEnd, WatchedLink},
 };
@@ -52,11 +56,13 @@ pub struct Options {
     /// What the programs may log, as [`aya_log::Level`] counts: 0 nothing, 1 errors ... 5 traces. What is
     /// above it is not even translated into the kernel.
     pub log_level: u8,
+    /// Whether the kernel keeps the programs' run times, which costs time in each run.
+    pub run_time: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mode: None, flow_entries: 65_536, log_level: 0 }
+        Self { mode: None, flow_entries: 65_536, log_level: 0, run_time: false }
     }
 }
 
@@ -81,6 +87,7 @@ pub struct Datapath {
     slots: Slots,
     flow_count: FlowCount,
     overtaken: u64,
+    run_time: Option<RunTime>,
     _clock: ClockKeeper,
     _logs: Option<LogPump>,
 }
@@ -104,6 +111,7 @@ impl Datapath {
             slots: Slots::default(),
             flow_count: FlowCount::new(options.flow_entries),
             overtaken: 0,
+            run_time: options.run_time.then(RunTime::start).transpose()?,
             _clock: clock,
             _logs: logs,
         })
@@ -196,7 +204,8 @@ impl Datapath {
             link.tell_each_other();
         }
         for ends in by_namespace(links).into_values() {
-            watched::attach(ends, self.features.mode, self.object.jump_table.as_fd())?;
+            let keeps_programs = self.run_time.is_some();
+            watched::attach(ends, self.features.mode, self.object.jump_table.as_fd(), keeps_programs)?;
         }
         Ok(())
     }
@@ -217,7 +226,10 @@ impl Datapath {
     fn forget(&mut self, mut links: Vec<WatchedLink>) -> Vec<DatapathError> {
         let mut errors: Vec<DatapathError> =
             by_namespace(&mut links).into_values().filter_map(|ends| watched::detach(ends).err()).collect();
-        for end in links.iter().flat_map(WatchedLink::ends) {
+        for end in links.iter_mut().flat_map(WatchedLink::ends_mut) {
+            if let Some(run_time) = &mut self.run_time {
+                errors.extend(run_time.retire(end).err());
+            }
             // The slot's next endpoint begins at zero.
             if let Some(drops) = &mut self.object.drops {
                 errors.extend(drops.remove(end.id, &end.endpoint).err());
@@ -247,7 +259,7 @@ impl Datapath {
 /// The ends of links, by the namespace that they are in.
 fn by_namespace(links: &mut [WatchedLink]) -> HashMap<Identity, Vec<&mut WatchedEnd>> {
     let mut ends: HashMap<Identity, Vec<&mut WatchedEnd>> = HashMap::new();
-    for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
+    for end in links.iter_mut().flat_map(WatchedLink::ends_mut) {
         ends.entry(end.endpoint.netns.identity()).or_default().push(end);
     }
     ends

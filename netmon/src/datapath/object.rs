@@ -18,6 +18,7 @@ use super::{
     DatapathError, Options,
     chunks::Chunks,
     drops::{DropTypes, Drops},
+    map_use::MapMeter,
 };
 use crate::{causes::in_full, names::EndpointId, snapshot::Features};
 
@@ -26,6 +27,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ne
 
 /// The loaded object: its maps by name, typed.
 pub(super) struct Object {
+    /// What the maps take.
+    pub(super) meter: MapMeter,
     /// Keeps the programs, and whatever map is not named below.
     pub(super) ebpf: Ebpf,
     /// Holds the measuring programs for the dispatchers. The kernel empties it when its last descriptor is
@@ -65,9 +68,11 @@ impl Object {
             .load(OBJECT)
             .map_err(|source| DatapathError::Load(Box::new(source)))?;
         check_abi(&mut ebpf)?;
+        let meter = MapMeter::of(&ebpf)?;
         let jump_table = fill_jump_table(&mut ebpf)?;
         let drops = start_drops(&mut ebpf, drop_types);
         Ok(Self {
+            meter,
             counters: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "COUNTERS")?),
             round_trips: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "ROUND_TRIPS")?),
             exits: take(&mut ebpf, "EXITS_BY_REASON")?,

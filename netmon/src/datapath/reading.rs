@@ -16,6 +16,7 @@ use super::{
     watched::{WatchedEnd, WatchedLink},
 };
 use crate::{
+    cost::Cost,
     histogram::Histogram,
     names::EndpointId,
     snapshot::{DirectionSnapshot, EndpointSnapshot, Features, FlowTable, LinkSnapshot},
@@ -40,6 +41,8 @@ pub struct Reading {
     pub flows: FlowTable,
     /// How often somebody was found to run before us.
     pub overtaken: u64,
+    /// What measuring costs.
+    pub cost: Cost,
 }
 
 /// The values of one endpoint, and when they were read.
@@ -73,6 +76,7 @@ impl Datapath {
             parse_exits: self.object.read_exits()?,
             flows: self.flow_count.get(&self.object.tcp_flows),
             overtaken: self.overtaken,
+            cost: self.cost()?,
         })
     }
 }

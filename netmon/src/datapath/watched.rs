@@ -22,6 +22,8 @@ pub(super) struct WatchedEnd {
     pub(super) id: EndpointId,
     pub(super) endpoint: Endpoint,
     pub(super) attached: Option<Attached>,
+    /// The programs that are attached, ingress first; only while their run times are wanted.
+    pub(super) programs: Option<[OwnedFd; 2]>,
     /// Whether departures are stamped here.
     pub(super) stamps: bool,
     /// Whether the other end stamps its departures.
@@ -36,6 +38,7 @@ impl WatchedEnd {
             id,
             endpoint,
             attached: None,
+            programs: None,
             stamps: false,
             peer_stamps: false,
             unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
@@ -87,6 +90,10 @@ impl WatchedLink {
         [&self.a, &self.b].into_iter()
     }
 
+    pub(super) fn ends_mut(&mut self) -> impl Iterator<Item = &mut WatchedEnd> {
+        [&mut self.a, &mut self.b].into_iter()
+    }
+
     /// Each end learns whether the other stamps.
     pub(super) fn tell_each_other(&mut self) {
         self.a.peer_stamps = self.b.stamps;
@@ -129,6 +136,7 @@ pub(super) fn attach(
     ends: Vec<&mut WatchedEnd>,
     mode: AttachMode,
     jump_table: BorrowedFd<'_>,
+    keeps_programs: bool,
 ) -> Result<(), DatapathError> {
     visit(ends, |ends| {
         for end in ends {
@@ -137,6 +145,7 @@ pub(super) fn attach(
             let attached = attach::attach(mode, endpoint.ifindex, &endpoint.interface, &programs)
                 .map_err(|source| DatapathError::Attach { endpoint: end.shown(), source })?;
             end.attached = Some(attached);
+            end.programs = keeps_programs.then_some(programs);
         }
         Ok(())
     })

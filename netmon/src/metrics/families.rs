@@ -5,6 +5,7 @@ use super::{
     text::Writer,
 };
 use crate::{
+    cost::Cost,
     histogram::Histogram,
     names::Direction,
     snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, ProtocolCounters, RoundTrips, Snapshot},
@@ -31,6 +32,7 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, snapshot, to);
     drops(snapshot, to);
     state(snapshot, to);
+    cost(&snapshot.cost, to);
     identity(snapshot, failures, to);
 }
 
@@ -181,6 +183,33 @@ fn state(snapshot: &Snapshot, to: &mut Writer) {
         attached.flag([namespace, interface, direction, mode], hook.attached.is_some());
     }
     to.family(names::FLOW_ENTRIES).count([], snapshot.flows.entries);
+}
+
+/// What measuring costs.
+#[expect(clippy::cast_precision_loss, reason = "the exposition format has floats only")]
+fn cost(cost: &Cost, to: &mut Writer) {
+    let programs = cost.programs.as_deref().unwrap_or_default();
+    let mut seconds = to.family(names::PROGRAM_RUN_SECONDS);
+    for of in programs {
+        seconds.gauge([of.program], of.run_ns as f64 / 1e9);
+    }
+    let mut runs = to.family(names::PROGRAM_RUNS);
+    for of in programs {
+        runs.count([of.program], of.runs);
+    }
+    let mut memory = to.family(names::MAP_MEMORY);
+    for of in &cost.maps {
+        memory.count([&of.map], of.bytes);
+    }
+    let fills = || cost.maps.iter().filter_map(|of| Some((of.map.as_str(), of.fill?)));
+    let mut entries = to.family(names::MAP_ENTRIES);
+    for (map, fill) in fills() {
+        entries.count([map], fill.entries);
+    }
+    let mut most = to.family(names::MAP_MAX_ENTRIES);
+    for (map, fill) in fills() {
+        most.count([map], fill.max_entries);
+    }
 }
 
 /// What netmon says of itself.

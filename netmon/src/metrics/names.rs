@@ -193,6 +193,41 @@ pub const FLOW_ENTRIES: Metric = Metric {
     labels: &[],
     help: "Entries in the flow table, which evicts the least recently used.",
 };
+/// Time in the programs.
+pub const PROGRAM_RUN_SECONDS: Metric = Metric {
+    name: "netmon_program_run_seconds_total",
+    kind: Kind::Counter,
+    labels: &["program"],
+    help: "Time spent in the eBPF programs, while their run times are kept (--program-stats).",
+};
+/// Runs of the programs.
+pub const PROGRAM_RUNS: Metric = Metric {
+    name: "netmon_program_runs_total",
+    kind: Kind::Counter,
+    labels: &["program"],
+    help: "Runs of the eBPF programs, while their run times are kept (--program-stats).",
+};
+/// Memory of the maps.
+pub const MAP_MEMORY: Metric = Metric {
+    name: "netmon_map_memory_bytes",
+    kind: Kind::Gauge,
+    labels: &["map"],
+    help: "Memory that the eBPF map takes in the kernel, as the kernel accounts it.",
+};
+/// Entries of the maps.
+pub const MAP_ENTRIES: Metric = Metric {
+    name: "netmon_map_entries",
+    kind: Kind::Gauge,
+    labels: &["map"],
+    help: "Entries in the eBPF map, for maps that fill up. Counted every ten seconds at the most.",
+};
+/// Most entries of the maps.
+pub const MAP_MAX_ENTRIES: Metric = Metric {
+    name: "netmon_map_max_entries",
+    kind: Kind::Gauge,
+    labels: &["map"],
+    help: "Most entries that the eBPF map takes, for maps that fill up.",
+};
 /// What went wrong.
 pub const ERRORS: Metric = Metric {
     name: "netmon_errors_total",
@@ -245,6 +280,11 @@ pub const ALL: &[Metric] = &[
     ENDPOINT_UP,
     PROGRAM_ATTACHED,
     FLOW_ENTRIES,
+    PROGRAM_RUN_SECONDS,
+    PROGRAM_RUNS,
+    MAP_MEMORY,
+    MAP_ENTRIES,
+    MAP_MAX_ENTRIES,
     ERRORS,
     SCRAPE_DURATION,
     BUILD_INFO,

@@ -137,6 +137,11 @@ fn every_count_of_the_snapshot_is_found_under_its_labels() {
     }
     assert_eq!(scrape.get("netmon_parse_exits_total", &[("reason", "truncated")]), 3.0);
     assert_eq!(scrape.get("netmon_flow_entries", &[]), 17.0);
+    assert_eq!(scrape.get("netmon_program_run_seconds_total", &[("program", "netmon_in")]), 2.5);
+    assert_eq!(scrape.get("netmon_program_runs_total", &[("program", "netmon_in")]), 12_345.0);
+    assert_eq!(scrape.get("netmon_map_memory_bytes", &[("map", "EXITS_BY_REASON")]), 576.0);
+    assert_eq!(scrape.get("netmon_map_entries", &[("map", "REQUESTS")]), 3.0);
+    assert_eq!(scrape.get("netmon_map_max_entries", &[("map", "REQUESTS")]), 65_536.0);
     assert_eq!(scrape.get("netmon_errors_total", &[("kind", "map_read")]), 2.0);
     assert_eq!(scrape.get("netmon_errors_total", &[("kind", "scrape")]), 5.0);
     assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", "built-in")]), 1.0);
@@ -196,6 +201,7 @@ fn what_is_not_measured_has_no_series_rather_than_a_zero() {
     snapshot.links[0].a_to_b.latency = None;
     snapshot.links[0].a_to_b.lost_segments = None;
     snapshot.links[0].b.egress.attached = None;
+    snapshot.cost.programs = None;
     let text = render(&snapshot);
     let scrape = Scrape::parse(&text);
     let from_root = |name: &str| {
@@ -204,6 +210,7 @@ fn what_is_not_measured_has_no_series_rather_than_a_zero() {
         })
     };
     assert!(!from_root("netmon_link_latency_seconds") && !from_root("netmon_link_lost_packets_total"));
+    assert!(!text.contains("netmon_program_run"));
     assert!(!text.contains("netmon_tcp_rtt_seconds") && !text.contains("netmon_dns_latency_seconds"));
     let mode = AttachMode::Tcx.as_str();
     let at = [("namespace", "direct_netns"), ("interface", "veth1"), ("direction", "egress"), ("mode", mode)];

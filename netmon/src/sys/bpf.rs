@@ -167,21 +167,21 @@ const _: () = {
 };
 
 /// Calls bpf(2); the attribute is one of the structures above, all of which are plain integers.
-fn bpf<T>(command: libc::c_int, attribute: &mut T) -> io::Result<libc::c_long> {
-    // SAFETY: the attribute lives through the call and its size is given; the pointers inside it were made
-    // by the callers below from slices that live through the call.
+pub(super) fn bpf<T>(command: libc::c_int, attribute: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the attribute lives through the call and its size is given; the pointers inside it were made, here
+    // and in `bpf_info`, from slices that live through the call.
     let answer =
         unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attribute), size_of::<T>()) };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }
 
-fn descriptor(answer: libc::c_long) -> io::Result<OwnedFd> {
+pub(super) fn descriptor(answer: libc::c_long) -> io::Result<OwnedFd> {
     let fd = libc::c_int::try_from(answer).map_err(io::Error::other)?;
     // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn number(fd: BorrowedFd<'_>) -> u32 {
+pub(super) fn number(fd: BorrowedFd<'_>) -> u32 {
     // A descriptor that is open is not negative.
     fd.as_raw_fd().cast_unsigned()
 }

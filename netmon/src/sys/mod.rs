@@ -3,6 +3,7 @@
 //! Each file wraps one kernel concept in functions that cannot be used wrongly; policy lives with the callers.
 
 pub mod bpf;
+pub mod bpf_info;
 pub mod capabilities;
 pub mod confine;
 pub mod namespaces;

@@ -1,0 +1,28 @@
+//! What measuring costs, put together: run times of the programs, memory and fill of the maps.
+
+use netmon_ebpf::abi::CHUNK_ENDPOINTS;
+
+use super::{Datapath, DatapathError, watched::WatchedLink};
+use crate::cost::{Cost, Fill, MapUse};
+
+impl Datapath {
+    pub(super) fn cost(&mut self) -> Result<Cost, DatapathError> {
+        let mut maps = self.object.meter.read()?;
+        let endpoints = 2 * self.links.len() as u64;
+        // The endpoints' values are in chunks, of which the kernel accounts for the places only.
+        add_chunks(&mut maps, "COUNTERS", endpoints, self.object.counters.bytes());
+        add_chunks(&mut maps, "ROUND_TRIPS", endpoints, self.object.round_trips.bytes());
+        let ends = self.links.iter().flat_map(WatchedLink::ends);
+        let programs =
+            self.run_time.as_ref().map(|run_time| run_time.read(ends, &self.object)).transpose()?;
+        Ok(Cost { programs, maps })
+    }
+}
+
+fn add_chunks(maps: &mut [MapUse], name: &str, endpoints: u64, bytes: usize) {
+    if let Some(outer) = maps.iter_mut().find(|one| one.map == name) {
+        outer.bytes += bytes as u64;
+        let chunk = u64::from(CHUNK_ENDPOINTS);
+        outer.fill = Some(Fill { entries: endpoints, max_entries: endpoints.next_multiple_of(chunk) });
+    }
+}

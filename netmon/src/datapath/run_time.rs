@@ -1,0 +1,69 @@
+//! How often the programs ran and for how long, while somebody asked the kernel to keep that.
+//!
+//! The kernel accounts a run to the program that it called itself, and with it everything that this one
+//! jumped to: so it is the dispatchers that have the figures, one for each attachment. They are added up by
+//! hook, and those of attachments that are gone stay in the sum.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::{DatapathError, dispatcher, object::Object, watched::WatchedEnd};
+use crate::{
+    cost::ProgramRuns,
+    names::Direction,
+    sys::bpf_info::{keep_run_time, program_runs},
+};
+
+/// The program at the kernel's tracepoint of drops.
+const DROP: &str = "netmon_drop";
+
+/// Has the kernel keep run times for as long as it lives.
+pub(super) struct RunTime {
+    _kept: OwnedFd,
+    /// Of attachments that are gone, ingress first.
+    gone: [ProgramRuns; 2],
+}
+
+impl RunTime {
+    pub(super) fn start() -> Result<Self, DatapathError> {
+        let kept = keep_run_time().map_err(DatapathError::RunTime)?;
+        let none = |direction| ProgramRuns { program: dispatcher::name(direction), ..ProgramRuns::default() };
+        Ok(Self { _kept: kept, gone: Direction::BOTH.map(none) })
+    }
+
+    /// Keeps the figures of an end whose programs are about to go.
+    pub(super) fn retire(&mut self, end: &mut WatchedEnd) -> Result<(), DatapathError> {
+        let Some(programs) = end.programs.take() else { return Ok(()) };
+        add(&mut self.gone, &programs)
+    }
+
+    /// Everything so far, by program.
+    pub(super) fn read<'a>(
+        &self,
+        ends: impl Iterator<Item = &'a WatchedEnd>,
+        object: &Object,
+    ) -> Result<Vec<ProgramRuns>, DatapathError> {
+        let mut sums = self.gone;
+        for programs in ends.filter_map(|end| end.programs.as_ref()) {
+            add(&mut sums, programs)?;
+        }
+        let mut all = sums.to_vec();
+        // It is not loaded where the kernel does not tell of drops.
+        if let Some(program) = object.ebpf.program(DROP).and_then(|program| program.fd().ok()) {
+            let mut runs = ProgramRuns { program: DROP, ..ProgramRuns::default() };
+            add_one(&mut runs, program)?;
+            all.push(runs);
+        }
+        Ok(all)
+    }
+}
+
+fn add(sums: &mut [ProgramRuns; 2], programs: &[OwnedFd; 2]) -> Result<(), DatapathError> {
+    sums.iter_mut().zip(programs).try_for_each(|(sum, program)| add_one(sum, program))
+}
+
+fn add_one(sum: &mut ProgramRuns, program: impl AsFd) -> Result<(), DatapathError> {
+    let (runs, run_ns) = program_runs(program).map_err(DatapathError::Accounts)?;
+    sum.runs += runs;
+    sum.run_ns += run_ns;
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! What measuring costs, told beside what is measured, and only while somebody asks.
+
+use std::{fs, time::Duration};
+
+use netmon::sys::{
+    bpf::{Instruction, load_classifier, test_run},
+    bpf_info::program_runs,
+};
+use netmon_tests::{
+    agent::{Agent, Metrics, scrape},
+    eventually::eventually,
+    sandbox::{run, sandbox},
+};
+use rustix::process::Signal;
+
+const RUNS: &str = "netmon_program_runs_total";
+const SECONDS: &str = "netmon_program_run_seconds_total";
+
+fn setting() -> String {
+    fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled").expect("the kernel's setting")
+}
+
+fn ping() {
+    run("ping", &["-q", "-c", "50", "-i", "0.002", "10.200.0.3"]);
+}
+
+fn of(metrics: &Metrics, name: &str, program: &str) -> f64 {
+    metrics.sum(name, &[("program", program)])
+}
+
+#[test]
+fn run_times_are_absent_unless_asked_for_and_the_maps_memory_is_always_told() {
+    sandbox(|| {
+        let _agent = Agent::start([] as [&str; 0]);
+        ping();
+        let metrics = scrape();
+        assert_eq!((metrics.count(RUNS, &[]), metrics.count(SECONDS, &[])), (0, 0));
+        for map in ["COUNTERS", "ROUND_TRIPS", "EXITS_BY_REASON", "REQUESTS", "JUMP_TABLE"] {
+            assert!(metrics.sum("netmon_map_memory_bytes", &[("map", map)]) > 0.0, "{map}");
+        }
+        // One link, in one chunk.
+        let counters = |name| metrics.sum(name, &[("map", "COUNTERS")]);
+        assert_eq!((counters("netmon_map_entries"), counters("netmon_map_max_entries")), (2.0, 256.0));
+        assert_eq!(metrics.sum("netmon_map_max_entries", &[("map", "REQUESTS")]), 65_536.0);
+    });
+}
+
+#[test]
+fn entries_of_a_map_are_those_that_were_made() {
+    sandbox(|| {
+        let _agent = Agent::start(["--flow-entries", "5000"]);
+        // Each query of its own port and identifier, to nobody who answers: one entry at each end.
+        let socket = std::net::UdpSocket::bind("10.200.0.2:0").expect("a socket");
+        for id in 0..300_u16 {
+            let query = netmon_tests::packets::dns_query(id);
+            // The answer is "port unreachable", which a socket that is not connected does not hear of.
+            socket.send_to(&query, "10.200.0.3:53").expect("a query");
+        }
+        eventually("the entries of 300 queries", Duration::from_secs(30), || {
+            let metrics = scrape();
+            let entries = metrics.sum("netmon_map_entries", &[("map", "REQUESTS")]);
+            (entries >= 600.0 && entries <= 610.0).then_some(())
+        });
+    });
+}
+
+#[test]
+fn run_times_grow_with_the_packets_while_asked_for_and_the_setting_is_as_before() {
+    sandbox(|| {
+        let before = setting();
+        let agent = Agent::start(["--program-stats"]);
+        assert_eq!(setting(), before, "the kernel's setting is not touched");
+        ping();
+        let first = scrape();
+        ping();
+        let second = scrape();
+        for program in ["netmon_in", "netmon_out"] {
+            // At both ends: 50 requests and 50 replies.
+            let runs = of(&second, RUNS, program) - of(&first, RUNS, program);
+            assert!((100.0..200.0).contains(&runs), "{program}: {runs} runs");
+            let per_run = (of(&second, SECONDS, program) - of(&first, SECONDS, program)) / runs * 1e9;
+            assert!(per_run > 50.0 && per_run < 100_000.0, "{program}: {per_run} ns a run");
+        }
+        agent.end(Signal::KILL);
+        assert_eq!(setting(), before);
+        eventually("that nobody keeps run times", Duration::from_secs(10), || {
+            // r0 = 0; exit
+            let nothing = [
+                Instruction { code: 0xb7, registers: 0, offset: 0, immediate: 0 },
+                Instruction { code: 0x95, registers: 0, offset: 0, immediate: 0 },
+            ];
+            let program = load_classifier("netmon_test", &nothing).expect("a program");
+            test_run(&program, &[0; 64], 10).expect("a test run");
+            (program_runs(&program).expect("its run time") == (0, 0)).then_some(())
+        });
+        run(netmon_tests::binary::netmon().to_str().expect("a path"), &["down"]);
+    });
+}
