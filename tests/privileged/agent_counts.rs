@@ -4,56 +4,11 @@
 use std::{process::Command, time::Duration};
 
 use netmon_tests::{
-    agent::{Agent, Metrics, scrape},
+    agent::{Agent, scrape},
+    counts::{DIRECT, DIRECTIONS, assert_nothing_lost_on_the_way, at_rest},
     eventually::eventually,
     sandbox::{run, sandbox},
 };
-
-/// What the kernel counted on an interface: received packets and bytes, sent packets and bytes.
-#[derive(Debug, PartialEq)]
-struct Kernel {
-    ingress: (f64, f64),
-    egress: (f64, f64),
-}
-
-impl Kernel {
-    fn of(namespace: &str, interface: &str) -> Self {
-        let within = if namespace == "root" { vec![] } else { vec!["-n", namespace] };
-        let said = run("ip", &[&within[..], &["-s", "-j", "link", "show", interface]].concat());
-        let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
-        let stats = &json[0]["stats64"];
-        let of = |way: &str| {
-            let number = |what: &str| stats[way][what].as_f64().expect("a count");
-            (number("packets"), number("bytes"))
-        };
-        Self { ingress: of("rx"), egress: of("tx") }
-    }
-}
-
-fn hook(metrics: &Metrics, namespace: &str, interface: &str, direction: &str) -> (f64, f64) {
-    let labels = [("namespace", namespace), ("interface", interface), ("direction", direction)];
-    (metrics.sum("netmon_packets_total", &labels), metrics.sum("netmon_bytes_total", &labels))
-}
-
-fn netmon(metrics: &Metrics, namespace: &str, interface: &str) -> Kernel {
-    let of = |direction| hook(metrics, namespace, interface, direction);
-    Kernel { ingress: of("ingress"), egress: of("egress") }
-}
-
-/// netmon's and the kernel's counts of both ends, at one moment: IPv6 sends something of its own now and
-/// then, so they are read until nothing happened in between.
-fn at_rest(ends: &[(&str, &str)]) -> (Metrics, Vec<Kernel>) {
-    for _ in 0..200 {
-        let before = scrape();
-        let kernel: Vec<Kernel> = ends.iter().map(|(ns, interface)| Kernel::of(ns, interface)).collect();
-        let after = scrape();
-        let ours = |metrics: &Metrics| ends.iter().map(|(n, i)| netmon(metrics, n, i)).collect::<Vec<_>>();
-        if ours(&before) == ours(&after) {
-            return (after, kernel);
-        }
-    }
-    panic!("the link did not come to rest");
-}
 
 fn counts_are_the_kernels(arguments: &[&str]) {
     sandbox(|| {
@@ -69,19 +24,13 @@ fn counts_are_the_kernels(arguments: &[&str]) {
             ping.is_ok_and(|ping| ping.status.success()).then_some(())
         });
         run("ping", &["-q", "-c", "5", "-i", "0.01", "-W", "5", &address]);
-        let ends = [("root", "veth0"), ("direct_netns", "veth1")];
-        let (metrics, kernel) = at_rest(&ends);
-        for ((namespace, interface), kernel) in ends.iter().zip(&kernel) {
-            assert_eq!(&netmon(&metrics, namespace, interface), kernel, "{interface} in {namespace}");
-        }
-        for what in ["netmon_segments_total", "netmon_wire_bytes_total"] {
-            for (from, to) in [(ends[0], ends[1]), (ends[1], ends[0])] {
-                let at = |end: (&str, &str), direction| {
-                    metrics.sum(what, &[("namespace", end.0), ("interface", end.1), ("direction", direction)])
-                };
-                assert_eq!(at(from, "egress"), at(to, "ingress"), "{what} from {} to {}", from.1, to.1);
+        let (metrics, ends) = at_rest(&DIRECT);
+        for (end, (_, interface)) in ends.iter().zip(DIRECT) {
+            for (direction, (hook, kernel)) in DIRECTIONS.iter().zip(end.hooks.iter().zip(end.kernel)) {
+                assert_eq!(hook.whole, kernel, "{direction} of {interface}");
             }
         }
+        assert_nothing_lost_on_the_way("pings and a download", &ends);
         assert_eq!(metrics.sum("netmon_link_lost_packets_total", &[]), 0.0);
         for reason in ["unknown_endpoint", "stamp_refused", "stamp_in_future", "receive_time_refused"] {
             assert_eq!(metrics.sum("netmon_parse_exits_total", &[("reason", reason)]), 0.0, "{reason}");

@@ -78,6 +78,49 @@ pub fn echo_round_trips(packets: &[Captured]) -> Vec<f64> {
     requests.filter_map(|(_, rest)| Some(of("echo reply", rest)? - of("echo request", rest)?)).collect()
 }
 
+/// What a capture of one TCP connection says of it, seconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TcpTimes {
+    /// SYN to SYN/ACK.
+    pub handshake: f64,
+    /// Each piece of data that the client sent, to the first acknowledgement of all of it.
+    pub acknowledged: Vec<f64>,
+}
+
+/// The times of the connection from `client`, an address and port as tcpdump prints them.
+///
+/// # Panics
+///
+/// When its handshake was not captured.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
+pub fn tcp_times(packets: &[Captured], client: &str) -> TcpTimes {
+    let (sent, received) = (format!("IP {client} > "), format!(" > {client}: "));
+    let of = |whose: &str, flags: &str| {
+        let found = packets.iter().find(|one| one.text.contains(whose) && one.text.contains(flags));
+        found.expect("a handshake in the capture").time
+    };
+    let handshake = of(&received, "Flags [S.],") - of(&sent, "Flags [S],");
+    // tcpdump counts from the beginning of the connection: `seq 1:101, ack 1`.
+    let data = packets.iter().filter(|one| one.text.contains(&sent)).filter_map(|one| {
+        let (_, end) = number_after(&one.text, "seq ")?.split_once(':')?;
+        Some((one.time, end.parse::<u64>().ok()?))
+    });
+    let acknowledged = data.filter_map(|(time, end)| {
+        let covers = |one: &&Captured| {
+            let ack = number_after(&one.text, "ack ").and_then(|ack| ack.parse::<u64>().ok());
+            one.text.contains(&received) && one.time >= time && ack.is_some_and(|ack| ack >= end)
+        };
+        Some(packets.iter().find(covers)?.time - time)
+    });
+    TcpTimes { handshake, acknowledged: acknowledged.collect() }
+}
+
+/// `1:101` after `seq ` in tcpdump's line.
+fn number_after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.split_once(word)?.1.split([',', ' ']).next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +137,19 @@ tcpdump: listening on veth0, link-type EN10MB (Ethernet), snapshot length 262144
         let round_trips = echo_round_trips(&packets);
         assert_eq!(round_trips.len(), 1);
         assert!((round_trips[0] - 50e-6).abs() < 1e-6, "{round_trips:?}");
+    }
+    #[test]
+    fn data_is_acknowledged_by_the_first_packet_that_covers_all_of_it() {
+        let lines = "\
+10.000 IP 10.0.0.2.4000 > 10.0.0.3.80: Flags [S], seq 97, win 64240, length 0
+10.030 IP 10.0.0.3.80 > 10.0.0.2.4000: Flags [S.], seq 50, ack 98, win 65160, length 0
+10.031 IP 10.0.0.2.4000 > 10.0.0.3.80: Flags [.], ack 1, win 502, length 0
+11.000 IP 10.0.0.2.4000 > 10.0.0.3.80: Flags [P.], seq 1:101, ack 1, win 502, length 100
+11.020 IP 10.0.0.3.80 > 10.0.0.2.4000: Flags [.], ack 100, win 502, length 0
+11.050 IP 10.0.0.3.80 > 10.0.0.2.4000: Flags [P.], seq 1:11, ack 101, win 502, length 10";
+        let packets: Vec<_> = lines.lines().filter_map(Captured::read).collect();
+        let times = tcp_times(&packets, "10.0.0.2.4000");
+        assert!((times.handshake - 0.03).abs() < 1e-6, "{times:?}");
+        assert!(times.acknowledged.len() == 1 && (times.acknowledged[0] - 0.05).abs() < 1e-6, "{times:?}");
     }
 }

@@ -1,0 +1,177 @@
+//! Real loads with every mix of offloads, counted by the hooks and by the kernel: exact.
+//!
+//! With default offloads a super-packet crosses a veth in one piece, and both count one. With TSO off the
+//! kernel cuts it behind the egress hook and counts the pieces: then its packets are our segments.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{
+    fs::{self, File},
+    net::UdpSocket,
+    process::Command,
+    time::Duration,
+};
+
+use netmon::netns::NetNs;
+use netmon_tests::{
+    agent::{Agent, scrape},
+    counts::{Count, DIRECT, DIRECTIONS, End, added, assert_nothing_lost_on_the_way},
+    eventually::eventually,
+    labs::valid,
+    running::Running,
+    sandbox::{run, sandbox},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A queue of each processor, which all of its interfaces share, takes 1,000 packets; on a busy machine it
+/// overflows now and then, and then the kernel has no bytes of what it did not hand over. Such a run says
+/// nothing of netmon, and is made again.
+const RUNS: u32 = 10;
+const DATAGRAMS: u32 = 100_000;
+const GIGABYTE: u64 = 1 << 30;
+/// What the kernel does not count of a packet that it receives through NAPI: the Ethernet header.
+const ETHERNET: f64 = 14.0;
+
+/// What a load adds, from a run in which every packet was handed over.
+fn handed_over(mut load: impl FnMut()) -> Vec<End> {
+    for _ in 0..RUNS {
+        let ends = added(&DIRECT, &mut load);
+        if ends.iter().all(|end| end.not_handed_over == 0.0) {
+            return ends;
+        }
+    }
+    panic!("the processors' queues overflowed in each of {RUNS} runs");
+}
+
+/// Both hooks of both ends, each with the kernel's count.
+fn each_hook(ends: &[End], mut look: impl FnMut(&str, netmon_tests::counts::Hook, Count)) {
+    for (end, (_, interface)) in ends.iter().zip(DIRECT) {
+        for (index, direction) in DIRECTIONS.iter().enumerate() {
+            look(&format!("{direction} of {interface}"), end.hooks[index], end.kernel[index]);
+        }
+    }
+}
+
+fn assert_equal_to_the_kernels(what: &str, ends: &[End]) {
+    each_hook(ends, |at, hook, kernel| assert_eq!(hook.whole, kernel, "{what}: {at}"));
+    assert_nothing_lost_on_the_way(what, ends);
+    assert_eq!(scrape().sum("netmon_link_lost_packets_total", &[]), 0.0, "{what}");
+}
+
+/// Sets offloads of both ends, as ethtool's words.
+fn offloads(words: &[&str]) {
+    run("ethtool", &[&["-K", "veth0"], words].concat());
+    run("ip", &[&["netns", "exec", "direct_netns", "ethtool", "-K", "veth1"], words].concat());
+}
+
+/// An iperf3 server in the namespace, which serves one client after the other.
+fn iperf_server() -> Running {
+    let words = ["netns", "exec", "direct_netns", "iperf3", "-s", "--forceflush"];
+    let server = Running::start("iperf3", "ip", &words).expect("iperf3 starts");
+    eventually("a server of iperf3", PATIENCE, || server.output().contains("listening").then_some(()));
+    server
+}
+
+/// Both ways at once.
+fn iperf(bytes: &str) {
+    run("iperf3", &["-c", "10.200.0.3", "--bidir", "-n", bytes]);
+}
+
+#[test]
+fn a_flood_of_a_hundred_thousand_datagrams_is_counted_to_the_last_one() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let inside = NetNs::open(&valid("direct_netns")).expect("a namespace");
+        let bind = || UdpSocket::bind("10.200.0.3:7000").expect("an address of the lab");
+        // Nobody reads it: what does not fit its buffer is dropped behind the hooks.
+        let _receiver = inside.run(bind).expect("its inside");
+        let sender = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
+        sender.connect("10.200.0.3:7000").expect("a way");
+        let udp = || scrape().sum("netmon_packets_total", &[("protocol", "udp")]);
+        let mut sent = 0.0;
+        let ends = handed_over(|| {
+            let before = udp();
+            for number in 0..DATAGRAMS {
+                let length = 1 + number as usize % 1400;
+                assert_eq!(sender.send(&[0; 1400][..length]).expect("a way"), length);
+            }
+            sent = udp() - before;
+        });
+        assert_eq!(sent, 2.0 * f64::from(DATAGRAMS), "at both ends");
+        assert_equal_to_the_kernels("flood", &ends);
+    });
+}
+
+#[test]
+fn a_gigabyte_from_nginx_is_counted_to_the_last_byte() {
+    sandbox(|| {
+        fs::create_dir_all("/run/sandbox/nginx/html").expect("a folder");
+        fs::write("/run/sandbox/nginx/nginx.conf", include_str!("../../labs/nginx/nginx.conf"))
+            .expect("a configuration");
+        File::create("/run/sandbox/nginx/html/file").and_then(|file| file.set_len(GIGABYTE)).expect("a file");
+        // Its service names the folder `nginx` beside the lab file.
+        fs::write("/run/sandbox/lab.toml", include_str!("../../labs/direct-nginx.toml")).expect("a lab");
+        let _agent = Agent::start(["/run/sandbox/lab.toml"]);
+        eventually("nginx answers", PATIENCE, || {
+            let head = Command::new("curl").args(["-sfI", "http://10.200.0.3/file"]).output();
+            head.is_ok_and(|head| head.status.success()).then_some(())
+        });
+        let ends = handed_over(|| {
+            let words = ["-sf", "-o", "/dev/null", "-w", "%{size_download}", "http://10.200.0.3/file"];
+            assert_eq!(run("curl", &words), GIGABYTE.to_string());
+        });
+        assert_equal_to_the_kernels("download", &ends);
+        let arrived = ends[0].hooks[0];
+        assert!(arrived.whole.bytes > GIGABYTE as f64, "{arrived:?}");
+        assert!(arrived.wire.packets > arrived.whole.packets, "super-packets are the point: {arrived:?}");
+    });
+}
+
+#[test]
+fn what_iperf3_sends_both_ways_is_counted_to_the_last_byte() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let _server = iperf_server();
+        assert_equal_to_the_kernels("iperf3", &handed_over(|| iperf("300M")));
+    });
+}
+
+#[test]
+fn with_tso_off_our_segments_and_wire_bytes_are_the_kernels_packets_and_bytes() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let _server = iperf_server();
+        for (gro, missing) in [("off", 0.0), ("on", ETHERNET)] {
+            offloads(&["tso", "off", "gro", gro]);
+            let ends = handed_over(|| iperf("100M"));
+            let mut super_packets = 0;
+            each_hook(&ends, |at, hook, kernel| {
+                let bytes = kernel.bytes + missing * kernel.packets;
+                assert_eq!(hook.wire, Count { bytes, ..kernel }, "GRO {gro}: {at}");
+                super_packets += usize::from(hook.whole.packets < hook.wire.packets);
+            });
+            assert!(super_packets >= 2, "super-packets at egress are the point: {ends:?}");
+            assert_nothing_lost_on_the_way("TSO off", &ends);
+        }
+    });
+}
+
+#[test]
+fn with_every_mix_of_offloads_what_leaves_one_end_enters_the_other() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let _server = iperf_server();
+        let on_or_off = ["on", "off"];
+        for tso in on_or_off {
+            for gso in on_or_off {
+                for gro in on_or_off {
+                    offloads(&["tso", tso, "gso", gso, "gro", gro]);
+                    let what = format!("TSO {tso}, GSO {gso}, GRO {gro}");
+                    let ends = handed_over(|| iperf("10M"));
+                    assert_nothing_lost_on_the_way(&what, &ends);
+                    assert!(ends[1].hooks[0].wire.bytes > 1e6, "{what}: {ends:?}");
+                }
+            }
+        }
+        assert_eq!(scrape().sum("netmon_link_lost_packets_total", &[]), 0.0);
+    });
+}

@@ -1,0 +1,114 @@
+//! What was sent twice gives no sample (Karn's rule), over a real connection with chosen losses.
+//!
+//! The forwarder loses the first copy of a chosen segment and holds every further copy back for long: a sample
+//! from the first departure, or from that of a later copy, would lie far above all right ones.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use netmon_tests::{
+    agent::scrape,
+    forwarder::{Fate, Segment},
+    packets::flag::{ACK, SYN},
+    relay::{FAR_ADDRESS, NEAR, Relay, ask, connect, echo_server},
+    sandbox::{run, sandbox},
+};
+
+const EACH_WAY: Duration = Duration::from_millis(10);
+/// For every copy but the first of a segment from the near end.
+const COPY: Duration = Duration::from_millis(400);
+/// A bound between: right samples are of 20 ms, wrong ones of more than 400.
+const BETWEEN: &str = "0.268435456";
+/// The segment whose first copy is lost consists of these.
+const CHOSEN: u8 = b'L';
+const OTHER: u8 = b'.';
+/// One connection: chosen segments among others.
+const QUESTIONS: &[u8; 11] = b"...L..L..L.";
+
+/// How often each segment with data or SYN came from the near end.
+type Copies = Arc<Mutex<HashMap<u32, u32>>>;
+
+/// Whether the first copy of a segment is lost.
+type Chosen = fn(&Segment<'_>) -> bool;
+
+fn losing(chosen: Chosen, copies: Copies, port: Arc<Mutex<u16>>) -> impl FnMut(&[u8]) -> Fate + Send {
+    move |frame| {
+        let port = *port.lock().unwrap_or_else(PoisonError::into_inner);
+        let segment = Segment::of(frame).filter(|segment| segment.destination == port);
+        let Some(segment) = segment.filter(|one| !one.payload.is_empty() || one.flags & SYN != 0) else {
+            return Fate::After(EACH_WAY);
+        };
+        let mut copies = copies.lock().unwrap_or_else(PoisonError::into_inner);
+        let copy = copies.entry(segment.sequence).or_default();
+        *copy += 1;
+        match *copy {
+            1 if chosen(&segment) => Fate::Lost,
+            1 => Fate::After(EACH_WAY),
+            _ => Fate::After(EACH_WAY + COPY),
+        }
+    }
+}
+
+/// What the kernel of the near end says that it sent again.
+fn sent_again() -> f64 {
+    let text = run("cat", &["/proc/net/snmp"]);
+    let mut rows = text.lines().filter(|line| line.starts_with("Tcp:")).map(|line| line.split(' '));
+    let (names, mut values) = (rows.next().expect("names"), rows.next().expect("values"));
+    let at = names.into_iter().position(|name| name == "RetransSegs").expect("RetransSegs");
+    values.nth(at).and_then(|value| value.parse().ok()).expect("a number")
+}
+
+/// The lab with losses, and how often each segment was sent.
+fn lossy(chosen: Chosen) -> (Relay, std::net::SocketAddr, Copies) {
+    let (copies, port) = (Copies::default(), Arc::new(Mutex::new(0)));
+    let relay = Relay::start(losing(chosen, Arc::clone(&copies), Arc::clone(&port)));
+    let server = echo_server();
+    *port.lock().expect("nobody has panicked") = server.port();
+    run("ping", &["-q", "-c", "1", FAR_ADDRESS]);
+    (relay, server, copies)
+}
+
+fn at_near(name: &str, more: &[(&str, &str)]) -> f64 {
+    scrape().sum(name, &[&NEAR, more].concat())
+}
+
+#[test]
+fn data_that_was_sent_again_gives_no_sample_and_what_comes_after_it_does() {
+    sandbox(|| {
+        let (_relay, server, copies) = lossy(|segment| segment.payload.first() == Some(&CHOSEN));
+        let mut stream = connect(server);
+        for mark in QUESTIONS {
+            let begun = Instant::now();
+            ask(&mut stream, *mark);
+            assert!(*mark == OTHER || begun.elapsed() > COPY, "the first copy was meant to be lost");
+        }
+        let egress = [("direction", "egress")];
+        assert_eq!(at_near("netmon_tcp_retransmits_total", &egress), sent_again());
+        let copies = copies.lock().expect("nobody has panicked");
+        let again: u32 = copies.values().map(|copies| copies - 1).sum();
+        assert_eq!(f64::from(again), sent_again(), "the forwarder and the kernel");
+        // All but the SYN. On a busy machine the kernel may have sent more again than was lost.
+        let once = copies.values().filter(|copies| **copies == 1).count() - 1;
+        assert!((2..=8).contains(&once), "{copies:?}");
+        assert_eq!(at_near("netmon_tcp_rtt_seconds_count", &[]), once as f64, "{copies:?}");
+        let right = at_near("netmon_tcp_rtt_seconds_bucket", &[("le", BETWEEN)]);
+        assert_eq!(right, once as f64, "{copies:?}");
+    });
+}
+
+#[test]
+fn a_handshake_whose_syn_was_sent_again_gives_no_sample_and_is_a_connection() {
+    sandbox(|| {
+        let (_relay, server, copies) = lossy(|segment| segment.flags & (SYN | ACK) == SYN);
+        let mut stream = connect(server);
+        ask(&mut stream, OTHER);
+        assert!(copies.lock().expect("nobody has panicked").values().any(|copies| *copies > 1));
+        assert_eq!(at_near("netmon_tcp_handshake_seconds_count", &[]), 0.0);
+        assert_eq!(at_near("netmon_tcp_connections_total", &[("event", "opened")]), 1.0);
+        assert_eq!(at_near("netmon_tcp_retransmits_total", &[("direction", "egress")]), sent_again());
+    });
+}

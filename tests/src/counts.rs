@@ -1,0 +1,136 @@
+//! What passed the ends of a link: as netmon's hooks count it, and as the kernel does (`ip -s link`), at one
+//! moment.
+//!
+//! IPv6 sends something of its own now and then, so both are read until nothing happened in between.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test without its observer must not go on")]
+
+use std::array;
+
+use serde_json::Value;
+
+use crate::{
+    agent::{Metrics, scrape},
+    sandbox::run,
+};
+
+/// How often a link is looked at before it counts as never at rest.
+const LOOKS: u32 = 200;
+/// The hooks, in the order of [`End::hooks`] and [`End::kernel`].
+pub const DIRECTIONS: [&str; 2] = ["ingress", "egress"];
+/// The ends of the lab `direct`.
+pub const DIRECT: [(&str, &str); 2] = [("root", "veth0"), ("direct_netns", "veth1")];
+
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Count {
+    /// Packets, or segments.
+    pub packets: f64,
+    /// Bytes, or wire bytes.
+    pub bytes: f64,
+}
+
+/// What one hook counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Hook {
+    /// Packets and bytes, a super-packet being one.
+    pub whole: Count,
+    /// Segments and wire bytes.
+    pub wire: Count,
+}
+
+/// One end of a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct End {
+    /// By netmon: ingress, egress.
+    pub hooks: [Hook; 2],
+    /// By the kernel: received, sent.
+    pub kernel: [Count; 2],
+    /// What the kernel could not hand over to the peer, and so did not count as sent.
+    pub not_handed_over: f64,
+}
+
+impl Count {
+    fn since(self, before: Self) -> Self {
+        Self { packets: self.packets - before.packets, bytes: self.bytes - before.bytes }
+    }
+}
+
+impl End {
+    fn read(metrics: &Metrics, namespace: &str, interface: &str) -> Self {
+        let (kernel, not_handed_over) = kernel(namespace, interface);
+        let hook = |direction| hook(metrics, namespace, interface, direction);
+        Self { hooks: DIRECTIONS.map(hook), kernel, not_handed_over }
+    }
+
+    fn since(self, before: Self) -> Self {
+        let hook = |of: usize| Hook {
+            whole: self.hooks[of].whole.since(before.hooks[of].whole),
+            wire: self.hooks[of].wire.since(before.hooks[of].wire),
+        };
+        Self {
+            hooks: array::from_fn(hook),
+            kernel: array::from_fn(|of| self.kernel[of].since(before.kernel[of])),
+            not_handed_over: self.not_handed_over - before.not_handed_over,
+        }
+    }
+}
+
+fn hook(metrics: &Metrics, namespace: &str, interface: &str, direction: &str) -> Hook {
+    let labels = [("namespace", namespace), ("interface", interface), ("direction", direction)];
+    let count =
+        |packets, bytes| Count { packets: metrics.sum(packets, &labels), bytes: metrics.sum(bytes, &labels) };
+    Hook {
+        whole: count("netmon_packets_total", "netmon_bytes_total"),
+        wire: count("netmon_segments_total", "netmon_wire_bytes_total"),
+    }
+}
+
+fn kernel(namespace: &str, interface: &str) -> ([Count; 2], f64) {
+    let within = if namespace == "root" { vec![] } else { vec!["-n", namespace] };
+    let said = run("ip", &[&within[..], &["-s", "-j", "link", "show", interface]].concat());
+    let json: Value = serde_json::from_str(&said).expect("ip prints JSON");
+    let number = |way: &str, what: &str| json[0]["stats64"][way][what].as_f64().expect("a count");
+    let count = |way| Count { packets: number(way, "packets"), bytes: number(way, "bytes") };
+    ([count("rx"), count("tx")], number("tx", "dropped"))
+}
+
+/// Both counts of all `ends`, which are (namespace, interface), at a moment at which nothing passes.
+///
+/// # Panics
+///
+/// When there is no such moment.
+#[must_use]
+pub fn at_rest(ends: &[(&str, &str)]) -> (Metrics, Vec<End>) {
+    let read = |metrics: &Metrics| ends.iter().map(|(n, i)| End::read(metrics, n, i)).collect::<Vec<_>>();
+    let hooks = |ends: &[End]| ends.iter().map(|end| end.hooks).collect::<Vec<_>>();
+    for _ in 0..LOOKS {
+        let before = read(&scrape());
+        let after = scrape();
+        let again: Vec<[Hook; 2]> =
+            ends.iter().map(|(n, i)| DIRECTIONS.map(|direction| hook(&after, n, i, direction))).collect();
+        if hooks(&before) == again {
+            return (after, before);
+        }
+    }
+    panic!("the link did not come to rest");
+}
+
+/// What `load` adds to the counts of `ends`.
+#[must_use]
+pub fn added(ends: &[(&str, &str)], load: impl FnOnce()) -> Vec<End> {
+    let (_, before) = at_rest(ends);
+    load();
+    let (_, after) = at_rest(ends);
+    after.iter().zip(&before).map(|(after, before)| after.since(*before)).collect()
+}
+
+/// Asserts that both ends of a link agree: what left one is what entered the other, segments and wire bytes.
+///
+/// # Panics
+///
+/// When they do not.
+pub fn assert_nothing_lost_on_the_way(what: &str, ends: &[End]) {
+    let [a, b] = ends else { panic!("a link has two ends") };
+    assert_eq!(a.hooks[1].wire, b.hooks[0].wire, "{what}: a to b");
+    assert_eq!(b.hooks[1].wire, a.hooks[0].wire, "{what}: b to a");
+}

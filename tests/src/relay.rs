@@ -1,0 +1,113 @@
+//! A lab with a known delay: `root` and `far` in one network, which a forwarder in `relay` joins.
+//!
+//! Both links are watched. The ends of the conversation make whole packets by themselves, since the forwarder
+//! passes on what it is given.
+#![expect(clippy::expect_used, reason = "a test without its lab must not go on")]
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
+};
+
+use netmon::netns::NetNs;
+
+use crate::{
+    agent::Agent,
+    forwarder::{Fate, Forwarder},
+    labs::valid,
+    sandbox::run,
+};
+
+/// The end that asks.
+pub const NEAR: [(&str, &str); 2] = [("namespace", "root"), ("interface", "near0")];
+/// The address of the end that answers.
+pub const FAR_ADDRESS: &str = "10.210.0.3";
+const LAB: &str = "/run/sandbox/relay.toml";
+/// How long a question is, and its answer.
+const QUESTION: usize = 100;
+
+/// The lab, watched by an agent.
+#[derive(Debug)]
+pub struct Relay {
+    // It goes before the lab does.
+    _forwarder: Forwarder,
+    _agent: Agent,
+}
+
+impl Relay {
+    /// Builds it; `fate` is asked about each frame, either way. For the inside of a sandbox.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be built.
+    #[must_use]
+    pub fn start(fate: impl FnMut(&[u8]) -> Fate + Send + 'static) -> Self {
+        let lab = format!(
+            "namespace = [{{ name = \"relay\" }}, {{ name = \"far\" }}]\n[[link]]\n\
+             a = {{ namespace = \"root\", interface = \"near0\", addresses = [\"10.210.0.2/24\"] }}\n\
+             b = {{ namespace = \"relay\", interface = \"near1\" }}\n[[link]]\n\
+             a = {{ namespace = \"relay\", interface = \"far0\" }}\n\
+             b = {{ namespace = \"far\", interface = \"far1\", addresses = [\"{FAR_ADDRESS}/24\"] }}\n",
+        );
+        fs::write(LAB, lab).expect("a lab file");
+        let agent = Agent::start([LAB]);
+        let whole = ["tx", "off", "tso", "off", "gso", "off"];
+        run("ethtool", &[&["-K", "near0"], &whole[..]].concat());
+        run("ip", &[&["netns", "exec", "far", "ethtool", "-K", "far1"], &whole[..]].concat());
+        Self { _forwarder: Forwarder::start("relay", ["near1", "far0"], fate), _agent: agent }
+    }
+}
+
+/// A server at the far end that sends back what it is sent, to one client after the other, until its process
+/// ends.
+///
+/// # Panics
+///
+/// When it cannot listen.
+#[must_use]
+pub fn echo_server() -> SocketAddr {
+    let far = NetNs::open(&valid("far")).expect("a namespace");
+    let listen = || TcpListener::bind((FAR_ADDRESS, 0)).expect("an address of the lab");
+    let listener = far.run(listen).expect("its inside");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            echo(stream.expect("a client"));
+        }
+    });
+    address
+}
+
+fn echo(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("a connection");
+    let mut question = [0; QUESTION];
+    while stream.read_exact(&mut question).is_ok() {
+        stream.write_all(&question).expect("a client that waits");
+    }
+}
+
+/// Connects to the echo server.
+///
+/// # Panics
+///
+/// When it is not there.
+#[must_use]
+pub fn connect(server: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(server).expect("the server");
+    stream.set_nodelay(true).expect("a connection");
+    stream
+}
+
+/// Asks once, and waits for the whole answer. The question consists of `mark`.
+///
+/// # Panics
+///
+/// When there is no answer.
+pub fn ask(stream: &mut TcpStream, mark: u8) {
+    stream.write_all(&[mark; QUESTION]).expect("the server");
+    let mut answer = [0; QUESTION];
+    stream.read_exact(&mut answer).expect("an answer");
+    assert_eq!(answer, [mark; QUESTION]);
+}
