@@ -17,6 +17,33 @@ pub struct Histogram {
     pub count: u64,
 }
 
+/// How many durations, and their sum: what a mean needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Total {
+    /// Observations.
+    pub count: u64,
+    /// Their sum, nanoseconds.
+    pub sum_ns: u64,
+}
+
+impl Total {
+    /// What was added since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(earlier.count),
+            sum_ns: self.sum_ns.saturating_sub(earlier.sum_ns),
+        }
+    }
+
+    /// The mean in nanoseconds, rounded; none without observations.
+    #[must_use]
+    pub fn mean_ns(self) -> Option<u64> {
+        let half = self.count / 2;
+        (self.sum_ns.saturating_add(half)).checked_div(self.count)
+    }
+}
+
 impl Default for Histogram {
     fn default() -> Self {
         Self { buckets: vec![0; BUCKETS], sum_ns: 0, count: 0 }
@@ -46,6 +73,12 @@ impl Histogram {
             sum_ns: self.sum_ns.saturating_sub(earlier.sum_ns),
             count: self.count.saturating_sub(earlier.count),
         }
+    }
+
+    /// Count and sum alone.
+    #[must_use]
+    pub fn total(&self) -> Total {
+        Total { count: self.count, sum_ns: self.sum_ns }
     }
 
     /// The mean in nanoseconds; none without observations.

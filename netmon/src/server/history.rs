@@ -1,7 +1,7 @@
 //! The last few seconds, so that one request is answered with rates.
 //!
-//! A sampler reads once a second and keeps of each reading the totals and the link latencies, five
-//! seconds deep. Rates are the difference between now and the oldest of these.
+//! A sampler reads once a second and keeps of each reading the totals, the link latencies and how long round
+//! trips took together, five seconds deep. Rates are the difference between now and the oldest of these.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,9 +11,9 @@ use std::{
 
 use super::readings::Readings;
 use crate::{
-    histogram::Histogram,
+    histogram::{Histogram, Total},
     names::{Direction, LinkName, Side},
-    snapshot::{HookCounters, LinkSnapshot, Snapshot},
+    snapshot::{HookCounters, LinkSnapshot, RoundTrips, Snapshot},
 };
 
 /// How far back rates look.
@@ -45,12 +45,27 @@ impl HookTotals {
     }
 }
 
+/// The round trips of one end of a link that are taken apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RoundTripTotals {
+    pub(super) icmp: Total,
+    pub(super) tcp_handshake: Total,
+}
+
+impl RoundTripTotals {
+    pub(super) fn of(trips: &RoundTrips) -> Self {
+        Self { icmp: trips.icmp.total(), tcp_handshake: trips.tcp_handshake.total() }
+    }
+}
+
 /// What is kept of a link.
 struct LinkTotals {
     /// By side and direction: [`slot`].
     hooks: [HookTotals; 4],
     a_to_b: Option<Histogram>,
     b_to_a: Option<Histogram>,
+    a_round_trips: RoundTripTotals,
+    b_round_trips: RoundTripTotals,
 }
 
 impl LinkTotals {
@@ -61,7 +76,13 @@ impl LinkTotals {
                 hooks[slot(side, direction)] = HookTotals::of(link.end(side).hook(direction));
             }
         }
-        Self { hooks, a_to_b: link.a_to_b.latency.clone(), b_to_a: link.b_to_a.latency.clone() }
+        Self {
+            hooks,
+            a_to_b: link.a_to_b.latency.clone(),
+            b_to_a: link.b_to_a.latency.clone(),
+            a_round_trips: RoundTripTotals::of(&link.a.round_trips),
+            b_round_trips: RoundTripTotals::of(&link.b.round_trips),
+        }
     }
 }
 
@@ -99,6 +120,15 @@ impl Sample {
             Side::A => totals.a_to_b.as_ref(),
             Side::B => totals.b_to_a.as_ref(),
         }
+    }
+
+    /// The round trips that an end of a link had seen.
+    pub(super) fn round_trips(&self, link: &LinkName, side: Side) -> Option<RoundTripTotals> {
+        let totals = self.links.get(link)?;
+        Some(match side {
+            Side::A => totals.a_round_trips,
+            Side::B => totals.b_round_trips,
+        })
     }
 }
 

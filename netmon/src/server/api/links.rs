@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Lab, Summary, unix_ms};
+use super::{Lab, RoundTripParts, Summary, unix_ms};
 use crate::{
     histogram::Histogram,
     names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
@@ -39,6 +39,8 @@ pub struct Link {
     pub a_to_b: Crossing,
     /// From `b` to `a`.
     pub b_to_a: Crossing,
+    /// Round trips over this link, taken apart.
+    pub round_trip_parts: RoundTripParts,
 }
 
 /// One end of a link.
@@ -189,6 +191,7 @@ impl Link {
             b: Endpoint::of(link, Side::B, base),
             a_to_b: Crossing::of(link, Side::A, base),
             b_to_a: Crossing::of(link, Side::B, base),
+            round_trip_parts: RoundTripParts::of(link, base.map(|base| base.sample)),
         }
     }
 

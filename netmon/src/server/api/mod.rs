@@ -4,6 +4,7 @@
 //! is null, never 0. `docs/API.md` describes the same for people.
 
 mod links;
+mod parts;
 mod summary;
 mod topology;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     links::{Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
+    parts::{Part, Parts, RoundTripParts, Sense},
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
 };

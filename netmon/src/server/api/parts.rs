@@ -1,0 +1,237 @@
+//! A round trip taken apart: link there + turn-around at the other end + link back.
+//!
+//! Every time stamp is made by one clock, and the same reading of it serves the round trip and the one-way
+//! latency: for one packet and its answer the parts add up to the nanosecond. For means they do where all four
+//! are over the same packets. Round trips and turn-arounds are of the same requests, always; the latencies are
+//! of every IP packet that crossed the link meanwhile. So each part says how many samples it is the mean of,
+//! and the difference between the whole and its parts is shown, not hidden.
+//!
+//! An end's histogram holds what it asked and what it answered alike. So a sense is given where the end that
+//! asks saw the longer times: the other end's are then turn-arounds. Where both asked at the same time, the
+//! difference tells.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    histogram::{Histogram, Total},
+    names::Side,
+    server::history::{RoundTripTotals, Sample},
+    snapshot::{DirectionSnapshot, LinkSnapshot},
+};
+
+/// The round trips over one link, in both senses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundTripParts {
+    /// Requests that left `a`, and whose answers came back there.
+    pub seen_from_a: Sense,
+    /// Requests that left `b`, and whose answers came back there.
+    pub seen_from_b: Sense,
+}
+
+/// Round trips that begin and end at one end of a link; null where that end asked nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sense {
+    /// ICMP and ICMPv6 echo, since the agent began.
+    pub icmp: Option<Parts>,
+    /// The same over [`super::Links::window_seconds`].
+    pub recent_icmp: Option<Parts>,
+    /// TCP SYN to SYN/ACK, since the agent began.
+    pub tcp_handshake: Option<Parts>,
+    /// The same over [`super::Links::window_seconds`].
+    pub recent_tcp_handshake: Option<Parts>,
+}
+
+/// One round trip and its parts, as means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// The whole, as the end that asks saw it.
+    pub round_trip: Part,
+    /// From the end that asks to the other.
+    pub link_there: Part,
+    /// From the request's arrival at the other end to the answer's departure.
+    pub turn_around: Part,
+    /// From the other end to the one that asks.
+    pub link_back: Part,
+    /// The three parts together.
+    pub sum_ns: u64,
+    /// The whole less its parts: zero but for rounding where all means are over the same packets.
+    pub difference_ns: i64,
+    /// Whether all means have as many samples as there were round trips.
+    pub same_packets: bool,
+}
+
+/// A mean, and of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The mean, rounded.
+    pub mean_ns: u64,
+    /// Samples.
+    pub samples: u64,
+}
+
+impl Part {
+    fn of(total: Total) -> Option<Self> {
+        Some(Self { mean_ns: total.mean_ns()?, samples: total.count })
+    }
+}
+
+impl Parts {
+    /// None where nothing was asked in this sense, or a part was not measured.
+    fn of(whole: Total, there: Total, turn_around: Total, back: Total) -> Option<Self> {
+        let round_trip = Part::of(whole)?;
+        let (link_there, turn_around, link_back) =
+            (Part::of(there)?, Part::of(turn_around)?, Part::of(back)?);
+        if round_trip.mean_ns <= turn_around.mean_ns {
+            return None;
+        }
+        let parts = [link_there, turn_around, link_back];
+        let sum_ns = parts.iter().map(|part| part.mean_ns).sum();
+        Some(Self {
+            round_trip,
+            link_there,
+            turn_around,
+            link_back,
+            sum_ns,
+            difference_ns: round_trip.mean_ns.wrapping_sub(sum_ns).cast_signed(),
+            same_packets: parts.iter().all(|part| part.samples == round_trip.samples),
+        })
+    }
+}
+
+/// What one reading knows of a link, as far as it is taken apart.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Ways over the link, by the side they start from.
+    links: [Option<Total>; 2],
+    /// Round trips, by side.
+    ends: [RoundTripTotals; 2],
+}
+
+impl Seen {
+    fn now(link: &LinkSnapshot) -> Self {
+        let latency = |of: &DirectionSnapshot| of.latency.as_ref().map(Histogram::total);
+        Self {
+            links: [latency(&link.a_to_b), latency(&link.b_to_a)],
+            ends: [&link.a, &link.b].map(|end| RoundTripTotals::of(&end.round_trips)),
+        }
+    }
+
+    fn then(link: &LinkSnapshot, sample: &Sample) -> Option<Self> {
+        let end = |side| sample.round_trips(&link.name, side);
+        Some(Self {
+            links: [Side::A, Side::B].map(|from| sample.latency(&link.name, from).map(Histogram::total)),
+            ends: [end(Side::A)?, end(Side::B)?],
+        })
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        let link = |index: usize| Some(self.links[index]?.since(earlier.links[index]?));
+        let end = |index: usize| RoundTripTotals {
+            icmp: self.ends[index].icmp.since(earlier.ends[index].icmp),
+            tcp_handshake: self.ends[index].tcp_handshake.since(earlier.ends[index].tcp_handshake),
+        };
+        Self { links: [link(0), link(1)], ends: [end(0), end(1)] }
+    }
+
+    /// Taken apart for the end that is the `asking`-th.
+    fn parts(self, asking: usize, kind: fn(&RoundTripTotals) -> Total) -> Option<Parts> {
+        let answering = 1 - asking;
+        let [whole, turn_around] = [asking, answering].map(|index| kind(&self.ends[index]));
+        Parts::of(whole, self.links[asking]?, turn_around, self.links[answering]?)
+    }
+}
+
+impl RoundTripParts {
+    /// Of everything, and of what came since an earlier sample.
+    pub(super) fn of(link: &LinkSnapshot, earlier: Option<&Sample>) -> Self {
+        let all = Seen::now(link);
+        let recent = earlier.and_then(|sample| Some(all.since(Seen::then(link, sample)?)));
+        let sense = |asking| Sense {
+            icmp: all.parts(asking, |end| end.icmp),
+            recent_icmp: recent.and_then(|recent| recent.parts(asking, |end| end.icmp)),
+            tcp_handshake: all.parts(asking, |end| end.tcp_handshake),
+            recent_tcp_handshake: recent.and_then(|recent| recent.parts(asking, |end| end.tcp_handshake)),
+        };
+        Self { seen_from_a: sense(0), seen_from_b: sense(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{sample, snapshot::Snapshot};
+
+    /// Nobody asked anything over the lab's link, and nothing crossed it.
+    fn silent() -> Snapshot {
+        let mut snapshot = sample::direct();
+        let link = &mut snapshot.links[0];
+        (link.a_to_b.latency, link.b_to_a.latency) = (Some(Histogram::default()), Some(Histogram::default()));
+        for end in [&mut link.a, &mut link.b] {
+            end.round_trips.icmp = Histogram::default();
+            end.round_trips.tcp_handshake = Histogram::default();
+        }
+        snapshot
+    }
+
+    /// `count` requests from a: 2 us there, 5 us in b, 3 us back.
+    fn asked_from_a(snapshot: &mut Snapshot, count: usize) {
+        let link = &mut snapshot.links[0];
+        let of = |ns: u64| sample::histogram_of(vec![ns; count]);
+        link.a_to_b.latency.as_mut().unwrap().add(&of(2000));
+        link.b_to_a.latency.as_mut().unwrap().add(&of(3000));
+        link.a.round_trips.icmp.add(&of(10_000));
+        link.b.round_trips.icmp.add(&of(5000));
+    }
+
+    #[test]
+    fn the_parts_of_the_same_packets_add_up_and_the_other_sense_is_not_invented() {
+        let mut snapshot = silent();
+        asked_from_a(&mut snapshot, 20);
+        let parts = RoundTripParts::of(&snapshot.links[0], None);
+        let icmp = parts.seen_from_a.icmp.unwrap();
+        assert_eq!(icmp.round_trip, Part { mean_ns: 10_000, samples: 20 });
+        assert_eq!(
+            [icmp.link_there, icmp.turn_around, icmp.link_back].map(|part| part.mean_ns),
+            [2000, 5000, 3000]
+        );
+        assert_eq!((icmp.sum_ns, icmp.difference_ns, icmp.same_packets), (10_000, 0, true));
+        assert_eq!(parts.seen_from_b, Sense::default());
+        assert_eq!(parts.seen_from_a.tcp_handshake, None);
+        assert_eq!(parts.seen_from_a.recent_icmp, None, "there is no earlier sample");
+    }
+
+    #[test]
+    fn other_packets_on_the_link_are_told_by_their_number_and_the_difference() {
+        let mut snapshot = silent();
+        asked_from_a(&mut snapshot, 20);
+        let stream = sample::histogram_of(vec![12_000; 20]);
+        snapshot.links[0].a_to_b.latency.as_mut().unwrap().add(&stream);
+        let icmp = RoundTripParts::of(&snapshot.links[0], None).seen_from_a.icmp.unwrap();
+        assert_eq!(icmp.link_there, Part { mean_ns: 7000, samples: 40 });
+        assert_eq!((icmp.difference_ns, icmp.same_packets), (-5000, false));
+    }
+
+    #[test]
+    fn what_came_since_a_sample_is_taken_apart_by_itself() {
+        let mut snapshot = silent();
+        let link = &mut snapshot.links[0];
+        link.a_to_b.latency = Some(sample::histogram_of(vec![500_000; 7]));
+        link.b.round_trips.icmp = sample::histogram_of(vec![900_000; 3]);
+        link.a.round_trips.icmp = sample::histogram_of(vec![700_000; 3]);
+        let earlier = Sample::of(&snapshot);
+        asked_from_a(&mut snapshot, 4);
+        let parts = RoundTripParts::of(&snapshot.links[0], Some(&earlier));
+        let recent = parts.seen_from_a.recent_icmp.unwrap();
+        assert_eq!((recent.sum_ns, recent.difference_ns, recent.same_packets), (10_000, 0, true));
+        let all = parts.seen_from_b.icmp.unwrap();
+        assert!(all.difference_ns != 0 && !all.same_packets, "over all, both asked: {all:?}");
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_stamp_has_no_parts() {
+        let mut snapshot = silent();
+        asked_from_a(&mut snapshot, 4);
+        snapshot.links[0].b_to_a.latency = None;
+        assert_eq!(RoundTripParts::of(&snapshot.links[0], None).seen_from_a, Sense::default());
+    }
+}
