@@ -11,6 +11,8 @@ use super::{
 use crate::{client::Client, server::api::Links};
 
 mod find;
+mod link;
+mod parts;
 mod report;
 
 /// Of which lab, and how it is printed.
@@ -19,12 +21,16 @@ mod report;
   netmon status                       the lab that an agent runs on this machine
   netmon status direct                one of several, by its name
   netmon status labs/direct.toml      the same, by its file
+  netmon status --link core           one link, with its round trips taken apart
   netmon status -o json               all numbers, as /api/v1/links has them
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
     /// The lab, by its name or its file; without one, that which an agent runs.
     #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
     lab: Option<String>,
+    /// One link in detail, by its name; without --link, every link of the lab.
+    #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
+    link: Option<String>,
     /// How to print.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Format,
@@ -37,7 +43,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When no agent runs, or it does not answer.
+/// When no agent runs, or it does not answer; when there is no such link.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let address = match (args.address, args.lab) {
         (Some(address), _) => address,
@@ -45,8 +51,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         (None, None) => find::only_agent()?,
     };
     let client = Client::new(address);
-    let links: Links = client.get("/api/v1/links").await?;
+    let mut links: Links = client.get("/api/v1/links").await?;
+    if let Some(name) = &args.link {
+        link::choose(&mut links, name)?;
+    }
     let text = match args.output {
+        Format::Table if args.link.is_some() => report::detailed(client.address(), &links),
         Format::Table => report::text(client.address(), &links),
         Format::Json => serde_json::to_string_pretty(&links)? + "\n",
     };

@@ -19,7 +19,7 @@ mod route;
 mod schema;
 mod section;
 mod service;
-mod suggest;
+pub(crate) mod suggest;
 mod syntax;
 mod sysctl;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
+use super::parts;
 use crate::{
     cli::{
         table::table,
@@ -19,6 +20,17 @@ const DIM: Style = Style::new().dimmed();
 
 /// All of it. Styles are for a terminal; the stream takes them out elsewhere.
 pub(super) fn text(address: SocketAddr, links: &Links) -> String {
+    with(address, links, |_| String::new())
+}
+
+/// All of it, and what there is to say of each link only where one is asked for.
+pub(super) fn detailed(address: SocketAddr, links: &Links) -> String {
+    with(address, links, |links| {
+        parts::section(links).map_or(String::new(), |section| format!("\n{section}\n"))
+    })
+}
+
+fn with(address: SocketAddr, links: &Links, details: impl Fn(&Links) -> String) -> String {
     let mut text = heading(address, links);
     if links.links.is_empty() {
         text.push_str("\nThis lab has no links.\n");
@@ -31,6 +43,7 @@ pub(super) fn text(address: SocketAddr, links: &Links) -> String {
         }
         None => text.push_str(&nothing_yet(links)),
     }
+    text.push_str(&details(links));
     for trouble in links.links.iter().flat_map(|link| [&link.a, &link.b]).filter_map(troubles) {
         let _ = write!(text, "\n{BAD}{trouble}{BAD:#}\n");
     }
@@ -157,7 +170,7 @@ fn name(end: &EndpointName) -> String {
     format!("{}:{}", end.namespace, end.interface)
 }
 
-fn of_endpoint(end: &Endpoint) -> String {
+pub(super) fn of_endpoint(end: &Endpoint) -> String {
     format!("{}:{}", end.namespace, end.interface)
 }
 

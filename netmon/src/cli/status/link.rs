@@ -1,0 +1,70 @@
+//! One link of many, by its name.
+
+use anyhow::anyhow;
+
+use crate::{cli::exit::ExitCode, lab::suggest, server::api::Links};
+
+/// How many names an error lists.
+const MOST: usize = 5;
+
+/// Leaves only the link of this name.
+pub(super) fn choose(links: &mut Links, name: &str) -> anyhow::Result<()> {
+    if !links.links.iter().any(|link| link.name.as_str() == name) {
+        return Err(ExitCode::Usage.because(unknown(links, name)));
+    }
+    links.links.retain(|link| link.name.as_str() == name);
+    Ok(())
+}
+
+fn unknown(links: &Links, name: &str) -> anyhow::Error {
+    let names = || links.links.iter().map(|link| link.name.as_str());
+    let near = suggest::nearest(name, names(), MOST);
+    let hint = match (near.is_empty(), links.links.len()) {
+        (_, 0) => "it has none at all".to_owned(),
+        (false, _) => format!("near it:\n  {}", near.join("\n  ")),
+        (true, all) => {
+            let first: Vec<_> = names().take(MOST).collect();
+            let more = if all > MOST { format!("\n  and {} more", all - MOST) } else { String::new() };
+            format!("it has:\n  {}{more}", first.join("\n  "))
+        }
+    };
+    anyhow!("lab {} has no link {name:?}; {hint}", links.lab.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn one_link_is_left_of_many() {
+        let mut links = Links::without_rates(&sample::star(20));
+        choose(&mut links, "root:veth7--netns7:eth0").unwrap();
+        assert_eq!(links.links.len(), 1);
+        assert_eq!(links.links[0].a.interface.as_str(), "veth7");
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_of_usage_that_lists_what_is_near() {
+        let mut links = Links::without_rates(&sample::star(20));
+        let error = choose(&mut links, "root:veth7--netns8:eth0").unwrap_err();
+        assert_eq!(ExitCode::of(&error), ExitCode::Usage);
+        let said = error.to_string();
+        assert!(said.starts_with("lab direct has no link \"root:veth7--netns8:eth0\"; near it:\n"), "{said}");
+        assert!(said.contains("\n  root:veth7--netns7:eth0") && said.lines().count() == 1 + MOST, "{said}");
+        assert_eq!(links.links.len(), 20, "nothing is taken away");
+    }
+
+    #[test]
+    fn where_nothing_is_near_there_is_a_list_of_what_there_is() {
+        let said = unknown(&Links::without_rates(&sample::star(20)), "backbone").to_string();
+        assert!(
+            said.contains("it has:\n  root:veth0--netns0:eth0\n") && said.ends_with("and 15 more"),
+            "{said}"
+        );
+        let said = unknown(&Links::without_rates(&sample::direct()), "backbone").to_string();
+        assert!(said.ends_with("it has:\n  root:veth0--direct_netns:veth1"), "{said}");
+        let said = unknown(&Links::without_rates(&sample::star(0)), "backbone").to_string();
+        assert!(said.ends_with("it has none at all"), "{said}");
+    }
+}
