@@ -7,6 +7,7 @@ mod agent_lifecycle;
 mod agent_loads;
 mod agent_measures;
 mod agent_neighbours;
+mod agent_parts;
 mod agent_refusals;
 mod agent_round_trips;
 mod delays;

@@ -1,0 +1,138 @@
+//! Round trips taken apart: link there + turn-around + link back.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::time::Duration;
+
+use netmon_tests::{
+    agent::{Agent, netmon_says},
+    eventually::eventually,
+    sandbox::{run, sandbox},
+};
+use serde_json::Value;
+
+const LINK: &str = "root:veth0--direct_netns:veth1";
+
+/// The link object, as `netmon status` has it.
+fn link() -> Value {
+    let (code, said) = netmon_says(&["status", "--link", LINK, "-o", "json"]);
+    assert_eq!(code, 0, "{said}");
+    let mut links: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(links["links"].as_array().map(Vec::len), Some(1));
+    links["links"][0].take()
+}
+
+/// A histogram's count and sum.
+fn total(summary: &Value) -> (f64, f64) {
+    let number = |what: &str| summary[what].as_f64().expect("a summary");
+    (number("count"), number("sum_ns"))
+}
+
+/// The mean of what a histogram took up between two readings of the link, nanoseconds.
+fn mean_between(before: &Value, after: &Value, histogram: impl Fn(&Value) -> &Value) -> f64 {
+    let ((count, sum), (count_after, sum_after)) = (total(histogram(before)), total(histogram(after)));
+    assert!(count_after > count);
+    (sum_after - sum) / (count_after - count)
+}
+
+#[test]
+fn between_two_readings_the_parts_of_two_hundred_pings_add_up_within_five_percent() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let before = link();
+        run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);
+        let after = link();
+        let mean = |of: fn(&Value) -> &Value| mean_between(&before, &after, of);
+        let whole = mean(|link| &link["a"]["round_trips"]["icmp"]);
+        let turn_around = mean(|link| &link["b"]["round_trips"]["icmp"]);
+        let there = mean(|link| &link["a_to_b"]["latency"]);
+        let back = mean(|link| &link["b_to_a"]["latency"]);
+        println!(
+            "{whole} ns = {there} + {turn_around} + {back}, less {}",
+            there + turn_around + back - whole
+        );
+        assert!((there + turn_around + back - whole).abs() <= 0.05 * whole);
+    });
+}
+
+/// Nothing but what the test sends: without IPv6 the interfaces have nothing to say of their own but ARP,
+/// which carries no stamp.
+fn quiet_agent() -> Agent {
+    run("sysctl", &["-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"]);
+    let lab = "/run/quiet.toml";
+    let text = "[[namespace]]\nname = \"direct_netns\"\n\
+                sysctls = { \"net.ipv6.conf.all.disable_ipv6\" = \"1\" }\n[[link]]\n\
+                a = { namespace = \"root\", interface = \"veth0\", addresses = [\"10.200.0.2/24\"] }\n\
+                b = { namespace = \"direct_netns\", interface = \"veth1\", addresses = [\"10.200.0.3/24\"] }\n\
+                [[service]]\nnamespace = \"direct_netns\"\nhttp = \"10.200.0.3:80\"\n";
+    std::fs::write(lab, text).expect("a lab file");
+    Agent::start([lab])
+}
+
+/// What the agent itself says of the last seconds, once it can.
+fn recent(sense: &str, kind: &str) -> Value {
+    eventually("parts of the last seconds", Duration::from_secs(4), || {
+        let parts = link()["round_trip_parts"][sense][kind].take();
+        (!parts.is_null()).then_some(parts)
+    })
+}
+
+fn assert_adds_up_exactly(parts: &Value) {
+    println!("{parts}");
+    for part in ["round_trip", "link_there", "turn_around", "link_back"] {
+        assert_eq!(parts[part]["samples"], 200, "{part}");
+    }
+    assert_eq!(parts["same_packets"], true);
+    // Four means, each rounded to a nanosecond.
+    assert!(parts["difference_ns"].as_i64().is_some_and(|off| off.abs() <= 2), "{parts}");
+}
+
+#[test]
+fn of_the_same_packets_the_parts_add_up_to_the_nanosecond_from_either_end() {
+    sandbox(|| {
+        let agent = quiet_agent();
+        run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);
+        assert_adds_up_exactly(&recent("seen_from_a", "recent_icmp"));
+        assert!(link()["round_trip_parts"]["seen_from_b"]["icmp"].is_null());
+        drop(agent);
+    });
+    sandbox(|| {
+        let _agent = quiet_agent();
+        let ping = ["netns", "exec", "direct_netns", "ping", "-q", "-c", "200", "-i", "0.002", "10.200.0.2"];
+        run("ip", &ping);
+        assert_adds_up_exactly(&recent("seen_from_b", "recent_icmp"));
+        assert!(link()["round_trip_parts"]["seen_from_a"]["icmp"].is_null());
+    });
+}
+
+#[test]
+fn a_handshake_is_taken_apart_and_the_table_shows_both() {
+    sandbox(|| {
+        let _agent = quiet_agent();
+        run("ping", &["-q", "-c", "5", "-i", "0.002", "10.200.0.3"]);
+        run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/"]);
+        let parts = recent("seen_from_a", "recent_tcp_handshake");
+        assert_eq!(
+            (&parts["round_trip"]["samples"], &parts["turn_around"]["samples"]),
+            (&1.into(), &1.into())
+        );
+        assert_eq!(parts["same_packets"], false, "the link carried pings as well");
+        let (code, table) = netmon_says(&["status", "--link", LINK]);
+        assert_eq!(code, 0, "{table}");
+        for row in ["ICMP echo", "TCP handshake"] {
+            let is_row =
+                |line: &&str| line.starts_with("root:veth0") && line.contains(row) && line.ends_with('%');
+            assert_eq!(table.lines().filter(is_row).count(), 1, "{table}");
+        }
+        assert!(!netmon_says(&["status"]).1.contains("TURN-AROUND"));
+    });
+}
+
+#[test]
+fn an_unknown_link_is_an_error_of_usage_that_names_the_near_one() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let (code, said) = netmon_says(&["status", "--link", "root:veth0--direct_netns:veth0"]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("near it:") && said.contains(LINK), "{said}");
+    });
+}
