@@ -16,8 +16,8 @@ use netmon_tests::{
     agent::{Agent, scrape},
     counts::{Count, DIRECT, DIRECTIONS, End, added, assert_nothing_lost_on_the_way},
     eventually::eventually,
+    iperf::IperfServer,
     labs::valid,
-    running::Running,
     sandbox::{run, sandbox},
 };
 
@@ -61,14 +61,6 @@ fn assert_equal_to_the_kernels(what: &str, ends: &[End]) {
 fn offloads(words: &[&str]) {
     run("ethtool", &[&["-K", "veth0"], words].concat());
     run("ip", &[&["netns", "exec", "direct_netns", "ethtool", "-K", "veth1"], words].concat());
-}
-
-/// An iperf3 server in the namespace, which serves one client after the other.
-fn iperf_server() -> Running {
-    let words = ["netns", "exec", "direct_netns", "iperf3", "-s", "--forceflush"];
-    let server = Running::start("iperf3", "ip", &words).expect("iperf3 starts");
-    eventually("a server of iperf3", PATIENCE, || server.output().contains("listening").then_some(()));
-    server
 }
 
 /// Both ways at once.
@@ -130,7 +122,7 @@ fn a_gigabyte_from_nginx_is_counted_to_the_last_byte() {
 fn what_iperf3_sends_both_ways_is_counted_to_the_last_byte() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let _server = iperf_server();
+        let _server = IperfServer::start();
         assert_equal_to_the_kernels("iperf3", &handed_over(|| iperf("300M")));
     });
 }
@@ -139,7 +131,7 @@ fn what_iperf3_sends_both_ways_is_counted_to_the_last_byte() {
 fn with_tso_off_our_segments_and_wire_bytes_are_the_kernels_packets_and_bytes() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let _server = iperf_server();
+        let _server = IperfServer::start();
         for (gro, missing) in [("off", 0.0), ("on", ETHERNET)] {
             offloads(&["tso", "off", "gro", gro]);
             let ends = handed_over(|| iperf("100M"));
@@ -159,7 +151,7 @@ fn with_tso_off_our_segments_and_wire_bytes_are_the_kernels_packets_and_bytes() 
 fn with_every_mix_of_offloads_what_leaves_one_end_enters_the_other() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let _server = iperf_server();
+        let _server = IperfServer::start();
         let on_or_off = ["on", "off"];
         for tso in on_or_off {
             for gso in on_or_off {

@@ -13,6 +13,7 @@ mod agent_round_trips;
 mod delays;
 mod examples;
 mod foreign_programs;
+mod kernel_drops;
 mod program_run;
 mod prometheus;
 mod raw_frames;

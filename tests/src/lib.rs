@@ -8,6 +8,7 @@ pub mod counts;
 pub mod eventually;
 pub mod forwarder;
 pub mod host;
+pub mod iperf;
 pub mod labs;
 pub mod packets;
 pub mod pair;
