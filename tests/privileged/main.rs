@@ -24,3 +24,4 @@ mod services_http;
 mod topology;
 mod topology_held;
 mod topology_killed;
+mod wire_kinds;

@@ -113,10 +113,10 @@ fn counted(hook: &HookCounters, protocol: &str) -> (u64, u64) {
 }
 
 /// A frame, its protocol, and why its parsing stops.
-type Kind = (&'static str, Vec<u8>, &'static str, Option<&'static str>);
+pub(crate) type Kind = (&'static str, Vec<u8>, &'static str, Option<&'static str>);
 
-// The kernel takes no frame here that ends within its IP header: those are in `raw_frames`.
-fn kinds() -> Vec<Kind> {
+/// All that `BPF_PROG_TEST_RUN` takes: no frame that ends within its IP header, those are in `raw_frames`.
+pub(crate) fn kinds() -> Vec<Kind> {
     let (four, six) = (Ipv4::default(), Ipv6::default());
     let datagram = udp(5000, 6000, &[1; 22]);
     let tcp = Tcp::default().segment(&[7; 100]);

@@ -30,10 +30,21 @@ impl Capture {
     ///
     /// When tcpdump does not start.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
     pub fn start(name: &'static str, namespace: &str, interface: &str, filter: &str) -> Self {
+        Self::start_with(name, namespace, interface, &[filter])
+    }
+
+    /// Captures with the lengths of whole frames in front of what they are, of which less is shown: for what
+    /// comes fast.
+    #[must_use]
+    pub fn lengths(name: &'static str, namespace: &str, interface: &str, filter: &str) -> Self {
+        Self::start_with(name, namespace, interface, &["-e", "-s", "96", "-B", "65536", filter])
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
+    fn start_with(name: &'static str, namespace: &str, interface: &str, words: &[&str]) -> Self {
         // The times to the nanosecond, no names, a line at a time, and no waiting for a full buffer.
-        let tcpdump = ["-tt", "--nano", "-n", "-l", "--immediate-mode", "-i", interface, filter];
+        let tcpdump = [&["-tt", "--nano", "-n", "-l", "--immediate-mode", "-i", interface], words].concat();
         let (program, before): (&OsStr, &[&str]) = match namespace {
             "root" => ("tcpdump".as_ref(), &[]),
             _ => ("ip".as_ref(), &["netns", "exec", namespace, "tcpdump"]),
@@ -65,6 +76,12 @@ impl Captured {
     fn read(line: &str) -> Option<Self> {
         let (time, text) = line.split_once(' ')?;
         Some(Self { time: time.parse().ok()?, text: text.to_owned() })
+    }
+
+    /// The length of the whole frame, in a capture of lengths.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        number_after(&self.text, ", length ")?.trim_end_matches(':').parse().ok()
     }
 }
 

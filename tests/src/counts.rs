@@ -85,7 +85,13 @@ fn hook(metrics: &Metrics, namespace: &str, interface: &str, direction: &str) ->
     }
 }
 
-fn kernel(namespace: &str, interface: &str) -> ([Count; 2], f64) {
+/// What the kernel counted on an interface: received and sent, and what it could not hand over to the peer.
+///
+/// # Panics
+///
+/// When it does not tell.
+#[must_use]
+pub fn kernel(namespace: &str, interface: &str) -> ([Count; 2], f64) {
     let within = if namespace == "root" { vec![] } else { vec!["-n", namespace] };
     let said = run("ip", &[&within[..], &["-s", "-j", "link", "show", interface]].concat());
     let json: Value = serde_json::from_str(&said).expect("ip prints JSON");

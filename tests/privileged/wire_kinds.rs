@@ -1,0 +1,200 @@
+//! Every kind of packet over a real veth, counted by the hooks, by the kernel and by a capture at the same end.
+//!
+//! `program_run` has the same frames without a wire. What differs on one is the outermost VLAN tag, which the
+//! kernel takes out of a frame that arrives, ahead of the ingress hook: there the frame is four bytes shorter
+//! than where it left, and has one tag less to follow. A capture shows it whole, since it puts the tag back.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+
+use std::{array, time::Duration};
+
+use netmon::{
+    datapath::{Datapath, Options, Reading},
+    snapshot::HookCounters,
+    sys::packet_socket::PacketSocket,
+};
+use netmon_tests::{
+    agent::Agent,
+    capture::{Capture, Captured},
+    counts::{Count, DIRECT, at_rest, kernel},
+    eventually::eventually,
+    packets::{DOT1Q, IPV4, Ipv4, Tcp, number, tagged, udp},
+    pair::{pair, set_up},
+    sandbox::{run, sandbox},
+};
+
+use crate::program_run::{Kind, kinds};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What the kernel takes out of a frame with tags, however many they are.
+const TAG: u64 = 4;
+/// The tag of this one is incomplete, and the kernel drops it where it would take the tag out. Its own counter
+/// of what was received is the other end's of what was sent, and has it all the same.
+const NEVER_ARRIVES: &str = "cut tag";
+/// Too many tags to follow where it leaves, and just as many as are followed where it arrives.
+const ONE_TAG_TOO_MANY: &str = "three tags";
+
+/// What is read around a frame.
+struct Moment {
+    reading: Reading,
+    /// Sent at `one`, received at `two`.
+    kernel: [Count; 2],
+}
+
+impl Moment {
+    fn of(datapath: &mut Datapath) -> Self {
+        let kernel = [kernel("root", "one").0[1], kernel("root", "two").0[0]];
+        Self { reading: datapath.read().unwrap(), kernel }
+    }
+
+    fn egress(&self) -> &HookCounters {
+        &self.reading.links[0].a.egress
+    }
+
+    fn ingress(&self) -> &HookCounters {
+        &self.reading.links[0].b.ingress
+    }
+
+    /// Early exits that were added since.
+    fn exits_since(&self, before: &Self) -> Vec<(&'static str, u64)> {
+        let both = before.reading.parse_exits.iter().zip(&self.reading.parse_exits);
+        both.map(|(before, after)| (after.0, after.1 - before.1)).filter(|one| one.1 > 0).collect()
+    }
+
+    /// What the kernel counted since.
+    fn kernel_since(&self, before: &Self) -> [(f64, f64); 2] {
+        let since = |end: usize| {
+            let (now, then) = (self.kernel[end], before.kernel[end]);
+            (now.packets - then.packets, now.bytes - then.bytes)
+        };
+        [since(0), since(1)]
+    }
+}
+
+/// What was added to a hook: packets and bytes of one protocol, and segments and wire bytes of all.
+fn added_to(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 4] {
+    let figures = |hook: &HookCounters| {
+        let of = hook.protocols.iter().find(|of| of.protocol == protocol).unwrap();
+        [of.packets, of.bytes, hook.segments, hook.wire_bytes]
+    };
+    let (before, after) = (figures(before), figures(after));
+    array::from_fn(|index| after[index] - before[index])
+}
+
+/// Sends a frame from `one` to `two`, and holds all counts of it against its kind.
+fn cross(datapath: &mut Datapath, socket: &PacketSocket, kind: &Kind) {
+    let (what, frame, protocol, exit) = kind;
+    let length = frame.len() as u64;
+    let before = Moment::of(datapath);
+    socket.send(frame).unwrap();
+    let arrived = |after: &Moment| after.ingress().segments > before.ingress().segments;
+    let after = eventually("the frame at the other end", PATIENCE, || {
+        let after = Moment::of(datapath);
+        (*what == NEVER_ARRIVES || arrived(&after)).then_some(after)
+    });
+    let kernel = (1.0, length as f64);
+    assert_eq!(after.kernel_since(&before), [kernel; 2], "{what}: the kernel");
+    let egress = added_to(before.egress(), after.egress(), protocol);
+    assert_eq!(egress, [1, length, 1, length], "{what}: egress");
+    let tagged = [[0x81, 0], [0x88, 0xa8]].contains(&[frame[12], frame[13]]);
+    let arriving = if tagged { length - TAG } else { length };
+    let (inner, expected) = match *what {
+        NEVER_ARRIVES => (*protocol, [0; 4]),
+        ONE_TAG_TOO_MANY => ("udp", [1, arriving, 1, arriving]),
+        _ => (*protocol, [1, arriving, 1, arriving]),
+    };
+    assert_eq!(added_to(before.ingress(), after.ingress(), inner), expected, "{what}: ingress");
+    // Once at either end, but for what only the tag is the reason of; and the kernel takes no stamp for what
+    // is not IP by the outermost ethertype.
+    let times = if [NEVER_ARRIVES, ONE_TAG_TOO_MANY].contains(what) { 1 } else { 2 };
+    let refused = tagged && exit.is_none() && *protocol == "udp";
+    let exits = exit.map(|label| (label, times)).into_iter().chain(refused.then_some(("stamp_refused", 1)));
+    assert_eq!(after.exits_since(&before), exits.collect::<Vec<_>>(), "{what}");
+}
+
+/// The frames of `program_run`, and some that only a wire carries: longer than a page, so scattered.
+fn all() -> Vec<Kind> {
+    let long = udp(5000, 6000, &[9; 8900]);
+    let tcp = Tcp::default().segment(&[9; 8900]);
+    let jumbo = vec![
+        ("jumbo udp", Ipv4::default().frame(number::UDP, &long), "udp", None),
+        ("jumbo tcp", Ipv4::default().frame(number::TCP, &tcp), "tcp", None),
+        ("jumbo tagged", tagged(&[DOT1Q], IPV4, &Ipv4::default().packet(number::UDP, &long)), "udp", None),
+    ];
+    [kinds(), jumbo].concat()
+}
+
+#[test]
+fn a_frame_of_every_kind_is_counted_as_the_kernel_and_a_capture_do() {
+    sandbox(|| {
+        let ends = pair();
+        let mut datapath = Datapath::load(&Options::default()).unwrap();
+        datapath.attach(&ends).unwrap();
+        set_up();
+        let captures = ["one", "two"].map(|end| Capture::lengths(end, "root", end, ""));
+        let socket = PacketSocket::open(ends[0].ifindex.0).unwrap();
+        let all = all();
+        for kind in &all {
+            cross(&mut datapath, &socket, kind);
+        }
+        // The one that never arrived did not do so later either.
+        assert_eq!(datapath.read().unwrap().links[0].b.ingress.packets(), all.len() as u64 - 1);
+        for (capture, end) in captures.into_iter().zip(["one", "two"]) {
+            let here = all.iter().filter(|(what, ..)| end == "one" || *what != NEVER_ARRIVES);
+            // tcpdump has no length for a frame that ends within its tag.
+            let length = |kind: &Kind| (kind.0 != NEVER_ARRIVES).then_some(kind.1.len() as u64);
+            let sent: Vec<_> = here.map(length).collect();
+            let lengths: Vec<_> = capture.packets(sent.len()).iter().map(Captured::length).collect();
+            assert_eq!(lengths, sent, "{end}");
+        }
+    });
+}
+
+/// Packets and bytes of a capture.
+fn captured(packets: &[Captured]) -> (f64, f64) {
+    let bytes: u64 = packets.iter().map(|packet| packet.length().unwrap()).sum();
+    (packets.len() as f64, bytes as f64)
+}
+
+#[test]
+fn super_packets_are_counted_one_by_one_as_a_capture_at_either_end_shows_them() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let captures = ["veth0", "veth1"].map(|interface| {
+            let namespace = if interface == "veth0" { "root" } else { "direct_netns" };
+            Capture::lengths(interface, namespace, interface, "tcp")
+        });
+        run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/20000000"]);
+        let (metrics, _) = at_rest(&DIRECT);
+        for (capture, (namespace, interface)) in captures.into_iter().zip(DIRECT) {
+            let at = [("namespace", namespace), ("interface", interface), ("protocol", "tcp")];
+            let packets = metrics.sum("netmon_packets_total", &at);
+            let counted = (packets, metrics.sum("netmon_bytes_total", &at));
+            let packets = capture.packets(packets as usize);
+            assert_eq!(captured(&packets), counted, "{interface}");
+            let longest = packets.iter().filter_map(Captured::length).max().unwrap();
+            assert!(longest > 9000, "super-packets are the point: {longest}");
+        }
+    });
+}
+
+#[test]
+fn fragments_that_the_kernel_makes_are_counted_as_a_capture_shows_them() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let capture = Capture::lengths("tcpdump", "root", "veth0", "ip");
+        // Three fragments each way, of which the first tells that it is an echo.
+        run("ping", &["-q", "-c", "10", "-i", "0.01", "-s", "4000", "10.200.0.3"]);
+        let (metrics, _) = at_rest(&DIRECT);
+        let at = [("namespace", "root"), ("interface", "veth0"), ("protocol", "icmp")];
+        let counted = (metrics.sum("netmon_packets_total", &at), metrics.sum("netmon_bytes_total", &at));
+        assert_eq!(counted.0, 60.0);
+        assert_eq!(captured(&capture.packets(60)), counted);
+        // Two later ones a message, at both ends of the link.
+        let later = metrics.sum("netmon_parse_exits_total", &[("reason", "later_fragment")]);
+        assert_eq!(later, 80.0);
+        for end in DIRECT {
+            let trips = metrics.sum("netmon_icmp_rtt_seconds_count", &[("namespace", end.0)]);
+            assert_eq!(trips, 10.0, "{end:?}");
+        }
+    });
+}
