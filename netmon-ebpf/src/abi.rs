@@ -3,7 +3,7 @@
 
 /// Grows with every change of a key, a value or the meaning of one. The object carries it as the size of its
 /// map `NETMON_ABI`; the agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Endpoints in one chunk: maps cannot grow, so endpoints live in chunks that are added at runtime.
 pub const CHUNK_ENDPOINTS: u32 = 256;
@@ -52,31 +52,35 @@ pub const HOOKS: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stage {
-    /// Parses, counts, stamps.
+    /// Parses, counts, stamps; plain packets only, which almost all are.
     Measure = 0,
+    /// Any packet.
+    MeasureAny = 1,
     /// Whole.
-    MeasureWhole = 1,
+    MeasureWhole = 2,
     /// Follows a TCP connection.
-    Tcp = 2,
+    Tcp = 3,
     /// Whole.
-    TcpWhole = 3,
+    TcpWhole = 4,
     /// Follows ICMP and ICMPv6 echo.
-    Echo = 4,
+    Echo = 5,
     /// Whole.
-    EchoWhole = 5,
+    EchoWhole = 6,
     /// Follows DNS over UDP.
-    Dns = 6,
+    Dns = 7,
     /// Whole.
-    DnsWhole = 7,
+    DnsWhole = 8,
 }
 
 /// Number of stages.
-pub const STAGES: usize = 8;
+pub const STAGES: usize = 9;
 
 /// The programs, by their place in the jump table ([`stage_index`]).
 pub const PROGRAMS: [&str; HOOKS * STAGES] = [
     "netmon_in",
     "netmon_out",
+    "netmon_in_any",
+    "netmon_out_any",
     "netmon_in_whole",
     "netmon_out_whole",
     "netmon_in_tcp",
@@ -194,6 +198,19 @@ impl Exit {
         }
     }
 }
+
+/// What had to make room in a table that forgets. The discriminant is the index into the map `EVICTED`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Evicted {
+    /// A TCP connection that had not ended.
+    Flow = 0,
+    /// A request that could still be answered.
+    Request = 1,
+}
+
+/// How many kinds there are.
+pub const EVICTIONS: usize = 2;
 
 const _: () = {
     let mut index = 0;

@@ -124,12 +124,26 @@ pub const RCODE_LABELS: [&str; RCODES] = [
     "other",
 ];
 
+/// Durations, of which only the mean is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Sum {
+    /// How many.
+    pub count: u64,
+    /// All together, nanoseconds.
+    pub sum_ns: u64,
+}
+
 /// What the packets touch that end a round trip.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct RoundTrips {
     /// By [`RoundTrip`].
     pub histograms: [Histogram; ROUND_TRIPS],
+    /// The samples of [`RoundTrip::IcmpEcho`] once more, by the hook through which the request passed: at
+    /// [`crate::abi::EGRESS`] round trips of requests that left, at [`crate::abi::INGRESS`] what it took
+    /// this side to answer.
+    pub echoes: [Sum; HOOKS],
     /// Echo requests by the answer epoch in which they passed. They wrap.
     pub echo_requests: [u32; ANSWER_EPOCHS],
     /// Echo requests that were answered in time, by the answer epoch in which the request passed.
@@ -160,6 +174,7 @@ impl RoundTrips {
     /// No round trip has ended.
     pub const ZERO: Self = Self {
         histograms: [Histogram::EMPTY; ROUND_TRIPS],
+        echoes: [Sum { count: 0, sum_ns: 0 }; HOOKS],
         echo_requests: [0; ANSWER_EPOCHS],
         echo_answered: [0; ANSWER_EPOCHS],
         tcp_events: [0; TCP_EVENTS],
@@ -175,6 +190,7 @@ const _: () = {
     assert!(
         size_of::<RoundTrips>()
             == ROUND_TRIPS * size_of::<Histogram>()
+                + 2 * 16
                 + 2 * 4 * ANSWER_EPOCHS
                 + 8 * (TCP_EVENTS + HOOKS + RCODES)
     );

@@ -1,47 +1,45 @@
-//! State that lives between the packets of one conversation, in maps that evict the least recently used.
+//! State that lives between the packets of a TCP connection, in a table that forgets what is oldest.
 //!
-//! Nothing that is exported as a counter is kept here. A key is seen from the endpoint: `local` is the
-//! side of its namespace (source at egress, destination at ingress), so that both directions of one
-//! conversation meet under one key.
+//! Nothing that is exported as a counter is kept here. A connection is seen from an endpoint: `local` is the
+//! side of its namespace (source at egress, destination at ingress), so that both directions meet in one
+//! entry. The table is a table of sets: a line of tags ([`FlowSet`]) says which of the set's entries, kept
+//! in an array of their own, is whose.
 
-/// A conversation at one endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use core::sync::atomic::AtomicU64;
+
+use crate::tag::SharedWords;
+
+/// Entries of a set.
+pub const FLOW_WAYS: usize = 8;
+/// In the place of a tag: the entry is being written.
+const BEING_WRITTEN: u64 = 1;
+
+/// Addresses and ports of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct FlowKey {
     /// Address on this side; IPv4 is mapped into IPv6 (RFC 4291, 2.5.5.2).
     pub local: [u8; 16],
     /// Address on the other side.
     pub remote: [u8; 16],
-    /// The endpoint that sees it.
-    pub endpoint: u32,
-    /// Port on this side, network byte order; of an ICMP echo its identifier.
+    /// Port on this side, network byte order.
     pub local_port: u16,
-    /// Port on the other side, network byte order; of an ICMP echo its sequence number.
+    /// Port on the other side, network byte order.
     pub remote_port: u16,
-    /// The identifier of a DNS query; 0 otherwise.
-    pub id: u16,
-    /// IP protocol number.
-    pub protocol: u8,
-    /// The hook through which a request left ([`crate::abi::EGRESS`]) or came; 0 for TCP.
-    pub request_hook: u8,
+    /// Fills the words.
+    pub reserved: u32,
 }
 
-/// A TCP connection at one endpoint.
+/// A TCP connection at one endpoint. What every segment touches comes first, in one cache line.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct TcpFlow {
-    /// First packet, monotonic nanoseconds.
-    pub first_ns: u64,
     /// Latest packet, monotonic nanoseconds.
     pub last_ns: u64,
     /// Packets by hook.
     pub packets: [u64; 2],
     /// Bytes by hook.
     pub bytes: [u64; 2],
-    /// When the unanswered SYN passed; 0 without one.
-    pub syn_ns: u64,
-    /// When the latest byte of the unanswered request passed; 0 without one.
-    pub request_ns: u64,
     /// When the sampled segment left; 0 without one. One is under way at a time.
     pub rtt_ns: u64,
     /// The acknowledgment number that answers the sampled segment.
@@ -50,6 +48,77 @@ pub struct TcpFlow {
     pub next_seq: [u32; 2],
     /// `TCP_*` bits.
     pub state: u32,
+    /// When the latest byte of the unanswered request passed; 0 without one.
+    pub request_ns: u64,
+    /// When the unanswered SYN passed; 0 without one.
+    pub syn_ns: u64,
+    /// First packet, monotonic nanoseconds.
+    pub first_ns: u64,
+    /// The latest sample of the round trip, nanoseconds; 0 without one.
+    pub latest_rtt_ns: u64,
+    /// Segments that were seen again, by hook.
+    pub retransmits: [u32; 2],
+}
+
+/// An entry of the table.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Flow {
+    /// What is known of the connection.
+    pub tcp: TcpFlow,
+    /// Whose it is.
+    pub key: FlowKey,
+    /// Fills the third cache line.
+    pub reserved: [u64; 6],
+}
+
+/// The tags of a set of entries.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct FlowSet {
+    tags: [AtomicU64; FLOW_WAYS],
+}
+
+/// An entry that was taken for a new connection, and is not to be found before it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// Which entry of the set.
+    pub way: usize,
+    /// Whether there was a connection in it.
+    pub displaced: bool,
+}
+
+impl FlowSet {
+    /// Which entry of the set is the connection's.
+    #[inline(always)]
+    pub fn find(&self, tag: u64, words: impl SharedWords) -> Option<usize> {
+        (0..FLOW_WAYS).find(|&way| words.load(&self.tags[way]) == tag)
+    }
+
+    /// Takes an entry for a new connection: an empty one, or else the one that was quiet for longest by
+    /// `last_ns`. None when another CPU was faster.
+    #[inline(always)]
+    pub fn take(&self, last_ns: impl Fn(usize) -> u64, words: impl SharedWords) -> Option<Taken> {
+        let (mut way, mut oldest_ns, mut held) = (0, u64::MAX, 0);
+        for candidate in 0..FLOW_WAYS {
+            let holds = words.load(&self.tags[candidate]);
+            let at_ns = if holds == 0 { 0 } else { last_ns(candidate) };
+            if at_ns < oldest_ns && holds != BEING_WRITTEN {
+                (way, oldest_ns, held) = (candidate, at_ns, holds);
+            }
+        }
+        let place = self.tags.get(way)?;
+        let taken = words.compare_exchange(place, held, BEING_WRITTEN);
+        taken.then_some(Taken { way, displaced: held != 0 })
+    }
+
+    /// From now on the entry, which was taken and written, is found.
+    #[inline(always)]
+    pub fn publish(&self, way: usize, tag: u64, words: impl SharedWords) {
+        if let Some(place) = self.tags.get(way) {
+            words.store(place, tag);
+        }
+    }
 }
 
 /// The SYN passed at egress: the client is on this side.
@@ -70,16 +139,17 @@ pub const TCP_SEQ_KNOWN: u32 = 1 << 6;
 pub const TCP_FIN: u32 = 1 << 8;
 
 const _: () = {
-    assert!(size_of::<FlowKey>() == 44);
-    assert!(size_of::<TcpFlow>() == 9 * 8 + 16);
+    assert!(size_of::<FlowKey>() == 40);
+    assert!(core::mem::offset_of!(TcpFlow, request_ns) == 64);
+    assert!(size_of::<TcpFlow>() == 64 + 5 * 8);
+    assert!(size_of::<FlowSet>() == 64);
+    assert!(size_of::<Flow>() == 3 * 64);
 };
 
 #[cfg(feature = "user")]
 mod pod {
-    #![expect(unsafe_code, reason = "the agent reads these types from maps as bytes")]
+    #![expect(unsafe_code, reason = "the agent reads this type from a map as bytes")]
 
     // SAFETY: repr(C) of integers without padding (the sizes are asserted above): any bytes are a value.
-    unsafe impl aya::Pod for super::FlowKey {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for super::TcpFlow {}
+    unsafe impl aya::Pod for super::Flow {}
 }

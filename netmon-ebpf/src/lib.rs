@@ -15,6 +15,8 @@ pub mod flow;
 pub mod histogram;
 pub mod parse;
 pub mod protocol;
+pub mod requests;
+pub mod tag;
 pub mod tcp;
 
 pub use abi::ABI_VERSION;

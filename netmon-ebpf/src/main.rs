@@ -5,6 +5,8 @@
 
 #![no_std]
 #![no_main]
+// For one instruction that `core` has no name for on this target.
+#![feature(asm_experimental_arch)]
 // Programs are unsafe by nature: they follow pointers that the verifier has checked.
 #![allow(unsafe_code, reason = "helpers and map values are reached through raw pointers")]
 
@@ -16,7 +18,7 @@ use aya_ebpf::{
 };
 use netmon_ebpf::abi::{EGRESS, INGRESS};
 
-use self::programs::{Linear, Whole, conversation, drops, measure};
+use self::programs::{Linear, Whole, conversation, drops, measure, tcp};
 
 /// `TC_ACT_UNSPEC` for a filter on clsact, `TCX_NEXT` in a TCX chain: the next program decides.
 const NEXT: i32 = -1;
@@ -34,10 +36,11 @@ macro_rules! programs {
 }
 
 programs!(INGRESS:
-    netmon_in => measure::measure(Linear),
-    netmon_in_whole => measure::measure(Whole),
-    netmon_in_tcp => conversation::tcp(Linear),
-    netmon_in_tcp_w => conversation::tcp(Whole),
+    netmon_in => measure::plain(Linear),
+    netmon_in_any => measure::any(Linear),
+    netmon_in_whole => measure::any(Whole),
+    netmon_in_tcp => tcp::tcp(Linear),
+    netmon_in_tcp_w => tcp::tcp(Whole),
     netmon_in_echo => conversation::echo(Linear),
     netmon_in_echo_w => conversation::echo(Whole),
     netmon_in_dns => conversation::dns(Linear),
@@ -45,10 +48,11 @@ programs!(INGRESS:
 );
 
 programs!(EGRESS:
-    netmon_out => measure::measure(Linear),
-    netmon_out_whole => measure::measure(Whole),
-    netmon_out_tcp => conversation::tcp(Linear),
-    netmon_out_tcp_w => conversation::tcp(Whole),
+    netmon_out => measure::plain(Linear),
+    netmon_out_any => measure::any(Linear),
+    netmon_out_whole => measure::any(Whole),
+    netmon_out_tcp => tcp::tcp(Linear),
+    netmon_out_tcp_w => tcp::tcp(Whole),
     netmon_out_echo => conversation::echo(Linear),
     netmon_out_echo_w => conversation::echo(Whole),
     netmon_out_dns => conversation::dns(Linear),

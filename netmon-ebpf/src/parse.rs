@@ -57,8 +57,10 @@ const _: () = assert!(
 );
 
 const ETHERTYPE_ARP: u16 = 0x0806;
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// Ethertype of IPv4.
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// Ethertype of IPv6.
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_VLAN: u16 = 0x8100;
 const ETHERTYPE_QINQ: u16 = 0x88a8;
 
@@ -144,19 +146,10 @@ impl Parsed {
 /// Reads the headers of a frame.
 #[inline(always)]
 pub fn parse<P: Packet>(packet: &P) -> Parsed {
-    let Some(mut ethertype) = be16(packet, 12) else {
-        return Parsed::stopped(Protocol::Other, Exit::EthernetTruncated, 0);
+    let (ethertype, offset) = match link_layer(packet) {
+        Ok(inner) => inner,
+        Err(offset) => return Parsed::stopped(Protocol::Other, Exit::EthernetTruncated, offset),
     };
-    let mut offset = ETHERNET_HEADER;
-    let mut tags = 0;
-    while tags < MAX_VLAN_TAGS && (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {
-        let Some(inner) = be16(packet, offset + 2) else {
-            return Parsed::stopped(Protocol::Other, Exit::EthernetTruncated, offset);
-        };
-        ethertype = inner;
-        offset += 4;
-        tags += 1;
-    }
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(packet, offset),
         ETHERTYPE_IPV6 => ipv6(packet, offset),
@@ -173,6 +166,57 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
         ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, Exit::VlanDepth, offset),
         _ => Parsed::stopped(Protocol::Other, Exit::UnknownEthertype, offset),
     }
+}
+
+/// What is behind the Ethernet header and up to two VLAN tags: the ethertype, and where it begins. Or where
+/// the frame ends too early.
+///
+/// # Errors
+///
+/// Bytes of the headers that are complete.
+#[inline(always)]
+pub fn link_layer<P: Packet>(packet: &P) -> Result<(u16, usize), usize> {
+    let mut ethertype = be16(packet, 12).ok_or(0_usize)?;
+    let mut offset = ETHERNET_HEADER;
+    let mut tags = 0;
+    while tags < MAX_VLAN_TAGS && (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {
+        ethertype = be16(packet, offset + 2).ok_or(offset)?;
+        offset += 4;
+        tags += 1;
+    }
+    Ok((ethertype, offset))
+}
+
+/// Reads the headers of a plain IPv4 packet: no options, and a complete transport header or a later fragment.
+/// None for every other packet, of which [`parse`] says what it is; where this knows an answer, it is the same.
+#[inline(always)]
+pub fn plain_ipv4<P: Packet>(packet: &P, network_offset: usize) -> Option<Parsed> {
+    const VERSION_AND_LENGTH: u8 = 4 << 4 | (IPV4_HEADER / 4) as u8;
+    let [VERSION_AND_LENGTH, _, high, low, _, _, fragment_high, fragment_low, _, number] =
+        packet.load::<10>(network_offset)?
+    else {
+        return None;
+    };
+    let total = usize::from(u16::from_be_bytes([high, low]));
+    let end = if total == 0 { 0 } else { network_offset + total };
+    let ip = Ip { network: Network::Ipv4, network_offset, end };
+    if u16::from_be_bytes([fragment_high, fragment_low]) & 0x1fff != 0 {
+        return Some(ip.later_fragment(number, network_offset + IPV4_HEADER));
+    }
+    ip.plain_transport(packet, number, network_offset + IPV4_HEADER)
+}
+
+/// As [`plain_ipv4`], for IPv6 without extension headers.
+#[inline(always)]
+pub fn plain_ipv6<P: Packet>(packet: &P, network_offset: usize) -> Option<Parsed> {
+    let [version, _, _, _, high, low, number, _] = packet.load::<8>(network_offset)?;
+    if version >> 4 != 6 {
+        return None;
+    }
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let end = if length == 0 { 0 } else { network_offset + IPV6_HEADER + length };
+    let ip = Ip { network: Network::Ipv6, network_offset, end };
+    ip.plain_transport(packet, number, network_offset + IPV6_HEADER)
 }
 
 #[inline(always)]
@@ -221,7 +265,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         end: if length == 0 { 0 } else { network_offset + IPV6_HEADER + length },
     };
     let mut offset = network_offset + IPV6_HEADER;
-    if transport_of(number).is_some() {
+    if transport_of(Network::Ipv6, number).is_some() {
         return ip.transport(packet, number, offset);
     }
     let mut extensions = 0;
@@ -274,7 +318,7 @@ impl Ip {
     #[inline(always)]
     fn transport<P: Packet>(&self, packet: &P, number: u8, transport_offset: usize) -> Parsed {
         let transport_offset = transport_offset & OFFSET_MASK;
-        let Some(protocol) = transport_of(number) else {
+        let Some(protocol) = transport_of(self.network, number) else {
             return self.parsed(Protocol::Other, transport_offset, 0, Some(Exit::UnknownTransport));
         };
         let header = match protocol {
@@ -306,10 +350,35 @@ impl Ip {
         }
     }
 
+    /// As [`Self::transport`], of those protocols that most packets are of, when their header is there.
+    #[inline(always)]
+    fn plain_transport<P: Packet>(&self, packet: &P, number: u8, transport_offset: usize) -> Option<Parsed> {
+        let protocol = transport_of(self.network, number)?;
+        let parsed = |header| self.parsed(protocol, transport_offset, header, None);
+        match protocol {
+            Protocol::Tcp => {
+                let header = packet.load::<TCP_HEADER>(transport_offset)?;
+                let length = usize::from(header[12] >> 4) * 4;
+                (length >= TCP_HEADER).then(|| parsed(length))
+            }
+            Protocol::Udp => {
+                let [s0, s1, d0, d1, ..] = packet.load::<UDP_HEADER>(transport_offset)?;
+                let (source, destination) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
+                let is_dns = source == DNS_PORT || destination == DNS_PORT;
+                Some(Parsed { is_dns, ..parsed(UDP_HEADER) })
+            }
+            Protocol::Icmp | Protocol::Icmpv6 => {
+                packet.load::<ICMP_HEADER>(transport_offset)?;
+                Some(parsed(ICMP_HEADER))
+            }
+            _ => None,
+        }
+    }
+
     /// A later fragment belongs to a transport protocol, but has no header of it.
     #[inline(always)]
     fn later_fragment(&self, number: u8, offset: usize) -> Parsed {
-        let protocol = transport_of(number).unwrap_or(Protocol::Other);
+        let protocol = transport_of(self.network, number).unwrap_or(Protocol::Other);
         self.parsed(protocol, offset, 0, Some(Exit::LaterFragment))
     }
 
@@ -334,13 +403,14 @@ impl Ip {
     }
 }
 
+/// ICMP is of IPv4, and ICMPv6 of IPv6; in the other's packets these numbers mean nothing.
 #[inline(always)]
-fn transport_of(number: u8) -> Option<Protocol> {
+fn transport_of(network: Network, number: u8) -> Option<Protocol> {
     match number {
         IPPROTO_TCP => Some(Protocol::Tcp),
         IPPROTO_UDP => Some(Protocol::Udp),
-        IPPROTO_ICMP => Some(Protocol::Icmp),
-        IPPROTO_ICMPV6 => Some(Protocol::Icmpv6),
+        IPPROTO_ICMP if matches!(network, Network::Ipv4) => Some(Protocol::Icmp),
+        IPPROTO_ICMPV6 if matches!(network, Network::Ipv6) => Some(Protocol::Icmpv6),
         IPPROTO_SCTP => Some(Protocol::Sctp),
         _ => None,
     }

@@ -82,6 +82,26 @@ impl TcpFlow {
         Self { first_ns: first.now_ns, state, ..Self::default() }
     }
 
+    /// Begins anew, in place, with another connection's first segment.
+    #[inline(always)]
+    pub fn begin_anew(&mut self, first: &Segment) {
+        let Self { first_ns, state, .. } = Self::new(first);
+        // Not as a whole: that would be made on the stack and copied, in words that were just written in halves,
+        // which takes a processor longer than all the rest.
+        self.last_ns = 0;
+        self.packets = [0; 2];
+        self.bytes = [0; 2];
+        self.rtt_ns = 0;
+        self.rtt_ack = 0;
+        self.next_seq = [0; 2];
+        self.state = state;
+        self.request_ns = 0;
+        self.syn_ns = 0;
+        self.first_ns = first_ns;
+        self.latest_rtt_ns = 0;
+        self.retransmits = [0; 2];
+    }
+
     #[inline(always)]
     fn is(&self, bits: u32) -> bool {
         self.state & bits == bits
@@ -158,7 +178,7 @@ impl TcpFlow {
         let again =
             self.is(TCP_SEQ_KNOWN << segment.hook) && self.next(segment.hook) == segment.seq.wrapping_add(1);
         if again {
-            findings.retransmits(segment.hook, segment.segments);
+            self.seen_again(segment, findings);
         }
         if !segment.has(ACK) {
             if again {
@@ -196,7 +216,9 @@ impl TcpFlow {
             findings.event(TcpEvent::Opened);
         }
         if segment.hook == INGRESS && self.rtt_ns != 0 && !before(segment.ack, self.rtt_ack) {
-            findings.round_trip(RoundTrip::TcpRtt, segment.now_ns.wrapping_sub(self.rtt_ns));
+            let rtt_ns = segment.now_ns.wrapping_sub(self.rtt_ns);
+            findings.round_trip(RoundTrip::TcpRtt, rtt_ns);
+            self.latest_rtt_ns = rtt_ns;
             self.rtt_ns = 0;
         }
     }
@@ -211,7 +233,7 @@ impl TcpFlow {
         let end = segment.seq.wrapping_add(length);
         if self.is(TCP_SEQ_KNOWN << segment.hook) && before(segment.seq, self.next(segment.hook)) {
             if !self.is_keep_alive(segment, length) {
-                findings.retransmits(segment.hook, segment.segments);
+                self.seen_again(segment, findings);
             }
             if segment.hook == EGRESS {
                 self.rtt_ns = 0;
@@ -247,6 +269,13 @@ impl TcpFlow {
             // Without a SYN nobody knows who asks and who answers.
             _ => {}
         }
+    }
+
+    #[inline(always)]
+    fn seen_again(&mut self, segment: &Segment, findings: &mut impl Findings) {
+        let hook = if segment.hook == EGRESS { EGRESS } else { INGRESS };
+        self.retransmits[hook] = self.retransmits[hook].wrapping_add(segment.segments);
+        findings.retransmits(hook, segment.segments);
     }
 
     /// A keep-alive probe repeats the last byte (RFC 9293, 3.8.4): nothing was lost.

@@ -118,7 +118,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         features: Features { mode: AttachMode::Tcx, packet_stamp: true, receive_time: true },
         links,
         parse_exits: vec![("truncated", 3), ("extension_headers", 0)],
-        flows: FlowTable { entries: 17, capacity: 65_536 },
+        flows: FlowTable { entries: 17, capacity: 65_536, evicted_flows: 3, evicted_requests: 5 },
         errors: vec![("map_read", 2)],
         cost: Cost {
             programs: Some(vec![ProgramRuns { program: "netmon_in", runs: 12_345, run_ns: 2_500_000_000 }]),

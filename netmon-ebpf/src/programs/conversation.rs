@@ -1,68 +1,69 @@
-//! Round trips: what a packet means for the conversation that it belongs to.
+//! Round trips of requests and answers: what a packet means for the conversation that it belongs to.
 //!
-//! One look-up for ICMP echo, TCP and DNS; nothing for the rest. Each is a program of its own.
+//! ICMP echo and DNS over UDP here, TCP in [`super::tcp`]; nothing for the rest. Each is a program of its own.
 
-use aya_ebpf::{bindings::BPF_ANY, programs::TcContext};
-use aya_log_ebpf::debug;
+use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
-    abi::{EGRESS, Exit, INGRESS, Stage},
-    endpoint::{RCODES, RoundTrip, TcpEvent},
+    abi::{EGRESS, Evicted, INGRESS, Stage},
+    endpoint::{RCODES, RoundTrip},
     epoch::{ANSWER_TIMEOUT_NS, answer_slot},
-    flow::{FlowKey, TcpFlow},
-    parse::{
-        DNS_PORT, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, Network, UDP_HEADER, addresses,
-    },
-    tcp::{Findings, Segment},
+    parse::{DNS_PORT, Network, UDP_HEADER},
+    requests::{Displaced, Remembered},
+    tag::{Mixer, endpoint_of, is_marked, tag},
 };
 
-use super::{
-    Frame,
-    headers::Headers,
-    maps::{self, REQUESTS, TCP_FLOWS, element},
-    record,
-};
+use super::{Frame, headers::Headers, maps, record, shared_words::Instructions};
+
+/// Kinds of conversation, for the hash; a request's hook is added.
+const ECHO: u64 = 0;
+const DNS: u64 = 2;
+/// A connection has no hook.
+pub(super) const TCP: u64 = 4;
 
 /// A packet that is part of a conversation.
-struct Passing<F> {
-    frame: F,
-    endpoint: u32,
-    headers: Headers,
+pub(super) struct Passing<F> {
+    pub(super) frame: F,
+    pub(super) endpoint: u32,
+    pub(super) headers: Headers,
 }
 
 impl<'a, F: Frame<'a>> Passing<F> {
     #[inline(always)]
-    fn of(ctx: &'a TcContext) -> Self {
+    pub(super) fn of(ctx: &'a TcContext) -> Self {
         let (endpoint, headers) = Headers::take_up(ctx);
         Self { frame: F::of(ctx), endpoint, headers }
     }
 
     /// `N` bytes from `offset` on behind the beginning of the transport header.
     #[inline(always)]
-    fn transport<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+    pub(super) fn transport<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.frame.load(self.headers.transport_offset + offset)
     }
 
-    /// The key of the conversation, seen from the endpoint. `ports` are source and destination.
+    /// The hash of the conversation, the same for both directions: the addresses are taken in with this side
+    /// first. `rest` is what else tells it apart, and must be the same for both directions too.
     #[inline(always)]
-    fn key<const HOOK: usize>(&self, ports: (u16, u16), protocol: u8) -> Option<FlowKey> {
-        let (source, destination) =
-            addresses(&self.frame, self.headers.network, self.headers.network_offset)?;
-        let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
-            (source, destination, ports.0, ports.1)
+    pub(super) fn hash<const HOOK: usize>(&self, kind: u64, rest: u64) -> Option<u64> {
+        let mixer = Mixer::new(maps::hash_key(), kind);
+        let offset = self.headers.network_offset;
+        let mixer = if matches!(self.headers.network, Network::Ipv6) {
+            let source = self.frame.load::<16>(offset + 8).map(halves)?;
+            let destination = self.frame.load::<16>(offset + 24).map(halves)?;
+            let (local, remote) = if HOOK == EGRESS { (source, destination) } else { (destination, source) };
+            mixer.word(local.0).word(local.1).word(remote.0).word(remote.1)
         } else {
-            (destination, source, ports.1, ports.0)
+            let addresses = self.frame.load::<8>(offset + 12).map(u64::from_ne_bytes)?;
+            mixer.word(if HOOK == EGRESS { addresses } else { addresses.rotate_left(32) })
         };
-        Some(FlowKey {
-            local,
-            remote,
-            endpoint: self.endpoint,
-            local_port,
-            remote_port,
-            id: 0,
-            protocol,
-            request_hook: 0,
-        })
+        // The endpoint is a part of the tag; here it sees to it that the ends of a link use different sets.
+        Some(mixer.word(rest ^ u64::from(self.endpoint) << 48).finish())
     }
+}
+
+#[inline(always)]
+fn halves(address: [u8; 16]) -> (u64, u64) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address;
+    (u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p]))
 }
 
 const fn other(hook: usize) -> usize {
@@ -73,42 +74,56 @@ const fn other(hook: usize) -> usize {
 #[inline(always)]
 pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let passing = &Passing::<F>::of(ctx);
-    let (protocol, request, reply) = match passing.headers.network {
-        Network::Ipv6 => (IPPROTO_ICMPV6, 128, 129),
-        _ => (IPPROTO_ICMP, 8, 0),
+    let (request, reply) = match passing.headers.network {
+        Network::Ipv6 => (128, 129),
+        _ => (8, 0),
     };
-    let Some([kind, _, _, _, id_high, id_low, seq_high, seq_low]) = passing.transport::<8>(0) else {
+    let Some([kind, _, _, _, id_and_sequence @ ..]) = passing.transport::<8>(0) else {
         return;
     };
-    if kind != request && kind != reply {
-        return;
-    }
-    // Identifier and sequence number stand where ports would, on the same side for both directions.
-    let id = u16::from_ne_bytes([id_high, id_low]);
-    let seq = u16::from_ne_bytes([seq_high, seq_low]);
-    let ports = if HOOK == EGRESS { (id, seq) } else { (seq, id) };
-    let Some(mut key) = passing.key::<HOOK>(ports, protocol) else {
-        return;
-    };
+    let rest = u64::from(u32::from_ne_bytes(id_and_sequence));
     if kind == request {
-        key.request_hook = HOOK as u8;
-        requested(&key, passing.headers.now_ns);
-        if let Some(round_trips) = maps::round_trips(passing.endpoint) {
-            let count = &mut round_trips.echo_requests[answer_slot(passing.headers.now_ns)];
-            *count = count.wrapping_add(1);
+        if let Some(hash) = passing.hash::<HOOK>(ECHO + HOOK as u64, rest) {
+            echo_requested(passing.endpoint, hash, passing.headers.now_ns);
         }
+    } else if kind == reply {
+        let asked_at = other(HOOK);
+        if let Some(hash) = passing.hash::<HOOK>(ECHO + asked_at as u64, rest) {
+            echo_answered(passing.endpoint, hash, asked_at, passing.headers.now_ns);
+        }
+    }
+}
+
+#[inline(always)]
+fn echo_requested(endpoint: u32, hash: u64, now_ns: u64) {
+    // What is not remembered cannot be answered: it is not counted as asked.
+    if !remember(tag(hash, endpoint, true), hash, now_ns) {
         return;
     }
-    key.request_hook = other(HOOK) as u8;
-    let Some(request_ns) = answered(&key) else {
+    if let Some(round_trips) = maps::round_trips(endpoint) {
+        let count = &mut round_trips.echo_requests[answer_slot(now_ns)];
+        *count = count.wrapping_add(1);
+    }
+}
+
+#[inline(always)]
+fn echo_answered(endpoint: u32, hash: u64, asked_at: usize, now_ns: u64) {
+    let Some(request_ns) = answer(tag(hash, endpoint, true), hash) else {
         return;
     };
-    let age_ns = passing.headers.now_ns.wrapping_sub(request_ns);
+    let age_ns = now_ns.wrapping_sub(request_ns);
     if age_ns > ANSWER_TIMEOUT_NS {
         return;
     }
-    if let Some(round_trips) = maps::round_trips(passing.endpoint) {
+    if let Some(round_trips) = maps::round_trips(endpoint) {
         record(&mut round_trips.histograms[RoundTrip::IcmpEcho as usize], age_ns);
+        let sum = if asked_at == EGRESS {
+            &mut round_trips.echoes[EGRESS]
+        } else {
+            &mut round_trips.echoes[INGRESS]
+        };
+        sum.count += 1;
+        sum.sum_ns = sum.sum_ns.wrapping_add(age_ns);
         let count = &mut round_trips.echo_answered[answer_slot(request_ns)];
         *count = count.wrapping_add(1);
     }
@@ -130,20 +145,21 @@ pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         return;
     };
     let is_response = flags & 0x80 != 0;
-    if (is_response && ports.0 != DNS_PORT) || (!is_response && ports.1 != DNS_PORT) {
+    let (asker, server, asked_at) =
+        if is_response { (ports.1, ports.0, other(HOOK)) } else { (ports.0, ports.1, HOOK) };
+    if server != DNS_PORT {
         return;
     }
-    let Some(mut key) = passing.key::<HOOK>(ports, IPPROTO_UDP) else {
+    let rest = u64::from(asker) | u64::from(u16::from_ne_bytes([id0, id1])) << 16;
+    let Some(hash) = passing.hash::<HOOK>(DNS + asked_at as u64, rest) else {
         return;
     };
-    key.id = u16::from_ne_bytes([id0, id1]);
+    let tag = tag(hash, passing.endpoint, false);
     if !is_response {
-        key.request_hook = HOOK as u8;
-        requested(&key, passing.headers.now_ns);
+        remember(tag, hash, passing.headers.now_ns);
         return;
     }
-    key.request_hook = other(HOOK) as u8;
-    let Some(request_ns) = answered(&key) else {
+    let Some(request_ns) = answer(tag, hash) else {
         return;
     };
     if let Some(round_trips) = maps::round_trips(passing.endpoint) {
@@ -155,115 +171,42 @@ pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     }
 }
 
-/// Remembers when a request passed.
+/// Remembers when a request passed, if it can. The tags of echo requests are marked.
 #[inline(always)]
-fn requested(key: &FlowKey, now_ns: u64) {
-    if REQUESTS.insert(key, now_ns, u64::from(BPF_ANY)).is_err() {
-        maps::count_exit(Exit::FlowRefused);
-    }
-}
-
-/// When the request passed that is answered now; it is forgotten, so that a second answer finds nothing.
-#[inline(always)]
-fn answered(key: &FlowKey) -> Option<u64> {
-    // SAFETY: a u64 that is written once, when the entry is made.
-    let request_ns = REQUESTS.get_ptr(key).map(|request| unsafe { *request })?;
-    // Of two answers on two CPUs one deletes the entry, and that one counts.
-    REQUESTS.remove(key).ok().map(|()| request_ns)
-}
-
-/// Follows a TCP connection.
-#[inline(always)]
-pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let passing = &Passing::<F>::of(ctx);
-    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = passing.transport::<16>(0)
-    else {
-        return;
+fn remember(tag: u64, hash: u64, now_ns: u64) -> bool {
+    let Some(requests) = maps::requests(hash) else {
+        return false;
     };
-    let ports = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
-    // SAFETY: a field of the context, which the verifier translates.
-    let segments = unsafe { (*ctx.skb.skb).gso_segs }.max(1);
-    let segment = Segment {
-        hook: HOOK,
-        now_ns: passing.headers.now_ns,
-        seq: u32::from_be_bytes([q0, q1, q2, q3]),
-        ack: u32::from_be_bytes([a0, a1, a2, a3]),
-        flags,
-        payload: passing.headers.payload,
-        frame: ctx.len(),
-        segments,
-    };
-    let Some(key) = passing.key::<HOOK>(ports, IPPROTO_TCP) else {
-        return;
-    };
-    let Some(flow) = flow_of(&key, &segment) else {
-        return;
-    };
-    if flow.is_replaced_by(&segment) {
-        *flow = TcpFlow::new(&segment);
-    }
-    flow.observe(&segment, &mut ToMaps { ctx, endpoint: passing.endpoint });
-}
-
-/// The state of a connection; a connection that is not in the table yet gets an entry, if it deserves one.
-#[inline(always)]
-fn flow_of(key: &FlowKey, segment: &Segment) -> Option<&'static mut TcpFlow> {
-    let flow = match TCP_FLOWS.get_ptr_mut(key) {
-        Some(flow) => flow,
-        None if segment.deserves_entry() => {
-            if TCP_FLOWS.insert(key, TcpFlow::new(segment), u64::from(BPF_ANY)).is_err() {
-                maps::count_exit(Exit::FlowRefused);
+    match requests.remember(tag, now_ns, Instructions) {
+        Remembered::Yes => true,
+        Remembered::No => {
+            maps::count_evicted(Evicted::Request);
+            false
+        }
+        Remembered::InPlaceOf(displaced) => {
+            if now_ns.wrapping_sub(displaced.at_ns) < ANSWER_TIMEOUT_NS {
+                maps::count_evicted(Evicted::Request);
+                forget_asked(displaced);
             }
-            TCP_FLOWS.get_ptr_mut(key)?
+            true
         }
-        None => return None,
-    };
-    // SAFETY: a map value. Both directions may write it at once, on two CPUs: a sample can get lost that way,
-    // but every field is written as a whole and every use of one is checked.
-    Some(unsafe { &mut *flow })
+    }
 }
 
-/// Findings that go to the maps of the endpoint.
-struct ToMaps<'a> {
-    ctx: &'a TcContext,
-    endpoint: u32,
+/// Nobody will know whether an echo request was answered that had to make room: it is not counted as asked.
+#[inline(always)]
+fn forget_asked(request: Displaced) {
+    if !is_marked(request.tag) {
+        return;
+    }
+    if let Some(round_trips) = maps::round_trips(endpoint_of(request.tag)) {
+        let count = &mut round_trips.echo_requests[answer_slot(request.at_ns)];
+        *count = count.wrapping_sub(1);
+    }
 }
 
-impl Findings for ToMaps<'_> {
-    #[inline(always)]
-    fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
-        // Two CPUs may write the state at once: what looks like a time before the beginning is no sample.
-        if ns > u64::MAX / 2 {
-            return;
-        }
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
-            record(histogram, ns);
-        }
-    }
-
-    #[inline(always)]
-    fn event(&mut self, event: TcpEvent) {
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
-            *count += 1;
-        }
-        debug!(self.ctx, "endpoint {}: tcp connection, event {}", self.endpoint, event as u32);
-    }
-
-    #[inline(always)]
-    fn retransmits(&mut self, hook: usize, segments: u32) {
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if hook == EGRESS {
-            round_trips.tcp_retransmits[EGRESS] += u64::from(segments);
-        } else {
-            round_trips.tcp_retransmits[INGRESS] += u64::from(segments);
-        }
-    }
+/// When the request passed that is answered now.
+#[inline(always)]
+fn answer(tag: u64, hash: u64) -> Option<u64> {
+    maps::requests(hash)?.answer(tag, Instructions)
 }

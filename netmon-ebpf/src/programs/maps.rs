@@ -2,17 +2,19 @@
 
 use aya_ebpf::{
     Global,
-    btf_maps::{Array, ArrayOfMaps, LruHashMap, PerCpuArray, ProgramArray},
+    bindings::BPF_F_MMAPABLE,
+    btf_maps::{Array, ArrayOfMaps, PerCpuArray, ProgramArray},
     macros::btf_map,
     programs::TcContext,
 };
 use netmon_ebpf::{
     abi::{
-        ABI_VERSION, CHUNK_ENDPOINTS, EXITS, Exit, HOOKS, MAX_CHUNKS, STAGES, Stage, chunk_of, slot_of,
-        stage_index,
+        ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, EXITS, Evicted, Exit, HOOKS, MAX_CHUNKS, STAGES, Stage,
+        chunk_of, slot_of, stage_index,
     },
     endpoint::{Counters, RoundTrips},
-    flow::{FlowKey, TcpFlow},
+    flow::{FLOW_WAYS, Flow, FlowSet},
+    requests::RequestSet,
 };
 
 /// Says by its size which version of keys and values these programs were compiled with: that can be read
@@ -42,13 +44,22 @@ static EXITS_BY_REASON: PerCpuArray<u64, EXITS> = PerCpuArray::new();
 #[btf_map]
 static CLOCK_OFFSET: Array<u64, 1> = Array::new();
 
-/// TCP connections. The agent sets the size.
+/// Which TCP connection is in which entry of [`TCP_FLOWS`], set by set. The agent sets the size of all
+/// three tables, and reads these two where they lie.
 #[btf_map]
-pub(super) static TCP_FLOWS: LruHashMap<FlowKey, TcpFlow, 65536> = LruHashMap::new();
+static FLOW_SETS: Array<FlowSet, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
+
+/// TCP connections, [`FLOW_WAYS`] to a set.
+#[btf_map]
+static TCP_FLOWS: Array<Flow, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 
 /// Requests that wait for their answer (ICMP echo, DNS), with the time at which they passed.
 #[btf_map]
-pub(super) static REQUESTS: LruHashMap<FlowKey, u64, 65536> = LruHashMap::new();
+static REQUESTS: Array<RequestSet, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
+
+/// What had to make room in these tables.
+#[btf_map]
+static EVICTED: PerCpuArray<u64, EVICTIONS> = PerCpuArray::new();
 
 /// Whether departures are stamped at all (Linux 5.18).
 #[unsafe(no_mangle)]
@@ -59,6 +70,15 @@ static NETMON_RECEIVE_TIME: Global<u8> = Global::new(1);
 /// Whether conversations are followed.
 #[unsafe(no_mangle)]
 static NETMON_FLOWS: Global<u8> = Global::new(1);
+/// One less than the number of sets of [`FLOW_SETS`], a power of two.
+#[unsafe(no_mangle)]
+static NETMON_FLOW_MASK: Global<u32> = Global::new(0);
+/// One less than the number of sets of [`REQUESTS`], a power of two.
+#[unsafe(no_mangle)]
+static NETMON_REQUEST_MASK: Global<u32> = Global::new(0);
+/// What conversations are hashed with.
+#[unsafe(no_mangle)]
+static NETMON_HASH_KEY: Global<u64> = Global::new(0);
 
 // The kernel knows these as constants when it verifies: what is switched off is not even translated.
 #[inline(always)]
@@ -74,6 +94,40 @@ pub(super) fn receive_time() -> bool {
 #[inline(always)]
 pub(super) fn flows() -> bool {
     NETMON_FLOWS.load() != 0
+}
+
+#[inline(always)]
+pub(super) fn hash_key() -> u64 {
+    NETMON_HASH_KEY.load()
+}
+
+/// The set in which requests with this hash wait.
+#[inline(always)]
+pub(super) fn requests(hash: u64) -> Option<&'static RequestSet> {
+    // The lookup checks the index against the size of the map.
+    REQUESTS.get(hash as u32 & NETMON_REQUEST_MASK.load())
+}
+
+/// The number of the set in which connections with this hash are, and its tags.
+#[inline(always)]
+pub(super) fn flow_set(hash: u64) -> Option<(u32, &'static FlowSet)> {
+    let index = hash as u32 & NETMON_FLOW_MASK.load();
+    Some((index, FLOW_SETS.get(index)?))
+}
+
+/// An entry of a set of connections.
+#[inline(always)]
+pub(super) fn flow(set: u32, way: usize) -> Option<*mut Flow> {
+    TCP_FLOWS.get_ptr_mut(set * FLOW_WAYS as u32 + way as u32)
+}
+
+/// Counts what had to make room.
+#[inline(always)]
+pub(super) fn count_evicted(what: Evicted) {
+    if let Some(count) = EVICTED.get_ptr_mut(what as u32) {
+        // SAFETY: a u64 of this CPU's.
+        unsafe { *count += 1 };
+    }
 }
 
 /// This CPU's counters of an endpoint.

@@ -10,7 +10,7 @@ use netmon_ebpf::{
     abi::{CB_ENDPOINT, CB_FLAGS, EGRESS, Exit, FLAG_PEER_STAMPS, FLAG_STAMP, HOOKS, INGRESS, Stage},
     endpoint::Counters,
     epoch::loss_slot,
-    parse::{Network, Parsed, parse},
+    parse::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Parsed, link_layer, parse, plain_ipv4, plain_ipv6},
 };
 
 use super::{Frame, headers::Headers, maps, record};
@@ -20,16 +20,44 @@ const BPF_SKB_CLOCK_REALTIME: u32 = 0;
 /// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before 6.11).
 const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
 
-/// Measures one packet at `HOOK`. Where its headers are not linear, the program for that takes over.
+/// Measures one packet at `HOOK`, if it is a plain one; any other is for the next program. Code that must be
+/// ready for every packet carries all that parsing can tell through its stack, which costs as much as the rest
+/// of its work: here it is compiled once for each IP, with what is known by then.
 #[inline(always)]
-pub(crate) fn measure<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let frame = F::of(ctx);
+    match link_layer(&frame) {
+        Ok((ETHERTYPE_IPV4, offset)) => {
+            if let Some(parsed) = plain_ipv4(&frame, offset) {
+                return complete::<HOOK, F>(ctx, &parsed);
+            }
+        }
+        Ok((ETHERTYPE_IPV6, offset)) => {
+            if let Some(parsed) = plain_ipv6(&frame, offset) {
+                return complete::<HOOK, F>(ctx, &parsed);
+            }
+        }
+        _ => {}
+    }
+    maps::go_on::<HOOK>(ctx, Stage::MeasureAny);
+}
+
+/// Measures one packet at `HOOK`, whatever it is. Where its headers are not linear, the program for that takes
+/// over.
+#[inline(always)]
+pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::of(ctx);
     let parsed = parse(&frame);
     if parsed.wants_more_bytes() && frame.is_partial(ctx) {
         return maps::go_on::<HOOK>(ctx, Stage::MeasureWhole);
     }
-    if let Some(now_ns) = account::<HOOK>(ctx, &parsed) {
-        follow::<HOOK, F>(ctx, &parsed, now_ns);
+    complete::<HOOK, F>(ctx, &parsed);
+}
+
+#[inline(always)]
+fn complete<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed) {
+    if let Some(now_ns) = account::<HOOK>(ctx, parsed) {
+        follow::<HOOK, F>(ctx, parsed, now_ns);
     }
 }
 
@@ -88,15 +116,18 @@ fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed,
 /// their segments are, and leave it to others to count them.
 #[inline(always)]
 fn segments(ctx: &TcContext, frame: u32, header_bytes: u32) -> u32 {
-    // SAFETY: fields of the context, which the verifier translates.
-    let (count, size) = unsafe { ((*ctx.skb.skb).gso_segs, (*ctx.skb.skb).gso_size) };
+    // SAFETY: a field of the context, which the verifier translates.
+    let size = unsafe { (*ctx.skb.skb).gso_size };
+    // Almost no frame is a super-packet: one question says so.
+    if size == 0 {
+        return 1;
+    }
+    // SAFETY: as above.
+    let count = unsafe { (*ctx.skb.skb).gso_segs };
     if count > 0 {
         return count;
     }
-    if size > 0 && frame > header_bytes {
-        return (frame - header_bytes).div_ceil(size).max(1);
-    }
-    1
+    frame.saturating_sub(header_bytes).div_ceil(size).max(1)
 }
 
 #[inline(always)]
@@ -108,7 +139,10 @@ fn count<const HOOK: usize>(counters: &mut Counters, parsed: &Parsed, frame: u32
         counter.bytes += u64::from(frame);
     }
     hook.segments += u64::from(segments);
-    hook.wire_bytes += u64::from(frame) + u64::from(segments - 1) * parsed.header_bytes as u64;
+    hook.wire_bytes += u64::from(frame);
+    if segments > 1 {
+        hook.wire_bytes += u64::from(segments - 1) * parsed.header_bytes as u64;
+    }
 }
 
 /// Writes the time of departure into the packet, and counts it into the epoch of that time.

@@ -1,12 +1,14 @@
 //! What happens to a packet at a hook, in this order: which endpoint, what is it, count it, stamp it or
-//! read its stamp ([`measure`]); then, for few of them, follow its conversation ([`conversation`]).
+//! read its stamp ([`measure`]); then, for few of them, follow its conversation ([`conversation`], [`tcp`]).
 
 pub(crate) mod conversation;
 pub(crate) mod drops;
 mod headers;
 mod maps;
 pub(crate) mod measure;
+mod shared_words;
 mod skb;
+pub(crate) mod tcp;
 
 use netmon_ebpf::histogram::{Histogram, bucket};
 

@@ -8,4 +8,5 @@ pub mod packets;
 
 mod mutation;
 mod parsing;
+mod tables;
 mod tcp;

@@ -5,7 +5,9 @@ use netmon_ebpf::{
     Protocol,
     endpoint::{RoundTrip, TcpEvent},
     flow::TcpFlow,
-    parse::{Network, Packet, addresses, parse},
+    parse::{
+        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, addresses, link_layer, parse, plain_ipv4, plain_ipv6,
+    },
     tcp::{Findings, Segment},
 };
 
@@ -93,6 +95,12 @@ impl Findings for Counted {
 /// What the programs do with a frame once it is parsed.
 fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     let parsed = parse(&frame);
+    let plain = match link_layer(&frame) {
+        Ok((ETHERTYPE_IPV4, offset)) => plain_ipv4(&frame, offset),
+        Ok((ETHERTYPE_IPV6, offset)) => plain_ipv6(&frame, offset),
+        _ => None,
+    };
+    assert!(plain.is_none_or(|plain| plain == parsed), "{frame:?}");
     assert!(parsed.network_offset <= parsed.transport_offset || parsed.transport_offset == 0);
     if parsed.exit.is_some() {
         return;

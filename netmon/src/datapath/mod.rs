@@ -14,7 +14,8 @@ mod drops;
 mod dry_run;
 mod error;
 mod features;
-mod flow_count;
+mod flow_tables;
+mod flows;
 mod kernel_types;
 mod logs;
 mod map_use;
@@ -32,7 +33,6 @@ use log::Level;
 pub use self::{attach::AttachError, dry_run::ProgramCost, error::DatapathError, reading::Reading};
 use self::{
     clock::ClockKeeper,
-    flow_count::FlowCount,
     logs::LogPump,
     object::Object,
     run_time::RunTime,
@@ -51,7 +51,8 @@ use crate::{
 pub struct Options {
     /// How to attach; none means the best that the kernel has.
     pub mode: Option<AttachMode>,
-    /// Most conversations that are followed at once; 0 switches round trips off.
+    /// Most connections that are followed at once, and as many requests, rounded up to a power of two;
+    /// 0 switches round trips off.
     pub flow_entries: u32,
     /// What the programs may log, as [`aya_log::Level`] counts: 0 nothing, 1 errors ... 5 traces. What is
     /// above it is not even translated into the kernel.
@@ -85,7 +86,6 @@ pub struct Datapath {
     object: Object,
     features: Features,
     slots: Slots,
-    flow_count: FlowCount,
     overtaken: u64,
     run_time: Option<RunTime>,
     _clock: ClockKeeper,
@@ -109,7 +109,6 @@ impl Datapath {
             object,
             features,
             slots: Slots::default(),
-            flow_count: FlowCount::new(options.flow_entries),
             overtaken: 0,
             run_time: options.run_time.then(RunTime::start).transpose()?,
             _clock: clock,

@@ -4,20 +4,20 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, ArrayOfMaps, HashMap, Map, MapData, MapError, PerCpuArray, ProgramArray},
+    maps::{Array, ArrayOfMaps, Map, MapData, MapError, PerCpuArray, ProgramArray},
     programs::SchedClassifier,
 };
 use netmon_ebpf::{
     ABI_VERSION,
     abi::PROGRAMS,
     endpoint::{Counters, RoundTrips},
-    flow::{FlowKey, TcpFlow},
 };
 
 use super::{
     DatapathError, Options,
     chunks::Chunks,
     drops::{DropTypes, Drops},
+    flow_tables::{FlowTables, Sizes},
     map_use::MapMeter,
 };
 use crate::{causes::in_full, names::EndpointId, snapshot::Features};
@@ -44,8 +44,8 @@ pub(super) struct Object {
     pub(super) clock_offset: Option<Array<MapData, u64>>,
     /// Packets that the kernel dropped; none where it does not tell.
     pub(super) drops: Option<Drops>,
-    /// TCP connections.
-    pub(super) tcp_flows: HashMap<MapData, FlowKey, TcpFlow>,
+    /// Conversations.
+    pub(super) flow_tables: FlowTables,
 }
 
 impl Object {
@@ -53,18 +53,16 @@ impl Object {
     pub(super) fn load(options: &Options, features: Features) -> Result<Self, DatapathError> {
         let stamp = u8::from(features.packet_stamp);
         let receive_time = u8::from(features.receive_time);
-        let flows = u8::from(options.flow_entries > 0);
-        let entries = options.flow_entries.max(1);
+        let sizes = Sizes::of(options.flow_entries);
         let drop_types = DropTypes::look_up();
         let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();
-        let mut ebpf = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        sizes.set(&mut loader);
+        let mut ebpf = loader
             .override_global("NETMON_STAMP", &stamp, true)
             .override_global("NETMON_RECEIVE_TIME", &receive_time, true)
-            .override_global("NETMON_FLOWS", &flows, true)
             .override_global("NETMON_DROP_OFFSETS", &drop_offsets, true)
             .override_global(aya_log::LEVEL, &options.log_level, true)
-            .map_max_entries("TCP_FLOWS", entries)
-            .map_max_entries("REQUESTS", entries)
             .load(OBJECT)
             .map_err(|source| DatapathError::Load(Box::new(source)))?;
         check_abi(&mut ebpf)?;
@@ -78,7 +76,7 @@ impl Object {
             exits: take(&mut ebpf, "EXITS_BY_REASON")?,
             clock_offset: Some(take(&mut ebpf, "CLOCK_OFFSET")?),
             drops,
-            tcp_flows: take(&mut ebpf, "TCP_FLOWS")?,
+            flow_tables: FlowTables::of(&mut ebpf, sizes)?,
             jump_table,
             ebpf,
         })

@@ -74,7 +74,7 @@ impl Datapath {
             features: self.features,
             links,
             parse_exits: self.object.read_exits()?,
-            flows: self.flow_count.get(&self.object.tcp_flows),
+            flows: self.object.flow_tables.state()?,
             overtaken: self.overtaken,
             cost: self.cost()?,
         })

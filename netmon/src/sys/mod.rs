@@ -6,5 +6,6 @@ pub mod bpf;
 pub mod bpf_info;
 pub mod capabilities;
 pub mod confine;
+pub mod mapping;
 pub mod namespaces;
 pub mod packet_socket;

@@ -1,0 +1,40 @@
+//! Words that programs on several CPUs touch: plain loads and stores, which are atomic for an aligned word,
+//! and the kernel's compare-and-exchange (`BPF_CMPXCHG`, Linux 5.12).
+
+use core::{arch::asm, sync::atomic::AtomicU64};
+
+use netmon_ebpf::tag::SharedWords;
+
+/// The instructions.
+#[derive(Clone, Copy)]
+pub(super) struct Instructions;
+
+impl SharedWords for Instructions {
+    #[inline(always)]
+    fn load(self, word: &AtomicU64) -> u64 {
+        // SAFETY: an aligned word that lives as long as the reference; volatile, so it is loaded once.
+        unsafe { word.as_ptr().read_volatile() }
+    }
+
+    #[inline(always)]
+    fn store(self, word: &AtomicU64, new: u64) {
+        // SAFETY: as above.
+        unsafe { word.as_ptr().write_volatile(new) }
+    }
+
+    #[inline(always)]
+    fn compare_exchange(self, word: &AtomicU64, old: u64, new: u64) -> bool {
+        let seen: u64;
+        // SAFETY: it writes to nothing but the word, which is aligned; what it compares with and what it found
+        // are in r0.
+        unsafe {
+            asm!(
+                "r0 = cmpxchg_64({word} + 0, r0, {new})",
+                word = in(reg) word.as_ptr(),
+                new = in(reg) new,
+                inout("r0") old => seen,
+            );
+        }
+        seen == old
+    }
+}

@@ -1,0 +1,163 @@
+//! TCP: one look-up for each segment, in a table of sets; what a segment tells is [`netmon_ebpf::tcp`]'s.
+
+use aya_ebpf::programs::TcContext;
+use aya_log_ebpf::debug;
+use netmon_ebpf::{
+    abi::{EGRESS, Evicted, Exit, INGRESS},
+    endpoint::{RoundTrip, TcpEvent},
+    flow::{Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
+    parse::addresses,
+    tag::tag,
+    tcp::{Findings, Segment},
+};
+
+use super::{
+    Frame,
+    conversation::{Passing, TCP},
+    maps::{self, element},
+    record,
+    shared_words::Instructions,
+};
+
+/// Follows a TCP connection.
+#[inline(always)]
+pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let passing = &Passing::<F>::of(ctx);
+    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = passing.transport::<16>(0)
+    else {
+        return;
+    };
+    // SAFETY: a field of the context, which the verifier translates.
+    let segments = unsafe { (*ctx.skb.skb).gso_segs }.max(1);
+    let segment = Segment {
+        hook: HOOK,
+        now_ns: passing.headers.now_ns,
+        seq: u32::from_be_bytes([q0, q1, q2, q3]),
+        ack: u32::from_be_bytes([a0, a1, a2, a3]),
+        flags,
+        payload: passing.headers.payload,
+        frame: ctx.len(),
+        segments,
+    };
+    let both = u32::from_ne_bytes([s0, s1, d0, d1]);
+    let rest = if HOOK == EGRESS { both } else { both.rotate_left(16) };
+    let Some(hash) = passing.hash::<HOOK>(TCP, rest.into()) else {
+        return;
+    };
+    let Some(flow) = flow_of::<HOOK, F>(passing, hash, &segment) else {
+        return;
+    };
+    if flow.is_replaced_by(&segment) {
+        flow.begin_anew(&segment);
+    }
+    flow.observe(&segment, &mut ToMaps { ctx, endpoint: passing.endpoint });
+}
+
+/// The state of a connection; a connection that is not in the table yet gets an entry, if it deserves one.
+#[inline(always)]
+fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
+    passing: &Passing<F>,
+    hash: u64,
+    segment: &Segment,
+) -> Option<&'static mut TcpFlow> {
+    let tag = tag(hash, passing.endpoint, false);
+    let (index, set) = maps::flow_set(hash)?;
+    let entry = match set.find(tag, Instructions) {
+        Some(way) => maps::flow(index, way)?,
+        None if segment.deserves_entry() => begin::<HOOK, F>(passing, index, set, tag, segment)?,
+        None => return None,
+    };
+    // SAFETY: a map value. Both directions may write it at once, on two CPUs: a sample can get lost that way,
+    // but every field is written as a whole and every use of one is checked.
+    Some(unsafe { &mut (*entry).tcp })
+}
+
+/// Begins an entry.
+#[inline(always)]
+fn begin<'a, const HOOK: usize, F: Frame<'a>>(
+    passing: &Passing<F>,
+    index: u32,
+    set: &FlowSet,
+    tag: u64,
+    segment: &Segment,
+) -> Option<*mut Flow> {
+    let key = key::<HOOK, F>(passing)?;
+    // SAFETY: an aligned word of a map value.
+    let last_ns = |way| maps::flow(index, way).map_or(u64::MAX, |flow| unsafe { (*flow).tcp.last_ns });
+    let Some(taken) = set.take(last_ns, Instructions) else {
+        maps::count_exit(Exit::FlowRefused);
+        return None;
+    };
+    let flow = maps::flow(index, taken.way)?;
+    // SAFETY: a map value that nobody else finds before it is published. A program on another CPU that found
+    // the connection which was here before may still write to it: at worst the new one begins with a wrong time.
+    unsafe {
+        if taken.displaced && (*flow).tcp.state & TCP_ENDED == 0 {
+            maps::count_evicted(Evicted::Flow);
+        }
+        (*flow).tcp.begin_anew(segment);
+        (*flow).key = key;
+    }
+    set.publish(taken.way, tag, Instructions);
+    Some(flow)
+}
+
+/// The addresses and ports of the connection, seen from the endpoint.
+#[inline(always)]
+fn key<'a, const HOOK: usize, F: Frame<'a>>(passing: &Passing<F>) -> Option<FlowKey> {
+    let headers = &passing.headers;
+    let (source, destination) = addresses(&passing.frame, headers.network, headers.network_offset)?;
+    let [s0, s1, d0, d1] = passing.transport::<4>(0)?;
+    let (source_port, destination_port) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
+    let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
+        (source, destination, source_port, destination_port)
+    } else {
+        (destination, source, destination_port, source_port)
+    };
+    Some(FlowKey { local, remote, local_port, remote_port, reserved: 0 })
+}
+
+/// Findings that go to the maps of the endpoint.
+struct ToMaps<'a> {
+    ctx: &'a TcContext,
+    endpoint: u32,
+}
+
+impl Findings for ToMaps<'_> {
+    #[inline(always)]
+    fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
+        // Two CPUs may write the state at once: what looks like a time before the beginning is no sample.
+        if ns > u64::MAX / 2 {
+            return;
+        }
+        let Some(round_trips) = maps::round_trips(self.endpoint) else {
+            return;
+        };
+        if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
+            record(histogram, ns);
+        }
+    }
+
+    #[inline(always)]
+    fn event(&mut self, event: TcpEvent) {
+        let Some(round_trips) = maps::round_trips(self.endpoint) else {
+            return;
+        };
+        if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
+            *count += 1;
+        }
+        debug!(self.ctx, "endpoint {}: tcp connection, event {}", self.endpoint, event as u32);
+    }
+
+    #[inline(always)]
+    fn retransmits(&mut self, hook: usize, segments: u32) {
+        let Some(round_trips) = maps::round_trips(self.endpoint) else {
+            return;
+        };
+        if hook == EGRESS {
+            round_trips.tcp_retransmits[EGRESS] += u64::from(segments);
+        } else {
+            round_trips.tcp_retransmits[INGRESS] += u64::from(segments);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The tables of conversations: how large they are made, how full they are, and which connections they hold.
+//!
+//! They are arrays, mapped into the agent: reading them takes no system call and no lock, and the programs
+//! do not notice.
+
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    io,
+    os::fd::AsFd as _,
+};
+
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Map, MapData, MapError, PerCpuArray},
+};
+use netmon_ebpf::{
+    abi::Evicted,
+    flow::{FLOW_WAYS, Flow},
+    requests::REQUEST_WAYS,
+    tag::{endpoint_of, is_present},
+};
+
+use super::{DatapathError, object::take};
+use crate::{names::EndpointId, snapshot::FlowTable, sys::mapping::Mapping};
+
+const FLOW_SETS: &str = "FLOW_SETS";
+const TCP_FLOWS: &str = "TCP_FLOWS";
+const REQUESTS: &str = "REQUESTS";
+
+/// What the tables are made with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    followed: u8,
+    flow_entries: u32,
+    flow_sets: u32,
+    flow_mask: u32,
+    request_sets: u32,
+    request_mask: u32,
+    hash_key: u64,
+}
+
+impl Sizes {
+    /// Room for at least so many connections, and for as many requests; 0 follows none.
+    pub(super) fn of(entries: u32) -> Self {
+        let sets = |ways: usize| entries.div_ceil(ways as u32).max(1).next_power_of_two();
+        let (flow_sets, request_sets) = (sets(FLOW_WAYS), sets(REQUEST_WAYS));
+        Self {
+            followed: u8::from(entries > 0),
+            flow_entries: flow_sets * FLOW_WAYS as u32,
+            flow_sets,
+            flow_mask: flow_sets - 1,
+            request_sets,
+            request_mask: request_sets - 1,
+            // The standard library's hasher is keyed by the system's randomness.
+            hash_key: RandomState::new().build_hasher().finish(),
+        }
+    }
+
+    /// Sets the object up for them.
+    pub(super) fn set<'a>(&'a self, loader: &mut EbpfLoader<'a>) {
+        loader
+            .override_global("NETMON_FLOWS", &self.followed, true)
+            .override_global("NETMON_FLOW_MASK", &self.flow_mask, true)
+            .override_global("NETMON_REQUEST_MASK", &self.request_mask, true)
+            .override_global("NETMON_HASH_KEY", &self.hash_key, true)
+            .map_max_entries(FLOW_SETS, self.flow_sets)
+            .map_max_entries(TCP_FLOWS, self.flow_entries)
+            .map_max_entries(REQUESTS, self.request_sets);
+    }
+}
+
+/// The loaded tables.
+pub(super) struct FlowTables {
+    entries: usize,
+    sets: Mapping,
+    flows: Mapping,
+    evicted: PerCpuArray<MapData, u64>,
+}
+
+impl FlowTables {
+    /// Takes them out of the object.
+    pub(super) fn of(ebpf: &mut Ebpf, sizes: Sizes) -> Result<Self, DatapathError> {
+        let entries = sizes.flow_entries as usize;
+        Ok(Self {
+            entries: if sizes.followed == 0 { 0 } else { entries },
+            sets: mapping(ebpf, FLOW_SETS, entries * size_of::<u64>())?,
+            flows: mapping(ebpf, TCP_FLOWS, entries * size_of::<Flow>())?,
+            evicted: take(ebpf, "EVICTED")?,
+        })
+    }
+
+    /// How full the table of connections is, and what had to make room.
+    pub(super) fn state(&self) -> Result<FlowTable, DatapathError> {
+        let evicted = |what: Evicted| -> Result<u64, DatapathError> {
+            let counts = self.evicted.get(&(what as u32), 0);
+            Ok(counts.map_err(|source| DatapathError::Map { name: "EVICTED", source })?.iter().sum())
+        };
+        Ok(FlowTable {
+            entries: self.tags().count() as u64,
+            capacity: self.entries as u64,
+            evicted_flows: evicted(Evicted::Flow)?,
+            evicted_requests: evicted(Evicted::Request)?,
+        })
+    }
+
+    /// Every connection in the table, with the endpoint that sees it.
+    pub(super) fn connections(&self) -> impl Iterator<Item = (EndpointId, Flow)> {
+        self.tags().filter_map(|(index, tag)| {
+            let flow = self.flows.get::<Flow>(index)?;
+            // It may have made room for another while we read it.
+            let same = self.sets.get::<u64>(index) == Some(tag);
+            same.then(|| (EndpointId(endpoint_of(tag)), flow))
+        })
+    }
+
+    fn tags(&self) -> impl Iterator<Item = (usize, u64)> {
+        (0..self.entries)
+            .filter_map(|index| Some((index, self.sets.get::<u64>(index)?)))
+            .filter(|&(_, word)| is_present(word))
+    }
+}
+
+fn mapping(ebpf: &mut Ebpf, name: &'static str, bytes: usize) -> Result<Mapping, DatapathError> {
+    let refused = |error: io::Error| DatapathError::Map { name, source: MapError::IoError(error) };
+    let Some(Map::Array(map)) = ebpf.map(name) else { return Err(DatapathError::Missing(name)) };
+    Mapping::of(map.fd().as_fd(), bytes).map_err(refused)
+}
