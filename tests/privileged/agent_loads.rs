@@ -14,7 +14,7 @@ use std::{
 use netmon::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, scrape},
-    counts::{Count, DIRECT, DIRECTIONS, End, added, assert_nothing_lost_on_the_way},
+    counts::{Count, DIRECT, DIRECTIONS, End, added, assert_nothing_lost_on_the_way, at_rest, missing},
     eventually::eventually,
     iperf::IperfServer,
     labs::valid,
@@ -22,9 +22,9 @@ use netmon_tests::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A queue of each processor, which all of its interfaces share, takes 1,000 packets; on a busy machine it
-/// overflows now and then, and then the kernel has no bytes of what it did not hand over. Such a run says
-/// nothing of netmon, and is made again.
+/// What a veth hands over waits in a queue of the processor (1,000 packets), with GRO on in a ring of the peer's
+/// (256). On a busy machine one of them overflows now and then, and the kernel does not tell the bytes of that.
+/// Such a run says nothing of netmon's bytes, and is made again; its packets are lost, and are looked at.
 const RUNS: u32 = 10;
 const DATAGRAMS: u32 = 100_000;
 const GIGABYTE: u64 = 1 << 30;
@@ -38,8 +38,9 @@ fn handed_over(mut load: impl FnMut()) -> Vec<End> {
         if ends.iter().all(|end| end.not_handed_over == 0.0) {
             return ends;
         }
+        println!("made again: {ends:?}");
     }
-    panic!("the processors' queues overflowed in each of {RUNS} runs");
+    panic!("the queues overflowed in each of {RUNS} runs");
 }
 
 /// Both hooks of both ends, each with the kernel's count.
@@ -54,7 +55,15 @@ fn each_hook(ends: &[End], mut look: impl FnMut(&str, netmon_tests::counts::Hook
 fn assert_equal_to_the_kernels(what: &str, ends: &[End]) {
     each_hook(ends, |at, hook, kernel| assert_eq!(hook.whole, kernel, "{what}: {at}"));
     assert_nothing_lost_on_the_way(what, ends);
-    assert_eq!(scrape().sum("netmon_link_lost_packets_total", &[]), 0.0, "{what}");
+    assert_lost_is_what_is_missing(what);
+}
+
+/// Nothing is, but in a run that was made again.
+fn assert_lost_is_what_is_missing(what: &str) {
+    let expected = missing(&at_rest(&DIRECT).1);
+    let lost = || scrape().sum("netmon_link_lost_packets_total", &[]);
+    eventually("the loss of a run that was made again", PATIENCE, || (lost() >= expected).then_some(()));
+    assert_eq!(lost(), expected, "{what}");
 }
 
 /// Sets offloads of both ends, as ethtool's words.
@@ -164,6 +173,6 @@ fn with_every_mix_of_offloads_what_leaves_one_end_enters_the_other() {
                 }
             }
         }
-        assert_eq!(scrape().sum("netmon_link_lost_packets_total", &[]), 0.0);
+        assert_lost_is_what_is_missing("every mix");
     });
 }

@@ -6,7 +6,7 @@ use std::{net::UdpSocket, process::Command, time::Duration};
 
 use netmon_tests::{
     agent::{Agent, scrape},
-    counts::{DIRECT, at_rest},
+    counts::{DIRECT, at_rest, missing},
     eventually::eventually,
     iperf::IperfServer,
     sandbox::{run, sandbox},
@@ -67,21 +67,15 @@ fn dropped_by_the_queue() -> f64 {
     count.and_then(|count| count.parse().ok()).expect("a number")
 }
 
-/// Segments that left veth0 and did not enter veth1.
-fn missing() -> f64 {
-    let (_, ends) = at_rest(&DIRECT);
-    ends[0].hooks[1].wire.packets - ends[1].hooks[0].wire.packets
-}
-
 /// Two megabytes over TCP into a queue that is far too short for them; what is lost, missing, and dropped as tc
 /// says.
 fn through_a_queue(burst: &str, limit: &str) -> [f64; 3] {
-    let before = [lost(), missing()];
+    let before = [lost(), missing(&at_rest(&DIRECT).1)];
     let words = ["qdisc", "replace", "dev", "veth0", "root", "tbf", "rate", "50mbit"];
     run("tc", &[&words[..], &["burst", burst, "limit", limit]].concat());
     run("iperf3", &["-c", "10.200.0.3", "-n", "2M"]);
     let_epochs_close();
-    let all = [lost() - before[0], missing() - before[1], dropped_by_the_queue()];
+    let all = [lost() - before[0], missing(&at_rest(&DIRECT).1) - before[1], dropped_by_the_queue()];
     run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
     println!("burst {burst}: lost, missing, dropped: {all:?}");
     all

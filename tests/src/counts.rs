@@ -140,3 +140,15 @@ pub fn assert_nothing_lost_on_the_way(what: &str, ends: &[End]) {
     assert_eq!(a.hooks[1].wire, b.hooks[0].wire, "{what}: a to b");
     assert_eq!(b.hooks[1].wire, a.hooks[0].wire, "{what}: b to a");
 }
+
+/// Segments that left one end so far and did not enter the other, both ways together.
+///
+/// # Panics
+///
+/// When these are not the ends of a link.
+#[must_use]
+pub fn missing(ends: &[End]) -> f64 {
+    let [a, b] = ends else { panic!("a link has two ends") };
+    let one_way = |from: &End, to: &End| from.hooks[1].wire.packets - to.hooks[0].wire.packets;
+    one_way(a, b) + one_way(b, a)
+}
