@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod names;
 pub mod netlink;
 pub mod netns;
+pub mod overhead;
 #[cfg(test)]
 mod sample;
 pub mod server;

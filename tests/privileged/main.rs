@@ -14,6 +14,7 @@ mod delays;
 mod examples;
 mod foreign_programs;
 mod kernel_drops;
+mod overhead;
 mod program_run;
 mod prometheus;
 mod raw_frames;

@@ -5,6 +5,7 @@
 //! last. The way back is the same in reverse, and goes on after an error.
 
 mod error;
+mod hooks;
 mod link_states;
 mod signals;
 mod upkeep;
@@ -185,15 +186,21 @@ async fn watch_over(
     let upkeep = Upkeep::start(Arc::clone(&built.watcher));
     let features = built.watcher.features();
     started(&built.lab, &Started { http, features, stays: built.stays });
-    let served = tokio::select! {
-        () = stop.wait() => Ok(()),
-        question = handover.next() => {
-            let Question { request: Request::Down, .. } = question;
-            built.stays = false;
-            built.asked = Some(question);
-            Ok(())
+    let served = loop {
+        tokio::select! {
+            () = stop.wait() => break Ok(()),
+            question = handover.next() => match question.request.clone() {
+                Request::Down => {
+                    built.stays = false;
+                    built.asked = Some(question);
+                    break Ok(());
+                }
+                Request::Hooks(link) => drop(tokio::spawn(hooks::lend(question, link, Arc::clone(&built.watcher)))),
+            },
+            _ = &mut server => {
+                break Err(AgentError::Serve(std::io::Error::other("the server ended by itself")));
+            }
         }
-        _ = &mut server => Err(AgentError::Serve(std::io::Error::other("the server ended by itself"))),
     };
     end.send_replace(true);
     upkeep.stop();

@@ -1,6 +1,7 @@
 //! What is watched, as the server sees it: a source of snapshots.
 
 use std::{
+    collections::HashSet,
     io,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -16,9 +17,10 @@ use crate::{
     causes::in_full,
     datapath::{Datapath, DatapathError, Reading},
     lab::Lab,
+    names::LinkName,
     server::{Readiness, SnapshotSource, SourceError},
     snapshot::{Features, LabInfo, Snapshot},
-    topology::Endpoint,
+    topology::{Endpoint, handover::HookOrder},
 };
 
 /// The datapath of a lab, shared by the server and the upkeep.
@@ -30,6 +32,8 @@ pub(super) struct Watcher {
     hooks_expected: usize,
     read_errors: AtomicU64,
     order_errors: AtomicU64,
+    /// Links whose hooks somebody takes off and puts on at the moment.
+    lent: Mutex<HashSet<LinkName>>,
 }
 
 impl Watcher {
@@ -43,6 +47,7 @@ impl Watcher {
             hooks_expected: 2 * endpoints.len(),
             read_errors: AtomicU64::new(0),
             order_errors: AtomicU64::new(0),
+            lent: Mutex::default(),
         })
     }
 
@@ -73,6 +78,29 @@ impl Watcher {
                 warn!("{}", in_full(&error));
             }
         }
+    }
+
+    /// Takes the programs off a link's hooks, or puts them on.
+    pub(super) fn set_hooks(&self, link: &LinkName, order: HookOrder) -> Result<(), DatapathError> {
+        let mut datapath = self.datapath();
+        match order {
+            HookOrder::Off => datapath.hooks_off(link),
+            HookOrder::On => datapath.hooks_on(link),
+        }
+    }
+
+    /// Lends a link's hooks to one asker at a time.
+    pub(super) fn lend(&self, link: &LinkName) -> bool {
+        self.lent().insert(link.clone())
+    }
+
+    /// Takes them back.
+    pub(super) fn take_back(&self, link: &LinkName) {
+        self.lent().remove(link);
+    }
+
+    fn lent(&self) -> MutexGuard<'_, HashSet<LinkName>> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the programs off and lets the namespaces go, which would live on as long as they are held.

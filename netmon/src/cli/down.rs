@@ -42,7 +42,7 @@ pub fn run(args: &Down) -> anyhow::Result<ExitCode> {
 /// Has the agent that holds the lab remove it and end. Whoever holds it and does not listen, another
 /// `netmon up` for instance, is a conflict.
 fn by_agent(lab: &LabName, held: TopologyError) -> anyhow::Result<Vec<String>> {
-    match handover::ask(lab, handover::Request::Down) {
+    match handover::ask(lab, &handover::Request::Down) {
         Ok(answer) => Ok(answer.errors),
         Err(error) => {
             log::debug!("asking the agent of lab {lab}: {error}");

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod lab_file;
 pub mod logging;
 pub mod output;
+pub mod overhead;
 pub mod panel;
 pub mod plan;
 pub mod progress;
@@ -62,6 +63,11 @@ pub enum Command {
     ///
     /// The agent is asked, so one has to run: `netmon run`.
     Status(status::Args),
+    /// Shows what watching a link costs those who use it: the same load with hooks on and off, in turn.
+    ///
+    /// With an agent, that one takes the link's hooks off and puts them on; what it did not count meanwhile is
+    /// said. On a lab without an agent, the hooks are the command's own.
+    Overhead(overhead::Args),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -80,6 +86,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),
         Command::Status(args) => with_runtime(status::run(args)),
+        Command::Overhead(args) => overhead::run(&args),
         Command::Supervise(args) => supervise::run(&args),
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{client::Client, server::api::Links};
 
-mod find;
+pub(super) mod find;
 mod link;
 mod parts;
 mod report;

@@ -46,7 +46,7 @@ pub(super) struct Attached {
 #[derive(Debug)]
 enum Kind {
     /// A link and its program for each hook, ingress first. They go when they are dropped.
-    Tcx([(OwnedFd, u32); 2]),
+    Tcx([Option<(OwnedFd, u32)>; 2]),
     /// Filters; whether the qdisc is ours.
     Clsact { made_qdisc: bool },
 }
@@ -59,46 +59,15 @@ pub(super) fn attach(
     interface: &IfName,
     programs: &[OwnedFd; 2],
 ) -> Result<Attached, AttachError> {
-    let kind = match mode {
-        AttachMode::Tcx => Kind::Tcx(attach_tcx(ifindex, interface, programs)?),
-        AttachMode::Clsact => attach_clsact(ifindex, interface, programs)?,
-    };
-    Ok(Attached { ifindex, interface: interface.clone(), kind })
-}
-
-fn attach_tcx(
-    ifindex: IfIndex,
-    interface: &IfName,
-    [ingress, egress]: &[OwnedFd; 2],
-) -> Result<[(OwnedFd, u32); 2], AttachError> {
-    let one = |direction, program: &OwnedFd| {
-        attach_tcx_first(program.as_fd(), ifindex.0, tcx_hook(direction))
-            .and_then(|link| Ok((link, program_id(program)?)))
-            .map_err(|source| AttachError::Tcx { direction, interface: interface.clone(), source })
-    };
-    Ok([one(Direction::Ingress, ingress)?, one(Direction::Egress, egress)?])
-}
-
-fn attach_clsact(ifindex: IfIndex, interface: &IfName, programs: &[OwnedFd; 2]) -> Result<Kind, AttachError> {
-    let mut netlink = Netlink::open()?;
-    let made_qdisc = match netlink.request(&clsact::add_qdisc(ifindex, interface.as_str())) {
-        Ok(()) => true,
-        Err(error) if error.is_already_there() => false,
-        Err(error) => return Err(error.into()),
-    };
-    let filters = Direction::BOTH
-        .into_iter()
-        .zip(programs)
-        .map(|(direction, program)| {
-            clsact::set_filter(ifindex, interface.as_str(), direction, program.as_fd())
-        })
-        .collect::<Vec<_>>();
-    if let Some(error) = netlink.pipeline(&filters).into_iter().find_map(Result::err) {
-        // The first error is the one to tell; what cannot be undone now goes with the interface.
-        let _ = detach_clsact(&mut netlink, ifindex, interface, made_qdisc);
-        return Err(error.into());
+    let mut attached = Attached::nowhere(mode, ifindex, interface);
+    for (direction, program) in Direction::BOTH.into_iter().zip(programs) {
+        if let Err(error) = attached.enter(direction, program) {
+            // The first error is the one to tell; what cannot be undone now goes with the interface.
+            let _ = attached.detach();
+            return Err(error);
+        }
     }
-    Ok(Kind::Clsact { made_qdisc })
+    Ok(attached)
 }
 
 fn detach_clsact(
@@ -123,6 +92,67 @@ fn detach_clsact(
 }
 
 impl Attached {
+    /// Of an interface in the calling thread's namespace, with nothing on its hooks yet.
+    pub(super) fn nowhere(mode: AttachMode, ifindex: IfIndex, interface: &IfName) -> Self {
+        let kind = match mode {
+            AttachMode::Tcx => Kind::Tcx([None, None]),
+            AttachMode::Clsact => Kind::Clsact { made_qdisc: false },
+        };
+        Self { ifindex, interface: interface.clone(), kind }
+    }
+
+    /// Whether a program is known to be on this hook.
+    pub(super) fn has(&self, direction: Direction) -> bool {
+        match &self.kind {
+            Kind::Tcx(links) => links[place(direction)].is_some(),
+            // A filter of ours that is there is replaced.
+            Kind::Clsact { .. } => false,
+        }
+    }
+
+    /// Puts a program on one hook, from a thread in the endpoint's namespace.
+    pub(super) fn enter(&mut self, direction: Direction, program: &OwnedFd) -> Result<(), AttachError> {
+        let Self { ifindex, interface, kind } = self;
+        match kind {
+            Kind::Tcx(links) => {
+                let link = attach_tcx_first(program.as_fd(), ifindex.0, tcx_hook(direction))
+                    .and_then(|link| Ok((link, program_id(program)?)))
+                    .map_err(|source| AttachError::Tcx { direction, interface: interface.clone(), source })?;
+                links[place(direction)] = Some(link);
+            }
+            Kind::Clsact { made_qdisc } => {
+                let mut netlink = Netlink::open()?;
+                match netlink.request(&clsact::add_qdisc(*ifindex, interface.as_str())) {
+                    Ok(()) => *made_qdisc = true,
+                    Err(error) if error.is_already_there() => {}
+                    Err(error) => return Err(error.into()),
+                }
+                netlink.request(&clsact::set_filter(
+                    *ifindex,
+                    interface.as_str(),
+                    direction,
+                    program.as_fd(),
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the program off one hook, from a thread in the endpoint's namespace.
+    pub(super) fn leave(&mut self, direction: Direction) -> Result<(), AttachError> {
+        match &mut self.kind {
+            Kind::Tcx(links) => links[place(direction)] = None,
+            Kind::Clsact { .. } => {
+                let delete = clsact::delete_filter(self.ifindex, self.interface.as_str(), direction);
+                match Netlink::open()?.request(&delete) {
+                    Err(error) if !error.is_not_found() => return Err(error.into()),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// How the programs are attached.
     pub(super) fn mode(&self) -> AttachMode {
         match self.kind {
@@ -152,8 +182,9 @@ impl Attached {
     pub(super) fn overtaken(&self) -> io::Result<Vec<Direction>> {
         let Kind::Tcx(links) = &self.kind else { return self.overtaken_on_clsact() };
         let mut overtaken = Vec::new();
-        for (direction, (_, id)) in Direction::BOTH.into_iter().zip(links) {
-            if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != Some(id) {
+        for (direction, link) in Direction::BOTH.into_iter().zip(links) {
+            let ours = link.as_ref().map(|(_, id)| id);
+            if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != ours {
                 overtaken.push(direction);
             }
         }
@@ -196,6 +227,13 @@ pub(super) fn users_of_delivery_time() -> Result<Vec<IfIndex>, NetlinkError> {
     let qdiscs = Netlink::open()?.qdiscs()?;
     let uses = |qdisc: &Qdisc| USES_DELIVERY_TIME.contains(&qdisc.kind.as_str());
     Ok(qdiscs.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
+}
+
+fn place(direction: Direction) -> usize {
+    match direction {
+        Direction::Ingress => 0,
+        Direction::Egress => 1,
+    }
 }
 
 fn tcx_hook(direction: Direction) -> TcxHook {

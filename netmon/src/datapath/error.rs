@@ -99,6 +99,9 @@ pub enum DatapathError {
     /// No such endpoint is attached to.
     #[error("endpoint {} is not watched", .0.0)]
     NotWatched(EndpointId),
+    /// No such link is watched.
+    #[error("link {0} is not watched")]
+    NoSuchLink(LinkName),
     /// Only one end of a link was given.
     #[error("link {0} has only one end")]
     Unpaired(LinkName),

@@ -20,6 +20,7 @@ mod kernel_types;
 mod logs;
 mod map_use;
 mod object;
+mod pause;
 mod reading;
 mod run_time;
 mod slots;

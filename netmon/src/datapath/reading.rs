@@ -46,8 +46,8 @@ pub struct Reading {
 }
 
 /// The values of one endpoint, and when they were read.
-struct EndValues {
-    counters: PerCpuValues<Counters>,
+pub(super) struct EndValues {
+    pub(super) counters: PerCpuValues<Counters>,
     round_trips: PerCpuValues<AbiRoundTrips>,
 }
 
@@ -82,7 +82,7 @@ impl Datapath {
 }
 
 impl Object {
-    fn read_end(&self, id: EndpointId) -> Result<EndValues, DatapathError> {
+    pub(super) fn read_end(&self, id: EndpointId) -> Result<EndValues, DatapathError> {
         let counters =
             self.counters.get(id).map_err(|source| DatapathError::Map { name: "COUNTERS", source })?;
         let round_trips =

@@ -59,7 +59,7 @@ impl WatchedEnd {
         format!("{} in {}", self.endpoint.interface, self.endpoint.namespace)
     }
 
-    fn dispatchers(&self, jump_table: BorrowedFd<'_>) -> Result<[OwnedFd; 2], DatapathError> {
+    pub(super) fn dispatchers(&self, jump_table: BorrowedFd<'_>) -> Result<[OwnedFd; 2], DatapathError> {
         let one = |direction| {
             dispatcher::load(self.id, direction, self.flags(direction), &[], jump_table)
                 .map_err(|source| DatapathError::Dispatcher { endpoint: self.shown(), source })
@@ -102,7 +102,7 @@ impl WatchedLink {
 }
 
 /// Visits the namespace that all of `ends` are in.
-fn visit<T: Send>(
+pub(super) fn visit<T: Send>(
     mut ends: Vec<&mut WatchedEnd>,
     work: impl FnOnce(&mut [&mut WatchedEnd]) -> Result<T, DatapathError> + Send,
 ) -> Result<Option<T>, DatapathError> {

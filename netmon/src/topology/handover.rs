@@ -1,4 +1,4 @@
-//! Asking the agent that holds a lab: one line of JSON each way, over a socket that only root may use.
+//! Asking the agent that holds a lab: lines of JSON each way, over a socket that only root may use.
 //!
 //! A lab that is held is not changed behind its agent's back: `netmon down` asks the agent to end it, and
 //! waits until it is gone. The answer comes over the connection that was made, which outlives the socket's
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::state;
-use crate::names::LabName;
+use crate::names::{LabName, LinkName};
 
 /// How long a client may take to say what it wants.
 const QUESTION_TIME: Duration = Duration::from_secs(2);
@@ -30,11 +30,24 @@ const ANSWER_TIME: Duration = Duration::from_secs(120);
 const QUESTION_BYTES: u64 = 4096;
 
 /// What an agent is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
     /// Remove the lab, also one that would stay, and end.
     Down,
+    /// Take this link's hooks off and put them on as the asker says next, each time as a [`HookOrder`]. They
+    /// are put on when the asker hangs up.
+    Hooks(LinkName),
+}
+
+/// What is said after [`Request::Hooks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookOrder {
+    /// Take the hooks off.
+    Off,
+    /// Put them on.
+    On,
 }
 
 /// What became of it.
@@ -53,18 +66,42 @@ fn path_of(lab: &LabName) -> PathBuf {
 /// # Errors
 ///
 /// When there is no agent that answers.
-pub fn ask(lab: &LabName, request: Request) -> io::Result<Answer> {
-    let mut connection = UnixStream::connect(path_of(lab))?;
-    connection.set_read_timeout(Some(ANSWER_TIME))?;
-    let mut question = serde_json::to_vec(&request)?;
-    question.push(b'\n');
-    connection.write_all(&question)?;
-    let mut line = String::new();
-    BufReader::new(connection).read_line(&mut line)?;
-    if line.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the agent ended without an answer"));
+pub fn ask(lab: &LabName, request: &Request) -> io::Result<Answer> {
+    Asked::connect(lab)?.say(request)
+}
+
+/// A conversation with an agent. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Asked(BufReader<UnixStream>);
+
+impl Asked {
+    /// Begins one with the agent that holds `lab`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn connect(lab: &LabName) -> io::Result<Self> {
+        let connection = UnixStream::connect(path_of(lab))?;
+        connection.set_read_timeout(Some(ANSWER_TIME))?;
+        Ok(Self(BufReader::new(connection)))
     }
-    Ok(serde_json::from_str(&line)?)
+
+    /// Says something and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn say(&mut self, words: &impl Serialize) -> io::Result<Answer> {
+        let mut question = serde_json::to_vec(words)?;
+        question.push(b'\n');
+        self.0.get_mut().write_all(&question)?;
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        if line.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the agent ended without an answer"));
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
 }
 
 /// The agent's side: takes questions while it lives.
@@ -117,21 +154,37 @@ impl Handover {
                 format!("user {asking} may not ask"),
             ));
         }
-        let mut line = String::new();
-        let read = async {
-            tokio::io::BufReader::new((&mut connection).take(QUESTION_BYTES)).read_line(&mut line).await
-        };
-        timeout(QUESTION_TIME, read).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let line = read_line(&mut connection, QUESTION_TIME).await?;
         Ok(Question { request: serde_json::from_str(&line)?, connection })
     }
 }
 
+/// One line, or what came of it before the other side hung up.
+async fn read_line(connection: &mut Connection, within: Duration) -> io::Result<String> {
+    let mut line = String::new();
+    let read =
+        async { tokio::io::BufReader::new(connection.take(QUESTION_BYTES)).read_line(&mut line).await };
+    timeout(within, read).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    Ok(line)
+}
+
 impl Question {
-    /// Says what became of it. That nobody waits for the answer any more is no error.
+    /// Says what became of it, and hangs up. That nobody waits for the answer any more is no error.
     pub async fn answer(mut self, answer: &Answer) {
+        self.reply(answer).await;
+        let _ = self.connection.shutdown().await;
+    }
+
+    /// Says what became of it. That nobody waits for the answer any more is no error.
+    pub async fn reply(&mut self, answer: &Answer) {
         let Ok(mut line) = serde_json::to_vec(answer) else { return };
         line.push(b'\n');
         let _ = self.connection.write_all(&line).await;
-        let _ = self.connection.shutdown().await;
+    }
+
+    /// What the asker says next, after an answer; none when it hung up, or says nothing for so long.
+    pub async fn next_order(&mut self, within: Duration) -> Option<HookOrder> {
+        let line = read_line(&mut self.connection, within).await.ok()?;
+        serde_json::from_str(&line).ok()
     }
 }

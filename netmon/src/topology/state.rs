@@ -33,6 +33,18 @@ pub fn directory(lab: &LabName) -> PathBuf {
     Path::new(RUN_DIRECTORY).join(lab.as_str())
 }
 
+/// Every lab that has a folder, in the order of their names.
+#[must_use]
+pub fn labs() -> Vec<LabName> {
+    let entries = fs::read_dir(RUN_DIRECTORY).into_iter().flatten().flatten();
+    // Beside the labs' folders lies a note about /run/netns itself.
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut labs: Vec<LabName> =
+        folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    labs.sort_unstable();
+    labs
+}
+
 /// A lab as it was written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {

@@ -1,6 +1,6 @@
 //! Where the agent of a lab is, from what labs leave under /run/netmon; and when there is none, what to do.
 
-use std::{fs, net::SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::{anyhow, bail};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The lab that is meant: by a file, when it looks like one, otherwise by its name.
-pub(super) fn named(given: &str) -> anyhow::Result<LabName> {
+pub(in crate::cli) fn named(given: &str) -> anyhow::Result<LabName> {
     if given.contains('/') || given.ends_with(".toml") {
         return Ok(LabFile { file: Some(given.into()) }.open()?.name);
     }
@@ -51,7 +51,7 @@ pub(super) fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
 
 /// Where the one agent of this machine answers; with several, that of the built-in lab.
 pub(super) fn only_agent() -> anyhow::Result<SocketAddr> {
-    let labs: Vec<_> = all().into_iter().map(|lab| (look(&lab), lab)).collect();
+    let labs: Vec<_> = state::labs().into_iter().map(|lab| (look(&lab), lab)).collect();
     let agents: Vec<_> = labs
         .iter()
         .filter_map(|(found, lab)| match found {
@@ -92,17 +92,6 @@ fn without_agent(lab: &LabName, found: &Found) -> anyhow::Error {
              or give --address of an agent elsewhere"
         ),
     }
-}
-
-/// Every lab that has a folder, in the order of their names.
-fn all() -> Vec<LabName> {
-    let entries = fs::read_dir(state::RUN_DIRECTORY).into_iter().flatten().flatten();
-    // Beside the labs' folders lies a note about /run/netns itself.
-    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut labs: Vec<LabName> =
-        folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    labs.sort_unstable();
-    labs
 }
 
 #[cfg(test)]

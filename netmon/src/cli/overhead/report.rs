@@ -1,0 +1,122 @@
+//! The comparison for people.
+
+use std::fmt::Write as _;
+
+use super::Whose;
+use crate::{
+    cli::{
+        table::table,
+        units::{count, duration, per_second},
+    },
+    overhead::{Comparison, Difference},
+};
+
+pub(super) fn text(comparison: &Comparison, whose: &Whose) -> String {
+    let Comparison { link, addresses: [a, b], pairs, uncounted, .. } = comparison;
+    let mut text = format!("{link}: small UDP datagrams between {a} and {b}, {pairs} pairs of runs\n\n");
+    let columns = [
+        ("", false),
+        ("HOOKS OFF", true),
+        ("HOOKS ON", true),
+        ("DIFFERENCE", true),
+        ("MIDDLE HALF", true),
+        ("ALL", true),
+        ("", true),
+        ("", false),
+    ];
+    let rows = [
+        row("round trip", &comparison.round_trip_ns, nanoseconds),
+        row("packets a second", &comparison.packets_per_second, rate),
+    ];
+    text.push_str(&table(columns, rows));
+    text.push_str("\n\nMedians; the differences are those of each pair, hooks on less hooks off.\n");
+    if comparison.lost_load_packets > 0 {
+        let _ = writeln!(text, "{} datagrams did not arrive.", count(comparison.lost_load_packets));
+    }
+    let (load, others) = (count(uncounted.load_packets), count(uncounted.other_packets));
+    let _ = match whose {
+        Whose::Agent(agent) => writeln!(
+            text,
+            "This link's hooks were off for {:.1} s, and {agent} did not count what passed meanwhile:\n\
+             {load} packets of this load and {others} others. Requests whose answers were among them may show\n\
+             as unanswered. Other links were watched all the time; {} packets of this load were counted.",
+            uncounted.seconds,
+            count(comparison.counted_load_packets),
+        ),
+        Whose::Ours => writeln!(
+            text,
+            "No agent watches this lab: the hooks were netmon's own for this comparison, and no counter misses\n\
+             anything. Packets of others that passed while they were off: {others}.",
+        ),
+    };
+    text
+}
+
+fn row(what: &str, of: &Difference, shown: fn(f64) -> String) -> [String; 8] {
+    let signed = |value: f64| {
+        let sign = if value < 0.0 { "-" } else { "+" };
+        format!("{sign}{}", shown(value.abs()))
+    };
+    let between = |low: f64, high: f64| format!("{} .. {}", signed(low), signed(high));
+    let difference = &of.difference;
+    [
+        what.to_owned(),
+        shown(of.off.median),
+        shown(of.on.median),
+        signed(difference.median),
+        between(difference.lower_quartile, difference.upper_quartile),
+        between(difference.lowest, difference.highest),
+        format!("{:+.1} %", of.percent),
+        if of.within_noise { "within the noise".to_owned() } else { String::new() },
+    ]
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and rounded for people"
+)]
+fn nanoseconds(ns: f64) -> String {
+    duration(ns.round() as u64)
+}
+
+fn rate(rate: f64) -> String {
+    per_second(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overhead::compare::Uncounted;
+
+    fn comparison() -> Comparison {
+        Comparison {
+            link: "root:veth0--direct_netns:veth1".parse().unwrap(),
+            addresses: ["10.200.0.2".parse().unwrap(), "10.200.0.3".parse().unwrap()],
+            pairs: 3,
+            round_trip_ns: Difference::of(&[5000.0, 5100.0, 5200.0], &[6000.0, 6200.0, 6100.0]),
+            packets_per_second: Difference::of(&[3e5, 3.1e5, 3e5], &[3e5, 3e5, 3.1e5]),
+            uncounted: Uncounted { seconds: 0.31, load_packets: 123_456, other_packets: 2 },
+            counted_load_packets: 1000,
+            lost_load_packets: 0,
+        }
+    }
+
+    #[test]
+    fn what_was_not_counted_is_said_and_what_is_noise_too() {
+        let text = text(&comparison(), &Whose::Agent("process 7".to_owned()));
+        assert!(
+            text.contains("process 7") && text.contains("123,456 packets of this load and 2 others"),
+            "{text}"
+        );
+        let line = |what: &str| text.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
+        assert!(line("round trip").contains("+1.00 µs") && !line("round trip").contains("noise"), "{text}");
+        assert!(line("packets a second").ends_with("within the noise"), "{text}");
+    }
+
+    #[test]
+    fn without_an_agent_nothing_is_missing_anywhere() {
+        let text = text(&comparison(), &Whose::Ours);
+        assert!(text.contains("no counter misses\nanything"), "{text}");
+    }
+}
