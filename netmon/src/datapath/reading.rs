@@ -69,14 +69,15 @@ impl Datapath {
                 end.drops = Some(drops.remove(&end.id).unwrap_or_default());
             }
         }
+        let flows = self.object.flow_tables.state()?;
         Ok(Reading {
             monotonic_ns: began,
             features: self.features,
             links,
             parse_exits: self.object.read_exits()?,
-            flows: self.object.flow_tables.state()?,
             overtaken: self.overtaken,
-            cost: self.cost()?,
+            cost: self.cost(&flows)?,
+            flows,
         })
     }
 }
