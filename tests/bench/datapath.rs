@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bytecode::{clock, next, stamp},
+    endpoints,
     figures::{Figure, conditions},
     packets::{Case, all},
 };
@@ -36,11 +37,11 @@ struct Subject {
 }
 
 pub(crate) fn run(as_json: bool) -> Result<()> {
-    let endpoints = pair();
+    let ends = pair();
     let mut datapaths = Vec::new();
     for (flows, entries) in [(true, Options::default().flow_entries), (false, 0)] {
         let mut datapath = Datapath::load(&Options { flow_entries: entries, ..Options::default() })?;
-        datapath.attach(&endpoints)?;
+        datapath.attach(&ends)?;
         datapaths.push((flows, datapath));
     }
     let features = datapaths[0].1.features();
@@ -65,10 +66,13 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
         }
     }
     let references = (Figure::of(empty_ns), Figure::of(clock_ns));
+    let by_endpoints = endpoints::measure()?;
     if as_json {
-        print_json(&cases, &subjects, references);
+        print_json(&cases, &subjects, references, &by_endpoints);
     } else {
         print_table(&cases, &subjects, references);
+        endpoints::print_table(&by_endpoints);
+        println!("{}", conditions());
     }
     Ok(())
 }
@@ -117,7 +121,6 @@ fn print_table(cases: &[Case], subjects: &[Subject], (empty, clock): (Figure, Fi
             on.median / clock.median
         );
     }
-    println!("{}", conditions());
 }
 
 fn without_flows(subjects: &[Subject], of: &Subject) -> Figure {
@@ -125,8 +128,12 @@ fn without_flows(subjects: &[Subject], of: &Subject) -> Figure {
     Figure::of(subjects.iter().find(same).map_or_else(|| vec![f64::NAN], |off| off.runs_ns.clone()))
 }
 
-fn print_json(cases: &[Case], subjects: &[Subject], (empty, clock): (Figure, Figure)) {
-    let figure = |figure: Figure| json!({ "median_ns": figure.median, "lowest_ns": figure.lowest, "highest_ns": figure.highest });
+fn print_json(
+    cases: &[Case],
+    subjects: &[Subject],
+    (empty, clock): (Figure, Figure),
+    by_endpoints: &[endpoints::Row],
+) {
     let rows: Vec<Value> = subjects
         .iter()
         .map(|subject| {
@@ -135,7 +142,7 @@ fn print_json(cases: &[Case], subjects: &[Subject], (empty, clock): (Figure, Fig
                 "packet": case.name,
                 "hook": subject.hook.to_string(),
                 "flows": subject.flows,
-                "cost": figure(Figure::of(subject.runs_ns.clone())),
+                "cost": Figure::of(subject.runs_ns.clone()).json_ns(),
                 "bound_ns": case.bound.ns(empty.median, clock.median),
             })
         })
@@ -144,9 +151,10 @@ fn print_json(cases: &[Case], subjects: &[Subject], (empty, clock): (Figure, Fig
         "rounds": ROUNDS,
         "repeat": REPEAT,
         "conditions": conditions(),
-        "empty": figure(empty),
-        "clock": figure(clock),
+        "empty": empty.json_ns(),
+        "clock": clock.json_ns(),
         "packets": rows,
+        "endpoints": endpoints::json(by_endpoints),
     });
     println!("{all:#}");
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 /// The middle of several runs, and how far they lay apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figure {
@@ -21,6 +23,11 @@ impl Figure {
             runs[middle]
         };
         Self { median, lowest: runs[0], highest: runs[runs.len() - 1] }
+    }
+
+    /// Of nanoseconds.
+    pub(crate) fn json_ns(self) -> Value {
+        json!({ "median_ns": self.median, "lowest_ns": self.lowest, "highest_ns": self.highest })
     }
 }
 

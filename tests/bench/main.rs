@@ -5,10 +5,14 @@
 
 mod bytecode;
 mod datapath;
+mod endpoints;
 mod figures;
+mod loads;
 mod observer;
 mod packets;
+mod paired;
 mod programs;
+mod veth;
 
 use std::env;
 
@@ -26,7 +30,13 @@ fn main() -> Result<()> {
         }
         ["datapath"] => sandbox(|| datapath::run(false)),
         ["datapath", "--json"] => sandbox(|| datapath::run(true)),
+        ["veth", pairs, ref more @ ..] if matches!(more, [] | ["--json"]) => {
+            let pairs = pairs.parse().context("the number of pairs")?;
+            sandbox(|| veth::run(pairs, !more.is_empty()))
+        }
         ["programs"] => sandbox(programs::run),
-        _ => bail!("usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | programs"),
+        _ => bail!(
+            "usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | veth PAIRS [--json] | programs"
+        ),
     }
 }

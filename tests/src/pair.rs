@@ -2,7 +2,7 @@
 //!
 //! No addresses, no IPv6: nothing passes but what the test sends.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Write as _, fs, sync::Arc, time::Duration};
 
 use netmon::{
     names::{IfIndex, LinkName, NsName, Side},
@@ -40,6 +40,49 @@ pub fn set_up() {
     }
     // The worker holds the lock of all links while it is at it: a change that got through came after it.
     run("ip", &["link", "set", "two", "up"]);
+}
+
+/// Makes many pairs, which are down: both ends of each, one pair after the other. For the inside of a sandbox.
+///
+/// # Panics
+///
+/// When they cannot be made.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test without its pairs must not run")]
+pub fn pairs(count: usize) -> Vec<Endpoint> {
+    const BATCH: &str = "/run/sandbox/pairs";
+    run("sysctl", &["-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"]);
+    let names: Vec<[String; 2]> =
+        (0..count).map(|pair| [format!("left{pair}"), format!("right{pair}")]).collect();
+    let mut batch = String::new();
+    for [left, right] in &names {
+        writeln!(batch, "link add {left} type veth peer name {right}").expect("writing to a string");
+    }
+    fs::write(BATCH, batch).expect("a file of commands");
+    run("ip", &["-batch", BATCH]);
+    let said = run("ip", &["-j", "link", "show", "type", "veth"]);
+    let links: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
+    let links = links.as_array().expect("a list of links");
+    let number = |link: &serde_json::Value| {
+        Some((link["ifname"].as_str()?.to_owned(), IfIndex(link["ifindex"].as_u64()?.try_into().ok()?)))
+    };
+    let numbers: HashMap<String, IfIndex> = links.iter().filter_map(number).collect();
+    let netns = Arc::new(NetNs::current().expect("our own namespace"));
+    let end = |[left, right]: &[String; 2], side| {
+        let (here, there) = if side == Side::A { (left, right) } else { (right, left) };
+        Endpoint {
+            link: LinkName::default_for((&NsName::root(), &valid(left)), (&NsName::root(), &valid(right))),
+            side,
+            namespace: NsName::root(),
+            interface: valid(here),
+            ifindex: numbers[here],
+            peer_ifindex: numbers[there],
+            netns: Arc::clone(&netns),
+            cookie: netns.cookie().expect("its cookie"),
+            addresses: Vec::new(),
+        }
+    };
+    names.iter().flat_map(|pair| [end(pair, Side::A), end(pair, Side::B)]).collect()
 }
 
 #[expect(clippy::expect_used, reason = "a test without its pair must not run")]

@@ -33,6 +33,15 @@ pub(crate) enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// What watching costs end to end: a TCP stream, small datagrams, a ping-pong, with hooks and without, in turn
+    Veth {
+        /// Runs with hooks, and as many without
+        #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
+        pairs: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs one.
@@ -44,6 +53,9 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         }
         Bench::Datapath { json: false } => command.arg("datapath"),
         Bench::Datapath { json: true } => command.args(["datapath", "--json"]),
+        Bench::Veth { pairs, json } => {
+            command.args(["veth", &pairs.to_string()]).args(json.then_some("--json"))
+        }
     };
     process::run(&mut command)
 }

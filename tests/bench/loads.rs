@@ -1,0 +1,163 @@
+//! Loads over a veth by sockets of our own: a stream, datagrams, and a ping-pong.
+//!
+//! Who runs on which processor is fixed: left to the scheduler, that alone makes a ping-pong five times as long
+//! in one run as in the next.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{IpAddr, Shutdown, TcpListener, TcpStream, UdpSocket},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use netmon::netns::NetNs;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// How long each load lasts.
+pub(crate) const TIME: Duration = Duration::from_millis(200);
+/// After so long without an answer a ball is lost.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// With its headers, a frame of 64 bytes.
+const SMALL: [u8; 22] = [0; 22];
+/// Datagrams that are on their way at a time: a socket's buffer takes them.
+const TURN: u32 = 50;
+/// Ends a ping-pong: shorter than a ball.
+const LAST: [u8; 1] = [0];
+const CHUNK: usize = 1 << 20;
+
+/// The other end: a namespace, and an address in it. Each load has a socket of its own there, so that it finds
+/// nothing that another one has left over.
+pub(crate) struct Peer {
+    inside: NetNs,
+    address: IpAddr,
+    processors: Processors,
+}
+
+/// The processor of the end that begins, and that of the other; the same one if there is no other.
+#[derive(Clone, Copy)]
+struct Processors {
+    here: usize,
+    there: usize,
+}
+
+impl Processors {
+    /// The first and the last that we may use.
+    fn choose() -> Result<Self> {
+        let allowed = sched_getaffinity(None).context("the processors that may be used")?;
+        let mut ours = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
+        let here = ours.next().context("no processor may be used")?;
+        Ok(Self { here, there: ours.next_back().unwrap_or(here) })
+    }
+}
+
+/// Keeps the calling thread on one processor from now on.
+fn stay_on(processor: usize) -> Result<()> {
+    let mut only = CpuSet::new();
+    only.set(processor);
+    sched_setaffinity(None, &only).with_context(|| format!("to stay on processor {processor}"))
+}
+
+impl Peer {
+    pub(crate) fn new(inside: NetNs, address: IpAddr) -> Result<Self> {
+        Ok(Self { inside, address, processors: Processors::choose()? })
+    }
+
+    fn datagram_socket(&self) -> Result<UdpSocket> {
+        let socket = self.inside.run(|| UdpSocket::bind((self.address, 0)))??;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        Ok(socket)
+    }
+
+    /// One TCP stream, Gbit/s, until the last byte has been read.
+    pub(crate) fn stream(&self) -> Result<f64> {
+        let Processors { here, there } = self.processors;
+        stay_on(here)?;
+        let listener = self.inside.run(|| TcpListener::bind((self.address, 0)))??;
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| stay_on(there).and_then(|()| read_all(&listener)));
+            let mut stream = TcpStream::connect(listener.local_addr()?).context("the stream")?;
+            let chunk = vec![0; CHUNK];
+            let begun = Instant::now();
+            while begun.elapsed() < TIME {
+                stream.write_all(&chunk)?;
+            }
+            stream.shutdown(Shutdown::Write)?;
+            let Ok(bytes) = reader.join() else { bail!("the reader panicked") };
+            Ok(bytes? as f64 * 8.0 / begun.elapsed().as_secs_f64() / 1e9)
+        })
+    }
+
+    /// Small datagrams, thousands a second, sent and received by one thread in turns: nobody has to be woken up,
+    /// and nothing is dropped.
+    pub(crate) fn datagrams(&self) -> Result<f64> {
+        stay_on(self.processors.here)?;
+        let (socket, other) = (UdpSocket::bind("0.0.0.0:0")?, self.datagram_socket()?);
+        socket.connect(other.local_addr()?)?;
+        let mut buffer = [0; SMALL.len()];
+        let (begun, mut sent) = (Instant::now(), 0);
+        while begun.elapsed() < TIME {
+            for _ in 0..TURN {
+                socket.send(&SMALL)?;
+            }
+            for _ in 0..TURN {
+                other.recv(&mut buffer).context("a datagram")?;
+            }
+            sent += TURN;
+        }
+        Ok(f64::from(sent) / begun.elapsed().as_secs_f64() / 1000.0)
+    }
+
+    /// One datagram there and back, microseconds, the median of one load: on one processor, or between two, which
+    /// have to wake each other up.
+    pub(crate) fn ping_pong(&self, between_two: bool) -> Result<f64> {
+        let Processors { here, there } = self.processors;
+        let there = if between_two { there } else { here };
+        stay_on(here)?;
+        let (socket, other) = (UdpSocket::bind("0.0.0.0:0")?, self.datagram_socket()?);
+        socket.connect(other.local_addr()?)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        thread::scope(|scope| {
+            let player = scope.spawn(|| stay_on(there).and_then(|()| play(&other)));
+            let mut times_us = Vec::new();
+            let begun = Instant::now();
+            while begun.elapsed() < TIME {
+                let served = Instant::now();
+                socket.send(&SMALL)?;
+                socket.recv(&mut [0; SMALL.len()]).context("the ball")?;
+                times_us.push(served.elapsed().as_secs_f64() * 1e6);
+            }
+            socket.send(&LAST)?;
+            match player.join() {
+                Ok(played) => played?,
+                Err(_) => bail!("the player panicked"),
+            }
+            times_us.sort_unstable_by(f64::total_cmp);
+            Ok(times_us[times_us.len() / 2])
+        })
+    }
+}
+
+fn read_all(listener: &TcpListener) -> Result<u64> {
+    let (mut stream, _) = listener.accept()?;
+    let mut buffer = vec![0; CHUNK];
+    let mut bytes = 0;
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(bytes),
+            read => bytes += read as u64,
+        }
+    }
+}
+
+/// Sends each one back, until the last.
+fn play(socket: &UdpSocket) -> Result<()> {
+    let mut buffer = [0; SMALL.len()];
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).context("the ball")?;
+        if length == LAST.len() {
+            return Ok(());
+        }
+        socket.send_to(&buffer[..length], from)?;
+    }
+}
