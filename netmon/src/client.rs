@@ -39,7 +39,7 @@ pub enum ClientError {
         /// The address.
         address: SocketAddr,
         /// What was asked for.
-        path: &'static str,
+        path: String,
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -49,7 +49,7 @@ pub enum ClientError {
         /// The address.
         address: SocketAddr,
         /// What was asked for.
-        path: &'static str,
+        path: String,
     },
     /// The answer is a refusal.
     #[error("{address} answers {path} with {status}: {text}")]
@@ -57,7 +57,7 @@ pub enum ClientError {
         /// The address.
         address: SocketAddr,
         /// What was asked for.
-        path: &'static str,
+        path: String,
         /// The status.
         status: StatusCode,
         /// The reason.
@@ -69,7 +69,7 @@ pub enum ClientError {
         /// The address.
         address: SocketAddr,
         /// What was asked for.
-        path: &'static str,
+        path: String,
         /// Where it differs.
         source: serde_json::Error,
     },
@@ -105,26 +105,27 @@ impl Client {
     /// # Errors
     ///
     /// When there is no answer, or not the expected one.
-    pub async fn get<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, ClientError> {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let address = self.address;
         let body = timeout(ANSWER_TIME, self.fetch(path));
-        let body = body.await.map_err(|_| ClientError::Late { address, path })??;
+        let body = body.await.map_err(|_| ClientError::Late { address, path: path.to_owned() })??;
+        let path = path.to_owned();
         serde_json::from_slice(&body).map_err(|source| ClientError::NotUnderstood { address, path, source })
     }
 
-    async fn fetch(&self, path: &'static str) -> Result<Bytes, ClientError> {
+    async fn fetch(&self, path: &str) -> Result<Bytes, ClientError> {
         let address = self.address;
         let stream =
             timeout(CONNECT_TIME, TcpStream::connect(address)).await.unwrap_or_else(|late| Err(late.into()));
         let stream = stream.map_err(|source| ClientError::Connect { address, source })?;
         let (status, body) = exchange(stream, address, path).await.map_err(|source| ClientError::Http {
             address,
-            path,
+            path: path.to_owned(),
             source,
         })?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&body).trim().to_owned();
-            return Err(ClientError::Refused { address, path, status, text });
+            return Err(ClientError::Refused { address, path: path.to_owned(), status, text });
         }
         Ok(body)
     }
@@ -167,7 +168,7 @@ mod tests {
     use crate::{
         sample,
         server::{Limits, Readiness, SnapshotSource, SourceError, api, serve},
-        snapshot::Snapshot,
+        snapshot::{Flow, Snapshot},
     };
 
     struct Direct;
@@ -175,6 +176,10 @@ mod tests {
     impl SnapshotSource for Direct {
         fn snapshot(&self) -> Result<Snapshot, SourceError> {
             Ok(sample::direct())
+        }
+
+        fn flows(&self) -> Vec<Flow> {
+            sample::flows()
         }
 
         fn ready(&self) -> Readiness {

@@ -10,8 +10,8 @@ use crate::{
     histogram::Histogram,
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
-        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, FlowTable, HookCounters, LabInfo,
-        LinkSnapshot, ProtocolCounters, RoundTrips, Snapshot,
+        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState, FlowTable,
+        HookCounters, LabInfo, LinkSnapshot, Opener, ProtocolCounters, RoundTrips, Snapshot,
     },
 };
 
@@ -132,6 +132,35 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
             ],
         },
     }
+}
+
+/// Two connections of the lab `direct`, seen at `veth0`: an older one that has ended, and one that is busy.
+pub(crate) fn flows() -> Vec<Flow> {
+    let ended = Flow {
+        link: "root:veth0--direct_netns:veth1".parse().unwrap(),
+        namespace: "root".parse().unwrap(),
+        interface: "veth0".parse().unwrap(),
+        local: "10.200.0.2:40000".parse().unwrap(),
+        remote: "10.200.0.3:80".parse().unwrap(),
+        opened_by: Some(Opener::Local),
+        state: FlowState::Ended,
+        age_ns: 9_000_000_000,
+        idle_ns: 8_000_000_000,
+        ingress: FlowCounts { packets: 5, bytes: 1_300, retransmits: 0 },
+        egress: FlowCounts { packets: 6, bytes: 500, retransmits: 1 },
+        rtt_ns: Some(42_000),
+    };
+    let open = Flow {
+        local: "[fd00::2]:40001".parse().unwrap(),
+        remote: "[fd00::3]:443".parse().unwrap(),
+        opened_by: None,
+        state: FlowState::Open,
+        age_ns: 3_000_000_000,
+        idle_ns: 1_000_000,
+        rtt_ns: None,
+        ..ended.clone()
+    };
+    vec![ended, open]
 }
 
 /// The lab `direct`.

@@ -12,6 +12,7 @@ mod agent_refusals;
 mod agent_round_trips;
 mod delays;
 mod examples;
+mod flows;
 mod foreign_programs;
 mod kernel_drops;
 mod overhead;

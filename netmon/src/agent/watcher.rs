@@ -19,7 +19,7 @@ use crate::{
     lab::Lab,
     names::LinkName,
     server::{Readiness, SnapshotSource, SourceError},
-    snapshot::{Features, LabInfo, Snapshot},
+    snapshot::{Features, Flow, LabInfo, Snapshot},
     topology::{Endpoint, handover::HookOrder},
 };
 
@@ -145,6 +145,10 @@ impl SnapshotSource for Watcher {
             ],
             cost: reading.cost,
         })
+    }
+
+    fn flows(&self) -> Vec<Flow> {
+        self.datapath().flows()
     }
 
     fn ready(&self) -> Readiness {

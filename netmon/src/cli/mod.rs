@@ -4,6 +4,7 @@ pub mod down;
 pub mod exec;
 pub mod exit;
 pub mod failure;
+pub mod flows;
 pub mod lab_file;
 pub mod logging;
 pub mod output;
@@ -63,6 +64,10 @@ pub enum Command {
     ///
     /// The agent is asked, so one has to run: `netmon run`.
     Status(status::Args),
+    /// Shows the TCP connections that cross the links, from the agent that runs.
+    ///
+    /// Which, how far, how much in each direction, and the latest round trip.
+    Flows(flows::Args),
     /// Shows what watching a link costs those who use it: the same load with hooks on and off, in turn.
     ///
     /// With an agent, that one takes the link's hooks off and puts them on; what it did not count meanwhile is
@@ -86,6 +91,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),
         Command::Status(args) => with_runtime(status::run(args)),
+        Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Overhead(args) => overhead::run(&args),
         Command::Supervise(args) => supervise::run(&args),
     }

@@ -35,8 +35,10 @@ pub struct Args {
     /// How to attach to hooks; by default TCX where the kernel has it (Linux 6.6).
     #[arg(long, env = "NETMON_ATTACH", value_name = "MODE")]
     attach: Option<Mode>,
-    /// Most conversations that are followed at once; 0 switches round trips off.
-    #[arg(long, env = "NETMON_FLOW_ENTRIES", default_value_t = 65_536, value_name = "N")]
+    /// Most TCP connections that are followed at once, and as many requests (ICMP echo, DNS), rounded up to
+    /// a power of two; each place takes 216 bytes. 0 switches round trips off.
+    #[arg(long, env = "NETMON_FLOW_ENTRIES", default_value_t = 65_536, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(0..=4_194_304))]
     flow_entries: u32,
     /// Have the kernel keep the programs' run times, and show them: costs about 80 ns for each packet and hook.
     #[arg(long, env = "NETMON_PROGRAM_STATS")]

@@ -1,7 +1,5 @@
 //! `netmon status`: packets, rates and latencies of what runs, asked from the agent.
 
-use std::net::SocketAddr;
-
 use clap::Args as ClapArgs;
 
 use super::{
@@ -25,18 +23,14 @@ mod report;
   netmon status -o json               all numbers, as /api/v1/links has them
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
-    /// The lab, by its name or its file; without one, that which an agent runs.
-    #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
-    lab: Option<String>,
+    #[command(flatten)]
+    agent: find::WhichAgent,
     /// One link in detail, by its name; without --link, every link of the lab.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,
     /// How to print.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Format,
-    /// Ask the agent at this address, whatever it runs.
-    #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS:PORT", conflicts_with = "lab")]
-    address: Option<SocketAddr>,
 }
 
 /// Runs the command.
@@ -45,12 +39,7 @@ pub struct Args {
 ///
 /// When no agent runs, or it does not answer; when there is no such link.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let address = match (args.address, args.lab) {
-        (Some(address), _) => address,
-        (None, Some(lab)) => find::agent_of(&find::named(&lab)?)?,
-        (None, None) => find::only_agent()?,
-    };
-    let client = Client::new(address);
+    let client = Client::new(args.agent.address()?);
     let mut links: Links = client.get("/api/v1/links").await?;
     if let Some(name) = &args.link {
         link::choose(&mut links, name)?;

@@ -183,6 +183,8 @@ fn state(snapshot: &Snapshot, to: &mut Writer) {
         attached.flag([namespace, interface, direction, mode], hook.attached.is_some());
     }
     to.family(names::FLOW_ENTRIES).count([], snapshot.flows.entries);
+    to.family(names::FLOW_EVICTIONS).count([], snapshot.flows.evicted_flows);
+    to.family(names::REQUEST_EVICTIONS).count([], snapshot.flows.evicted_requests);
 }
 
 /// What measuring costs.

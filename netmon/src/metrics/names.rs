@@ -191,7 +191,22 @@ pub const FLOW_ENTRIES: Metric = Metric {
     name: "netmon_flow_entries",
     kind: Kind::Gauge,
     labels: &[],
-    help: "Entries in the flow table, which evicts the least recently used.",
+    help: "TCP connections in the flow table, also ended ones until their place is needed.",
+};
+/// What had to leave the flow table.
+pub const FLOW_EVICTIONS: Metric = Metric {
+    name: "netmon_flow_evictions_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "TCP connections that made room in the flow table before they had ended: they give no more round trips.",
+};
+/// What had to leave the table of requests.
+pub const REQUEST_EVICTIONS: Metric = Metric {
+    name: "netmon_request_evictions_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "ICMP echo requests and DNS queries that made room for others while they could still be answered: \
+           they give no round trip, and are not counted as unanswered.",
 };
 /// Time in the programs.
 pub const PROGRAM_RUN_SECONDS: Metric = Metric {
@@ -280,6 +295,8 @@ pub const ALL: &[Metric] = &[
     ENDPOINT_UP,
     PROGRAM_ATTACHED,
     FLOW_ENTRIES,
+    FLOW_EVICTIONS,
+    REQUEST_EVICTIONS,
     PROGRAM_RUN_SECONDS,
     PROGRAM_RUNS,
     MAP_MEMORY,

@@ -17,7 +17,10 @@ use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
 use super::source::{Readiness, SnapshotSource, SourceError};
-use crate::{metrics::Renderer, snapshot::Snapshot};
+use crate::{
+    metrics::Renderer,
+    snapshot::{Flow, Snapshot},
+};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -95,6 +98,12 @@ impl Readings {
             reading.text.get_or_init(render).clone()
         };
         Ok(spawn_blocking(render).await?)
+    }
+
+    /// The connections that are followed now.
+    pub(super) async fn flows(&self) -> Result<Vec<Flow>, ReadError> {
+        let source = Arc::clone(&self.source);
+        Ok(spawn_blocking(move || source.flows()).await?)
     }
 
     /// Whether every hook is attached.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{Query, Request, State, rejection::QueryRejection},
     http::{Method, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
@@ -38,6 +38,7 @@ pub(super) fn router(readings: Arc<Readings>, history: Arc<History>, request_tim
         .route("/readyz", get(readyz))
         .route("/api/v1/topology", get(topology))
         .route("/api/v1/links", get(links))
+        .route("/api/v1/flows", get(flows))
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
         .layer(middleware::from_fn(move |request, next| bounded(request_time, request, next)))
         .with_state(Shared { readings, history })
@@ -78,6 +79,19 @@ async fn links(State(shared): State<Shared>) -> Result<Response, ReadError> {
         api::Links::of(&reading.snapshot, base.as_deref())
     })
     .await
+}
+
+async fn flows(
+    State(shared): State<Shared>,
+    which: Result<Query<api::WhichFlows>, QueryRejection>,
+) -> Result<Response, ReadError> {
+    let Query(which) = match which {
+        Ok(which) => which,
+        Err(rejection) => return Ok((StatusCode::BAD_REQUEST, rejection.body_text() + "\n").into_response()),
+    };
+    let reading = shared.readings.fresh().await?;
+    let flows = shared.readings.flows().await?;
+    json(move || api::Flows::of(&reading.snapshot, flows, &which)).await
 }
 
 /// Makes the answer away from the threads that serve connections: a thousand links take a while.

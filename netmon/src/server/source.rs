@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Flow, Snapshot};
 
 /// Why a reading failed.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -18,6 +18,10 @@ pub trait SnapshotSource: Send + Sync + 'static {
     ///
     /// When the kernel's maps cannot be read.
     fn snapshot(&self) -> Result<Snapshot, SourceError>;
+
+    /// The TCP connections that are followed now, in no order. No counters are made of them, so they are no
+    /// part of a snapshot.
+    fn flows(&self) -> Vec<Flow>;
 
     /// Whether every hook is attached.
     fn ready(&self) -> Readiness;

@@ -33,7 +33,7 @@ impl Mapping {
         const WORD: usize = size_of::<u64>();
         let start = index.checked_mul(size_of::<T>())?;
         let within = start.checked_add(size_of::<T>())? <= self.memory.len();
-        if !within || align_of::<T>() > WORD || size_of::<T>() % WORD != 0 {
+        if !within || align_of::<T>() > WORD || !size_of::<T>().is_multiple_of(WORD) {
             return None;
         }
         let mut value = std::mem::MaybeUninit::<T>::uninit();

@@ -19,6 +19,28 @@ pub(in crate::cli) fn named(given: &str) -> anyhow::Result<LabName> {
     given.parse().map_err(|error: crate::names::InvalidName| ExitCode::Usage.because(error))
 }
 
+/// Which agent is asked.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct WhichAgent {
+    /// The lab, by its name or its file; without one, that which an agent runs.
+    #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
+    lab: Option<String>,
+    /// Ask the agent at this address, whatever it runs.
+    #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS:PORT", conflicts_with = "lab")]
+    address: Option<SocketAddr>,
+}
+
+impl WhichAgent {
+    /// Where it answers.
+    pub(in crate::cli) fn address(&self) -> anyhow::Result<SocketAddr> {
+        match (self.address, &self.lab) {
+            (Some(address), _) => Ok(address),
+            (None, Some(lab)) => agent_of(&named(lab)?),
+            (None, None) => only_agent(),
+        }
+    }
+}
+
 /// What is known of a lab on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Found {
@@ -42,7 +64,7 @@ fn look(lab: &LabName) -> Found {
 }
 
 /// Where the agent of `lab` answers.
-pub(super) fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
+fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
     match look(lab) {
         Found::Agent(address) => Ok(address),
         other => Err(without_agent(lab, &other)),
@@ -50,7 +72,7 @@ pub(super) fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
 }
 
 /// Where the one agent of this machine answers; with several, that of the built-in lab.
-pub(super) fn only_agent() -> anyhow::Result<SocketAddr> {
+fn only_agent() -> anyhow::Result<SocketAddr> {
     let labs: Vec<_> = state::labs().into_iter().map(|lab| (look(&lab), lab)).collect();
     let agents: Vec<_> = labs
         .iter()

@@ -3,6 +3,7 @@
 //! Every number's unit is in its field's name. Fields are only ever added within `v1`; what was not measured
 //! is null, never 0. `docs/API.md` describes the same for people.
 
+mod flows;
 mod links;
 mod parts;
 mod summary;
@@ -13,6 +14,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    flows::{Flow, Flows, Table, WhichFlows},
     links::{Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
     parts::{Part, Parts, RoundTripParts, Sense},
     summary::Summary,

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::{Limits, Readiness, SnapshotSource, SourceError, serve};
-use crate::snapshot::Snapshot;
+use crate::{
+    sample,
+    snapshot::{Flow, Snapshot},
+};
 
 /// Longer than anything here takes, so that a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +28,10 @@ struct Fake<F>(F, Readiness);
 impl<F: Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static> SnapshotSource for Fake<F> {
     fn snapshot(&self) -> Result<Snapshot, SourceError> {
         (self.0)()
+    }
+
+    fn flows(&self) -> Vec<Flow> {
+        sample::flows()
     }
 
     fn ready(&self) -> Readiness {
