@@ -3,6 +3,9 @@
 //! The bucket layout is the ABI's (`netmon_ebpf::histogram`); this module gives it bounds in
 //! nanoseconds, sums, differences and quantiles. It knows neither maps nor metrics.
 
+#[cfg(test)]
+mod recorded;
+
 use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
 use serde::Serialize;
 
