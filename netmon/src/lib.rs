@@ -19,6 +19,7 @@ pub mod netns;
 pub mod overhead;
 #[cfg(test)]
 mod sample;
+pub mod selftest;
 pub mod server;
 pub mod services;
 pub mod snapshot;

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod progress;
 pub mod run;
 pub mod screen;
+pub mod selftest;
 pub mod status;
 pub mod supervise;
 pub mod table;
@@ -73,6 +74,12 @@ pub enum Command {
     /// With an agent, that one takes the link's hooks off and puts them on; what it did not count meanwhile is
     /// said. On a lab without an agent, the hooks are the command's own.
     Overhead(overhead::Args),
+    /// Checks that the numbers are true on this machine, in less than 40 seconds.
+    ///
+    /// In namespaces of its own, which go again, it sends packets that it knows, delays answers and overflows a
+    /// queue, and compares what netmon says with what it did, with what it measured itself, and with the
+    /// kernel's counters. Exit code 5 when something is out of bounds.
+    Selftest(selftest::Args),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -93,6 +100,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status(args) => with_runtime(status::run(args)),
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Overhead(args) => overhead::run(&args),
+        Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Supervise(args) => supervise::run(&args),
     }
 }

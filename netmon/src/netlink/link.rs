@@ -8,7 +8,7 @@ use rtnetlink::{
         RouteNetlinkMessage,
         link::{
             InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-            Prop, Stats64,
+            Prop, State, Stats64,
         },
     },
 };
@@ -133,6 +133,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Whether it is set up (`IFF_UP`), whatever its peer is.
     pub up: bool,
+    /// Whether it is up and has a carrier (RFC 2863, `IF_OPER_UP`), so that its queue is at work.
+    pub operational: bool,
     /// `IFLA_LINK`: of a veth, its peer's number, in the namespace of [`Self::peer_netnsid`].
     pub peer_index: Option<u32>,
     /// `IFLA_LINK_NETNSID`; none when the peer is in the same namespace.
@@ -185,6 +187,7 @@ fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
             LinkAttribute::IfAlias(alias) => seen.alias = Some(alias),
             LinkAttribute::Address(address) => seen.mac = address.try_into().ok().map(Mac),
             LinkAttribute::Mtu(mtu) => seen.mtu = mtu,
+            LinkAttribute::OperState(state) => seen.operational = state == State::Up,
             LinkAttribute::Link(index) => seen.peer_index = Some(index),
             LinkAttribute::LinkNetNsId(id) => seen.peer_netnsid = Some(id),
             LinkAttribute::Stats64(stats) => seen.stats = Some(stats),

@@ -12,6 +12,7 @@ pub mod mac;
 pub mod qdisc;
 pub mod route;
 pub mod socket;
+pub mod tbf;
 pub mod watch;
 
 pub use self::{

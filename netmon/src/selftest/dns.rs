@@ -1,0 +1,100 @@
+//! DNS over UDP: a server that thinks for 20 ms, and what it answers.
+
+use std::{
+    io,
+    net::UdpSocket,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Row, SelftestError,
+    bench::{Bench, PATIENCE, rest},
+    card::Unit,
+    lab::Line,
+    rounds::{Rounds, Seen},
+};
+use crate::{
+    histogram::Histogram,
+    names::Side,
+    snapshot::{LinkSnapshot, RoundTrips},
+};
+
+/// Codes of the answers (RFC 6895, 2.3), in turn.
+const CODES: [(u8, &str); 4] = [(0, "noerror"), (3, "nxdomain"), (2, "servfail"), (5, "refused")];
+/// Queries for each code.
+const QUERIES: u64 = 8;
+/// How long the server thinks.
+const THINKING: Duration = Duration::from_millis(20);
+/// What lies between user space and the hook at most.
+const WAY: Duration = Duration::from_micros(200);
+/// No answer takes longer.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+    let failed = |source| SelftestError::Socket("exchange DNS messages", source);
+    let bound = |address: &'static str| {
+        move || {
+            let socket = UdpSocket::bind(address)?;
+            socket.set_read_timeout(Some(TIMEOUT))?;
+            io::Result::Ok(socket)
+        }
+    };
+    let server = bench.inside(Side::B, bound("10.98.1.2:53"))?.map_err(failed)?;
+    let client = bench.inside(Side::A, bound("10.98.1.1:0"))?.map_err(failed)?;
+    client.connect("10.98.1.2:53").map_err(failed)?;
+    let before = bench.link(Line::Talk)?;
+    let total = QUERIES * CODES.len() as u64;
+    let rounds = thread::scope(|scope| {
+        scope.spawn(|| (0..total).try_for_each(|_| serve(&server)));
+        let mut rounds = Rounds::default();
+        for round in 0..QUERIES {
+            let then = latency(bench)?;
+            let seen = ask(&client, round).map_err(failed)?;
+            rounds.add(&seen, &latency(bench)?.since(&then));
+        }
+        Ok::<_, SelftestError>(rounds)
+    })?;
+    let count = |trips: &RoundTrips| trips.dns.as_ref().map_or(0, |dns| dns.count);
+    let answered = |link: &LinkSnapshot| count(&link.a.round_trips) - count(&before.a.round_trips);
+    let after = bench.link_when(Line::Talk, PATIENCE, |link| answered(link) >= total)?;
+    for (_, code) in CODES {
+        let of = |link: &LinkSnapshot| {
+            let responses = &link.a.round_trips.dns_responses;
+            responses.iter().find(|(label, _)| *label == code).map_or(0, |&(_, count)| count)
+        };
+        let counted = of(&after) - of(&before);
+        bench.add(Row::exact(format!("dns responses: {code}"), Unit::Count, QUERIES, counted, QUERIES));
+    }
+    bench.add(rounds.row("dns answer after 20 ms, mean", 2.0, WAY));
+    Ok(())
+}
+
+fn latency(bench: &mut Bench<'_>) -> Result<Histogram, SelftestError> {
+    Ok(bench.link(Line::Talk)?.a.round_trips.dns.unwrap_or_default())
+}
+
+/// One answer, whose code goes by the number of the query.
+fn serve(server: &UdpSocket) -> io::Result<()> {
+    let mut message = [0; 512];
+    let (length, from) = server.recv_from(&mut message)?;
+    rest(THINKING);
+    let (code, _) = CODES[usize::from(message[1]) % CODES.len()];
+    // A response, recursion available, and the code (RFC 1035, 4.1.1).
+    (message[2], message[3]) = (0x81, 0x80 | code);
+    server.send_to(&message[..length], from).map(drop)
+}
+
+/// One query for each code.
+fn ask(client: &UdpSocket, round: u64) -> io::Result<Seen> {
+    let mut seen = Seen::default();
+    for number in 0..CODES.len() as u8 {
+        let mut query = vec![round as u8, number, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        query.extend(b"\x04test\x07invalid\x00\x00\x01\x00\x01");
+        let begun = Instant::now();
+        client.send(&query)?;
+        client.recv(&mut [0; 512])?;
+        seen.add(begun.elapsed());
+    }
+    Ok(seen)
+}

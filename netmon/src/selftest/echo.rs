@@ -1,0 +1,149 @@
+//! Echoes that the kernel answers, in both families: counted, and timed as ping does it.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketType, ipproto, recv, sendto, socket,
+    sockopt::{Timeout, set_socket_timeout},
+};
+
+use super::{
+    Row, SelftestError,
+    bench::{Bench, PATIENCE},
+    card::Unit,
+    lab::{Line, has_ipv6},
+    rounds::Seen,
+};
+use crate::{names::Side, snapshot::LinkSnapshot};
+
+/// Echoes of each family.
+const ECHOES: u16 = 200;
+/// What lies between user space and the hook at most: two system calls and a wake-up.
+const WAY: Duration = Duration::from_micros(100);
+/// "nm", to know our own by.
+const IDENTIFIER: [u8; 2] = *b"nm";
+
+pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+    one_family(bench, "icmp", IpAddr::from([10, 98, 1, 2]))?;
+    if has_ipv6() {
+        one_family(bench, "icmpv6", IpAddr::from([0xfd98, 1, 0, 0, 0, 0, 0, 2]))?;
+    }
+    Ok(())
+}
+
+fn one_family(bench: &mut Bench<'_>, what: &str, to: IpAddr) -> Result<(), SelftestError> {
+    let pinger = bench
+        .inside(Side::A, || Pinger::open(to))?
+        .map_err(|source| SelftestError::Socket("open a raw socket", source))?;
+    // The first waits for the neighbour's address.
+    pinger.ask(ECHOES).map_err(failed)?;
+    let before = bench.link(Line::Talk)?;
+    let mut seen = Seen::default();
+    for number in 0..ECHOES {
+        if let Some(round_trip) = pinger.ask(number).map_err(failed)? {
+            seen.add(round_trip);
+        }
+    }
+    let answered = |link: &LinkSnapshot| link.a.round_trips.icmp.count - before.a.round_trips.icmp.count;
+    let after = bench.link_when(Line::Talk, PATIENCE, |link| answered(link) >= seen.count())?;
+    let trips = after.a.round_trips.icmp.since(&before.a.round_trips.icmp);
+    let median = trips.quantile_ns(0.5).unwrap_or(f64::NAN);
+    bench.add(Row::exact(
+        format!("{what} echoes answered"),
+        Unit::Count,
+        seen.count(),
+        trips.count,
+        seen.count(),
+    ));
+    if what == "icmp" {
+        let counted = |link: &LinkSnapshot| {
+            let hooks = [&link.a.egress, &link.a.ingress];
+            hooks.map(|hook| hook.protocols[1].packets).iter().sum::<u64>()
+        };
+        let packets = counted(&after) - counted(&before);
+        bench.add(Row::exact(
+            "icmp packets, both ways",
+            Unit::Count,
+            2 * u64::from(ECHOES),
+            packets,
+            seen.count(),
+        ));
+    }
+    let measure = format!("{what} round trip, median");
+    bench.add(Row::nested(measure, (seen.median_ns(), median), WAY, seen.count()));
+    Ok(())
+}
+
+fn failed(source: io::Error) -> SelftestError {
+    SelftestError::Socket("send an echo request", source)
+}
+
+/// A raw socket of one family.
+pub(super) struct Pinger {
+    socket: OwnedFd,
+    to: IpAddr,
+}
+
+impl Pinger {
+    pub(super) fn open(to: IpAddr) -> io::Result<Self> {
+        let socket = match to {
+            IpAddr::V4(_) => socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP))?,
+            IpAddr::V6(_) => socket(AddressFamily::INET6, SocketType::RAW, Some(ipproto::ICMPV6))?,
+        };
+        set_socket_timeout(&socket, Timeout::Recv, Some(Duration::from_secs(1)))?;
+        Ok(Self { socket, to })
+    }
+
+    /// One echo, and how long it took; none when there was no answer.
+    pub(super) fn ask(&self, number: u16) -> io::Result<Option<Duration>> {
+        let request = message(self.to, number);
+        let begun = Instant::now();
+        sendto(&self.socket, &request, SendFlags::empty(), &SocketAddr::new(self.to, 0))?;
+        let mut buffer = [0_u8; 256];
+        loop {
+            let (length, _) = match recv(&self.socket, &mut buffer, RecvFlags::empty()) {
+                Err(rustix::io::Errno::AGAIN) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => continue,
+                received => received?,
+            };
+            let took = begun.elapsed();
+            if is_answer(self.to, buffer.get(..length).unwrap_or(&buffer), number) {
+                return Ok(Some(took));
+            }
+        }
+    }
+}
+
+/// An echo request. The kernel fills in the checksum of ICMPv6.
+fn message(to: IpAddr, number: u16) -> [u8; 64] {
+    let mut message = [0; 64];
+    message[0] = if to.is_ipv4() { 8 } else { 128 };
+    message[4..6].copy_from_slice(&IDENTIFIER);
+    message[6..8].copy_from_slice(&number.to_be_bytes());
+    if to.is_ipv4() {
+        let words = message.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
+        let sum: u32 = words.sum();
+        let folded = (sum & 0xffff) + (sum >> 16);
+        let checksum = !((folded & 0xffff) + (folded >> 16)) as u16;
+        message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    }
+    message
+}
+
+/// A raw socket of IPv4 shows the IP header too.
+fn is_answer(from: IpAddr, bytes: &[u8], number: u16) -> bool {
+    let (kind, message) = match from {
+        IpAddr::V4(_) => {
+            let header = bytes.first().map_or(0, |first| usize::from(first & 0xf) * 4);
+            (0, bytes.get(header..))
+        }
+        IpAddr::V6(_) => (129, Some(bytes)),
+    };
+    let Some([first, _, _, _, id0, id1, n0, n1, ..]) = message else { return false };
+    *first == kind && [*id0, *id1] == IDENTIFIER && [*n0, *n1] == number.to_be_bytes()
+}

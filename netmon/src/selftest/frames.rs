@@ -1,0 +1,202 @@
+//! Frames of every kind, byte by byte, and what is to be said of each.
+//!
+//! Their addresses are nobody's, so that no kernel answers. Checksums of the transport layer are left at zero: a
+//! packet that is counted on its way does not need them.
+
+/// A kind of frame.
+#[derive(Clone, Debug)]
+pub(super) struct Kind {
+    pub(super) what: &'static str,
+    pub(super) frame: Vec<u8>,
+    /// What it is counted as.
+    pub(super) protocol: &'static str,
+    /// How often, on its way over both hooks, the programs stop looking into it early.
+    pub(super) exits: u64,
+    /// Whether it leaves with a stamp: IPv4 and IPv6 by the outermost ethertype.
+    pub(super) stamped: bool,
+    /// Whether it is an echo request, which nobody answers.
+    pub(super) asks: bool,
+    /// Bytes that the kernel takes out ahead of the ingress hook: the outermost tag.
+    pub(super) shorter: u64,
+}
+
+const IPV4: u16 = 0x0800;
+const ARP: u16 = 0x0806;
+const IPV6: u16 = 0x86dd;
+const TAG: [u8; 4] = [0x81, 0x00, 0, 100];
+const OUTER_TAG: [u8; 4] = [0x88, 0xa8, 0, 100];
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const FRAGMENT: u8 = 44;
+const ICMPV6: u8 = 58;
+const DESTINATION_OPTIONS: u8 = 60;
+const SCTP: u8 = 132;
+/// "More fragments".
+const MORE: u16 = 0x2000;
+
+/// All kinds.
+pub(super) fn kinds() -> Vec<Kind> {
+    let datagram = udp(&[1; 22]);
+    let four = |options: &[u8], fragment, protocol, payload: &[u8]| {
+        ethernet(&[], IPV4, &ipv4(options, fragment, protocol, payload))
+    };
+    let six = |extensions: &[(u8, &[u8])], protocol, payload: &[u8]| {
+        ethernet(&[], IPV6, &ipv6(extensions, protocol, payload))
+    };
+    let tagged = |tags: &[[u8; 4]]| ethernet(tags, IPV4, &ipv4(&[], 0, UDP, &datagram));
+    let mut arp = vec![0, 1, 8, 0, 6, 4, 0, 1];
+    arp.resize(28, 0);
+    let later = [0, 0, 0, 9 << 3, 0, 0, 0, 9];
+    vec![
+        Kind::ip("udp over ipv4", "udp", four(&[], 0, UDP, &datagram)),
+        Kind::ip("udp over ipv6", "udp", six(&[], UDP, &datagram)),
+        Kind::ip("ipv4 with options", "udp", four(&[1; 40], 0, UDP, &datagram)),
+        Kind::ip(
+            "ipv6 with extension headers",
+            "udp",
+            six(&[(0, &[0; 8]), (DESTINATION_OPTIONS, &[0; 8])], UDP, &datagram),
+        ),
+        Kind::ip("first fragment, ipv4", "udp", four(&[], MORE, UDP, &datagram)),
+        Kind::ip("later fragment, ipv4", "udp", four(&[], MORE | 16, UDP, &datagram)).stopped_at(2),
+        Kind::ip("later fragment, ipv6", "udp", six(&[(FRAGMENT, &later)], UDP, &datagram)).stopped_at(2),
+        Kind::ip("tcp over ipv4", "tcp", four(&[], 0, TCP, &tcp(&[7; 100]))),
+        Kind::ip("icmp echo request", "icmp", four(&[], 0, ICMP, &echo(8))).asking(),
+        Kind::ip("icmpv6 echo request", "icmpv6", six(&[], ICMPV6, &echo(128))).asking(),
+        Kind::ip("icmpv6 neighbour solicitation", "icmpv6", six(&[], ICMPV6, &echo(135))),
+        Kind::ip("sctp", "sctp", four(&[], 0, SCTP, &[0, 1, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 0, 4])),
+        Kind::other("arp", "arp", ethernet(&[], ARP, &arp)),
+        // The kernel takes no stamp for what is not IP by the outermost ethertype.
+        Kind::other("802.1q", "udp", tagged(&[TAG])).stopped_at(1).shorter(),
+        Kind::other("qinq", "udp", tagged(&[OUTER_TAG, TAG])).stopped_at(1).shorter(),
+        Kind::other("unknown ethertype", "other", ethernet(&[], 0x88cc, &[2; 40])).stopped_at(2),
+        Kind::ip("runt", "udp", four(&[], 0, UDP, &datagram)[..38].to_vec()).stopped_at(2),
+    ]
+}
+
+impl Kind {
+    fn other(what: &'static str, protocol: &'static str, frame: Vec<u8>) -> Self {
+        Self { what, frame, protocol, exits: 0, stamped: false, asks: false, shorter: 0 }
+    }
+
+    fn ip(what: &'static str, protocol: &'static str, frame: Vec<u8>) -> Self {
+        Self { stamped: true, ..Self::other(what, protocol, frame) }
+    }
+
+    fn stopped_at(self, exits: u64) -> Self {
+        Self { exits, ..self }
+    }
+
+    fn asking(self) -> Self {
+        Self { asks: true, ..self }
+    }
+
+    fn shorter(self) -> Self {
+        Self { shorter: 4, ..self }
+    }
+
+    /// The frame with a number of its own where an echo request has its sequence number: each is asked once.
+    pub(super) fn numbered(&self, number: u16) -> Vec<u8> {
+        let mut frame = self.frame.clone();
+        if self.asks {
+            // The last two of the eight bytes at the beginning of the message, which is 64 long.
+            let at = frame.len() - 64 + 6;
+            frame[at..at + 2].copy_from_slice(&number.to_be_bytes());
+        }
+        frame
+    }
+}
+
+fn ethernet(tags: &[[u8; 4]], ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+    frame.extend(tags.iter().flatten());
+    frame.extend(ethertype.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// Between addresses for documentation (RFC 5737), with the checksum that its header needs.
+fn ipv4(options: &[u8], fragment: u16, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let header = 20 + options.len();
+    let mut packet = vec![0x40 | (header / 4) as u8, 0];
+    packet.extend(((header + payload.len()) as u16).to_be_bytes());
+    packet.extend([0, 7]);
+    packet.extend(fragment.to_be_bytes());
+    packet.extend([64, protocol, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
+    packet.extend(options);
+    let words = packet.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
+    let sum: u32 = words.sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let checksum = !((folded & 0xffff) + (folded >> 16)) as u16;
+    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+    packet.extend(payload);
+    packet
+}
+
+/// Between addresses for documentation (RFC 3849). Extensions are their number and all bytes; the first byte is
+/// filled in.
+fn ipv6(extensions: &[(u8, &[u8])], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let length: usize = extensions.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + payload.len();
+    let mut numbers = extensions.iter().map(|&(number, _)| number).chain([protocol]);
+    let mut packet = vec![0x60, 0, 0, 0];
+    packet.extend((length as u16).to_be_bytes());
+    packet.extend(numbers.next());
+    packet.push(64);
+    for last in [1, 2] {
+        packet.extend([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+    }
+    for ((_, bytes), next) in extensions.iter().zip(numbers) {
+        packet.push(next);
+        packet.extend(&bytes[1..]);
+    }
+    packet.extend(payload);
+    packet
+}
+
+fn udp(payload: &[u8]) -> Vec<u8> {
+    let mut datagram = vec![0x13, 0x88, 0x17, 0x70];
+    datagram.extend((8 + payload.len() as u16).to_be_bytes());
+    datagram.extend([0, 0]);
+    datagram.extend(payload);
+    datagram
+}
+
+/// Data of a connection that nobody saw the beginning of.
+fn tcp(payload: &[u8]) -> Vec<u8> {
+    let mut segment = vec![0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0x20, 0, 0, 0, 0, 0];
+    segment.extend(payload);
+    segment
+}
+
+/// A message of 64 bytes that begins as an echo does.
+fn echo(kind: u8) -> Vec<u8> {
+    let mut message = vec![kind, 0, 0, 0, 0x6e, 0x6d, 0, 0];
+    message.resize(64, 0xab);
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_ebpf::parse::parse;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_is_what_it_says_to_the_programs_own_parser() {
+        for kind in kinds() {
+            let parsed = parse(&kind.frame.as_slice());
+            assert_eq!(parsed.protocol.label(), kind.protocol, "{}", kind.what);
+            // A frame with a tag is stopped at for its stamp only.
+            assert_eq!(parsed.exit.is_some(), kind.exits == 2, "{}", kind.what);
+        }
+    }
+
+    #[test]
+    fn only_an_echo_request_is_numbered() {
+        for kind in kinds() {
+            let differs = kind.numbered(0x1234) != kind.numbered(0x4321);
+            assert_eq!(differs, kind.asks, "{}", kind.what);
+            assert_eq!(kind.numbered(7).len(), kind.frame.len());
+        }
+    }
+}
