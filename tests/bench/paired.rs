@@ -17,7 +17,7 @@ pub(crate) struct Paired {
 }
 
 impl Paired {
-    /// Below six differences there is no such interval, and it is all of them; without any, nothing is known.
+    /// Below six differences there is no such interval: the median may lie anywhere.
     pub(crate) fn of(mut differences: Vec<f64>) -> Self {
         differences.sort_unstable_by(f64::total_cmp);
         let count = differences.len();
@@ -25,8 +25,10 @@ impl Paired {
             return Self { median: f64::NAN, low: f64::NEG_INFINITY, high: f64::INFINITY };
         };
         let median = f64::midpoint(differences[last / 2], differences[count / 2]);
-        let outside = outside(count);
-        Self { median, low: differences[outside], high: differences[last - outside] }
+        match left_out(count) {
+            Some(end) => Self { median, low: differences[end], high: differences[last - end] },
+            None => Self { median, low: f64::NEG_INFINITY, high: f64::INFINITY },
+        }
     }
 
     /// What can be said of a bound. Noise that reaches from below the bound to above it decides nothing.
@@ -50,15 +52,15 @@ impl fmt::Display for Paired {
 }
 
 /// How many of `count` differences are left out at either end: as many as fall on one side of the median by
-/// chance with less than [`DOUBT`].
-fn outside(count: usize) -> usize {
+/// chance with less than [`DOUBT`]; none if not even all of them do.
+fn left_out(count: usize) -> Option<usize> {
     let mut chance = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
     let mut together = chance;
-    let mut left_out = 0;
+    let mut sure = 0;
     while together <= DOUBT {
-        left_out += 1;
-        chance *= (count + 1 - left_out) as f64 / left_out as f64;
+        sure += 1;
+        chance *= (count + 1 - sure) as f64 / sure as f64;
         together += chance;
     }
-    left_out.saturating_sub(1)
+    sure.checked_sub(1)
 }

@@ -36,7 +36,7 @@ pub(crate) enum Bench {
     /// What watching costs end to end: a TCP stream, small datagrams, a ping-pong, with hooks and without, in turn
     Veth {
         /// Runs with hooks, and as many without
-        #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(9..))]
         pairs: u32,
         /// Print JSON
         #[arg(long)]
