@@ -4,6 +4,7 @@ mod agent_costs;
 mod agent_counts;
 mod agent_leaves_no_programs;
 mod agent_lifecycle;
+mod agent_live_link;
 mod agent_loads;
 mod agent_measures;
 mod agent_neighbours;

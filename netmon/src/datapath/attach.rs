@@ -51,25 +51,6 @@ enum Kind {
     Clsact { made_qdisc: bool },
 }
 
-/// Attaches to both hooks of an interface in the calling thread's namespace. `programs` are dispatchers,
-/// ingress first. What was attached before a failure is taken away again.
-pub(super) fn attach(
-    mode: AttachMode,
-    ifindex: IfIndex,
-    interface: &IfName,
-    programs: &[OwnedFd; 2],
-) -> Result<Attached, AttachError> {
-    let mut attached = Attached::nowhere(mode, ifindex, interface);
-    for (direction, program) in Direction::BOTH.into_iter().zip(programs) {
-        if let Err(error) = attached.enter(direction, program) {
-            // The first error is the one to tell; what cannot be undone now goes with the interface.
-            let _ = attached.detach();
-            return Err(error);
-        }
-    }
-    Ok(attached)
-}
-
 fn detach_clsact(
     netlink: &mut Netlink,
     ifindex: IfIndex,

@@ -27,7 +27,7 @@ mod slots;
 mod sums;
 mod watched;
 
-use std::{collections::HashMap, os::fd::AsFd as _};
+use std::{cmp::Reverse, collections::HashMap, os::fd::AsFd as _};
 
 use log::Level;
 
@@ -38,7 +38,7 @@ use self::{
     object::Object,
     run_time::RunTime,
     slots::Slots,
-    watched::{WatchedEnd, WatchedLink},
+    watched::{Attaching, WatchedEnd, WatchedLink},
 };
 use crate::{
     names::{Direction, LinkName, Side},
@@ -143,12 +143,12 @@ impl Datapath {
     /// When an end has no peer among `endpoints`, or the kernel refuses a program or an attachment.
     pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
         let mut added = Vec::new();
-        for (a, b) in self.new_pairs(endpoints)? {
-            added.push(self.add(a, b)?);
-        }
-        if let Err(error) = self.attach_all(&mut added) {
+        let pairs = self.new_pairs(endpoints)?;
+        let attached = self.add_all(pairs, &mut added).and_then(|()| self.attach_all(&mut added));
+        if attached.is_err() {
+            // The first error is the one to tell.
             self.forget(added);
-            return Err(error);
+            return attached;
         }
         self.links.append(&mut added);
         Ok(())
@@ -177,23 +177,55 @@ impl Datapath {
         self.links.iter().flat_map(WatchedLink::ends).any(|end| end.is(endpoint))
     }
 
-    /// Gives both ends of a link a slot with counters at zero.
-    fn add(&mut self, a: Endpoint, b: Endpoint) -> Result<WatchedLink, DatapathError> {
-        let mut end = |endpoint: Endpoint| -> Result<WatchedEnd, DatapathError> {
-            let id = self.slots.take();
-            let refused = |source| DatapathError::Map { name: "COUNTERS", source };
-            self.object.counters.reserve(id).map_err(refused)?;
-            self.object.round_trips.reserve(id).map_err(refused)?;
-            if let Some(drops) = &mut self.object.drops {
-                drops.add(id, &endpoint)?;
+    /// Gives both ends of each pair a slot with counters at zero.
+    fn add_all(
+        &mut self,
+        pairs: Vec<(Endpoint, Endpoint)>,
+        added: &mut Vec<WatchedLink>,
+    ) -> Result<(), DatapathError> {
+        for (a, b) in pairs {
+            let a = self.add(a)?;
+            match self.add(b) {
+                Ok(b) => added.push(WatchedLink::new(a, b)),
+                Err(error) => {
+                    self.release(&a);
+                    return Err(error);
+                }
             }
-            Ok(WatchedEnd::new(id, endpoint))
-        };
-        Ok(WatchedLink::new(end(a)?, end(b)?))
+        }
+        Ok(())
     }
 
-    /// Attaches to all ends of `links`, with one visit to each namespace for what can be asked and one for
-    /// what must be done: whether a departure is stamped is known at both ends before either is attached.
+    fn add(&mut self, endpoint: Endpoint) -> Result<WatchedEnd, DatapathError> {
+        let end = WatchedEnd::new(self.slots.take(), endpoint);
+        self.reserve(&end).inspect_err(|_| self.slots.give_back(end.id))?;
+        Ok(end)
+    }
+
+    fn reserve(&mut self, end: &WatchedEnd) -> Result<(), DatapathError> {
+        let refused = |source| DatapathError::Map { name: "COUNTERS", source };
+        self.object.counters.reserve(end.id).map_err(refused)?;
+        self.object.round_trips.reserve(end.id).map_err(refused)?;
+        match &mut self.object.drops {
+            Some(drops) => drops.add(end.id, &end.endpoint),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the slot of an end go, whose next endpoint begins at zero.
+    fn release(&mut self, end: &WatchedEnd) -> Vec<DatapathError> {
+        let mut errors = Vec::new();
+        if let Some(drops) = &mut self.object.drops {
+            errors.extend(drops.remove(end.id, &end.endpoint).err());
+        }
+        errors.extend(self.object.clear(end.id).err());
+        self.slots.give_back(end.id);
+        errors
+    }
+
+    /// Attaches to all ends of `links`. Whether a departure is stamped is known at both ends before either
+    /// is attached, and no end stamps before the other sees what arrives: the link may be in use, and what
+    /// left stamped and arrived unseen would be lost.
     fn attach_all(&self, links: &mut [WatchedLink]) -> Result<(), DatapathError> {
         if self.features.packet_stamp {
             for ends in by_namespace(links).into_values() {
@@ -203,9 +235,16 @@ impl Datapath {
         for link in &mut *links {
             link.tell_each_other();
         }
+        let mut attaching =
+            Attaching::new(self.features.mode, self.object.jump_table.as_fd(), self.run_time.is_some());
+        // With the namespace first that has most ends, one more visit to that one is all it takes for a star.
+        let mut groups: Vec<_> = by_namespace(links).into_values().collect();
+        groups.sort_by_key(|ends| Reverse(ends.len()));
+        for ends in groups {
+            attaching.visit(ends)?;
+        }
         for ends in by_namespace(links).into_values() {
-            let keeps_programs = self.run_time.is_some();
-            watched::attach(ends, self.features.mode, self.object.jump_table.as_fd(), keeps_programs)?;
+            attaching.visit(ends)?;
         }
         Ok(())
     }
@@ -230,12 +269,7 @@ impl Datapath {
             if let Some(run_time) = &mut self.run_time {
                 errors.extend(run_time.retire(end).err());
             }
-            // The slot's next endpoint begins at zero.
-            if let Some(drops) = &mut self.object.drops {
-                errors.extend(drops.remove(end.id, &end.endpoint).err());
-            }
-            errors.extend(self.object.clear(end.id).err());
-            self.slots.give_back(end.id);
+            errors.extend(self.release(end));
         }
         errors
     }

@@ -15,15 +15,12 @@ use netmon_ebpf::{
 use rustix::event::{Timespec, poll};
 
 use super::{
-    Datapath, DatapathError,
-    attach::Attached,
-    by_namespace, sums,
+    Datapath, DatapathError, by_namespace, sums,
     watched::{self, WatchedEnd, WatchedLink},
 };
 use crate::{
     causes::in_full,
     names::{Direction, LinkName},
-    snapshot::AttachMode,
 };
 
 /// How long packets that are under way are waited for.
@@ -79,7 +76,7 @@ impl Datapath {
                         if end.programs.is_none() && direction == Direction::Ingress {
                             end.programs = Some(end.dispatchers(jump_table)?);
                         }
-                        enter(end, mode, direction)?;
+                        end.enter(mode, direction)?;
                     }
                     Ok(())
                 })?;
@@ -127,18 +124,4 @@ fn leave_egress(end: &mut WatchedEnd) -> Result<(), DatapathError> {
     attached
         .leave(Direction::Egress)
         .map_err(|source| DatapathError::Attach { endpoint: end.shown(), source })
-}
-
-/// Puts an end's program onto one hook, unless it is there.
-fn enter(end: &mut WatchedEnd, mode: AttachMode, direction: Direction) -> Result<(), DatapathError> {
-    let Some([ingress, egress]) = &end.programs else { return Ok(()) };
-    let program = match direction {
-        Direction::Ingress => ingress,
-        Direction::Egress => egress,
-    };
-    let endpoint = &end.endpoint;
-    let nowhere = || Attached::nowhere(mode, endpoint.ifindex, &endpoint.interface);
-    let attached = end.attached.get_or_insert_with(nowhere);
-    let entered = if attached.has(direction) { Ok(()) } else { attached.enter(direction, program) };
-    entered.map_err(|source| DatapathError::Attach { endpoint: end.shown(), source })
 }

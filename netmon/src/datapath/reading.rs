@@ -144,7 +144,9 @@ fn direction(
 /// How many epochs a packet may still be under way: two, and as many as the longest way took so far. A
 /// queue that grows is seen to grow before it is longer than this.
 fn settle_epochs(latency: &Histogram) -> u64 {
-    let longest_ns = latency.max_bound_ns().unwrap_or(0);
+    // Longer than the histogram goes is as long as can be waited for.
+    let beyond = if latency.count == 0 { 0 } else { u64::MAX };
+    let longest_ns = latency.max_bound_ns().unwrap_or(beyond);
     (2 + (longest_ns >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
 }
 
@@ -164,5 +166,19 @@ fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> Endpo
         drops: None,
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
         round_trips: sums::round_trips(&values.round_trips, end.unanswered.total()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::histogram_of;
+
+    #[test]
+    fn an_epoch_is_settled_when_the_longest_way_seen_has_passed_since() {
+        assert_eq!(settle_epochs(&Histogram::default()), 2);
+        assert_eq!(settle_epochs(&histogram_of([1_000_000])), 2);
+        assert_eq!(settle_epochs(&histogram_of([1_000, 1_000_000_000])), 2 + 9);
+        assert_eq!(settle_epochs(&histogram_of([20_000_000_000])), LOSS_EPOCHS as u64 / 2);
     }
 }

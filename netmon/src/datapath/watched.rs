@@ -1,12 +1,15 @@
 //! An endpoint that is watched: its slot, its attachments, and what both ends of its link know of each other.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::{
+    collections::HashSet,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
 use netmon_ebpf::epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS};
 
 use super::{
     DatapathError,
-    attach::{self, Attached},
+    attach::{Attached, users_of_delivery_time},
     closed_epochs::ClosedEpochs,
     dispatcher,
     features::flags,
@@ -24,6 +27,8 @@ pub(super) struct WatchedEnd {
     pub(super) attached: Option<Attached>,
     /// The programs that are attached, ingress first; only while their run times are wanted.
     pub(super) programs: Option<[OwnedFd; 2]>,
+    /// The other end of its link; none before the two know of each other.
+    pub(super) peer: Option<EndpointId>,
     /// Whether departures are stamped here.
     pub(super) stamps: bool,
     /// Whether the other end stamps its departures.
@@ -39,6 +44,7 @@ impl WatchedEnd {
             endpoint,
             attached: None,
             programs: None,
+            peer: None,
             stamps: false,
             peer_stamps: false,
             unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
@@ -68,6 +74,21 @@ impl WatchedEnd {
     }
 }
 
+impl WatchedEnd {
+    /// Puts the end's program onto one hook, unless it is there, from a thread in its namespace.
+    pub(super) fn enter(&mut self, mode: AttachMode, direction: Direction) -> Result<(), DatapathError> {
+        let Some([ingress, egress]) = &self.programs else { return Ok(()) };
+        let program = match direction {
+            Direction::Ingress => ingress,
+            Direction::Egress => egress,
+        };
+        let Endpoint { ifindex, interface, .. } = &self.endpoint;
+        let attached = self.attached.get_or_insert_with(|| Attached::nowhere(mode, *ifindex, interface));
+        let entered = if attached.has(direction) { Ok(()) } else { attached.enter(direction, program) };
+        entered.map_err(|source| DatapathError::Attach { endpoint: self.shown(), source })
+    }
+}
+
 /// Both ends of a link, and what is known of the packets between them.
 pub(super) struct WatchedLink {
     pub(super) name: LinkName,
@@ -94,8 +115,10 @@ impl WatchedLink {
         [&mut self.a, &mut self.b].into_iter()
     }
 
-    /// Each end learns whether the other stamps.
+    /// Each end learns which the other is, and whether it stamps.
     pub(super) fn tell_each_other(&mut self) {
+        self.a.peer = Some(self.b.id);
+        self.b.peer = Some(self.a.id);
         self.a.peer_stamps = self.b.stamps;
         self.b.peer_stamps = self.a.stamps;
     }
@@ -114,7 +137,7 @@ pub(super) fn visit<T: Send>(
 /// Asks whether departures may be stamped at each of `ends`, which share a namespace.
 pub(super) fn ask_stamps(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
     visit(ends, |ends| {
-        let unstamped = attach::users_of_delivery_time()
+        let unstamped = users_of_delivery_time()
             .map_err(|source| DatapathError::Qdiscs { namespace: name_of(ends), source })?;
         for end in ends {
             end.stamps = !unstamped.contains(&end.endpoint.ifindex);
@@ -131,25 +154,53 @@ pub(super) fn ask_stamps(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError
     .map(drop)
 }
 
-/// Attaches to both hooks of each of `ends`, which share a namespace.
-pub(super) fn attach(
-    ends: Vec<&mut WatchedEnd>,
+/// The attaching of many ends, one namespace after the other.
+pub(super) struct Attaching<'a> {
     mode: AttachMode,
-    jump_table: BorrowedFd<'_>,
+    jump_table: BorrowedFd<'a>,
     keeps_programs: bool,
-) -> Result<(), DatapathError> {
-    visit(ends, |ends| {
-        for end in ends {
-            let programs = end.dispatchers(jump_table)?;
-            let endpoint = &end.endpoint;
-            let attached = attach::attach(mode, endpoint.ifindex, &endpoint.interface, &programs)
-                .map_err(|source| DatapathError::Attach { endpoint: end.shown(), source })?;
-            end.attached = Some(attached);
-            end.programs = keeps_programs.then_some(programs);
+    /// Ends at which arrivals are seen.
+    arrivals: HashSet<EndpointId>,
+    /// Ends at which departures are seen.
+    departures: HashSet<EndpointId>,
+}
+
+impl<'a> Attaching<'a> {
+    pub(super) fn new(mode: AttachMode, jump_table: BorrowedFd<'a>, keeps_programs: bool) -> Self {
+        let (arrivals, departures) = (HashSet::new(), HashSet::new());
+        Self { mode, jump_table, keeps_programs, arrivals, departures }
+    }
+
+    /// Puts onto the hooks of `ends`, which share a namespace, what may be there by now: a second visit
+    /// completes what the first could not.
+    pub(super) fn visit(&mut self, ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
+        let mut ends: Vec<_> = ends.into_iter().filter(|end| !self.departures.contains(&end.id)).collect();
+        // Of a link with both ends here, either may be the first.
+        for _ in 0..2 {
+            visit(ends.iter_mut().map(|end| &mut **end).collect(), |ends| {
+                ends.iter_mut().try_for_each(|end| self.attach(end))
+            })?;
+            ends.retain(|end| !self.departures.contains(&end.id) && self.may_depart(end));
         }
         Ok(())
-    })
-    .map(drop)
+    }
+
+    fn may_depart(&self, end: &WatchedEnd) -> bool {
+        end.peer.is_some_and(|peer| self.arrivals.contains(&peer))
+    }
+
+    fn attach(&mut self, end: &mut WatchedEnd) -> Result<(), DatapathError> {
+        if !self.arrivals.contains(&end.id) {
+            end.programs = Some(end.dispatchers(self.jump_table)?);
+            end.enter(self.mode, Direction::Ingress)?;
+            self.arrivals.insert(end.id);
+        }
+        if self.may_depart(end) && self.departures.insert(end.id) {
+            end.enter(self.mode, Direction::Egress)?;
+            end.programs = end.programs.take().filter(|_| self.keeps_programs);
+        }
+        Ok(())
+    }
 }
 
 /// Detaches from each of `ends`, which share a namespace. Goes on after an error, and tells the first.

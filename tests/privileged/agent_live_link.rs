@@ -1,0 +1,63 @@
+//! A link that is in use when netmon comes: what passed before both ends were watched is not lost.
+
+use std::{
+    net::UdpSocket,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use netmon::netns::NetNs;
+use netmon_tests::{
+    agent::{Agent, Up, scrape},
+    eventually::eventually,
+    sandbox::sandbox,
+};
+use rustix::process::Signal;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Agents, one after the other: each begins at another moment.
+const AGENTS: usize = 6;
+
+/// Sends small packets to the other end of the link until it is told to stop.
+fn send(socket: &UdpSocket, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        // The receiver's buffer is full: that is behind the link.
+        let _ = socket.send(b"one of many");
+    }
+}
+
+#[test]
+fn attaching_to_a_link_in_use_loses_nothing() {
+    sandbox(|| {
+        let _lab = Up::direct();
+        let netns = NetNs::open(&"direct_netns".parse().unwrap()).unwrap();
+        let there = UdpSocket::bind("10.200.0.2:7001").unwrap();
+        let back = netns.run(|| UdpSocket::bind("10.200.0.3:7001").unwrap()).unwrap();
+        there.connect("10.200.0.3:7001").unwrap();
+        back.connect("10.200.0.2:7001").unwrap();
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for socket in [&there, &back] {
+                let stop = &stop;
+                scope.spawn(move || send(socket, stop));
+            }
+            for agent in 0..AGENTS {
+                let running = Agent::start([""; 0]);
+                // Epochs are closed after some 0.3 s; later ones tell that the first are.
+                let begun = scrape().sum("netmon_segments_total", &[]);
+                eventually("a second of traffic", PATIENCE, || {
+                    thread::sleep(Duration::from_millis(500));
+                    (scrape().sum("netmon_segments_total", &[]) > begun + 10_000.0).then_some(())
+                });
+                let lost = scrape().sum("netmon_link_lost_packets_total", &[]);
+                if lost != 0.0 {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                assert_eq!(lost, 0.0, "agent {agent}");
+                running.end(Signal::TERM);
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+    });
+}
