@@ -22,6 +22,7 @@ mod prometheus;
 mod raw_frames;
 mod receive_times;
 mod retransmissions;
+mod selftest;
 mod services;
 mod services_http;
 mod topology;
