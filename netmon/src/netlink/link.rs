@@ -141,6 +141,10 @@ pub struct Interface {
     pub peer_netnsid: Option<i32>,
     /// `veth`, `bridge` and so on; none for lo and hardware.
     pub kind: Option<String>,
+    /// How often it found or lost its carrier: each loss empties its queue.
+    pub carrier_changes: u32,
+    /// The kind of its root qdisc; `noqueue` for a veth end as it is made.
+    pub qdisc: Option<String>,
     /// The kernel's counters.
     pub stats: Option<Stats64>,
 }
@@ -190,6 +194,8 @@ fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
             LinkAttribute::OperState(state) => seen.operational = state == State::Up,
             LinkAttribute::Link(index) => seen.peer_index = Some(index),
             LinkAttribute::LinkNetNsId(id) => seen.peer_netnsid = Some(id),
+            LinkAttribute::CarrierChanges(changes) => seen.carrier_changes = changes,
+            LinkAttribute::Qdisc(kind) => seen.qdisc = Some(kind),
             LinkAttribute::Stats64(stats) => seen.stats = Some(stats),
             LinkAttribute::PropList(properties) => seen.alt_names = alt_names(properties),
             LinkAttribute::LinkInfo(info) => seen.kind = kind(&info),

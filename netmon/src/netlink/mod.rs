@@ -9,6 +9,7 @@ pub mod address;
 pub mod clsact;
 pub mod link;
 pub mod mac;
+pub mod offload;
 pub mod qdisc;
 pub mod route;
 pub mod socket;

@@ -1,8 +1,9 @@
-//! Queueing disciplines: read only. The datapath asks whether one of them makes use of departure times.
+//! Queueing disciplines: read only. The datapath asks whether one of them makes use of departure times, the audit
+//! what they dropped and hold.
 
 use rtnetlink::packet_route::{
     RouteNetlinkMessage,
-    tc::{TcAttribute, TcMessage},
+    tc::{TcAttribute, TcMessage, TcStats2, TcStatsQueue},
 };
 
 use super::{Netlink, NetlinkError};
@@ -19,7 +20,14 @@ pub struct Qdisc {
     pub handle: u32,
     /// Where it hangs: `0xffff_ffff` is the root.
     pub parent: u32,
+    /// Packets that wait in it, and below it.
+    pub queued: u32,
+    /// Packets that it dropped; wraps.
+    pub drops: u32,
 }
+
+/// Where the root qdisc hangs (`TC_H_ROOT`).
+pub const ROOT: u32 = u32::MAX;
 
 impl Netlink {
     /// Every queueing discipline of the namespace.
@@ -39,10 +47,24 @@ fn qdisc(row: RouteNetlinkMessage) -> Option<Qdisc> {
         TcAttribute::Kind(kind) => Some(kind.clone()),
         _ => None,
     })?;
+    let queue = queue(&message.attributes).unwrap_or_default();
     Some(Qdisc {
         interface: IfIndex(u32::try_from(message.header.index).ok()?),
         kind,
         handle: message.header.handle.into(),
         parent: message.header.parent.into(),
+        queued: queue.qlen,
+        drops: queue.drops,
+    })
+}
+
+fn queue(attributes: &[TcAttribute]) -> Option<TcStatsQueue> {
+    let stats = attributes.iter().find_map(|attribute| match attribute {
+        TcAttribute::Stats2(stats) => Some(stats),
+        _ => None,
+    })?;
+    stats.iter().find_map(|part| match part {
+        TcStats2::Queue(queue) => Some(*queue),
+        _ => None,
     })
 }

@@ -40,7 +40,7 @@ fn explained(explanation: &Option<String>) -> String {
 }
 
 impl NetlinkError {
-    fn new(what: impl Into<String>, source: io::Error) -> Self {
+    pub(super) fn new(what: impl Into<String>, source: io::Error) -> Self {
         Self { what: what.into(), explanation: None, source }
     }
 
@@ -245,7 +245,7 @@ impl Netlink {
         parse_all(&self.buffer)
     }
 
-    fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         use std::os::fd::AsFd as _;
         self.socket.as_fd()
     }

@@ -6,6 +6,7 @@ pub mod bpf;
 pub mod bpf_info;
 pub mod capabilities;
 pub mod confine;
+pub mod ethtool;
 pub mod mapping;
 pub mod namespaces;
 pub mod packet_socket;

@@ -43,6 +43,22 @@ impl PacketSocket {
         if answer == 0 { Ok(Self(socket)) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Sends past the egress hook and the queue from now on (`PACKET_QDISC_BYPASS`).
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn bypass_qdisc(&self) -> io::Result<()> {
+        let yes: libc::c_int = 1;
+        let length = size_of::<libc::c_int>() as libc::socklen_t;
+        let option = libc::PACKET_QDISC_BYPASS;
+        // SAFETY: the value lives through the call, and its size is given.
+        let answer = unsafe {
+            libc::setsockopt(self.0.as_raw_fd(), libc::SOL_PACKET, option, (&raw const yes).cast(), length)
+        };
+        if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Sends one frame, link-layer header included.
     ///
     /// # Errors
