@@ -5,6 +5,7 @@
 //! `docs/ARCHITECTURE.md` has the code map and the invariants.
 
 pub mod agent;
+pub mod audit;
 pub mod causes;
 pub mod cli;
 pub mod client;

@@ -10,8 +10,8 @@ use crate::{
     histogram::Histogram,
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
-        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState, FlowTable,
-        HookCounters, LabInfo, LinkSnapshot, Opener, ProtocolCounters, RoundTrips, Snapshot,
+        AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState,
+        FlowTable, HookCounters, LabInfo, LinkSnapshot, Opener, ProtocolCounters, RoundTrips, Snapshot,
     },
 };
 
@@ -47,6 +47,19 @@ fn histogram(numbers: &mut Numbers) -> Histogram {
     histogram_of((0..count).map(|_| 100 << numbers.below(28)).collect::<Vec<_>>())
 }
 
+fn audit(numbers: &mut Numbers) -> Audit {
+    let explained = [("segmented", -1 - numbers.below(1000).cast_signed()), ("queued", 0)];
+    let (kernel_packets, difference) = (1000 + numbers.below(1_000_000), numbers.below(9).cast_signed() - 4);
+    let apart = explained.iter().map(|(_, packets)| packets).sum::<i64>() + difference;
+    Audit {
+        taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_799_999_999),
+        hook_packets: kernel_packets.saturating_add_signed(apart),
+        kernel_packets,
+        explained: explained.to_vec(),
+        difference,
+    }
+}
+
 fn hook(numbers: &mut Numbers) -> HookCounters {
     let counted = |protocol: Protocol| ProtocolCounters {
         protocol: protocol.label(),
@@ -59,6 +72,7 @@ fn hook(numbers: &mut Numbers) -> HookCounters {
         protocols,
         segments: numbers.below(1_000_000),
         wire_bytes: numbers.below(1_000_000_000),
+        audit: Some(audit(numbers)),
     }
 }
 

@@ -143,6 +143,14 @@ pub struct EndpointSnapshot {
 }
 
 impl EndpointSnapshot {
+    /// The counters of one hook, to be completed.
+    pub fn hook_mut(&mut self, direction: Direction) -> &mut HookCounters {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+
     /// The counters of one hook.
     #[must_use]
     pub fn hook(&self, direction: Direction) -> &HookCounters {
@@ -164,6 +172,24 @@ pub struct HookCounters {
     pub segments: u64,
     /// Bytes on the wire: each segment with its own headers.
     pub wire_bytes: u64,
+    /// What the kernel itself counted; none until it could be compared.
+    pub audit: Option<Audit>,
+}
+
+/// Our count of packets at a hook beside the kernel's, of a moment when it said the same twice:
+/// `hook = kernel + explained + difference`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Wall-clock time at which the comparison began.
+    pub taken_at: SystemTime,
+    /// Packets that passed the hook.
+    pub hook_packets: u64,
+    /// Packets that the kernel counted as sent or received, since the interface was made.
+    pub kernel_packets: u64,
+    /// What explains the difference, by cause ([`crate::audit::Cause`]); causes that ever did.
+    pub explained: Vec<(&'static str, i64)>,
+    /// What nothing explains. Above zero: passed the hook, and then vanished. Below: bypassed the hook.
+    pub difference: i64,
 }
 
 impl HookCounters {

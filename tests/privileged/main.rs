@@ -1,5 +1,6 @@
 //! Privileged tests, one binary.
 
+mod agent_audit;
 mod agent_costs;
 mod agent_counts;
 mod agent_leaves_no_programs;

@@ -18,7 +18,11 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use crate::{
     causes::in_full,
     names::{IfIndex, IfName, NsName},
-    netlink::{Netlink, watch::LinkWatch},
+    netlink::{
+        Netlink, NetlinkError,
+        link::Interface,
+        watch::{LinkWatch, Seen},
+    },
     netns::Identity,
     topology::Endpoint,
 };
@@ -29,7 +33,12 @@ struct State {
     interface: IfName,
     exists: bool,
     up: bool,
+    /// Changes that were announced: of its state, its queue, its offloads.
+    changes: u64,
 }
+
+/// The sockets that the interfaces of each namespace are listed with. They hold their namespaces.
+pub(super) type Sockets = HashMap<Identity, Arc<Mutex<Netlink>>>;
 
 type States = HashMap<(NsName, IfIndex), State>;
 
@@ -43,40 +52,47 @@ pub(super) struct LinkStates {
 /// One namespace's subscription, and the socket to list its interfaces with. Neither holds the namespace.
 struct Followed {
     namespace: NsName,
+    identity: Identity,
     watch: LinkWatch,
-    netlink: Netlink,
+    netlink: Arc<Mutex<Netlink>>,
 }
 
 impl LinkStates {
-    /// Follows the interfaces of `endpoints`.
-    pub(super) fn follow(endpoints: &[Endpoint]) -> io::Result<Self> {
+    /// Follows the interfaces of `endpoints`. Its sockets may be shared.
+    pub(super) fn follow(endpoints: &[Endpoint]) -> io::Result<(Self, Sockets)> {
         let mut states = States::new();
         let mut namespaces: HashMap<Identity, &Endpoint> = HashMap::new();
         for endpoint in endpoints {
             namespaces.entry(endpoint.netns.identity()).or_insert(endpoint);
-            let state = State { interface: endpoint.interface.clone(), exists: true, up: false };
+            let state = State { interface: endpoint.interface.clone(), exists: true, up: false, changes: 0 };
             states.insert((endpoint.namespace.clone(), endpoint.ifindex), state);
         }
-        let mut followed =
-            namespaces.into_values().map(Followed::new).collect::<io::Result<Vec<Followed>>>()?;
-        for one in &mut followed {
-            one.refresh(&mut states, true);
+        let followed = namespaces.into_values().map(Followed::new).collect::<io::Result<Vec<Followed>>>()?;
+        for one in &followed {
+            let interfaces = one.list();
+            one.take(interfaces, &mut states, true);
         }
+        let sockets = followed.iter().map(|one| (one.identity, Arc::clone(&one.netlink))).collect();
         let states = Arc::new(Mutex::new(states));
         let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
         let thread = {
             let (stop, states) = (stop.try_clone()?, Arc::clone(&states));
             thread::Builder::new()
                 .name("links".to_owned())
-                .spawn(move || follow_until(&stop, &mut followed, &states))?
+                .spawn(move || follow_until(&stop, &followed, &states))?
         };
-        Ok(Self { states, stop, thread: Mutex::new(Some(thread)) })
+        Ok((Self { states, stop, thread: Mutex::new(Some(thread)) }, sockets))
     }
 
     /// Whether an interface exists in its namespace, and whether it is up.
     pub(super) fn of(&self, namespace: &NsName, ifindex: IfIndex) -> (bool, bool) {
         let key = (namespace.clone(), ifindex);
         lock(&self.states).get(&key).map_or((false, false), |state| (state.exists, state.exists && state.up))
+    }
+
+    /// How many changes of an interface were announced so far.
+    pub(super) fn changes(&self, namespace: &NsName, ifindex: IfIndex) -> u64 {
+        lock(&self.states).get(&(namespace.clone(), ifindex)).map_or(0, |state| state.changes)
     }
 
     /// How many interfaces are gone.
@@ -106,7 +122,7 @@ fn lock(states: &Mutex<States>) -> MutexGuard<'_, States> {
     states.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn follow_until(stop: &OwnedFd, followed: &mut [Followed], states: &Mutex<States>) {
+fn follow_until(stop: &OwnedFd, followed: &[Followed], states: &Mutex<States>) {
     loop {
         let mut ready: Vec<PollFd<'_>> = vec![PollFd::new(stop, PollFlags::IN)];
         ready.extend(followed.iter().map(|one| PollFd::from_borrowed_fd(one.watch.as_fd(), PollFlags::IN)));
@@ -122,11 +138,14 @@ fn follow_until(stop: &OwnedFd, followed: &mut [Followed], states: &Mutex<States
         if announced.first() == Some(&true) {
             return;
         }
-        for (one, _) in followed.iter_mut().zip(announced.iter().skip(1)).filter(|(_, announced)| **announced)
-        {
-            // What was announced is seen in the list; the announcements only have to be taken.
-            let _ = one.watch.next(Duration::ZERO);
-            one.refresh(&mut lock(states), false);
+        for (one, _) in followed.iter().zip(announced.iter().skip(1)).filter(|(_, announced)| **announced) {
+            // What was announced is seen in the list; that something was, is noted.
+            let announcements = one.watch.next(Duration::ZERO).unwrap_or_default();
+            // Before the lock: whoever shares the socket may hold it, and wait for the states.
+            let interfaces = one.list();
+            let mut states = lock(states);
+            one.note(&announcements, &mut states);
+            one.take(interfaces, &mut states, false);
         }
     }
 }
@@ -136,12 +155,29 @@ impl Followed {
         let open = || Ok((LinkWatch::open()?, Netlink::open().map_err(io::Error::other)?));
         let (watch, netlink) =
             endpoint.netns.run(open).map_err(io::Error::other).and_then(|opened: io::Result<_>| opened)?;
-        Ok(Self { namespace: endpoint.namespace.clone(), watch, netlink })
+        Ok(Self {
+            namespace: endpoint.namespace.clone(),
+            identity: endpoint.netns.identity(),
+            watch,
+            netlink: Arc::new(Mutex::new(netlink)),
+        })
     }
 
-    /// Lists the namespace's interfaces anew, and tells what changed unless this is the first time.
-    fn refresh(&mut self, states: &mut States, first: bool) {
-        let interfaces = match self.netlink.interfaces() {
+    /// Counts the changes of each interface; of announcements that were lost, one may have been anybody's.
+    fn note(&self, announcements: &[Seen], states: &mut States) {
+        for ((_, ifindex), state) in states.iter_mut().filter(|((ns, _), _)| *ns == self.namespace) {
+            let about = |seen: &&Seen| matches!(seen, Seen::Lost) || **seen == Seen::Changed(*ifindex);
+            state.changes += announcements.iter().filter(about).count() as u64;
+        }
+    }
+
+    fn list(&self) -> Result<Vec<Interface>, NetlinkError> {
+        self.netlink.lock().unwrap_or_else(PoisonError::into_inner).interfaces()
+    }
+
+    /// Takes the namespace's interfaces up, and tells what changed unless this is the first time.
+    fn take(&self, listed: Result<Vec<Interface>, NetlinkError>, states: &mut States, first: bool) {
+        let interfaces = match listed {
             Ok(interfaces) => interfaces,
             Err(error) => {
                 warn!("{}", in_full(&error));

@@ -1,24 +1,33 @@
 //! What is looked after now and then while a lab is watched.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     task::{JoinHandle, spawn_blocking},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 use super::watcher::Watcher;
 
 /// How often the order of programs on the hooks is looked at.
 const ORDER_EVERY: Duration = Duration::from_secs(10);
+/// Time between two audits ...
+const AUDIT_EVERY: Duration = Duration::from_secs(2);
+/// ... of which they may take this part: with very many links, they get rarer.
+const AUDIT_SHARE: u32 = 50;
 
 /// Looks after a lab until it is stopped.
 pub(super) struct Upkeep {
     order: JoinHandle<()>,
+    audit: JoinHandle<()>,
 }
 
 impl Upkeep {
     pub(super) fn start(watcher: Arc<Watcher>) -> Self {
+        let audit = tokio::spawn(audit(Arc::clone(&watcher)));
         let order = tokio::spawn(async move {
             let mut ticks = interval(ORDER_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -29,10 +38,23 @@ impl Upkeep {
                 let _ = spawn_blocking(move || watcher.check_order()).await;
             }
         });
-        Self { order }
+        Self { order, audit }
     }
 
     pub(super) fn stop(self) {
         self.order.abort();
+        self.audit.abort();
+    }
+}
+
+/// Audits for as long as it is polled. It waits for sockets, on a thread of its own.
+async fn audit(watcher: Arc<Watcher>) {
+    loop {
+        let began = Instant::now();
+        let watched = Arc::clone(&watcher);
+        let _ = spawn_blocking(move || watched.audit()).await;
+        let took = began.elapsed();
+        log::trace!("an audit took {took:?}");
+        sleep(AUDIT_EVERY.max(took * AUDIT_SHARE)).await;
     }
 }

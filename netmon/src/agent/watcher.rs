@@ -1,23 +1,25 @@
 //! What is watched, as the server sees it: a source of snapshots.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::SystemTime,
 };
 
-use log::warn;
+use log::{debug, warn};
 
-use super::link_states::LinkStates;
+use super::link_states::{LinkStates, Sockets};
 use crate::{
+    audit::{Audited, Auditor, Books, Hooks, Witnessed},
     causes::in_full,
     datapath::{Datapath, DatapathError, Reading},
     lab::Lab,
-    names::LinkName,
+    names::{Direction, EndpointId, IfIndex, LinkName, NsName},
+    netns::Identity,
     server::{Readiness, SnapshotSource, SourceError},
     snapshot::{Features, Flow, LabInfo, Snapshot},
     topology::{Endpoint, handover::HookOrder},
@@ -29,21 +31,29 @@ pub(super) struct Watcher {
     features: Features,
     datapath: Mutex<Datapath>,
     link_states: LinkStates,
+    auditor: Mutex<Auditor>,
+    /// What the auditor found last.
+    audited: Mutex<HashMap<EndpointId, Audited>>,
     hooks_expected: usize,
     read_errors: AtomicU64,
     order_errors: AtomicU64,
     /// Links whose hooks somebody takes off and puts on at the moment.
     lent: Mutex<HashSet<LinkName>>,
+    audit_errors: AtomicU64,
 }
 
 impl Watcher {
     /// Watches `endpoints`, which the datapath is attached to.
     pub(super) fn new(lab: &Lab, datapath: Datapath, endpoints: &[Endpoint]) -> io::Result<Self> {
+        let (link_states, sockets) = LinkStates::follow(endpoints)?;
         Ok(Self {
+            auditor: Mutex::new(Auditor::new(witnessed(&datapath, &sockets))),
+            audited: Mutex::default(),
+            audit_errors: AtomicU64::new(0),
             lab: LabInfo { name: lab.name.clone(), file: lab.source.clone() },
             features: datapath.features(),
             datapath: Mutex::new(datapath),
-            link_states: LinkStates::follow(endpoints)?,
+            link_states,
             hooks_expected: 2 * endpoints.len(),
             read_errors: AtomicU64::new(0),
             order_errors: AtomicU64::new(0),
@@ -55,9 +65,18 @@ impl Watcher {
         self.features
     }
 
-    /// A panic while the lock was held leaves counters that are as good as before.
     fn datapath(&self) -> MutexGuard<'_, Datapath> {
-        self.datapath.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.datapath)
+    }
+
+    /// Holds our counts against the kernel's.
+    pub(super) fn audit(&self) {
+        let (found, errors) = lock(&self.auditor).run(self);
+        *lock(&self.audited) = found;
+        self.audit_errors.fetch_add(errors.len() as u64, Ordering::Relaxed);
+        for error in errors {
+            debug!("{}", in_full(&error));
+        }
     }
 
     /// Says where somebody's program runs before ours.
@@ -106,6 +125,7 @@ impl Watcher {
     /// Takes the programs off and lets the namespaces go, which would live on as long as they are held.
     pub(super) fn let_go(&self) -> Vec<DatapathError> {
         self.link_states.let_go();
+        *lock(&self.auditor) = Auditor::new(Vec::new());
         self.datapath().detach_all()
     }
 
@@ -118,12 +138,48 @@ impl Watcher {
     }
 }
 
+/// A panic while a lock was held leaves counters that are as good as before.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The endpoints to audit, by the namespace that they are in.
+fn witnessed(datapath: &Datapath, sockets: &Sockets) -> Vec<Witnessed> {
+    let mut namespaces: HashMap<Identity, Witnessed> = HashMap::new();
+    for (id, endpoint) in datapath.endpoints() {
+        let identity = endpoint.netns.identity();
+        let Some(netlink) = sockets.get(&identity) else { continue };
+        let witnessed = namespaces.entry(identity).or_insert_with(|| Witnessed {
+            namespace: endpoint.namespace.clone(),
+            netlink: Arc::clone(netlink),
+            endpoints: Vec::new(),
+        });
+        witnessed.endpoints.push((id, endpoint.ifindex));
+    }
+    namespaces.into_values().collect()
+}
+
+impl Books for Watcher {
+    fn hooks(&self, endpoints: &[EndpointId]) -> Result<Vec<Hooks>, DatapathError> {
+        self.datapath().hooks(endpoints)
+    }
+
+    fn changes(&self, namespace: &NsName, ifindex: IfIndex) -> u64 {
+        self.link_states.changes(namespace, ifindex)
+    }
+}
+
 impl SnapshotSource for Watcher {
     fn snapshot(&self) -> Result<Snapshot, SourceError> {
         let mut reading = self.read()?;
+        let audited = lock(&self.audited).clone();
         for end in reading.links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
             let (exists, up) = self.link_states.of(&end.namespace, end.ifindex);
             end.up = up;
+            if let Some(accounts) = audited.get(&end.id).filter(|_| exists) {
+                end.hook_mut(Direction::Ingress).audit.clone_from(&accounts.ingress);
+                end.hook_mut(Direction::Egress).audit.clone_from(&accounts.egress);
+            }
             if !exists {
                 // The hooks went with the interface.
                 end.ingress.attached = None;
@@ -142,6 +198,7 @@ impl SnapshotSource for Watcher {
                 ("read", self.read_errors.load(Ordering::Relaxed)),
                 ("order", self.order_errors.load(Ordering::Relaxed)),
                 ("overtaken", reading.overtaken),
+                ("audit", self.audit_errors.load(Ordering::Relaxed)),
             ],
             cost: reading.cost,
         })

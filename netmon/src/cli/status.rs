@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{client::Client, server::api::Links};
 
+mod audit;
 pub(super) mod find;
 mod link;
 mod parts;
@@ -19,7 +20,7 @@ mod report;
   netmon status                       the lab that an agent runs on this machine
   netmon status direct                one of several, by its name
   netmon status labs/direct.toml      the same, by its file
-  netmon status --link core           one link, with its round trips taken apart
+  netmon status --link core           one link: its round trips taken apart, its counts audited
   netmon status -o json               all numbers, as /api/v1/links has them
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {

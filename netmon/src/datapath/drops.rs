@@ -20,6 +20,9 @@ const TRACEPOINT: &str = "kfree_skb";
 /// How the kernel's enumerators begin; what follows is what `dropwatch` and `perf` show, too.
 const PREFIX: &str = "SKB_DROP_REASON_";
 
+/// The reason of a drop by a program at the egress hook.
+const AT_EGRESS: &str = "TC_EGRESS";
+
 /// What is known of this kernel before the object is loaded.
 pub(super) struct DropTypes {
     pub(super) offsets: DropOffsets,
@@ -89,6 +92,18 @@ impl Drops {
             }
         }
         Ok(())
+    }
+
+    /// Packets that were dropped by a program at an endpoint's egress hook, which is behind ours.
+    pub(super) fn at_egress(&self, id: EndpointId) -> Result<u64, DatapathError> {
+        let Some((&reason, _)) = self.reasons.iter().find(|(_, name)| *name == AT_EGRESS) else {
+            return Ok(0);
+        };
+        match self.counts.get(&DropKey { endpoint: id.0, reason }, 0) {
+            Ok(values) => Ok(values.iter().sum()),
+            Err(MapError::KeyNotFound) => Ok(0),
+            Err(source) => Err(counts(source)),
+        }
     }
 
     /// Drops so far by endpoint and reason, in the order of the reasons' names.

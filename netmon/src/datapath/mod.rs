@@ -16,6 +16,7 @@ mod error;
 mod features;
 mod flow_tables;
 mod flows;
+mod hooks;
 mod kernel_types;
 mod logs;
 mod map_use;

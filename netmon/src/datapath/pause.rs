@@ -45,6 +45,7 @@ impl Datapath {
             watched::detach(ends)?;
         }
         for end in self.links[at].ends_mut() {
+            end.pauses += 1;
             if let Some(run_time) = &mut self.run_time {
                 run_time.retire(end)?;
             }

@@ -56,6 +56,7 @@ pub(super) fn hook(
         protocols,
         segments: of_hook().map(|hook| hook.segments).sum(),
         wire_bytes: of_hook().map(|hook| hook.wire_bytes).sum(),
+        audit: None,
     }
 }
 

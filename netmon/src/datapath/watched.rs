@@ -29,6 +29,8 @@ pub(super) struct WatchedEnd {
     pub(super) programs: Option<[OwnedFd; 2]>,
     /// The other end of its link; none before the two know of each other.
     pub(super) peer: Option<EndpointId>,
+    /// How often they were taken off for a while.
+    pub(super) pauses: u64,
     /// Whether departures are stamped here.
     pub(super) stamps: bool,
     /// Whether the other end stamps its departures.
@@ -45,6 +47,7 @@ impl WatchedEnd {
             attached: None,
             programs: None,
             peer: None,
+            pauses: 0,
             stamps: false,
             peer_stamps: false,
             unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),

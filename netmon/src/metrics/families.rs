@@ -31,6 +31,7 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
     by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, snapshot, to);
     drops(snapshot, to);
+    audit(snapshot, to);
     state(snapshot, to);
     cost(&snapshot.cost, to);
     identity(snapshot, failures, to);
@@ -135,6 +136,20 @@ fn drops(snapshot: &Snapshot, to: &mut Writer) {
     for ([_, namespace, interface], end) in endpoints(snapshot) {
         for (reason, count) in end.drops.iter().flatten() {
             family.count([namespace, interface, reason.as_str()], *count);
+        }
+    }
+}
+
+fn audit(snapshot: &Snapshot, to: &mut Writer) {
+    let audits = || hooks(snapshot).filter_map(|(labels, hook)| Some((labels, hook.audit.as_ref()?)));
+    let mut difference = to.family(names::AUDIT_DIFFERENCE);
+    for ([_, namespace, interface, direction], audit) in audits() {
+        difference.signed([namespace, interface, direction], audit.difference);
+    }
+    let mut explained = to.family(names::AUDIT_EXPLAINED);
+    for ([_, namespace, interface, direction], audit) in audits() {
+        for &(cause, packets) in &audit.explained {
+            explained.signed([namespace, interface, direction, cause], packets);
         }
     }
 }

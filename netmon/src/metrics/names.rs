@@ -165,6 +165,22 @@ pub const DROPS: Metric = Metric {
     labels: &["namespace", "interface", "reason"],
     help: "Packets that the kernel dropped on this interface, by its own reason (enum skb_drop_reason).",
 };
+/// Difference between our count and the kernel's.
+pub const AUDIT_DIFFERENCE: Metric = Metric {
+    name: "netmon_audit_difference_packets",
+    kind: Kind::Gauge,
+    labels: &["namespace", "interface", "direction"],
+    help: "Packets that passed the hook, less those that the kernel counted, less what is explained. Above zero \
+           they vanished behind the hook, below zero they bypassed it.",
+};
+/// What is explained of it.
+pub const AUDIT_EXPLAINED: Metric = Metric {
+    name: "netmon_audit_explained_packets",
+    kind: Kind::Gauge,
+    labels: &["namespace", "interface", "direction", "cause"],
+    help: "Packets that passed the hook and that the kernel did not count, or, below zero, that it counted more, \
+           by cause.",
+};
 /// Early exits of the programs.
 pub const PARSE_EXITS: Metric = Metric {
     name: "netmon_parse_exits_total",
@@ -291,6 +307,8 @@ pub const ALL: &[Metric] = &[
     DNS_LATENCY,
     DNS_RESPONSES,
     DROPS,
+    AUDIT_DIFFERENCE,
+    AUDIT_EXPLAINED,
     PARSE_EXITS,
     ENDPOINT_UP,
     PROGRAM_ATTACHED,

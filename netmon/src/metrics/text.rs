@@ -87,6 +87,10 @@ impl Writer {
         let _ = writeln!(self.text, "{count}");
     }
 
+    fn write_signed(&mut self, count: i64) {
+        let _ = writeln!(self.text, "{count}");
+    }
+
     fn write_value(&mut self, value: f64) {
         let _ = writeln!(self.text, "{value}");
     }
@@ -111,6 +115,13 @@ impl Family<'_> {
         self.begin(&values);
         self.writer.write_start(self.metric.name, "");
         self.writer.write_count(count);
+    }
+
+    /// Adds a gauge that may be below zero.
+    pub(super) fn signed<const N: usize>(&mut self, values: [&str; N], count: i64) {
+        self.begin(&values);
+        self.writer.write_start(self.metric.name, "");
+        self.writer.write_signed(count);
     }
 
     /// Adds a yes or no, as 1 or 0.

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
-use super::parts;
+use super::{audit, parts};
 use crate::{
     cli::{
         table::table,
@@ -26,7 +26,8 @@ pub(super) fn text(address: SocketAddr, links: &Links) -> String {
 /// All of it, and what there is to say of each link only where one is asked for.
 pub(super) fn detailed(address: SocketAddr, links: &Links) -> String {
     with(address, links, |links| {
-        parts::section(links).map_or(String::new(), |section| format!("\n{section}\n"))
+        let sections = [parts::section(links), audit::section(links)];
+        sections.into_iter().flatten().map(|section| format!("\n{section}\n")).collect()
     })
 }
 
@@ -142,6 +143,7 @@ fn troubles(end: &Endpoint) -> Option<String> {
     .map(|(count, what)| format!("{what}: {}", units::count(count)))
     .collect();
     let drops = end.dropped_packets.iter().flatten().filter(|(_, count)| **count > 0);
+    troubles.extend(audit::troubles(end));
     troubles.extend(drops.map(|(reason, count)| format!("dropped, {reason}: {}", units::count(*count))));
     (!troubles.is_empty()).then(|| format!("{}  {}", of_endpoint(end), troubles.join("; ")))
 }
@@ -185,6 +187,7 @@ mod tests {
         let link = &mut snapshot.links[0];
         for end in [&mut link.a, &mut link.b] {
             end.drops = None;
+            (end.ingress.audit, end.egress.audit) = (None, None);
             let trips = &mut end.round_trips;
             (trips.icmp_unanswered, trips.tcp_retransmits_ingress, trips.tcp_retransmits_egress) = (0, 0, 0);
             trips.tcp_connections.iter_mut().for_each(|(_, count)| *count = 0);

@@ -97,7 +97,7 @@ impl Flows {
         let matching = flows.len();
         flows.truncate(which.limit.unwrap_or(LIMIT));
         Self {
-            taken_at_unix_ms: unix_ms(snapshot),
+            taken_at_unix_ms: unix_ms(snapshot.taken_at),
             lab: (&snapshot.lab).into(),
             table: snapshot.flows.into(),
             matching,

@@ -91,6 +91,36 @@ pub struct Hook {
     pub wire_bytes_per_second: Option<f64>,
     /// By protocol.
     pub protocols: BTreeMap<String, ProtocolCount>,
+    /// The kernel's own count beside `packets`; null until they could be compared.
+    pub audit: Option<Audit>,
+}
+
+/// Our count of packets at a hook beside the kernel's, at a moment when it said the same twice:
+/// `hook_packets = kernel_packets + explained + difference`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Wall-clock time at which the comparison began, milliseconds since 1970.
+    pub taken_at_unix_ms: u64,
+    /// Packets that passed the hook.
+    pub hook_packets: u64,
+    /// Packets that the kernel counted since the interface was made.
+    pub kernel_packets: u64,
+    /// What explains the difference, by cause; below zero the kernel counted more.
+    pub explained_packets: BTreeMap<String, i64>,
+    /// What nothing explains: above zero packets vanished behind the hook, below zero they bypassed it.
+    pub difference_packets: i64,
+}
+
+impl From<&snapshot::Audit> for Audit {
+    fn from(audit: &snapshot::Audit) -> Self {
+        Self {
+            taken_at_unix_ms: unix_ms(audit.taken_at),
+            hook_packets: audit.hook_packets,
+            kernel_packets: audit.kernel_packets,
+            explained_packets: by_name(&audit.explained),
+            difference_packets: audit.difference,
+        }
+    }
 }
 
 /// Packets and bytes of one protocol.
@@ -167,7 +197,7 @@ impl Links {
             Some(Base { sample, window })
         });
         Self {
-            taken_at_unix_ms: unix_ms(snapshot),
+            taken_at_unix_ms: unix_ms(snapshot.taken_at),
             lab: Lab::from(&snapshot.lab),
             window_seconds: base.map(|base| to_thousandth(base.window.as_secs_f64())),
             links: snapshot.links.iter().map(|link| Link::of(link, base)).collect(),
@@ -247,11 +277,12 @@ impl Hook {
             segments_per_second: rate(|totals| totals.segments),
             wire_bytes_per_second: rate(|totals| totals.wire_bytes),
             protocols: counters.protocols.iter().map(count).collect(),
+            audit: counters.audit.as_ref().map(Audit::from),
         }
     }
 }
 
-fn by_name<T: AsRef<str>>(counts: &[(T, u64)]) -> BTreeMap<String, u64> {
+fn by_name<T: AsRef<str>, N: Copy>(counts: &[(T, N)]) -> BTreeMap<String, N> {
     counts.iter().map(|(name, count)| (name.as_ref().to_owned(), *count)).collect()
 }
 

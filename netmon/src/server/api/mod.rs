@@ -9,21 +9,18 @@ mod parts;
 mod summary;
 mod topology;
 
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     flows::{Flow, Flows, Table, WhichFlows},
-    links::{Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
+    links::{Audit, Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
     parts::{Part, Parts, RoundTripParts, Sense},
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
 };
-use crate::{
-    names::LabName,
-    snapshot::{LabInfo, Snapshot},
-};
+use crate::{names::LabName, snapshot::LabInfo};
 
 /// Which lab the answer is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +37,8 @@ impl From<&LabInfo> for Lab {
     }
 }
 
-/// Wall-clock time of a reading, milliseconds since 1970.
-fn unix_ms(snapshot: &Snapshot) -> u64 {
-    let since_epoch = snapshot.taken_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+/// A wall-clock time in milliseconds since 1970.
+fn unix_ms(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -64,7 +64,7 @@ impl Topology {
             b: TopologyEndpoint::from(&link.b),
         });
         Self {
-            taken_at_unix_ms: unix_ms(snapshot),
+            taken_at_unix_ms: unix_ms(snapshot.taken_at),
             lab: Lab::from(&snapshot.lab),
             features: snapshot.features,
             links: links.collect(),

@@ -1,0 +1,141 @@
+//! Readings made up, and the accounts that they come to.
+
+use super::*;
+
+const AT: SystemTime = SystemTime::UNIX_EPOCH;
+
+fn passed(packets: u64, segments: u64) -> Passed {
+    Passed { packets, segments }
+}
+
+fn sent(packets: u64) -> Sent {
+    let qdisc = Qdisc { kind: "noqueue".to_owned(), ..Qdisc::default() };
+    Sent { packets, dropped: 0, qdisc, carrier_changes: 2 }
+}
+
+fn tbf(handle: u32, drops: u32, queued: u32) -> Qdisc {
+    Qdisc { kind: "tbf".to_owned(), handle, drops, queued }
+}
+
+/// The difference, and what is explained, after a few readings.
+fn told(ledger: &EgressLedger) -> (i64, Vec<(&'static str, i64)>) {
+    let audit = ledger.audit(AT).unwrap();
+    let explained: i64 = audit.explained.iter().map(|(_, packets)| packets).sum();
+    let (hook, kernel) = (audit.hook_packets.cast_signed(), audit.kernel_packets.cast_signed());
+    assert_eq!(hook, kernel + explained + audit.difference, "{audit:?}");
+    (audit.difference, audit.explained)
+}
+
+#[test]
+fn what_the_kernel_counted_before_is_explained_and_what_bypasses_the_hook_is_below_zero() {
+    let mut ledger = EgressLedger::default();
+    assert_eq!(ledger.audit(AT), None);
+    ledger.enter(passed(5, 5), 0, &sent(12), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![("before_attach", -7)]));
+    ledger.enter(passed(105, 105), 0, &sent(112), Some(Whole::All), false);
+    assert_eq!(told(&ledger).0, 0);
+    ledger.enter(passed(105, 105), 0, &sent(115), Some(Whole::All), false);
+    assert_eq!(told(&ledger).0, -3);
+}
+
+#[test]
+fn super_packets_that_leave_whole_explain_nothing_and_those_that_are_cut_all_of_their_segments() {
+    let mut ledger = EgressLedger::default();
+    ledger.enter(passed(0, 0), 0, &sent(0), Some(Whole::All), false);
+    // Ten super-packets of 40 that left whole, and two packets past the hook.
+    ledger.enter(passed(10, 400), 0, &sent(12), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (-2, vec![]));
+    // Ten more that were cut, and one packet past the hook.
+    ledger.enter(passed(20, 800), 0, &sent(12 + 400 + 1), Some(Whole::Some), false);
+    assert_eq!(told(&ledger), (-3, vec![("segmented", -390)]));
+}
+
+#[test]
+fn where_all_must_be_cut_a_missing_segment_is_above_zero_and_where_some_may_be_it_is_not_known() {
+    for (whole, difference) in [(Some(Whole::None), 1), (Some(Whole::Some), 0), (None, 0)] {
+        let mut ledger = EgressLedger::default();
+        ledger.enter(passed(0, 0), 0, &sent(0), whole, false);
+        ledger.enter(passed(10, 400), 0, &sent(399), whole, false);
+        assert_eq!(told(&ledger).0, difference, "{whole:?}");
+    }
+}
+
+#[test]
+fn what_a_qdisc_drops_and_holds_is_explained_also_when_its_count_wraps() {
+    let mut ledger = EgressLedger::default();
+    let with = |packets, qdisc| Sent { qdisc, ..sent(packets) };
+    ledger.enter(passed(0, 0), 0, &with(0, tbf(1, u32::MAX, 0)), Some(Whole::All), false);
+    let before = told(&ledger);
+    assert_eq!(before.0, 0, "dropped before the hook was watched: {before:?}");
+    ledger.enter(passed(100, 100), 0, &with(60, tbf(1, 29, 10)), Some(Whole::All), false);
+    let (difference, explained) = told(&ledger);
+    assert_eq!(difference, 0);
+    assert!(explained.contains(&("qdisc_drops", i64::from(u32::MAX) + 30)), "{explained:?}");
+    assert!(explained.contains(&("queued", 10)), "{explained:?}");
+    ledger.enter(passed(100, 100), 0, &with(70, tbf(1, 29, 0)), Some(Whole::All), false);
+    assert!(told(&ledger).1.contains(&("queued", 0)), "a cause that was there stays");
+}
+
+#[test]
+fn a_queue_that_is_emptied_or_replaced_explains_what_is_missing_then_and_only_then() {
+    let queue = |packets, carrier_changes, qdisc| Sent { qdisc, carrier_changes, ..sent(packets) };
+    let mut ledger = EgressLedger::default();
+    ledger.enter(passed(0, 0), 0, &queue(0, 2, tbf(1, 0, 0)), Some(Whole::All), false);
+    ledger.enter(passed(50, 50), 0, &queue(20, 2, tbf(1, 10, 20)), Some(Whole::All), false);
+    ledger.enter(passed(50, 50), 0, &queue(20, 4, tbf(1, 10, 0)), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![("qdisc_drops", 10), ("queued", 0), ("queue_emptied", 20)]));
+    // Another takes its place and counts from zero; the four that waited are gone.
+    ledger.enter(passed(60, 60), 0, &queue(24, 4, tbf(2, 2, 0)), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![("qdisc_drops", 12), ("queued", 0), ("queue_emptied", 24)]));
+    ledger.enter(passed(61, 61), 0, &queue(24, 4, tbf(2, 2, 0)), Some(Whole::All), false);
+    assert_eq!(told(&ledger).0, 1, "nothing happened to the queue: it vanished otherwise");
+}
+
+#[test]
+fn what_the_interface_and_programs_behind_the_hook_drop_is_explained() {
+    let mut ledger = EgressLedger::default();
+    ledger.enter(passed(0, 0), 0, &sent(0), Some(Whole::All), false);
+    ledger.enter(passed(9, 9), 4, &Sent { dropped: 3, ..sent(2) }, Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![("tc_egress", 4), ("tx_dropped", 3)]));
+}
+
+#[test]
+fn a_reading_that_was_ahead_is_put_right_by_the_next() {
+    for whole in [Some(Whole::All), Some(Whole::Some), Some(Whole::None), None] {
+        let mut ledger = EgressLedger::default();
+        ledger.enter(passed(0, 0), 0, &sent(0), whole, false);
+        ledger.enter(passed(11, 11), 0, &sent(10), whole, false);
+        assert_eq!(told(&ledger).0, 1);
+        ledger.enter(passed(11, 11), 0, &sent(11), whole, false);
+        assert_eq!(told(&ledger).0, 0, "{whole:?}");
+    }
+}
+
+#[test]
+fn packets_that_were_merged_on_arrival_are_explained_only_where_they_may_have_been() {
+    for (merges, difference) in [(Some(true), 0), (None, 0), (Some(false), -30)] {
+        let mut ledger = IngressLedger::default();
+        ledger.enter(passed(0, 0), 4, merges, false);
+        ledger.enter(passed(10, 40), 44, merges, false);
+        let audit = ledger.audit(AT).unwrap();
+        assert_eq!(audit.difference, difference, "{merges:?}");
+        assert_eq!(audit.explained[0], ("before_attach", -4));
+        // One more that the kernel received and the hook did not see.
+        ledger.enter(passed(10, 40), 45, merges, false);
+        assert_eq!(ledger.audit(AT).unwrap().difference, difference - 1, "{merges:?}");
+    }
+}
+
+#[test]
+fn what_the_kernel_counts_while_the_hook_is_not_watched_is_explained_and_what_was_missing_before_is_not() {
+    let (mut egress, mut ingress) = (EgressLedger::default(), IngressLedger::default());
+    for (packets, counted, gap) in [(0, 0, false), (10, 12, false), (10, 50, true), (20, 60, false)] {
+        egress.enter(passed(packets, packets), 0, &sent(counted), Some(Whole::All), gap);
+        ingress.enter(passed(packets, packets), counted, Some(false), gap);
+    }
+    for audit in [egress.audit(AT).unwrap(), ingress.audit(AT).unwrap()] {
+        assert_eq!((audit.difference, audit.explained), (-2, vec![("unwatched", -38)]));
+    }
+    egress.enter(passed(20, 20), 0, &sent(61), Some(Whole::All), false);
+    assert_eq!(told(&egress).0, -3);
+}

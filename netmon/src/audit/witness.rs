@@ -1,0 +1,107 @@
+//! What the kernel says of the interfaces of a namespace: its own counters, and those of their root qdiscs.
+
+use std::collections::HashMap;
+
+use crate::{
+    names::IfIndex,
+    netlink::{Netlink, NetlinkError, link::Interface, qdisc},
+};
+
+/// The kind of root qdisc that holds nothing, which veth ends are made with.
+const NO_QUEUE: &str = "noqueue";
+/// Root qdiscs that let a super-packet through as it is. Others may cut it, as TBF does to one that is larger than
+/// its burst, and their classes may have any qdisc.
+const WHOLE: [&str; 6] = [NO_QUEUE, "pfifo_fast", "pfifo", "bfifo", "fq", "fq_codel"];
+
+/// What the kernel counted at one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Witness {
+    /// The interface's present name.
+    pub(super) name: String,
+    /// Packets received; of a veth end, those that its peer handed over.
+    pub(super) received: u64,
+    pub(super) sent: Sent,
+}
+
+/// What became of packets behind the egress hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// Packets sent.
+    pub(super) packets: u64,
+    /// Packets that the interface dropped.
+    pub(super) dropped: u64,
+    pub(super) qdisc: Qdisc,
+    /// How often the carrier came or went: a root qdisc is emptied when it goes.
+    pub(super) carrier_changes: u32,
+}
+
+/// The root qdisc.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Qdisc {
+    pub(super) kind: String,
+    pub(super) handle: u32,
+    /// Packets that it dropped; wraps.
+    pub(super) drops: u32,
+    /// Packets that wait in it.
+    pub(super) queued: u32,
+}
+
+impl Qdisc {
+    /// Whether it is the same one as another, and not one that took its place.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (&self.kind, self.handle) == (&other.kind, other.handle)
+    }
+
+    /// Whether packets can wait in it.
+    pub(super) fn queues(&self) -> bool {
+        !self.kind.is_empty() && self.kind != NO_QUEUE
+    }
+
+    /// Whether it may cut super-packets.
+    pub(super) fn may_cut(&self) -> bool {
+        self.queues() && !WHOLE.contains(&self.kind.as_str())
+    }
+}
+
+/// Reads all interfaces of a namespace.
+pub(super) fn read(netlink: &mut Netlink) -> Result<HashMap<IfIndex, Witness>, NetlinkError> {
+    let interfaces = netlink.interfaces_with_stats()?;
+    let queues = |interface: &Interface| interface.qdisc.as_deref().is_some_and(|kind| kind != NO_QUEUE);
+    // lo is none of ours, and has no queue either way.
+    let mut roots = if interfaces.iter().any(queues) { roots(netlink)? } else { HashMap::new() };
+    let witnesses = interfaces.into_iter().filter_map(|interface| {
+        let index = IfIndex(interface.index);
+        let root = roots.remove(&index).unwrap_or_default();
+        Some((index, witness(interface, root)?))
+    });
+    Ok(witnesses.collect())
+}
+
+fn roots(netlink: &mut Netlink) -> Result<HashMap<IfIndex, Qdisc>, NetlinkError> {
+    let roots = netlink.qdiscs()?.into_iter().filter(|one| one.parent == qdisc::ROOT).map(|one| {
+        let root = Qdisc { kind: one.kind, handle: one.handle, drops: one.drops, queued: one.queued };
+        (one.interface, root)
+    });
+    Ok(roots.collect())
+}
+
+fn witness(interface: Interface, mut qdisc: Qdisc) -> Option<Witness> {
+    let stats = interface.stats?;
+    if qdisc.kind.is_empty() || qdisc.kind == NO_QUEUE {
+        qdisc.kind = interface.qdisc.unwrap_or_default();
+    }
+    // The qdisc of an interface that is down; it has no counters, and the interface counts its drops.
+    if qdisc.kind == "noop" {
+        NO_QUEUE.clone_into(&mut qdisc.kind);
+    }
+    Some(Witness {
+        name: interface.name,
+        received: stats.rx_packets,
+        sent: Sent {
+            packets: stats.tx_packets,
+            dropped: stats.tx_dropped,
+            qdisc,
+            carrier_changes: interface.carrier_changes,
+        },
+    })
+}

@@ -1,0 +1,54 @@
+//! What passed the hooks of one endpoint, as far as it is held against the kernel's own counters.
+
+use netmon_ebpf::abi::{EGRESS, INGRESS};
+
+use super::{
+    Datapath, DatapathError, sums,
+    watched::{WatchedEnd, WatchedLink},
+};
+use crate::{
+    audit::{Hooks, Passed},
+    names::EndpointId,
+    topology::Endpoint,
+};
+
+impl Datapath {
+    /// Every endpoint that is watched, with its slot.
+    pub fn endpoints(&self) -> impl Iterator<Item = (EndpointId, &Endpoint)> {
+        self.links.iter().flat_map(WatchedLink::ends).map(|end| (end.id, &end.endpoint))
+    }
+
+    /// What passed the hooks of these endpoints so far, in their order; nothing for one that is not watched.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not give a map's value.
+    pub fn hooks(&self, ids: &[EndpointId]) -> Result<Vec<Hooks>, DatapathError> {
+        let mut places: Vec<(EndpointId, usize)> = ids.iter().copied().zip(0..).collect();
+        places.sort_unstable();
+        let mut found = vec![Hooks::default(); ids.len()];
+        for end in self.links.iter().flat_map(WatchedLink::ends) {
+            if let Ok(at) = places.binary_search_by_key(&end.id, |(id, _)| *id) {
+                found[places[at].1] = self.hooks_of(end)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn hooks_of(&self, end: &WatchedEnd) -> Result<Hooks, DatapathError> {
+        let refused = |source| DatapathError::Map { name: "COUNTERS", source };
+        let counters = self.object.counters.get(end.id).map_err(refused)?;
+        let passed = |index| {
+            let hook = sums::hook(&counters, index, None);
+            Passed { packets: hook.packets(), segments: hook.segments }
+        };
+        let drops = self.object.drops.as_ref();
+        Ok(Hooks {
+            ingress: passed(INGRESS),
+            egress: passed(EGRESS),
+            egress_drops: drops.map_or(Ok(0), |drops| drops.at_egress(end.id))?,
+            pauses: end.pauses,
+            watched: end.attached.is_some(),
+        })
+    }
+}

@@ -1,0 +1,273 @@
+//! The audit: our counts beside the kernel's, and what explains the difference.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{
+    os::fd::AsFd as _,
+    process::Command,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use netmon::sys::{
+    bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier},
+    packet_socket::PacketSocket,
+};
+use netmon_tests::{
+    agent::{Agent, Up, netmon_says, scrape},
+    eventually::eventually,
+    packets::{Ipv4, number, udp},
+    sandbox::{run, sandbox},
+};
+use serde_json::Value;
+
+const LINK: &str = "root:veth0--direct_netns:veth1";
+/// Every hook of the link.
+const HOOKS: [(&str, &str); 4] = [("a", "ingress"), ("a", "egress"), ("b", "ingress"), ("b", "egress")];
+
+fn link() -> Value {
+    let (code, said) = netmon_says(&["status", "--link", LINK, "-o", "json"]);
+    assert_eq!(code, 0, "{said}");
+    let mut links: Value = serde_json::from_str(&said).expect("JSON");
+    links["links"][0].take()
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from(since.as_millis()).expect("before the year 500,000,000")
+}
+
+/// The link after an audit of every hook that began now or later.
+fn audited() -> Value {
+    let begun = now_ms();
+    eventually("an audit of every hook", Duration::from_secs(20), || {
+        let link = link();
+        let fresh = |(end, hook): (&str, &str)| {
+            link[end][hook]["audit"]["taken_at_unix_ms"].as_u64().is_some_and(|at| at > begun)
+        };
+        HOOKS.into_iter().all(fresh).then_some(link)
+    })
+}
+
+fn difference(link: &Value, (end, hook): (&str, &str)) -> i64 {
+    let audit = &link[end][hook]["audit"];
+    let number = |what: &str| audit[what].as_i64().expect("a number");
+    let explained: i64 = audit["explained_packets"]
+        .as_object()
+        .expect("causes")
+        .values()
+        .map(|packets| packets.as_i64().expect("a number"))
+        .sum();
+    let difference = number("difference_packets");
+    assert_eq!(number("hook_packets"), number("kernel_packets") + explained + difference, "{audit}");
+    difference
+}
+
+fn explained(link: &Value, (end, hook): (&str, &str), cause: &str) -> i64 {
+    link[end][hook]["audit"]["explained_packets"][cause].as_i64().unwrap_or(0)
+}
+
+fn assert_no_difference(link: &Value) {
+    for hook in HOOKS {
+        let (end, direction) = hook;
+        assert_eq!(difference(link, hook), 0, "{hook:?}: {}", link[end][direction]["audit"]);
+    }
+}
+
+/// The number of veth0.
+fn ifindex() -> u32 {
+    let shown = run("ip", &["-o", "link", "show", "veth0"]);
+    shown.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// A datagram from veth0 to nobody.
+fn frame() -> Vec<u8> {
+    Ipv4::default().frame(number::UDP, &udp(5000, 6000, b"hello"))
+}
+
+/// Pings, datagrams, and a download in super-packets.
+fn mixed_traffic() {
+    run("ping", &["-q", "-f", "-c", "500", "10.200.0.3"]);
+    run("bash", &["-c", "for i in $(seq 100); do echo > /dev/udp/10.200.0.3/9 || true; done"]);
+    run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/20971520"]);
+}
+
+fn set_offloads(features: &[&str]) {
+    for within in [&[][..], &["ip", "netns", "exec", "direct_netns"]] {
+        let interface = if within.is_empty() { "veth0" } else { "veth1" };
+        let command = [within, &["ethtool", "-K", interface], features].concat();
+        run(command[0], &command[1..]);
+    }
+}
+
+#[test]
+fn mixed_traffic_makes_no_difference_with_default_offloads_and_needs_no_explanation() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        audited();
+        mixed_traffic();
+        let link = audited();
+        assert_no_difference(&link);
+        for hook in HOOKS {
+            let (end, direction) = hook;
+            assert_eq!(explained(&link, hook, "segmented"), 0);
+            assert!(link[end][direction]["packets"].as_u64() >= Some(600), "{}", link[end][direction]);
+        }
+        let (_, table) = netmon_says(&["status", "--link", LINK]);
+        assert!(table.contains("DIFFERENCE") && !table.contains("difference to the kernel"), "{table}");
+    });
+}
+
+#[test]
+fn what_is_cut_into_segments_is_explained_and_also_when_that_changes_in_between() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        audited();
+        mixed_traffic();
+        set_offloads(&["tso", "off"]);
+        mixed_traffic();
+        let link = audited();
+        assert_no_difference(&link);
+        let from_b = ("b", "egress");
+        let more = |link: &Value| {
+            let number = |what: &str| link["b"]["egress"][what].as_i64().expect("a number");
+            number("segments") - number("packets")
+        };
+        let first = explained(&link, from_b, "segmented");
+        assert!(first < -1000 && first > -more(&link), "{first}, {} in all", more(&link));
+        set_offloads(&["tso", "on"]);
+        mixed_traffic();
+        let whole = audited();
+        assert_no_difference(&whole);
+        assert!(more(&whole) > more(&link));
+        assert_eq!(explained(&whole, from_b, "segmented"), first, "the last download left whole");
+    });
+}
+
+#[test]
+fn what_is_merged_on_arrival_is_explained() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        audited();
+        set_offloads(&["tso", "off", "gro", "on"]);
+        mixed_traffic();
+        let link = audited();
+        assert_no_difference(&link);
+        assert!(explained(&link, ("a", "ingress"), "merged") < -1000, "{}", link["a"]["ingress"]["audit"]);
+    });
+}
+
+#[test]
+fn what_a_full_queue_drops_is_explained_to_the_last_packet_and_so_is_what_waits_and_what_is_thrown_away() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        audited();
+        let tbf = |verb: &'static str, rate: &'static str| {
+            let shape = ["rate", rate, "burst", "2000", "limit", "20000"];
+            run("tc", &[&["qdisc", verb, "dev", "veth0", "root", "tbf"][..], &shape].concat());
+        };
+        tbf("add", "1mbit");
+        run("bash", &["-c", "for i in $(seq 300); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
+        let said = eventually("an empty queue", Duration::from_secs(20), || {
+            let said = run("tc", &["-s", "-j", "qdisc", "show", "dev", "veth0"]);
+            let qdiscs: Value = serde_json::from_str(&said).expect("tc prints JSON");
+            (qdiscs[0]["qlen"] == 0).then(|| qdiscs[0].clone())
+        });
+        let dropped = said["drops"].as_i64().expect("a count of drops");
+        assert!(dropped > 0, "the queue was meant to overflow");
+        let link = audited();
+        assert_no_difference(&link);
+        assert_eq!(explained(&link, ("a", "egress"), "qdisc_drops"), dropped);
+        // So slow that nothing gets through meanwhile.
+        tbf("change", "8bit");
+        run("bash", &["-c", "for i in $(seq 5); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
+        let link = audited();
+        assert_no_difference(&link);
+        let queued = explained(&link, ("a", "egress"), "queued");
+        assert!(queued >= 3, "{queued}");
+        run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
+        let link = audited();
+        assert_no_difference(&link);
+        assert_eq!(explained(&link, ("a", "egress"), "queued"), 0);
+        assert!(explained(&link, ("a", "egress"), "queue_emptied") >= queued);
+        let labels = [("namespace", "root"), ("direction", "egress"), ("cause", "qdisc_drops")];
+        assert_eq!(scrape().sum("netmon_audit_explained_packets", &labels), dropped as f64);
+    });
+}
+
+#[test]
+fn packets_that_bypass_the_hook_are_a_difference_below_zero_there_and_none_elsewhere() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        audited();
+        let socket = PacketSocket::open(ifindex()).expect("a packet socket");
+        socket.send(&frame()).expect("sent through the hook");
+        socket.bypass_qdisc().expect("past the hook from now on");
+        for _ in 0..7 {
+            socket.send(&frame()).expect("sent past the hook");
+        }
+        mixed_traffic();
+        let link = audited();
+        assert_eq!(difference(&link, ("a", "egress")), -7, "{}", link["a"]["egress"]["audit"]);
+        for hook in [("a", "ingress"), ("b", "ingress"), ("b", "egress")] {
+            assert_eq!(difference(&link, hook), 0, "{hook:?}");
+        }
+        let labels = [("namespace", "root"), ("interface", "veth0"), ("direction", "egress")];
+        assert_eq!(scrape().sum("netmon_audit_difference_packets", &labels), -7.0);
+        let (_, table) = netmon_says(&["status"]);
+        assert!(table.contains("egress, difference to the kernel's count: -7"), "{table}");
+    });
+}
+
+#[test]
+fn what_a_peer_that_is_down_does_not_take_is_explained() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        audited();
+        run("ip", &["-n", "direct_netns", "link", "set", "veth1", "down"]);
+        // As frames: without a carrier, nobody would answer ARP.
+        let socket = PacketSocket::open(ifindex()).expect("a packet socket");
+        for _ in 0..5 {
+            socket.send(&frame()).expect("handed over");
+        }
+        let link = audited();
+        assert_no_difference(&link);
+        assert!(explained(&link, ("a", "egress"), "tx_dropped") >= 5, "{}", link["a"]["egress"]["audit"]);
+        run("ip", &["-n", "direct_netns", "link", "set", "veth1", "up"]);
+        assert_no_difference(&audited());
+    });
+}
+
+#[test]
+fn what_a_program_behind_the_hook_drops_is_explained() {
+    sandbox(|| {
+        let _up = Up::direct();
+        run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+        // r0 = TCX_DROP; exit
+        let instruction = |(code, immediate)| Instruction { code, registers: 0, offset: 0, immediate };
+        let program =
+            load_classifier("foreign", &[(0xb7, 2), (0x95, 0)].map(instruction)).expect("a program");
+        let foreign = attach_tcx_first(program.as_fd(), ifindex(), TcxHook::Egress).expect("a link");
+        let _agent = Agent::start([""; 0]);
+        audited();
+        let _ = Command::new("ping").args(["-q", "-c", "9", "-i", "0.01", "-W", "1", "10.200.0.3"]).output();
+        drop(foreign);
+        mixed_traffic();
+        let link = audited();
+        assert_no_difference(&link);
+        assert!(explained(&link, ("a", "egress"), "tc_egress") >= 9, "{}", link["a"]["egress"]["audit"]);
+    });
+}
+
+#[test]
+fn what_the_kernel_counted_before_an_agent_came_is_explained() {
+    sandbox(|| {
+        let _up = Up::direct();
+        run("ping", &["-q", "-f", "-c", "50", "10.200.0.3"]);
+        let _agent = Agent::start([""; 0]);
+        run("ping", &["-q", "-f", "-c", "50", "10.200.0.3"]);
+        let link = audited();
+        assert_no_difference(&link);
+        for hook in HOOKS {
+            assert!(explained(&link, hook, "before_attach") <= -50, "{hook:?}");
+        }
+    });
+}
