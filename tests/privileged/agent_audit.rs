@@ -258,6 +258,21 @@ fn what_a_program_behind_the_hook_drops_is_explained() {
 }
 
 #[test]
+fn what_passes_while_hooks_are_taken_off_for_a_comparison_is_explained() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        audited();
+        let (code, said) = netmon_says(&["overhead", "veth0", "--pairs", "2", "--run-ms", "10"]);
+        assert_eq!(code, 0, "{said}");
+        let link = audited();
+        assert_no_difference(&link);
+        for hook in HOOKS {
+            assert!(explained(&link, hook, "unwatched") < -10, "{hook:?}");
+        }
+    });
+}
+
+#[test]
 fn what_the_kernel_counted_before_an_agent_came_is_explained() {
     sandbox(|| {
         let _up = Up::direct();
