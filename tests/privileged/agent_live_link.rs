@@ -4,7 +4,7 @@ use std::{
     net::UdpSocket,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use netmon::netns::NetNs;
@@ -16,6 +16,8 @@ use netmon_tests::{
 use rustix::process::Signal;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than an epoch stays open.
+const SETTLED: Duration = Duration::from_secs(1);
 /// Agents, one after the other: each begins at another moment.
 const AGENTS: usize = 6;
 
@@ -44,11 +46,12 @@ fn attaching_to_a_link_in_use_loses_nothing() {
             }
             for agent in 0..AGENTS {
                 let running = Agent::start([""; 0]);
-                // Epochs are closed after some 0.3 s; later ones tell that the first are.
                 let begun = scrape().sum("netmon_segments_total", &[]);
-                eventually("a second of traffic", PATIENCE, || {
-                    thread::sleep(Duration::from_millis(500));
-                    (scrape().sum("netmon_segments_total", &[]) > begun + 10_000.0).then_some(())
+                let since = Instant::now();
+                eventually("ten thousand more segments", PATIENCE, || {
+                    let passed = scrape().sum("netmon_segments_total", &[]) > begun + 10_000.0;
+                    // By then the epoch of the attaching is closed.
+                    (passed && since.elapsed() > SETTLED).then_some(())
                 });
                 let lost = scrape().sum("netmon_link_lost_packets_total", &[]);
                 if lost != 0.0 {
