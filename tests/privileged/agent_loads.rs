@@ -2,8 +2,6 @@
 //!
 //! With default offloads a super-packet crosses a veth in one piece, and both count one. With TSO off the
 //! kernel cuts it behind the egress hook and counts the pieces: then its packets are our segments.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::{
     fs::{self, File},
     net::UdpSocket,
