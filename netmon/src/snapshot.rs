@@ -265,7 +265,7 @@ pub struct FlowTable {
 }
 
 /// A TCP connection as one endpoint sees it, from the table that forgets.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// The link that it is seen on.
     pub link: LinkName,

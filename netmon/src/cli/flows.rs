@@ -12,8 +12,8 @@ use super::{
 use crate::{
     client::Client,
     names::LinkName,
-    server::api::{Flow, Flows, WhichFlows},
-    snapshot::{FlowState, Opener},
+    server::api::{Flows, WhichFlows},
+    snapshot::{Flow, FlowState, Opener},
 };
 
 /// Which connections, and how they are printed.
@@ -94,7 +94,7 @@ fn text(flows: &Flows) -> String {
     if flows.flows.is_empty() {
         text.push_str("No connections.\n");
     } else {
-        text.push_str(&listing(&flows.flows));
+        text.push_str(&listing(flows));
         text.push('\n');
     }
     let table = flows.table;
@@ -109,7 +109,7 @@ fn text(flows: &Flows) -> String {
     text
 }
 
-fn listing(flows: &[Flow]) -> String {
+fn listing(flows: &Flows) -> String {
     const COLUMNS: [(&str, bool); 10] = [
         ("SEEN AT", false),
         ("CLIENT", false),
@@ -122,7 +122,7 @@ fn listing(flows: &[Flow]) -> String {
         ("RTT", true),
         ("IDLE", true),
     ];
-    table(COLUMNS, flows.iter().map(row))
+    table(COLUMNS, flows.flows.iter().map(|flow| row(&flow.seen)))
 }
 
 fn row(flow: &Flow) -> [String; 10] {

@@ -39,6 +39,17 @@ impl Netlink {
         let question = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
         Ok(self.dump("list qdiscs", &question)?.into_iter().filter_map(qdisc).collect())
     }
+
+    /// Packets that the root qdisc of an interface dropped, by its own counter, which wraps; none without such
+    /// a qdisc.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read.
+    pub fn root_drops(&mut self, interface: IfIndex) -> Result<Option<u32>, NetlinkError> {
+        let is_root = |qdisc: &Qdisc| qdisc.interface == interface && qdisc.parent == ROOT;
+        Ok(self.qdiscs()?.into_iter().find(is_root).map(|qdisc| qdisc.drops))
+    }
 }
 
 fn qdisc(row: RouteNetlinkMessage) -> Option<Qdisc> {

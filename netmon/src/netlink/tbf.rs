@@ -1,14 +1,14 @@
-//! The token bucket (tc-tbf(8)): a rate, and a queue of a known length. And what a queue dropped.
+//! The token bucket (tc-tbf(8)): a rate, and a queue of a known length. Set only: what it dropped is in [`super::qdisc`].
 
 use rtnetlink::{
     packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL},
     packet_route::{
         RouteNetlinkMessage,
-        tc::{TcAttribute, TcHandle, TcMessage, TcOption, TcStats2},
+        tc::{TcAttribute, TcHandle, TcMessage, TcOption},
     },
 };
 
-use super::{Netlink, NetlinkError, Request};
+use super::Request;
 use crate::names::IfIndex;
 
 /// `TCA_TBF_PARMS`, `TCA_TBF_BURST` (`linux/pkt_sched.h`).
@@ -57,36 +57,4 @@ pub fn add(index: IfIndex, name: &str, bucket: TokenBucket) -> Request {
         RouteNetlinkMessage::NewQueueDiscipline(message),
         NLM_F_CREATE | NLM_F_EXCL,
     )
-}
-
-impl Netlink {
-    /// Packets that the root qdisc of an interface dropped, by its own counter; none without such a qdisc.
-    ///
-    /// # Errors
-    ///
-    /// When the qdiscs cannot be listed.
-    pub fn root_drops(&mut self, index: IfIndex) -> Result<Option<u32>, NetlinkError> {
-        let question = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
-        let rows = self.dump("list qdiscs", &question)?;
-        Ok(rows.into_iter().find_map(|row| match row {
-            RouteNetlinkMessage::NewQueueDiscipline(message)
-                if message.header.index == index.0.cast_signed()
-                    && message.header.parent == TcHandle::ROOT =>
-            {
-                drops(&message.attributes)
-            }
-            _ => None,
-        }))
-    }
-}
-
-fn drops(attributes: &[TcAttribute]) -> Option<u32> {
-    let stats = attributes.iter().find_map(|attribute| match attribute {
-        TcAttribute::Stats2(stats) => Some(stats),
-        _ => None,
-    })?;
-    stats.iter().find_map(|part| match part {
-        TcStats2::Queue(queue) => Some(queue.drops),
-        _ => None,
-    })
 }

@@ -12,7 +12,7 @@ use std::{
 
 const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_PROG_TEST_RUN: libc::c_int = 10;
-const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+pub(super) const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_LINK_CREATE: libc::c_int = 28;
 
@@ -102,10 +102,10 @@ struct ProgQuery {
 
 #[derive(Default)]
 #[repr(C)]
-struct GetInfo {
-    bpf_fd: u32,
-    info_len: u32,
-    info: u64,
+pub(super) struct GetInfo {
+    pub(super) bpf_fd: u32,
+    pub(super) info_len: u32,
+    pub(super) info: u64,
 }
 
 #[derive(Default)]

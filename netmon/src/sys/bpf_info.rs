@@ -2,21 +2,12 @@
 
 use std::{io, os::fd::AsFd};
 
-use super::bpf::{bpf, number};
+use super::bpf::{BPF_OBJ_GET_INFO_BY_FD, GetInfo, bpf, number};
 
-const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
 const BPF_ENABLE_STATS: libc::c_int = 32;
 /// How many entries are asked for at once.
 const BATCH: u32 = 1024;
-
-#[derive(Default)]
-#[repr(C)]
-struct GetInfo {
-    bpf_fd: u32,
-    info_len: u32,
-    info: u64,
-}
 
 /// `struct bpf_prog_info` up to the run counter.
 #[derive(Default)]

@@ -1,13 +1,13 @@
 //! `/api/v1/flows`: the TCP connections that are followed, as each endpoint of their way sees them.
 
-use std::{cmp::Reverse, net::SocketAddr};
+use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Lab, unix_ms};
 use crate::{
-    names::{IfName, LinkName, NsName},
-    snapshot::{self, FlowCounts, FlowState, FlowTable, Opener, Snapshot},
+    names::LinkName,
+    snapshot::{self, FlowState, FlowTable, Snapshot},
 };
 
 /// Most flows of an answer, unless it is asked for others.
@@ -54,35 +54,14 @@ pub struct Table {
     pub evicted: u64,
 }
 
-/// A TCP connection as one endpoint sees it.
+/// A connection as one endpoint sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
-    /// The link that it is seen on.
-    pub link: LinkName,
-    /// The namespace of the endpoint that sees it.
-    pub namespace: NsName,
-    /// The endpoint's interface.
-    pub interface: IfName,
     /// `tcp`.
     pub protocol: String,
-    /// Address and port on this side.
-    pub local: SocketAddr,
-    /// Address and port on the other side.
-    pub remote: SocketAddr,
-    /// Which side asked for the connection; null when it is older than the agent.
-    pub opened_by: Option<Opener>,
-    /// How far it is.
-    pub state: FlowState,
-    /// Since when it is in the table, nanoseconds.
-    pub age_ns: u64,
-    /// Since when nothing passed, nanoseconds.
-    pub idle_ns: u64,
-    /// What came in.
-    pub ingress: FlowCounts,
-    /// What left.
-    pub egress: FlowCounts,
-    /// The latest round trip of data that left here, nanoseconds; null without a sample.
-    pub rtt_ns: Option<u64>,
+    /// All the rest, with the same names.
+    #[serde(flatten)]
+    pub seen: snapshot::Flow,
 }
 
 impl Flows {
@@ -113,37 +92,8 @@ impl From<FlowTable> for Table {
 }
 
 impl From<snapshot::Flow> for Flow {
-    fn from(flow: snapshot::Flow) -> Self {
-        let snapshot::Flow {
-            link,
-            namespace,
-            interface,
-            local,
-            remote,
-            opened_by,
-            state,
-            age_ns,
-            idle_ns,
-            ingress,
-            egress,
-            rtt_ns,
-        } = flow;
-        let protocol = "tcp".to_owned();
-        Self {
-            link,
-            namespace,
-            interface,
-            protocol,
-            local,
-            remote,
-            opened_by,
-            state,
-            age_ns,
-            idle_ns,
-            ingress,
-            egress,
-            rtt_ns,
-        }
+    fn from(seen: snapshot::Flow) -> Self {
+        Self { protocol: "tcp".to_owned(), seen }
     }
 }
 
@@ -156,7 +106,7 @@ mod tests {
     fn the_flow_that_was_busy_last_comes_first_and_the_answer_is_cut() {
         let all = Flows::of(&sample::direct(), sample::flows(), &WhichFlows::default());
         assert_eq!(all.matching, 2);
-        assert!(all.flows[0].idle_ns < all.flows[1].idle_ns);
+        assert!(all.flows[0].seen.idle_ns < all.flows[1].seen.idle_ns);
         let which = WhichFlows { limit: Some(1), ..WhichFlows::default() };
         let cut = Flows::of(&sample::direct(), sample::flows(), &which);
         assert_eq!((cut.matching, cut.flows.len()), (2, 1));
