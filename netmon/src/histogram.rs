@@ -21,7 +21,7 @@ pub struct Histogram {
 }
 
 /// How many durations, and their sum: what a mean needs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Total {
     /// Observations.
     pub count: u64,

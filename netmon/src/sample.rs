@@ -96,6 +96,8 @@ fn endpoint(
         drops: Some(vec![("NO_SOCKET".to_owned(), numbers.below(100))]),
         round_trips: RoundTrips {
             icmp: histogram(numbers),
+            icmp_asked: histogram(numbers).total(),
+            icmp_answered: histogram(numbers).total(),
             tcp_handshake: histogram(numbers),
             tcp_rtt: None,
             tcp_response: histogram(numbers),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cost::Cost,
-    histogram::Histogram,
+    histogram::{Histogram, Total},
     names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
 };
 
@@ -231,6 +231,10 @@ pub struct DirectionSnapshot {
 pub struct RoundTrips {
     /// ICMP and ICMPv6 echo.
     pub icmp: Histogram,
+    /// Those of them whose request left here: round trips.
+    pub icmp_asked: Total,
+    /// Those of them whose request came here: what this side took to answer.
+    pub icmp_answered: Total,
     /// SYN to SYN/ACK.
     pub tcp_handshake: Histogram,
     /// Data to its ACK; none where it is not measured.

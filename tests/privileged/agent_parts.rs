@@ -54,6 +54,24 @@ fn between_two_readings_the_parts_of_two_hundred_pings_add_up_within_five_percen
     });
 }
 
+#[test]
+fn when_both_ends_ask_each_sense_has_its_own_requests() {
+    sandbox(|| {
+        let _agent = quiet_agent();
+        run("ping", &["-q", "-c", "30", "-i", "0.002", "10.200.0.3"]);
+        run("ip", &["netns", "exec", "direct_netns", "ping", "-q", "-c", "10", "-i", "0.002", "10.200.0.2"]);
+        let link = link();
+        for (sense, asked) in [("seen_from_a", 30), ("seen_from_b", 10)] {
+            let parts = &link["round_trip_parts"][sense]["icmp"];
+            for part in ["round_trip", "turn_around"] {
+                assert_eq!(parts[part]["samples"], asked, "{sense}: {parts:#}");
+            }
+            let mean = |part: &str| parts[part]["mean_ns"].as_u64().expect("a mean");
+            assert!(mean("round_trip") > mean("turn_around"), "{sense}: {parts:#}");
+        }
+    });
+}
+
 /// Nothing but what the test sends: without IPv6 the interfaces have nothing to say of their own but ARP,
 /// which carries no stamp.
 fn quiet_agent() -> Agent {

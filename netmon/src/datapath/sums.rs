@@ -12,7 +12,7 @@ use netmon_ebpf::{
 };
 
 use crate::{
-    histogram::Histogram,
+    histogram::{Histogram, Total},
     snapshot::{AttachMode, HookCounters, ProtocolCounters, RoundTrips},
 };
 
@@ -77,6 +77,8 @@ pub(super) fn round_trips(values: &PerCpuValues<AbiRoundTrips>, icmp_unanswered:
     let total = |count: &dyn Fn(&AbiRoundTrips) -> u64| values.iter().map(count).sum::<u64>();
     RoundTrips {
         icmp: of(RoundTrip::IcmpEcho),
+        icmp_asked: echo_total(values, EGRESS),
+        icmp_answered: echo_total(values, INGRESS),
         tcp_handshake: of(RoundTrip::TcpHandshake),
         tcp_rtt: Some(of(RoundTrip::TcpRtt)),
         tcp_response: of(RoundTrip::TcpResponse),
@@ -90,6 +92,14 @@ pub(super) fn round_trips(values: &PerCpuValues<AbiRoundTrips>, icmp_unanswered:
         tcp_retransmits_egress: total(&|value| value.tcp_retransmits[EGRESS]),
         dns_responses: dns_responses(values),
     }
+}
+
+/// The echoes whose request passed at `hook`, of all CPUs.
+fn echo_total(values: &PerCpuValues<AbiRoundTrips>, hook: usize) -> Total {
+    values.iter().map(|value| value.echoes[hook]).fold(Total::default(), |all, one| Total {
+        count: all.count + one.count,
+        sum_ns: all.sum_ns.wrapping_add(one.sum_ns),
+    })
 }
 
 /// DNS responses by the label of their code, those that came.

@@ -48,13 +48,28 @@ impl HookTotals {
 /// The round trips of one end of a link that are taken apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RoundTripTotals {
-    pub(super) icmp: Total,
+    pub(super) icmp_asked: Total,
+    pub(super) icmp_answered: Total,
+    /// Asked and answered alike.
     pub(super) tcp_handshake: Total,
 }
 
 impl RoundTripTotals {
     pub(super) fn of(trips: &RoundTrips) -> Self {
-        Self { icmp: trips.icmp.total(), tcp_handshake: trips.tcp_handshake.total() }
+        Self {
+            icmp_asked: trips.icmp_asked,
+            icmp_answered: trips.icmp_answered,
+            tcp_handshake: trips.tcp_handshake.total(),
+        }
+    }
+
+    /// What came since `earlier`.
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            icmp_asked: self.icmp_asked.since(earlier.icmp_asked),
+            icmp_answered: self.icmp_answered.since(earlier.icmp_answered),
+            tcp_handshake: self.tcp_handshake.since(earlier.tcp_handshake),
+        }
     }
 }
 

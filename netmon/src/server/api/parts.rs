@@ -6,9 +6,9 @@
 //! of every IP packet that crossed the link meanwhile. So each part says how many samples it is the mean of,
 //! and the difference between the whole and its parts is shown, not hidden.
 //!
-//! An end's histogram holds what it asked and what it answered alike. So a sense is given where the end that
-//! asks saw the longer times: the other end's are then turn-arounds. Where both asked at the same time, the
-//! difference tells.
+//! Echoes are added up apart by who asked. An end's histogram of TCP handshakes holds what it asked and what it
+//! answered alike: there a sense is given where the end that asks saw the longer times, since the other end's
+//! are then turn-arounds, and where both asked at the same time, the difference tells.
 
 use serde::{Deserialize, Serialize};
 
@@ -81,9 +81,6 @@ impl Parts {
         let round_trip = Part::of(whole)?;
         let (link_there, turn_around, link_back) =
             (Part::of(there)?, Part::of(turn_around)?, Part::of(back)?);
-        if round_trip.mean_ns <= turn_around.mean_ns {
-            return None;
-        }
         let parts = [link_there, turn_around, link_back];
         let sum_ns = parts.iter().map(|part| part.mean_ns).sum();
         Some(Self {
@@ -126,18 +123,26 @@ impl Seen {
 
     fn since(self, earlier: Self) -> Self {
         let link = |index: usize| Some(self.links[index]?.since(earlier.links[index]?));
-        let end = |index: usize| RoundTripTotals {
-            icmp: self.ends[index].icmp.since(earlier.ends[index].icmp),
-            tcp_handshake: self.ends[index].tcp_handshake.since(earlier.ends[index].tcp_handshake),
-        };
+        let end = |index: usize| self.ends[index].since(earlier.ends[index]);
         Self { links: [link(0), link(1)], ends: [end(0), end(1)] }
     }
 
-    /// Taken apart for the end that is the `asking`-th.
-    fn parts(self, asking: usize, kind: fn(&RoundTripTotals) -> Total) -> Option<Parts> {
-        let answering = 1 - asking;
-        let [whole, turn_around] = [asking, answering].map(|index| kind(&self.ends[index]));
-        Parts::of(whole, self.links[asking]?, turn_around, self.links[answering]?)
+    /// Echoes, taken apart for the end that is the `asking`-th.
+    fn icmp(self, asking: usize) -> Option<Parts> {
+        let answering = &self.ends[1 - asking];
+        self.parts(asking, self.ends[asking].icmp_asked, answering.icmp_answered)
+    }
+
+    /// Handshakes, in the same way.
+    fn tcp_handshake(self, asking: usize) -> Option<Parts> {
+        let [whole, turn_around] = [asking, 1 - asking].map(|index| self.ends[index].tcp_handshake);
+        // Otherwise these are the other end's round trips, and turn-arounds here.
+        let asked = whole.mean_ns()? > turn_around.mean_ns()?;
+        asked.then(|| self.parts(asking, whole, turn_around)).flatten()
+    }
+
+    fn parts(self, asking: usize, whole: Total, turn_around: Total) -> Option<Parts> {
+        Parts::of(whole, self.links[asking]?, turn_around, self.links[1 - asking]?)
     }
 }
 
@@ -147,10 +152,10 @@ impl RoundTripParts {
         let all = Seen::now(link);
         let recent = earlier.and_then(|sample| Some(all.since(Seen::then(link, sample)?)));
         let sense = |asking| Sense {
-            icmp: all.parts(asking, |end| end.icmp),
-            recent_icmp: recent.and_then(|recent| recent.parts(asking, |end| end.icmp)),
-            tcp_handshake: all.parts(asking, |end| end.tcp_handshake),
-            recent_tcp_handshake: recent.and_then(|recent| recent.parts(asking, |end| end.tcp_handshake)),
+            icmp: all.icmp(asking),
+            recent_icmp: recent.and_then(|recent| recent.icmp(asking)),
+            tcp_handshake: all.tcp_handshake(asking),
+            recent_tcp_handshake: recent.and_then(|recent| recent.tcp_handshake(asking)),
         };
         Self { seen_from_a: sense(0), seen_from_b: sense(1) }
     }
@@ -167,7 +172,7 @@ mod tests {
         let link = &mut snapshot.links[0];
         (link.a_to_b.latency, link.b_to_a.latency) = (Some(Histogram::default()), Some(Histogram::default()));
         for end in [&mut link.a, &mut link.b] {
-            end.round_trips.icmp = Histogram::default();
+            (end.round_trips.icmp_asked, end.round_trips.icmp_answered) = Default::default();
             end.round_trips.tcp_handshake = Histogram::default();
         }
         snapshot
@@ -179,8 +184,12 @@ mod tests {
         let of = |ns: u64| sample::histogram_of(vec![ns; count]);
         link.a_to_b.latency.as_mut().unwrap().add(&of(2000));
         link.b_to_a.latency.as_mut().unwrap().add(&of(3000));
-        link.a.round_trips.icmp.add(&of(10_000));
-        link.b.round_trips.icmp.add(&of(5000));
+        more(&mut link.a.round_trips.icmp_asked, count, 10_000);
+        more(&mut link.b.round_trips.icmp_answered, count, 5000);
+    }
+
+    fn more(total: &mut Total, count: usize, ns: u64) {
+        *total = Total { count: total.count + count as u64, sum_ns: total.sum_ns + count as u64 * ns };
     }
 
     #[test]
@@ -216,15 +225,17 @@ mod tests {
         let mut snapshot = silent();
         let link = &mut snapshot.links[0];
         link.a_to_b.latency = Some(sample::histogram_of(vec![500_000; 7]));
-        link.b.round_trips.icmp = sample::histogram_of(vec![900_000; 3]);
-        link.a.round_trips.icmp = sample::histogram_of(vec![700_000; 3]);
+        more(&mut link.b.round_trips.icmp_asked, 3, 900_000);
+        more(&mut link.a.round_trips.icmp_answered, 3, 700_000);
         let earlier = Sample::of(&snapshot);
         asked_from_a(&mut snapshot, 4);
         let parts = RoundTripParts::of(&snapshot.links[0], Some(&earlier));
         let recent = parts.seen_from_a.recent_icmp.unwrap();
         assert_eq!((recent.sum_ns, recent.difference_ns, recent.same_packets), (10_000, 0, true));
         let all = parts.seen_from_b.icmp.unwrap();
-        assert!(all.difference_ns != 0 && !all.same_packets, "over all, both asked: {all:?}");
+        assert_eq!(all.round_trip, Part { mean_ns: 900_000, samples: 3 }, "who asked is kept apart");
+        assert_eq!(all.turn_around, Part { mean_ns: 700_000, samples: 3 });
+        assert!(!all.same_packets, "the link carried both: {all:?}");
     }
 
     #[test]
