@@ -59,7 +59,8 @@ const _: () = assert!(
         <= OFFSET_MASK
 );
 
-const ETHERTYPE_ARP: u16 = 0x0806;
+/// Ethertype of ARP.
+pub const ETHERTYPE_ARP: u16 = 0x0806;
 /// Ethertype of IPv4.
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
 /// Ethertype of IPv6.
@@ -118,6 +119,18 @@ pub struct Parsed {
 
 impl Parsed {
     const fn stopped(protocol: Protocol, exit: Exit, header_bytes: usize) -> Self {
+        Self::without_network(protocol, Some(exit), header_bytes)
+    }
+
+    /// An ARP packet, behind `header_bytes` of link-layer header: only counted.
+    #[inline(always)]
+    #[must_use]
+    pub const fn arp(header_bytes: usize) -> Self {
+        Self::without_network(Protocol::Arp, None, header_bytes)
+    }
+
+    #[inline(always)]
+    const fn without_network(protocol: Protocol, exit: Option<Exit>, header_bytes: usize) -> Self {
         Self {
             protocol,
             network: Network::Other,
@@ -126,7 +139,7 @@ impl Parsed {
             header_bytes,
             end: 0,
             is_dns: false,
-            exit: Some(exit),
+            exit,
         }
     }
 
@@ -156,16 +169,7 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(packet, offset),
         ETHERTYPE_IPV6 => ipv6(packet, offset),
-        ETHERTYPE_ARP => Parsed {
-            protocol: Protocol::Arp,
-            network: Network::Other,
-            network_offset: 0,
-            transport_offset: 0,
-            header_bytes: offset,
-            end: 0,
-            is_dns: false,
-            exit: None,
-        },
+        ETHERTYPE_ARP => Parsed::arp(offset),
         ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, Exit::VlanDepth, offset),
         _ => Parsed::stopped(Protocol::Other, Exit::UnknownEthertype, offset),
     }

@@ -10,7 +10,10 @@ use netmon_ebpf::{
     abi::{CB_ENDPOINT, CB_FLAGS, EGRESS, Exit, FLAG_PEER_STAMPS, FLAG_STAMP, HOOKS, INGRESS, Stage},
     endpoint::Counters,
     epoch::loss_slot,
-    parse::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Parsed, link_layer, parse, plain_ipv4, plain_ipv6},
+    parse::{
+        ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Parsed, link_layer, parse, plain_ipv4,
+        plain_ipv6,
+    },
 };
 
 use super::{Frame, headers::Headers, maps, record};
@@ -22,7 +25,7 @@ const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
 
 /// Measures one packet at `HOOK`, if it is a plain one; any other is for the next program. Code that must be
 /// ready for every packet carries all that parsing can tell through its stack, which costs as much as the rest
-/// of its work: here it is compiled once for each IP, with what is known by then.
+/// of its work: here it is compiled once for each IP and for ARP, with what is known by then.
 #[inline(always)]
 pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::of(ctx);
@@ -37,6 +40,7 @@ pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
                 return complete::<HOOK, F>(ctx, &parsed);
             }
         }
+        Ok((ETHERTYPE_ARP, offset)) => return complete::<HOOK, F>(ctx, &Parsed::arp(offset)),
         _ => {}
     }
     maps::go_on::<HOOK>(ctx, Stage::MeasureAny);
