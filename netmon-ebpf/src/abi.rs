@@ -3,7 +3,7 @@
 
 /// Grows with every change of a key, a value or the meaning of one. The object carries it as the size of its
 /// map `NETMON_ABI`; the agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Endpoints in one chunk: maps cannot grow, so endpoints live in chunks that are added at runtime.
 pub const CHUNK_ENDPOINTS: u32 = 256;
@@ -97,11 +97,11 @@ pub const PROGRAMS: [&str; HOOKS * STAGES] = [
     "netmon_out_dns_w",
 ];
 
-/// The place of a program in the jump table.
+/// The place of a program in the jump table: that of a [`Stage`], at a hook.
 #[inline(always)]
 #[must_use]
-pub const fn stage_index(stage: Stage, hook: usize) -> u32 {
-    stage as u32 * HOOKS as u32 + hook as u32
+pub const fn stage_index(stage: usize, hook: usize) -> u32 {
+    (stage * HOOKS + hook) as u32
 }
 
 /// Why a program stopped short of measuring a packet in full. Each is counted, and its label is the

@@ -1,7 +1,8 @@
 //! What is kept for each endpoint, once a CPU.
 //!
-//! Two values, in two families of chunks: [`Counters`] is touched by every packet and stays small;
-//! [`RoundTrips`] is touched by the few packets that end a round trip.
+//! Two values, in two families of chunks: [`Counters`] is touched by every packet, and has what echoes touch
+//! besides, since a `ping` is to find as little as possible out of the cache; [`RoundTrips`] is touched by the
+//! few packets that end a round trip of another kind.
 
 use crate::{
     abi::HOOKS,
@@ -45,26 +46,42 @@ pub struct Counters {
     pub epochs: [[u32; LOSS_EPOCHS]; HOOKS],
     /// One-way latency of what arrived here.
     pub latency: Histogram,
+    /// What is known of ICMP and ICMPv6 echoes.
+    pub echoes: Echoes,
+}
+
+/// What echo requests and their replies touch.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Echoes {
+    /// The samples of `round_trips` once more, by the hook through which the request passed: at
+    /// [`crate::abi::EGRESS`] round trips of requests that left, at [`crate::abi::INGRESS`] what it took
+    /// this side to answer.
+    pub sums: [Sum; HOOKS],
+    /// Requests by the answer epoch in which they passed. They wrap.
+    pub requests: [u32; ANSWER_EPOCHS],
+    /// Requests that were answered in time, by the answer epoch in which the request passed.
+    pub answered: [u32; ANSWER_EPOCHS],
+    /// From a request to its reply.
+    pub round_trips: Histogram,
 }
 
 /// Which round trip a histogram of [`RoundTrips`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum RoundTrip {
-    /// ICMP and ICMPv6 echo request to its reply.
-    IcmpEcho = 0,
     /// SYN to SYN/ACK.
-    TcpHandshake = 1,
+    TcpHandshake = 0,
     /// Data that left through this interface to its ACK.
-    TcpRtt = 2,
+    TcpRtt = 1,
     /// Last byte of a request to the first byte of its answer.
-    TcpResponse = 3,
+    TcpResponse = 2,
     /// DNS query to its response.
-    Dns = 4,
+    Dns = 3,
 }
 
-/// How many kinds of round trip there are.
-pub const ROUND_TRIPS: usize = 5;
+/// How many kinds of round trip there are, besides echoes.
+pub const ROUND_TRIPS: usize = 4;
 
 /// What happened to a TCP connection. The discriminant is the index into [`RoundTrips::tcp_events`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,20 +151,12 @@ pub struct Sum {
     pub sum_ns: u64,
 }
 
-/// What the packets touch that end a round trip.
+/// What the packets touch that end a round trip other than an echo's.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct RoundTrips {
     /// By [`RoundTrip`].
     pub histograms: [Histogram; ROUND_TRIPS],
-    /// The samples of [`RoundTrip::IcmpEcho`] once more, by the hook through which the request passed: at
-    /// [`crate::abi::EGRESS`] round trips of requests that left, at [`crate::abi::INGRESS`] what it took
-    /// this side to answer.
-    pub echoes: [Sum; HOOKS],
-    /// Echo requests by the answer epoch in which they passed. They wrap.
-    pub echo_requests: [u32; ANSWER_EPOCHS],
-    /// Echo requests that were answered in time, by the answer epoch in which the request passed.
-    pub echo_answered: [u32; ANSWER_EPOCHS],
     /// By [`TcpEvent`].
     pub tcp_events: [u64; TCP_EVENTS],
     /// Segments that were seen again, by hook.
@@ -167,6 +176,12 @@ impl Counters {
         unstamped: 0,
         epochs: [[0; LOSS_EPOCHS]; HOOKS],
         latency: Histogram::EMPTY,
+        echoes: Echoes {
+            sums: [Sum { count: 0, sum_ns: 0 }; HOOKS],
+            requests: [0; ANSWER_EPOCHS],
+            answered: [0; ANSWER_EPOCHS],
+            round_trips: Histogram::EMPTY,
+        },
     };
 }
 
@@ -174,9 +189,6 @@ impl RoundTrips {
     /// No round trip has ended.
     pub const ZERO: Self = Self {
         histograms: [Histogram::EMPTY; ROUND_TRIPS],
-        echoes: [Sum { count: 0, sum_ns: 0 }; HOOKS],
-        echo_requests: [0; ANSWER_EPOCHS],
-        echo_answered: [0; ANSWER_EPOCHS],
         tcp_events: [0; TCP_EVENTS],
         tcp_retransmits: [0; HOOKS],
         dns_rcodes: [0; RCODES],
@@ -186,15 +198,15 @@ impl RoundTrips {
 // A value of a per-CPU map must fit the smallest per-CPU allocation (32 KiB), and eight bytes align it.
 const _: () = {
     assert!(size_of::<HookCounters>() == 16 * PROTOCOLS + 16);
-    assert!(size_of::<Counters>() == 2 * 128 + 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>());
+    assert!(size_of::<Echoes>() == 2 * 16 + 2 * 4 * ANSWER_EPOCHS + size_of::<Histogram>());
     assert!(
-        size_of::<RoundTrips>()
-            == ROUND_TRIPS * size_of::<Histogram>()
-                + 2 * 16
-                + 2 * 4 * ANSWER_EPOCHS
-                + 8 * (TCP_EVENTS + HOOKS + RCODES)
+        size_of::<Counters>()
+            == 2 * 128 + 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>() + size_of::<Echoes>()
     );
-    assert!(size_of::<RoundTrips>() < 32 * 1024);
+    assert!(
+        size_of::<RoundTrips>() == ROUND_TRIPS * size_of::<Histogram>() + 8 * (TCP_EVENTS + HOOKS + RCODES)
+    );
+    assert!(size_of::<Counters>() < 32 * 1024 && size_of::<RoundTrips>() < 32 * 1024);
 };
 
 #[cfg(feature = "user")]

@@ -78,20 +78,31 @@ pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         Network::Ipv6 => (128, 129),
         _ => (8, 0),
     };
-    let Some([kind, _, _, _, id_and_sequence @ ..]) = passing.transport::<8>(0) else {
+    let Some([kind, _, _, _, id0, id1, s0, s1]) = passing.transport::<8>(0) else {
         return;
     };
-    let rest = u64::from(u32::from_ne_bytes(id_and_sequence));
+    let id = u16::from_ne_bytes([id0, id1]).into();
+    let sequence = u16::from_be_bytes([s0, s1]);
     if kind == request {
-        if let Some(hash) = passing.hash::<HOOK>(ECHO + HOOK as u64, rest) {
-            echo_requested(passing.endpoint, hash, passing.headers.now_ns);
+        if let Some(hash) = passing.hash::<HOOK>(ECHO + HOOK as u64, id) {
+            echo_requested(passing.endpoint, in_sequence(hash, sequence), passing.headers.now_ns);
         }
     } else if kind == reply {
         let asked_at = other(HOOK);
-        if let Some(hash) = passing.hash::<HOOK>(ECHO + asked_at as u64, rest) {
-            echo_answered(passing.endpoint, hash, asked_at, passing.headers.now_ns);
+        if let Some(hash) = passing.hash::<HOOK>(ECHO + asked_at as u64, id) {
+            echo_answered(passing.endpoint, in_sequence(hash, sequence), asked_at, passing.headers.now_ns);
         }
     }
+}
+
+/// The hash of one echo of a series, by the hash of the series.
+///
+/// Its lowest bits, which choose the set, run on with the sequence number: the echoes of a `ping` lie side by
+/// side, so that the next one seldom finds its cache line cold, and no two of a flood are in each other's way.
+/// Further up, in the bits of the tag, the whole number tells them apart.
+#[inline(always)]
+const fn in_sequence(hash: u64, sequence: u16) -> u64 {
+    (hash ^ (sequence as u64) << 40).wrapping_add(sequence as u64 / 2)
 }
 
 #[inline(always)]
@@ -100,8 +111,8 @@ fn echo_requested(endpoint: u32, hash: u64, now_ns: u64) {
     if !remember(tag(hash, endpoint, true), hash, now_ns) {
         return;
     }
-    if let Some(round_trips) = maps::round_trips(endpoint) {
-        let count = &mut round_trips.echo_requests[answer_slot(now_ns)];
+    if let Some(counters) = maps::counters(endpoint) {
+        let count = &mut counters.echoes.requests[answer_slot(now_ns)];
         *count = count.wrapping_add(1);
     }
 }
@@ -115,16 +126,13 @@ fn echo_answered(endpoint: u32, hash: u64, asked_at: usize, now_ns: u64) {
     if age_ns > ANSWER_TIMEOUT_NS {
         return;
     }
-    if let Some(round_trips) = maps::round_trips(endpoint) {
-        record(&mut round_trips.histograms[RoundTrip::IcmpEcho as usize], age_ns);
-        let sum = if asked_at == EGRESS {
-            &mut round_trips.echoes[EGRESS]
-        } else {
-            &mut round_trips.echoes[INGRESS]
-        };
+    if let Some(counters) = maps::counters(endpoint) {
+        let echoes = &mut counters.echoes;
+        record(&mut echoes.round_trips, age_ns);
+        let sum = &mut echoes.sums[if asked_at == EGRESS { EGRESS } else { INGRESS }];
         sum.count += 1;
         sum.sum_ns = sum.sum_ns.wrapping_add(age_ns);
-        let count = &mut round_trips.echo_answered[answer_slot(request_ns)];
+        let count = &mut echoes.answered[answer_slot(request_ns)];
         *count = count.wrapping_add(1);
     }
 }
@@ -140,7 +148,7 @@ pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     // Identifier and flags (RFC 1035, 4.1.1).
     let Some([id0, id1, flags, rcode]) = passing.transport::<4>(UDP_HEADER) else {
         if passing.frame.is_partial(ctx) {
-            maps::go_on::<HOOK>(ctx, Stage::DnsWhole);
+            maps::go_on::<HOOK, { Stage::DnsWhole as usize }>(ctx);
         }
         return;
     };
@@ -199,8 +207,8 @@ fn forget_asked(request: Displaced) {
     if !is_marked(request.tag) {
         return;
     }
-    if let Some(round_trips) = maps::round_trips(endpoint_of(request.tag)) {
-        let count = &mut round_trips.echo_requests[answer_slot(request.at_ns)];
+    if let Some(counters) = maps::counters(endpoint_of(request.tag)) {
+        let count = &mut counters.echoes.requests[answer_slot(request.at_ns)];
         *count = count.wrapping_sub(1);
     }
 }

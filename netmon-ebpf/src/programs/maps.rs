@@ -1,16 +1,18 @@
 //! The maps, and the settings that the agent writes before it loads the object.
 
+use core::arch::asm;
+
 use aya_ebpf::{
     Global,
-    bindings::BPF_F_MMAPABLE,
+    bindings::{BPF_F_MMAPABLE, bpf_func_id::BPF_FUNC_tail_call},
     btf_maps::{Array, ArrayOfMaps, PerCpuArray, ProgramArray},
     macros::btf_map,
     programs::TcContext,
 };
 use netmon_ebpf::{
     abi::{
-        ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, EXITS, Evicted, Exit, HOOKS, MAX_CHUNKS, STAGES, Stage,
-        chunk_of, slot_of, stage_index,
+        ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, EXITS, Evicted, Exit, HOOKS, MAX_CHUNKS, STAGES, chunk_of,
+        slot_of, stage_index,
     },
     endpoint::{Counters, RoundTrips},
     flow::{FLOW_WAYS, Flow, FlowSet},
@@ -172,9 +174,24 @@ pub(super) fn element<T>(array: &mut [T], index: usize) -> Option<&mut T> {
     array.get_mut(index)
 }
 
-/// Goes on in another program; returns only when there is none in the table.
+/// Goes on in the program of a stage; returns only when there is none in the table.
+///
+/// Written as instructions, so that the number of the program stays a constant of each place that goes on:
+/// the kernel makes such a call a jump (Linux 5.5). The compiler would merge places into one that computes it,
+/// and a computed jump is several times as slow where the kernel guards those (retpolines).
 #[inline(always)]
-pub(super) fn go_on<const HOOK: usize>(ctx: &TcContext, stage: Stage) {
-    // SAFETY: nothing that is owned here has a destructor.
-    unsafe { JUMP_TABLE.tail_call(ctx, stage_index(stage, HOOK)) };
+pub(super) fn go_on<const HOOK: usize, const STAGE: usize>(ctx: &TcContext) {
+    // SAFETY: the helper takes the context, a program array and a number, and like any other leaves r6 to r9
+    // and the stack alone; nothing that is owned here has a destructor.
+    unsafe {
+        asm!(
+            "r3 = {index}",
+            "call {tail_call}",
+            index = const stage_index(STAGE, HOOK),
+            tail_call = const BPF_FUNC_tail_call,
+            inout("r1") ctx.skb.skb => _,
+            inout("r2") &raw const JUMP_TABLE => _,
+            out("r0") _, out("r3") _, out("r4") _, out("r5") _,
+        );
+    }
 }

@@ -18,6 +18,15 @@ use netmon_ebpf::{
 
 use super::{Frame, headers::Headers, maps, record};
 
+const MEASURE_ANY: usize = Stage::MeasureAny as usize;
+const MEASURE_WHOLE: usize = Stage::MeasureWhole as usize;
+const TCP: usize = Stage::Tcp as usize;
+const TCP_WHOLE: usize = Stage::TcpWhole as usize;
+const ECHO: usize = Stage::Echo as usize;
+const ECHO_WHOLE: usize = Stage::EchoWhole as usize;
+const DNS: usize = Stage::Dns as usize;
+const DNS_WHOLE: usize = Stage::DnsWhole as usize;
+
 /// `tstamp_type` of a receive time (`linux/bpf.h`; called UNSPEC before Linux 6.11).
 const BPF_SKB_CLOCK_REALTIME: u32 = 0;
 /// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before 6.11).
@@ -43,7 +52,7 @@ pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         Ok((ETHERTYPE_ARP, offset)) => return complete::<HOOK, F>(ctx, &Parsed::arp(offset)),
         _ => {}
     }
-    maps::go_on::<HOOK>(ctx, Stage::MeasureAny);
+    maps::go_on::<HOOK, MEASURE_ANY>(ctx);
 }
 
 /// Measures one packet at `HOOK`, whatever it is. Where its headers are not linear, the program for that takes
@@ -53,7 +62,7 @@ pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::of(ctx);
     let parsed = parse(&frame);
     if parsed.wants_more_bytes() && frame.is_partial(ctx) {
-        return maps::go_on::<HOOK>(ctx, Stage::MeasureWhole);
+        return maps::go_on::<HOOK, MEASURE_WHOLE>(ctx);
     }
     complete::<HOOK, F>(ctx, &parsed);
 }
@@ -106,14 +115,30 @@ fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed,
     if !maps::flows() || parsed.exit.is_some() {
         return;
     }
-    let stage = match parsed.protocol {
-        Protocol::Tcp => F::choose(Stage::Tcp, Stage::TcpWhole),
-        Protocol::Icmp | Protocol::Icmpv6 => F::choose(Stage::Echo, Stage::EchoWhole),
-        Protocol::Udp if parsed.is_dns => F::choose(Stage::Dns, Stage::DnsWhole),
-        _ => return,
-    };
-    Headers::of(parsed, now_ns, ctx.len()).leave(ctx);
-    maps::go_on::<HOOK>(ctx, stage);
+    let leave = || Headers::of(parsed, now_ns, ctx.len()).leave(ctx);
+    match parsed.protocol {
+        Protocol::Tcp => {
+            leave();
+            go_on_reading::<HOOK, F, TCP, TCP_WHOLE>(ctx);
+        }
+        Protocol::Icmp | Protocol::Icmpv6 => {
+            leave();
+            go_on_reading::<HOOK, F, ECHO, ECHO_WHOLE>(ctx);
+        }
+        Protocol::Udp if parsed.is_dns => {
+            leave();
+            go_on_reading::<HOOK, F, DNS, DNS_WHOLE>(ctx);
+        }
+        _ => {}
+    }
+}
+
+/// Goes on in that program of two which reads as this one does.
+#[inline(always)]
+fn go_on_reading<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize, const WHOLE: usize>(
+    ctx: &TcContext,
+) {
+    if F::WHOLE { maps::go_on::<HOOK, WHOLE>(ctx) } else { maps::go_on::<HOOK, LINEAR>(ctx) }
 }
 
 /// How many packets the frame is on the wire. Frames from virtual machines and taps may say how large

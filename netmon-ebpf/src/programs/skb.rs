@@ -6,18 +6,18 @@
 use core::{ffi::c_void, marker::PhantomData};
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::TcContext};
-use netmon_ebpf::{abi::Stage, parse::Packet};
+use netmon_ebpf::parse::Packet;
 
 /// A way to read a frame.
 pub(crate) trait Frame<'a>: Packet {
+    /// Whether all of the frame can be read this way.
+    const WHOLE: bool;
+
     /// The frame of a context.
     fn of(ctx: &'a TcContext) -> Self;
 
     /// Whether there is more to the frame than can be read this way.
     fn is_partial(&self, ctx: &TcContext) -> bool;
-
-    /// The program of two that reads this way.
-    fn choose(linear: Stage, whole: Stage) -> Stage;
 }
 
 /// The linear part of a frame.
@@ -28,6 +28,8 @@ pub(crate) struct Linear<'a> {
 }
 
 impl<'a> Frame<'a> for Linear<'a> {
+    const WHOLE: bool = false;
+
     #[inline(always)]
     fn of(ctx: &'a TcContext) -> Self {
         Self { data: ctx.data(), end: ctx.data_end(), of: PhantomData }
@@ -36,11 +38,6 @@ impl<'a> Frame<'a> for Linear<'a> {
     #[inline(always)]
     fn is_partial(&self, ctx: &TcContext) -> bool {
         ((self.end - self.data) as u32) < ctx.len()
-    }
-
-    #[inline(always)]
-    fn choose(linear: Stage, _: Stage) -> Stage {
-        linear
     }
 }
 
@@ -60,6 +57,8 @@ impl Packet for Linear<'_> {
 pub(crate) struct Whole<'a>(&'a TcContext);
 
 impl<'a> Frame<'a> for Whole<'a> {
+    const WHOLE: bool = true;
+
     #[inline(always)]
     fn of(ctx: &'a TcContext) -> Self {
         Self(ctx)
@@ -68,11 +67,6 @@ impl<'a> Frame<'a> for Whole<'a> {
     #[inline(always)]
     fn is_partial(&self, _: &TcContext) -> bool {
         false
-    }
-
-    #[inline(always)]
-    fn choose(_: Stage, whole: Stage) -> Stage {
-        whole
     }
 }
 

@@ -74,7 +74,7 @@ fn assemble(
         instruction(STORE_WORD, 1, 2, cb_word(CB_FLAGS), 0),
         instruction(LOAD_64_IMMEDIATE, 2, MAP_DESCRIPTOR, 0, jump_table.as_raw_fd()),
         instruction(0, 0, 0, 0, 0),
-        instruction(MOV64_IMMEDIATE, 3, 0, 0, stage_index(Stage::Measure, hook).cast_signed()),
+        instruction(MOV64_IMMEDIATE, 3, 0, 0, stage_index(Stage::Measure as usize, hook).cast_signed()),
         instruction(CALL, 0, 0, 0, TAIL_CALL),
         // Reached only when the jump table is empty: nothing is measured, and nothing is changed.
         instruction(MOV64_IMMEDIATE, 0, 0, 0, NEXT),

@@ -151,7 +151,7 @@ fn settle_epochs(latency: &Histogram) -> u64 {
 }
 
 fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> EndpointSnapshot {
-    let [requests, answered] = sums::echoes(&values.round_trips);
+    let [requests, answered] = sums::echoes(&values.counters);
     end.unanswered.update(read, ANSWER_SETTLE_EPOCHS, &requests, &answered);
     let mode = end.attached.as_ref().map(super::attach::Attached::mode);
     EndpointSnapshot {
@@ -165,7 +165,7 @@ fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> Endpo
         egress: sums::hook(&values.counters, EGRESS, mode),
         drops: None,
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
-        round_trips: sums::round_trips(&values.round_trips, end.unanswered.total()),
+        round_trips: sums::round_trips(&values.counters, &values.round_trips, end.unanswered.total()),
     }
 }
 

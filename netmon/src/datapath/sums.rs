@@ -72,13 +72,17 @@ pub(super) fn epochs(values: &PerCpuValues<Counters>, index: usize) -> [u32; LOS
 }
 
 /// What is told of the round trips of an endpoint, of all CPUs; `icmp_unanswered` is for the caller to say.
-pub(super) fn round_trips(values: &PerCpuValues<AbiRoundTrips>, icmp_unanswered: u64) -> RoundTrips {
+pub(super) fn round_trips(
+    counters: &PerCpuValues<Counters>,
+    values: &PerCpuValues<AbiRoundTrips>,
+    icmp_unanswered: u64,
+) -> RoundTrips {
     let of = |kind: RoundTrip| histogram(values, move |value| &value.histograms[kind as usize]);
     let total = |count: &dyn Fn(&AbiRoundTrips) -> u64| values.iter().map(count).sum::<u64>();
     RoundTrips {
-        icmp: of(RoundTrip::IcmpEcho),
-        icmp_asked: echo_total(values, EGRESS),
-        icmp_answered: echo_total(values, INGRESS),
+        icmp: histogram(counters, |value| &value.echoes.round_trips),
+        icmp_asked: echo_total(counters, EGRESS),
+        icmp_answered: echo_total(counters, INGRESS),
         tcp_handshake: of(RoundTrip::TcpHandshake),
         tcp_rtt: Some(of(RoundTrip::TcpRtt)),
         tcp_response: of(RoundTrip::TcpResponse),
@@ -95,8 +99,8 @@ pub(super) fn round_trips(values: &PerCpuValues<AbiRoundTrips>, icmp_unanswered:
 }
 
 /// The echoes whose request passed at `hook`, of all CPUs.
-fn echo_total(values: &PerCpuValues<AbiRoundTrips>, hook: usize) -> Total {
-    values.iter().map(|value| value.echoes[hook]).fold(Total::default(), |all, one| Total {
+fn echo_total(values: &PerCpuValues<Counters>, hook: usize) -> Total {
+    values.iter().map(|value| value.echoes.sums[hook]).fold(Total::default(), |all, one| Total {
         count: all.count + one.count,
         sum_ns: all.sum_ns.wrapping_add(one.sum_ns),
     })
@@ -117,10 +121,10 @@ fn dns_responses(values: &PerCpuValues<AbiRoundTrips>) -> Vec<(&'static str, u64
 }
 
 /// Echo requests and those of them that were answered, by epoch, of all CPUs.
-pub(super) fn echoes(values: &PerCpuValues<AbiRoundTrips>) -> [[u32; ANSWER_EPOCHS]; 2] {
+pub(super) fn echoes(values: &PerCpuValues<Counters>) -> [[u32; ANSWER_EPOCHS]; 2] {
     let mut sums = [[0_u32; ANSWER_EPOCHS]; 2];
     for value in values.iter() {
-        for (sum, counts) in sums.iter_mut().zip([&value.echo_requests, &value.echo_answered]) {
+        for (sum, counts) in sums.iter_mut().zip([&value.echoes.requests, &value.echoes.answered]) {
             for (to, from) in sum.iter_mut().zip(counts) {
                 *to = to.wrapping_add(*from);
             }
