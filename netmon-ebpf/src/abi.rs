@@ -26,10 +26,13 @@ pub const fn slot_of(endpoint: u32) -> u32 {
 
 /// The word of `skb->cb` in which the dispatcher leaves the endpoint's id.
 pub const CB_ENDPOINT: usize = 0;
-/// The word of `skb->cb` in which the dispatcher leaves the hook's flags.
+/// The word of `skb->cb` in which the dispatcher of an egress hook leaves the hook's flags.
 pub const CB_FLAGS: usize = 1;
+/// The two words of `skb->cb` in which the dispatcher of an ingress hook leaves when the packet departed by its
+/// stamp, low half first; 0 without one.
+pub const CB_DEPARTURE: usize = 2;
 /// The word in which the measuring program leaves, for those that follow a conversation, where the headers
-/// are; the flags are used up by then.
+/// are; the flags and the departure are used up by then.
 pub const CB_HEADERS: usize = 1;
 /// The two words for the time at which the packet passed, low half first.
 pub const CB_TIME: usize = 2;
@@ -37,8 +40,6 @@ pub const CB_TIME: usize = 2;
 pub const CB_PAYLOAD: usize = 4;
 /// Flag of the egress hook: departures are stamped.
 pub const FLAG_STAMP: u32 = 1;
-/// Flag of the ingress hook: the peer stamps its departures, so a delivery time on arrival is its stamp.
-pub const FLAG_PEER_STAMPS: u32 = 1;
 
 /// Index of the ingress hook wherever something is kept by hook.
 pub const INGRESS: usize = 0;
@@ -54,31 +55,35 @@ pub const HOOKS: usize = 2;
 pub enum Stage {
     /// Parses, counts, stamps; plain packets only, which almost all are.
     Measure = 0,
+    /// Plain packets behind VLAN tags.
+    MeasureTagged = 1,
     /// Any packet.
-    MeasureAny = 1,
+    MeasureAny = 2,
     /// Whole.
-    MeasureWhole = 2,
+    MeasureWhole = 3,
     /// Follows a TCP connection.
-    Tcp = 3,
+    Tcp = 4,
     /// Whole.
-    TcpWhole = 4,
+    TcpWhole = 5,
     /// Follows ICMP and ICMPv6 echo.
-    Echo = 5,
+    Echo = 6,
     /// Whole.
-    EchoWhole = 6,
+    EchoWhole = 7,
     /// Follows DNS over UDP.
-    Dns = 7,
+    Dns = 8,
     /// Whole.
-    DnsWhole = 8,
+    DnsWhole = 9,
 }
 
 /// Number of stages.
-pub const STAGES: usize = 9;
+pub const STAGES: usize = 10;
 
 /// The programs, by their place in the jump table ([`stage_index`]).
 pub const PROGRAMS: [&str; HOOKS * STAGES] = [
     "netmon_in",
     "netmon_out",
+    "netmon_in_tag",
+    "netmon_out_tag",
     "netmon_in_any",
     "netmon_out_any",
     "netmon_in_whole",
@@ -139,8 +144,6 @@ pub enum Exit {
     StampRefused,
     /// The departure stamp lies in the future: it was not made by the peer's hook.
     StampInFuture,
-    /// The receive time could not be put back.
-    ReceiveTimeRefused,
     /// The flow table took no entry.
     FlowRefused,
     /// The table of drops took no entry.
@@ -148,7 +151,7 @@ pub enum Exit {
 }
 
 /// How many reasons there are.
-pub const EXITS: usize = 18;
+pub const EXITS: usize = 17;
 
 impl Exit {
     /// Every reason, in the order of its index.
@@ -168,7 +171,6 @@ impl Exit {
         Self::TcpMalformed,
         Self::StampRefused,
         Self::StampInFuture,
-        Self::ReceiveTimeRefused,
         Self::FlowRefused,
         Self::DropRefused,
     ];
@@ -192,7 +194,6 @@ impl Exit {
             Self::TcpMalformed => "tcp_malformed",
             Self::StampRefused => "stamp_refused",
             Self::StampInFuture => "stamp_in_future",
-            Self::ReceiveTimeRefused => "receive_time_refused",
             Self::FlowRefused => "flow_refused",
             Self::DropRefused => "drop_refused",
         }

@@ -37,6 +37,7 @@ macro_rules! programs {
 
 programs!(INGRESS:
     netmon_in => measure::plain(Linear),
+    netmon_in_tag => measure::tagged(Linear),
     netmon_in_any => measure::any(Linear),
     netmon_in_whole => measure::any(Whole),
     netmon_in_tcp => tcp::tcp(Linear),
@@ -49,6 +50,7 @@ programs!(INGRESS:
 
 programs!(EGRESS:
     netmon_out => measure::plain(Linear),
+    netmon_out_tag => measure::tagged(Linear),
     netmon_out_any => measure::any(Linear),
     netmon_out_whole => measure::any(Whole),
     netmon_out_tcp => tcp::tcp(Linear),

@@ -7,7 +7,7 @@
 
 mod plain;
 
-pub use self::plain::{plain_ipv4, plain_ipv6};
+pub use self::plain::{Take, plain_ipv4, plain_ipv6};
 use crate::{abi::Exit, protocol::Protocol};
 
 /// Bytes of a frame, wherever they are.
@@ -65,8 +65,10 @@ pub const ETHERTYPE_ARP: u16 = 0x0806;
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
 /// Ethertype of IPv6.
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
-const ETHERTYPE_VLAN: u16 = 0x8100;
-const ETHERTYPE_QINQ: u16 = 0x88a8;
+/// Ethertype of an 802.1Q tag.
+pub const ETHERTYPE_VLAN: u16 = 0x8100;
+/// Ethertype of an 802.1ad tag.
+pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 
 /// IP protocol number of ICMP.
 pub const IPPROTO_ICMP: u8 = 1;
@@ -175,6 +177,12 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
     }
 }
 
+/// The outermost ethertype.
+#[inline(always)]
+pub fn ethertype<P: Packet>(packet: &P) -> Option<u16> {
+    be16(packet, 12)
+}
+
 /// What is behind the Ethernet header and up to two VLAN tags: the ethertype, and where it begins. Or where
 /// the frame ends too early.
 ///
@@ -183,7 +191,7 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
 /// Bytes of the headers that are complete.
 #[inline(always)]
 pub fn link_layer<P: Packet>(packet: &P) -> Result<(u16, usize), usize> {
-    let mut ethertype = be16(packet, 12).ok_or(0_usize)?;
+    let mut ethertype = ethertype(packet).ok_or(0_usize)?;
     let mut offset = ETHERNET_HEADER;
     let mut tags = 0;
     while tags < MAX_VLAN_TAGS && (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {

@@ -131,7 +131,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         monotonic_ns,
         lab: LabInfo { name: "direct".parse().unwrap(), file: "built-in".to_owned() },
-        features: Features { mode: AttachMode::Tcx, packet_stamp: true, receive_time: true },
+        features: Features { mode: AttachMode::Tcx, packet_stamp: true },
         links,
         parse_exits: vec![("truncated", 3), ("extension_headers", 0)],
         flows: FlowTable { entries: 17, capacity: 65_536, evicted_flows: 3, evicted_requests: 5 },

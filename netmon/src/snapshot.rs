@@ -52,8 +52,6 @@ pub struct Features {
     pub mode: AttachMode,
     /// Packets carry a departure stamp, so one-way latency and loss are measured (Linux 5.18).
     pub packet_stamp: bool,
-    /// The receive time is put back on arrival (Linux 6.11).
-    pub receive_time: bool,
 }
 
 /// How programs are attached to a hook.

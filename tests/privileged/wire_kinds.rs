@@ -103,11 +103,9 @@ fn cross(datapath: &mut Datapath, socket: &PacketSocket, kind: &Kind) {
         _ => (*protocol, [1, arriving, 1, arriving]),
     };
     assert_eq!(added_to(before.ingress(), after.ingress(), inner), expected, "{what}: ingress");
-    // Once at either end, but for what only the tag is the reason of; and the kernel takes no stamp for what
-    // is not IP by the outermost ethertype.
+    // Once at either end, but for what only the tag is the reason of.
     let times = if [NEVER_ARRIVES, ONE_TAG_TOO_MANY].contains(what) { 1 } else { 2 };
-    let refused = tagged && exit.is_none() && *protocol == "udp";
-    let exits = exit.map(|label| (label, times)).into_iter().chain(refused.then_some(("stamp_refused", 1)));
+    let exits = exit.map(|label| (label, times)).into_iter();
     assert_eq!(after.exits_since(&before), exits.collect::<Vec<_>>(), "{what}");
 }
 

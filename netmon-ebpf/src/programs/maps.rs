@@ -1,6 +1,6 @@
 //! The maps, and the settings that the agent writes before it loads the object.
 
-use core::arch::asm;
+use core::{arch::asm, sync::atomic::AtomicU64};
 
 use aya_ebpf::{
     Global,
@@ -42,9 +42,10 @@ static ROUND_TRIPS: ArrayOfMaps<Chunk<RoundTrips>, { MAX_CHUNKS as usize }> = Ar
 #[btf_map]
 static EXITS_BY_REASON: PerCpuArray<u64, EXITS> = PerCpuArray::new();
 
-/// One entry: `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, nanoseconds, kept current by the agent.
-#[btf_map]
-static CLOCK_OFFSET: Array<u64, 1> = Array::new();
+/// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, nanoseconds, kept current by the agent. The only variable, so
+/// it is all of the map `.bss`: no look-up finds it.
+#[unsafe(no_mangle)]
+static NETMON_CLOCK_OFFSET: AtomicU64 = AtomicU64::new(0);
 
 /// Which TCP connection is in which entry of [`TCP_FLOWS`], set by set. The agent sets the size of all
 /// three tables, and reads these two where they lie.
@@ -66,9 +67,6 @@ static EVICTED: PerCpuArray<u64, EVICTIONS> = PerCpuArray::new();
 /// Whether departures are stamped at all (Linux 5.18).
 #[unsafe(no_mangle)]
 static NETMON_STAMP: Global<u8> = Global::new(1);
-/// Whether the receive time can be put back (Linux 6.11).
-#[unsafe(no_mangle)]
-static NETMON_RECEIVE_TIME: Global<u8> = Global::new(1);
 /// Whether conversations are followed.
 #[unsafe(no_mangle)]
 static NETMON_FLOWS: Global<u8> = Global::new(1);
@@ -86,11 +84,6 @@ static NETMON_HASH_KEY: Global<u64> = Global::new(0);
 #[inline(always)]
 pub(super) fn stamping() -> bool {
     NETMON_STAMP.load() != 0
-}
-
-#[inline(always)]
-pub(super) fn receive_time() -> bool {
-    NETMON_RECEIVE_TIME.load() != 0
 }
 
 #[inline(always)]
@@ -162,7 +155,7 @@ pub(super) fn count_exit(exit: Exit) {
 #[inline(always)]
 pub(super) fn clock_offset() -> u64 {
     // SAFETY: a u64 that the agent replaces as a whole.
-    CLOCK_OFFSET.get_ptr(0).map_or(0, |offset| unsafe { offset.read_volatile() })
+    unsafe { NETMON_CLOCK_OFFSET.as_ptr().read_volatile() }
 }
 
 /// The element of an array in a map value. The compiler may know that an index is within bounds when the

@@ -1,5 +1,7 @@
 //! Every packet: parse it, count it, stamp it at egress, read its stamp at ingress.
 
+use core::marker::PhantomData;
+
 use aya_ebpf::{
     helpers::generated::{bpf_ktime_get_ns, bpf_skb_set_tstamp},
     programs::TcContext,
@@ -7,17 +9,18 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     Protocol,
-    abi::{CB_ENDPOINT, CB_FLAGS, EGRESS, Exit, FLAG_PEER_STAMPS, FLAG_STAMP, HOOKS, INGRESS, Stage},
+    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, Exit, FLAG_STAMP, HOOKS, INGRESS, Stage},
     endpoint::Counters,
     epoch::loss_slot,
     parse::{
-        ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Parsed, link_layer, parse, plain_ipv4,
-        plain_ipv6,
+        ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
+        Network, Parsed, Take, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
     },
 };
 
 use super::{Frame, headers::Headers, maps, record};
 
+const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
 const MEASURE_ANY: usize = Stage::MeasureAny as usize;
 const MEASURE_WHOLE: usize = Stage::MeasureWhole as usize;
 const TCP: usize = Stage::Tcp as usize;
@@ -27,32 +30,41 @@ const ECHO_WHOLE: usize = Stage::EchoWhole as usize;
 const DNS: usize = Stage::Dns as usize;
 const DNS_WHOLE: usize = Stage::DnsWhole as usize;
 
-/// `tstamp_type` of a receive time (`linux/bpf.h`; called UNSPEC before Linux 6.11).
-const BPF_SKB_CLOCK_REALTIME: u32 = 0;
 /// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before 6.11).
 const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
 
-/// Measures one packet at `HOOK`, if it is a plain one; any other is for the next program. Code that must be
+/// Measures one packet at `HOOK`, if it is a plain one; any other is for another program. Code that must be
 /// ready for every packet carries all that parsing can tell through its stack, which costs as much as the rest
-/// of its work: here it is compiled once for each IP and for ARP, with what is known by then.
+/// of its work: here it is compiled once for each kind of packet, with what is known by then.
 #[inline(always)]
 pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::of(ctx);
-    match link_layer(&frame) {
-        Ok((ETHERTYPE_IPV4, offset)) => {
-            if let Some(parsed) = plain_ipv4(&frame, offset) {
-                return complete::<HOOK, F>(ctx, &parsed);
-            }
-        }
-        Ok((ETHERTYPE_IPV6, offset)) => {
-            if let Some(parsed) = plain_ipv6(&frame, offset) {
-                return complete::<HOOK, F>(ctx, &parsed);
-            }
-        }
-        Ok((ETHERTYPE_ARP, offset)) => return complete::<HOOK, F>(ctx, &Parsed::arp(offset)),
-        _ => {}
+    let measure = Measure::<HOOK, F>::of(ctx);
+    let taken = match ethertype(&frame) {
+        Some(ETHERTYPE_IPV4) => plain_ipv4(&frame, ETHERNET_HEADER, &measure),
+        Some(ETHERTYPE_IPV6) => plain_ipv6(&frame, ETHERNET_HEADER, &measure),
+        Some(ETHERTYPE_ARP) => Some(measure.take(&Parsed::arp(ETHERNET_HEADER))),
+        Some(ETHERTYPE_VLAN | ETHERTYPE_QINQ) => return maps::go_on::<HOOK, MEASURE_TAGGED>(ctx),
+        _ => None,
+    };
+    if taken.is_none() {
+        maps::go_on::<HOOK, MEASURE_ANY>(ctx);
     }
-    maps::go_on::<HOOK, MEASURE_ANY>(ctx);
+}
+
+/// As [`plain`], for packets whose VLAN tags are in the frame.
+#[inline(always)]
+pub(crate) fn tagged<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let frame = F::of(ctx);
+    let measure = Measure::<HOOK, F>::of(ctx);
+    let taken = match link_layer(&frame) {
+        Ok((ETHERTYPE_IPV4, offset)) => plain_ipv4(&frame, offset, &measure),
+        Ok((ETHERTYPE_IPV6, offset)) => plain_ipv6(&frame, offset, &measure),
+        _ => None,
+    };
+    if taken.is_none() {
+        maps::go_on::<HOOK, MEASURE_ANY>(ctx);
+    }
 }
 
 /// Measures one packet at `HOOK`, whatever it is. Where its headers are not linear, the program for that takes
@@ -64,13 +76,30 @@ pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     if parsed.wants_more_bytes() && frame.is_partial(ctx) {
         return maps::go_on::<HOOK, MEASURE_WHOLE>(ctx);
     }
-    complete::<HOOK, F>(ctx, &parsed);
+    Measure::<HOOK, F>::of(ctx).take(&parsed);
 }
 
-#[inline(always)]
-fn complete<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed) {
-    if let Some(now_ns) = account::<HOOK>(ctx, parsed) {
-        follow::<HOOK, F>(ctx, parsed, now_ns);
+/// What is done with a packet once it is known what it is.
+struct Measure<'a, const HOOK: usize, F> {
+    ctx: &'a TcContext,
+    reads: PhantomData<F>,
+}
+
+impl<'a, const HOOK: usize, F> Measure<'a, HOOK, F> {
+    #[inline(always)]
+    fn of(ctx: &'a TcContext) -> Self {
+        Self { ctx, reads: PhantomData }
+    }
+}
+
+impl<'a, const HOOK: usize, F: Frame<'a>> Take for Measure<'a, HOOK, F> {
+    type Taken = ();
+
+    #[inline(always)]
+    fn take(&self, parsed: &Parsed) {
+        if let Some(now_ns) = account::<HOOK>(self.ctx, parsed) {
+            follow::<HOOK, F>(self.ctx, parsed, now_ns);
+        }
     }
 }
 
@@ -78,7 +107,7 @@ fn complete<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parse
 #[inline(always)]
 fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
     let cb = ctx.cb();
-    let (endpoint, flags) = (cb[CB_ENDPOINT], cb[CB_FLAGS]);
+    let endpoint = cb[CB_ENDPOINT];
     let Some(counters) = maps::counters(endpoint) else {
         maps::count_exit(Exit::UnknownEndpoint);
         debug!(ctx, "no counters for endpoint {}", endpoint);
@@ -96,14 +125,16 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
         unsafe { bpf_ktime_get_ns() }
     };
     let frame = ctx.len();
-    let segments = segments(ctx, frame, parsed.header_bytes as u32);
-    count::<HOOK>(counters, parsed, frame, segments);
+    let wire = Wire::of(ctx, frame, parsed.header_bytes as u32);
+    let segments = wire.segments;
+    count::<HOOK>(counters, parsed.protocol, frame, wire);
     if maps::stamping() {
-        if HOOK == EGRESS && flags & FLAG_STAMP != 0 {
+        if HOOK == EGRESS && cb[CB_FLAGS] & FLAG_STAMP != 0 {
             stamp(ctx, counters, parsed, now_ns, segments);
         }
-        if HOOK == INGRESS && flags & FLAG_PEER_STAMPS != 0 && now_ns != 0 {
-            read_stamp(ctx, counters, now_ns, segments);
+        let departed_ns = u64::from(cb[CB_DEPARTURE]) | u64::from(cb[CB_DEPARTURE + 1]) << 32;
+        if HOOK == INGRESS && !matches!(parsed.network, Network::Other) && departed_ns != 0 {
+            arrived(ctx, counters, departed_ns, now_ns, segments);
         }
     }
     Some(now_ns)
@@ -141,44 +172,51 @@ fn go_on_reading<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize, const
     if F::WHOLE { maps::go_on::<HOOK, WHOLE>(ctx) } else { maps::go_on::<HOOK, LINEAR>(ctx) }
 }
 
-/// How many packets the frame is on the wire. Frames from virtual machines and taps may say how large
-/// their segments are, and leave it to others to count them.
-#[inline(always)]
-fn segments(ctx: &TcContext, frame: u32, header_bytes: u32) -> u32 {
-    // SAFETY: a field of the context, which the verifier translates.
-    let size = unsafe { (*ctx.skb.skb).gso_size };
-    // Almost no frame is a super-packet: one question says so.
-    if size == 0 {
-        return 1;
+/// What a frame is on the wire, once a super-packet is cut.
+#[derive(Clone, Copy)]
+struct Wire {
+    segments: u32,
+    bytes: u64,
+}
+
+impl Wire {
+    /// Frames from virtual machines and taps may say how large their segments are, and leave it to others to
+    /// count them.
+    #[inline(always)]
+    fn of(ctx: &TcContext, frame: u32, header_bytes: u32) -> Self {
+        // SAFETY: a field of the context, which the verifier translates.
+        let size = unsafe { (*ctx.skb.skb).gso_size };
+        // Almost no frame is a super-packet: one question says so.
+        if size == 0 {
+            return Self { segments: 1, bytes: frame.into() };
+        }
+        // SAFETY: as above.
+        let count = unsafe { (*ctx.skb.skb).gso_segs };
+        let segments =
+            if count > 0 { count } else { frame.saturating_sub(header_bytes).div_ceil(size).max(1) };
+        // Each segment but the first repeats the headers.
+        let repeated = u64::from(segments - 1) * u64::from(header_bytes);
+        Self { segments, bytes: u64::from(frame) + repeated }
     }
-    // SAFETY: as above.
-    let count = unsafe { (*ctx.skb.skb).gso_segs };
-    if count > 0 {
-        return count;
-    }
-    frame.saturating_sub(header_bytes).div_ceil(size).max(1)
 }
 
 #[inline(always)]
-fn count<const HOOK: usize>(counters: &mut Counters, parsed: &Parsed, frame: u32, segments: u32) {
+fn count<const HOOK: usize>(counters: &mut Counters, protocol: Protocol, frame: u32, wire: Wire) {
     const { assert!(HOOK < HOOKS) };
     let hook = &mut counters.hooks[HOOK];
-    if let Some(counter) = maps::element(&mut hook.protocols, parsed.protocol as usize) {
+    if let Some(counter) = maps::element(&mut hook.protocols, protocol as usize) {
         counter.packets += 1;
         counter.bytes += u64::from(frame);
     }
-    hook.segments += u64::from(segments);
-    hook.wire_bytes += u64::from(frame);
-    if segments > 1 {
-        hook.wire_bytes += u64::from(segments - 1) * parsed.header_bytes as u64;
-    }
+    hook.segments += u64::from(wire.segments);
+    hook.wire_bytes += wire.bytes;
 }
 
 /// Writes the time of departure into the packet, and counts it into the epoch of that time.
 #[inline(always)]
 fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64, segments: u32) {
-    // The helper takes nothing but IPv4 and IPv6.
-    if matches!(parsed.network, Network::Other) {
+    // The helper takes nothing but IPv4 and IPv6, by the outermost ethertype.
+    if matches!(parsed.network, Network::Other) || parsed.network_offset != ETHERNET_HEADER {
         counters.unstamped += 1;
         return;
     }
@@ -192,29 +230,21 @@ fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64,
     }
 }
 
-/// Reads the time of departure from the packet, and leaves in its place the receive time that the kernel
-/// would have given it: `ping`, `SO_TIMESTAMP` and captures look there.
+/// Takes the time of departure into account, and puts into its place in the packet the receive time that the
+/// kernel would have given it: `ping`, `SO_TIMESTAMP` and captures look there.
 #[inline(always)]
-fn read_stamp(ctx: &TcContext, counters: &mut Counters, now_ns: u64, segments: u32) {
-    // SAFETY: fields of the context, which the verifier translates.
-    let (kind, stamp_ns) = unsafe { ((*ctx.skb.skb).tstamp_type, (*ctx.skb.skb).tstamp) };
-    if u32::from(kind) != BPF_SKB_CLOCK_MONOTONIC || stamp_ns == 0 {
-        return;
-    }
-    if stamp_ns > now_ns {
+fn arrived(ctx: &TcContext, counters: &mut Counters, departed_ns: u64, now_ns: u64, segments: u32) {
+    if departed_ns > now_ns {
         maps::count_exit(Exit::StampInFuture);
     } else {
-        record(&mut counters.latency, now_ns - stamp_ns);
-        count_epoch::<INGRESS>(counters, stamp_ns, segments);
+        record(&mut counters.latency, now_ns - departed_ns);
+        count_epoch::<INGRESS>(counters, departed_ns, segments);
     }
-    if maps::receive_time() {
-        let received_ns = now_ns.wrapping_add(maps::clock_offset());
-        // SAFETY: the helper gets the context that the program was called with.
-        let refused = unsafe { bpf_skb_set_tstamp(ctx.skb.skb, received_ns, BPF_SKB_CLOCK_REALTIME) };
-        if refused != 0 {
-            maps::count_exit(Exit::ReceiveTimeRefused);
-        }
-    }
+    let received_ns = now_ns.wrapping_add(maps::clock_offset());
+    // The dispatcher has read the stamp, so that no program here asks of which kind a packet's time is: what
+    // such a program writes at ingress is a receive time (Linux 5.18), without a call.
+    // SAFETY: a field of the context that programs may write, which the verifier translates.
+    unsafe { (&raw mut (*ctx.skb.skb).tstamp).write(received_ns) };
 }
 
 #[inline(always)]

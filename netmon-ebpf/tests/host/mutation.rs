@@ -6,7 +6,8 @@ use netmon_ebpf::{
     endpoint::{RoundTrip, TcpEvent},
     flow::TcpFlow,
     parse::{
-        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, addresses, link_layer, parse, plain_ipv4, plain_ipv6,
+        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Take, addresses, link_layer, parse,
+        plain_ipv4, plain_ipv6,
     },
     tcp::{Findings, Segment},
 };
@@ -92,12 +93,23 @@ impl Findings for Counted {
     }
 }
 
+/// Takes a packet by remembering what it is.
+struct Copied;
+
+impl Take for Copied {
+    type Taken = Parsed;
+
+    fn take(&self, parsed: &Parsed) -> Parsed {
+        *parsed
+    }
+}
+
 /// What the programs do with a frame once it is parsed.
 fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     let parsed = parse(&frame);
     let plain = match link_layer(&frame) {
-        Ok((ETHERTYPE_IPV4, offset)) => plain_ipv4(&frame, offset),
-        Ok((ETHERTYPE_IPV6, offset)) => plain_ipv6(&frame, offset),
+        Ok((ETHERTYPE_IPV4, offset)) => plain_ipv4(&frame, offset, &Copied),
+        Ok((ETHERTYPE_IPV6, offset)) => plain_ipv6(&frame, offset, &Copied),
         _ => None,
     };
     assert!(plain.is_none_or(|plain| plain == parsed), "{frame:?}");

@@ -43,7 +43,7 @@ impl Datapath {
             .flat_map(WatchedLink::ends)
             .find(|end| end.id == endpoint)
             .ok_or(DatapathError::NotWatched(endpoint))?;
-        dispatcher::load(end.id, direction, end.flags(direction), before, self.object.jump_table.as_fd())
+        dispatcher::load(end.id, end.hook(direction), before, self.object.jump_table.as_fd())
             .map_err(|source| DatapathError::Dispatcher { endpoint: end.shown(), source })
     }
 

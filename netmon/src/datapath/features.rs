@@ -3,7 +3,6 @@
 use std::io;
 
 use crate::{
-    names::Direction,
     snapshot::{AttachMode, Features},
     sys::bpf::{Instruction, TcxHook, load_classifier, tcx_chain, test_run},
 };
@@ -12,8 +11,6 @@ use crate::{
 const SET_TSTAMP: i32 = 192;
 /// `BPF_SKB_TSTAMP_DELIVERY_MONO`
 const MONOTONIC: i32 = 1;
-/// `BPF_SKB_CLOCK_REALTIME`; before Linux 6.11 it meant "no time", and a time with it was refused.
-const REALTIME: i32 = 0;
 /// lo is there in every namespace, and its number is always 1 (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
 
@@ -25,25 +22,23 @@ const LOOPBACK: u32 = 1;
 /// When the kernel does not let us load programs at all.
 pub(super) fn probe(forced: Option<AttachMode>) -> io::Result<Features> {
     let tcx = tcx_chain(LOOPBACK, TcxHook::Ingress).is_ok();
-    let packet_stamp = accepts_time(MONOTONIC)?;
     Ok(Features {
         mode: forced.unwrap_or(if tcx { AttachMode::Tcx } else { AttachMode::Clsact }),
-        packet_stamp,
-        receive_time: packet_stamp && accepts_time(REALTIME)?,
+        packet_stamp: takes_stamps()?,
     })
 }
 
-/// Whether the kernel lets a program write a packet's time of this kind: a program that does nothing else
-/// is loaded and run once over a frame of its own.
-fn accepts_time(kind: i32) -> io::Result<bool> {
-    let set_time = [
-        // r2 = 1 ns, r3 = kind; r1 is the packet already
+/// Whether the kernel lets a program write a packet's delivery time: a program that does nothing else is loaded
+/// and run once over a frame of its own.
+fn takes_stamps() -> io::Result<bool> {
+    let stamp = [
+        // r2 = 1 ns, r3 = the clock; r1 is the packet already
         Instruction { code: 0xb7, registers: 2, offset: 0, immediate: 1 },
-        Instruction { code: 0xb7, registers: 3, offset: 0, immediate: kind },
+        Instruction { code: 0xb7, registers: 3, offset: 0, immediate: MONOTONIC },
         Instruction { code: 0x85, registers: 0, offset: 0, immediate: SET_TSTAMP },
         Instruction { code: 0x95, registers: 0, offset: 0, immediate: 0 },
     ];
-    let program = match load_classifier("netmon_probe", &set_time) {
+    let program = match load_classifier("netmon_probe", &stamp) {
         Ok(program) => program,
         // Unknown helper.
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(false),
@@ -55,13 +50,4 @@ fn accepts_time(kind: i32) -> io::Result<bool> {
     frame[14] = 0x45;
     let (answer, _) = test_run(&program, &frame, 1)?;
     Ok(answer == 0)
-}
-
-/// The flags of a hook's dispatcher.
-pub(super) fn flags(direction: Direction, stamps: bool, peer_stamps: bool) -> u32 {
-    match direction {
-        Direction::Egress if stamps => netmon_ebpf::abi::FLAG_STAMP,
-        Direction::Ingress if peer_stamps => netmon_ebpf::abi::FLAG_PEER_STAMPS,
-        Direction::Egress | Direction::Ingress => 0,
-    }
 }

@@ -103,7 +103,7 @@ impl Datapath {
     pub fn load(options: &Options) -> Result<Self, DatapathError> {
         let features = features::probe(options.mode).map_err(DatapathError::Probe)?;
         let mut object = Object::load(options, features)?;
-        let offset = object.clock_offset.take().ok_or(DatapathError::Missing("CLOCK_OFFSET"))?;
+        let offset = object.clock_offset.take().ok_or(DatapathError::Missing(object::CLOCK_OFFSET))?;
         let clock = ClockKeeper::start(offset).map_err(DatapathError::Clock)?;
         let logs = (options.log_level > 0).then(|| LogPump::start(&mut object.ebpf)).transpose()?;
         Ok(Self {

@@ -25,6 +25,9 @@ use crate::{causes::in_full, names::EndpointId, snapshot::Features};
 /// The object, aligned as the ELF reader wants it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-ebpf"));
 
+/// The map that holds `NETMON_CLOCK_OFFSET`, the only variable of the programs.
+pub(super) const CLOCK_OFFSET: &str = ".bss";
+
 /// The loaded object: its maps by name, typed.
 pub(super) struct Object {
     /// What the maps take.
@@ -52,7 +55,6 @@ impl Object {
     /// Loads the object into the kernel, set up for its features.
     pub(super) fn load(options: &Options, features: Features) -> Result<Self, DatapathError> {
         let stamp = u8::from(features.packet_stamp);
-        let receive_time = u8::from(features.receive_time);
         let sizes = Sizes::of(options.flow_entries);
         let drop_types = DropTypes::look_up();
         let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();
@@ -60,7 +62,6 @@ impl Object {
         sizes.set(&mut loader);
         let mut ebpf = loader
             .override_global("NETMON_STAMP", &stamp, true)
-            .override_global("NETMON_RECEIVE_TIME", &receive_time, true)
             .override_global("NETMON_DROP_OFFSETS", &drop_offsets, true)
             .override_global(aya_log::LEVEL, &options.log_level, true)
             .load(OBJECT)
@@ -74,7 +75,7 @@ impl Object {
             counters: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "COUNTERS")?),
             round_trips: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "ROUND_TRIPS")?),
             exits: take(&mut ebpf, "EXITS_BY_REASON")?,
-            clock_offset: Some(take(&mut ebpf, "CLOCK_OFFSET")?),
+            clock_offset: Some(take(&mut ebpf, CLOCK_OFFSET)?),
             drops,
             flow_tables: FlowTables::of(&mut ebpf, sizes)?,
             jump_table,

@@ -11,8 +11,7 @@ use super::{
     DatapathError,
     attach::{Attached, users_of_delivery_time},
     closed_epochs::ClosedEpochs,
-    dispatcher,
-    features::flags,
+    dispatcher::{self, Hook},
 };
 use crate::{
     names::{Direction, EndpointId, LinkName},
@@ -59,9 +58,12 @@ impl WatchedEnd {
         self.endpoint.cookie == endpoint.cookie && self.endpoint.ifindex == endpoint.ifindex
     }
 
-    /// The flags of a hook's dispatcher.
-    pub(super) fn flags(&self, direction: Direction) -> u32 {
-        flags(direction, self.stamps, self.peer_stamps)
+    /// What the dispatcher of a hook has to know.
+    pub(super) fn hook(&self, direction: Direction) -> Hook {
+        match direction {
+            Direction::Ingress => Hook::Ingress { peer_stamps: self.peer_stamps },
+            Direction::Egress => Hook::Egress { stamps: self.stamps },
+        }
     }
 
     pub(super) fn shown(&self) -> String {
@@ -70,7 +72,7 @@ impl WatchedEnd {
 
     pub(super) fn dispatchers(&self, jump_table: BorrowedFd<'_>) -> Result<[OwnedFd; 2], DatapathError> {
         let one = |direction| {
-            dispatcher::load(self.id, direction, self.flags(direction), &[], jump_table)
+            dispatcher::load(self.id, self.hook(direction), &[], jump_table)
                 .map_err(|source| DatapathError::Dispatcher { endpoint: self.shown(), source })
         };
         Ok([one(Direction::Ingress)?, one(Direction::Egress)?])

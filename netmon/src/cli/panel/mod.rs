@@ -61,13 +61,11 @@ impl fmt::Display for Panel<'_> {
 
 impl Panel<'_> {
     fn notes(&self) -> Vec<String> {
-        let Features { mode, packet_stamp, receive_time } = self.features;
+        let Features { mode, packet_stamp } = self.features;
         // Two ends of a link, two hooks each.
         let mut notes = vec![format!("{} attached, by {}", 4 * self.lab.links.len(), mode.as_str())];
         if !packet_stamp {
             notes.push("no one-way latency and no loss: packets carry stamps from Linux 5.18 on".to_owned());
-        } else if !receive_time {
-            notes.push("receive times are not put back: that takes Linux 6.11".to_owned());
         }
         notes
     }
@@ -100,7 +98,7 @@ mod tests {
     fn panel(lab: &Lab, columns: usize, charset: Charset) -> String {
         let screen = Screen { columns, charset };
         let http = "127.0.0.1:9477".parse().unwrap();
-        let features = Features { mode: AttachMode::Tcx, packet_stamp: true, receive_time: true };
+        let features = Features { mode: AttachMode::Tcx, packet_stamp: true };
         Panel { lab, http, features, stays: false, program: "netmon", screen }.to_string()
     }
 
@@ -140,7 +138,7 @@ mod tests {
     fn what_the_kernel_lacks_is_said() {
         let screen = Screen { columns: 80, charset: Charset::Utf8 };
         let http = "127.0.0.1:9477".parse().unwrap();
-        let features = Features { mode: AttachMode::Clsact, packet_stamp: false, receive_time: false };
+        let features = Features { mode: AttachMode::Clsact, packet_stamp: false };
         let lab = Lab::built_in();
         let text =
             Panel { lab: &lab, http, features, stays: true, program: "./my netmon", screen }.to_string();
