@@ -5,9 +5,16 @@
 //! extension headers (RFC 8200), and stops at the transport header. Whatever it cannot follow is still a
 //! packet of some protocol, with the reason in [`Parsed::exit`].
 
+mod link;
 mod plain;
 
-pub use self::plain::{Take, plain_ipv4, plain_ipv6};
+use self::link::MAX_VLAN_TAGS;
+pub use self::{
+    link::{
+        ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, ethertype, link_layer,
+    },
+    plain::{Take, plain_ipv4, plain_ipv6},
+};
 use crate::{abi::Exit, protocol::Protocol};
 
 /// Bytes of a frame, wherever they are.
@@ -39,8 +46,6 @@ pub const UDP_HEADER: usize = 8;
 pub const ICMP_HEADER: usize = 8;
 /// SCTP common header, which each segment of a super-packet repeats (RFC 9260, 3.1).
 pub const SCTP_HEADER: usize = 12;
-/// Most VLAN tags that are followed: 802.1ad has two.
-const MAX_VLAN_TAGS: usize = 2;
 /// Most IPv6 extension headers that are followed: each kind belongs there once, destination options twice
 /// (RFC 8200, 4.1).
 const MAX_EXTENSIONS: usize = 6;
@@ -58,17 +63,6 @@ const _: () = assert!(
         + MAX_EXTENSIONS * (MAX_EXTENSION_LENGTH as usize + 1) * 8
         <= OFFSET_MASK
 );
-
-/// Ethertype of ARP.
-pub const ETHERTYPE_ARP: u16 = 0x0806;
-/// Ethertype of IPv4.
-pub const ETHERTYPE_IPV4: u16 = 0x0800;
-/// Ethertype of IPv6.
-pub const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// Ethertype of an 802.1Q tag.
-pub const ETHERTYPE_VLAN: u16 = 0x8100;
-/// Ethertype of an 802.1ad tag.
-pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 
 /// IP protocol number of ICMP.
 pub const IPPROTO_ICMP: u8 = 1;
@@ -175,31 +169,6 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
         ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, Exit::VlanDepth, offset),
         _ => Parsed::stopped(Protocol::Other, Exit::UnknownEthertype, offset),
     }
-}
-
-/// The outermost ethertype.
-#[inline(always)]
-pub fn ethertype<P: Packet>(packet: &P) -> Option<u16> {
-    be16(packet, 12)
-}
-
-/// What is behind the Ethernet header and up to two VLAN tags: the ethertype, and where it begins. Or where
-/// the frame ends too early.
-///
-/// # Errors
-///
-/// Bytes of the headers that are complete.
-#[inline(always)]
-pub fn link_layer<P: Packet>(packet: &P) -> Result<(u16, usize), usize> {
-    let mut ethertype = ethertype(packet).ok_or(0_usize)?;
-    let mut offset = ETHERNET_HEADER;
-    let mut tags = 0;
-    while tags < MAX_VLAN_TAGS && (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {
-        ethertype = be16(packet, offset + 2).ok_or(offset)?;
-        offset += 4;
-        tags += 1;
-    }
-    Ok((ethertype, offset))
 }
 
 #[inline(always)]
@@ -399,9 +368,4 @@ pub fn addresses<P: Packet>(
 #[inline(always)]
 const fn mapped([a, b, c, d]: [u8; 4]) -> [u8; 16] {
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
-}
-
-#[inline(always)]
-fn be16<P: Packet>(packet: &P, offset: usize) -> Option<u16> {
-    packet.load(offset).map(u16::from_be_bytes)
 }

@@ -1,0 +1,47 @@
+//! The link layer: Ethernet, with up to two VLAN tags in the frame.
+
+use super::{ETHERNET_HEADER, Packet};
+
+/// Ethertype of ARP.
+pub const ETHERTYPE_ARP: u16 = 0x0806;
+/// Ethertype of IPv4.
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// Ethertype of IPv6.
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// Ethertype of an 802.1Q tag.
+pub const ETHERTYPE_VLAN: u16 = 0x8100;
+/// Ethertype of an 802.1ad tag.
+pub const ETHERTYPE_QINQ: u16 = 0x88a8;
+
+/// Most VLAN tags that are followed: 802.1ad has two.
+pub(super) const MAX_VLAN_TAGS: usize = 2;
+
+/// The outermost ethertype.
+#[inline(always)]
+pub fn ethertype<P: Packet>(packet: &P) -> Option<u16> {
+    be16(packet, 12)
+}
+
+/// What is behind the Ethernet header and up to two VLAN tags: the ethertype, and where it begins. Or where
+/// the frame ends too early.
+///
+/// # Errors
+///
+/// Bytes of the headers that are complete.
+#[inline(always)]
+pub fn link_layer<P: Packet>(packet: &P) -> Result<(u16, usize), usize> {
+    let mut ethertype = ethertype(packet).ok_or(0_usize)?;
+    let mut offset = ETHERNET_HEADER;
+    let mut tags = 0;
+    while tags < MAX_VLAN_TAGS && (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {
+        ethertype = be16(packet, offset + 2).ok_or(offset)?;
+        offset += 4;
+        tags += 1;
+    }
+    Ok((ethertype, offset))
+}
+
+#[inline(always)]
+fn be16<P: Packet>(packet: &P, offset: usize) -> Option<u16> {
+    packet.load(offset).map(u16::from_be_bytes)
+}
