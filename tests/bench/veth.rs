@@ -1,19 +1,24 @@
 //! What watching costs a veth end to end: one TCP stream, small datagrams, and a ping-pong, with hooks off and
-//! on in turn.
+//! on in turn, and in between with programs that do nothing, or only read the clock: below these nothing that
+//! watches can come.
 //!
-//! The loads are our own sockets, so nothing has to be installed. Each is compared within its pair of runs,
+//! The loads are our own sockets, so nothing has to be installed. Each is compared within its round of runs,
 //! which lie next to each other in time; off against the off before shows what the machine does by itself.
+
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
     netns::NetNs,
+    sys::bpf::{TcxHook, attach_tcx_first, load_classifier},
     topology::{self, Claim, Endpoint, NoInstrument, Silent},
 };
 use netmon_tests::labs::{direct, valid};
 use serde_json::{Value, json};
 
 use crate::{
+    bytecode::{clock, next},
     figures::{Figure, conditions},
     loads::{self, Peer},
     paired::Paired,
@@ -29,15 +34,71 @@ const LOADS: [(&str, bool); 4] = [
     ("ping-pong of two processors, us", false),
 ];
 
+/// What is on the hooks meanwhile, at each of both ends.
+#[derive(Clone, Copy)]
+enum Setting {
+    Off,
+    Empty,
+    Clock,
+    On,
+}
+
+impl Setting {
+    const ALL: [Self; 4] = [Self::Off, Self::Empty, Self::Clock, Self::On];
+}
+
 /// One run of each load.
 type Run = [f64; LOADS.len()];
+/// The runs of each setting.
+type Runs = [Vec<Run>; Setting::ALL.len()];
 
-/// Alternates until there are `pairs` runs of each kind.
-pub(crate) fn run(pairs: u32, as_json: bool) -> Result<()> {
+/// What the hooks are put on, and with what.
+struct Hooks {
+    datapath: Datapath,
+    endpoints: Vec<Endpoint>,
+    empty: OwnedFd,
+    clock: OwnedFd,
+}
+
+impl Hooks {
+    /// Measures with these programs on all hooks, and takes them off again.
+    fn with(&mut self, setting: Setting, measure: impl Fn() -> Result<Run>) -> Result<Run> {
+        match setting {
+            Setting::Off => measure(),
+            Setting::Empty => self.with_program(&self.empty, measure),
+            Setting::Clock => self.with_program(&self.clock, measure),
+            Setting::On => {
+                self.datapath.attach(&self.endpoints)?;
+                let run = measure()?;
+                self.datapath.detach_all().into_iter().next().map_or(Ok(run), |error| Err(error.into()))
+            }
+        }
+    }
+
+    fn with_program(&self, program: &OwnedFd, measure: impl Fn() -> Result<Run>) -> Result<Run> {
+        let mut links = Vec::new();
+        for end in &self.endpoints {
+            for hook in [TcxHook::Ingress, TcxHook::Egress] {
+                links.push(end.netns.run(|| attach_tcx_first(program.as_fd(), end.ifindex.0, hook))??);
+            }
+        }
+        let run = measure();
+        drop(links);
+        run
+    }
+}
+
+/// Alternates until there are `rounds` runs of each setting.
+pub(crate) fn run(rounds: u32, as_json: bool) -> Result<()> {
     let lab = direct();
     let claim = Claim::take(&lab.name)?;
     let endpoints = topology::up(&lab, &claim, &mut NoInstrument, &Silent)?;
-    let mut datapath = Datapath::load(&Options::default())?;
+    let mut hooks = Hooks {
+        datapath: Datapath::load(&Options::default())?,
+        endpoints,
+        empty: load_classifier("empty", &next()).context("the empty program")?,
+        clock: load_classifier("clock", &clock()).context("the program that reads the clock")?,
+    };
     let inside = NetNs::open(&valid("direct_netns"))?;
     let peer = Peer::new(inside, valid("10.200.0.3"))?;
     // Before we keep to one processor: they are counted.
@@ -46,88 +107,87 @@ pub(crate) fn run(pairs: u32, as_json: bool) -> Result<()> {
         Ok([peer.stream()?, peer.datagrams()?, peer.ping_pong(false)?, peer.ping_pong(true)?])
     };
     measure().context("the first run, which counts for nothing")?;
-    let (mut off, mut on) = (Vec::new(), Vec::new());
-    for pair in 1..=pairs {
-        // Who goes first changes from pair to pair, so that a drift of the machine favours neither.
-        if pair % 2 == 0 {
-            on.push(watched(&mut datapath, &endpoints, measure)?);
-            off.push(measure()?);
-        } else {
-            off.push(measure()?);
-            on.push(watched(&mut datapath, &endpoints, measure)?);
+    let mut runs = Runs::default();
+    for round in 0..rounds {
+        // Forth and back, so that a drift of the machine favours none.
+        let forth = Setting::ALL.into_iter();
+        let order: Vec<Setting> = if round % 2 == 0 { forth.collect() } else { forth.rev().collect() };
+        for setting in order {
+            runs[setting as usize].push(hooks.with(setting, measure)?);
         }
     }
     if as_json {
-        print_json(&off, &on, &conditions);
+        print_json(&runs, &conditions);
     } else {
-        print_table(&off, &on, &conditions);
+        print_table(&runs, &conditions);
     }
-    drop((endpoints, datapath));
+    drop(hooks);
     Ok(())
-}
-
-fn watched(
-    datapath: &mut Datapath,
-    endpoints: &[Endpoint],
-    measure: impl Fn() -> Result<Run>,
-) -> Result<Run> {
-    datapath.attach(endpoints)?;
-    let run = measure()?;
-    match datapath.detach_all().into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(run),
-    }
 }
 
 fn of(runs: &[Run], load: usize) -> Vec<f64> {
     runs.iter().map(|run| run[load]).collect()
 }
 
-/// What watching costs one load, and what the machine differs by without.
-fn judged(off: &[Run], on: &[Run], load: usize) -> (Paired, Paired) {
-    let (without, with) = (of(off, load), of(on, load));
-    let cost = |before: &f64, after: &f64| {
-        let more = (after - before) / before * 100.0;
-        if LOADS[load].1 { -more } else { more }
-    };
-    let watching = without.iter().zip(&with).map(|(off, on)| cost(off, on)).collect();
-    let nothing = without.windows(2).map(|two| cost(&two[0], &two[1])).collect();
-    (Paired::of(watching), Paired::of(nothing))
+/// How much worse each run of a load was than the one of the same round without hooks, per cent.
+fn cost(runs: &Runs, setting: Setting, load: usize) -> Paired {
+    let (without, with) = (of(&runs[Setting::Off as usize], load), of(&runs[setting as usize], load));
+    Paired::of(without.iter().zip(&with).map(|(off, on)| worse(load, *off, *on)).collect())
 }
 
-fn print_table(off: &[Run], on: &[Run], conditions: &str) {
+/// What the machine differs by without hooks, from one run to the next, per cent.
+fn noise(runs: &Runs, load: usize) -> Paired {
+    let without = of(&runs[Setting::Off as usize], load);
+    Paired::of(without.windows(2).map(|two| worse(load, two[0], two[1])).collect())
+}
+
+fn worse(load: usize, before: f64, after: f64) -> f64 {
+    let more = (after - before) / before * 100.0;
+    if LOADS[load].1 { -more } else { more }
+}
+
+fn print_table(runs: &Runs, conditions: &str) {
+    let [off, _, _, on] = runs;
     println!("median of {} runs (lowest to highest)", off.len());
     println!("{:<32} {:>28} {:>28}", "", "hooks off", "hooks on");
     for (load, (name, _)) in LOADS.iter().enumerate() {
         println!("{name:<32} {:>28} {:>28}", Figure::of(of(off, load)), Figure::of(of(on, load)));
     }
     println!();
-    println!("what watching costs, per cent, by pairs: median (where it lies with 95 % confidence)");
-    println!("{:<32} {:>28} {:>28}", "", "on against off", "off against the off before");
+    println!(
+        "what hooks cost, per cent, against none in the same round: median (where it lies with 95 % confidence)"
+    );
+    let heads = ["empty programs", "clock only", "netmon", "off, against the off before"];
+    println!("{:<32} {:>24} {:>24} {:>24} {:>28}", "", heads[0], heads[1], heads[2], heads[3]);
     for (load, (name, _)) in LOADS.iter().enumerate() {
-        let (watching, nothing) = judged(off, on, load);
-        println!("{name:<32} {watching:>28} {nothing:>28}  bound {BOUND}: {}", watching.verdict(BOUND));
+        let [empty, clock, on] = [Setting::Empty, Setting::Clock, Setting::On].map(|of| cost(runs, of, load));
+        let (noise, verdict) = (noise(runs, load), on.verdict(BOUND));
+        println!("{name:<32} {empty:>24} {clock:>24} {on:>24} {noise:>28}  bound {BOUND}: {verdict}");
     }
     println!("{conditions}");
 }
 
-fn print_json(off: &[Run], on: &[Run], conditions: &str) {
-    let figure = |figure: Figure| json!({ "median": figure.median, "lowest": figure.lowest, "highest": figure.highest });
-    let paired = |paired: &Paired| json!({ "median": paired.median, "low": paired.low, "high": paired.high });
+fn print_json(runs: &Runs, conditions: &str) {
+    let figure = |setting: Setting, load| {
+        let figure = Figure::of(of(&runs[setting as usize], load));
+        json!({ "median": figure.median, "lowest": figure.lowest, "highest": figure.highest })
+    };
+    let paired = |paired: Paired| json!({ "median": paired.median, "low": paired.low, "high": paired.high });
     let rows = LOADS.iter().enumerate().map(|(load, (name, _))| {
-        let (watching, nothing) = judged(off, on, load);
         json!({
             "load": name,
-            "off": figure(Figure::of(of(off, load))),
-            "on": figure(Figure::of(of(on, load))),
-            "cost_per_cent": paired(&watching),
-            "off_against_off_per_cent": paired(&nothing),
+            "off": figure(Setting::Off, load),
+            "on": figure(Setting::On, load),
+            "cost_per_cent": paired(cost(runs, Setting::On, load)),
+            "empty_programs_per_cent": paired(cost(runs, Setting::Empty, load)),
+            "clock_only_per_cent": paired(cost(runs, Setting::Clock, load)),
+            "off_against_off_per_cent": paired(noise(runs, load)),
             "bound_per_cent": BOUND,
-            "verdict": watching.verdict(BOUND),
+            "verdict": cost(runs, Setting::On, load).verdict(BOUND),
         })
     });
     let all = json!({
-        "pairs": off.len(),
+        "pairs": runs[Setting::Off as usize].len(),
         "milliseconds_a_run": loads::TIME.as_millis(),
         "conditions": conditions,
         "loads": rows.collect::<Vec<Value>>(),
