@@ -43,7 +43,7 @@ pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let taken = match ethertype(&frame) {
         Some(ETHERTYPE_IPV4) => plain_ipv4(&frame, ETHERNET_HEADER, &measure),
         Some(ETHERTYPE_IPV6) => plain_ipv6(&frame, ETHERNET_HEADER, &measure),
-        Some(ETHERTYPE_ARP) => Some(measure.take(&Parsed::arp(ETHERNET_HEADER))),
+        Some(ETHERTYPE_ARP) => return measure.take(&Parsed::arp(ETHERNET_HEADER)),
         Some(ETHERTYPE_VLAN | ETHERTYPE_QINQ) => return maps::go_on::<HOOK, MEASURE_TAGGED>(ctx),
         _ => None,
     };
