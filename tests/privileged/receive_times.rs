@@ -5,13 +5,17 @@
 use std::{
     io::IoSliceMut,
     net::UdpSocket,
-    os::fd::AsRawFd as _,
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    process::{Command, Stdio},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use netmon::netns::NetNs;
+use netmon::{
+    netns::NetNs,
+    sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier},
+};
 use netmon_tests::{
-    agent::{Agent, scrape},
+    agent::{Agent, Up, scrape},
     capture::Capture,
     labs::valid,
     sandbox::{run, sandbox},
@@ -133,4 +137,76 @@ fn a_capture_at_either_end_has_right_times() {
 #[test]
 fn a_capture_at_either_end_has_right_times_with_clsact_too() {
     captures_have_right_times(&["--attach", "clsact"]);
+}
+
+/// `BPF_FUNC_ktime_get_ns`
+const KTIME_GET_NS: i32 = 5;
+/// `BPF_FUNC_skb_set_tstamp`
+const SKB_SET_TSTAMP: i32 = 192;
+/// `offsetof(struct __sk_buff, tstamp_type)`
+const TSTAMP_TYPE: i16 = 180;
+/// `TCX_NEXT`
+const NEXT: i32 = -1;
+/// `TCX_DROP`
+const DROP: i32 = 2;
+
+/// Gives every IP packet a delivery time on the monotonic clock: now.
+const STAMPS: [(u8, u8, i16, i32); 8] = [
+    (0xbf, 0x16, 0, 0),
+    (0x85, 0, 0, KTIME_GET_NS),
+    (0xbf, 0x61, 0, 0),
+    (0xbf, 0x02, 0, 0),
+    (0xb7, 3, 0, 1),
+    (0x85, 0, 0, SKB_SET_TSTAMP),
+    (0xb7, 0, 0, NEXT),
+    (0x95, 0, 0, 0),
+];
+
+/// Drops every packet whose time is not a receive time.
+const DROPS_STAMPED: [(u8, u8, i16, i32); 6] = [
+    (0x71, 0x10, TSTAMP_TYPE, 0),
+    (0x15, 0, 2, 0),
+    (0xb7, 0, 0, DROP),
+    (0x95, 0, 0, 0),
+    (0xb7, 0, 0, NEXT),
+    (0x95, 0, 0, 0),
+];
+
+/// A program on the only veth end of a namespace, for as long as the link is held.
+fn attach(program: &[(u8, u8, i16, i32)], namespace: &str, interface: &str, hook: TcxHook) -> OwnedFd {
+    let instructions: Vec<Instruction> = program
+        .iter()
+        .map(|&(code, registers, offset, immediate)| Instruction { code, registers, offset, immediate })
+        .collect();
+    let program = load_classifier("foreign", &instructions).expect("a program");
+    let inside = NetNs::open(&valid(namespace)).expect("a namespace");
+    let attached = inside.run(|| {
+        let index = nix::net::if_::if_nametoindex(interface).expect("its interface");
+        attach_tcx_first(program.as_fd(), index, hook).expect("a link")
+    });
+    attached.expect("its inside")
+}
+
+fn pings_arrive() -> bool {
+    let mut ping = Command::new("ping");
+    ping.args(["-q", "-c", "3", "-i", "0.02", "-W", "1", "10.200.0.3"]);
+    ping.stdout(Stdio::null()).status().expect("ping").success()
+}
+
+// A local receiver would not notice: on its way up the kernel replaces a delivery time that was left. Who
+// forwards the packet would, since a qdisc may wait for such a time.
+#[test]
+fn behind_our_hook_a_packet_has_no_delivery_time_any_more() {
+    sandbox(|| {
+        let _lab = Up::direct();
+        let _behind = attach(&DROPS_STAMPED, "direct_netns", "veth1", TcxHook::Ingress);
+        let stamper = attach(&STAMPS, "root", "veth0", TcxHook::Egress);
+        assert!(!pings_arrive(), "a stamp that nobody takes away is what the other program drops");
+        drop(stamper);
+        assert!(pings_arrive(), "nobody stamps");
+        let _agent = Agent::start([""; 0]);
+        assert!(pings_arrive(), "netmon stamps, and takes the stamps away");
+        let to_veth1 = [("to", "direct_netns")];
+        assert!(scrape().sum("netmon_link_latency_seconds_count", &to_veth1) >= 3.0, "they were stamped");
+    });
 }
