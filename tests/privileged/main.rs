@@ -16,6 +16,7 @@ mod delays;
 mod examples;
 mod flows;
 mod foreign_programs;
+mod generate;
 mod kernel_drops;
 mod overhead;
 mod program_run;

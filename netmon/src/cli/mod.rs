@@ -5,6 +5,7 @@ pub mod exec;
 pub mod exit;
 pub mod failure;
 pub mod flows;
+pub mod generate;
 pub mod lab_file;
 pub mod logging;
 pub mod output;
@@ -74,6 +75,10 @@ pub enum Command {
     /// With an agent, that one takes the link's hooks off and puts them on; what it did not count meanwhile is
     /// said. On a lab without an agent, the hooks are the command's own.
     Overhead(overhead::Args),
+    /// Prints a lab file of a usual shape: a star, a chain, a mesh and so on, of any size.
+    ///
+    /// Addresses, names and routes are made up; the text begins with what to try. Nothing is built.
+    Generate(generate::Args),
     /// Checks that the numbers are true on this machine, in less than 40 seconds.
     ///
     /// In namespaces of its own, which go again, it sends packets that it knows, delays answers and overflows a
@@ -100,6 +105,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status(args) => with_runtime(status::run(args)),
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Overhead(args) => overhead::run(&args),
+        Command::Generate(args) => generate::run(args),
         Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Supervise(args) => supervise::run(&args),
     }

@@ -11,10 +11,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use self::reach::shell_word;
 use super::screen::Screen;
 use crate::{
     lab::{Lab, file::BUILT_IN},
+    shell::shell_word,
     snapshot::Features,
 };
 

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     lab::{End, Lab, Service, ServiceKind},
     names::{NsName, Side},
+    shell::shell_word,
 };
 
 /// More of a kind would not help anybody.
@@ -89,13 +90,6 @@ fn url(server: SocketAddr) -> String {
     let url = format!("http://{host}{port}/");
     // Some shells take brackets for a pattern.
     if server.is_ipv6() { format!("'{url}'") } else { url }
-}
-
-/// A name as a shell takes it for one word.
-pub(super) fn shell_word(word: &str) -> String {
-    let is_plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '@' | '+' | '/');
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,112 @@
+//! Generated labs on a real kernel: they come up, whoever should reach whom does, and they go without a trace.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+
+use std::fs;
+
+use netmon::lab::Lab;
+use netmon_tests::{
+    binary::netmon,
+    host::left_behind,
+    sandbox::{run, sandbox},
+};
+
+fn says(arguments: &[&str]) -> String {
+    run(netmon().to_str().unwrap(), arguments)
+}
+
+/// Pings from a namespace of the lab, or from root.
+fn ping(from: &str, to: &str) {
+    let ping = ["ping", "-q", "-c", "1", "-W", "2", to];
+    match from {
+        "root" => run("ping", &ping[1..]),
+        inside => run("ip", &[&["netns", "exec", inside], &ping[..]].concat()),
+    };
+}
+
+/// Does what the first lines of the file say is to be tried.
+fn try_the_ping_at_its_top(text: &str) {
+    let line = text.lines().find(|line| line.contains(" ping ")).unwrap();
+    let words: Vec<_> = line.trim_start_matches('#').split_whitespace().collect();
+    match words[..] {
+        ["ping", to] => ping("root", to),
+        ["netmon", "exec", from, "--", "ping", to] => {
+            says(&["exec", from, "--", "ping", "-q", "-c", "1", "-W", "2", to]);
+        }
+        _ => panic!("{line}"),
+    }
+}
+
+/// Brings it up, tries what it says and `pings` (from, to), and takes it down.
+fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, String)>) {
+    sandbox(|| {
+        let before = left_behind();
+        let text = says(&["generate", kind, "-n", namespaces]);
+        let file = format!("/run/sandbox/{kind}.toml");
+        fs::write(&file, &text).unwrap();
+        let lab = Lab::load(file.as_ref()).unwrap();
+        says(&["up", &file]);
+        try_the_ping_at_its_top(&text);
+        let pings = pings(&lab);
+        assert!(!pings.is_empty());
+        pings.iter().for_each(|(from, to)| ping(from, to));
+        says(&["down", &file]);
+        assert_eq!(left_behind(), before);
+    });
+}
+
+/// The far end of every link, from either.
+fn neighbours(lab: &Lab) -> Vec<(String, String)> {
+    let pairs = lab.links.iter().flat_map(|link| [(&link.a, &link.b), (&link.b, &link.a)]);
+    pairs.map(|(near, far)| (near.namespace.to_string(), far.addresses[0].addr().to_string())).collect()
+}
+
+/// Every address from every namespace.
+fn everybody(lab: &Lab) -> Vec<(String, String)> {
+    let addresses: Vec<_> =
+        lab.links.iter().flat_map(|link| [&link.a, &link.b]).flat_map(|end| &end.addresses).collect();
+    let from = |name: &str| -> Vec<_> {
+        addresses.iter().map(|address| (name.to_owned(), address.addr().to_string())).collect()
+    };
+    lab.namespaces.iter().flat_map(|namespace| from(namespace.name.as_str())).collect()
+}
+
+#[test]
+fn a_generated_star_answers_at_every_end() {
+    assert_works("star", "3", neighbours);
+}
+
+#[test]
+fn in_a_generated_chain_everybody_reaches_everybody() {
+    assert_works("chain", "4", everybody);
+}
+
+#[test]
+fn in_a_generated_ring_everybody_reaches_everybody() {
+    assert_works("ring", "4", everybody);
+    assert_works("ring", "5", everybody);
+}
+
+#[test]
+fn in_a_generated_mesh_everybody_is_a_neighbour() {
+    assert_works("mesh", "3", neighbours);
+}
+
+#[test]
+fn the_first_of_a_long_chain_reaches_the_last() {
+    // Beyond the usual time to live.
+    assert_works("chain", "70", |lab| {
+        let far = |index: usize| lab.namespaces[index].name.to_string();
+        let end = |index: usize, is_a: bool| {
+            let link = &lab.links[index];
+            if is_a { &link.a } else { &link.b }.addresses[0].addr().to_string()
+        };
+        vec![(far(0), end(68, false)), (far(69), end(0, true))]
+    });
+}
+
+#[test]
+fn too_large_a_lab_is_an_error_of_usage() {
+    let (code, said) = netmon_tests::agent::netmon_says(&["generate", "star", "-n", "65000"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("the largest star in 10.202.0.0/16 has "), "{said}");
+}
