@@ -14,6 +14,7 @@ pub mod panel;
 pub mod plan;
 pub mod progress;
 pub mod run;
+pub mod schema;
 pub mod screen;
 pub mod selftest;
 pub mod status;
@@ -79,6 +80,10 @@ pub enum Command {
     ///
     /// Addresses, names and routes are made up; the text begins with what to try. Nothing is built.
     Generate(generate::Args),
+    /// Prints a JSON Schema of the lab file, for editors.
+    ///
+    /// With it, an editor completes keys, shows what they mean and marks what is wrong while it is written.
+    Schema(schema::Args),
     /// Checks that the numbers are true on this machine, in less than 40 seconds.
     ///
     /// In namespaces of its own, which go again, it sends packets that it knows, delays answers and overflows a
@@ -106,6 +111,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Overhead(args) => overhead::run(&args),
         Command::Generate(args) => generate::run(args),
+        Command::Schema(_) => schema::run(),
         Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Supervise(args) => supervise::run(&args),
     }

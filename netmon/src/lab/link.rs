@@ -18,9 +18,9 @@ use super::{
 use crate::names::{IfName, LinkName, NsName};
 
 /// The smallest MTU that IPv4 works with (RFC 791), which is also the kernel's least for a veth.
-const LEAST_MTU: i128 = 68;
+pub(super) const LEAST_MTU: i128 = 68;
 /// The largest MTU of a veth.
-const MOST_MTU: i128 = 65_535;
+pub(super) const MOST_MTU: i128 = 65_535;
 /// The smallest MTU that the kernel runs IPv6 on (RFC 8200, section 5).
 const LEAST_MTU_IPV6: i128 = 1280;
 

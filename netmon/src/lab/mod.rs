@@ -10,6 +10,7 @@ mod address;
 pub mod diagnostic;
 pub mod file;
 mod index;
+mod json_schema;
 mod link;
 mod namespace;
 mod parse;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     diagnostic::Diagnostic,
     file::{LoadError, open},
+    json_schema::json_schema,
     sysctl::proc_path as sysctl_path,
 };
 use crate::names::{IfName, LabName, LinkName, NsName, Side};

@@ -2,6 +2,11 @@
 //!
 //! A key that the format reserves for later is [`Need::Later`]: it is refused by name instead of as a
 //! spelling mistake. To support it, change its entry and read it in the section's module.
+//!
+//! The same table makes the JSON Schema for editors ([`super::json_schema`]). A key that is read as something else
+//! than its [`Shape`] panics in every test that reads it.
+
+use super::link::{LEAST_MTU, MOST_MTU};
 
 /// Whether a key must be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +19,58 @@ pub(super) enum Need {
     Later,
 }
 
+/// What a text has to look like. Readers check more than this: that the address is on a link, for example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Whatever one likes.
+    Any,
+    /// [`crate::names::LabName`].
+    LabName,
+    /// The name of a namespace to make.
+    NewNamespace,
+    /// `root`, or the name of a namespace.
+    Namespace,
+    /// [`crate::names::IfName`], but for lo.
+    Interface,
+    /// [`crate::names::LinkName`].
+    LinkName,
+    /// By [`crate::names::check_service_name`].
+    ServiceName,
+    /// An address with its prefix length.
+    Address,
+    /// An address without.
+    Host,
+    /// A network, or `default`.
+    Destination,
+    /// An address and a port.
+    Socket,
+}
+
+/// What the value of a key is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// A string.
+    Text(Form),
+    /// A list of strings, at least so many.
+    Texts(Form, usize),
+    /// A whole number in a range.
+    Integer(i128, i128),
+    /// A table of its own.
+    Table(&'static Schema),
+    /// A list of tables.
+    Tables(&'static Schema),
+    /// A table of sysctls: keys are free, values strings.
+    Sysctls,
+}
+
 /// One key of a section.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) need: Need,
+    pub(super) shape: Shape,
+    /// What it is, for an editor to show.
+    pub(super) about: &'static str,
     /// How it is written; what every complaint about the key shows as right.
     pub(super) example: &'static str,
 }
@@ -29,6 +81,8 @@ pub(super) struct Schema {
     /// How messages call it.
     pub(super) title: &'static str,
     pub(super) keys: &'static [Key],
+    /// Keys of which there must be exactly one; empty if there are no such.
+    pub(super) one_of: &'static [&'static str],
 }
 
 impl Schema {
@@ -38,80 +92,196 @@ impl Schema {
     }
 }
 
-const fn required(name: &'static str, example: &'static str) -> Key {
-    Key { name, need: Need::Required, example }
+const fn required(name: &'static str, shape: Shape, about: &'static str, example: &'static str) -> Key {
+    Key { name, need: Need::Required, shape, about, example }
 }
 
-const fn optional(name: &'static str, example: &'static str) -> Key {
-    Key { name, need: Need::Optional, example }
+const fn optional(name: &'static str, shape: Shape, about: &'static str, example: &'static str) -> Key {
+    Key { name, need: Need::Optional, shape, about, example }
 }
 
 const fn later(name: &'static str) -> Key {
-    Key { name, need: Need::Later, example: "" }
+    Key { name, need: Need::Later, shape: Shape::Text(Form::Any), about: "", example: "" }
 }
 
 /// The file itself.
 pub(super) static LAB: Schema = Schema {
     title: "the lab file",
     keys: &[
-        optional("name", r#"name = "my-lab""#),
-        optional("namespace", "[[namespace]] on a line of its own, followed by the keys of one namespace"),
-        optional("link", "[[link]] on a line of its own, followed by the keys of one link"),
-        optional("service", "[[service]] on a line of its own, followed by the keys of one service"),
+        optional(
+            "name",
+            Shape::Text(Form::LabName),
+            "The lab's name; by default the file's name without `.toml`. It marks what the lab owns.",
+            r#"name = "my-lab""#,
+        ),
+        optional(
+            "namespace",
+            Shape::Tables(&NAMESPACE),
+            "The namespaces to make. `root`, which netmon is started in, is always there.",
+            "[[namespace]] on a line of its own, followed by the keys of one namespace",
+        ),
+        optional(
+            "link",
+            Shape::Tables(&LINK),
+            "The veth pairs between namespaces: what goes in at one end comes out at the other.",
+            "[[link]] on a line of its own, followed by the keys of one link",
+        ),
+        optional(
+            "service",
+            Shape::Tables(&SERVICE),
+            "What runs in a namespace for as long as the lab is up: the built-in web server, or a program.",
+            "[[service]] on a line of its own, followed by the keys of one service",
+        ),
         later("bridge"),
         later("probe"),
         later("expect"),
     ],
+    one_of: &[],
 };
 
 /// `[[namespace]]`.
 pub(super) static NAMESPACE: Schema = Schema {
     title: "[[namespace]]",
     keys: &[
-        required("name", r#"name = "web""#),
-        optional("nameservers", r#"nameservers = ["10.200.0.2"]"#),
-        optional("routes", r#"routes = [{ to = "default", via = "10.200.0.2" }]"#),
-        optional("sysctls", r#"sysctls = { "net.ipv4.ip_forward" = "1" }"#),
+        required(
+            "name",
+            Shape::Text(Form::NewNamespace),
+            "Its name, as `ip netns list` shows it.",
+            r#"name = "web""#,
+        ),
+        optional(
+            "nameservers",
+            Shape::Texts(Form::Host, 0),
+            "Addresses for /etc/netns/NAME/resolv.conf. An empty list makes looking up a name fail at once; \
+             without the key there is no such file.",
+            r#"nameservers = ["10.200.0.2"]"#,
+        ),
+        optional(
+            "routes",
+            Shape::Tables(&ROUTE),
+            "Static routes. The networks of its own addresses need none.",
+            r#"routes = [{ to = "default", via = "10.200.0.2" }]"#,
+        ),
+        optional(
+            "sysctls",
+            Shape::Sysctls,
+            "Settings under `net.`, with the keys and values that sysctl(8) prints.",
+            r#"sysctls = { "net.ipv4.ip_forward" = "1" }"#,
+        ),
     ],
+    one_of: &[],
 };
 
 /// An element of a namespace's `routes`.
 pub(super) static ROUTE: Schema = Schema {
     title: "a route",
-    keys: &[required("to", r#"to = "default""#), required("via", r#"via = "10.200.0.2""#)],
+    keys: &[
+        required(
+            "to",
+            Shape::Text(Form::Destination),
+            "A network, or `default`: all of the next hop's family.",
+            r#"to = "default""#,
+        ),
+        required(
+            "via",
+            Shape::Text(Form::Host),
+            "The next hop: a neighbour's address, in a network that the namespace has an address in.",
+            r#"via = "10.200.0.2""#,
+        ),
+    ],
+    one_of: &[],
 };
 
 /// `[[link]]`.
 pub(super) static LINK: Schema = Schema {
     title: "[[link]]",
     keys: &[
-        optional("name", r#"name = "uplink""#),
-        required("a", r#"a = { namespace = "root", interface = "veth0", addresses = ["10.200.0.2/24"] }"#),
-        required("b", r#"b = { namespace = "web", interface = "veth1", addresses = ["10.200.0.3/24"] }"#),
-        optional("mtu", "mtu = 1500"),
+        optional(
+            "name",
+            Shape::Text(Form::LinkName),
+            "The `link` label of its metrics; by default made of both ends.",
+            r#"name = "uplink""#,
+        ),
+        required(
+            "a",
+            Shape::Table(&END),
+            "One end.",
+            r#"a = { namespace = "root", interface = "veth0", addresses = ["10.200.0.2/24"] }"#,
+        ),
+        required(
+            "b",
+            Shape::Table(&END),
+            "The other end.",
+            r#"b = { namespace = "web", interface = "veth1", addresses = ["10.200.0.3/24"] }"#,
+        ),
+        optional(
+            "mtu",
+            Shape::Integer(LEAST_MTU, MOST_MTU),
+            "The largest packet in bytes, at both ends; by default 1500. IPv6 takes 1280 at least.",
+            "mtu = 1500",
+        ),
         later("impair"),
     ],
+    one_of: &[],
 };
 
 /// `a` and `b` of a link.
 pub(super) static END: Schema = Schema {
     title: "a link's end",
     keys: &[
-        required("namespace", r#"namespace = "root""#),
-        required("interface", r#"interface = "veth0""#),
-        optional("addresses", r#"addresses = ["10.200.0.2/24"]"#),
+        required(
+            "namespace",
+            Shape::Text(Form::Namespace),
+            "`root`, or the name of a `[[namespace]]`.",
+            r#"namespace = "root""#,
+        ),
+        required(
+            "interface",
+            Shape::Text(Form::Interface),
+            "The interface's name: 15 bytes at most, once in its namespace.",
+            r#"interface = "veth0""#,
+        ),
+        optional(
+            "addresses",
+            Shape::Texts(Form::Address, 0),
+            "Addresses with their prefix length.",
+            r#"addresses = ["10.200.0.2/24"]"#,
+        ),
         later("bridge"),
         later("impair"),
     ],
+    one_of: &[],
 };
 
 /// `[[service]]`.
 pub(super) static SERVICE: Schema = Schema {
     title: "[[service]]",
     keys: &[
-        optional("name", r#"name = "web""#),
-        required("namespace", r#"namespace = "web""#),
-        optional("command", r#"command = ["nginx", "-g", "daemon off;"]"#),
-        optional("http", r#"http = "10.200.0.3:80""#),
+        optional(
+            "name",
+            Shape::Text(Form::ServiceName),
+            "What the log calls it; by default `http`, or the program's name.",
+            r#"name = "web""#,
+        ),
+        required(
+            "namespace",
+            Shape::Text(Form::Namespace),
+            "Where it runs: `root`, or the name of a `[[namespace]]`.",
+            r#"namespace = "web""#,
+        ),
+        optional(
+            "command",
+            Shape::Texts(Form::Any, 1),
+            "A program and its arguments, one string each; no shell takes a line apart. It must stay in the \
+             foreground.",
+            r#"command = ["nginx", "-g", "daemon off;"]"#,
+        ),
+        optional(
+            "http",
+            Shape::Text(Form::Socket),
+            "The built-in web server, on this address and port.",
+            r#"http = "10.200.0.3:80""#,
+        ),
     ],
+    one_of: &["command", "http"],
 };

@@ -4,7 +4,7 @@
 //! a wrong type. A mistyped key is reported, and then taken for the one that was meant, so that what is
 //! wrong further on comes to light in the same run.
 
-use std::ops::Range;
+use std::{ops::Range, ptr};
 
 use toml::{
     Spanned,
@@ -13,7 +13,7 @@ use toml::{
 
 use super::{
     diagnostic::{Report, quoted},
-    schema::{Key, Need, Schema},
+    schema::{Key, Need, Schema, Shape},
     suggest::closest,
 };
 
@@ -88,9 +88,15 @@ impl<'t, 'i> Section<'t, 'i> {
         self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
     }
 
-    /// The value of a key; a required one that is absent is reported.
-    fn read(&self, key: &str, report: &mut Report<'_>) -> Option<(&'static Key, &'t Value<'i>)> {
+    /// The value of a key; a required one that is absent is reported. `is_such`: what the caller takes it for.
+    fn read(
+        &self,
+        key: &str,
+        is_such: impl Fn(Shape) -> bool,
+        report: &mut Report<'_>,
+    ) -> Option<(&'static Key, &'t Value<'i>)> {
         let key = self.schema.keys.iter().find(|known| known.name == key)?;
+        debug_assert!(is_such(key.shape), "the schema has {:?} for {}", key.shape, key.name);
         let value = self.get(key.name);
         if value.is_none() && key.need == Need::Required && report.is_whole(&self.at) {
             let message = format!("{} lacks `{}`", self.schema.title, key.name);
@@ -101,13 +107,13 @@ impl<'t, 'i> Section<'t, 'i> {
 
     /// A text.
     pub(super) fn string(&self, key: &str, report: &mut Report<'_>) -> Option<Text<'t>> {
-        let (key, value) = self.read(key, report)?;
+        let (key, value) = self.read(key, |shape| matches!(shape, Shape::Text(_)), report)?;
         text(value).or_else(|| wrong_type(&format!("`{}`", key.name), "a string", value, key, report))
     }
 
     /// A list of texts; elements of another type are reported and left out.
     pub(super) fn strings(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
-        let (key, value) = self.read(key, report)?;
+        let (key, value) = self.read(key, |shape| matches!(shape, Shape::Texts(..)), report)?;
         let DeValue::Array(elements) = value.get_ref() else {
             return wrong_type(&format!("`{}`", key.name), "an array of strings", value, key, report);
         };
@@ -118,7 +124,7 @@ impl<'t, 'i> Section<'t, 'i> {
 
     /// A whole number.
     pub(super) fn integer(&self, key: &str, report: &mut Report<'_>) -> Option<Spanned<i128>> {
-        let (key, value) = self.read(key, report)?;
+        let (key, value) = self.read(key, |shape| matches!(shape, Shape::Integer(..)), report)?;
         let DeValue::Integer(digits) = value.get_ref() else {
             return wrong_type(&format!("`{}`", key.name), "an integer", value, key, report);
         };
@@ -134,7 +140,8 @@ impl<'t, 'i> Section<'t, 'i> {
         schema: &'static Schema,
         report: &mut Report<'_>,
     ) -> Option<Section<'t, 'i>> {
-        let (key, value) = self.read(key, report)?;
+        let is_such = |shape| matches!(shape, Shape::Table(of) if ptr::eq(of, schema));
+        let (key, value) = self.read(key, is_such, report)?;
         let DeValue::Table(table) = value.get_ref() else {
             return wrong_type(&format!("`{}`", key.name), "a table", value, key, report);
         };
@@ -148,7 +155,8 @@ impl<'t, 'i> Section<'t, 'i> {
         schema: &'static Schema,
         report: &mut Report<'_>,
     ) -> Vec<Section<'t, 'i>> {
-        let Some((key, value)) = self.read(key, report) else {
+        let is_such = |shape| matches!(shape, Shape::Tables(of) if ptr::eq(of, schema));
+        let Some((key, value)) = self.read(key, is_such, report) else {
             return Vec::new();
         };
         match value.get_ref() {
@@ -169,7 +177,7 @@ impl<'t, 'i> Section<'t, 'i> {
 
     /// Key and text of every entry of a table whose keys are free (`sysctls`).
     pub(super) fn entries(&self, key: &str, report: &mut Report<'_>) -> Vec<(Text<'t>, Text<'t>)> {
-        let Some((key, value)) = self.read(key, report) else {
+        let Some((key, value)) = self.read(key, |shape| matches!(shape, Shape::Sysctls), report) else {
             return Vec::new();
         };
         let DeValue::Table(table) = value.get_ref() else {
