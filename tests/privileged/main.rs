@@ -17,6 +17,7 @@ mod examples;
 mod flows;
 mod foreign_programs;
 mod generate;
+mod graph;
 mod kernel_drops;
 mod overhead;
 mod program_run;

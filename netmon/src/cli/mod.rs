@@ -6,6 +6,7 @@ pub mod exit;
 pub mod failure;
 pub mod flows;
 pub mod generate;
+pub mod graph;
 pub mod lab_file;
 pub mod logging;
 pub mod output;
@@ -71,6 +72,10 @@ pub enum Command {
     ///
     /// Which, how far, how much in each direction, and the latest round trip.
     Flows(flows::Args),
+    /// Draws a lab: namespaces and links, with rates and latencies while it runs.
+    ///
+    /// As text, in the languages of Mermaid and Graphviz, or as JSON.
+    Graph(graph::Args),
     /// Shows what watching a link costs those who use it: the same load with hooks on and off, in turn.
     ///
     /// With an agent, that one takes the link's hooks off and puts them on; what it did not count meanwhile is
@@ -109,6 +114,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Exec(args) => exec::run(&args),
         Command::Status(args) => with_runtime(status::run(args)),
         Command::Flows(args) => with_runtime(flows::run(args)),
+        Command::Graph(args) => with_runtime(graph::run(args)),
         Command::Overhead(args) => overhead::run(&args),
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),

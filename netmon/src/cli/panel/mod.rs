@@ -2,7 +2,6 @@
 //!
 //! Pure: a lab and a few facts in, text out. It asks the host for nothing.
 
-mod drawing;
 mod reach;
 mod sketch;
 

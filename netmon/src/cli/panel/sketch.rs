@@ -3,35 +3,31 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::drawing::{self, Pen};
 use crate::{
-    cli::screen::Screen,
+    cli::{
+        graph::{
+            MOST_BOXES, drawing,
+            model::{Graph, caption},
+            pen::Pen,
+        },
+        screen::Screen,
+    },
     lab::{End, Lab, Service, ServiceKind},
     names::NsName,
 };
 
-/// With more links or namespaces than this nobody looks at each.
-const MOST_DRAWN: usize = 8;
 /// How many of the best connected namespaces a summary names.
 const HUBS: usize = 5;
 
 /// The topology, a line each.
 pub(super) fn lines(lab: &Lab, screen: Screen) -> Vec<String> {
-    if lab.links.len() > MOST_DRAWN || lab.namespaces.len() > MOST_DRAWN {
+    if lab.links.len() > MOST_BOXES || lab.namespaces.len() > MOST_BOXES {
         return summary(lab);
     }
     let pen = Pen::new(screen.charset);
-    let drawn = drawing::draw(lab, pen);
+    let drawn = drawing::draw(&Graph::of_lab(lab), pen);
     // Two columns of margin on the left.
     if drawing::width(&drawn) + 2 <= screen.columns { drawn } else { list(lab, pen) }
-}
-
-/// What a service is called in a drawing.
-pub(super) fn caption(service: &Service) -> String {
-    match &service.kind {
-        ServiceKind::Http(address) => format!("{} {address}", service.name),
-        ServiceKind::Command(_) => service.name.clone(),
-    }
 }
 
 /// Each link on two lines, for screens too narrow for boxes.

@@ -13,10 +13,15 @@ use crate::{
 
 /// The lab that is meant: by a file, when it looks like one, otherwise by its name.
 pub(in crate::cli) fn named(given: &str) -> anyhow::Result<LabName> {
-    if given.contains('/') || given.ends_with(".toml") {
+    if is_file(given) {
         return Ok(LabFile { file: Some(given.into()) }.open()?.name);
     }
     given.parse().map_err(|error: crate::names::InvalidName| ExitCode::Usage.because(error))
+}
+
+/// Whether a lab is given by its file.
+pub(in crate::cli) fn is_file(given: &str) -> bool {
+    given.contains('/') || given.ends_with(".toml")
 }
 
 /// Which agent is asked.
@@ -64,16 +69,25 @@ fn look(lab: &LabName) -> Found {
 }
 
 /// Where the agent of `lab` answers.
-fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
+pub(in crate::cli) fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
     match look(lab) {
         Found::Agent(address) => Ok(address),
         other => Err(without_agent(lab, &other)),
     }
 }
 
-/// Where the one agent of this machine answers; with several, that of the built-in lab.
-fn only_agent() -> anyhow::Result<SocketAddr> {
-    let labs: Vec<_> = state::labs().into_iter().map(|lab| (look(&lab), lab)).collect();
+/// Every lab of this machine, and who has it.
+fn labs() -> Vec<(Found, LabName)> {
+    state::labs().into_iter().map(|lab| (look(&lab), lab)).collect()
+}
+
+/// Where the one agent of this machine answers; with several, that of the built-in lab; none where no agent runs.
+/// `command` is what the user typed.
+pub(in crate::cli) fn one_agent(command: &str) -> anyhow::Result<Option<SocketAddr>> {
+    choose(&labs(), command)
+}
+
+fn choose(labs: &[(Found, LabName)], command: &str) -> anyhow::Result<Option<SocketAddr>> {
     let agents: Vec<_> = labs
         .iter()
         .filter_map(|(found, lab)| match found {
@@ -82,17 +96,26 @@ fn only_agent() -> anyhow::Result<SocketAddr> {
         })
         .collect();
     if let [(_, address)] = agents[..] {
-        return Ok(address);
+        return Ok(Some(address));
     }
     let built_in = lab::Lab::built_in().name;
     if let Some((_, address)) = agents.iter().find(|(lab, _)| **lab == built_in) {
-        return Ok(*address);
+        return Ok(Some(*address));
     }
     if !agents.is_empty() {
         let names: Vec<_> = agents.iter().map(|(lab, _)| lab.as_str()).collect();
-        bail!("several labs run; say which one: netmon status {}", names.join(" | "));
+        bail!("several labs run; say which one: netmon {command} {}", names.join(" | "));
+    }
+    Ok(None)
+}
+
+fn only_agent() -> anyhow::Result<SocketAddr> {
+    let labs = labs();
+    if let Some(address) = choose(&labs, "status")? {
+        return Ok(address);
     }
     // None answers: then the first that is there at all says what is the matter.
+    let built_in = lab::Lab::built_in().name;
     let there = labs.iter().find(|(found, _)| *found != Found::Nothing);
     Err(there
         .map_or_else(|| without_agent(&built_in, &Found::Nothing), |(found, lab)| without_agent(lab, found)))

@@ -1,130 +1,58 @@
 //! Namespaces as boxes and links as lines between them.
 //!
-//! Any topology is taken apart into stars: a namespace on the left, those that it is linked to on the
-//! right. Root comes first, then whoever was drawn and has links left; so every link is drawn once.
+//! Star by star: a namespace on the left, those that it is linked to on the right.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::sketch::caption;
-use crate::{
-    cli::screen::Charset,
-    lab::{End, Lab, Link},
-    names::NsName,
+use super::{
+    model::{End, Graph},
+    pen::Pen,
+    stars::{Spoke, Star, stars},
+    traffic,
 };
+use crate::names::NsName;
 
 /// Least room between the ends of a link, so that it looks like one.
 const GAP: usize = 3;
 /// Least room in a box.
 const BOX: usize = 12;
 
-/// The characters of a drawing.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pen {
-    line: char,
-    side: char,
-    corners: [char; 4],
-    /// Where a link leaves a box to the right, and where it comes in from the left.
-    joints: [char; 2],
-    branch: &'static str,
-}
-
-impl Pen {
-    pub(super) fn new(charset: Charset) -> Self {
-        match charset {
-            Charset::Utf8 => Self {
-                line: '─',
-                side: '│',
-                corners: ['┌', '┐', '└', '┘'],
-                joints: ['├', '┤'],
-                branch: " └─",
-            },
-            Charset::Ascii => {
-                Self { line: '-', side: '|', corners: ['+'; 4], joints: ['+'; 2], branch: " `-" }
-            }
-        }
-    }
-
-    /// What stands before the far end of a link in a list.
-    pub(super) fn branch(self) -> &'static str {
-        self.branch
-    }
-}
-
 /// The columns that a drawing needs.
-pub(super) fn width(lines: &[String]) -> usize {
+pub(in crate::cli) fn width(lines: &[String]) -> usize {
     lines.iter().map(|line| line.width()).max().unwrap_or(0)
 }
 
 /// Draws all of a lab.
-pub(super) fn draw(lab: &Lab, pen: Pen) -> Vec<String> {
+pub(in crate::cli) fn draw(graph: &Graph, pen: Pen) -> Vec<String> {
     let mut drawn = HashSet::new();
     let mut lines = Vec::new();
-    for star in stars(lab) {
-        lines.extend(star.draw(lab, &mut drawn, pen));
+    for star in stars(graph) {
+        lines.extend(star.draw(graph, &mut drawn, pen));
     }
-    let alone = lab.namespaces.iter().filter(|namespace| !drawn.contains(&namespace.name));
+    let alone = graph.namespaces.iter().filter(|namespace| !drawn.contains(&namespace.name));
     for namespace in alone {
-        let lone = Node::new(&namespace.name, lab, true);
+        let lone = Node::new(&namespace.name, graph, true);
         let rows = lone.contents.len().max(1);
         lines.extend((0..rows + 2).map(|row| lone.row(row, rows, pen.side, pen.side, pen)));
     }
     lines
 }
 
-/// A namespace and its links to others that no earlier star has.
-struct Star<'l> {
-    hub: &'l NsName,
-    spokes: Vec<Spoke<'l>>,
-}
-
-/// All links of a star's hub to one other namespace: near end, far end.
-struct Spoke<'l> {
-    peer: &'l NsName,
-    links: Vec<(&'l End, &'l End)>,
-}
-
-fn stars(lab: &Lab) -> Vec<Star<'_>> {
-    let mut left: Vec<&Link> = lab.links.iter().collect();
-    let root = NsName::root();
-    let mut stars: Vec<Star<'_>> = Vec::new();
-    let mut next: VecDeque<&NsName> = VecDeque::new();
-    while let Some(first) = left.first() {
-        let of_root = left.iter().flat_map(|link| [&link.a, &link.b]).find(|end| end.namespace == root);
-        let hub = next.pop_front().or(of_root.map(|end| &end.namespace)).unwrap_or(&first.a.namespace);
-        let (own, others) =
-            left.into_iter().partition(|link| [&link.a, &link.b].iter().any(|end| end.namespace == *hub));
-        left = others;
-        let star = Star::new(hub, own);
-        next.extend(star.spokes.iter().map(|spoke| spoke.peer));
-        if !star.spokes.is_empty() {
-            stars.push(star);
-        }
-    }
-    stars
-}
-
 impl<'l> Star<'l> {
-    fn new(hub: &'l NsName, links: Vec<&'l Link>) -> Self {
-        let mut spokes: Vec<Spoke<'l>> = Vec::new();
-        for link in links {
-            let ends = if link.a.namespace == *hub { (&link.a, &link.b) } else { (&link.b, &link.a) };
-            let peer = &ends.1.namespace;
-            match spokes.iter_mut().find(|spoke| spoke.peer == peer) {
-                Some(spoke) => spoke.links.push(ends),
-                None => spokes.push(Spoke { peer, links: vec![ends] }),
-            }
-        }
-        Self { hub, spokes }
-    }
-
-    fn draw(&self, lab: &'l Lab, drawn: &mut HashSet<&'l NsName>, pen: Pen) -> Vec<String> {
-        let hub = Node::new(self.hub, lab, drawn.insert(self.hub));
+    fn draw(&self, graph: &'l Graph, drawn: &mut HashSet<&'l NsName>, pen: Pen) -> Vec<String> {
+        let hub = Node::new(self.hub, graph, drawn.insert(self.hub));
         let peers: Vec<_> =
-            self.spokes.iter().map(|spoke| Node::new(spoke.peer, lab, drawn.insert(spoke.peer))).collect();
+            self.spokes.iter().map(|spoke| Node::new(spoke.peer, graph, drawn.insert(spoke.peer))).collect();
         let peer_width = peers.iter().map(|peer| peer.inner).max().unwrap_or(0);
-        let gap = self.spokes.iter().flat_map(Spoke::rows).map(|row| row.least_width()).max().unwrap_or(0);
+        let gap = self
+            .spokes
+            .iter()
+            .flat_map(|spoke| spoke.rows(pen))
+            .map(|row| row.least_width())
+            .max()
+            .unwrap_or(0);
 
         let right: Vec<_> = self
             .spokes
@@ -172,23 +100,25 @@ impl Row {
 }
 
 impl Spoke<'_> {
-    /// The interfaces' names, the link, and the addresses below it; for each link.
-    fn rows(&self) -> Vec<Row> {
+    /// The interfaces' names, the link, and below it the addresses and what passes; for each link.
+    fn rows(&self, pen: Pen) -> Vec<Row> {
         let mut rows = Vec::new();
-        for (near, far) in &self.links {
-            rows.push(Row::Texts(near.interface.to_string(), far.interface.to_string()));
+        for wire in &self.wires {
+            let (near, far) = (wire.near, wire.far);
+            rows.push(Row::Texts(traffic::interface(near), traffic::interface(far)));
             rows.push(Row::Wire);
             let text =
                 |end: &End, index| end.addresses.get(index).map(ToString::to_string).unwrap_or_default();
             let addresses = near.addresses.len().max(far.addresses.len());
             rows.extend((0..addresses).map(|index| Row::Texts(text(near, index), text(far, index))));
+            rows.extend(wire.traffic(pen).into_iter().map(|passing| Row::Texts(passing, String::new())));
         }
         rows
     }
 
     /// The rows right of the hub, each with whether a link leaves the hub there.
     fn draw(&self, peer: &Node, gap: usize, pen: Pen) -> Vec<(bool, String)> {
-        let between = self.rows();
+        let between = self.rows(pen);
         let rows = between.len().max(peer.contents.len() + peer.first_row);
         let row = |row: usize| {
             let between = row.checked_sub(1).and_then(|row| between.get(row));
@@ -212,10 +142,10 @@ struct Node {
 }
 
 impl Node {
-    fn new(namespace: &NsName, lab: &Lab, with_services: bool) -> Self {
+    fn new(namespace: &NsName, graph: &Graph, with_services: bool) -> Self {
         let title = namespace.to_string();
-        let services = lab.services.iter().filter(|service| service.namespace == *namespace && with_services);
-        let contents: Vec<_> = services.map(caption).collect();
+        let services = graph.namespaces.get(graph.index_of(namespace)).filter(|_| with_services);
+        let contents: Vec<_> = services.map(|namespace| namespace.services.clone()).unwrap_or_default();
         let widest = contents.iter().map(|line| line.width()).chain([title.width()]).max().unwrap_or(0);
         // A single service stands beside the first link.
         let first_row = usize::from(contents.len() == 1);
@@ -243,9 +173,14 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{cli::screen::Charset, lab::Lab};
+
+    fn graph(text: &str) -> Graph {
+        Graph::of_lab(&Lab::parse(text, "f", "f").unwrap())
+    }
 
     fn drawn(text: &str) -> String {
-        draw(&Lab::parse(text, "f", "f").unwrap(), Pen::new(Charset::Utf8)).join("\n")
+        draw(&graph(text), Pen::new(Charset::Utf8)).join("\n")
     }
 
     const THREE: &str = r#"
@@ -330,7 +265,7 @@ mod tests {
     #[test]
     fn wide_characters_do_not_push_the_sides_out() {
         let text = "[[namespace]]\nname = \"網路命名空間網路\"\n";
-        let lines = draw(&Lab::parse(text, "f", "f").unwrap(), Pen::new(Charset::Utf8));
+        let lines = draw(&graph(text), Pen::new(Charset::Utf8));
         assert!(lines.iter().all(|line| line.width() == 20), "{lines:#?}");
     }
 }

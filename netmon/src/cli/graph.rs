@@ -1,0 +1,122 @@
+//! `netmon graph`: a lab as a drawing, with what passes on its links while it runs.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::{
+    exit::ExitCode,
+    lab_file::LabFile,
+    output,
+    screen::{Charset, Screen},
+    status::find,
+};
+use crate::{client::Client, lab::Lab, server::api::Links};
+
+mod dot;
+pub(super) mod drawing;
+mod mermaid;
+pub(super) mod model;
+pub(super) mod pen;
+mod stars;
+mod traffic;
+mod tree;
+
+use self::{model::Graph, pen::Pen};
+
+/// With more links or namespaces than this, boxes are more than a screen shows.
+pub(super) const MOST_BOXES: usize = 8;
+
+/// Of which lab, and how it is printed.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  netmon graph                        what runs, with rates and latencies; if nothing does, the built-in lab
+  netmon graph direct                 the lab of this name, which runs
+  netmon graph my.toml                what a file describes, whether it runs or not
+  netmon graph -o mermaid my.toml     for a page in Markdown
+  netmon graph -o dot | dot -Tsvg > lab.svg")]
+pub struct Args {
+    /// A lab file to draw, or the name of a lab that runs; without one, the lab that an agent runs, and where none
+    /// does the built-in lab.
+    #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
+    lab: Option<String>,
+    /// Ask the agent at this address, whatever it runs.
+    #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS:PORT", conflicts_with = "lab")]
+    address: Option<SocketAddr>,
+    /// How the graph is printed.
+    #[arg(short, long, env = "NETMON_GRAPH_OUTPUT", value_enum, default_value_t)]
+    output: Format,
+}
+
+/// The forms of a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Boxes; a list where there are many.
+    #[default]
+    Text,
+    /// Mermaid's flowchart, which Markdown pages show.
+    Mermaid,
+    /// Graphviz's language.
+    Dot,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A file that is no lab; a lab that no agent runs, or an agent that does not answer.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let graph = match source(&args)? {
+        Source::Lab(lab) => Graph::of_lab(&lab),
+        Source::Agent(address) => {
+            let links: Links = Client::new(address).get("/api/v1/links").await?;
+            Graph::of_links(&links)
+        }
+    };
+    let text = match args.output {
+        Format::Text => text(&graph, Screen::of_stdout()),
+        Format::Mermaid => mermaid::render(&graph),
+        Format::Dot => dot::render(&graph),
+        Format::Json => serde_json::to_string_pretty(&graph)? + "\n",
+    };
+    output::print(&text)?;
+    Ok(ExitCode::Ok)
+}
+
+/// Where a graph comes from.
+enum Source {
+    Lab(Lab),
+    Agent(SocketAddr),
+}
+
+fn source(args: &Args) -> anyhow::Result<Source> {
+    let file = |path: Option<PathBuf>| LabFile { file: path }.open().map(Source::Lab);
+    match (args.address, args.lab.as_deref()) {
+        (Some(address), _) => Ok(Source::Agent(address)),
+        (None, Some(given)) if find::is_file(given) => file(Some(given.into())),
+        (None, Some(name)) => find::agent_of(&find::named(name)?).map(Source::Agent),
+        (None, None) => {
+            find::one_agent("graph")?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent)))
+        }
+    }
+}
+
+/// Boxes where they fit the screen, a list elsewhere.
+fn text(graph: &Graph, screen: Screen) -> String {
+    let pen = Pen::new(screen.charset);
+    let is_small = graph.links.len() <= MOST_BOXES && graph.namespaces.len() <= MOST_BOXES;
+    let boxes = is_small.then(|| drawing::draw(graph, pen));
+    let fitting = boxes.filter(|lines| drawing::width(lines) <= screen.columns);
+    let lines = fitting.unwrap_or_else(|| tree::draw(graph, pen));
+    let mut text = format!("lab {}{}\n\n", graph.lab, if graph.is_running { ", as it runs" } else { "" });
+    for line in lines {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    if screen.charset == Charset::Ascii { text.replace('µ', "u") } else { text }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! What is drawn: namespaces, and the links between them, of a file or of a lab that runs.
+
+use std::collections::HashSet;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::{
+    lab::{self, Lab, Service, ServiceKind},
+    names::{IfName, LabName, LinkName, NsName},
+    server::api::{self, Links},
+};
+
+/// A lab as namespaces and links.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(in crate::cli) struct Graph {
+    /// The lab's name.
+    pub(super) lab: LabName,
+    /// Whether an agent said it, so that there are numbers.
+    pub(super) is_running: bool,
+    /// `root` first, when the lab has anything in it.
+    pub(super) namespaces: Vec<Namespace>,
+    /// In the lab's order.
+    pub(super) links: Vec<Link>,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Namespace {
+    pub(super) name: NsName,
+    /// What runs in it; an agent does not tell.
+    pub(super) services: Vec<String>,
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Link {
+    pub(super) name: LinkName,
+    pub(super) a: End,
+    pub(super) b: End,
+    pub(super) a_to_b: Option<Traffic>,
+    pub(super) b_to_a: Option<Traffic>,
+}
+
+/// An end of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct End {
+    pub(super) namespace: NsName,
+    pub(super) interface: IfName,
+    pub(super) addresses: Vec<IpNet>,
+    /// None when nobody looked.
+    pub(super) up: Option<bool>,
+}
+
+/// What passes a link in one direction, lately.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Traffic {
+    /// All since the agent began.
+    pub(super) packets: u64,
+    pub(super) packets_per_second: Option<f64>,
+    pub(super) bytes_per_second: Option<f64>,
+    /// The median of one way: of late, or since the agent began when nothing came lately.
+    pub(super) latency_p50_ns: Option<u64>,
+    /// All since the agent began.
+    pub(super) lost_segments: Option<u64>,
+}
+
+impl Graph {
+    /// What a lab file describes.
+    pub(in crate::cli) fn of_lab(lab: &Lab) -> Self {
+        let links: Vec<_> = lab.links.iter().map(Link::from).collect();
+        let names = lab.namespaces.iter().map(|namespace| &namespace.name);
+        let served = lab.services.iter().map(|service| &service.namespace);
+        let all = names.chain(ends(&links).map(|end| &end.namespace)).chain(served);
+        let services = |name: &NsName| {
+            lab.services.iter().filter(|service| service.namespace == *name).map(caption).collect()
+        };
+        let namespaces = distinct(all, services);
+        Self { lab: lab.name.clone(), is_running: false, namespaces, links }
+    }
+
+    /// What an agent says.
+    pub(super) fn of_links(said: &Links) -> Self {
+        let links: Vec<_> = said.links.iter().map(Link::from).collect();
+        let namespaces = distinct(ends(&links).map(|end| &end.namespace), |_| Vec::new());
+        Self { lab: said.lab.name.clone(), is_running: true, namespaces, links }
+    }
+
+    /// The place of a namespace in the list.
+    pub(super) fn index_of(&self, name: &NsName) -> usize {
+        self.namespaces.iter().position(|namespace| namespace.name == *name).unwrap_or_default()
+    }
+}
+
+fn ends(links: &[Link]) -> impl Iterator<Item = &End> {
+    links.iter().flat_map(|link| [&link.a, &link.b])
+}
+
+/// Each once, root before all others.
+fn distinct<'n>(
+    names: impl Iterator<Item = &'n NsName>,
+    services: impl Fn(&NsName) -> Vec<String>,
+) -> Vec<Namespace> {
+    let mut seen = HashSet::new();
+    let mut distinct: Vec<_> = names.filter(|name| seen.insert(*name)).collect();
+    distinct.sort_by_key(|name| !name.is_root());
+    distinct.into_iter().map(|name| Namespace { name: name.clone(), services: services(name) }).collect()
+}
+
+/// What a service is called in a drawing.
+pub(in crate::cli) fn caption(service: &Service) -> String {
+    match &service.kind {
+        ServiceKind::Http(address) => format!("{} {address}", service.name),
+        ServiceKind::Command(_) => service.name.clone(),
+    }
+}
+
+impl From<&lab::Link> for Link {
+    fn from(link: &lab::Link) -> Self {
+        let end = |end: &lab::End| End {
+            namespace: end.namespace.clone(),
+            interface: end.interface.clone(),
+            addresses: end.addresses.clone(),
+            up: None,
+        };
+        Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b: None, b_to_a: None }
+    }
+}
+
+impl From<&api::Link> for Link {
+    fn from(link: &api::Link) -> Self {
+        let end = |end: &api::Endpoint| End {
+            namespace: end.namespace.clone(),
+            interface: end.interface.clone(),
+            addresses: end.addresses.clone(),
+            up: Some(end.up),
+        };
+        let [a_to_b, b_to_a] = link.directions().map(|(crossing, sent)| Some(Traffic::of(crossing, sent)));
+        Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b, b_to_a }
+    }
+}
+
+impl Traffic {
+    fn of(crossing: &api::Crossing, sent: &api::Hook) -> Self {
+        let median = |summary: &Option<api::Summary>| summary.as_ref().and_then(|summary| summary.p50_ns);
+        Self {
+            packets: sent.packets,
+            packets_per_second: sent.packets_per_second,
+            bytes_per_second: sent.bytes_per_second,
+            latency_p50_ns: median(&crossing.recent_latency).or(median(&crossing.latency)),
+            lost_segments: crossing.lost_segments,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The graph of a lab that runs has on its edges what passes them.
+
+use std::time::Duration;
+
+use netmon_tests::{
+    agent::{Agent, netmon_says},
+    eventually::eventually,
+    sandbox::{run, sandbox},
+};
+
+fn graph(arguments: &[&str]) -> String {
+    let (code, said) = netmon_says(&[&["graph"], arguments].concat());
+    assert_eq!(code, 0, "{said}");
+    said
+}
+
+#[test]
+fn a_running_lab_has_rates_after_a_ping_and_another_is_drawn_from_its_file() {
+    sandbox(|| {
+        // Nothing runs: the built-in lab, as its file has it.
+        assert!(graph(&[]).starts_with("lab direct\n"));
+        let agent = Agent::start([""; 0]);
+        run("ping", &["-q", "-c", "50", "-i", "0.01", "10.200.0.3"]);
+        let rate = eventually("a rate", Duration::from_secs(10), || {
+            let json: serde_json::Value = serde_json::from_str(&graph(&["-o", "json"])).ok()?;
+            json["links"][0]["a_to_b"]["packets_per_second"].as_f64().filter(|rate| *rate > 0.0)
+        });
+        assert!(rate > 0.0);
+        for named in [&[][..], &["direct"][..]] {
+            let text = graph(named);
+            assert!(text.starts_with("lab direct, as it runs\n"), "{text}");
+            assert!(
+                text.contains(" pkt/s, ") && text.contains(if text.is_ascii() { "<- " } else { "← " }),
+                "{text}"
+            );
+        }
+        assert!(graph(&["-o", "dot"]).contains(" pkt/s, "));
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/direct.toml");
+        assert!(!graph(&[file]).contains("pkt/s"), "a file is drawn as it is");
+        let (code, said) = netmon_says(&["graph", "elsewhere"]);
+        assert_eq!(code, 1, "{said}");
+        drop(agent);
+    });
+}
