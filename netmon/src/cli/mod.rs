@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
+pub mod completions;
 pub mod down;
 pub mod exec;
 pub mod exit;
@@ -9,6 +10,7 @@ pub mod generate;
 pub mod graph;
 pub mod lab_file;
 pub mod logging;
+pub mod man;
 pub mod output;
 pub mod overhead;
 pub mod panel;
@@ -95,6 +97,10 @@ pub enum Command {
     /// queue, and compares what netmon says with what it did, with what it measured itself, and with the
     /// kernel's counters. Exit code 5 when something is out of bounds.
     Selftest(selftest::Args),
+    /// Prints completions for a shell.
+    Completions(completions::Args),
+    /// Prints the man page, or writes one for each subcommand.
+    Man(man::Args),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -119,6 +125,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),
         Command::Selftest(args) => with_runtime(selftest::run(args)),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Supervise(args) => supervise::run(&args),
     }
 }
