@@ -110,3 +110,10 @@ fn too_large_a_lab_is_an_error_of_usage() {
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("the largest star in 10.202.0.0/16 has "), "{said}");
 }
+
+#[test]
+fn what_no_lab_file_can_have_yet_is_not_generated() {
+    let (code, said) = netmon_tests::agent::netmon_says(&["generate", "bridge"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("cannot have bridges yet"), "{said}");
+}
