@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
 pub mod completions;
+pub mod clean;
 pub mod down;
 pub mod exec;
 pub mod exit;
@@ -101,6 +102,12 @@ pub enum Command {
     Completions(completions::Args),
     /// Prints the man page, or writes one for each subcommand.
     Man(man::Args),
+    /// Lists what dead labs left on this host, and removes it after a yes.
+    ///
+    /// Only what carries netmon's mark is listed: namespaces, interfaces, filters, files, cgroups and state.
+    /// A lab that a process holds is never touched, and one that `netmon up` made and that is whole is listed
+    /// and stays, unless it is named.
+    Clean(clean::Clean),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -127,6 +134,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Clean(args) => clean::run(&args),
         Command::Supervise(args) => supervise::run(&args),
     }
 }

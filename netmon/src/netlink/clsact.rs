@@ -22,6 +22,8 @@ pub const KIND: &str = "clsact";
 pub const PRIORITY: u16 = 1;
 /// "nm": tells our filter from others of the same priority.
 pub const HANDLE: u32 = 0x6e6d;
+/// What our filters are called.
+pub const NAME: &str = "netmon";
 /// Every ethertype (`linux/if_ether.h`), in network byte order as tc wants it.
 const ETH_P_ALL: u16 = 0x0003_u16.to_be();
 
@@ -60,7 +62,7 @@ pub fn set_filter(index: IfIndex, name: &str, direction: Direction, program: Bor
     message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
     message.attributes.push(TcAttribute::Options(vec![
         TcOption::Bpf(TcFilterBpfOption::ProgFd(program.as_raw_fd().cast_unsigned())),
-        TcOption::Bpf(TcFilterBpfOption::ProgName("netmon".to_owned())),
+        TcOption::Bpf(TcFilterBpfOption::ProgName(NAME.to_owned())),
         TcOption::Bpf(TcFilterBpfOption::Flags(TcBpfFlags::DirectAction)),
     ]));
     Request::new(
@@ -98,6 +100,54 @@ fn parent(direction: Direction) -> TcHandle {
     TcHandle { major: 0xffff, minor }
 }
 
+/// A filter on a hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Its priority: the lowest is asked first.
+    pub priority: u16,
+    /// Its number among those of its priority.
+    pub handle: u32,
+    /// `bpf`, `u32`, `flower` and so on.
+    pub kind: String,
+    /// What it is called, if it is called anything.
+    pub name: Option<String>,
+}
+
+impl Filter {
+    fn of(message: &TcMessage) -> Self {
+        let mut filter = Self {
+            priority: (message.header.info >> 16) as u16,
+            handle: message.header.handle.into(),
+            kind: String::new(),
+            name: None,
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                TcAttribute::Kind(kind) => filter.kind.clone_from(kind),
+                TcAttribute::Options(options) => filter.name = options.iter().find_map(name_in),
+                _ => {}
+            }
+        }
+        filter
+    }
+
+    /// Whether netmon put it there: priority and handle decide which filter is deleted, the name makes sure.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.priority == PRIORITY
+            && self.handle == HANDLE
+            && self.kind == TcFilterBpf::KIND
+            && self.name.as_deref() == Some(NAME)
+    }
+}
+
+fn name_in(option: &TcOption) -> Option<String> {
+    match option {
+        TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.clone()),
+        _ => None,
+    }
+}
+
 impl Netlink {
     /// Whether no filter is left on the clsact qdisc of an interface.
     ///
@@ -130,6 +180,20 @@ impl Netlink {
         Ok(first.is_some_and(|filter| {
             filter.header.handle == TcHandle::from(HANDLE) && filter.header.info >> 16 == u32::from(PRIORITY)
         }))
+    }
+
+    /// The filters of a hook in the order in which they are asked, as far as tells whose they are.
+    ///
+    /// # Errors
+    ///
+    /// When the filters cannot be listed.
+    pub fn hook_filters(
+        &mut self,
+        index: IfIndex,
+        direction: Direction,
+    ) -> Result<Vec<Filter>, NetlinkError> {
+        let rows = self.filters(index, direction)?;
+        Ok(rows.iter().filter(|row| row.header.handle != TcHandle::UNSPEC).map(Filter::of).collect())
     }
 
     /// The filters of a hook in the order in which they are asked.

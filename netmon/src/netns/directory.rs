@@ -54,6 +54,16 @@ pub fn prepare() -> Result<(), NetNsError> {
     }
 }
 
+/// Whether [`prepare`] made something of it that nobody uses any more.
+#[must_use]
+pub fn is_left_over() -> bool {
+    let is_empty = || match fs::read_dir(DIRECTORY) {
+        Ok(mut names) => names.next().is_none(),
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    };
+    Path::new(NOTE).exists() && is_empty()
+}
+
 /// Undoes [`prepare`] as far as it was ours, once no name is left.
 ///
 /// # Errors

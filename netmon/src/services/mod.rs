@@ -26,7 +26,10 @@ mod stop;
 mod supervisor;
 mod wait;
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +44,15 @@ use crate::{
     lab::{Lab, Service},
     names::LabName,
 };
+
+/// The cgroups that are recorded of a lab's services and there, whoever started them.
+///
+/// # Errors
+///
+/// When the records may not be read: they are root's.
+pub fn recorded_cgroups(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    record::Record::cgroups(state_dir)
+}
 
 /// All that a supervisor needs to know of a lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

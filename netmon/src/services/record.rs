@@ -100,6 +100,12 @@ impl Record {
         Ok(records)
     }
 
+    /// The cgroups of a lab's services that are there.
+    pub(crate) fn cgroups(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
+        let records = Self::read_all(state_dir)?;
+        Ok(records.into_iter().filter_map(|record| record.cgroup).filter(|group| group.exists()).collect())
+    }
+
     fn read(dir: PathBuf) -> Option<Self> {
         let record: Self = serde_json::from_slice(&fs::read(dir.join("record.json")).ok()?).ok()?;
         Some(Self { dir, ..record })

@@ -24,6 +24,9 @@ pub enum TopologyError {
         /// By whom.
         holder: Holder,
     },
+    /// What is to be removed is not what was listed any more. Nothing was changed.
+    #[error("lab {0} was built or changed meanwhile, and is left as it is")]
+    Changed(LabName),
     /// A namespace.
     #[error(transparent)]
     NetNs(#[from] NetNsError),

@@ -28,6 +28,12 @@ impl Mark {
         &self.0
     }
 
+    /// The lab whose mark this text is, if it is a mark at all.
+    #[must_use]
+    pub fn lab_in(text: &str) -> Option<LabName> {
+        text.strip_prefix(PREFIX)?.parse().ok()
+    }
+
     /// Whether an object whose alias is `alias` is this lab's.
     #[must_use]
     pub fn is(&self, alias: Option<&str>) -> bool {
@@ -56,5 +62,19 @@ impl Owner {
     #[must_use]
     pub fn ours_if(ours: bool) -> Self {
         if ours { Self::Ours } else { Self::Foreign }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_names_its_lab_and_nothing_else_does() {
+        let lab: LabName = "direct".parse().unwrap();
+        assert_eq!(Mark::lab_in(Mark::of(&lab).as_str()), Some(lab));
+        for text in ["", "netmon:", "netmon", "direct", "xnetmon:direct", "netmon:../etc", "netmon:a b"] {
+            assert_eq!(Mark::lab_in(text), None, "{text:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ pub mod error;
 pub mod handle;
 pub mod handover;
 pub mod holders;
+pub mod leftovers;
 pub mod mark;
 pub mod plan;
 pub mod planner;

@@ -13,7 +13,7 @@ use std::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{error::TopologyError, mark::Mark};
-use crate::names::NsName;
+use crate::names::{LabName, NsName};
 
 /// Where files for namespaces live (`ip-netns(8)`).
 pub const DIRECTORY: &str = "/etc/netns";
@@ -87,6 +87,45 @@ pub fn list(mark: &Mark) -> Result<Vec<NsName>, TopologyError> {
         }
     }
     Ok(ours)
+}
+
+/// Every file, whole or half, that carries the mark of a lab, and whose it is.
+///
+/// # Errors
+///
+/// When /etc/netns cannot be read; that it is not there is no error.
+pub fn list_all() -> Result<Vec<(LabName, PathBuf)>, TopologyError> {
+    let failed = |e| TopologyError::file("list", Path::new(DIRECTORY), e);
+    let folders = match fs::read_dir(DIRECTORY) {
+        Ok(folders) => folders,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut found = Vec::new();
+    for folder in folders {
+        let folder = folder.map_err(failed)?;
+        // `down` looks only where a namespace could have its files.
+        if folder.file_name().to_str().is_none_or(|name| name.parse::<NsName>().is_err()) {
+            continue;
+        }
+        for entry in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+            found.extend(owner_of(&entry.path()).map(|lab| (lab, entry.path())));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The lab that a file in a namespace's folder is of: the mark is in a whole one's first line, and in a half
+/// one's name.
+fn owner_of(path: &Path) -> Option<LabName> {
+    let name = path.file_name()?.to_str()?;
+    if let Some(mark) = name.strip_prefix(".resolv.conf.") {
+        return Mark::lab_in(mark);
+    }
+    let text = (name == "resolv.conf").then(|| fs::read(path).ok()).flatten()?;
+    let text = String::from_utf8_lossy(&text);
+    Mark::lab_in(text.lines().next()?.strip_prefix("# ")?.split_whitespace().next()?)
 }
 
 /// Which folders [`write`] would make for these namespaces: to be written down before it does.

@@ -1,0 +1,64 @@
+//! `netmon doctor`: what netmon finds on this host, and what there is to do about it.
+
+use clap::Args;
+
+use super::{
+    exit::ExitCode,
+    lab_file::LabFile,
+    output::{self, Format},
+};
+use crate::{
+    datapath::memory::MAX_ENDPOINTS,
+    doctor::{Scale, examine},
+};
+
+mod report;
+
+/// For how much memory is reckoned, and how it is printed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  netmon doctor                     all of it, with memory for the built-in lab
+  netmon doctor my.toml             the same, with memory for your lab
+  netmon doctor --endpoints 2000    with memory for 1,000 links
+  netmon doctor -o json             for programs
+Exit codes: 0 netmon can run here, 2 an invalid lab file, 3 something that it needs is missing.")]
+pub struct Doctor {
+    #[command(flatten)]
+    lab: LabFile,
+    /// Reckon memory for so many ends of links, instead of those of a lab.
+    #[arg(long, env = "NETMON_ENDPOINTS", value_name = "N", conflicts_with = "file",
+          value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_ENDPOINTS)))]
+    endpoints: Option<u32>,
+    /// Reckon memory for so many connections, as in `netmon run`.
+    #[arg(long, env = "NETMON_FLOW_ENTRIES", default_value_t = 65_536, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(0..=4_194_304))]
+    flow_entries: u32,
+    /// How to print.
+    #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A lab file that is no lab. What is missing on the host is no error, but exit code 3.
+pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
+    let diagnosis = examine(args.scale()?);
+    let text = match args.output {
+        Format::Table => report::text(&diagnosis),
+        Format::Json => serde_json::to_string_pretty(&diagnosis)? + "\n",
+    };
+    output::print(&text)?;
+    Ok(if diagnosis.well { ExitCode::Ok } else { ExitCode::Unavailable })
+}
+
+impl Doctor {
+    fn scale(&self) -> anyhow::Result<Scale> {
+        let flow_entries = self.flow_entries;
+        match self.endpoints {
+            Some(endpoints) => Ok(Scale { of: "as asked".to_owned(), endpoints, flow_entries }),
+            None => Ok(Scale::of_lab(&self.lab.open()?, flow_entries)),
+        }
+    }
+}

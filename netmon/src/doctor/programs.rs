@@ -1,0 +1,197 @@
+//! Whose programs are on the hooks of veth ends: in root, and in the namespaces of labs that stand or are watched.
+//!
+//! TCX programs are asked first, then filters, each in the order of their chain. Whoever stands before netmon may
+//! keep packets from it; whoever stands behind it hides nothing.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::{Finding, Section};
+use crate::{
+    causes::in_full,
+    datapath::is_hook_program,
+    names::{Direction, IfIndex, IfName, NsName},
+    netlink::{Netlink, clsact::Filter},
+    snapshot::AttachMode,
+    sys::{
+        bpf::{TcxHook, tcx_chain},
+        bpf_info::program_name,
+    },
+    topology::{TopologyError, handle::Handle, leftovers::Leftovers, plan::Place},
+};
+
+const SECTION: Section = Section::Hooks;
+
+/// A program on a hook that is not netmon's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForeignProgram {
+    /// The interface.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The hook.
+    pub direction: Direction,
+    /// What it is called, and by which number the kernel knows it.
+    pub program: String,
+    /// How it is attached.
+    pub attached: AttachMode,
+    /// Its place among all on this hook, from 1.
+    pub position: usize,
+    /// How many are on this hook.
+    pub of: usize,
+    /// netmon's own place there, if it has one.
+    pub netmon_at: Option<usize>,
+}
+
+pub(super) struct Programs {
+    pub(super) findings: Vec<Finding>,
+    pub(super) foreign: Vec<ForeignProgram>,
+}
+
+pub(super) fn examine(leftovers: &Leftovers) -> Programs {
+    let root = NsName::root();
+    let of_labs = leftovers.labs.iter().filter(|lab| !lab.is_dead()).flat_map(|lab| &lab.namespaces);
+    let (mut hooks, mut foreign, mut findings) = (0, Vec::new(), Vec::new());
+    for namespace in [&root].into_iter().chain(of_labs) {
+        match in_namespace(namespace) {
+            Ok((looked_at, found)) => {
+                hooks += looked_at;
+                foreign.extend(found);
+            }
+            Err(why) => findings.push(Finding::not_seen(SECTION, format!("hooks in {namespace}"), &why)),
+        }
+    }
+    if foreign.is_empty() && findings.is_empty() {
+        let found = format!("none on the {hooks} hooks of veth ends here");
+        findings.push(Finding::ok(SECTION, "foreign programs", found));
+    }
+    findings.extend(foreign.iter().map(finding));
+    Programs { findings, foreign }
+}
+
+fn finding(program: &ForeignProgram) -> Finding {
+    let ForeignProgram { place, direction, position, of, .. } = program;
+    let what = format!("{direction} of {} in {}", place.interface, place.namespace);
+    let how = match program.attached {
+        AttachMode::Tcx => "TCX",
+        AttachMode::Clsact => "clsact",
+    };
+    let found = format!("{} ({how}), place {position} of {of}", program.program);
+    let advice = match program.netmon_at {
+        None => "netmon would stand before it",
+        Some(netmon) if netmon < *position => "netmon stands before it: it hides nothing",
+        Some(_) => "it stands before netmon: packets that it ends or redirects are not counted",
+    };
+    Finding::note(SECTION, what, found, advice)
+}
+
+/// How many hooks veth ends have there, and which foreign programs are on them. A namespace that is gone by now
+/// has none.
+fn in_namespace(namespace: &NsName) -> Result<(usize, Vec<ForeignProgram>), String> {
+    if namespace.is_root() {
+        return on_this_thread(namespace);
+    }
+    match Handle::open(namespace) {
+        Ok(handle) => handle.namespace.run(|| on_this_thread(namespace)).map_err(|error| in_full(&error))?,
+        Err(TopologyError::NetNs(error)) if error.kind() == io::ErrorKind::NotFound => Ok((0, Vec::new())),
+        Err(error) => Err(in_full(&error)),
+    }
+}
+
+/// The same for a thread that is in that namespace.
+fn on_this_thread(namespace: &NsName) -> Result<(usize, Vec<ForeignProgram>), String> {
+    let mut netlink = Netlink::open().map_err(|error| in_full(&error))?;
+    let interfaces = netlink.interfaces().map_err(|error| in_full(&error))?;
+    let (mut hooks, mut foreign) = (0, Vec::new());
+    for veth in interfaces.iter().filter(|interface| interface.kind.as_deref() == Some("veth")) {
+        let Ok(interface) = veth.name.parse::<IfName>() else { continue };
+        let place = Place { namespace: namespace.clone(), interface };
+        for direction in Direction::BOTH {
+            let chain = on_hook(&mut netlink, IfIndex(veth.index), direction)?;
+            hooks += 1;
+            foreign.extend(foreign_in(&chain, &place, direction));
+        }
+    }
+    Ok((hooks, foreign))
+}
+
+/// One program on a hook.
+struct Attached {
+    attached: AttachMode,
+    program: String,
+    ours: bool,
+}
+
+/// All on one hook, in the order in which they are asked.
+fn on_hook(netlink: &mut Netlink, index: IfIndex, direction: Direction) -> Result<Vec<Attached>, String> {
+    let hook = match direction {
+        Direction::Ingress => TcxHook::Ingress,
+        Direction::Egress => TcxHook::Egress,
+    };
+    let ids = match tcx_chain(index.0, hook) {
+        Ok(ids) => ids,
+        // No such chain before Linux 6.6; or the interface has just gone.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENODEV)) => Vec::new(),
+        Err(error) => return Err(format!("the TCX chain: {error}")),
+    };
+    let mut all: Vec<Attached> = ids.into_iter().map(of_tcx).collect();
+    match netlink.hook_filters(index, direction) {
+        Ok(filters) => all.extend(filters.iter().map(of_filter)),
+        // No clsact qdisc, or no interface any more.
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(in_full(&error)),
+    }
+    Ok(all)
+}
+
+fn of_tcx(id: u32) -> Attached {
+    let name = program_name(id).unwrap_or_default();
+    let ours = is_hook_program(&name);
+    let shown = if name.is_empty() { "a program".to_owned() } else { name };
+    Attached { attached: AttachMode::Tcx, program: format!("{shown} (id {id})"), ours }
+}
+
+fn of_filter(filter: &Filter) -> Attached {
+    let name = filter.name.as_deref().unwrap_or(&filter.kind);
+    let program = format!("{name} (priority {}, handle {:#x})", filter.priority, filter.handle);
+    Attached { attached: AttachMode::Clsact, program, ours: filter.is_ours() }
+}
+
+fn foreign_in(chain: &[Attached], place: &Place, direction: Direction) -> Vec<ForeignProgram> {
+    let netmon_at = chain.iter().position(|attached| attached.ours).map(|index| index + 1);
+    let foreign = chain.iter().zip(1..).filter(|(attached, _)| !attached.ours);
+    foreign
+        .map(|(attached, position)| ForeignProgram {
+            place: place.clone(),
+            direction,
+            program: attached.program.clone(),
+            attached: attached.attached,
+            position,
+            of: chain.len(),
+            netmon_at,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(ours: &[bool]) -> Vec<Attached> {
+        let one = |ours: &bool| Attached { attached: AttachMode::Tcx, program: "p".to_owned(), ours: *ours };
+        ours.iter().map(one).collect()
+    }
+
+    #[test]
+    fn whoever_stands_before_netmon_is_told_from_whoever_stands_behind() {
+        let place = Place { namespace: NsName::root(), interface: "veth0".parse().unwrap() };
+        let found = foreign_in(&chain(&[false, true, false]), &place, Direction::Egress);
+        let positions: Vec<_> = found.iter().map(|one| (one.position, one.of, one.netmon_at)).collect();
+        assert_eq!(positions, [(1, 3, Some(2)), (3, 3, Some(2))]);
+        assert!(finding(&found[0]).advice.unwrap().contains("not counted"));
+        assert!(finding(&found[1]).advice.unwrap().contains("hides nothing"));
+        let [alone] = &foreign_in(&chain(&[false]), &place, Direction::Ingress)[..] else { panic!() };
+        assert_eq!(alone.netmon_at, None);
+        assert!(foreign_in(&chain(&[true]), &place, Direction::Ingress).is_empty());
+    }
+}

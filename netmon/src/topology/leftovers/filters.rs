@@ -1,0 +1,58 @@
+//! Filters of netmon's that an agent left on a lab that stays: TCX programs go with their agent, filters on a
+//! clsact qdisc do not.
+
+use serde::Serialize;
+
+use super::FoundLab;
+use crate::{
+    causes::in_full,
+    names::{Direction, IfIndex},
+    netlink::{Netlink, NetlinkError, clsact},
+    topology::{error::TopologyError, handle::Handle, plan::Place},
+};
+
+/// A filter of netmon's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoundFilter {
+    /// The interface.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The hook.
+    pub direction: Direction,
+    #[serde(skip)]
+    index: IfIndex,
+}
+
+/// Those on one interface.
+pub(super) fn on(
+    netlink: &mut Netlink,
+    place: &Place,
+    index: IfIndex,
+) -> Result<Vec<FoundFilter>, NetlinkError> {
+    let mut found = Vec::new();
+    for direction in Direction::BOTH {
+        if netlink.hook_filters(index, direction)?.iter().any(clsact::Filter::is_ours) {
+            found.push(FoundFilter { place: place.clone(), direction, index });
+        }
+    }
+    Ok(found)
+}
+
+impl FoundLab {
+    /// Takes netmon's filters off the lab's interfaces, under its claim. The clsact qdisc stays: nobody knows
+    /// any more whether it was there before. Goes on after an error, and returns all of them.
+    pub fn remove_filters(&self) -> Vec<String> {
+        self.filters.iter().filter_map(|filter| filter.remove().err()).map(|error| in_full(&error)).collect()
+    }
+}
+
+impl FoundFilter {
+    fn remove(&self) -> Result<(), TopologyError> {
+        let Place { namespace, interface } = &self.place;
+        let mut handle = Handle::open(namespace)?;
+        match handle.netlink.request(&clsact::delete_filter(self.index, interface.as_str(), self.direction)) {
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
