@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod cost;
 pub mod datapath;
+pub mod doctor;
 pub mod generate;
 pub mod histogram;
 pub mod lab;

@@ -1,7 +1,8 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
-pub mod completions;
 pub mod clean;
+__C
+pub mod doctor;
 pub mod down;
 pub mod exec;
 pub mod exit;
@@ -102,6 +103,11 @@ pub enum Command {
     Completions(completions::Args),
     /// Prints the man page, or writes one for each subcommand.
     Man(man::Args),
+    /// Looks at this host: privileges, kernel features, memory, other people's programs on hooks, leftovers.
+    ///
+    /// Says of each whether it is as netmon needs it, what netmon does without, and what there is to do. Changes
+    /// nothing. Works without root, too, and says what it could not look at.
+    Doctor(doctor::Doctor),
     /// Lists what dead labs left on this host, and removes it after a yes.
     ///
     /// Only what carries netmon's mark is listed: namespaces, interfaces, filters, files, cgroups and state.
@@ -134,6 +140,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Supervise(args) => supervise::run(&args),
     }

@@ -56,7 +56,11 @@ impl<V: Pod> Chunks<V> {
 
     /// Bytes that the chunks take in the kernel: endpoints x possible CPUs x value size.
     pub(super) fn bytes(&self) -> usize {
-        let cpus = nr_cpus().unwrap_or(1);
-        self.inner.len() * CHUNK_ENDPOINTS as usize * cpus * size_of::<V>().next_multiple_of(8)
+        self.inner.len() * CHUNK_ENDPOINTS as usize * nr_cpus().unwrap_or(1) * value_bytes::<V>()
     }
+}
+
+/// Bytes that one CPU's value of one endpoint takes: the kernel rounds them up to words.
+pub(super) const fn value_bytes<V>() -> usize {
+    size_of::<V>().next_multiple_of(8)
 }

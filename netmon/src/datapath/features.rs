@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::drops::DropTypes;
 use crate::{
     snapshot::{AttachMode, Features},
     sys::bpf::{Instruction, TcxHook, load_classifier, tcx_chain, test_run},
@@ -21,11 +22,31 @@ const LOOPBACK: u32 = 1;
 ///
 /// When the kernel does not let us load programs at all.
 pub(super) fn probe(forced: Option<AttachMode>) -> io::Result<Features> {
-    let tcx = tcx_chain(LOOPBACK, TcxHook::Ingress).is_ok();
+    let tcx = has_tcx().unwrap_or(false);
     Ok(Features {
         mode: forced.unwrap_or(if tcx { AttachMode::Tcx } else { AttachMode::Clsact }),
         packet_stamp: takes_stamps()?,
     })
+}
+
+/// Whether the kernel has TCX chains (Linux 6.6).
+///
+/// # Errors
+///
+/// When it does not say: EPERM without `CAP_NET_ADMIN` or `CAP_BPF`.
+pub fn has_tcx() -> io::Result<bool> {
+    match tcx_chain(LOOPBACK, TcxHook::Ingress) {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why packets that the kernel drops cannot be told by reason; none when they can, as far as the kernel's types
+/// say.
+#[must_use]
+pub fn why_no_drops() -> Option<String> {
+    DropTypes::look_up().err()
 }
 
 /// Whether the kernel lets a program write a packet's delivery time: a program that does nothing else is loaded

@@ -15,8 +15,8 @@ use aya::{
 };
 use netmon_ebpf::{
     abi::Evicted,
-    flow::{FLOW_WAYS, Flow},
-    requests::REQUEST_WAYS,
+    flow::{FLOW_WAYS, Flow, FlowSet},
+    requests::{REQUEST_WAYS, RequestSet},
     tag::{endpoint_of, is_present},
 };
 
@@ -54,6 +54,16 @@ impl Sizes {
             // The standard library's hasher is keyed by the system's randomness.
             hash_key: RandomState::new().build_hasher().finish(),
         }
+    }
+
+    /// Bytes that the tables take: sets of connections, connections, requests.
+    pub(super) fn bytes(&self) -> [(&'static str, u64); 3] {
+        let bytes = |entries: u32, size: usize| u64::from(entries) * size as u64;
+        [
+            (FLOW_SETS, bytes(self.flow_sets, size_of::<FlowSet>())),
+            (TCP_FLOWS, bytes(self.flow_entries, size_of::<Flow>())),
+            (REQUESTS, bytes(self.request_sets, size_of::<RequestSet>())),
+        ]
     }
 
     /// Sets the object up for them.

@@ -13,13 +13,14 @@ mod dispatcher;
 mod drops;
 mod dry_run;
 mod error;
-mod features;
+pub mod features;
 mod flow_tables;
 mod flows;
 mod hooks;
 mod kernel_types;
 mod logs;
 mod map_use;
+pub mod memory;
 mod object;
 mod pause;
 mod reading;
@@ -47,6 +48,12 @@ use crate::{
     snapshot::{AttachMode, Features},
     topology::Endpoint,
 };
+
+/// Whether a program of this name is one that netmon puts onto hooks.
+#[must_use]
+pub fn is_hook_program(name: &str) -> bool {
+    Direction::BOTH.into_iter().any(|direction| dispatcher::name(direction) == name)
+}
 
 /// How the datapath is set up.
 #[derive(Clone, Debug)]
@@ -122,6 +129,12 @@ impl Datapath {
     #[must_use]
     pub fn features(&self) -> Features {
         self.features
+    }
+
+    /// Why packets that the kernel drops are not told by reason; none when they are.
+    #[must_use]
+    pub fn why_no_drops(&self) -> Option<&str> {
+        self.object.no_drops.as_deref()
     }
 
     /// Bytes that the endpoints' maps take in the kernel.

@@ -47,6 +47,8 @@ pub(super) struct Object {
     pub(super) clock_offset: Option<Array<MapData, u64>>,
     /// Packets that the kernel dropped; none where it does not tell.
     pub(super) drops: Option<Drops>,
+    /// Why there are none of these.
+    pub(super) no_drops: Option<String>,
     /// Conversations.
     pub(super) flow_tables: FlowTables,
 }
@@ -69,7 +71,10 @@ impl Object {
         check_abi(&mut ebpf)?;
         let meter = MapMeter::of(&ebpf)?;
         let jump_table = fill_jump_table(&mut ebpf)?;
-        let drops = start_drops(&mut ebpf, drop_types);
+        let (drops, no_drops) = match start_drops(&mut ebpf, drop_types) {
+            Ok(drops) => (Some(drops), None),
+            Err(missing) => (None, Some(missing)),
+        };
         Ok(Self {
             meter,
             counters: Chunks::new(take::<ArrayOfMaps<MapData, _>>(&mut ebpf, "COUNTERS")?),
@@ -77,6 +82,7 @@ impl Object {
             exits: take(&mut ebpf, "EXITS_BY_REASON")?,
             clock_offset: Some(take(&mut ebpf, CLOCK_OFFSET)?),
             drops,
+            no_drops,
             flow_tables: FlowTables::of(&mut ebpf, sizes)?,
             jump_table,
             ebpf,
@@ -99,9 +105,9 @@ where
 }
 
 /// Drops are an extra: where the kernel does not tell of them, everything else works.
-fn start_drops(ebpf: &mut Ebpf, types: Result<DropTypes, String>) -> Option<Drops> {
+fn start_drops(ebpf: &mut Ebpf, types: Result<DropTypes, String>) -> Result<Drops, String> {
     let started = types.and_then(|types| Drops::start(ebpf, types).map_err(|error| in_full(&error)));
-    started.inspect_err(|missing| log::warn!("no drops by reason (netmon_drops_total): {missing}")).ok()
+    started.inspect_err(|missing| log::warn!("no drops by reason (netmon_drops_total): {missing}"))
 }
 
 /// Loads the programs and puts them into the table that the dispatchers jump through.

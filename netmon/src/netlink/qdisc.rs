@@ -1,12 +1,16 @@
 //! Queueing disciplines: read only. The datapath asks whether one of them makes use of departure times, the audit
-//! what they dropped and hold.
+//! what they dropped and hold, the doctor which kinds there are.
 
-use rtnetlink::packet_route::{
-    RouteNetlinkMessage,
-    tc::{TcAttribute, TcMessage, TcStats2, TcStatsQueue},
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::{
+        RouteNetlinkMessage,
+        tc::{TcAttribute, TcHandle, TcMessage, TcStats2, TcStatsQueue},
+    },
 };
+use rustix::io::Errno;
 
-use super::{Netlink, NetlinkError};
+use super::{Netlink, NetlinkError, Request, clsact, link::LOOPBACK};
 use crate::names::IfIndex;
 
 /// A queueing discipline of an interface.
@@ -30,6 +34,28 @@ pub struct Qdisc {
 pub const ROOT: u32 = u32::MAX;
 
 impl Netlink {
+    /// Whether the kernel has queueing disciplines of this kind, found out by asking for one on lo: for a
+    /// namespace that goes afterwards. The kernel may load a module for it.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not say.
+    pub fn knows_qdisc(&mut self, kind: &str) -> Result<bool, NetlinkError> {
+        let mut message = TcMessage::with_index(LOOPBACK.0.cast_signed());
+        (message.header.parent, message.header.handle) = match kind {
+            clsact::KIND => (TcHandle::CLSACT, TcHandle { major: 0xffff, minor: 0 }),
+            _ => (TcHandle::ROOT, TcHandle { major: 1, minor: 0 }),
+        };
+        message.attributes.push(TcAttribute::Kind(kind.to_owned()));
+        let ask = RouteNetlinkMessage::NewQueueDiscipline(message);
+        match self.request(&Request::new(format!("ask for qdisc {kind}"), ask, NLM_F_CREATE | NLM_F_EXCL)) {
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) if error.errno() == Some(Errno::PERM) => Err(error),
+            // One that lacks its parameters is known well enough to be refused for it.
+            _ => Ok(true),
+        }
+    }
+
     /// Every queueing discipline of the namespace.
     ///
     /// # Errors

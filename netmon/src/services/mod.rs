@@ -45,6 +45,12 @@ use crate::{
     names::LabName,
 };
 
+/// Where this host has cgroup v2, if it has it.
+#[must_use]
+pub fn cgroup_hierarchy() -> Option<PathBuf> {
+    cgroup::hierarchy()
+}
+
 /// The cgroups that are recorded of a lab's services and there, whoever started them.
 ///
 /// # Errors

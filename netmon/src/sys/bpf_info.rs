@@ -4,6 +4,7 @@ use std::{io, os::fd::AsFd};
 
 use super::bpf::{BPF_OBJ_GET_INFO_BY_FD, GetInfo, bpf, number};
 
+const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
 const BPF_ENABLE_STATS: libc::c_int = 32;
 /// How many entries are asked for at once.
@@ -13,7 +14,9 @@ const BATCH: u32 = 1024;
 #[derive(Default)]
 #[repr(C)]
 struct ProgInfo {
-    before: [u64; 24],
+    before: [u64; 8],
+    name: [u8; 16],
+    between: [u64; 14],
     run_time_ns: u64,
     run_cnt: u64,
 }
@@ -46,12 +49,21 @@ struct Batch {
 
 #[derive(Default)]
 #[repr(C)]
+struct FdById {
+    id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
+#[derive(Default)]
+#[repr(C)]
 struct EnableStats {
     /// `BPF_STATS_RUN_TIME` is 0.
     kind: u32,
 }
 
 const _: () = {
+    assert!(std::mem::offset_of!(ProgInfo, name) == 64);
     assert!(std::mem::offset_of!(ProgInfo, run_time_ns) == 192);
     assert!(std::mem::offset_of!(MapInfo, name) == 24);
     assert!(size_of::<Batch>() == 56);
@@ -86,6 +98,20 @@ fn info<T: Default>(object: impl AsFd) -> io::Result<T> {
 pub fn program_runs(program: impl AsFd) -> io::Result<(u64, u64)> {
     let info: ProgInfo = info(program)?;
     Ok((info.run_cnt, info.run_time_ns))
+}
+
+/// What a program is called, by its id; empty for one without a name. The program is held only while it is
+/// asked.
+///
+/// # Errors
+///
+/// The kernel's answer: EPERM without `CAP_SYS_ADMIN`, ENOENT when it is gone.
+pub fn program_name(id: u32) -> io::Result<String> {
+    let program =
+        super::bpf::descriptor(bpf(BPF_PROG_GET_FD_BY_ID, &mut FdById { id, ..FdById::default() })?)?;
+    let info: ProgInfo = info(&program)?;
+    let length = info.name.iter().position(|byte| *byte == 0).unwrap_or(info.name.len());
+    Ok(String::from_utf8_lossy(&info.name[..length]).into_owned())
 }
 
 /// Most entries of a map.

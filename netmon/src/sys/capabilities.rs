@@ -22,12 +22,24 @@ pub enum Capability {
     NetRaw,
     /// Seeing which process of another user holds a namespace.
     SysPtrace,
+    /// Writing netmon's folders as somebody else than root.
+    DacOverride,
+    /// Ending services that changed their user.
+    Kill,
 }
 
 impl Capability {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::NetAdmin, Self::SysAdmin, Self::Bpf, Self::Perfmon, Self::NetRaw, Self::SysPtrace];
+    pub const ALL: [Self; 8] = [
+        Self::NetAdmin,
+        Self::SysAdmin,
+        Self::Bpf,
+        Self::Perfmon,
+        Self::NetRaw,
+        Self::SysPtrace,
+        Self::DacOverride,
+        Self::Kill,
+    ];
 
     /// The name as `capabilities(7)` has it.
     #[must_use]
@@ -39,6 +51,8 @@ impl Capability {
             Self::Perfmon => "CAP_PERFMON",
             Self::NetRaw => "CAP_NET_RAW",
             Self::SysPtrace => "CAP_SYS_PTRACE",
+            Self::DacOverride => "CAP_DAC_OVERRIDE",
+            Self::Kill => "CAP_KILL",
         }
     }
 
@@ -51,6 +65,8 @@ impl Capability {
             Self::Perfmon => CapabilitySet::PERFMON.union(CapabilitySet::SYS_ADMIN),
             Self::NetRaw => CapabilitySet::NET_RAW,
             Self::SysPtrace => CapabilitySet::SYS_PTRACE,
+            Self::DacOverride => CapabilitySet::DAC_OVERRIDE,
+            Self::Kill => CapabilitySet::KILL,
         }
     }
 }
