@@ -14,6 +14,7 @@ mod agent_refusals;
 mod agent_round_trips;
 mod clean;
 mod delays;
+mod doctor;
 mod examples;
 mod flows;
 mod foreign_programs;

@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
 pub mod clean;
-__C
+pub mod completions;
 pub mod doctor;
 pub mod down;
 pub mod exec;
@@ -99,10 +99,6 @@ pub enum Command {
     /// queue, and compares what netmon says with what it did, with what it measured itself, and with the
     /// kernel's counters. Exit code 5 when something is out of bounds.
     Selftest(selftest::Args),
-    /// Prints completions for a shell.
-    Completions(completions::Args),
-    /// Prints the man page, or writes one for each subcommand.
-    Man(man::Args),
     /// Looks at this host: privileges, kernel features, memory, other people's programs on hooks, leftovers.
     ///
     /// Says of each whether it is as netmon needs it, what netmon does without, and what there is to do. Changes
@@ -114,6 +110,10 @@ pub enum Command {
     /// A lab that a process holds is never touched, and one that `netmon up` made and that is whole is listed
     /// and stays, unless it is named.
     Clean(clean::Clean),
+    /// Prints completions for a shell.
+    Completions(completions::Args),
+    /// Prints the man page, or writes one for each subcommand.
+    Man(man::Args),
     /// Runs the services of a lab that was made without an agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),

@@ -1,0 +1,121 @@
+//! `netmon doctor` says what is so on this host, and leaves it as it was.
+
+use std::process::{Command, Stdio};
+
+use netmon_tests::{
+    agent::{Agent, netmon_says, scrape},
+    binary::netmon,
+    host::left_behind,
+    sandbox::{run, sandbox},
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+fn diagnosis(arguments: &[&str]) -> (i32, Value) {
+    let output = Command::new(netmon())
+        .args([&["doctor", "-o", "json"], arguments].concat())
+        .stdin(Stdio::null())
+        .output()
+        .expect("netmon starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let json = serde_json::from_str(&said);
+    (output.status.code().unwrap_or(-1), json.unwrap_or_else(|e| panic!("{e}: {said}")))
+}
+
+fn finding<'d>(diagnosis: &'d Value, what: &str) -> &'d Value {
+    let all = diagnosis["findings"].as_array().expect("a list");
+    all.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("no {what} in {diagnosis}"))
+}
+
+#[test]
+fn all_is_well_here_and_nothing_of_the_try_stays() {
+    sandbox(|| {
+        let before = run("bpftool", &["prog", "list"]).lines().count();
+        let (code, all) = diagnosis(&["--endpoints", "2000"]);
+        assert_eq!((code, &all["well"]), (0, &Value::Bool(true)), "{all}");
+        for what in ["TCX", "packet stamps", "kernel drops", "CAP_NET_ADMIN", "eBPF programs"] {
+            assert_eq!(finding(&all, what)["status"], "ok", "{all}");
+        }
+        // This kernel has no netem, and says so itself.
+        let has_netem = Command::new("tc")
+            .args(["qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"])
+            .output()
+            .expect("tc is installed")
+            .status
+            .success();
+        assert_eq!(finding(&all, "netem")["status"] == "ok", has_netem, "{all}");
+        assert_eq!(finding(&all, "tbf")["status"], "ok", "{all}");
+        assert_eq!(all["memory"]["measured"], true);
+        let counters = all["memory"]["maps"].as_array().expect("a list");
+        let counters = counters.iter().find(|map| map["map"] == "COUNTERS").expect("the map of counters");
+        let how = &counters["per_endpoint"];
+        assert_eq!(how["endpoints"], 2048, "whole chunks");
+        let [endpoints, cpus, value] =
+            ["endpoints", "cpus", "value_bytes"].map(|key| how[key].as_u64().expect("a number"));
+        assert!(counters["bytes"].as_u64() >= Some(endpoints * cpus * value), "{counters}");
+        assert_eq!(run("bpftool", &["prog", "list"]).lines().count(), before);
+        assert_eq!(left_behind(), "");
+    });
+}
+
+#[test]
+fn the_memory_foretold_is_what_an_agent_takes() {
+    sandbox(|| {
+        let (_, all) = diagnosis(&[]);
+        let foretold = all["memory"]["total_bytes"].as_f64().expect("a number");
+        let _agent = Agent::start([""; 0]);
+        let taken = scrape().sum("netmon_map_memory_bytes", &[]);
+        assert!(taken > 0.0);
+        assert!((foretold / taken - 1.0).abs() < 0.05, "foretold {foretold}, taken {taken}");
+    });
+}
+
+#[test]
+fn agents_foreign_programs_and_leftovers_are_told() {
+    sandbox(|| {
+        let agent = Agent::start([""; 0]);
+        run("tc", &["qdisc", "add", "dev", "veth0", "clsact"]);
+        let bytecode = ["bpf", "da", "bytecode", "1,6 0 0 4294967295"];
+        run("tc", &[&["filter", "add", "dev", "veth0", "egress"], &bytecode[..]].concat());
+        let (code, all) = diagnosis(&[]);
+        assert_eq!(code, 0, "{all}");
+        assert!(
+            finding(&all, "lab direct")["found"].as_str().is_some_and(|text| text.contains("pid")),
+            "{all}"
+        );
+        let [foreign] = &all["programs"].as_array().expect("a list")[..] else { panic!("{all}") };
+        assert_eq!(
+            (&foreign["interface"], &foreign["direction"], &foreign["attached"]),
+            (&"veth0".into(), &"egress".into(), &"clsact".into()),
+            "{foreign}"
+        );
+        assert_eq!((&foreign["position"], &foreign["netmon_at"]), (&2.into(), &1.into()), "{foreign}");
+        let (status, _) = agent.end(Signal::KILL);
+        assert_eq!(status.code(), None, "ended by the signal");
+        let (code, text) = netmon_says(&["doctor"]);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains("direct") && text.contains("netmon clean"), "{text}");
+        let (code, said) = netmon_says(&["clean", "--yes"]);
+        assert_eq!(code, 0, "{said}");
+        let (_, all) = diagnosis(&[]);
+        assert_eq!(finding(&all, "left over")["status"], "ok", "{all}");
+    });
+}
+
+#[test]
+fn who_may_nothing_is_told_what_is_missing_with_exit_code_3() {
+    sandbox(|| {
+        let output = Command::new("setpriv")
+            .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])
+            .arg(netmon())
+            .arg("doctor")
+            .output()
+            .expect("setpriv is installed");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert!(text.contains("missing  CAP_NET_ADMIN"), "{text}");
+        assert!(text.contains("netmon cannot run here"), "{text}");
+        let (code, said) = netmon_says(&["doctor", "/no/such/file.toml"]);
+        assert_eq!(code, 2, "{said}");
+    });
+}
