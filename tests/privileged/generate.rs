@@ -112,8 +112,12 @@ fn too_large_a_lab_is_an_error_of_usage() {
 }
 
 #[test]
-fn what_no_lab_file_can_have_yet_is_not_generated() {
-    let (code, said) = netmon_tests::agent::netmon_says(&["generate", "bridge"]);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("cannot have bridges yet"), "{said}");
+fn on_a_generated_bridge_everybody_is_a_neighbour() {
+    assert_works("bridge", "4", |lab| {
+        let mut addresses: Vec<_> =
+            lab.links.iter().map(|link| link.b.addresses[0].addr().to_string()).collect();
+        addresses.push(lab.bridges[0].addresses[0].addr().to_string());
+        let from = |name: String| addresses.iter().map(move |address| (name.clone(), address.clone()));
+        lab.namespaces.iter().map(|namespace| namespace.name.to_string()).flat_map(from).collect()
+    });
 }

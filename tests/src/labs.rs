@@ -28,6 +28,7 @@ pub fn empty(name: &str) -> Lab {
         source: "by hand".to_owned(),
         directory: None,
         namespaces: Vec::new(),
+        bridges: Vec::new(),
         links: Vec::new(),
         services: Vec::new(),
     }
@@ -45,6 +46,7 @@ pub fn end(namespace: &str, interface: &str, addresses: &[&str]) -> End {
     End {
         namespace: valid(namespace),
         interface: valid(interface),
+        bridge: None,
         addresses: addresses.iter().map(|address| valid(address)).collect(),
     }
 }

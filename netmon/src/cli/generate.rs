@@ -47,13 +47,6 @@ fn lab_name(name: &str) -> Result<LabName, String> {
 /// When so many namespaces do not fit, or netmon could not read the file that it would print; exit code 2.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { kind, namespaces, name, subnet, http } = args;
-    if kind == Kind::Bridge {
-        // The text is known already; a file that `netmon up` refuses is of no use to anybody.
-        let refusal = anyhow::anyhow!(
-            "lab files cannot have bridges yet: `netmon generate star` joins namespaces through root instead"
-        );
-        return Err(ExitCode::Usage.because(refusal));
-    }
     let wish = Wish { kind, namespaces, name, subnet, http };
     let text = generate::lab_file(&wish).map_err(|error| ExitCode::Usage.because(error))?;
     output::print(&text)?;

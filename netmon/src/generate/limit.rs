@@ -3,10 +3,8 @@
 use std::fmt;
 
 use super::{GenerateError, Kind, plan::Plan};
-use crate::lab::file::MAX_FILE_BYTES;
+use crate::lab::{MOST_PORTS, file::MAX_FILE_BYTES};
 
-/// Ports of a bridge: ten bits number them, and 0 is none (`BR_MAX_PORTS` in the kernel's `net/bridge`).
-const BRIDGE_PORTS: usize = 1023;
 /// The largest time to live, an octet (RFC 791): each router takes one, and the last one to forward needs two.
 const MOST_ROUTERS: usize = 254;
 /// No link is written in fewer bytes, so that there is no need to try what cannot fit into a file.
@@ -31,7 +29,7 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Addresses => f.write_str("it has no more addresses; --subnet takes a larger network"),
-            Self::Ports => write!(f, "a bridge has {BRIDGE_PORTS} ports at most"),
+            Self::Ports => write!(f, "a bridge has {MOST_PORTS} ports at most"),
             Self::Routers => write!(f, "a packet crosses {MOST_ROUTERS} routers at most"),
             Self::File => write!(f, "a lab file has {} MiB at most", MAX_FILE_BYTES >> 20),
             Self::Kind => f.write_str("it has always one"),
@@ -94,7 +92,7 @@ fn most(kind: Kind, plan: Plan) -> (usize, Bound) {
         // Two hosts beside the one that a first exercise leaves free for a gateway.
         Kind::Direct => (if plan.hosts() < 3 { 0 } else { usize::MAX }, (1, Bound::Kind)),
         // Root has the first address.
-        Kind::Bridge => (plan.hosts().saturating_sub(1), (BRIDGE_PORTS, Bound::Ports)),
+        Kind::Bridge => (plan.hosts().saturating_sub(1), (MOST_PORTS, Bound::Ports)),
         Kind::Star => (links, (usize::MAX, Bound::Addresses)),
         // Neither the first nor the last is a router on the way.
         Kind::Chain => (if links == 0 { 0 } else { links + 1 }, (MOST_ROUTERS + 2, Bound::Routers)),

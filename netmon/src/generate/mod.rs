@@ -24,7 +24,7 @@ use crate::names::LabName;
 pub enum Kind {
     /// The built-in lab: one namespace, one link to root, a web server.
     Direct,
-    /// Namespaces on one bridge `br0` in root; refused until lab files can have bridges.
+    /// Namespaces on one bridge `br0` in root.
     Bridge,
     /// Namespaces with one link each to root.
     Star,

@@ -19,9 +19,7 @@ fn parsed(text: &str) -> Lab {
 
 /// Every lab of a usual size that fits.
 fn labs(kind: Kind) -> impl Iterator<Item = (usize, Lab)> {
-    // Until lab files may have bridges.
-    let sizes = SIZES.into_iter().filter(move |_| kind != Kind::Bridge);
-    sizes.filter_map(move |size| Some((size, parsed(&lab_file(&wish(kind, size)).ok()?))))
+    SIZES.into_iter().filter_map(move |size| Some((size, parsed(&lab_file(&wish(kind, size)).ok()?))))
 }
 
 #[test]
@@ -168,9 +166,7 @@ fn a_lab_that_does_not_fit_is_refused_with_the_largest_that_does() {
         assert!(error.to_string().contains(message), "{error}");
         let GenerateError::TooMany { largest, .. } = error else { panic!("{error}") };
         let text = of(largest).unwrap_or_else(|error| panic!("{error}"));
-        if kind != Kind::Bridge {
-            assert_eq!(parsed(&text).namespaces.len(), largest);
-        }
+        assert_eq!(parsed(&text).namespaces.len(), largest);
         assert!(of(largest + 1).is_err(), "{kind:?}");
     }
 }

@@ -21,6 +21,12 @@ pub(super) struct Index {
     namespaces: HashMap<String, usize>,
     interfaces: HashMap<(NsName, IfName), usize>,
     held: HashMap<NsName, Held>,
+    /// Bridges, each with the number of its ports.
+    bridges: HashMap<(NsName, IfName), usize>,
+    /// Of two bridges that a link joins, the one stands for the other: a forest, whose trees are what is joined.
+    joined: HashMap<(NsName, IfName), (NsName, IfName)>,
+    /// Whether a bridge could not be read.
+    has_lost_bridges: bool,
     /// Which namespaces hold an address, for better advice; the first one is enough.
     holder: HashMap<IpAddr, NsName>,
     /// Namespaces with addresses that could not be read.
@@ -29,6 +35,15 @@ pub(super) struct Index {
     has_lost_ends: bool,
     /// Whether a link could not be read because its text is not TOML.
     has_lost_links: bool,
+}
+
+/// What a link between two bridges makes of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joined {
+    /// They are one network now.
+    Now,
+    /// They were one before: a loop.
+    Already,
 }
 
 /// The addresses of one namespace.
@@ -134,6 +149,58 @@ impl Index {
         held.networks.insert(address.trunc());
         held.prefix_lengths.insert(address.prefix_len());
         self.holder.entry(address.addr()).or_insert_with(|| namespace.clone());
+    }
+
+    /// Notes a bridge, which is an interface as well.
+    pub(super) fn declare_bridge(&mut self, namespace: &NsName, name: &IfName) {
+        self.bridges.insert((namespace.clone(), name.clone()), 0);
+    }
+
+    /// Notes that a bridge could not be read.
+    pub(super) fn lose_bridge(&mut self) {
+        self.has_lost_bridges = true;
+    }
+
+    /// Whether a bridge that is not there is really missing.
+    pub(super) fn knows_all_bridges(&self) -> bool {
+        !self.has_lost_bridges
+    }
+
+    /// Notes a port, and says how many its bridge has by now; none when there is no such bridge.
+    pub(super) fn add_port(&mut self, namespace: &NsName, bridge: &IfName) -> Option<usize> {
+        let ports = self.bridges.get_mut(&(namespace.clone(), bridge.clone()))?;
+        *ports += 1;
+        Some(*ports)
+    }
+
+    /// A namespace that has a bridge of this name.
+    pub(super) fn bridge_elsewhere(&self, bridge: &IfName) -> Option<&NsName> {
+        self.bridges.keys().filter(|(_, name)| name == bridge).map(|(namespace, _)| namespace).min()
+    }
+
+    /// Notes that a link joins two bridges.
+    pub(super) fn join(&mut self, a: (&NsName, &IfName), b: (&NsName, &IfName)) -> Joined {
+        let (a, b) = (self.stands_for(a), self.stands_for(b));
+        if a == b {
+            return Joined::Already;
+        }
+        self.joined.insert(a, b);
+        Joined::Now
+    }
+
+    /// The bridge that stands for all that this one is joined to. Each that is passed is then nearer to it.
+    fn stands_for(&mut self, (namespace, bridge): (&NsName, &IfName)) -> (NsName, IfName) {
+        let first = (namespace.clone(), bridge.clone());
+        let mut last = first.clone();
+        while let Some(next) = self.joined.get(&last) {
+            last = next.clone();
+        }
+        let mut passed = first;
+        while passed != last {
+            let Some(next) = self.joined.insert(passed, last.clone()) else { break };
+            passed = next;
+        }
+        last
     }
 
     /// Notes that an address of a namespace, or of one that is not known, could not be read.

@@ -1,19 +1,17 @@
 //! `[[link]]`: a veth pair, its two ends and their addresses.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-};
+use std::{collections::HashMap, ops::Range};
 
 use ipnet::IpNet;
 
 use super::{
-    End, Link, address,
+    End, Link, bridge,
     diagnostic::Report,
     index::Index,
+    interface::{interface_name, read_addresses},
     namespace::valid_name,
     schema,
-    section::{Section, Text},
+    section::Section,
 };
 use crate::names::{IfName, LinkName, NsName};
 
@@ -40,6 +38,9 @@ pub(super) fn read(
     let written_name = section.string("name", report);
     let a = read_end(section, "a", None, index, report);
     let b = read_end(section, "b", a.as_ref(), index, report);
+    if let (Some(a), Some(b)) = (&a, &b) {
+        bridge::check_loop(a.port(), b.port(), index, report);
+    }
     let mtu = read_mtu(section, a.iter().chain(&b).flat_map(|end| &end.addresses), report);
     let (a, b) = (a?.finish()?, b?.finish()?);
     let name = match &written_name {
@@ -60,12 +61,24 @@ pub(super) fn read(
 struct EndDraft {
     namespace: Option<NsName>,
     interface: Option<IfName>,
+    /// The bridge that it is a port of, with the place where that is written.
+    bridge: Option<(IfName, Range<usize>)>,
     addresses: Vec<IpNet>,
 }
 
 impl EndDraft {
+    fn port(&self) -> Option<bridge::Port<'_>> {
+        let (bridge, at) = self.bridge.as_ref()?;
+        Some(bridge::Port { namespace: self.namespace.as_ref()?, bridge, at })
+    }
+
     fn finish(self) -> Option<End> {
-        Some(End { namespace: self.namespace?, interface: self.interface?, addresses: self.addresses })
+        Some(End {
+            namespace: self.namespace?,
+            interface: self.interface?,
+            bridge: self.bridge.map(|(bridge, _)| bridge),
+            addresses: self.addresses,
+        })
     }
 }
 
@@ -85,7 +98,7 @@ fn read_end(
         index.lose_address(None);
     }
     let written = section.string("interface", report);
-    let interface = written.as_ref().and_then(|name| interface_name(name, report));
+    let interface = written.as_ref().and_then(|name| interface_name(name, "the end of a link", report));
     if let (Some(namespace), Some(interface), Some(written)) = (&namespace, &interface, &written) {
         let is_other = other.is_some_and(|other| {
             other.namespace.as_ref() == Some(namespace) && other.interface.as_ref() == Some(interface)
@@ -101,46 +114,8 @@ fn read_end(
     let other = other.filter(|other| other.namespace != namespace);
     let taken = other.map(|other| other.addresses.iter().map(IpNet::addr).collect()).unwrap_or_default();
     let addresses = read_addresses(&section, namespace.as_ref(), &taken, index, report);
-    Some(EndDraft { namespace, interface, addresses })
-}
-
-fn interface_name(written: &Text<'_>, report: &mut Report<'_>) -> Option<IfName> {
-    if *written.get_ref() == "lo" {
-        let help = "write another name, for example \"veth0\": every namespace has its lo already";
-        report.error(written.span(), "`lo` cannot be the end of a link", help);
-        return None;
-    }
-    let help = "1 to 15 bytes without `/`, `:`, `%` and white space, for example \"veth0\"";
-    valid_name(written, help, report)
-}
-
-fn read_addresses(
-    section: &Section<'_, '_>,
-    namespace: Option<&NsName>,
-    taken: &HashSet<IpAddr>,
-    index: &mut Index,
-    report: &mut Report<'_>,
-) -> Vec<IpNet> {
-    let mut addresses = Vec::new();
-    let written = section.strings("addresses", report);
-    if written.is_none() && section.get("addresses").is_some() {
-        index.lose_address(namespace);
-    }
-    for written in written.unwrap_or_default() {
-        let Some(address) = address::interface_address(&written, report) else {
-            index.lose_address(namespace);
-            continue;
-        };
-        if taken.contains(&address.addr()) {
-            let message = format!("both ends of the link have the address {}", address.addr());
-            report.error(written.span(), message, "give each end an address of its own in the same network");
-        }
-        if let Some(namespace) = namespace {
-            index.declare_address(namespace, address, &written, report);
-        }
-        addresses.push(address);
-    }
-    addresses
+    let bridge = bridge::port_of(&section, namespace.as_ref(), &addresses, index, report);
+    Some(EndDraft { namespace, interface, bridge, addresses })
 }
 
 fn read_mtu<'l>(

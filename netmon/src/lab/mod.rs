@@ -3,13 +3,15 @@
 //! A [`Lab`] that exists is valid: names fit the kernel's rules, references lead somewhere, nothing is
 //! there twice. Nothing here touches the host.
 //!
-//! [`file`] finds and reads the text, `parse` turns it into a lab section by section (`namespace`, `link`,
+//! [`file`] finds and reads the text, `parse` turns it into a lab section by section (`namespace`, `bridge`, `link`,
 //! `route`, `service`) by the grammar in `schema`, and [`diagnostic`] says what is wrong with it and where.
 
 mod address;
+mod bridge;
 pub mod diagnostic;
 pub mod file;
 mod index;
+mod interface;
 mod json_schema;
 mod link;
 mod namespace;
@@ -35,6 +37,7 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::bridge::MOST_PORTS;
 pub use self::{
     diagnostic::Diagnostic,
     file::{LoadError, open},
@@ -55,6 +58,8 @@ pub struct Lab {
     pub directory: Option<PathBuf>,
     /// Namespaces to make, in the file's order; never `root`.
     pub namespaces: Vec<Namespace>,
+    /// Bridges to make, in the file's order.
+    pub bridges: Vec<Bridge>,
     /// Links, in the file's order.
     pub links: Vec<Link>,
     /// Processes and built-in servers to run, in the file's order.
@@ -82,6 +87,17 @@ pub struct Route {
     pub to: IpNet,
     /// The next hop.
     pub via: IpAddr,
+}
+
+/// A bridge without the spanning tree protocol, as docker0 is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bridge {
+    /// The interface's name, unique in its namespace.
+    pub name: IfName,
+    /// The namespace it is in: `root`, or one of the lab's.
+    pub namespace: NsName,
+    /// Addresses with their prefix.
+    pub addresses: Vec<IpNet>,
 }
 
 /// A veth pair.
@@ -115,6 +131,8 @@ pub struct End {
     pub namespace: NsName,
     /// The interface's name, unique in its namespace.
     pub interface: IfName,
+    /// The bridge of the same namespace that it is a port of; it has no addresses then.
+    pub bridge: Option<IfName>,
     /// Addresses with their prefix.
     pub addresses: Vec<IpNet>,
 }

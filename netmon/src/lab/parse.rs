@@ -4,7 +4,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Lab, Namespace,
+    Lab, Namespace, bridge,
     diagnostic::{Diagnostic, Report, quoted},
     index::Index,
     link, namespace, route, schema,
@@ -53,6 +53,9 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let drafts: Vec<_> =
         sections.iter().map(|section| namespace::read(section, &mut index, report)).collect();
 
+    let sections = file.tables("bridge", &schema::BRIDGE, report);
+    let bridges = sections.iter().filter_map(|section| bridge::read(section, &mut index, report)).collect();
+
     let mut link_names = link::Names::new();
     let sections = file.tables("link", &schema::LINK, report);
     let links = sections
@@ -67,7 +70,8 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
         namespaces.extend(draft.name.map(|name| Namespace { name, nameservers, routes, sysctls }));
     }
     let services = service::read_all(&file.tables("service", &schema::SERVICE, report), &index, report);
-    Some(Lab { name: name?, source: source.to_owned(), directory: None, namespaces, links, services })
+    let (source, directory) = (source.to_owned(), None);
+    Some(Lab { name: name?, source, directory, namespaces, bridges, links, services })
 }
 
 fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {

@@ -127,12 +127,17 @@ pub(super) static LAB: Schema = Schema {
             "[[link]] on a line of its own, followed by the keys of one link",
         ),
         optional(
+            "bridge",
+            Shape::Tables(&BRIDGE),
+            "Bridges, as docker0 is one: what comes in at a port goes out where its receiver is.",
+            "[[bridge]] on a line of its own, followed by the keys of one bridge",
+        ),
+        optional(
             "service",
             Shape::Tables(&SERVICE),
             "What runs in a namespace for as long as the lab is up: the built-in web server, or a program.",
             "[[service]] on a line of its own, followed by the keys of one service",
         ),
-        later("bridge"),
         later("probe"),
         later("expect"),
     ],
@@ -247,8 +252,39 @@ pub(super) static END: Schema = Schema {
             "Addresses with their prefix length.",
             r#"addresses = ["10.200.0.2/24"]"#,
         ),
-        later("bridge"),
+        optional(
+            "bridge",
+            Shape::Text(Form::Interface),
+            "The `[[bridge]]` of this namespace that the end is a port of. It has no addresses then: the bridge may.",
+            r#"bridge = "br0""#,
+        ),
         later("impair"),
+    ],
+    one_of: &[],
+};
+
+/// `[[bridge]]`.
+pub(super) static BRIDGE: Schema = Schema {
+    title: "[[bridge]]",
+    keys: &[
+        required(
+            "name",
+            Shape::Text(Form::Interface),
+            "The interface's name: 15 bytes at most, once in its namespace.",
+            r#"name = "br0""#,
+        ),
+        required(
+            "namespace",
+            Shape::Text(Form::Namespace),
+            "Where it is: `root`, or the name of a `[[namespace]]`.",
+            r#"namespace = "root""#,
+        ),
+        optional(
+            "addresses",
+            Shape::Texts(Form::Address, 0),
+            "Addresses of the namespace on the bridge's network, with their prefix length.",
+            r#"addresses = ["10.201.0.1/24"]"#,
+        ),
     ],
     one_of: &[],
 };

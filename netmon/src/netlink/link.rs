@@ -19,6 +19,8 @@ use crate::{
     netns::NetNs,
 };
 
+/// The kind of a bridge.
+pub const BRIDGE: &str = "bridge";
 /// lo, in every namespace.
 pub const LOOPBACK: IfIndex = IfIndex(1);
 
@@ -50,6 +52,30 @@ pub fn create_veth(first: VethEnd<'_>, second: VethEnd<'_>) -> Request {
         RouteNetlinkMessage::NewLink(message),
         NLM_F_CREATE | NLM_F_EXCL,
     )
+}
+
+/// Makes a bridge in the socket's namespace. It is down, and does not speak the spanning tree protocol. With an
+/// address of its own it does not change it with its ports.
+#[must_use]
+pub fn create_bridge(name: &IfName, mac: Mac) -> Request {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![
+        LinkAttribute::IfName(name.to_string()),
+        LinkAttribute::Address(mac.0.to_vec()),
+        LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+    ];
+    let what = format!("create bridge {name}");
+    Request::new(what, RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
+}
+
+/// Makes the interface a port of a bridge, or of none.
+#[must_use]
+pub fn set_bridge(index: IfIndex, name: &str, bridge: Option<IfIndex>) -> Request {
+    let what = match bridge {
+        Some(_) => format!("make interface {name} a port of a bridge"),
+        None => format!("take interface {name} off its bridge"),
+    };
+    set(index, what, vec![LinkAttribute::Controller(bridge.map_or(0, |bridge| bridge.0))], false)
 }
 
 fn end_message(end: VethEnd<'_>) -> LinkMessage {
@@ -141,6 +167,8 @@ pub struct Interface {
     pub peer_netnsid: Option<i32>,
     /// `veth`, `bridge` and so on; none for lo and hardware.
     pub kind: Option<String>,
+    /// The bridge, bond or the like that it is a port of.
+    pub controller: Option<u32>,
     /// How often it found or lost its carrier: each loss empties its queue.
     pub carrier_changes: u32,
     /// The kind of its root qdisc; `noqueue` for a veth end as it is made.
@@ -193,6 +221,7 @@ fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
             LinkAttribute::Mtu(mtu) => seen.mtu = mtu,
             LinkAttribute::OperState(state) => seen.operational = state == State::Up,
             LinkAttribute::Link(index) => seen.peer_index = Some(index),
+            LinkAttribute::Controller(index) => seen.controller = Some(index),
             LinkAttribute::LinkNetNsId(id) => seen.peer_netnsid = Some(id),
             LinkAttribute::CarrierChanges(changes) => seen.carrier_changes = changes,
             LinkAttribute::Qdisc(kind) => seen.qdisc = Some(kind),

@@ -11,7 +11,7 @@ use std::{
 
 use rtnetlink::{
     packet_core::NetlinkPayload,
-    packet_route::RouteNetlinkMessage,
+    packet_route::{AddressFamily, RouteNetlinkMessage},
     sys::{Socket, protocols::NETLINK_ROUTE},
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -92,13 +92,16 @@ impl AsFd for LinkWatch {
 }
 
 fn announced(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<Seen> {
-    match payload {
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(m)) => {
-            Some(Seen::Changed(IfIndex(m.header.index)))
-        }
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(m)) => {
-            Some(Seen::Gone(IfIndex(m.header.index)))
-        }
-        _ => None,
+    let NetlinkPayload::InnerMessage(message) = payload else { return None };
+    let (link, gone) = match message {
+        RouteNetlinkMessage::NewLink(link) => (link, false),
+        RouteNetlinkMessage::DelLink(link) => (link, true),
+        _ => return None,
+    };
+    // A bridge announces ports of its own in the same group: one that is taken off it is "gone", and stands.
+    if link.header.interface_family == AddressFamily::Bridge {
+        return None;
     }
+    let index = IfIndex(link.header.index);
+    Some(if gone { Seen::Gone(index) } else { Seen::Changed(index) })
 }

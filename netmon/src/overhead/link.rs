@@ -14,7 +14,7 @@ use crate::{
     netns::NetNs,
     topology::{
         Endpoint,
-        state::{RecordedEnd, RecordedLink},
+        state::{RecordedInterface, RecordedLink},
     },
 };
 
@@ -38,7 +38,7 @@ impl End {
         if a == b { Err(OverheadError::OneNamespace(link.name.clone())) } else { Ok(ends) }
     }
 
-    fn find(link: &LinkName, side: Side, recorded: &RecordedEnd) -> Result<Self, OverheadError> {
+    fn find(link: &LinkName, side: Side, recorded: &RecordedInterface) -> Result<Self, OverheadError> {
         let netns = NetNs::open(&recorded.namespace)?;
         let mut netlink = Netlink::open_in(&netns)?;
         let interfaces = netlink.interfaces()?;

@@ -58,6 +58,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
         Ok(End {
             namespace: namespace.parse()?,
             interface: interface.parse()?,
+            bridge: None,
             // Written above, so they are addresses.
             addresses: addresses.iter().filter_map(|address| address.parse().ok()).collect(),
         })
@@ -73,6 +74,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
         source: "netmon selftest".to_owned(),
         directory: None,
         namespaces: vec![namespace(&a)?, namespace(&b)?],
+        bridges: Vec::new(),
         links,
         services: Vec::new(),
     })

@@ -22,7 +22,10 @@ use super::{
 use crate::{
     lab::{Lab, Namespace, Route},
     names::{IfIndex, NsName},
-    netlink::{Mac, link::Interface},
+    netlink::{
+        Mac,
+        link::{self, Interface},
+    },
     netns::{
         NetNsError,
         names::{self, Name},
@@ -73,6 +76,10 @@ pub struct ActualInterface {
     pub peer_index: Option<IfIndex>,
     /// Whether the peer is in the same namespace.
     pub peer_is_here: bool,
+    /// Whether it is a bridge.
+    pub is_bridge: bool,
+    /// The number of the bridge, or the like, that it is a port of.
+    pub controller: Option<IfIndex>,
     /// Its link-layer address.
     pub mac: Option<Mac>,
     /// Its MTU in bytes.
@@ -227,6 +234,8 @@ impl Reader<'_> {
             index: IfIndex(there.index),
             peer_index: there.peer_index.map(IfIndex),
             peer_is_here: there.peer_netnsid.is_none(),
+            is_bridge: there.kind.as_deref() == Some(link::BRIDGE),
+            controller: there.controller.map(IfIndex),
             mac: there.mac,
             mtu: there.mtu,
             up: there.up,

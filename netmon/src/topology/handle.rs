@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use super::{error::TopologyError, mark::Mark};
+use super::{duplicates, error::TopologyError, mark::Mark};
 use crate::{
     names::NsName,
     netlink::{
@@ -48,6 +48,7 @@ impl Handle {
     /// Makes one on the calling thread, which ends up inside it: marked, lo up, and only then named.
     fn make(name: &NsName, mark: &Mark) -> Result<Self, TopologyError> {
         let namespace = NetNs::unshare()?;
+        duplicates::are_not_awaited_here();
         let mut netlink = Netlink::open()?;
         netlink.request(&set_alias_and_up(LOOPBACK, "lo", mark.as_str()))?;
         names::place(name, &namespace, mark.as_str())?;

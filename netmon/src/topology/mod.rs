@@ -9,6 +9,7 @@
 pub mod actual;
 pub mod apply;
 pub mod claim;
+mod duplicates;
 pub mod endpoint;
 pub mod error;
 pub mod handle;

@@ -36,6 +36,8 @@ pub struct Place {
 pub enum Step {
     /// Remove a link of ours that is not wanted, or not wanted like this; named by one of its ends.
     RemoveLink(Place),
+    /// Remove a bridge of ours that is not wanted.
+    RemoveBridge(Place),
     /// Remove a namespace of ours that is not wanted.
     RemoveNamespace {
         /// The namespace.
@@ -72,6 +74,8 @@ pub enum Step {
         /// Its value.
         value: String,
     },
+    /// Make a bridge.
+    CreateBridge(Place),
     /// Make a veth pair, each end where it belongs.
     CreateLink {
         /// The link.
@@ -94,6 +98,16 @@ pub enum Step {
         /// In bytes.
         mtu: u32,
     },
+    /// Make an end a port of a bridge.
+    SetBridge {
+        /// The end.
+        #[serde(flatten)]
+        place: Place,
+        /// The bridge, in the same namespace.
+        bridge: IfName,
+    },
+    /// Take an end off a bridge of ours.
+    LeaveBridge(Place),
     /// Take an address away.
     RemoveAddress {
         /// The end.
@@ -159,6 +173,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RemoveLink(place) => write!(f, "- link {place}"),
+            Self::RemoveBridge(place) => write!(f, "- bridge {place}"),
             Self::RemoveNamespace { namespace } => write!(f, "- namespace {namespace}"),
             Self::ClearName { namespace } => write!(f, "- remains of namespace {namespace}"),
             Self::RemoveResolvConf { namespace } => write!(f, "- /etc/netns/{namespace}/resolv.conf"),
@@ -168,12 +183,15 @@ impl fmt::Display for Step {
                 nameservers.iter().try_for_each(|server| write!(f, " {server}"))
             }
             Self::SetSysctl { namespace, key, value } => write!(f, "~ {namespace}: {key} = {value}"),
+            Self::CreateBridge(place) => write!(f, "+ bridge {place}"),
             Self::CreateLink { link, a, b, mtu } => {
                 write!(f, "+ link {link}: {a} <-> {b}")?;
                 mtu.map_or(Ok(()), |mtu| write!(f, " mtu {mtu}"))
             }
             Self::Mark(place) => write!(f, "~ {place}: mark"),
             Self::SetMtu { place, mtu } => write!(f, "~ {place}: mtu {mtu}"),
+            Self::SetBridge { place, bridge } => write!(f, "~ {place}: port of bridge {bridge}"),
+            Self::LeaveBridge(place) => write!(f, "~ {place}: port of no bridge"),
             Self::RemoveAddress { place, address } => write!(f, "- address {address} of {place}"),
             Self::AddAddress { place, address } => write!(f, "+ address {address} on {place}"),
             Self::SetUp(place) => write!(f, "~ {place}: up"),

@@ -1,7 +1,7 @@
 //! The planner: what is wanted and what is there, to the steps between them. Pure: it sees nothing else.
 //!
-//! Removals come first (a name may be wanted again), then namespaces, files, settings, links, addresses; then
-//! ends go up; routes last, since their next hops must be reachable.
+//! Removals come first (a name may be wanted again), then namespaces, files, settings, bridges, links, addresses;
+//! then interfaces go up; routes last, since their next hops must be reachable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use super::{
     sysctl,
 };
 use crate::{
-    lab::{End, Lab, Link, Namespace, Route},
+    lab::{Bridge, End, Lab, Link, Namespace, Route},
     names::{IfName, NsName, Side},
 };
 
@@ -31,12 +31,14 @@ pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
         return Err(TopologyError::Conflict(conflicts));
     }
     let wanted = lab.namespaces.iter().map(|namespace| (&namespace.name, namespace)).collect();
-    let planner = Planner { lab, actual, wanted, kept: kept_links(lab, actual) };
+    let (kept, kept_bridges) = (kept_links(lab, actual), kept_bridges(lab, actual));
+    let planner = Planner { lab, actual, wanted, kept, kept_bridges };
     let steps = [
         planner.removals(),
         planner.namespaces(),
         planner.files(),
         planner.settings(false),
+        planner.bridges(),
         planner.links(),
         planner.settings(true),
         planner.ups(),
@@ -57,12 +59,14 @@ fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
             taken.push(format!("file /etc/netns/{name}/resolv.conf exists and is not lab {}'s", lab.name));
         }
     }
-    for end in lab.links.iter().flat_map(|link| [&link.a, &link.b]) {
-        let there = actual.contents(&end.namespace).and_then(|c| c.interfaces.get(end.interface.as_str()));
+    let bridges = lab.bridges.iter().map(of_bridge);
+    for wanted in bridges.chain(lab.links.iter().flat_map(|link| [place(&link.a), place(&link.b)])) {
+        let Place { namespace, interface } = wanted;
+        let there = actual.contents(&namespace).and_then(|c| c.interfaces.get(interface.as_str()));
         if there.is_some_and(|there| there.owner == Owner::Foreign) {
             taken.push(format!(
-                "interface {} in namespace {} exists and is not lab {}'s",
-                end.interface, end.namespace, lab.name
+                "interface {interface} in namespace {namespace} exists and is not lab {}'s",
+                lab.name
             ));
         }
     }
@@ -83,6 +87,15 @@ fn kept_links(lab: &Lab, actual: &Actual) -> Vec<bool> {
     lab.links.iter().map(kept).collect()
 }
 
+/// The bridges that are there and ours.
+fn kept_bridges<'l>(lab: &'l Lab, actual: &Actual) -> BTreeSet<(&'l NsName, &'l IfName)> {
+    let is_there = |bridge: &&Bridge| {
+        let there = actual.own_interface(&bridge.namespace, bridge.name.as_str());
+        there.is_some_and(|there| there.is_bridge)
+    };
+    lab.bridges.iter().filter(is_there).map(|bridge| (&bridge.namespace, &bridge.name)).collect()
+}
+
 struct Planner<'a> {
     lab: &'a Lab,
     actual: &'a Actual,
@@ -90,6 +103,8 @@ struct Planner<'a> {
     wanted: BTreeMap<&'a NsName, &'a Namespace>,
     /// For each link of the lab whether it is there already.
     kept: Vec<bool>,
+    /// The bridges of the lab that are there already.
+    kept_bridges: BTreeSet<(&'a NsName, &'a IfName)>,
 }
 
 impl<'a> Planner<'a> {
@@ -103,7 +118,7 @@ impl<'a> Planner<'a> {
     }
 
     fn removals(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> = self.stale_interfaces().into_iter().map(Step::RemoveLink).collect();
+        let mut steps = self.stale_interfaces();
         for (name, there) in &self.actual.namespaces {
             let namespace = name.clone();
             match there {
@@ -122,14 +137,15 @@ impl<'a> Planner<'a> {
         steps
     }
 
-    /// Interfaces of ours that are not an end of a kept link. One end a pair, except where the ends cannot be
-    /// told to belong together.
-    fn stale_interfaces(&self) -> Vec<Place> {
+    /// Interfaces of ours that are neither an end of a kept link nor a kept bridge. One end a pair, except where the
+    /// ends cannot be told to belong together.
+    fn stale_interfaces(&self) -> Vec<Step> {
         let kept: BTreeSet<(&NsName, &str)> = self
             .links_with_actual()
             .filter(|(_, kept)| *kept)
             .flat_map(|(link, _)| [&link.a, &link.b])
             .map(|end| (&end.namespace, end.interface.as_str()))
+            .chain(self.kept_bridges.iter().map(|(namespace, bridge)| (*namespace, bridge.as_str())))
             .collect();
         let known = self.actual.namespaces.iter().filter(|(name, _)| self.is_wanted(name));
         let mut stale = Vec::new();
@@ -137,7 +153,12 @@ impl<'a> Planner<'a> {
             for (name, there) in &contents.interfaces {
                 let Ok(interface) = name.parse::<IfName>() else { continue };
                 if there.owner == Owner::Ours && !kept.contains(&(namespace, name.as_str())) {
-                    stale.push(Place { namespace: namespace.clone(), interface });
+                    let place = Place { namespace: namespace.clone(), interface };
+                    stale.push(if there.is_bridge {
+                        Step::RemoveBridge(place)
+                    } else {
+                        Step::RemoveLink(place)
+                    });
                 }
             }
         }
@@ -176,6 +197,24 @@ impl<'a> Planner<'a> {
         steps
     }
 
+    fn bridges(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for bridge in &self.lab.bridges {
+            let there = self.bridge(&bridge.namespace, &bridge.name);
+            if there.is_none() {
+                steps.push(Step::CreateBridge(of_bridge(bridge)));
+            }
+            steps.extend(interface_steps(&of_bridge(bridge), None, &bridge.addresses, there));
+        }
+        steps
+    }
+
+    /// A bridge of the lab, when it is there.
+    fn bridge(&self, namespace: &NsName, bridge: &IfName) -> Option<&'a ActualInterface> {
+        let is_kept = self.kept_bridges.contains(&(namespace, bridge));
+        is_kept.then(|| self.actual.own_interface(namespace, bridge.as_str())).flatten()
+    }
+
     fn links(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for (link, kept) in self.links_with_actual().filter(|(_, kept)| !kept) {
@@ -186,7 +225,8 @@ impl<'a> Planner<'a> {
         for (link, kept) in self.links_with_actual() {
             for end in [&link.a, &link.b] {
                 let there = kept.then(|| self.end(end)).flatten();
-                steps.extend(end_steps(link, end, there));
+                steps.extend(interface_steps(&place(end), link.mtu, &end.addresses, there));
+                steps.extend(self.port_step(end, there));
             }
         }
         steps
@@ -196,13 +236,34 @@ impl<'a> Planner<'a> {
         self.actual.own_interface(&end.namespace, end.interface.as_str())
     }
 
+    /// Onto the bridge that is wanted, or off one of ours. What somebody else made an end a port of stays so.
+    fn port_step(&self, end: &End, there: Option<&ActualInterface>) -> Option<Step> {
+        let controller = there.and_then(|there| there.controller);
+        match &end.bridge {
+            Some(bridge) => {
+                let wanted = self.bridge(&end.namespace, bridge).map(|bridge| bridge.index);
+                let is_there = wanted.is_some() && wanted == controller;
+                (!is_there).then(|| Step::SetBridge { place: place(end), bridge: bridge.clone() })
+            }
+            None => {
+                let mut here = self.actual.contents(&end.namespace)?.interfaces.values();
+                let is_ours = here.any(|one| Some(one.index) == controller && one.owner == Owner::Ours);
+                is_ours.then(|| Step::LeaveBridge(place(end)))
+            }
+        }
+    }
+
     fn ups(&self) -> Vec<Step> {
         let is_up = |end: &End, kept: bool| kept && self.end(end).is_some_and(|there| there.up);
-        self.links_with_actual()
+        let down =
+            |bridge: &&Bridge| self.bridge(&bridge.namespace, &bridge.name).is_none_or(|there| !there.up);
+        let bridges = self.lab.bridges.iter().filter(down).map(|bridge| Step::SetUp(of_bridge(bridge)));
+        let ends = self
+            .links_with_actual()
             .flat_map(|(link, kept)| [(&link.a, kept), (&link.b, kept)])
             .filter(|(end, kept)| !is_up(end, *kept))
-            .map(|(end, _)| Step::SetUp(place(end)))
-            .collect()
+            .map(|(end, _)| Step::SetUp(place(end)));
+        bridges.chain(ends).collect()
     }
 
     fn routes(&self) -> Vec<Step> {
@@ -224,13 +285,19 @@ impl<'a> Planner<'a> {
         if contents.routes.is_empty() {
             return Vec::new();
         }
-        let staying: Vec<IpNet> = self
+        let ends = self
             .links_with_actual()
             .filter(|(_, kept)| *kept)
             .flat_map(|(link, _)| [Side::A, Side::B].map(|side| link.end(side)))
-            .filter(|end| end.namespace == *namespace)
-            .flat_map(|end| {
-                self.end(end).into_iter().flat_map(|i| &i.addresses).filter(|a| end.addresses.contains(a))
+            .map(|end| (&end.namespace, &end.addresses, self.end(end)));
+        let bridges = self.lab.bridges.iter().map(|bridge| {
+            (&bridge.namespace, &bridge.addresses, self.bridge(&bridge.namespace, &bridge.name))
+        });
+        let staying: Vec<IpNet> = ends
+            .chain(bridges)
+            .filter(|(here, ..)| *here == namespace)
+            .flat_map(|(_, wanted, there)| {
+                there.into_iter().flat_map(|there| &there.addresses).filter(|a| wanted.contains(a))
             })
             .copied()
             .collect();
@@ -239,25 +306,34 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// What an end lacks: all of it when it is new.
-fn end_steps(link: &Link, end: &End, there: Option<&ActualInterface>) -> Vec<Step> {
+/// What an interface lacks: all of it when it is new.
+fn interface_steps(
+    place: &Place,
+    mtu: Option<u32>,
+    addresses: &[IpNet],
+    there: Option<&ActualInterface>,
+) -> Vec<Step> {
     let mut steps = Vec::new();
     if there.is_none_or(|there| !there.marked) {
-        steps.push(Step::Mark(place(end)));
+        steps.push(Step::Mark(place.clone()));
     }
-    if let (Some(mtu), Some(there)) = (link.mtu, there)
+    if let (Some(mtu), Some(there)) = (mtu, there)
         && there.mtu != mtu
     {
-        steps.push(Step::SetMtu { place: place(end), mtu });
+        steps.push(Step::SetMtu { place: place.clone(), mtu });
     }
     let has: &[IpNet] = there.map_or(&[], |there| &there.addresses);
-    for address in has.iter().filter(|address| !end.addresses.contains(address)) {
-        steps.push(Step::RemoveAddress { place: place(end), address: *address });
+    for address in has.iter().filter(|address| !addresses.contains(address)) {
+        steps.push(Step::RemoveAddress { place: place.clone(), address: *address });
     }
-    for address in end.addresses.iter().filter(|address| !has.contains(address)) {
-        steps.push(Step::AddAddress { place: place(end), address: *address });
+    for address in addresses.iter().filter(|address| !has.contains(address)) {
+        steps.push(Step::AddAddress { place: place.clone(), address: *address });
     }
     steps
+}
+
+fn of_bridge(bridge: &Bridge) -> Place {
+    Place { namespace: bridge.namespace.clone(), interface: bridge.name.clone() }
 }
 
 fn place(end: &End) -> Place {

@@ -2,7 +2,7 @@
 //!
 //! It is written before anything is made and again when all is there, each time as a whole (a new file,
 //! renamed over the old one). The marks on the objects decide what is ours; the state adds what marks cannot
-//! say: link-layer addresses of veth ends that were made and not yet marked, folders that were made for a
+//! say: link-layer addresses of interfaces that were made and not yet marked, folders that were made for a
 //! file and are still empty, who holds the lab. It is never needed to find the rest, so a state that is
 //! missing or torn costs nothing but a warning.
 
@@ -63,6 +63,9 @@ pub struct State {
     pub namespaces: Vec<RecordedNamespace>,
     /// The lab's links.
     pub links: Vec<RecordedLink>,
+    /// The lab's bridges.
+    #[serde(default)]
+    pub bridges: Vec<RecordedInterface>,
     /// The lab's services, as they were last asked for.
     pub services: Vec<Service>,
     /// Folders under /etc that are made for the lab's files.
@@ -84,14 +87,14 @@ pub struct RecordedLink {
     /// Its name in the lab file.
     pub name: LinkName,
     /// End `a`.
-    pub a: RecordedEnd,
+    pub a: RecordedInterface,
     /// End `b`.
-    pub b: RecordedEnd,
+    pub b: RecordedInterface,
 }
 
-/// One end of a link as it was written down.
+/// An end of a link, or a bridge, as it was written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordedEnd {
+pub struct RecordedInterface {
     /// The namespace it is in.
     pub namespace: NsName,
     /// Its name.
@@ -118,6 +121,7 @@ impl State {
             agent: None,
             namespaces: Vec::new(),
             links: Vec::new(),
+            bridges: Vec::new(),
             services: lab.services.clone(),
             folders: BTreeSet::new(),
         })
@@ -166,18 +170,18 @@ impl State {
         fs::rename(&new, &path).map_err(failed)
     }
 
-    /// Every end of every link.
-    pub fn ends(&self) -> impl Iterator<Item = &RecordedEnd> {
-        self.links.iter().flat_map(|link| [&link.a, &link.b])
+    /// Every bridge, and every end of every link.
+    pub fn interfaces(&self) -> impl Iterator<Item = &RecordedInterface> {
+        self.bridges.iter().chain(self.links.iter().flat_map(|link| [&link.a, &link.b]))
     }
 
     /// Whether netmon chose this link-layer address for the interface of that name there.
     #[must_use]
     pub fn chose(&self, namespace: &NsName, interface: &str, mac: Option<Mac>) -> bool {
-        let same = |end: &RecordedEnd| {
+        let same = |end: &RecordedInterface| {
             end.namespace == *namespace && end.interface.as_str() == interface && Some(end.mac) == mac
         };
-        mac.is_some() && self.ends().any(same)
+        mac.is_some() && self.interfaces().any(same)
     }
 }
 

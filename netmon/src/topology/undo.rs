@@ -27,6 +27,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Undo {
     namespaces: BTreeSet<NsName>,
+    bridges: Vec<Place>,
     links: Vec<(Place, Place)>,
     ends: BTreeSet<Place>,
     files: Vec<(NsName, Option<Vec<IpAddr>>)>,
@@ -52,13 +53,19 @@ impl Undo {
         self.namespaces.contains(name)
     }
 
+    /// A bridge was made.
+    pub fn made_bridge(&mut self, place: &Place) {
+        self.bridges.push(place.clone());
+        self.ends.insert(place.clone());
+    }
+
     /// A link was made.
     pub fn made_link(&mut self, a: &Place, b: &Place) {
         self.links.push((a.clone(), b.clone()));
         self.ends.extend([a.clone(), b.clone()]);
     }
 
-    /// Whether the link of this end was made in this build.
+    /// Whether this bridge, or the link of this end, was made in this build.
     #[must_use]
     pub fn is_new_end(&self, place: &Place) -> bool {
         self.ends.contains(place)
@@ -133,7 +140,12 @@ impl Undo {
             let dies_by_itself = here.namespace.is_root() && self.is_new_namespace(&peer.namespace);
             Some(Doomed { place: here.clone(), index, dies_by_itself })
         };
-        let links = self.links.iter().flat_map(|(a, b)| [doomed(a, b), doomed(b, a)]).flatten().collect();
+        let bridge = |here: &Place| {
+            let index = *indexes.get(&here.namespace)?.get(here.interface.as_str())?;
+            Some(Doomed { place: here.clone(), index, dies_by_itself: false })
+        };
+        let links = self.links.iter().flat_map(|(a, b)| [doomed(a, b), doomed(b, a)]);
+        let links = links.chain(self.bridges.iter().map(bridge)).flatten().collect();
         let files = self.files.iter().filter(|(_, before)| before.is_none()).map(|(name, _)| name.clone());
         Removal { namespaces: self.namespaces.iter().cloned().collect(), links, files: files.collect() }
     }

@@ -8,8 +8,7 @@ use super::{model::Graph, traffic};
 pub(super) fn render(graph: &Graph) -> String {
     let mut text = format!("graph {} {{\n  rankdir=LR;\n  node [shape=box];\n", label([graph.lab.as_str()]));
     for (index, namespace) in graph.namespaces.iter().enumerate() {
-        let lines =
-            std::iter::once(namespace.name.as_str()).chain(namespace.services.iter().map(String::as_str));
+        let lines = std::iter::once(namespace.name.as_str()).chain(namespace.contents());
         let _ = writeln!(text, "  n{index} [label={}];", label(lines));
     }
     for link in &graph.links {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
-    model::{End, Graph},
+    model::Graph,
     pen::Pen,
     stars::{Spoke, Star, stars},
     traffic,
@@ -107,10 +107,10 @@ impl Spoke<'_> {
             let (near, far) = (wire.near, wire.far);
             rows.push(Row::Texts(traffic::interface(near), traffic::interface(far)));
             rows.push(Row::Wire);
-            let text =
-                |end: &End, index| end.addresses.get(index).map(ToString::to_string).unwrap_or_default();
-            let addresses = near.addresses.len().max(far.addresses.len());
-            rows.extend((0..addresses).map(|index| Row::Texts(text(near, index), text(far, index))));
+            let (near, far) = (traffic::below(near), traffic::below(far));
+            let text = |lines: &[String], index: usize| lines.get(index).cloned().unwrap_or_default();
+            let below = near.len().max(far.len());
+            rows.extend((0..below).map(|index| Row::Texts(text(&near, index), text(&far, index))));
             rows.extend(wire.traffic(pen).into_iter().map(|passing| Row::Texts(passing, String::new())));
         }
         rows
@@ -142,10 +142,10 @@ struct Node {
 }
 
 impl Node {
-    fn new(namespace: &NsName, graph: &Graph, with_services: bool) -> Self {
+    fn new(namespace: &NsName, graph: &Graph, with_contents: bool) -> Self {
         let title = namespace.to_string();
-        let services = graph.namespaces.get(graph.index_of(namespace)).filter(|_| with_services);
-        let contents: Vec<_> = services.map(|namespace| namespace.services.clone()).unwrap_or_default();
+        let there = graph.namespaces.get(graph.index_of(namespace)).filter(|_| with_contents);
+        let contents: Vec<_> = there.iter().flat_map(|there| there.contents()).map(str::to_owned).collect();
         let widest = contents.iter().map(|line| line.width()).chain([title.width()]).max().unwrap_or(0);
         // A single service stands beside the first link.
         let first_row = usize::from(contents.len() == 1);

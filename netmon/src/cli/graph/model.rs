@@ -28,8 +28,17 @@ pub(in crate::cli) struct Graph {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Namespace {
     pub(super) name: NsName,
+    /// Its bridges, each with its addresses; an agent does not tell.
+    pub(super) bridges: Vec<String>,
     /// What runs in it; an agent does not tell.
     pub(super) services: Vec<String>,
+}
+
+impl Namespace {
+    /// What is written into its box.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &str> {
+        self.bridges.iter().chain(&self.services).map(String::as_str)
+    }
 }
 
 /// A link.
@@ -48,6 +57,8 @@ pub(super) struct End {
     pub(super) namespace: NsName,
     pub(super) interface: IfName,
     pub(super) addresses: Vec<IpNet>,
+    /// The bridge that it is a port of; an agent does not tell.
+    pub(super) bridge: Option<IfName>,
     /// None when nobody looked.
     pub(super) up: Option<bool>,
 }
@@ -71,18 +82,30 @@ impl Graph {
         let links: Vec<_> = lab.links.iter().map(Link::from).collect();
         let names = lab.namespaces.iter().map(|namespace| &namespace.name);
         let served = lab.services.iter().map(|service| &service.namespace);
-        let all = names.chain(ends(&links).map(|end| &end.namespace)).chain(served);
-        let services = |name: &NsName| {
-            lab.services.iter().filter(|service| service.namespace == *name).map(caption).collect()
+        let bridged = lab.bridges.iter().map(|bridge| &bridge.namespace);
+        let all = names.chain(ends(&links).map(|end| &end.namespace)).chain(served).chain(bridged);
+        let contents = |name: &NsName| Namespace {
+            name: name.clone(),
+            bridges: lab
+                .bridges
+                .iter()
+                .filter(|bridge| bridge.namespace == *name)
+                .map(with_addresses)
+                .collect(),
+            services: lab.services.iter().filter(|service| service.namespace == *name).map(caption).collect(),
         };
-        let namespaces = distinct(all, services);
+        let namespaces = distinct(all, contents);
         Self { lab: lab.name.clone(), is_running: false, namespaces, links }
     }
 
     /// What an agent says.
     pub(super) fn of_links(said: &Links) -> Self {
         let links: Vec<_> = said.links.iter().map(Link::from).collect();
-        let namespaces = distinct(ends(&links).map(|end| &end.namespace), |_| Vec::new());
+        let namespaces = distinct(ends(&links).map(|end| &end.namespace), |name| Namespace {
+            name: name.clone(),
+            bridges: Vec::new(),
+            services: Vec::new(),
+        });
         Self { lab: said.lab.name.clone(), is_running: true, namespaces, links }
     }
 
@@ -99,12 +122,18 @@ fn ends(links: &[Link]) -> impl Iterator<Item = &End> {
 /// Each once, root before all others.
 fn distinct<'n>(
     names: impl Iterator<Item = &'n NsName>,
-    services: impl Fn(&NsName) -> Vec<String>,
+    contents: impl Fn(&NsName) -> Namespace,
 ) -> Vec<Namespace> {
     let mut seen = HashSet::new();
     let mut distinct: Vec<_> = names.filter(|name| seen.insert(*name)).collect();
     distinct.sort_by_key(|name| !name.is_root());
-    distinct.into_iter().map(|name| Namespace { name: name.clone(), services: services(name) }).collect()
+    distinct.into_iter().map(contents).collect()
+}
+
+fn with_addresses(bridge: &lab::Bridge) -> String {
+    let words =
+        std::iter::once(bridge.name.to_string()).chain(bridge.addresses.iter().map(ToString::to_string));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// What a service is called in a drawing.
@@ -121,6 +150,7 @@ impl From<&lab::Link> for Link {
             namespace: end.namespace.clone(),
             interface: end.interface.clone(),
             addresses: end.addresses.clone(),
+            bridge: end.bridge.clone(),
             up: None,
         };
         Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b: None, b_to_a: None }
@@ -133,6 +163,7 @@ impl From<&api::Link> for Link {
             namespace: end.namespace.clone(),
             interface: end.interface.clone(),
             addresses: end.addresses.clone(),
+            bridge: None,
             up: Some(end.up),
         };
         let [a_to_b, b_to_a] = link.directions().map(|(crossing, sent)| Some(Traffic::of(crossing, sent)));

@@ -32,7 +32,13 @@ pub(super) fn interface(end: &End) -> String {
     if end.up == Some(false) { format!("{} (down)", end.interface) } else { end.interface.to_string() }
 }
 
-/// An interface and its addresses.
+/// What stands below an interface: its addresses, or the bridge that it is a port of.
+pub(super) fn below(end: &End) -> Vec<String> {
+    let bridge = end.bridge.iter().map(|bridge| format!("on {bridge}"));
+    end.addresses.iter().map(ToString::to_string).chain(bridge).collect()
+}
+
+/// An interface and what stands below it.
 pub(super) fn lines(end: &End) -> Vec<String> {
-    std::iter::once(interface(end)).chain(end.addresses.iter().map(ToString::to_string)).collect()
+    std::iter::once(interface(end)).chain(below(end)).collect()
 }

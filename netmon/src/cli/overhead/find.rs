@@ -5,7 +5,7 @@ use anyhow::bail;
 use crate::{
     cli::{exit::ExitCode, status::find::named},
     names::LabName,
-    topology::state::{RecordedEnd, RecordedLink, State, labs},
+    topology::state::{RecordedInterface, RecordedLink, State, labs},
 };
 
 /// The one link that `wanted` means, in the lab that is meant or in any.
@@ -47,7 +47,7 @@ fn choose(wanted: &str, there: Vec<(LabName, RecordedLink)>) -> anyhow::Result<(
 }
 
 fn is_meant(wanted: &str, link: &RecordedLink) -> bool {
-    let of_end = |end: &RecordedEnd| {
+    let of_end = |end: &RecordedInterface| {
         end.interface.as_str() == wanted || format!("{}:{}", end.namespace, end.interface) == wanted
     };
     link.name.as_str() == wanted || of_end(&link.a) || of_end(&link.b)
@@ -59,7 +59,7 @@ mod tests {
     use crate::{names::LinkName, netlink::Mac};
 
     fn there(lab: &str, a: (&str, &str), b: (&str, &str)) -> (LabName, RecordedLink) {
-        let end = |(namespace, interface): (&str, &str)| RecordedEnd {
+        let end = |(namespace, interface): (&str, &str)| RecordedInterface {
             namespace: namespace.parse().unwrap(),
             interface: interface.parse().unwrap(),
             mac: Mac([2, 0, 0, 0, 0, 1]),

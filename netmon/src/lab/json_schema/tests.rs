@@ -79,8 +79,7 @@ fn the_examples_of_the_reference_pass() {
 
 #[test]
 fn every_generated_lab_passes() {
-    // Until lab files may have bridges.
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Bridge) {
+    for kind in Kind::ALL {
         let wish = Wish { kind, namespaces: None, name: None, subnet: None, http: true };
         assert_eq!(faults(&lab_file(&wish).unwrap()), [""; 0], "{kind:?}");
     }

@@ -2,6 +2,7 @@
 //!
 //! Steps of one kind are done together, many requests under way at once; the kinds come in the plan's order.
 
+mod interfaces;
 mod requests;
 
 use std::{
@@ -20,22 +21,16 @@ use super::{
     progress::Progress,
     removal::{Doomed, Removal},
     resolv,
-    state::{RecordedEnd, RecordedLink, RecordedNamespace, State},
+    state::{RecordedInterface, RecordedLink, RecordedNamespace, State},
     sysctl,
     undo::Undo,
 };
 use crate::{
-    lab::{End, Lab},
+    lab::{Bridge, End, Lab},
     names::{IfIndex, LinkName, NsName, Side},
-    netlink::{
-        Mac,
-        link::{self, VethEnd},
-    },
+    netlink::Mac,
     netns::directory,
 };
-
-/// How many links are asked for between two words on the progress.
-const BATCH: usize = 64;
 
 /// One plan being worked through.
 pub struct Build<'a> {
@@ -45,17 +40,19 @@ pub struct Build<'a> {
     mark: &'a Mark,
     handles: Handles,
     state: State,
-    ends: BTreeMap<Place, EndOfLink>,
+    interfaces: BTreeMap<Place, Known>,
     undo: Undo,
     progress: &'a dyn Progress,
 }
 
-/// What is known of an end of a link of the lab.
+/// What is known of an interface of the lab: of an end of a link, or of a bridge.
 #[derive(Clone, Copy, Debug)]
-struct EndOfLink {
+struct Known {
     mac: Mac,
-    /// Its number and its peer's; none until it is made.
-    made: Option<(IfIndex, IfIndex)>,
+    /// Its number; none until it is made.
+    index: Option<IfIndex>,
+    /// Its peer's number; none of a bridge.
+    peer: Option<IfIndex>,
 }
 
 impl<'a> Build<'a> {
@@ -79,7 +76,7 @@ impl<'a> Build<'a> {
             mark,
             handles,
             state: State::new(lab)?,
-            ends: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
             undo: Undo::default(),
             progress,
         };
@@ -88,22 +85,32 @@ impl<'a> Build<'a> {
         Ok(build)
     }
 
-    /// Every end of the lab: as it is, or with a new link-layer address.
+    /// Every interface of the lab: as it is, or with a new link-layer address.
     fn choose_addresses(&mut self) -> Result<(), TopologyError> {
-        let fresh = Mac::random(2 * self.lab.links.len())
-            .map_err(|e| TopologyError::file("read", "/dev/urandom".as_ref(), e))?;
-        let made: BTreeSet<&LinkName> = self.new_links().map(|(link, ..)| link).collect();
-        let ends = self.lab.links.iter().flat_map(|link| [(link, &link.a), (link, &link.b)]);
-        for ((link, end), mac) in ends.zip(fresh) {
-            let there = self.actual.own_interface(&end.namespace, end.interface.as_str());
-            let kept = there.filter(|_| !made.contains(&link.name));
-            let end_of_link = EndOfLink {
+        let made: BTreeSet<&Place> =
+            self.new_bridges().chain(self.new_links().flat_map(|(_, a, b, _)| [a, b])).collect();
+        let ends = self.lab.links.iter().flat_map(|link| [place(&link.a), place(&link.b)]);
+        let places: Vec<Place> = self.lab.bridges.iter().map(of_bridge).chain(ends).collect();
+        let fresh =
+            Mac::random(places.len()).map_err(|e| TopologyError::file("read", "/dev/urandom".as_ref(), e))?;
+        for (place, mac) in places.into_iter().zip(fresh) {
+            let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
+            let kept = there.filter(|_| !made.contains(&place));
+            let known = Known {
                 mac: kept.and_then(|there| there.mac).unwrap_or(mac),
-                made: kept.and_then(|there| Some((there.index, there.peer_index?))),
+                index: kept.map(|there| there.index),
+                peer: kept.and_then(|there| there.peer_index),
             };
-            self.ends.insert(place(end), end_of_link);
+            self.interfaces.insert(place, known);
         }
         Ok(())
+    }
+
+    fn new_bridges(&self) -> impl Iterator<Item = &'a Place> + use<'a> {
+        self.plan.steps.iter().filter_map(|step| match step {
+            Step::CreateBridge(place) => Some(place),
+            _ => None,
+        })
     }
 
     fn new_links(&self) -> impl Iterator<Item = (&'a LinkName, &'a Place, &'a Place, Option<u32>)> + use<'a> {
@@ -147,6 +154,7 @@ impl<'a> Build<'a> {
             self.namespaces()?;
             self.files()?;
             self.settings(false)?;
+            self.bridges()?;
             self.links()?;
             self.requests(Self::addressing)?;
             self.settings(true)?;
@@ -188,26 +196,24 @@ impl<'a> Build<'a> {
             cookie: self.handles.get(&namespace.name).and_then(|handle| handle.netlink.cookie().ok()),
         });
         self.state.namespaces = namespaces.collect();
-        let end = |end: &End| {
-            let known = self.ends.get(&place(end))?;
-            Some(RecordedEnd {
-                namespace: end.namespace.clone(),
-                interface: end.interface.clone(),
-                mac: known.mac,
-                ifindex: known.made.map(|(index, _)| index),
-            })
+        let interface = |place: Place| {
+            let Known { mac, index: ifindex, .. } = *self.interfaces.get(&place)?;
+            let Place { namespace, interface } = place;
+            Some(RecordedInterface { namespace, interface, mac, ifindex })
         };
         let links = self.lab.links.iter().filter_map(|link| {
-            Some(RecordedLink { name: link.name.clone(), a: end(&link.a)?, b: end(&link.b)? })
+            let (a, b) = (interface(place(&link.a))?, interface(place(&link.b))?);
+            Some(RecordedLink { name: link.name.clone(), a, b })
         });
-        self.state.links = links.collect();
+        let bridges = self.lab.bridges.iter().filter_map(|bridge| interface(of_bridge(bridge)));
+        (self.state.links, self.state.bridges) = (links.collect(), bridges.collect());
     }
 
     fn removals(&mut self) -> Result<(), TopologyError> {
         let mut removal = Removal::default();
         for step in &self.plan.steps {
             match step {
-                Step::RemoveLink(place) => {
+                Step::RemoveLink(place) | Step::RemoveBridge(place) => {
                     let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
                     removal.links.extend(there.map(|there| Doomed {
                         place: place.clone(),
@@ -273,73 +279,8 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    fn links(&mut self) -> Result<(), TopologyError> {
-        let wanted: Vec<_> = self.new_links().collect();
-        for (batch, number) in wanted.chunks(BATCH).zip(1..) {
-            self.create_links(batch)?;
-            self.progress.at("links", wanted.len().min(number * BATCH), wanted.len());
-        }
-        self.find_new_ends(wanted.iter().flat_map(|(_, a, b, _)| [*a, *b]))
-    }
-
-    fn create_links(
-        &mut self,
-        batch: &[(&LinkName, &Place, &Place, Option<u32>)],
-    ) -> Result<(), TopologyError> {
-        let mut requests = Vec::with_capacity(batch.len());
-        for (_, a, b, mtu) in batch {
-            requests.push(link::create_veth(self.veth_end(a, *mtu)?, self.veth_end(b, *mtu)?));
-        }
-        let root = self.handles.get_mut(&NsName::root()).ok_or_else(|| vanished("root"))?;
-        let answers = root.netlink.pipeline(&requests);
-        let mut failed = None;
-        for ((_, a, b, _), answer) in batch.iter().zip(answers) {
-            match answer {
-                Ok(()) => self.undo.made_link(a, b),
-                Err(e) => failed = failed.or(Some(e)),
-            }
-        }
-        failed.map_or(Ok(()), |e| Err(e.into()))
-    }
-
-    fn veth_end<'b>(&'b self, place: &'b Place, mtu: Option<u32>) -> Result<VethEnd<'b>, TopologyError> {
-        let known = self.ends.get(place).ok_or_else(|| vanished(place))?;
-        let handle = self.handles.get(&place.namespace).ok_or_else(|| vanished(&place.namespace))?;
-        Ok(VethEnd {
-            namespace: &handle.namespace,
-            name: &place.interface,
-            mac: known.mac,
-            // A new namespace is not always empty (tunl0, sit0), so no number is known to be free.
-            index: None,
-            mtu,
-        })
-    }
-
-    /// Learns the numbers that the kernel chose.
-    fn find_new_ends<'b>(&mut self, ends: impl Iterator<Item = &'b Place>) -> Result<(), TopologyError> {
-        let mut by_namespace: BTreeMap<&NsName, Vec<&Place>> = BTreeMap::new();
-        for place in ends {
-            by_namespace.entry(&place.namespace).or_default().push(place);
-        }
-        for (namespace, places) in by_namespace {
-            let handle = self.handles.get_mut(namespace).ok_or_else(|| vanished(namespace))?;
-            let listed = handle.netlink.interfaces()?;
-            let by_mac: BTreeMap<_, _> = listed
-                .iter()
-                .filter_map(|there| Some((there.mac?, (there.index, there.peer_index?))))
-                .collect();
-            for place in places {
-                let end = self.ends.get_mut(place).ok_or_else(|| vanished(place))?;
-                let (index, peer) = by_mac.get(&end.mac).ok_or_else(|| vanished(place))?;
-                end.made = Some((IfIndex(*index), IfIndex(*peer)));
-            }
-        }
-        Ok(())
-    }
-
     fn index(&self, place: &Place) -> Result<IfIndex, TopologyError> {
-        let made = self.ends.get(place).and_then(|end| end.made);
-        made.map(|(index, _)| index).ok_or_else(|| vanished(place))
+        self.interfaces.get(place).and_then(|known| known.index).ok_or_else(|| vanished(place))
     }
 
     fn endpoints(&self) -> Result<Vec<Endpoint>, TopologyError> {
@@ -348,8 +289,8 @@ impl<'a> Build<'a> {
             for side in [Side::A, Side::B] {
                 let end = link.end(side);
                 let place = place(end);
-                let made = self.ends.get(&place).and_then(|end| end.made);
-                let (ifindex, peer_ifindex) = made.ok_or_else(|| vanished(&place))?;
+                let known = self.interfaces.get(&place).and_then(|known| Some((known.index?, known.peer?)));
+                let (ifindex, peer_ifindex) = known.ok_or_else(|| vanished(&place))?;
                 let handle = self.handles.get(&end.namespace).ok_or_else(|| vanished(&end.namespace))?;
                 let cookie = handle.netlink.cookie()?;
                 endpoints.push(Endpoint {
@@ -371,6 +312,10 @@ impl<'a> Build<'a> {
 
 fn place(end: &End) -> Place {
     Place { namespace: end.namespace.clone(), interface: end.interface.clone() }
+}
+
+fn of_bridge(bridge: &Bridge) -> Place {
+    Place { namespace: bridge.namespace.clone(), interface: bridge.name.clone() }
 }
 
 fn vanished(what: &(impl ToString + ?Sized)) -> TopologyError {

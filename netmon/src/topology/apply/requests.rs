@@ -10,7 +10,7 @@ use super::{
     Build, vanished,
 };
 use crate::{
-    names::NsName,
+    names::{IfIndex, NsName},
     netlink::{Request, address, link, route},
 };
 
@@ -35,6 +35,12 @@ impl Build<'_> {
                 let inverse = before.map(|before| link::set_mtu(index, name, before.mtu));
                 Job { namespace: place.namespace.clone(), request: link::set_mtu(index, name, *mtu), inverse }
             }
+            Step::SetBridge { place, bridge } => {
+                let bridge = Place { namespace: place.namespace.clone(), interface: bridge.clone() };
+                let bridge = self.index(&bridge)?;
+                self.port_of(place, Some(bridge))?
+            }
+            Step::LeaveBridge(place) => self.port_of(place, None)?,
             Step::AddAddress { place, address } => {
                 let (index, name) = (self.index(place)?, place.interface.as_str());
                 self.job(place, address::add(index, name, *address), address::remove(index, name, *address))
@@ -45,6 +51,13 @@ impl Build<'_> {
             }
             _ => return Ok(None),
         }))
+    }
+
+    fn port_of(&self, place: &Place, bridge: Option<IfIndex>) -> Result<Job, TopologyError> {
+        let (index, name) = (self.index(place)?, place.interface.as_str());
+        let before = self.actual.own_interface(&place.namespace, name).and_then(|before| before.controller);
+        let inverse = link::set_bridge(index, name, before);
+        Ok(self.job(place, link::set_bridge(index, name, bridge), inverse))
     }
 
     pub(super) fn setting_up(&self, step: &Step) -> Result<Option<Job>, TopologyError> {

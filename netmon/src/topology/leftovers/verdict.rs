@@ -53,7 +53,7 @@ fn missing(state: &State, seen: &Seen) -> Option<String> {
     if let Some(namespace) = namespace {
         return Some(format!("namespace {}", namespace.name));
     }
-    let end = state.ends().filter(|end| !end.namespace.is_root()).find(|end| {
+    let end = state.interfaces().filter(|end| !end.namespace.is_root()).find(|end| {
         let place = Place { namespace: end.namespace.clone(), interface: IfName::clone(&end.interface) };
         !seen.interfaces.contains(&place)
     });
@@ -69,7 +69,7 @@ mod tests {
         netlink::Mac,
         topology::{
             claim::Holder,
-            state::{RecordedEnd, RecordedLink, RecordedNamespace},
+            state::{RecordedInterface, RecordedLink, RecordedNamespace},
         },
     };
 
@@ -77,9 +77,9 @@ mod tests {
         Place { namespace: namespace.parse().unwrap(), interface: interface.parse().unwrap() }
     }
 
-    fn recorded(namespace: &str, interface: &str) -> RecordedEnd {
+    fn recorded(namespace: &str, interface: &str) -> RecordedInterface {
         let Place { namespace, interface } = place(namespace, interface);
-        RecordedEnd { namespace, interface, mac: Mac([2, 0, 0, 0, 0, 1]), ifindex: None }
+        RecordedInterface { namespace, interface, mac: Mac([2, 0, 0, 0, 0, 1]), ifindex: None }
     }
 
     fn whole() -> (State, Seen) {

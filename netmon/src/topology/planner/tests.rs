@@ -21,8 +21,12 @@ fn lab() -> Lab {
     let mut link = lab.links[0].clone();
     link.name = "to-second".parse().unwrap();
     link.a.interface = "veth2".parse().unwrap();
-    link.b =
-        End { namespace: "second".parse().unwrap(), interface: "eth0".parse().unwrap(), addresses: vec![] };
+    link.b = End {
+        namespace: "second".parse().unwrap(),
+        interface: "eth0".parse().unwrap(),
+        bridge: None,
+        addresses: vec![],
+    };
     link.a.addresses.clear();
     lab.links.push(link);
     lab
@@ -50,6 +54,8 @@ fn built(lab: &Lab) -> Actual {
                 index: IfIndex(index),
                 peer_index: Some(IfIndex(peer)),
                 peer_is_here: false,
+                is_bridge: false,
+                controller: None,
                 mac: None,
                 mtu: 1500,
                 up: true,
@@ -142,4 +148,91 @@ fn every_name_that_is_taken_is_a_conflict_and_all_are_told() {
         Err(TopologyError::Conflict(taken)) => assert_eq!(taken.len(), 3, "{taken:?}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// The lab with both ends in root on a bridge that has an address.
+fn bridged() -> Lab {
+    let mut lab = lab();
+    for link in &mut lab.links {
+        link.a.addresses.clear();
+        link.a.bridge = Some("br0".parse().unwrap());
+    }
+    let addresses = vec!["10.200.0.2/24".parse().unwrap()];
+    lab.bridges.push(Bridge { name: "br0".parse().unwrap(), namespace: NsName::root(), addresses });
+    lab
+}
+
+/// The host as [`bridged`] wants it.
+fn built_with_bridge() -> Actual {
+    let lab = bridged();
+    let mut actual = built(&lab);
+    let bridge = ActualInterface {
+        is_bridge: true,
+        index: IfIndex(5),
+        peer_index: None,
+        peer_is_here: true,
+        addresses: lab.bridges[0].addresses.clone(),
+        ..inside(&mut actual, &NsName::root()).interfaces["veth0"].clone()
+    };
+    let interfaces = &mut inside(&mut actual, &NsName::root()).interfaces;
+    interfaces.values_mut().for_each(|end| end.controller = Some(IfIndex(5)));
+    interfaces.insert("br0".to_owned(), bridge);
+    actual
+}
+
+#[test]
+fn a_bridge_is_made_before_its_ports_and_is_up_before_them() {
+    let steps = shown(&bridged(), &nothing());
+    let at = |text: &str| {
+        steps.iter().position(|step| step == text).unwrap_or_else(|| panic!("{text}: {steps:?}"))
+    };
+    assert!(at("+ bridge root:br0") < at("+ address 10.200.0.2/24 on root:br0"));
+    assert!(at("+ bridge root:br0") < at("~ root:veth0: port of bridge br0"));
+    assert!(at("~ root:veth0: port of bridge br0") < at("~ root:br0: up"));
+    assert!(at("~ root:br0: up") < at("~ root:veth0: up"));
+    assert_eq!(shown(&bridged(), &built_with_bridge()), Vec::<String>::new());
+}
+
+#[test]
+fn a_bridge_that_goes_lets_its_ports_go_and_keeps_their_links() {
+    let mut without = bridged();
+    without.bridges.clear();
+    for link in &mut without.links {
+        link.a.bridge = None;
+    }
+    assert_eq!(
+        shown(&without, &built_with_bridge()),
+        ["- bridge root:br0", "~ root:veth0: port of no bridge", "~ root:veth2: port of no bridge"]
+    );
+}
+
+#[test]
+fn what_somebody_made_a_port_of_a_bridge_of_his_own_stays_so() {
+    let mut actual = built(&lab());
+    let interfaces = &mut inside(&mut actual, &NsName::root()).interfaces;
+    let theirs = ActualInterface {
+        owner: Owner::Foreign,
+        is_bridge: true,
+        index: IfIndex(7),
+        ..interfaces["veth0"].clone()
+    };
+    interfaces.get_mut("veth0").unwrap().controller = Some(IfIndex(7));
+    interfaces.insert("their-bridge".to_owned(), theirs);
+    assert_eq!(shown(&lab(), &actual), Vec::<String>::new());
+    let mut lab = bridged();
+    lab.bridges[0].name = "their-bridge".parse().unwrap();
+    lab.links.iter_mut().for_each(|link| link.a.bridge = Some(lab.bridges[0].name.clone()));
+    assert!(matches!(plan(&lab, &actual), Err(TopologyError::Conflict(taken)) if taken.len() == 1));
+}
+
+#[test]
+fn an_end_of_a_link_does_not_pass_for_a_bridge_of_its_name() {
+    let before = built(&lab());
+    let mut lab = bridged();
+    lab.bridges[0].name = "veth0".parse().unwrap();
+    lab.links.remove(0);
+    lab.links[0].a.bridge = Some("veth0".parse().unwrap());
+    let steps = shown(&lab, &before);
+    assert_eq!(steps[..2], ["- link direct_netns:veth1", "- link root:veth0"]);
+    assert!(steps.contains(&"+ bridge root:veth0".to_owned()), "{steps:?}");
 }

@@ -1,0 +1,270 @@
+//! The classics in `labs/`: ping, curl and nginx do what their pages say, and every packet that the kernel counted
+//! at an end of a link was counted there by netmon.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use netmon::lab::{End, Lab};
+use netmon_tests::{
+    agent::{Agent, Metrics, scrape},
+    eventually::eventually,
+    host::left_behind,
+    sandbox::{run, sandbox},
+    skip::skip,
+};
+use rustix::process::Signal;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs a command in a namespace of the lab, or in root.
+fn inside(namespace: &str, command: &[&str]) -> String {
+    match namespace {
+        "root" => run(command[0], &command[1..]),
+        _ => run("ip", &[&["netns", "exec", namespace], command].concat()),
+    }
+}
+
+/// What is tried: from where, to which address, over how many links.
+struct Visit<'a> {
+    from: &'a str,
+    to: &'a str,
+    links: usize,
+}
+
+/// What the kernel sent from an interface since it is there.
+fn sent_by_kernel(end: &End) -> f64 {
+    let (namespace, interface) = (end.namespace.as_str(), end.interface.as_str());
+    let show = ["-j", "-s", "link", "show", "dev", interface];
+    let text = match namespace {
+        "root" => run("ip", &show),
+        _ => run("ip", &[&["-n", namespace], &show[..]].concat()),
+    };
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json[0]["stats64"]["tx"]["packets"].as_f64().unwrap()
+}
+
+fn counted(metrics: &Metrics, end: &End, more: &[(&str, &str)]) -> f64 {
+    let place = [("namespace", end.namespace.as_str()), ("interface", end.interface.as_str())];
+    metrics.sum("netmon_packets_total", &[&place[..], more].concat())
+}
+
+/// Each end sent what the kernel says that it sent: netmon was there before the first packet.
+fn assert_counts_are_the_kernels(lab: &Lab) {
+    let ends: Vec<&End> = lab.links.iter().flat_map(|link| [&link.a, &link.b]).collect();
+    // Neighbours go on speaking while one reads, so the readings may need a second look.
+    eventually("the kernel's counts", PATIENCE, || {
+        let before: Vec<f64> = ends.iter().map(|end| sent_by_kernel(end)).collect();
+        let metrics = scrape();
+        let ours: Vec<f64> =
+            ends.iter().map(|end| counted(&metrics, end, &[("direction", "egress")])).collect();
+        assert!(ours.iter().sum::<f64>() >= 20.0, "{ours:?}");
+        (before == ours).then_some(())
+    });
+}
+
+/// How many ends saw echoes go out: two for each link that a ping crosses, there and back.
+fn echoes(lab: &Lab, protocol: &str) -> f64 {
+    let metrics = scrape();
+    let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]);
+    ends.map(|end| counted(&metrics, end, &[("direction", "egress"), ("protocol", protocol)])).sum()
+}
+
+fn works(file: &str, visits: &[Visit<'_>]) {
+    if Command::new("nginx").arg("-v").output().is_err() {
+        return skip("nginx is not installed (Debian: nginx-core)");
+    }
+    sandbox(|| {
+        let before = left_behind();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(file).canonicalize().unwrap();
+        let lab = Lab::load(&path).unwrap();
+        // The same lab with nginx beside the built-in server, on a port of its own.
+        let server = lab.services[0].namespace.to_string();
+        let with_nginx = format!(
+            "{}\n[[service]]\nnamespace = \"{server}\"\ncommand = [\"nginx\", \"-e\", \"stderr\", \"-p\", \
+             \"/run/sandbox\", \"-c\", \"/run/sandbox/nginx.conf\", \"-g\", \"daemon off;\"]\n",
+            fs::read_to_string(&path).unwrap()
+        );
+        fs::write("/run/sandbox/nginx.conf", NGINX).unwrap();
+        let file = format!("/run/sandbox/{file}");
+        fs::write(&file, with_nginx).unwrap();
+        let agent = Agent::start([&file]);
+        for Visit { from, to, links } in visits {
+            let before = echoes(&lab, "icmp");
+            inside(from, &["ping", "-q", "-c", "10", "-i", "0.01", "-W", "2", to]);
+            let crossed = eventually("the echoes", PATIENCE, || {
+                let crossed = echoes(&lab, "icmp") - before;
+                (crossed >= 20.0).then_some(crossed)
+            });
+            assert_eq!(crossed, 20.0 * *links as f64, "{from} to {to}");
+        }
+        let Visit { from, to, .. } = visits[0];
+        for port in ["80", "8080"] {
+            let url = format!("http://{to}:{port}/");
+            eventually("an answer", PATIENCE, || {
+                let curl = ["curl", "-sSf", "-m", "2", "-o", "/dev/null", &url];
+                let from_namespace = [&["netns", "exec", from], &curl[..]].concat();
+                let output = match from {
+                    "root" => Command::new("curl").args(&curl[1..]).output(),
+                    _ => Command::new("ip").args(from_namespace).output(),
+                };
+                output.unwrap().status.success().then_some(())
+            });
+        }
+        assert_counts_are_the_kernels(&lab);
+        let (status, _) = agent.end(Signal::INT);
+        assert!(status.success(), "{status}");
+        assert_eq!(left_behind(), before);
+    });
+}
+
+const NGINX: &str = "
+pid /run/sandbox/nginx.pid;
+worker_processes 1;
+error_log stderr warn;
+user root;
+events {}
+http {
+    client_body_temp_path /run/sandbox/body;
+    proxy_temp_path /run/sandbox/proxy;
+    fastcgi_temp_path /run/sandbox/fastcgi;
+    uwsgi_temp_path /run/sandbox/uwsgi;
+    scgi_temp_path /run/sandbox/scgi;
+    access_log off;
+    server { listen 8080; location / { return 200 'nginx'; } }
+}
+";
+
+#[test]
+fn direct() {
+    works("direct.toml", &[Visit { from: "root", to: "10.200.0.3", links: 1 }]);
+}
+
+#[test]
+fn bridge() {
+    works(
+        "bridge.toml",
+        &[
+            Visit { from: "root", to: "10.201.0.3", links: 1 },
+            Visit { from: "box1", to: "10.201.0.3", links: 2 },
+            Visit { from: "box2", to: "10.201.0.1", links: 1 },
+        ],
+    );
+}
+
+#[test]
+fn router() {
+    works("router.toml", &[Visit { from: "client", to: "10.206.2.2", links: 2 }]);
+}
+
+#[test]
+fn chain() {
+    works(
+        "chain.toml",
+        &[
+            Visit { from: "chain-1", to: "10.203.0.14", links: 4 },
+            Visit { from: "chain-5", to: "10.203.0.1", links: 4 },
+            Visit { from: "chain-3", to: "10.203.0.14", links: 2 },
+        ],
+    );
+}
+
+#[test]
+fn mesh() {
+    works(
+        "mesh.toml",
+        &[
+            Visit { from: "mesh-1", to: "10.205.0.10", links: 1 },
+            Visit { from: "mesh-2", to: "10.205.0.18", links: 1 },
+        ],
+    );
+}
+
+#[test]
+fn star() {
+    works(
+        "star.toml",
+        &[
+            Visit { from: "root", to: "10.202.0.30", links: 1 },
+            Visit { from: "star-1", to: "10.202.0.1", links: 1 },
+        ],
+    );
+}
+
+#[test]
+fn the_routers_second_network_speaks_ipv6_from_the_first_packet_on() {
+    sandbox(|| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/router.toml");
+        let _agent = Agent::start([path.to_str().unwrap()]);
+        // No wait for duplicate address detection: the first echo is answered.
+        inside("client", &["ping", "-q", "-c", "1", "-W", "2", "fd00:206:2::2"]);
+        inside("client", &["curl", "-sSf", "-m", "2", "-o", "/dev/null", "http://10.206.2.2/"]);
+    });
+}
+
+#[test]
+fn an_end_that_somebody_takes_off_its_bridge_is_still_counted() {
+    sandbox(|| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/bridge.toml");
+        let lab = Lab::load(&path).unwrap();
+        let port = &lab.links[0].a;
+        let agent = Agent::start([path.to_str().unwrap()]);
+        run("ip", &["link", "set", port.interface.as_str(), "nomaster"]);
+        run("ip", &["address", "add", "10.201.9.1/24", "dev", port.interface.as_str()]);
+        inside("box1", &["ip", "address", "add", "10.201.9.2/24", "dev", "eth0"]);
+        let before = counted(&scrape(), port, &[("direction", "egress"), ("protocol", "icmp")]);
+        run("ping", &["-q", "-c", "10", "-i", "0.01", "10.201.9.2"]);
+        // What was announced later was heard by now, so that was, too.
+        run("ip", &["link", "set", "box2-port", "down"]);
+        let metrics = eventually("the other port down", PATIENCE, || {
+            let metrics = scrape();
+            (metrics.sum("netmon_endpoint_up", &[("interface", "box2-port")]) == 0.0).then_some(metrics)
+        });
+        assert_eq!(counted(&metrics, port, &[("direction", "egress"), ("protocol", "icmp")]) - before, 10.0);
+        assert_eq!(metrics.sum("netmon_endpoint_up", &[("interface", port.interface.as_str())]), 1.0);
+        let (status, _) = agent.end(Signal::INT);
+        assert!(status.success(), "{status}");
+    });
+}
+
+#[test]
+fn a_bridge_comes_and_goes_by_a_changed_file_and_what_is_somebody_elses_stays() {
+    sandbox(|| {
+        let before = left_behind();
+        run("ip", &["link", "add", "theirs", "address", "02:00:00:00:00:01", "type", "bridge"]);
+        let with_theirs = left_behind();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/bridge.toml");
+        let text = fs::read_to_string(path).unwrap();
+        let netmon = |arguments: &[&str]| netmon_tests::agent::netmon_says(arguments);
+        let file = "/run/sandbox/bridge.toml";
+        fs::write(file, &text).unwrap();
+        assert_eq!(netmon(&["up", file]).0, 0);
+        assert_eq!(netmon(&["plan", file]), (0, "lab bridge: nothing to do\n".to_owned()));
+        inside("box1", &["ping", "-q", "-c", "1", "-W", "2", "10.201.0.3"]);
+        // Without the bridge, and with the first port's own address: only what differs is done.
+        let bridge =
+            "[[bridge]]\nname = \"lab-br0\"\nnamespace = \"root\"\naddresses = [\"10.201.0.1/24\"]\n";
+        let without = text
+            .replace(bridge, "")
+            .replacen(", bridge = \"lab-br0\"", ", addresses = [\"10.201.0.1/24\"]", 1)
+            .replace(", bridge = \"lab-br0\"", "")
+            .replacen("routes", "#", 2)
+            .replace("#", "# ");
+        fs::write(file, without).unwrap();
+        let (code, planned) = netmon(&["plan", file]);
+        assert_eq!(code, 0, "{planned}");
+        assert!(planned.contains("- bridge root:lab-br0") && !planned.contains("+ link"), "{planned}");
+        assert_eq!(netmon(&["up", file]).0, 0);
+        run("ping", &["-q", "-c", "1", "-W", "2", "10.201.0.2"]);
+        // Back on it, and one of its ports made somebody else's, who had better not be in the way.
+        fs::write(file, &text).unwrap();
+        assert_eq!(netmon(&["up", file]).0, 0);
+        inside("box2", &["ping", "-q", "-c", "1", "-W", "2", "10.201.0.2"]);
+        run("ip", &["link", "set", "box1-port", "master", "theirs"]);
+        assert_eq!(netmon(&["up", file]).0, 0);
+        inside("box2", &["ping", "-q", "-c", "1", "-W", "2", "10.201.0.2"]);
+        assert_eq!(netmon(&["down", file]).0, 0);
+        assert_eq!(left_behind(), with_theirs);
+        run("ip", &["link", "delete", "theirs"]);
+        assert_eq!(left_behind(), before);
+    });
+}
