@@ -132,7 +132,7 @@ impl Client {
 }
 
 /// One request and its answer.
-async fn exchange(
+pub(crate) async fn exchange(
     stream: TcpStream,
     address: SocketAddr,
     path: &str,

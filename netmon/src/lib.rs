@@ -12,6 +12,7 @@ pub mod client;
 pub mod cost;
 pub mod datapath;
 pub mod doctor;
+pub mod expect;
 pub mod generate;
 pub mod histogram;
 pub mod lab;
@@ -20,6 +21,7 @@ pub mod names;
 pub mod netlink;
 pub mod netns;
 pub mod overhead;
+pub mod probe;
 #[cfg(test)]
 mod sample;
 pub mod selftest;

@@ -17,6 +17,7 @@ mod clean;
 mod delays;
 mod doctor;
 mod examples;
+mod expectations;
 mod flows;
 mod foreign_programs;
 mod generate;

@@ -31,6 +31,7 @@ pub fn empty(name: &str) -> Lab {
         bridges: Vec::new(),
         links: Vec::new(),
         services: Vec::new(),
+        expectations: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ mod signals;
 mod upkeep;
 mod watcher;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{future, net::SocketAddr, pin::pin, sync::Arc};
 
 use log::{info, warn};
 use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
@@ -67,6 +67,21 @@ pub async fn run(
     progress: impl Progress + Send + 'static,
     started: impl FnOnce(&Lab, &Started),
 ) -> Result<(), AgentError> {
+    run_until(lab, config, progress, started, future::pending()).await
+}
+
+/// The same, until `done` or a signal.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_until(
+    lab: Lab,
+    config: Config,
+    progress: impl Progress + Send + 'static,
+    started: impl FnOnce(&Lab, &Started),
+    done: impl Future<Output = ()>,
+) -> Result<(), AgentError> {
     let mut stop = Stop::listen().map_err(AgentError::Signals)?;
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
     // The claim decides; but whoever has the lab has the address as well, and this is the better reason.
@@ -77,7 +92,7 @@ pub async fn run(
         .await
         .map_err(|source| AgentError::Listen { address: config.listen, source })?;
     let mut built = build(lab, config, progress).await?;
-    match watch_over(&mut built, listener, &mut stop, started).await {
+    match watch_over(&mut built, listener, &mut stop, started, done).await {
         Ok(services) => {
             let asked = built.asked.take();
             let outcome = built.end(services).await;
@@ -166,6 +181,7 @@ async fn watch_over(
     listener: TcpListener,
     stop: &mut Stop,
     started: impl FnOnce(&Lab, &Started),
+    done: impl Future<Output = ()>,
 ) -> Result<Option<Supervisor>, (AgentError, Option<Supervisor>)> {
     let services = start_services(&built.lab).await.map_err(|error| (error, None))?;
     let (http, handover) =
@@ -186,9 +202,11 @@ async fn watch_over(
     let upkeep = Upkeep::start(Arc::clone(&built.watcher));
     let features = built.watcher.features();
     started(&built.lab, &Started { http, features, stays: built.stays });
+    let mut done = pin!(done);
     let served = loop {
         tokio::select! {
             () = stop.wait() => break Ok(()),
+            () = &mut done => break Ok(()),
             question = handover.next() => match question.request.clone() {
                 Request::Down => {
                     built.stays = false;

@@ -2,6 +2,7 @@
 
 use super::exit::ExitCode;
 use crate::{
+    agent::AgentError,
     sys::capabilities::{Capability, MissingPrivilege, require},
     topology::TopologyError,
 };
@@ -25,4 +26,13 @@ pub fn of_privilege(error: MissingPrivilege) -> anyhow::Error {
 /// The capabilities that are missing; exit code 3.
 pub fn require_topology(what_for: &str) -> anyhow::Result<()> {
     require(&[Capability::NetAdmin, Capability::SysAdmin], what_for).map_err(of_privilege)
+}
+
+/// An agent that could not run, or could not put everything back.
+pub fn of_agent(error: AgentError) -> anyhow::Error {
+    match error {
+        AgentError::Privilege(missing) => of_privilege(missing),
+        AgentError::Topology(error) => of_topology(error),
+        other => other.into(),
+    }
 }

@@ -25,6 +25,7 @@ pub mod selftest;
 pub mod status;
 pub mod supervise;
 pub mod table;
+pub mod test;
 pub mod units;
 pub mod up;
 
@@ -93,6 +94,11 @@ pub enum Command {
     ///
     /// With it, an editor completes keys, shows what they mean and marks what is wrong while it is written.
     Schema(schema::Args),
+    /// Builds a lab, checks what its file expects, and takes it down.
+    ///
+    /// Each [[expect]] is tried from where it says, and its path is held against what netmon counted on the links.
+    /// Exit code 5 when one does not hold.
+    Test(test::Args),
     /// Checks that the numbers are true on this machine, in less than 40 seconds.
     ///
     /// In namespaces of its own, which go again, it sends packets that it knows, delays answers and overflows a
@@ -137,6 +143,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Overhead(args) => overhead::run(&args),
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),
+        Command::Test(args) => with_runtime(test::run(args)),
         Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -9,7 +9,7 @@ use super::{
     exit::ExitCode, failure, lab_file::LabFile, panel::Panel, progress::ProgressLine, screen::Screen,
 };
 use crate::{
-    agent::{self, AgentError, Config, Started},
+    agent::{self, Config, Started},
     datapath::Options,
     lab::Lab,
     server::DEFAULT_ADDRESS,
@@ -74,11 +74,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
         keep: args.keep,
     };
-    agent::run(lab, config, ProgressLine::start(), greet).await.map_err(|error| match error {
-        AgentError::Privilege(missing) => failure::of_privilege(missing),
-        AgentError::Topology(error) => failure::of_topology(error),
-        other => other.into(),
-    })?;
+    agent::run(lab, config, ProgressLine::start(), greet).await.map_err(failure::of_agent)?;
     Ok(ExitCode::Ok)
 }
 

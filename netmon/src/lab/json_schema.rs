@@ -42,6 +42,7 @@ fn property(key: &Key) -> Value {
         Shape::Texts(form, 0) => json!({ "type": "array", "items": text(form) }),
         Shape::Texts(form, least) => json!({ "type": "array", "items": text(form), "minItems": least }),
         Shape::Integer(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Shape::Boolean => json!({ "type": "boolean" }),
         Shape::Table(schema) => table(schema),
         Shape::Tables(schema) => json!({ "type": "array", "items": table(schema) }),
         Shape::Sysctls => json!({

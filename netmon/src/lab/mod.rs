@@ -9,6 +9,7 @@
 mod address;
 mod bridge;
 pub mod diagnostic;
+mod expect;
 pub mod file;
 mod index;
 mod interface;
@@ -40,6 +41,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::bridge::MOST_PORTS;
 pub use self::{
     diagnostic::Diagnostic,
+    expect::{Expectation, Traffic, Url},
     file::{LoadError, open},
     json_schema::json_schema,
     sysctl::proc_path as sysctl_path,
@@ -64,6 +66,8 @@ pub struct Lab {
     pub links: Vec<Link>,
     /// Processes and built-in servers to run, in the file's order.
     pub services: Vec<Service>,
+    /// What has to be so while the lab is up, in the file's order.
+    pub expectations: Vec<Expectation>,
 }
 
 /// A namespace that the lab makes.

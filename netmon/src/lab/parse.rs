@@ -1,11 +1,14 @@
 //! Text to [`Lab`]: reads every section in the order in which they refer to each other, and reports all
 //! errors together.
 
+use std::collections::BTreeSet;
+
 use toml::de::{DeTable, DeValue};
 
 use super::{
     Lab, Namespace, bridge,
     diagnostic::{Diagnostic, Report, quoted},
+    expect,
     index::Index,
     link, namespace, route, schema,
     section::Section,
@@ -58,10 +61,11 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
 
     let mut link_names = link::Names::new();
     let sections = file.tables("link", &schema::LINK, report);
-    let links = sections
+    let links: Vec<_> = sections
         .iter()
         .filter_map(|section| link::read(section, &mut link_names, &mut index, report))
         .collect();
+    let all_links = links.len() == sections.len();
 
     let mut namespaces = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -70,8 +74,12 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
         namespaces.extend(draft.name.map(|name| Namespace { name, nameservers, routes, sysctls }));
     }
     let services = service::read_all(&file.tables("service", &schema::SERVICE, report), &index, report);
+    let sections = file.tables("expect", &schema::EXPECT, report);
+    let known: Option<BTreeSet<_>> = all_links.then(|| links.iter().map(|link| &link.name).collect());
+    let expectations =
+        sections.iter().filter_map(|section| expect::read(section, &index, known.as_ref(), report)).collect();
     let (source, directory) = (source.to_owned(), None);
-    Some(Lab { name: name?, source, directory, namespaces, bridges, links, services })
+    Some(Lab { name: name?, source, directory, namespaces, bridges, links, services, expectations })
 }
 
 fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {

@@ -1,4 +1,5 @@
-//! Which sections a lab file has, and which keys each of them takes: the whole grammar on one page.
+//! Which sections a lab file has, and which keys each of them takes: the whole grammar, but for `[[expect]]`, which has
+//! a page of its own.
 //!
 //! A key that the format reserves for later is [`Need::Later`]: it is refused by name instead of as a
 //! spelling mistake. To support it, change its entry and read it in the section's module.
@@ -6,6 +7,9 @@
 //! The same table makes the JSON Schema for editors ([`super::json_schema`]). A key that is read as something else
 //! than its [`Shape`] panics in every test that reads it.
 
+mod expect;
+
+pub(super) use self::expect::EXPECT;
 use super::link::{LEAST_MTU, MOST_MTU};
 
 /// Whether a key must be there.
@@ -53,6 +57,8 @@ pub(super) enum Shape {
     Text(Form),
     /// A list of strings, at least so many.
     Texts(Form, usize),
+    /// `true` or `false`.
+    Boolean,
     /// A whole number in a range.
     Integer(i128, i128),
     /// A table of its own.
@@ -138,8 +144,13 @@ pub(super) static LAB: Schema = Schema {
             "What runs in a namespace for as long as the lab is up: the built-in web server, or a program.",
             "[[service]] on a line of its own, followed by the keys of one service",
         ),
+        optional(
+            "expect",
+            Shape::Tables(&EXPECT),
+            "What has to be so while the lab is up; `netmon test` checks it.",
+            "[[expect]] on a line of its own, followed by the keys of one expectation",
+        ),
         later("probe"),
-        later("expect"),
     ],
     one_of: &[],
 };

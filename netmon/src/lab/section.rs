@@ -122,6 +122,15 @@ impl<'t, 'i> Section<'t, 'i> {
         Some(elements.iter().filter_map(read).collect())
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, key: &str, report: &mut Report<'_>) -> Option<bool> {
+        let (key, value) = self.read(key, |shape| matches!(shape, Shape::Boolean), report)?;
+        let DeValue::Boolean(is) = value.get_ref() else {
+            return wrong_type(&format!("`{}`", key.name), "true or false", value, key, report);
+        };
+        Some(*is)
+    }
+
     /// A whole number.
     pub(super) fn integer(&self, key: &str, report: &mut Report<'_>) -> Option<Spanned<i128>> {
         let (key, value) = self.read(key, |shape| matches!(shape, Shape::Integer(..)), report)?;

@@ -77,6 +77,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
         bridges: Vec::new(),
         links,
         services: Vec::new(),
+        expectations: Vec::new(),
     })
 }
 

@@ -10,7 +10,6 @@ use super::{
     Row, SelftestError,
     bench::Bench,
     card::Unit,
-    echo::Pinger,
     lab::Line,
     rounds::{Rounds, Seen},
 };
@@ -18,6 +17,7 @@ use crate::{
     histogram::Histogram,
     names::Side,
     netlink::tbf::{self, TokenBucket},
+    probe::Pinger,
     snapshot::LinkSnapshot,
 };
 

@@ -1,0 +1,223 @@
+//! Whether an expectation held, and if not, why.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+
+use crate::{
+    lab::{Expectation, Traffic},
+    names::{LinkName, NsName},
+    probe::Attempt,
+};
+
+/// What came of all attempts.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    took: Vec<Duration>,
+    failed: u32,
+    /// Why the last of them failed.
+    why: Option<String>,
+}
+
+impl Observed {
+    /// Adds one.
+    pub fn add(&mut self, attempt: Attempt) {
+        match attempt {
+            Ok(took) => self.took.push(took),
+            Err(why) => {
+                self.failed += 1;
+                self.why = Some(why);
+            }
+        }
+    }
+
+    /// The time that this share of the successful attempts stayed within: the nearest rank.
+    fn quantile(&self, quantile: f64) -> Option<Duration> {
+        let mut took = self.took.clone();
+        took.sort_unstable();
+        let rank = (quantile * took.len() as f64).ceil() as usize;
+        took.get(rank.max(1) - 1).copied()
+    }
+}
+
+/// Whether an expectation held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The expectation's name.
+    pub name: String,
+    /// Where it was tried.
+    pub from: NsName,
+    /// What was tried, in words.
+    pub traffic: String,
+    /// Whether it held.
+    pub held: bool,
+    /// Why not, each reason by itself.
+    pub reasons: Vec<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// How often it succeeded.
+    pub succeeded: u32,
+    /// The median time of those that succeeded.
+    pub p50_ns: Option<u64>,
+    /// The 99th percentile of these.
+    pub p99_ns: Option<u64>,
+    /// Packets of this kind that were seen meanwhile on each link that the expectation names.
+    pub packets: BTreeMap<LinkName, u64>,
+    /// How long all of it took.
+    pub duration_ns: u64,
+}
+
+impl Verdict {
+    /// Judges. `seen` has the packets of this kind on each link meanwhile.
+    #[must_use]
+    pub fn of(
+        expectation: &Expectation,
+        observed: &Observed,
+        seen: &BTreeMap<LinkName, u64>,
+        duration: Duration,
+    ) -> Self {
+        let succeeded = observed.took.len() as u32;
+        let mut reasons = Vec::new();
+        reasons.extend(reached(expectation, observed, succeeded));
+        for (bound, quantile, name) in
+            [(expectation.p50_below, 0.5, "the median"), (expectation.p99_below, 0.99, "the 99th percentile")]
+        {
+            if let (Some(bound), Some(took)) = (bound, observed.quantile(quantile))
+                && took >= bound
+            {
+                reasons.push(format!("{name} is {took:.1?}, not below {bound:?}"));
+            }
+        }
+        reasons.extend(on_path(expectation, seen));
+        let named = expectation.crosses.iter().chain(&expectation.avoids);
+        let packets = named.map(|link| (link.clone(), seen.get(link).copied().unwrap_or(0))).collect();
+        Self {
+            name: expectation.name.clone(),
+            from: expectation.from.clone(),
+            traffic: expectation.traffic.to_string(),
+            held: reasons.is_empty(),
+            reasons,
+            attempts: observed.failed + succeeded,
+            succeeded,
+            p50_ns: observed.quantile(0.5).map(nanoseconds),
+            p99_ns: observed.quantile(0.99).map(nanoseconds),
+            packets,
+            duration_ns: nanoseconds(duration),
+        }
+    }
+
+    /// Of one that could not be tried at all, which is no proof that it cannot be reached.
+    #[must_use]
+    pub fn not_tried(expectation: &Expectation, why: String) -> Self {
+        let verdict = Self::of(expectation, &Observed::default(), &BTreeMap::new(), Duration::ZERO);
+        Self { held: false, reasons: vec![why], ..verdict }
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn reached(expectation: &Expectation, observed: &Observed, succeeded: u32) -> Option<String> {
+    let attempts = succeeded + observed.failed;
+    if !expectation.reachable {
+        return (succeeded > 0).then(|| format!("{succeeded} of {attempts} succeeded, and none should"));
+    }
+    let allowed = u64::from(attempts) * u64::from(expectation.lost_at_most_ppm);
+    let is_too_many = u64::from(observed.failed) * 1_000_000 > allowed;
+    let why = observed.why.as_deref().unwrap_or("no attempt");
+    (is_too_many || succeeded == 0).then(|| format!("{} of {attempts} failed: {why}", observed.failed))
+}
+
+/// A link carried it when as many packets as attempts left one of its ends; a program has at least one.
+fn on_path(expectation: &Expectation, seen: &BTreeMap<LinkName, u64>) -> Vec<String> {
+    let least = match expectation.traffic {
+        Traffic::Command(_) => 1,
+        _ => u64::from(expectation.count),
+    };
+    let on = |link: &LinkName| seen.get(link).copied().unwrap_or(0);
+    let missed = expectation.crosses.iter().filter(|link| on(link) < least);
+    let missed = missed.map(|link| format!("link {link} saw {} of {least} packets", on(link)));
+    let taken = expectation.avoids.iter().filter(|link| on(link) >= least);
+    missed
+        .chain(taken.map(|link| format!("link {link} saw {} packets, and should see none", on(link))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expectation() -> Expectation {
+        Expectation {
+            name: "x".to_owned(),
+            from: NsName::root(),
+            traffic: Traffic::Icmp([10, 0, 0, 1].into()),
+            count: 10,
+            reachable: true,
+            status: None,
+            lost_at_most_ppm: 0,
+            p50_below: None,
+            p99_below: None,
+            crosses: Vec::new(),
+            avoids: Vec::new(),
+        }
+    }
+
+    /// Ten attempts, so many of which fail; the others take 1 to 9 ms and so on.
+    fn observed(failed: u64) -> Observed {
+        let mut observed = Observed::default();
+        (0..failed).for_each(|_| observed.add(Err("no answer".to_owned())));
+        (failed..10).for_each(|ms| observed.add(Ok(Duration::from_millis(ms + 1))));
+        observed
+    }
+
+    fn reasons(expectation: &Expectation, failed: u64, seen: &[(&str, u64)]) -> Vec<String> {
+        let seen = seen.iter().map(|(link, packets)| (link.parse().unwrap(), *packets)).collect();
+        Verdict::of(expectation, &observed(failed), &seen, Duration::ZERO).reasons
+    }
+
+    #[test]
+    fn a_loss_is_allowed_up_to_its_bound_and_never_all_of_it() {
+        assert_eq!(reasons(&expectation(), 0, &[]), [""; 0]);
+        assert_eq!(reasons(&expectation(), 1, &[]), ["1 of 10 failed: no answer"]);
+        let lossy = Expectation { lost_at_most_ppm: 100_000, ..expectation() };
+        assert_eq!(reasons(&lossy, 1, &[]), [""; 0]);
+        assert_eq!(reasons(&lossy, 2, &[]), ["2 of 10 failed: no answer"]);
+        let any = Expectation { lost_at_most_ppm: 1_000_000, ..expectation() };
+        assert_eq!(reasons(&any, 10, &[]), ["10 of 10 failed: no answer"]);
+    }
+
+    #[test]
+    fn what_is_not_to_be_reached_has_to_fail_each_time() {
+        let cut = Expectation { reachable: false, ..expectation() };
+        assert_eq!(reasons(&cut, 10, &[]), [""; 0]);
+        assert_eq!(reasons(&cut, 9, &[]), ["1 of 10 succeeded, and none should"]);
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_nearest_rank() {
+        let ms = Duration::from_millis;
+        assert_eq!((observed(0).quantile(0.5), observed(0).quantile(0.99)), (Some(ms(5)), Some(ms(10))));
+        let bounded = Expectation { p50_below: Some(ms(5)), p99_below: Some(ms(11)), ..expectation() };
+        assert_eq!(reasons(&bounded, 0, &[]), ["the median is 5.0ms, not below 5ms"]);
+    }
+
+    #[test]
+    fn a_path_is_what_carried_as_many_packets_as_there_were_attempts() {
+        let link = |name: &str| vec![name.parse().unwrap()];
+        let path = Expectation { crosses: link("up"), avoids: link("backup"), ..expectation() };
+        assert_eq!(reasons(&path, 0, &[("up", 10), ("backup", 9)]), [""; 0]);
+        assert_eq!(
+            reasons(&path, 0, &[("up", 9), ("backup", 10)]),
+            ["link up saw 9 of 10 packets", "link backup saw 10 packets, and should see none"]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_tried_did_not_hold_even_if_it_should_fail() {
+        let cut = Expectation { reachable: false, ..expectation() };
+        let verdict = Verdict::not_tried(&cut, "no such namespace".to_owned());
+        assert!(!verdict.held && verdict.reasons == ["no such namespace"]);
+    }
+}
