@@ -28,6 +28,7 @@ mod program_run;
 mod prometheus;
 mod raw_frames;
 mod receive_times;
+mod reload;
 mod retransmissions;
 mod selftest;
 mod services;

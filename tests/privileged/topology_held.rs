@@ -72,14 +72,13 @@ fn a_second_run_says_who_holds_the_lab_and_changes_nothing() {
 }
 
 #[test]
-fn up_of_a_held_lab_is_well_as_long_as_the_lab_is_as_its_file_says() {
+fn up_of_a_held_lab_has_its_agent_make_it_as_its_file_says() {
     sandbox(|| {
-        let agent = Agent::start();
+        let _agent = Agent::start();
         assert_eq!(netmon_says(&["up"]).0, Some(0));
         run("ip", &["address", "add", "10.200.9.9/24", "dev", "veth0"]);
-        let (code, said) = netmon_says(&["up"]);
-        assert_eq!(code, Some(4), "{said}");
-        assert!(said.contains(&agent.pid()), "{said}");
+        assert_eq!(netmon_says(&["up"]).0, Some(0));
+        assert!(!run("ip", &["address", "show", "dev", "veth0"]).contains("10.200.9.9"));
     });
 }
 

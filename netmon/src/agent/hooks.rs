@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(super) async fn lend(mut question: Question, link: LinkName, watcher: Arc<Watcher>) {
     if !watcher.lend(&link) {
         let errors = vec![format!("somebody else compares link {link} with and without hooks just now")];
-        return question.answer(&Answer { errors }).await;
+        return question.answer(&Answer { errors, refused: None }).await;
     }
     info!("link {link}: asked to take its hooks off now and then, for a comparison");
     // Hooks that are on are put on: that shows at once whether there is such a link.
@@ -49,5 +49,5 @@ async fn set(watcher: &Arc<Watcher>, link: &LinkName, order: HookOrder) -> Answe
         Ok(Err(error)) => vec![in_full(&error)],
         Err(panicked) => vec![panicked.to_string()],
     };
-    Answer { errors }
+    Answer { errors, refused: None }
 }

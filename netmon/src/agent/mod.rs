@@ -4,6 +4,7 @@
 //! attached when the interfaces exist and before they are up, so that nothing passes uncounted; services run
 //! last. The way back is the same in reverse, and goes on after an error.
 
+mod change;
 mod error;
 mod hooks;
 mod link_states;
@@ -98,7 +99,7 @@ pub async fn run_until(
             let outcome = built.end(services).await;
             if let Some(question) = asked {
                 let errors = outcome.as_ref().err().map(ToString::to_string).into_iter().collect();
-                question.answer(&Answer { errors }).await;
+                question.answer(&Answer { errors, refused: None }).await;
             }
             outcome
         }
@@ -169,7 +170,7 @@ struct Eyes<'a> {
 
 impl Instrument for Eyes<'_> {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), topology::BoxError> {
-        self.datapath.attach(endpoints)?;
+        self.datapath.attach_only(endpoints)?;
         self.endpoints = endpoints.to_vec();
         Ok(())
     }
@@ -183,7 +184,11 @@ async fn watch_over(
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
 ) -> Result<Option<Supervisor>, (AgentError, Option<Supervisor>)> {
-    let services = start_services(&built.lab).await.map_err(|error| (error, None))?;
+    let mut services = start_services(&built.lab).await.map_err(|error| (error, None))?;
+    let mut reload = match signals::reload() {
+        Ok(reload) => reload,
+        Err(error) => return Err((AgentError::Signals(error), services)),
+    };
     let (http, handover) =
         match listener.local_addr().and_then(|http| Ok((http, Handover::listen(&built.lab.name)?))) {
             Ok(both) => both,
@@ -207,14 +212,12 @@ async fn watch_over(
         tokio::select! {
             () = stop.wait() => break Ok(()),
             () = &mut done => break Ok(()),
-            question = handover.next() => match question.request.clone() {
-                Request::Down => {
-                    built.stays = false;
-                    built.asked = Some(question);
+            _ = reload.recv() => change::to_own_file(built, &mut services).await,
+            question = handover.next() => {
+                if heed(question, built, &mut services).await == Heeded::End {
                     break Ok(());
                 }
-                Request::Hooks(link) => drop(tokio::spawn(hooks::lend(question, link, Arc::clone(&built.watcher)))),
-            },
+            }
             _ = &mut server => {
                 break Err(AgentError::Serve(std::io::Error::other("the server ended by itself")));
             }
@@ -229,6 +232,30 @@ async fn watch_over(
         Ok(()) => Ok(services),
         Err(error) => Err((error, services)),
     }
+}
+
+/// Whether the agent goes on after a question.
+#[derive(PartialEq, Eq)]
+enum Heeded {
+    GoOn,
+    End,
+}
+
+/// Does what somebody asks for. Who asks for the end is answered when it has come.
+async fn heed(question: Question, built: &mut Built, services: &mut Option<Supervisor>) -> Heeded {
+    match question.request.clone() {
+        Request::Down => {
+            built.stays = false;
+            built.asked = Some(question);
+            return Heeded::End;
+        }
+        Request::Change(file) => {
+            let answer = change::to_file(built, services, file.as_deref()).await;
+            question.answer(&answer).await;
+        }
+        Request::Hooks(link) => drop(tokio::spawn(hooks::lend(question, link, Arc::clone(&built.watcher)))),
+    }
+    Heeded::GoOn
 }
 
 /// Starts the lab's services, unless a supervisor that `netmon up` left is at it.

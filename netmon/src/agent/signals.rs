@@ -1,9 +1,14 @@
-//! The signals that end the agent.
+//! The signals that the agent heeds.
 
 use std::io;
 
 use log::info;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Waits for SIGHUP, which asks for the lab file to be read again.
+pub(super) fn reload() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
 
 /// Waits for SIGINT or SIGTERM, also where SIGINT was inherited as ignored (as in a background job of a
 /// shell without job control).

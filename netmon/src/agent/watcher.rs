@@ -5,36 +5,39 @@ use std::{
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
 
 use log::{debug, warn};
 
-use super::link_states::{LinkStates, Sockets};
+use super::{
+    AgentError, Eyes,
+    link_states::{LinkStates, Sockets},
+};
 use crate::{
     audit::{Audited, Auditor, Books, Hooks, Witnessed},
     causes::in_full,
     datapath::{Datapath, DatapathError, Reading},
-    lab::Lab,
+    lab::{End, Lab, Link},
     names::{Direction, EndpointId, IfIndex, LinkName, NsName},
     netns::Identity,
     server::{Readiness, SnapshotSource, SourceError},
     snapshot::{Features, Flow, LabInfo, Snapshot},
-    topology::{Endpoint, handover::HookOrder},
+    topology::{self, Claim, Endpoint, handover::HookOrder},
 };
 
 /// The datapath of a lab, shared by the server and the upkeep.
 pub(super) struct Watcher {
-    lab: LabInfo,
+    lab: Mutex<LabInfo>,
     features: Features,
     datapath: Mutex<Datapath>,
-    link_states: LinkStates,
+    link_states: Mutex<LinkStates>,
     auditor: Mutex<Auditor>,
     /// What the auditor found last.
     audited: Mutex<HashMap<EndpointId, Audited>>,
-    hooks_expected: usize,
+    hooks_expected: AtomicUsize,
     read_errors: AtomicU64,
     order_errors: AtomicU64,
     /// Links whose hooks somebody takes off and puts on at the moment.
@@ -50,11 +53,11 @@ impl Watcher {
             auditor: Mutex::new(Auditor::new(witnessed(&datapath, &sockets))),
             audited: Mutex::default(),
             audit_errors: AtomicU64::new(0),
-            lab: LabInfo { name: lab.name.clone(), file: lab.source.clone() },
+            lab: Mutex::new(info(lab)),
             features: datapath.features(),
             datapath: Mutex::new(datapath),
-            link_states,
-            hooks_expected: 2 * endpoints.len(),
+            link_states: Mutex::new(link_states),
+            hooks_expected: AtomicUsize::new(2 * endpoints.len()),
             read_errors: AtomicU64::new(0),
             order_errors: AtomicU64::new(0),
             lent: Mutex::default(),
@@ -124,9 +127,51 @@ impl Watcher {
 
     /// Takes the programs off and lets the namespaces go, which would live on as long as they are held.
     pub(super) fn let_go(&self) -> Vec<DatapathError> {
-        self.link_states.let_go();
-        *lock(&self.auditor) = Auditor::new(Vec::new());
+        self.hold_no_namespaces();
         self.datapath().detach_all()
+    }
+
+    fn hold_no_namespaces(&self) {
+        lock(&self.link_states).let_go();
+        *lock(&self.auditor) = Auditor::new(Vec::new());
+    }
+
+    /// Makes the lab as `new` has it, from `old`, and watches that. Links that stay keep their counters. When it
+    /// fails, the lab is made as it was.
+    pub(super) fn change(&self, old: &Lab, new: &Lab, claim: &Claim) -> Result<(), AgentError> {
+        self.hold_no_namespaces();
+        let mut datapath = self.datapath();
+        // These go with their interfaces; what holds their namespaces has to go before.
+        let stays: HashSet<&LinkName> = new
+            .links
+            .iter()
+            .filter(|link| old.links.iter().any(|was| is_same(was, link)))
+            .map(|l| &l.name)
+            .collect();
+        for error in datapath.detach(|link| !stays.contains(link)) {
+            debug!("{}", in_full(&error));
+        }
+        let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
+        let (changed, lab) = match topology::up(new, claim, &mut eyes, &topology::Silent) {
+            Ok(_) => (Ok(()), new),
+            Err(error) => {
+                if let Err(error) = topology::up(old, claim, &mut eyes, &topology::Silent) {
+                    warn!("the lab could not be made as it was: {}", in_full(&error));
+                }
+                (Err(error.into()), old)
+            }
+        };
+        let endpoints = std::mem::take(&mut eyes.endpoints);
+        let (link_states, sockets) = LinkStates::follow(&endpoints).map_err(AgentError::LinkStates)?;
+        let auditor = Auditor::new(witnessed(&datapath, &sockets));
+        drop(datapath);
+        *lock(&self.link_states) = link_states;
+        *lock(&self.auditor) = auditor;
+        // Slots may be others' by now.
+        lock(&self.audited).clear();
+        *lock(&self.lab) = info(lab);
+        self.hooks_expected.store(2 * endpoints.len(), Ordering::Relaxed);
+        changed
     }
 
     fn read(&self) -> Result<Reading, DatapathError> {
@@ -136,6 +181,16 @@ impl Watcher {
         }
         reading
     }
+}
+
+fn info(lab: &Lab) -> LabInfo {
+    LabInfo { name: lab.name.clone(), file: lab.source.clone() }
+}
+
+/// Whether a link joins the same interfaces under the same name.
+fn is_same(was: &Link, is: &Link) -> bool {
+    let end = |end: &End| (end.namespace.clone(), end.interface.clone());
+    was.name == is.name && end(&was.a) == end(&is.a) && end(&was.b) == end(&is.b)
 }
 
 /// A panic while a lock was held leaves counters that are as good as before.
@@ -165,7 +220,7 @@ impl Books for Watcher {
     }
 
     fn changes(&self, namespace: &NsName, ifindex: IfIndex) -> u64 {
-        self.link_states.changes(namespace, ifindex)
+        lock(&self.link_states).changes(namespace, ifindex)
     }
 }
 
@@ -174,7 +229,7 @@ impl SnapshotSource for Watcher {
         let mut reading = self.read()?;
         let audited = lock(&self.audited).clone();
         for end in reading.links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
-            let (exists, up) = self.link_states.of(&end.namespace, end.ifindex);
+            let (exists, up) = lock(&self.link_states).of(&end.namespace, end.ifindex);
             end.up = up;
             if let Some(accounts) = audited.get(&end.id).filter(|_| exists) {
                 end.hook_mut(Direction::Ingress).audit.clone_from(&accounts.ingress);
@@ -189,7 +244,7 @@ impl SnapshotSource for Watcher {
         Ok(Snapshot {
             taken_at: SystemTime::now(),
             monotonic_ns: reading.monotonic_ns,
-            lab: self.lab.clone(),
+            lab: lock(&self.lab).clone(),
             features: reading.features,
             links: reading.links,
             parse_exits: reading.parse_exits,
@@ -209,8 +264,8 @@ impl SnapshotSource for Watcher {
     }
 
     fn ready(&self) -> Readiness {
-        let gone = 2 * self.link_states.gone();
+        let gone = 2 * lock(&self.link_states).gone();
         let attached = self.datapath().hooks_attached().saturating_sub(gone);
-        Readiness::of_hooks(attached, self.hooks_expected)
+        Readiness::of_hooks(attached, self.hooks_expected.load(Ordering::Relaxed))
     }
 }

@@ -18,6 +18,7 @@ pub mod overhead;
 pub mod panel;
 pub mod plan;
 pub mod progress;
+pub mod reload;
 pub mod run;
 pub mod schema;
 pub mod screen;
@@ -62,6 +63,11 @@ pub enum Command {
     /// Its services, links, namespaces and files go, also what a killed netmon left of them; what is not the
     /// lab's is not touched. That nothing is there is no error.
     Down(down::Down),
+    /// Has the agent of a lab make it as its file says now.
+    ///
+    /// Only what differs is changed: links that stay keep their counters and lose no packet. A file that is wrong
+    /// changes nothing. `netmon up FILE` and SIGHUP do the same.
+    Reload(reload::Reload),
     /// Shows what `up` would change, and changes nothing.
     Plan(plan::Plan),
     /// Runs a command inside a namespace, as `ip netns exec` does.
@@ -134,6 +140,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => with_runtime(run::run(args)),
         Command::Up(args) => up::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Down(args) => down::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),

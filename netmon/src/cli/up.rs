@@ -1,16 +1,18 @@
 //! `netmon up`: builds a lab and leaves it, without an agent.
 
-use std::env;
+use std::{env, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, progress::ProgressLine};
+use super::{
+    down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, progress::ProgressLine, reload,
+};
 use crate::{
     causes::in_full,
     lab::Lab,
     services::{detached_supervisor, spawn_detached, stop_recorded},
-    topology::{self, Claim, NoInstrument, TopologyError, state, temporary},
+    topology::{self, Claim, NoInstrument, TopologyError, handover, state, temporary},
 };
 
 /// What is built, and whether it is.
@@ -41,7 +43,7 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
     failure::require_topology(&format!("building lab {}", lab.name))?;
     let claim = match Claim::take(&lab.name) {
         Ok(claim) => claim,
-        Err(held) => return as_it_should_be(&lab, held),
+        Err(held) => return by_holder(&lab, args.lab.file.as_ref(), held),
     };
     temporary::make_permanent(&lab.name).map_err(failure::of_topology)?;
     let before = state::State::load(&lab.name);
@@ -61,14 +63,13 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// A lab that another process holds is left to it; if it is as the file says, all is well.
-fn as_it_should_be(lab: &Lab, held: TopologyError) -> anyhow::Result<ExitCode> {
-    let unchanged = matches!(held, TopologyError::Held { .. })
-        && topology::plan(lab).map_err(failure::of_topology)?.is_empty();
-    if !unchanged {
+/// A lab that another process holds is left to it: its agent makes it as the file says. Whoever holds it and does not
+/// listen, another `netmon up` for instance, is a conflict.
+fn by_holder(lab: &Lab, file: Option<&PathBuf>, held: TopologyError) -> anyhow::Result<ExitCode> {
+    if !matches!(held, TopologyError::Held { .. }) || handover::Asked::connect(&lab.name).is_err() {
         return Err(failure::of_topology(held));
     }
-    log::info!("lab {} is up, and watched", lab.name);
+    reload::by_agent(lab, file)?;
     Ok(ExitCode::Ok)
 }
 

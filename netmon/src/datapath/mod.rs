@@ -43,6 +43,7 @@ use self::{
     watched::{Attaching, WatchedEnd, WatchedLink},
 };
 use crate::{
+    causes::in_full,
     names::{Direction, LinkName, Side},
     netns::Identity,
     snapshot::{AttachMode, Features},
@@ -166,6 +167,35 @@ impl Datapath {
         }
         self.links.append(&mut added);
         Ok(())
+    }
+
+    /// Attaches to these and to no others: as [`Self::attach`], and lets go of what is watched beside them. An end
+    /// that stays keeps its counters, and is called what it is called now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::attach`].
+    pub fn attach_only(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
+        let wanted: HashMap<_, &Endpoint> =
+            endpoints.iter().map(|endpoint| ((&endpoint.namespace, &endpoint.interface), endpoint)).collect();
+        let now = |end: &WatchedEnd| {
+            let there = wanted.get(&(&end.endpoint.namespace, &end.endpoint.interface))?;
+            (end.is(there) && end.endpoint.link == there.link).then_some(*there)
+        };
+        let stays = |link: &WatchedLink| link.ends().into_iter().all(|end| now(end).is_some());
+        let (mut staying, going): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.links).into_iter().partition(stays);
+        for end in staying.iter_mut().flat_map(WatchedLink::ends_mut) {
+            if let Some(now) = now(end) {
+                end.endpoint = now.clone();
+            }
+        }
+        self.links = staying;
+        // Their interfaces are gone, and their hooks with them.
+        for error in self.forget(going) {
+            log::debug!("{}", in_full(&error));
+        }
+        self.attach(endpoints)
     }
 
     /// The links of `endpoints` that are not watched, as pairs of ends.

@@ -42,7 +42,7 @@ pub(crate) use self::bridge::MOST_PORTS;
 pub use self::{
     diagnostic::Diagnostic,
     expect::{Expectation, Traffic, Url},
-    file::{LoadError, open},
+    file::{BUILT_IN, LoadError, open},
     json_schema::json_schema,
     sysctl::proc_path as sysctl_path,
 };

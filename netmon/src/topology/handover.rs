@@ -27,7 +27,7 @@ const QUESTION_TIME: Duration = Duration::from_secs(2);
 /// How long an agent may take to do it: a thousand namespaces take a few seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(120);
 /// No question is longer.
-const QUESTION_BYTES: u64 = 4096;
+const QUESTION_BYTES: u64 = 16_384;
 
 /// What an agent is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ const QUESTION_BYTES: u64 = 4096;
 pub enum Request {
     /// Remove the lab, also one that would stay, and end.
     Down,
+    /// Make the lab as this file has it now; none is the built-in lab. Only what differs is changed.
+    Change(Option<PathBuf>),
     /// Take this link's hooks off and put them on as the asker says next, each time as a [`HookOrder`]. They
     /// are put on when the asker hangs up.
     Hooks(LinkName),
@@ -55,6 +57,19 @@ pub enum HookOrder {
 pub struct Answer {
     /// What could not be done; empty when all was.
     pub errors: Vec<String>,
+    /// Why nothing was done at all, when that is why.
+    #[serde(default)]
+    pub refused: Option<Refused>,
+}
+
+/// Why a change was not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Refused {
+    /// The file is no lab, or another lab.
+    Invalid,
+    /// Something that is not the lab's is in the way.
+    Conflict,
 }
 
 fn path_of(lab: &LabName) -> PathBuf {

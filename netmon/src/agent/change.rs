@@ -1,0 +1,103 @@
+//! Changing the lab while it is watched: the file is read, checked and planned first, and what is wrong with it
+//! changes nothing.
+//!
+//! Services are taken as one: when one of them differs, all are ended and started. Those of a lab whose services are
+//! as they were run on.
+
+use std::path::{Path, PathBuf};
+
+use log::{info, warn};
+use tokio::task::block_in_place;
+
+use super::Built;
+use crate::{
+    causes::in_full,
+    lab::{self, BUILT_IN, Lab},
+    services::{Supervisor, stop_recorded},
+    topology::{
+        self,
+        handover::{Answer, Refused},
+        state,
+    },
+};
+
+/// SIGHUP: the file that the agent was started with, again.
+pub(super) async fn to_own_file(built: &mut Built, services: &mut Option<Supervisor>) {
+    if built.lab.source == BUILT_IN {
+        info!("SIGHUP: the lab is the built-in one, there is no file to read again");
+        return;
+    }
+    let file = PathBuf::from(&built.lab.source);
+    info!("SIGHUP: reading {}", file.display());
+    to_file(built, services, Some(&file)).await;
+}
+
+/// Makes the lab as this file has it; none is the built-in lab. Says what became of it, and logs the same.
+pub(super) async fn to_file(
+    built: &mut Built,
+    services: &mut Option<Supervisor>,
+    file: Option<&Path>,
+) -> Answer {
+    let answer = match read(built, file) {
+        Ok(lab) => apply(built, services, lab).await,
+        Err(refusal) => refusal,
+    };
+    for error in &answer.errors {
+        warn!("lab {} stays as it was: {error}", built.lab.name);
+    }
+    answer
+}
+
+/// The lab in the file, unless it cannot be or is in somebody's way.
+fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Answer> {
+    let refuse = |refused, error: String| Err(Answer { errors: vec![error], refused });
+    let lab = match lab::open(file) {
+        Ok(lab) => lab,
+        Err(error) => return refuse(Some(Refused::Invalid), in_full(&error)),
+    };
+    if lab.name != built.lab.name {
+        let other = format!("{} is lab {}, and this agent runs lab {}", lab.source, lab.name, built.lab.name);
+        return refuse(Some(Refused::Invalid), other);
+    }
+    match block_in_place(|| topology::plan(&lab)) {
+        Ok(_) => Ok(lab),
+        Err(error) => refuse(error.is_conflict().then_some(Refused::Conflict), in_full(&error)),
+    }
+}
+
+async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -> Answer {
+    let mut answer = Answer::default();
+    let are_others = lab.services != built.lab.services || lab.directory != built.lab.directory;
+    if are_others {
+        stop(built, services).await;
+    }
+    match block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim)) {
+        Ok(()) => {
+            info!("lab {} is as {} has it: {} links", lab.name, lab.source, lab.links.len());
+            built.lab = lab;
+        }
+        Err(error) => answer.errors.push(in_full(&error)),
+    }
+    if are_others {
+        match Supervisor::start(&built.lab, &state::directory(&built.lab.name)).await {
+            Ok(started) => *services = Some(started),
+            Err(error) => answer.errors.push(in_full(&error)),
+        }
+    }
+    answer
+}
+
+/// Ends the services, also those under a supervisor that `netmon up` left.
+async fn stop(built: &Built, services: &mut Option<Supervisor>) {
+    let left: Vec<String> = match services.take() {
+        Some(services) => services.stop().await.iter().map(|error| in_full(error)).collect(),
+        None => {
+            let folder = state::directory(&built.lab.name);
+            block_in_place(|| stop_recorded(&built.lab.name, &folder))
+                .iter()
+                .map(|error| in_full(error))
+                .collect()
+        }
+    };
+    left.iter().for_each(|error| warn!("{error}"));
+}
