@@ -12,6 +12,7 @@ mod agent_neighbours;
 mod agent_parts;
 mod agent_refusals;
 mod agent_round_trips;
+mod churn;
 mod classic_labs;
 mod clean;
 mod delays;

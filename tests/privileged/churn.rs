@@ -1,0 +1,122 @@
+//! A thousand changes of a lab that is watched: what comes and goes leaves nothing in the agent or on the host.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use netmon::topology::handover::{Answer, Request, ask};
+use netmon_tests::{
+    agent::{Agent, scrape},
+    eventually::eventually,
+    host::left_behind,
+    labs::valid,
+    sandbox::sandbox,
+};
+use rustix::process::Signal;
+
+const LAB: &str = "churning";
+/// A change there and back is a cycle: a namespace, a bridge and a link made, watched and deleted. Each hook waits
+/// for the kernel's readers, 10 ms and more, which is what the time goes by.
+const CYCLES: u32 = 1000;
+/// After so many, everything that is made once is made.
+const WARM: u32 = 100;
+/// What an allocator may keep for itself.
+const SLACK_KIB: u64 = 4096;
+
+const STAYS: &str = r#"
+name = "churning"
+[[namespace]]
+name = "stays"
+[[link]]
+name = "steady"
+a = { namespace = "root", interface = "st0", addresses = ["10.33.0.1/24"] }
+b = { namespace = "stays", interface = "eth0", addresses = ["10.33.0.2/24"] }
+"#;
+
+const COMES: &str = r#"
+[[namespace]]
+name = "comes"
+nameservers = []
+[[bridge]]
+name = "br0"
+namespace = "comes"
+addresses = ["10.33.1.2/24"]
+[[link]]
+name = "new"
+a = { namespace = "root", interface = "cm0", addresses = ["10.33.1.1/24"] }
+b = { namespace = "comes", interface = "eth0", bridge = "br0" }
+"#;
+
+/// What grows when something leaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held {
+    descriptors: usize,
+    threads: usize,
+    mounts: usize,
+    names: usize,
+}
+
+fn count(folder: &str) -> usize {
+    fs::read_dir(folder).map_or(0, Iterator::count)
+}
+
+fn held(agent: &Agent) -> Held {
+    let process = format!("/proc/{}", agent.pid().as_raw_nonzero());
+    let mounts = fs::read_to_string(format!("{process}/mountinfo")).expect("it runs");
+    Held {
+        descriptors: count(&format!("{process}/fd")),
+        threads: count(&format!("{process}/task")),
+        mounts: mounts.lines().count(),
+        names: count("/run/netns"),
+    }
+}
+
+/// Once threads that end have ended.
+fn settled(agent: &Agent, wanted: Option<Held>) -> Held {
+    let mut last = held(agent);
+    eventually("a quiet agent", Duration::from_secs(15), || {
+        let now = held(agent);
+        let is_quiet = wanted.map_or(now == last, |wanted| now == wanted);
+        last = now;
+        is_quiet.then_some(now)
+    })
+}
+
+fn resident_kib(agent: &Agent) -> u64 {
+    let status =
+        fs::read_to_string(format!("/proc/{}/status", agent.pid().as_raw_nonzero())).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process with memory");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+fn change(file: &str) {
+    let answer = ask(&valid(LAB), &Request::Change(Some(PathBuf::from(file)))).expect("the agent answers");
+    assert_eq!(answer, Answer::default());
+}
+
+#[test]
+fn a_thousand_cycles_leave_nothing_behind() {
+    sandbox(|| {
+        let before = left_behind();
+        let (small, large) = ("/run/sandbox/small.toml", "/run/sandbox/large.toml");
+        fs::write(small, STAYS).expect("a tmpfs");
+        fs::write(large, format!("{STAYS}{COMES}")).expect("a tmpfs");
+        let agent = Agent::start([small]);
+        let cycle = || {
+            change(large);
+            change(small);
+        };
+        (0..WARM).for_each(|_| cycle());
+        let (warm, memory) = (settled(&agent, None), resident_kib(&agent));
+        let maps = scrape().sum("netmon_map_memory_bytes", &[]);
+        (WARM..CYCLES).for_each(|_| cycle());
+        assert_eq!(settled(&agent, Some(warm)), warm);
+        let now = resident_kib(&agent);
+        assert!(now <= memory + SLACK_KIB, "{memory} KiB after {WARM} cycles, {now} after {CYCLES}");
+        let metrics = scrape();
+        assert!((metrics.sum("netmon_map_memory_bytes", &[]) - maps).abs() < 1.0);
+        assert_eq!(metrics.count("netmon_endpoint_up", &[]), 2);
+        let (status, _) = agent.end(Signal::INT);
+        assert!(status.success(), "{status}");
+        assert_eq!(left_behind(), before);
+    });
+}
