@@ -246,3 +246,22 @@ fn reload_of_a_lab_that_nobody_runs_says_what_there_is_to_do() {
         assert!(said.contains("no agent runs lab direct") && said.contains("netmon up"), "{said}");
     });
 }
+
+#[test]
+fn an_agent_whose_terminal_is_gone_ends_as_by_ctrl_c() {
+    sandbox(|| {
+        let before = left_behind();
+        write(FIRST);
+        let run = format!("{} run {FILE}", netmon().display());
+        let mut terminal = Command::new("script")
+            .args(["-qec", &run, "/dev/null"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("script is installed");
+        eventually("the lab", PATIENCE, || served("http://10.32.0.2/").then_some(()));
+        terminal.kill().expect("it runs");
+        terminal.wait().expect("it ran");
+        eventually("the end", PATIENCE, || (left_behind() == before).then_some(()));
+    });
+}

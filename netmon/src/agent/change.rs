@@ -73,7 +73,7 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
     }
     match block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim)) {
         Ok(()) => {
-            info!("lab {} is as {} has it: {} links", lab.name, lab.source, lab.links.len());
+            info!("lab {} is as {} has it now", lab.name, lab.source);
             built.lab = lab;
         }
         Err(error) => answer.errors.push(in_full(&error)),

@@ -18,7 +18,11 @@ use log::{info, warn};
 use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
 
 pub use self::error::AgentError;
-use self::{signals::Stop, upkeep::Upkeep, watcher::Watcher};
+use self::{
+    signals::{HangUp, Meaning, Stop},
+    upkeep::Upkeep,
+    watcher::Watcher,
+};
 use crate::{
     causes::in_full,
     datapath::{Datapath, Options},
@@ -185,8 +189,8 @@ async fn watch_over(
     done: impl Future<Output = ()>,
 ) -> Result<Option<Supervisor>, (AgentError, Option<Supervisor>)> {
     let mut services = start_services(&built.lab).await.map_err(|error| (error, None))?;
-    let mut reload = match signals::reload() {
-        Ok(reload) => reload,
+    let mut hang_up = match HangUp::listen() {
+        Ok(hang_up) => hang_up,
         Err(error) => return Err((AgentError::Signals(error), services)),
     };
     let (http, handover) =
@@ -212,7 +216,10 @@ async fn watch_over(
         tokio::select! {
             () = stop.wait() => break Ok(()),
             () = &mut done => break Ok(()),
-            _ = reload.recv() => change::to_own_file(built, &mut services).await,
+            meaning = hang_up.wait() => match meaning {
+                Meaning::Reload => change::to_own_file(built, &mut services).await,
+                Meaning::TerminalGone => break Ok(()),
+            },
             question = handover.next() => {
                 if heed(question, built, &mut services).await == Heeded::End {
                     break Ok(());

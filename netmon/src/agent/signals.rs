@@ -1,13 +1,43 @@
 //! The signals that the agent heeds.
 
-use std::io;
+use std::{fs::File, io};
 
 use log::info;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for SIGHUP, which asks for the lab file to be read again.
-pub(super) fn reload() -> io::Result<Signal> {
-    signal(SignalKind::hangup())
+/// Waits for SIGHUP, which asks for the lab file to be read again, or says that the terminal is gone.
+pub(super) struct HangUp {
+    signal: Signal,
+    had_terminal: bool,
+}
+
+/// What a SIGHUP means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Read the lab file again.
+    Reload,
+    /// Whoever sat in front of it closed the window: nobody will press Ctrl-C any more.
+    TerminalGone,
+}
+
+impl HangUp {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { signal: signal(SignalKind::hangup())?, had_terminal: has_terminal() })
+    }
+
+    pub(super) async fn wait(&mut self) -> Meaning {
+        self.signal.recv().await;
+        if self.had_terminal && !has_terminal() {
+            info!("the terminal is gone: putting everything back");
+            return Meaning::TerminalGone;
+        }
+        Meaning::Reload
+    }
+}
+
+/// Whether this process has a controlling terminal: the kernel takes it away before it tells.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 /// Waits for SIGINT or SIGTERM, also where SIGINT was inherited as ignored (as in a background job of a

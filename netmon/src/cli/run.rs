@@ -21,6 +21,7 @@ use crate::{
 #[command(after_help = "Examples:
   netmon run                          the built-in lab: one namespace, one veth pair, a web server
   netmon run labs/direct-nginx.toml   a lab of your own
+  kill -HUP PID                       read the lab file again, and change what differs, as `netmon reload`
   netmon run --keep                   leave the lab when it ends; `netmon down` removes it
   netmon run --attach clsact          do without TCX, as on Linux before 6.6")]
 pub struct Args {
