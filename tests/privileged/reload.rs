@@ -247,11 +247,21 @@ fn reload_of_a_lab_that_nobody_runs_says_what_there_is_to_do() {
     });
 }
 
+/// Takes the lab down, also when the test fails: nobody else knows the agent's process.
+struct TakenDown;
+
+impl Drop for TakenDown {
+    fn drop(&mut self) {
+        netmon_says(&["down", FILE]);
+    }
+}
+
 #[test]
 fn an_agent_whose_terminal_is_gone_ends_as_by_ctrl_c() {
     sandbox(|| {
         let before = left_behind();
         write(FIRST);
+        let _taken_down = TakenDown;
         let run = format!("{} run {FILE}", netmon().display());
         let mut terminal = Command::new("script")
             .args(["-qec", &run, "/dev/null"])
