@@ -1,6 +1,7 @@
 //! Waiting for the thing itself, with a bound, instead of sleeping and hoping.
 
 use std::{
+    fmt::Debug,
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +21,23 @@ pub fn eventually<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Opti
             return seen;
         }
         assert!(start.elapsed() < bound, "{what}: not within {bound:?}");
+        pause();
+    }
+}
+
+/// Reads two figures until they are the same.
+///
+/// # Panics
+///
+/// When they still differ after `bound`, with the two as they were read last.
+pub fn eventually_equal<T: PartialEq + Debug>(what: &str, bound: Duration, mut read: impl FnMut() -> (T, T)) {
+    let start = Instant::now();
+    loop {
+        let (one, other) = read();
+        if one == other {
+            return;
+        }
+        assert!(start.elapsed() < bound, "{what}: {one:?} and {other:?} after {bound:?}");
         pause();
     }
 }
