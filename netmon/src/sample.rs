@@ -103,6 +103,7 @@ fn endpoint(
             tcp_response: histogram(numbers),
             dns: None,
             icmp_unanswered: numbers.below(10),
+            icmp_waiting: 0,
             tcp_connections: TcpEvent::ALL.map(|event| (event.label(), numbers.below(1000))).to_vec(),
             tcp_retransmits_ingress: numbers.below(100),
             tcp_retransmits_egress: numbers.below(100),

@@ -243,6 +243,8 @@ pub struct RoundTrips {
     pub dns: Option<Histogram>,
     /// Echo requests that were not answered within five seconds.
     pub icmp_unanswered: u64,
+    /// Echo requests that may still be answered.
+    pub icmp_waiting: u64,
     /// TCP connections by event, in the order of [`netmon_ebpf::endpoint::TcpEvent::ALL`].
     pub tcp_connections: Vec<(&'static str, u64)>,
     /// TCP segments that were seen again at ingress.

@@ -105,6 +105,54 @@ fn every_kind_holds_where_it_is_so() {
 }
 
 #[test]
+fn what_ipv6_says_by_itself_is_not_taken_for_traffic_and_its_echoes_are() {
+    sandbox(|| {
+        // Who asks for a neighbour that is not there has the kernel solicit it, each second, and no echo ever leaves.
+        let (code, verdicts) = verdicts(
+            r#"
+            [[link]]
+            name = "six"
+            a = { namespace = "near", interface = "eth2", addresses = ["fd00:31::1/64"] }
+            b = { namespace = "far", interface = "eth2", addresses = ["fd00:31::2/64"] }
+            [[service]]
+            name = "background"
+            namespace = "near"
+            command = ["ping", "-6", "-i", "0.2", "fd00:31::77"]
+            [[expect]]
+            from = "near"
+            command = ["ping", "-q", "-c", "16", "-i", "0.1", "10.31.1.2"]
+            crosses = ["spare"]
+            avoids = ["six", "cable"]
+            [[expect]]
+            from = "near"
+            icmp = "fd00:31::2"
+            count = 20
+            crosses = ["six"]
+            avoids = ["spare"]
+            [[expect]]
+            from = "near"
+            command = ["ping", "-6", "-q", "-c", "20", "-i", "0.01", "fd00:31::2"]
+            crosses = ["six"]
+            avoids = ["spare"]
+            [[expect]]
+            from = "near"
+            icmp = "fd00:31::77"
+            count = 1
+            reachable = false
+            avoids = ["six"]
+            "#,
+        );
+        let failed: Vec<_> = verdicts.iter().filter(|verdict| verdict["held"] != true).collect();
+        assert!(failed.is_empty() && verdicts.len() == 4, "{failed:#?}");
+        assert_eq!(code, 0);
+        assert_eq!(
+            (&verdicts[1]["packets"]["six"], &verdicts[2]["packets"]["six"]),
+            (&20.into(), &20.into())
+        );
+    });
+}
+
+#[test]
 fn what_does_not_hold_is_told_with_its_reason_and_is_exit_code_5() {
     sandbox(|| {
         let (code, verdicts) = verdicts(

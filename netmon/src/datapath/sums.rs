@@ -88,6 +88,7 @@ pub(super) fn round_trips(
         tcp_response: of(RoundTrip::TcpResponse),
         dns: Some(of(RoundTrip::Dns)),
         icmp_unanswered,
+        icmp_waiting: waiting(&echoes(counters), icmp_unanswered),
         tcp_connections: TcpEvent::ALL
             .iter()
             .map(|&event| (event.label(), total(&|value| value.tcp_events[event as usize])))
@@ -118,6 +119,15 @@ fn dns_responses(values: &PerCpuValues<AbiRoundTrips>) -> Vec<(&'static str, u64
         }
     }
     responses
+}
+
+/// Requests that were neither answered nor given up. The counts wrap, their differences do not.
+fn waiting([requests, answered]: &[[u32; ANSWER_EPOCHS]; 2], unanswered: u64) -> u64 {
+    let sum =
+        |counts: &[u32; ANSWER_EPOCHS]| counts.iter().fold(0_u32, |sum, count| sum.wrapping_add(*count));
+    // A reading is no moment: a request may have been answered between its two halves.
+    let open = sum(requests).wrapping_sub(sum(answered)).wrapping_sub(unanswered as u32);
+    u64::try_from(open.cast_signed()).unwrap_or(0)
 }
 
 /// Echo requests and those of them that were answered, by epoch, of all CPUs.

@@ -48,13 +48,13 @@ async fn check_one(lab: &Lab, expectation: &Expectation, client: &Client) -> Res
     if expectation.reachable && !matches!(traffic, Traffic::Command(_)) {
         warm_up(&prober).await;
     }
-    let before = Counts::read(client, traffic).await?;
+    let before = Counts::settled(client, expectation).await?;
     let mut observed = Observed::default();
     for number in 0..expectation.count {
         // Echoes are told apart by 16 bits; far fewer are ever under way.
         observed.add(prober.attempt((number % 0x7fff) as u16).await);
     }
-    let after = Counts::read(client, traffic).await?;
+    let after = Counts::settled(client, expectation).await?;
     let seen = after.since(&before);
     Ok(Verdict::of(expectation, &observed, &seen, begun.elapsed()))
 }

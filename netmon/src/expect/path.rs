@@ -1,26 +1,57 @@
 //! Which links carried the packets of a kind of traffic: what netmon counted there meanwhile.
+//!
+//! Two things pass on a link that nobody sent for the expectation's sake, and that must not be taken for its
+//! packets: what IPv6 says by itself (listener reports, router and neighbour solicitations: all ICMPv6), and what
+//! still comes of the expectation before, such as the end of a connection. The first is not counted, the second
+//! is waited for.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
 
 use crate::{
     client::{Client, ClientError},
-    lab::Traffic,
+    lab::{Expectation, Traffic},
     names::LinkName,
-    server::api::{Hook, Link, Links},
+    server::api::{Endpoint, Links, ProtocolCount},
 };
 
-/// Packets that left either end of each link, the larger of the two.
+/// Counts that stood still for so long are those of packets that have all passed.
+const STILL: Duration = Duration::from_millis(100);
+/// Somebody else may send all the time: that is not waited for any longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Packets that left each end of the links that an expectation names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts(BTreeMap<LinkName, [u64; 2]>);
 
 impl Counts {
-    pub(super) async fn read(client: &Client, traffic: &Traffic) -> Result<Self, ClientError> {
-        let said: Links = client.get("/api/v1/links").await?;
-        let sent = |link: &Link| [&link.a.egress, &link.b.egress].map(|hook| packets(hook, traffic));
-        Ok(Self(said.links.iter().map(|link| (link.name.clone(), sent(link))).collect()))
+    /// The counts as soon as they stand still. Nothing is asked for an expectation that names no link.
+    pub(super) async fn settled(client: &Client, expectation: &Expectation) -> Result<Self, ClientError> {
+        if expectation.links().next().is_none() {
+            return Ok(Self::default());
+        }
+        settled(async || Self::read(client, expectation).await).await
     }
 
-    /// What came on top.
+    async fn read(client: &Client, expectation: &Expectation) -> Result<Self, ClientError> {
+        let said: Links = client.get("/api/v1/links").await?;
+        let named = |name: &LinkName| expectation.links().any(|link| link == name);
+        let count = |end: &Endpoint| packets(&end.egress.protocols, echo_requests(end), &expectation.traffic);
+        let counts = said
+            .links
+            .iter()
+            .filter(|link| named(&link.name))
+            .map(|link| (link.name.clone(), [&link.a, &link.b].map(count)));
+        Ok(Self(counts.collect()))
+    }
+
+    /// What came on top: for each link the end that more packets left.
     pub(super) fn since(&self, before: &Self) -> BTreeMap<LinkName, u64> {
         let more = |(name, now): (&LinkName, &[u64; 2])| {
             let then = before.0.get(name).copied().unwrap_or_default();
@@ -31,13 +62,96 @@ impl Counts {
     }
 }
 
-/// The packets of the protocols that this traffic is made of.
-fn packets(hook: &Hook, traffic: &Traffic) -> u64 {
-    let is_it = |protocol: &str| match traffic {
-        Traffic::Icmp(to) if to.is_ipv4() => protocol == "icmp",
-        Traffic::Icmp(_) => protocol == "icmpv6",
-        Traffic::Tcp(_) | Traffic::Http(_) => protocol == "tcp",
-        Traffic::Command(_) => protocol != "arp",
+/// Reads again and again, until the same was read for [`STILL`].
+async fn settled<C: PartialEq, E>(mut read: impl AsyncFnMut() -> Result<C, E>) -> Result<C, E> {
+    let began = Instant::now();
+    let mut counts = read().await?;
+    let mut since = Instant::now();
+    while since.elapsed() < STILL && began.elapsed() < LONGEST_WAIT {
+        sleep(PAUSE).await;
+        let now = read().await?;
+        if now != counts {
+            (counts, since) = (now, Instant::now());
+        }
+    }
+    Ok(counts)
+}
+
+/// The packets that this traffic is made of, of those that left an end.
+///
+/// Of ICMPv6 only echo requests are counted apart, and at both hooks alike: each end of a link sees one that
+/// crosses it once. Nobody but a person or a program asks for those of IPv4, so all ICMP counts there.
+fn packets(left: &BTreeMap<String, ProtocolCount>, echo_requests: u64, traffic: &Traffic) -> u64 {
+    let of = |is_it: &dyn Fn(&str) -> bool| -> u64 {
+        left.iter().filter(|(name, _)| is_it(name)).map(|(_, count)| count.packets).sum()
     };
-    hook.protocols.iter().filter(|(name, _)| is_it(name)).map(|(_, count)| count.packets).sum()
+    match traffic {
+        Traffic::Icmp(to) if to.is_ipv4() => of(&|protocol| protocol == "icmp"),
+        Traffic::Icmp(_) => echo_requests,
+        Traffic::Tcp(_) | Traffic::Http(_) => of(&|protocol| protocol == "tcp"),
+        // IPv4's echoes are in both.
+        Traffic::Command(_) => of(&|protocol| !["arp", "icmpv6"].contains(&protocol)).max(echo_requests),
+    }
+}
+
+/// Echo requests that passed an end, whatever became of them.
+fn echo_requests(end: &Endpoint) -> u64 {
+    let trips = &end.round_trips;
+    trips.icmp.as_ref().map_or(0, |icmp| icmp.count) + trips.icmp_unanswered + trips.icmp_waiting
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn left(protocols: &[(&str, u64)]) -> BTreeMap<String, ProtocolCount> {
+        let count = |packets| ProtocolCount { packets, bytes: 100 * packets };
+        protocols.iter().map(|(name, packets)| ((*name).to_owned(), count(*packets))).collect()
+    }
+
+    fn ping(to: &str) -> Traffic {
+        Traffic::Icmp(to.parse().unwrap())
+    }
+
+    fn program() -> Traffic {
+        Traffic::Command(vec!["x".to_owned()])
+    }
+
+    #[test]
+    fn what_ipv6_says_by_itself_is_nobodys_traffic() {
+        let background = left(&[("icmpv6", 9), ("arp", 4)]);
+        for traffic in [ping("fd00::2"), ping("10.0.0.2"), program()] {
+            assert_eq!(packets(&background, 0, &traffic), 0, "{traffic}");
+        }
+    }
+
+    #[test]
+    fn echoes_count_in_both_families_and_once() {
+        let six = left(&[("icmpv6", 29)]);
+        assert_eq!((packets(&six, 20, &ping("fd00::2")), packets(&six, 20, &program())), (20, 20));
+        let four = left(&[("icmp", 20)]);
+        assert_eq!((packets(&four, 20, &ping("10.0.0.2")), packets(&four, 20, &program())), (20, 20));
+    }
+
+    #[tokio::test]
+    async fn counts_are_read_until_they_stand_still() {
+        let mut left = 5;
+        let read = async || {
+            left = (left - 1).max(0);
+            Ok::<i32, Infallible>(left)
+        };
+        assert_eq!(settled(read).await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn somebody_who_sends_all_the_time_is_not_waited_for_for_ever() {
+        let mut count = 0;
+        let read = async || {
+            count += 1;
+            Ok::<i32, Infallible>(count)
+        };
+        assert!(settled(read).await.is_ok_and(|count| count > 10));
+    }
 }

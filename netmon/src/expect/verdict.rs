@@ -89,8 +89,8 @@ impl Verdict {
             }
         }
         reasons.extend(on_path(expectation, seen));
-        let named = expectation.crosses.iter().chain(&expectation.avoids);
-        let packets = named.map(|link| (link.clone(), seen.get(link).copied().unwrap_or(0))).collect();
+        let packets =
+            expectation.links().map(|link| (link.clone(), seen.get(link).copied().unwrap_or(0))).collect();
         Self {
             name: expectation.name.clone(),
             from: expectation.from.clone(),

@@ -51,6 +51,13 @@ pub struct Expectation {
     pub avoids: Vec<LinkName>,
 }
 
+impl Expectation {
+    /// The links that it speaks of.
+    pub fn links(&self) -> impl Iterator<Item = &LinkName> {
+        self.crosses.iter().chain(&self.avoids)
+    }
+}
+
 /// What is tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -148,6 +148,9 @@ pub struct RoundTrips {
     pub dns: Option<Summary>,
     /// Echo requests that were not answered within five seconds.
     pub icmp_unanswered: u64,
+    /// Echo requests that may still be answered.
+    #[serde(default)]
+    pub icmp_waiting: u64,
     /// TCP connections by event: opened, closed, reset, refused.
     pub tcp_connections: BTreeMap<String, u64>,
     /// TCP segments that were seen again, arriving.
@@ -295,6 +298,7 @@ impl From<&snapshot::RoundTrips> for RoundTrips {
             tcp_response: Some(Summary::from(&trips.tcp_response)),
             dns: trips.dns.as_ref().map(Summary::from),
             icmp_unanswered: trips.icmp_unanswered,
+            icmp_waiting: trips.icmp_waiting,
             tcp_connections: by_name(&trips.tcp_connections),
             tcp_retransmits_ingress: trips.tcp_retransmits_ingress,
             tcp_retransmits_egress: trips.tcp_retransmits_egress,
