@@ -8,11 +8,14 @@
 //! environment: `RUSTC_BOOTSTRAP=1`, by which a stable compiler builds `core`, and the `PATH` with the linker.
 //! To set the first for the whole build would change how crates that probe for nightly are compiled, and
 //! compile them again whenever somebody builds without it.
+//!
+//! And this program is the linker in between, for one argument: which instructions there are (see [`link`]).
 
 use std::{
     env,
     ffi::OsString,
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio, exit},
 };
@@ -22,9 +25,21 @@ use aya_build::{Package, Toolchain};
 
 /// Set for the second process.
 const INNER: &str = "NETMON_EBPF_BUILD";
+/// Where cargo looks which linker to use, for both orders of bytes.
+const LINKERS: [&str; 2] =
+    ["CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", "CARGO_TARGET_BPFEB_UNKNOWN_NONE_LINKER"];
+/// The instructions that the programs may use: version 2, of Linux 4.14 (`docs/adr/0012-what-linux-6.1-wants.md`).
+const CPU: &str = "v2";
 
 fn main() -> ExitCode {
-    let done = if env::var_os(INNER).is_some() { build() } else { outer() };
+    let done = if env::args_os().len() > 1 {
+        // Cargo gives a build script no arguments; the compiler gives its linker many.
+        link()
+    } else if env::var_os(INNER).is_some() {
+        build()
+    } else {
+        outer()
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -63,8 +78,10 @@ fn tools() -> Option<PathBuf> {
 }
 
 fn second_process(path: &OsString, toolchain: &str) -> Result<()> {
-    let mut child = Command::new(env::current_exe()?)
+    let own = env::current_exe()?;
+    let mut child = Command::new(&own)
         .env(INNER, "1")
+        .envs(LINKERS.map(|variable| (variable, &own)))
         .env("RUSTC_BOOTSTRAP", "1")
         .env("PATH", path)
         .env("NETMON_EBPF_TOOLCHAIN", toolchain)
@@ -108,6 +125,14 @@ fn build() -> Result<()> {
         "the eBPF object did not build. If it is rust-src or a linker that lacks or does not understand the \
          compiler's bitcode: `cargo xtask build` provides them, and `cargo xtask doctor` says what is there",
     )
+}
+
+/// Becomes bpf-linker, with other instructions than the compiler asks it for. The compiler would ask for these with
+/// `-Ctarget-cpu`, and aya-build leaves no room for a flag of ours.
+fn link() -> Result<()> {
+    let ours = |argument: OsString| if argument == "generic" { CPU.into() } else { argument };
+    let error = Command::new("bpf-linker").args(env::args_os().skip(1).map(ours)).exec();
+    Err(error).context("cannot run bpf-linker")
 }
 
 /// aya-build's own switch; it says so itself.

@@ -24,7 +24,15 @@ use netmon_ebpf::{
 #[btf_map]
 static NETMON_ABI: Array<u32, { ABI_VERSION as usize }> = Array::new();
 
-type Chunk<T> = PerCpuArray<T, { CHUNK_ENDPOINTS as usize }>;
+/// Values as words, and not as the structures that they are. The agent makes chunks without types, and Linux before
+/// 6.2 takes such a map for another than a typed one as soon as the type is a structure: it could have a timer.
+type Chunk<const WORDS: usize> = PerCpuArray<[u64; WORDS], { CHUNK_ENDPOINTS as usize }>;
+
+/// How many words a value has, which is all of it.
+const fn words<T>() -> usize {
+    assert!(size_of::<T>() % size_of::<u64>() == 0 && align_of::<T>() <= align_of::<u64>());
+    size_of::<T>() / size_of::<u64>()
+}
 
 /// All programs, by [`stage_index`]: for the dispatchers, and for each other.
 #[btf_map]
@@ -32,11 +40,12 @@ static JUMP_TABLE: ProgramArray<{ HOOKS * STAGES }> = ProgramArray::new();
 
 /// What every packet touches, by endpoint.
 #[btf_map]
-static COUNTERS: ArrayOfMaps<Chunk<Counters>, { MAX_CHUNKS as usize }> = ArrayOfMaps::new();
+static COUNTERS: ArrayOfMaps<Chunk<{ words::<Counters>() }>, { MAX_CHUNKS as usize }> = ArrayOfMaps::new();
 
 /// What the ends of round trips touch, by endpoint.
 #[btf_map]
-static ROUND_TRIPS: ArrayOfMaps<Chunk<RoundTrips>, { MAX_CHUNKS as usize }> = ArrayOfMaps::new();
+static ROUND_TRIPS: ArrayOfMaps<Chunk<{ words::<RoundTrips>() }>, { MAX_CHUNKS as usize }> =
+    ArrayOfMaps::new();
 
 /// Early exits by reason.
 #[btf_map]
@@ -129,9 +138,9 @@ pub(super) fn count_evicted(what: Evicted) {
 #[inline(always)]
 pub(super) fn counters(endpoint: u32) -> Option<&'static mut Counters> {
     let value = COUNTERS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
-    // SAFETY: the map's values are `Counters`; this CPU's is touched by one program at a time, since the
-    // hooks run with soft interrupts off.
-    Some(unsafe { &mut *value })
+    // SAFETY: the map's values are `Counters`, as the agent knows them; this CPU's is touched by one program at a
+    // time, since the hooks run with soft interrupts off.
+    Some(unsafe { &mut *value.cast() })
 }
 
 /// This CPU's round trips of an endpoint.
@@ -139,7 +148,7 @@ pub(super) fn counters(endpoint: u32) -> Option<&'static mut Counters> {
 pub(super) fn round_trips(endpoint: u32) -> Option<&'static mut RoundTrips> {
     let value = ROUND_TRIPS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
     // SAFETY: as in `counters`.
-    Some(unsafe { &mut *value })
+    Some(unsafe { &mut *value.cast() })
 }
 
 /// Counts an early exit.
