@@ -3,6 +3,7 @@
 use super::exit::ExitCode;
 use crate::{
     agent::AgentError,
+    datapath::DatapathError,
     sys::capabilities::{Capability, MissingPrivilege, require},
     topology::TopologyError,
 };
@@ -33,6 +34,7 @@ pub fn of_agent(error: AgentError) -> anyhow::Error {
     match error {
         AgentError::Privilege(missing) => of_privilege(missing),
         AgentError::Topology(error) => of_topology(error),
+        AgentError::Datapath(error @ DatapathError::NoTcx) => ExitCode::Unavailable.because(error),
         other => other.into(),
     }
 }

@@ -18,6 +18,11 @@ pub enum DatapathError {
     /// Loading a trivial program failed: the rest would, too.
     #[error("cannot load an eBPF program")]
     Probe(#[source] io::Error),
+    /// TCX was asked for by name.
+    #[error(
+        "this kernel has no TCX (it came with Linux 6.6): leave --attach out, and filters on clsact qdiscs are used"
+    )]
+    NoTcx,
     /// The object as a whole was refused.
     #[error("cannot load the eBPF object")]
     Load(#[source] Box<EbpfError>),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::drops::DropTypes;
+use super::{DatapathError, drops::DropTypes};
 use crate::{
     snapshot::{AttachMode, Features},
     sys::bpf::{Instruction, TcxHook, load_classifier, tcx_chain, test_run},
@@ -20,13 +20,14 @@ const LOOPBACK: u32 = 1;
 ///
 /// # Errors
 ///
-/// When the kernel does not let us load programs at all.
-pub(super) fn probe(forced: Option<AttachMode>) -> io::Result<Features> {
-    let tcx = has_tcx().unwrap_or(false);
-    Ok(Features {
-        mode: forced.unwrap_or(if tcx { AttachMode::Tcx } else { AttachMode::Clsact }),
-        packet_stamp: takes_stamps()?,
-    })
+/// When the kernel does not let us load programs at all, or does not have what is forced.
+pub(super) fn probe(forced: Option<AttachMode>) -> Result<Features, DatapathError> {
+    let tcx = has_tcx();
+    if forced == Some(AttachMode::Tcx) && matches!(tcx, Ok(false)) {
+        return Err(DatapathError::NoTcx);
+    }
+    let best = if tcx.unwrap_or(false) { AttachMode::Tcx } else { AttachMode::Clsact };
+    Ok(Features { mode: forced.unwrap_or(best), packet_stamp: takes_stamps().map_err(DatapathError::Probe)? })
 }
 
 /// Whether the kernel has TCX chains (Linux 6.6).

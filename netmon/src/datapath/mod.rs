@@ -109,7 +109,7 @@ impl Datapath {
     ///
     /// When a privilege is missing, or the kernel refuses the object.
     pub fn load(options: &Options) -> Result<Self, DatapathError> {
-        let features = features::probe(options.mode).map_err(DatapathError::Probe)?;
+        let features = features::probe(options.mode)?;
         let mut object = Object::load(options, features)?;
         let offset = object.clock_offset.take().ok_or(DatapathError::Missing(object::CLOCK_OFFSET))?;
         let clock = ClockKeeper::start(offset).map_err(DatapathError::Clock)?;
