@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{binary::netmon, eventually::eventually, sandbox::run};
 
-/// Long enough for a machine that is busy with something else.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a machine that is busy with something else, and for an emulated one.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Where an agent serves; every sandbox has a loopback of its own.
 pub const ADDRESS: &str = "127.0.0.1:9477";
 

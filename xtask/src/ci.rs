@@ -8,17 +8,18 @@ use anyhow::{Context as _, Result};
 use crate::{
     cargo, lint, process,
     provision::{self, Want},
-    test, tidy,
+    test, tidy, vm,
 };
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
     ("tidy", tidy::run),
     ("lint", lint::run),
     ("test", || test::run(&[])),
+    ("vm", vm::run_all),
 ];
 
 /// Runs every step; nothing is skipped.

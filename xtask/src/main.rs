@@ -16,6 +16,7 @@ mod root;
 mod run;
 mod test;
 mod tidy;
+mod vm;
 mod workspace;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -50,7 +51,7 @@ enum Command {
         /// Only tests whose names contain one of these
         filters: Vec<String>,
     },
-    /// What CI runs, and what to run before a commit: fmt, tidy, lint, test
+    /// What CI runs, and what to run before a commit: fmt, tidy, lint, test, vm
     Ci,
     /// Run clippy, for the agent and for the eBPF programs apart
     Lint,
@@ -58,6 +59,8 @@ enum Command {
     Tidy,
     /// Say what the build needs and what is there, without changing anything
     Doctor,
+    /// Run tests on other kernels, in emulated virtual machines
+    Vm(vm::Vm),
     /// Run a benchmark
     Bench {
         #[command(subcommand)]
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Tidy => tidy::run(),
         Command::Doctor => doctor::run(),
+        Command::Vm(vm) => vm::run(&vm),
         Command::Bench { bench } => bench::run(&bench),
     };
     match done {

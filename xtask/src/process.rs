@@ -23,6 +23,15 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command to its end without naming it, unless it fails: for one of many.
+pub(crate) fn quietly(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run `{}`", shown(command)))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
 /// Runs a command to its end and returns what it printed. What it complains about goes where ours does.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let line = shown(command);

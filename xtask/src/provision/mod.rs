@@ -15,6 +15,7 @@ pub(crate) mod peers;
 mod plan;
 pub(crate) mod rust_src;
 pub(crate) mod toolchain;
+pub(crate) mod unpacked;
 
 use anyhow::{Result, bail};
 

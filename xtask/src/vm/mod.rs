@@ -1,0 +1,228 @@
+//! `cargo xtask vm`: netmon on other kernels than this one, in emulated virtual machines.
+//!
+//! A machine is a Debian kernel, a file system in memory with busybox, netmon, the tests and the programs that they
+//! use, and a serial console. Nothing is installed on this host, and nothing needs root; kernels and qemu lie
+//! unpacked in the target folder's `vm`, and are fetched once. What the machines have that many hosts have not
+//! (delay by netem, VLAN devices, no TCX) is tested in `tests/vm`.
+
+mod initramfs;
+mod kernel;
+mod libraries;
+mod machine;
+mod modules;
+mod outcome;
+mod programs;
+mod selection;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+
+use self::{initramfs::Tree, kernel::Kernel, kernel::Series, programs::Programs};
+use crate::{
+    build, cargo, process,
+    provision::{self, Want},
+    workspace,
+};
+
+/// No machine runs longer than this, a hung one neither.
+const LIMIT: Duration = Duration::from_secs(600);
+/// The programs of the host that the tests use.
+const TOOLS: [&str; 7] = ["bash", "bpftool", "curl", "ethtool", "ip", "ping", "tc"];
+/// What busybox is called by. No name that a tool has: a test would take one for the other.
+const APPLETS: [&str; 9] = ["cat", "env", "ls", "mkdir", "rm", "sed", "sh", "sleep", "true"];
+/// Empty folders.
+const FOLDERS: [&str; 7] = ["dev", "etc", "proc", "root", "run", "sys", "tmp"];
+
+/// Which machines, and what they do.
+#[derive(Args, Debug)]
+pub(crate) struct Vm {
+    /// The kernel's series
+    #[arg(long, value_enum, default_value_t = Which::All)]
+    kernel: Which,
+    /// A shell in the machine instead of tests; `poweroff -f` ends it
+    #[arg(long, conflicts_with = "filters")]
+    shell: bool,
+    /// Only tests whose names contain one of these, of tests/vm and of tests/privileged
+    filters: Vec<String>,
+}
+
+/// Kernels by series.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Which {
+    /// Debian 12's: without TCX
+    #[value(name = "6.1")]
+    V6_1,
+    /// Debian 13's: with TCX
+    #[value(name = "6.12")]
+    V6_12,
+    /// One after the other
+    All,
+}
+
+/// What goes into every machine.
+struct Built {
+    netmon: PathBuf,
+    tests: PathBuf,
+    privileged: PathBuf,
+}
+
+/// Runs the tests in the machines that are asked for.
+pub(crate) fn run(vm: &Vm) -> Result<()> {
+    // What may be impossible comes before what takes long.
+    let programs = Programs::provide()?;
+    let series = vm.kernel.series();
+    let kernels =
+        series.iter().map(|series| Kernel::provide(*series, &programs)).collect::<Result<Vec<_>>>()?;
+    provision::ensure(&[Want::Ebpf, Want::Peers])?;
+    let built = Built {
+        netmon: build::netmon(false)?,
+        tests: cargo::built("test", "vm", &["--test", "vm", "--no-run"])?,
+        privileged: cargo::built("test", "privileged", &["--test", "privileged", "--no-run"])?,
+    };
+    for kernel in &kernels {
+        on(kernel, vm, &programs, &built).with_context(|| format!("on Linux {}", kernel.release))?;
+    }
+    Ok(())
+}
+
+/// All tests on all kernels.
+pub(crate) fn run_all() -> Result<()> {
+    run(&Vm { kernel: Which::All, shell: false, filters: Vec::new() })
+}
+
+fn on(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result<()> {
+    let begun = Instant::now();
+    let files = files(kernel, vm, programs, built)?;
+    let mut qemu = machine::command(programs, kernel, &files);
+    eprintln!("xtask: Linux {}, emulated; its files took {} s", kernel.release, begun.elapsed().as_secs());
+    if vm.shell {
+        return process::run(qemu.args(["-serial", "mon:stdio"]));
+    }
+    let console = machine::run(qemu, LIMIT)?;
+    outcome::complaint(&console.lines)?;
+    let passed = outcome::passed(&console.lines, &["vm", "privileged"])?;
+    eprintln!("xtask: {passed} tests passed on Linux {} in {} s", kernel.release, console.took.as_secs());
+    Ok(())
+}
+
+/// The machine's file system, packed.
+fn files(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result<PathBuf> {
+    let name = format!("files-{}", kernel.series.as_str().replace('.', "_"));
+    let tree = Tree::new(workspace::target()?.join("vm").join(name))?;
+    for folder in FOLDERS {
+        tree.folder(folder)?;
+    }
+    tree.text("/init", include_str!("init.sh"))?;
+    tree.runnable("/init")?;
+    tree.text("/netmon/what", &what(kernel.series, vm))?;
+    // Linked statically: it has no libraries to bring.
+    tree.copy(&programs.busybox_path(), Path::new("/bin/busybox"))?;
+    for applet in APPLETS {
+        tree.link("busybox", &format!("/bin/{applet}"))?;
+    }
+    for tool in TOOLS {
+        let path = process::find(tool).with_context(|| format!("there is no {tool} on this host"))?;
+        tree.program(&path, &format!("/usr/bin/{tool}"))?;
+    }
+    tree.own_program(&built.netmon, "/usr/bin/netmon")?;
+    tree.own_program(&built.tests, "/netmon/vm")?;
+    tree.own_program(&built.privileged, "/netmon/privileged")?;
+    copy_labs(&tree)?;
+    copy_modules(&tree, kernel, programs)?;
+    tree.pack(programs)
+}
+
+/// The example labs, where the tests were compiled to look for them.
+fn copy_labs(tree: &Tree) -> Result<()> {
+    let root = workspace::root()?;
+    tree.folder(root.join("tests"))?;
+    tree.copy_all(&root.join("labs"), &root.join("labs"))
+}
+
+fn copy_modules(tree: &Tree, kernel: &Kernel, programs: &Programs) -> Result<()> {
+    let folder = tree.folder("/modules")?;
+    let mut order = Vec::new();
+    for module in modules::wanted(&kernel.modules)? {
+        order.push(modules::copy(&module, &folder, programs)?);
+    }
+    tree.text("/modules/order", &order.join("\n"))
+}
+
+/// What the machine is to do, for its shell.
+fn what(series: Series, vm: &Vm) -> String {
+    if vm.shell {
+        return "busybox --install -s /bin\nsetsid cttyhack sh\n".to_owned();
+    }
+    let exact: Vec<String>;
+    let (filters, privileged) = if vm.filters.is_empty() {
+        exact = selection::privileged(series).iter().map(|name| (*name).to_owned()).collect();
+        (&[][..], ("--exact ", &exact[..]))
+    } else {
+        (&vm.filters[..], ("", &vm.filters[..]))
+    };
+    let root = Path::new("/netmon");
+    format!(
+        "export NETMON_BIN=/usr/bin/netmon NETMON_TEST_STRICT=1 NETMON_VM_KERNEL={}\n\
+         run vm {root}/vm --test-threads=1 {}\n\
+         run privileged {root}/privileged --test-threads=1 {}{}\n",
+        series.as_str(),
+        quoted(filters),
+        privileged.0,
+        quoted(privileged.1),
+        root = root.display(),
+    )
+}
+
+/// Words as a shell takes them for what they are.
+fn quoted(words: &[String]) -> String {
+    let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+impl Which {
+    fn series(self) -> &'static [Series] {
+        match self {
+            Self::V6_1 => &Series::ALL[..1],
+            Self::V6_12 => &Series::ALL[1..],
+            Self::All => &Series::ALL,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn vm(filters: &[&str]) -> Vm {
+        let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+        Vm { kernel: Which::All, shell: false, filters }
+    }
+
+    #[test]
+    fn without_a_filter_all_of_ours_and_a_selection_of_the_others_is_run() {
+        let what = what(Series::V6_1, &vm(&[]));
+        assert!(what.contains("NETMON_VM_KERNEL=6.1\n"), "{what}");
+        assert!(what.contains("run vm /netmon/vm --test-threads=1 \n"), "{what}");
+        assert!(what.contains("--exact 'agent_lifecycle::"), "{what}");
+    }
+
+    #[test]
+    fn a_filter_is_for_both_and_reaches_them_as_it_is() {
+        let what = what(Series::V6_12, &vm(&["vlan", "it's"]));
+        assert!(what.contains("/netmon/vm --test-threads=1 'vlan' 'it'\\''s'\n"), "{what}");
+        assert!(what.contains("/netmon/privileged --test-threads=1 'vlan' 'it'\\''s'\n"), "{what}");
+    }
+
+    #[test]
+    fn what_the_machine_starts_with_is_valid_shell() {
+        let checked = Command::new("/bin/sh").args(["-n", "-c", include_str!("init.sh")]).status();
+        assert!(checked.expect("a shell").success());
+    }
+}

@@ -1,0 +1,103 @@
+//! The programs of ours that make and run a virtual machine: qemu and busybox.
+//!
+//! They are unpacked and not installed: qemu may not get along with what the host has of it, and a busybox that is
+//! linked statically runs on the host and in the machine alike. A qemu that is on `PATH` is used.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{process, provision::unpacked, root::Access, workspace};
+
+const QEMU: &str = "qemu-system-x86_64";
+const PACKAGES: [&str; 2] = ["qemu-system-x86", "busybox-static"];
+/// Where the libraries of unpacked packages are.
+const LIBRARIES: [&str; 2] = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"];
+/// Where the firmware is.
+const FIRMWARE: [&str; 2] = ["usr/share/qemu", "usr/share/seabios"];
+
+/// Where they are.
+#[derive(Debug)]
+pub(super) struct Programs {
+    /// The root of the unpacked packages.
+    folder: PathBuf,
+    /// The host's qemu.
+    installed: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Those that were unpacked before, or else what apt has.
+    pub(super) fn provide() -> Result<Self> {
+        ensure!(
+            process::find("apt-get").is_some(),
+            "the virtual machines are made of Debian's packages, by apt-get"
+        );
+        let installed = process::find(QEMU);
+        let name = if installed.is_some() { "busybox" } else { "qemu" };
+        let folder = workspace::target()?.join("vm").join(name);
+        if !folder.is_dir() {
+            let wanted = if installed.is_some() { &PACKAGES[1..] } else { &PACKAGES[..] };
+            eprintln!("xtask: fetching {} into {}: half a minute", wanted.join(" and "), folder.display());
+            fetch(wanted, &folder)?;
+        }
+        let programs = Self { folder, installed };
+        ensure!(programs.busybox_path().is_file(), "there is no {}", programs.busybox_path().display());
+        Ok(programs)
+    }
+
+    /// One of busybox's programs, on the host.
+    pub(super) fn busybox(&self, applet: &str) -> Command {
+        let mut command = Command::new(self.busybox_path());
+        command.arg(applet);
+        command
+    }
+
+    pub(super) fn busybox_path(&self) -> PathBuf {
+        self.folder.join("bin/busybox")
+    }
+
+    /// qemu, which finds its libraries and its firmware.
+    pub(super) fn qemu(&self) -> Command {
+        if let Some(path) = &self.installed {
+            return Command::new(path);
+        }
+        let mut command = Command::new(self.folder.join("usr/bin").join(QEMU));
+        let libraries = LIBRARIES.map(|path| self.folder.join(path).display().to_string());
+        command.env("LD_LIBRARY_PATH", libraries.join(":"));
+        for path in FIRMWARE {
+            command.arg("-L").arg(self.folder.join(path));
+        }
+        command
+    }
+}
+
+/// Packages with everything that they need and the host lacks; apt looks again if it does not know them.
+fn fetch(packages: &[&str], folder: &Path) -> Result<()> {
+    let needed = unpacked::with_dependencies(packages).or_else(|_| {
+        unpacked::update(&Access::detect()).context("apt does not know a package, and has to look again")?;
+        unpacked::with_dependencies(packages)
+    })?;
+    // One that is installed already is in none of apt's steps, and is unpacked all the same.
+    let lacking = packages.iter().filter(|name| !needed.iter().any(|other| is_of(other, name)));
+    let all: Vec<String> = needed.iter().cloned().chain(lacking.map(|name| (*name).to_owned())).collect();
+    unpacked::unpack(&all, folder)
+}
+
+/// Whether `NAME=VERSION` is of this package.
+fn is_of(versioned: &str, name: &str) -> bool {
+    versioned.split_once('=').is_some_and(|(package, _)| package == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_not_taken_for_one_whose_name_goes_on() {
+        assert!(is_of("qemu-system-x86=1:7.2", "qemu-system-x86"));
+        assert!(!is_of("qemu-system-x86-xen=1:7.2", "qemu-system-x86"));
+    }
+}
