@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod expect;
 pub mod generate;
 pub mod histogram;
+pub mod impairment;
 pub mod lab;
 pub mod metrics;
 pub mod names;

@@ -113,7 +113,11 @@ fn endpoint(
 }
 
 fn direction(numbers: &mut Numbers) -> DirectionSnapshot {
-    DirectionSnapshot { latency: Some(histogram(numbers)), lost_segments: Some(numbers.below(100)) }
+    DirectionSnapshot {
+        latency: Some(histogram(numbers)),
+        lost_segments: Some(numbers.below(100)),
+        imposed: None,
+    }
 }
 
 fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Numbers) -> LinkSnapshot {

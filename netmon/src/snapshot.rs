@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cost::Cost,
     histogram::{Histogram, Total},
+    impairment::Impairment,
     names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
 };
 
@@ -221,6 +222,19 @@ pub struct DirectionSnapshot {
     /// One-way latency; none where the kernel cannot stamp packets.
     pub latency: Option<Histogram>,
     /// Segments that left and did not arrive; none where the kernel cannot stamp packets.
+    pub lost_segments: Option<u64>,
+    /// What netmon does to the packets of this direction on purpose; none when nothing.
+    pub imposed: Option<Imposed>,
+}
+
+/// An impairment, and what has passed since it is imposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Imposed {
+    /// What is declared.
+    pub impairment: Impairment,
+    /// Segments that left since.
+    pub sent_segments: u64,
+    /// Segments that left since and did not arrive; none where the kernel cannot stamp packets.
     pub lost_segments: Option<u64>,
 }
 

@@ -12,7 +12,9 @@ use tokio::task::block_in_place;
 use super::Built;
 use crate::{
     causes::in_full,
+    impairment::Change,
     lab::{self, BUILT_IN, Lab},
+    names::{LinkName, Side},
     services::{Supervisor, stop_recorded},
     topology::{
         self,
@@ -61,7 +63,7 @@ fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Answer> {
     }
     match block_in_place(|| topology::plan(&lab)) {
         Ok(_) => Ok(lab),
-        Err(error) => refuse(error.is_conflict().then_some(Refused::Conflict), in_full(&error)),
+        Err(error) => refuse(Refused::of(&error), in_full(&error)),
     }
 }
 
@@ -85,6 +87,32 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
         }
     }
     answer
+}
+
+/// Changes what is done to the packets of a link, and nothing else.
+pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], change: Change) -> Answer {
+    let changed = block_in_place(|| topology::impair::impair(&built.claim, link, sides, change));
+    let refused = |error: String, refused| {
+        warn!("link {link} stays as it was: {error}");
+        Answer { errors: vec![error], refused }
+    };
+    let now = match changed {
+        Ok(now) => now,
+        Err(error) => return refused(in_full(&error), Refused::of(&error)),
+    };
+    for (side, impairment) in now {
+        // From now on this is the lab: a change that fails leads back here.
+        if let Some(there) = built.lab.links.iter_mut().find(|there| there.name == *link) {
+            let end = match side {
+                Side::A => &mut there.a,
+                Side::B => &mut there.b,
+            };
+            end.impairment = impairment;
+            info!("link {link}: packets from {}:{} are impaired: {impairment}", end.namespace, end.interface);
+        }
+    }
+    block_in_place(|| built.watcher.impaired(&built.lab));
+    Answer::default()
 }
 
 /// Ends the services, also those under a supervisor that `netmon up` left.

@@ -7,6 +7,7 @@
 mod change;
 mod error;
 mod hooks;
+mod imposed;
 mod link_states;
 mod signals;
 mod upkeep;
@@ -258,6 +259,10 @@ async fn heed(question: Question, built: &mut Built, services: &mut Option<Super
         }
         Request::Change(file) => {
             let answer = change::to_file(built, services, file.as_deref()).await;
+            question.answer(&answer).await;
+        }
+        Request::Impair { link, sides, change } => {
+            let answer = change::impairment(built, &link, &sides, change);
             question.answer(&answer).await;
         }
         Request::Hooks(link) => drop(tokio::spawn(hooks::lend(question, link, Arc::clone(&built.watcher)))),

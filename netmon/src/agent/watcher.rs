@@ -14,14 +14,16 @@ use log::{debug, warn};
 
 use super::{
     AgentError, Eyes,
+    imposed::ImposedTable,
     link_states::{LinkStates, Sockets},
 };
 use crate::{
     audit::{Audited, Auditor, Books, Hooks, Witnessed},
     causes::in_full,
     datapath::{Datapath, DatapathError, Reading},
+    impairment::USUAL_MTU,
     lab::{End, Lab, Link},
-    names::{Direction, EndpointId, IfIndex, LinkName, NsName},
+    names::{Direction, EndpointId, IfIndex, LinkName, NsName, Side},
     netns::Identity,
     server::{Readiness, SnapshotSource, SourceError},
     snapshot::{Features, Flow, LabInfo, Snapshot},
@@ -40,6 +42,8 @@ pub(super) struct Watcher {
     hooks_expected: AtomicUsize,
     read_errors: AtomicU64,
     order_errors: AtomicU64,
+    /// What is done to packets on purpose.
+    imposed: Mutex<ImposedTable>,
     /// Links whose hooks somebody takes off and puts on at the moment.
     lent: Mutex<HashSet<LinkName>>,
     audit_errors: AtomicU64,
@@ -49,7 +53,7 @@ impl Watcher {
     /// Watches `endpoints`, which the datapath is attached to.
     pub(super) fn new(lab: &Lab, datapath: Datapath, endpoints: &[Endpoint]) -> io::Result<Self> {
         let (link_states, sockets) = LinkStates::follow(endpoints)?;
-        Ok(Self {
+        let watcher = Self {
             auditor: Mutex::new(Auditor::new(witnessed(&datapath, &sockets))),
             audited: Mutex::default(),
             audit_errors: AtomicU64::new(0),
@@ -60,8 +64,33 @@ impl Watcher {
             hooks_expected: AtomicUsize::new(2 * endpoints.len()),
             read_errors: AtomicU64::new(0),
             order_errors: AtomicU64::new(0),
+            imposed: Mutex::default(),
             lent: Mutex::default(),
-        })
+        };
+        watcher.impaired(lab);
+        Ok(watcher)
+    }
+
+    /// Takes note of what the lab does to its packets.
+    pub(super) fn impaired(&self, lab: &Lab) {
+        {
+            let mut datapath = self.datapath();
+            for link in &lab.links {
+                for side in [Side::A, Side::B] {
+                    let longest = link.end(side).impairment.longest(link.mtu.unwrap_or(USUAL_MTU));
+                    datapath.expect_held(&link.name, side, longest);
+                }
+            }
+        }
+        let is_impaired =
+            lab.links.iter().any(|link| !(link.a.impairment.is_none() && link.b.impairment.is_none()));
+        if !is_impaired {
+            *lock(&self.imposed) = ImposedTable::default();
+            return;
+        }
+        // Without counts, what is measured is told from the agent's beginning on.
+        let now = self.read().map(|reading| reading.links).unwrap_or_default();
+        lock(&self.imposed).become_as(lab, &now);
     }
 
     pub(super) fn features(&self) -> Features {
@@ -171,6 +200,7 @@ impl Watcher {
         lock(&self.audited).clear();
         *lock(&self.lab) = info(lab);
         self.hooks_expected.store(2 * endpoints.len(), Ordering::Relaxed);
+        self.impaired(lab);
         changed
     }
 
@@ -241,6 +271,7 @@ impl SnapshotSource for Watcher {
                 end.egress.attached = None;
             }
         }
+        lock(&self.imposed).tell(&mut reading.links);
         Ok(Snapshot {
             taken_at: SystemTime::now(),
             monotonic_ns: reading.monotonic_ns,

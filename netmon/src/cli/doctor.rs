@@ -10,6 +10,7 @@ use super::{
 use crate::{
     datapath::memory::MAX_ENDPOINTS,
     doctor::{Scale, examine},
+    impairment::kernel::{Lacking, lacking_for},
 };
 
 mod report;
@@ -18,10 +19,10 @@ mod report;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   netmon doctor                     all of it, with memory for the built-in lab
-  netmon doctor my.toml             the same, with memory for your lab
+  netmon doctor my.toml             the same, for your lab: its memory, and what its impairments need
   netmon doctor --endpoints 2000    with memory for 1,000 links
   netmon doctor -o json             for programs
-Exit codes: 0 netmon can run here, 2 an invalid lab file, 3 something that it needs is missing.")]
+Exit codes: 0 netmon can run here, 2 an invalid lab file, 3 something that it, or the lab, needs is missing.")]
 pub struct Doctor {
     #[command(flatten)]
     lab: LabFile,
@@ -44,7 +45,8 @@ pub struct Doctor {
 ///
 /// A lab file that is no lab. What is missing on the host is no error, but exit code 3.
 pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
-    let diagnosis = examine(args.scale()?);
+    let (scale, lacking) = args.lab()?;
+    let diagnosis = examine(scale, &lacking);
     let text = match args.output {
         Format::Table => report::text(&diagnosis),
         Format::Json => serde_json::to_string_pretty(&diagnosis)? + "\n",
@@ -54,11 +56,13 @@ pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
 }
 
 impl Doctor {
-    fn scale(&self) -> anyhow::Result<Scale> {
+    /// What is reckoned for, and what the lab wants and does not get here.
+    fn lab(&self) -> anyhow::Result<(Scale, Vec<Lacking>)> {
         let flow_entries = self.flow_entries;
-        match self.endpoints {
-            Some(endpoints) => Ok(Scale { of: "as asked".to_owned(), endpoints, flow_entries }),
-            None => Ok(Scale::of_lab(&self.lab.open()?, flow_entries)),
+        if let Some(endpoints) = self.endpoints {
+            return Ok((Scale { of: "as asked".to_owned(), endpoints, flow_entries }, Vec::new()));
         }
+        let lab = self.lab.open()?;
+        Ok((Scale::of_lab(&lab, flow_entries), lacking_for(&lab)))
     }
 }

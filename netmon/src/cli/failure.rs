@@ -11,7 +11,12 @@ use crate::{
 /// The error, marked with its exit code.
 #[must_use]
 pub fn of_topology(error: TopologyError) -> anyhow::Error {
-    if error.is_conflict() { ExitCode::Conflict.because(error) } else { error.into() }
+    match &error {
+        conflict if conflict.is_conflict() => ExitCode::Conflict.because(error),
+        lacking if lacking.is_unsupported() => ExitCode::Unavailable.because(error),
+        TopologyError::Impairment(_) => ExitCode::Usage.because(error),
+        _ => error.into(),
+    }
 }
 
 /// The error, marked with its exit code.

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod flows;
 pub mod generate;
 pub mod graph;
+pub mod impair;
 pub mod lab_file;
 pub mod logging;
 pub mod man;
@@ -92,6 +93,11 @@ pub enum Command {
     /// With an agent, that one takes the link's hooks off and puts them on; what it did not count meanwhile is
     /// said. On a lab without an agent, the hooks are the command's own.
     Overhead(overhead::Args),
+    /// Shows what is done to the packets of a link on purpose, and changes it while the link stands.
+    ///
+    /// Loss, a rate, delay and jitter, for either direction; beside what is declared stands what is measured. On a lab
+    /// that an agent runs, the agent does it. The lab file is not changed.
+    Impair(impair::Args),
     /// Prints a lab file of a usual shape: a star, a chain, a mesh and so on, of any size.
     ///
     /// Addresses, names and routes are made up; the text begins with what to try. Nothing is built.
@@ -148,6 +154,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Graph(args) => with_runtime(graph::run(args)),
         Command::Overhead(args) => overhead::run(&args),
+        Command::Impair(args) => with_runtime(impair::run(args)),
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),
         Command::Test(args) => with_runtime(test::run(args)),

@@ -18,7 +18,7 @@ use crate::{
     topology::{Claim, TopologyError, state::RecordedLink},
 };
 
-mod find;
+pub(super) mod find;
 mod report;
 
 /// Which link, and how long.

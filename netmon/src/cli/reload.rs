@@ -20,7 +20,8 @@ use crate::{
   netmon plan my.toml       what would change
   netmon reload my.toml     change it: links that stay keep their counters and lose no packet
   kill -HUP PID             the same, for the file that the agent was started with
-Exit codes: 0 done, 1 failed, or no agent runs the lab, 2 an invalid lab file, 4 something else is in the way.")]
+Exit codes: 0 done, 1 failed, or no agent runs the lab, 2 an invalid lab file,
+3 this kernel lacks something that the lab wants, 4 something else is in the way.")]
 pub struct Reload {
     #[command(flatten)]
     lab: LabFile,
@@ -61,6 +62,7 @@ pub fn by_agent(lab: &Lab, file: Option<&PathBuf>) -> anyhow::Result<()> {
     Err(match refused {
         Some(Refused::Invalid) => ExitCode::Usage.because(error),
         Some(Refused::Conflict) => ExitCode::Conflict.because(error),
+        Some(Refused::Unsupported) => ExitCode::Unavailable.because(error),
         None => error,
     })
 }

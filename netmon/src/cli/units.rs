@@ -31,6 +31,12 @@ pub fn bytes_per_second(rate: f64) -> String {
     if rate == 0.0 { "0 B/s".to_owned() } else { scaled(rate, &["B/s", "kB/s", "MB/s", "GB/s"]) }
 }
 
+/// `0 bit/s`, `9.61 Mbit/s`.
+#[must_use]
+pub fn bits_per_second(rate: f64) -> String {
+    if rate == 0.0 { "0 bit/s".to_owned() } else { scaled(rate, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s"]) }
+}
+
 /// `0`, `4.20`, `12,345`.
 #[must_use]
 #[expect(
@@ -109,6 +115,7 @@ mod tests {
         assert_eq!([64, 1960, 10_485_760].map(bytes), ["64 B", "1.96 kB", "10.5 MB"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.25, 12.34, 48_211.7].map(per_second), ["0", "0.25", "12.3", "48,212"]);
+        assert_eq!([0.0, 64_000.0, 9.61e6].map(bits_per_second), ["0 bit/s", "64.0 kbit/s", "9.61 Mbit/s"]);
         assert_eq!([0.0, 98.0, 1.25e9].map(bytes_per_second), ["0 B/s", "98.0 B/s", "1.25 GB/s"]);
     }
 }

@@ -29,7 +29,7 @@ mod slots;
 mod sums;
 mod watched;
 
-use std::{cmp::Reverse, collections::HashMap, os::fd::AsFd as _};
+use std::{cmp::Reverse, collections::HashMap, os::fd::AsFd as _, time::Duration};
 
 use log::Level;
 
@@ -148,6 +148,18 @@ impl Datapath {
     #[must_use]
     pub fn hooks_attached(&self) -> usize {
         2 * self.links.iter().flat_map(WatchedLink::ends).filter(|end| end.attached.is_some()).count()
+    }
+
+    /// Says how long packets that leave through one end of a link may be held on purpose: what is not there before
+    /// is not lost yet.
+    pub fn expect_held(&mut self, link: &LinkName, side: Side, longest: Duration) {
+        let held_ns = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
+        for watched in self.links.iter_mut().filter(|watched| watched.name == *link) {
+            match side {
+                Side::A => watched.a.held_ns = held_ns,
+                Side::B => watched.b.held_ns = held_ns,
+            }
+        }
     }
 
     /// Attaches to both hooks of every endpoint that is not watched yet. All or nothing: after an error

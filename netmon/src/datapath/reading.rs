@@ -136,18 +136,18 @@ fn direction(
     if from_end.stamps {
         let sent = sums::epochs(&from.counters, EGRESS);
         let received = sums::epochs(&to.counters, INGRESS);
-        loss.update(read, settle_epochs(&latency), &sent, &received);
+        loss.update(read, settle_epochs(&latency, from_end.held_ns), &sent, &received);
     }
-    DirectionSnapshot { latency: Some(latency), lost_segments: Some(loss.total()) }
+    DirectionSnapshot { latency: Some(latency), lost_segments: Some(loss.total()), imposed: None }
 }
 
 /// How many epochs a packet may still be under way: two, and as many as the longest way took so far. A
-/// queue that grows is seen to grow before it is longer than this.
-fn settle_epochs(latency: &Histogram) -> u64 {
+/// queue that grows is seen to grow before it is longer than this. A delay that is imposed does not grow, and is known.
+fn settle_epochs(latency: &Histogram, held_ns: u64) -> u64 {
     // Longer than the histogram goes is as long as can be waited for.
     let beyond = if latency.count == 0 { 0 } else { u64::MAX };
     let longest_ns = latency.max_bound_ns().unwrap_or(beyond);
-    (2 + (longest_ns >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
+    (2 + (longest_ns.max(held_ns) >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
 }
 
 fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> EndpointSnapshot {
@@ -176,9 +176,15 @@ mod tests {
 
     #[test]
     fn an_epoch_is_settled_when_the_longest_way_seen_has_passed_since() {
-        assert_eq!(settle_epochs(&Histogram::default()), 2);
-        assert_eq!(settle_epochs(&histogram_of([1_000_000])), 2);
-        assert_eq!(settle_epochs(&histogram_of([1_000, 1_000_000_000])), 2 + 8);
-        assert_eq!(settle_epochs(&histogram_of([20_000_000_000])), LOSS_EPOCHS as u64 / 2);
+        assert_eq!(settle_epochs(&Histogram::default(), 0), 2);
+        assert_eq!(settle_epochs(&histogram_of([1_000_000]), 0), 2);
+        assert_eq!(settle_epochs(&histogram_of([1_000, 1_000_000_000]), 0), 2 + 8);
+        assert_eq!(settle_epochs(&histogram_of([20_000_000_000]), 0), LOSS_EPOCHS as u64 / 2);
+    }
+
+    #[test]
+    fn a_delay_that_is_imposed_is_awaited_before_the_first_packet_has_come() {
+        assert_eq!(settle_epochs(&Histogram::default(), 1_000_000_000), 2 + 7);
+        assert_eq!(settle_epochs(&histogram_of([3_000_000_000]), 1_000_000_000), 2 + 24);
     }
 }

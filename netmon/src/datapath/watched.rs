@@ -30,6 +30,8 @@ pub(super) struct WatchedEnd {
     pub(super) peer: Option<EndpointId>,
     /// How often they were taken off for a while.
     pub(super) pauses: u64,
+    /// How long what leaves here may be held on purpose, nanoseconds.
+    pub(super) held_ns: u64,
     /// Whether departures are stamped here.
     pub(super) stamps: bool,
     /// Whether the other end stamps its departures.
@@ -47,6 +49,7 @@ impl WatchedEnd {
             programs: None,
             peer: None,
             pauses: 0,
+            held_ns: 0,
             stamps: false,
             peer_stamps: false,
             unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),

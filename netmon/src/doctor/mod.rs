@@ -17,7 +17,10 @@ pub use self::{
     memory::{Memory, Scale},
     programs::ForeignProgram,
 };
-use crate::topology::leftovers::{self, Condition, Leftovers};
+use crate::{
+    impairment::kernel::Lacking,
+    topology::leftovers::{self, Condition, Leftovers},
+};
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -112,14 +115,15 @@ pub struct Diagnosis {
     pub leftovers: Leftovers,
 }
 
-/// Looks at all of it. `scale` is what the maps' memory is reckoned for.
+/// Looks at all of it. `scale` is what the maps' memory is reckoned for, and `lacking` what the lab in question wants and
+/// this kernel does not have.
 #[must_use]
-pub fn examine(scale: Scale) -> Diagnosis {
+pub fn examine(scale: Scale, lacking: &[Lacking]) -> Diagnosis {
     let mut findings = privileges::examine();
     let kernel = kernel::examine(scale.flow_entries);
     findings.extend(kernel.findings);
     findings.extend(host::examine());
-    findings.extend(qdiscs::examine(kernel.has_tcx));
+    findings.extend(qdiscs::examine(kernel.has_tcx, lacking));
     let memory = memory::of(scale, kernel.datapath);
     let leftovers = leftovers::scan();
     let programs = programs::examine(&leftovers);

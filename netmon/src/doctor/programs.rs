@@ -12,7 +12,7 @@ use crate::{
     causes::in_full,
     datapath::is_hook_program,
     names::{Direction, IfIndex, IfName, NsName},
-    netlink::{Netlink, clsact::Filter},
+    netlink::{Netlink, clsact::Filter, loss_filter::LossFilter},
     snapshot::AttachMode,
     sys::{
         bpf::{TcxHook, tcx_chain},
@@ -136,7 +136,11 @@ fn on_hook(netlink: &mut Netlink, index: IfIndex, direction: Direction) -> Resul
     };
     let mut all: Vec<Attached> = ids.into_iter().map(of_tcx).collect();
     match netlink.hook_filters(index, direction) {
-        Ok(filters) => all.extend(filters.iter().map(of_filter)),
+        // A declared loss is netmon's own, and keeps nothing from being counted.
+        Ok(filters) => {
+            let others = filters.iter().filter(|filter| LossFilter::of(filter).is_none());
+            all.extend(others.map(of_filter));
+        }
         // No clsact qdisc, or no interface any more.
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(in_full(&error)),

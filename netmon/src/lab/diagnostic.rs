@@ -168,7 +168,7 @@ impl Walk<'_> {
 }
 
 /// A text from the file for use in a message: quoted, escaped and of bounded length.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{:?}...", &text[..end]),

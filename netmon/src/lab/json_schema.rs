@@ -76,6 +76,9 @@ fn text(form: Form) -> Value {
         Form::Host => pattern(r"^[0-9A-Fa-f:.]+$"),
         Form::Destination => pattern(r"^(default|[0-9A-Fa-f:.]+/[0-9]{1,3})$"),
         Form::Socket => pattern(r"^([0-9.]+|\[[^\]\s]+\]):[0-9]{1,5}$"),
+        Form::Delay => pattern(r"^[0-9]+(\.[0-9]+)? ?(ns|us|ms|s)$"),
+        Form::Loss => pattern(r"^[0-9]+(\.[0-9]+)? ?%$"),
+        Form::Rate => pattern(r"^[0-9]+(\.[0-9]+)? ?(bit|kbit|mbit|gbit)$"),
     }
 }
 

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::{
     End, Link, bridge,
     diagnostic::Report,
+    impair::{self, Written},
     index::Index,
     interface::{interface_name, read_addresses},
     namespace::valid_name,
@@ -42,7 +43,13 @@ pub(super) fn read(
         bridge::check_loop(a.port(), b.port(), index, report);
     }
     let mtu = read_mtu(section, a.iter().chain(&b).flat_map(|end| &end.addresses), report);
-    let (a, b) = (a?.finish()?, b?.finish()?);
+    let both = impair::read(section, report);
+    if let Some(both) = &both {
+        impair::checked(both, mtu, report);
+    }
+    let mut finish = |end: EndDraft<'_, '_>| end.finish(both.as_ref(), mtu, report);
+    let (a, b) = (a.map(&mut finish), b.map(finish));
+    let (a, b) = (a??, b??);
     let name = match &written_name {
         Some(name) => {
             valid_name(name, "any text without white space will do, for example \"uplink\"", report)?
@@ -58,37 +65,46 @@ pub(super) fn read(
 }
 
 /// An end as far as it could be read.
-struct EndDraft {
+struct EndDraft<'t, 'i> {
     namespace: Option<NsName>,
     interface: Option<IfName>,
     /// The bridge that it is a port of, with the place where that is written.
     bridge: Option<(IfName, Range<usize>)>,
     addresses: Vec<IpNet>,
+    impair: Option<Written<'t, 'i>>,
 }
 
-impl EndDraft {
+impl<'t, 'i> EndDraft<'t, 'i> {
     fn port(&self) -> Option<bridge::Port<'_>> {
         let (bridge, at) = self.bridge.as_ref()?;
         Some(bridge::Port { namespace: self.namespace.as_ref()?, bridge, at })
     }
 
-    fn finish(self) -> Option<End> {
+    /// `both` is what is done in both directions.
+    fn finish(
+        self,
+        both: Option<&Written<'_, '_>>,
+        mtu: Option<u32>,
+        report: &mut Report<'_>,
+    ) -> Option<End> {
+        let impairment = impair::of_end(self.impair, both, mtu, report);
         Some(End {
             namespace: self.namespace?,
             interface: self.interface?,
             bridge: self.bridge.map(|(bridge, _)| bridge),
             addresses: self.addresses,
+            impairment,
         })
     }
 }
 
-fn read_end(
-    link: &Section<'_, '_>,
+fn read_end<'t, 'i>(
+    link: &Section<'t, 'i>,
     side: &str,
-    other: Option<&EndDraft>,
+    other: Option<&EndDraft<'_, '_>>,
     index: &mut Index,
     report: &mut Report<'_>,
-) -> Option<EndDraft> {
+) -> Option<EndDraft<'t, 'i>> {
     let Some(section) = link.table(side, &schema::END, report) else {
         index.lose_address(None);
         return None;
@@ -115,7 +131,8 @@ fn read_end(
     let taken = other.map(|other| other.addresses.iter().map(IpNet::addr).collect()).unwrap_or_default();
     let addresses = read_addresses(&section, namespace.as_ref(), &taken, index, report);
     let bridge = bridge::port_of(&section, namespace.as_ref(), &addresses, index, report);
-    Some(EndDraft { namespace, interface, bridge, addresses })
+    let impair = impair::read(&section, report);
+    Some(EndDraft { namespace, interface, bridge, addresses, impair })
 }
 
 fn read_mtu<'l>(

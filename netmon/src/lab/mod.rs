@@ -11,6 +11,7 @@ mod bridge;
 pub mod diagnostic;
 mod expect;
 pub mod file;
+mod impair;
 mod index;
 mod interface;
 mod json_schema;
@@ -46,7 +47,10 @@ pub use self::{
     json_schema::json_schema,
     sysctl::proc_path as sysctl_path,
 };
-use crate::names::{IfName, LabName, LinkName, NsName, Side};
+use crate::{
+    impairment::Impairment,
+    names::{IfName, LabName, LinkName, NsName, Side},
+};
 
 /// A topology that netmon builds and owns, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -139,6 +143,9 @@ pub struct End {
     pub bridge: Option<IfName>,
     /// Addresses with their prefix.
     pub addresses: Vec<IpNet>,
+    /// What is done to the packets that leave through it.
+    #[serde(skip_serializing_if = "Impairment::is_none")]
+    pub impairment: Impairment,
 }
 
 /// Something that runs inside a namespace for as long as the lab does.

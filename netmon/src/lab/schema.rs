@@ -1,5 +1,5 @@
-//! Which sections a lab file has, and which keys each of them takes: the whole grammar, but for `[[expect]]`, which has
-//! a page of its own.
+//! Which sections a lab file has, and which keys each of them takes: the whole grammar, but for `[[expect]]` and
+//! `impair`, which have pages of their own.
 //!
 //! A key that the format reserves for later is [`Need::Later`]: it is refused by name instead of as a
 //! spelling mistake. To support it, change its entry and read it in the section's module.
@@ -8,8 +8,9 @@
 //! than its [`Shape`] panics in every test that reads it.
 
 mod expect;
+mod impair;
 
-pub(super) use self::expect::EXPECT;
+pub(super) use self::{expect::EXPECT, impair::IMPAIR};
 use super::link::{LEAST_MTU, MOST_MTU};
 
 /// Whether a key must be there.
@@ -48,6 +49,12 @@ pub(super) enum Form {
     Destination,
     /// An address and a port.
     Socket,
+    /// [`crate::impairment::Delay`].
+    Delay,
+    /// [`crate::impairment::Loss`].
+    Loss,
+    /// [`crate::impairment::Rate`].
+    Rate,
 }
 
 /// What the value of a key is.
@@ -236,7 +243,12 @@ pub(super) static LINK: Schema = Schema {
             "The largest packet in bytes, at both ends; by default 1500. IPv6 takes 1280 at least.",
             "mtu = 1500",
         ),
-        later("impair"),
+        optional(
+            "impair",
+            Shape::Table(&IMPAIR),
+            "What netmon does to the packets of both directions, on purpose. `impair` of an end is for one direction.",
+            r#"impair = { delay = "10ms", loss = "1%" }"#,
+        ),
     ],
     one_of: &[],
 };
@@ -269,7 +281,12 @@ pub(super) static END: Schema = Schema {
             "The `[[bridge]]` of this namespace that the end is a port of. It has no addresses then: the bridge may.",
             r#"bridge = "br0""#,
         ),
-        later("impair"),
+        optional(
+            "impair",
+            Shape::Table(&IMPAIR),
+            "What netmon does, on purpose, to the packets that leave through this end.",
+            r#"impair = { loss = "1%", rate = "10mbit" }"#,
+        ),
     ],
     one_of: &[],
 };

@@ -28,6 +28,8 @@ pub(super) struct Section<'t, 'i> {
     /// Where complaints about the table as a whole point to.
     at: Range<usize>,
     values: Vec<(&'static str, &'t Value<'i>)>,
+    /// Whether nothing at all is written in it.
+    is_empty: bool,
 }
 
 impl<'t, 'i> Section<'t, 'i> {
@@ -38,7 +40,8 @@ impl<'t, 'i> Section<'t, 'i> {
         at: Range<usize>,
         report: &mut Report<'_>,
     ) -> Self {
-        let mut section = Self { schema, at, values: Vec::with_capacity(table.len()) };
+        let values = Vec::with_capacity(table.len());
+        let mut section = Self { schema, at, values, is_empty: table.is_empty() };
         let mut strange = Vec::new();
         for (name, value) in table {
             match schema.keys.iter().find(|key| key.name == name.get_ref()) {
@@ -76,6 +79,11 @@ impl<'t, 'i> Section<'t, 'i> {
     fn key_list(&self) -> String {
         let names: Vec<_> = self.schema.supported().map(|key| key.name).collect();
         format!("the keys of {} are {}", self.schema.title, names.join(", "))
+    }
+
+    /// Whether nothing is written in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Where the section is.

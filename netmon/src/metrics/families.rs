@@ -7,6 +7,7 @@ use super::{
 use crate::{
     cost::Cost,
     histogram::Histogram,
+    impairment::{Delay, Impairment, Loss},
     names::Direction,
     snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, ProtocolCounters, RoundTrips, Snapshot},
 };
@@ -21,6 +22,7 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     unstamped(snapshot, to);
     latency(snapshot, to);
     lost(snapshot, to);
+    impaired(snapshot, to);
     round_trips(names::ICMP_RTT, |trips| Some(&trips.icmp), snapshot, to);
     unanswered(snapshot, to);
     round_trips(names::TCP_HANDSHAKE, |trips| Some(&trips.tcp_handshake), snapshot, to);
@@ -107,6 +109,33 @@ fn lost(snapshot: &Snapshot, to: &mut Writer) {
         for (from, to, direction) in link.directions() {
             if let Some(segments) = direction.lost_segments {
                 family.count(crossing(link, from, to), segments);
+            }
+        }
+    }
+}
+
+/// What is imposed on purpose, where it is.
+#[expect(clippy::cast_precision_loss, reason = "the exposition format has floats only")]
+fn impaired(snapshot: &Snapshot, to: &mut Writer) {
+    let seconds = |delay: Delay| delay.duration().as_secs_f64();
+    by_amount(names::IMPAIRMENT_DELAY, |of| of.delay.map(seconds), snapshot, to);
+    by_amount(names::IMPAIRMENT_JITTER, |of| of.jitter.map(seconds), snapshot, to);
+    by_amount(names::IMPAIRMENT_LOSS, |of| of.loss.map(Loss::ratio), snapshot, to);
+    by_amount(names::IMPAIRMENT_RATE, |of| of.rate.map(|rate| rate.bytes() as f64), snapshot, to);
+}
+
+fn by_amount(
+    metric: Metric,
+    pick: impl Fn(&Impairment) -> Option<f64>,
+    snapshot: &Snapshot,
+    to: &mut Writer,
+) {
+    let mut family = to.family(metric);
+    for link in &snapshot.links {
+        for (from, to, direction) in link.directions() {
+            let amount = direction.imposed.as_ref().and_then(|imposed| pick(&imposed.impairment));
+            if let Some(amount) = amount {
+                family.gauge(crossing(link, from, to), amount);
             }
         }
     }

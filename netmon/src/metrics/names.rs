@@ -95,6 +95,34 @@ pub const LINK_LOST: Metric = Metric {
     labels: CROSSING,
     help: "Packets, counted as segments, that left one end of the link and did not arrive at the other.",
 };
+/// A declared delay.
+pub const IMPAIRMENT_DELAY: Metric = Metric {
+    name: "netmon_impairment_delay_seconds",
+    kind: Kind::Gauge,
+    labels: CROSSING,
+    help: "Delay that netmon imposes on this direction of the link.",
+};
+/// A declared jitter.
+pub const IMPAIRMENT_JITTER: Metric = Metric {
+    name: "netmon_impairment_jitter_seconds",
+    kind: Kind::Gauge,
+    labels: CROSSING,
+    help: "By how much the delay that netmon imposes varies, up and down.",
+};
+/// A declared loss.
+pub const IMPAIRMENT_LOSS: Metric = Metric {
+    name: "netmon_impairment_loss_ratio",
+    kind: Kind::Gauge,
+    labels: CROSSING,
+    help: "Share of the packets that netmon drops on this direction of the link, on purpose.",
+};
+/// A declared rate.
+pub const IMPAIRMENT_RATE: Metric = Metric {
+    name: "netmon_impairment_rate_bytes_per_second",
+    kind: Kind::Gauge,
+    labels: CROSSING,
+    help: "Rate that netmon holds this direction of the link to.",
+};
 /// ICMP round trips.
 pub const ICMP_RTT: Metric = Metric {
     name: "netmon_icmp_rtt_seconds",
@@ -297,6 +325,10 @@ pub const ALL: &[Metric] = &[
     UNSTAMPED_PACKETS,
     LINK_LATENCY,
     LINK_LOST,
+    IMPAIRMENT_DELAY,
+    IMPAIRMENT_JITTER,
+    IMPAIRMENT_LOSS,
+    IMPAIRMENT_RATE,
     ICMP_RTT,
     ICMP_UNANSWERED,
     TCP_HANDSHAKE,

@@ -15,7 +15,12 @@ use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
 use prometheus::{TextEncoder, proto};
 
 use super::{Renderer, buckets, names, text::Writer};
-use crate::{histogram::Histogram, sample, snapshot::AttachMode};
+use crate::{
+    histogram::Histogram,
+    impairment::Impairment,
+    sample,
+    snapshot::{AttachMode, Imposed},
+};
 
 type Labels = BTreeMap<String, String>;
 
@@ -167,6 +172,31 @@ fn a_direction_is_named_from_where_it_leaves_to_where_it_arrives() {
 }
 
 #[test]
+fn what_is_imposed_on_a_direction_is_there_in_base_units_and_nothing_else_is() {
+    let mut snapshot = sample::direct();
+    let impairment = Impairment {
+        delay: "1.5ms".parse().ok(),
+        loss: "2.5%".parse().ok(),
+        rate: "10mbit".parse().ok(),
+        ..Impairment::default()
+    };
+    snapshot.links[0].b_to_a.imposed = Some(Imposed { impairment, sent_segments: 1, lost_segments: Some(1) });
+    let scrape = Scrape::parse(&render(&snapshot));
+    let labels = [
+        ("link", "root:veth0--direct_netns:veth1"),
+        ("from", "direct_netns"),
+        ("from_interface", "veth1"),
+        ("to", "root"),
+        ("to_interface", "veth0"),
+    ];
+    assert_eq!(scrape.get("netmon_impairment_delay_seconds", &labels), 0.0015);
+    assert_eq!(scrape.get("netmon_impairment_loss_ratio", &labels), 0.025);
+    assert_eq!(scrape.get("netmon_impairment_rate_bytes_per_second", &labels), 1_250_000.0);
+    let told = scrape.samples.keys().filter(|(name, _)| name.starts_with("netmon_impairment_"));
+    assert_eq!(told.count(), 3);
+}
+
+#[test]
 fn bounds_are_powers_of_two_nanoseconds_written_without_noise() {
     let text = render(&sample::direct());
     for le in
@@ -230,6 +260,13 @@ fn types_and_labels_in_the_text_are_those_of_the_list() {
     let mut snapshot = sample::direct();
     snapshot.links[0].a.round_trips.tcp_rtt = Some(Histogram::default());
     snapshot.links[0].a.round_trips.dns = Some(Histogram::default());
+    let impairment = Impairment {
+        delay: "2ms".parse().ok(),
+        jitter: "1ms".parse().ok(),
+        loss: "1%".parse().ok(),
+        rate: "1mbit".parse().ok(),
+    };
+    snapshot.links[0].a_to_b.imposed = Some(Imposed { impairment, sent_segments: 0, lost_segments: None });
     let scrape = Scrape::parse(&render(&snapshot));
     for metric in names::ALL {
         assert_eq!(

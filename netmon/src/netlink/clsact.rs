@@ -58,37 +58,38 @@ pub fn delete_qdisc(index: IfIndex, name: &str) -> Request {
 /// replaced.
 #[must_use]
 pub fn set_filter(index: IfIndex, name: &str, direction: Direction, program: BorrowedFd<'_>) -> Request {
-    let mut message = filter(index, direction);
+    set(filter(index, direction, PRIORITY, HANDLE), format!("attach to {direction} of {name}"), NAME, program)
+}
+
+/// Makes a filter of `message`, or replaces the one that is there.
+pub(super) fn set(mut message: TcMessage, what: String, called: &str, program: BorrowedFd<'_>) -> Request {
     message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
     message.attributes.push(TcAttribute::Options(vec![
         TcOption::Bpf(TcFilterBpfOption::ProgFd(program.as_raw_fd().cast_unsigned())),
-        TcOption::Bpf(TcFilterBpfOption::ProgName(NAME.to_owned())),
+        TcOption::Bpf(TcFilterBpfOption::ProgName(called.to_owned())),
         TcOption::Bpf(TcFilterBpfOption::Flags(TcBpfFlags::DirectAction)),
     ]));
-    Request::new(
-        format!("attach to {direction} of {name}"),
-        RouteNetlinkMessage::NewTrafficFilter(message),
-        NLM_F_CREATE,
-    )
+    Request::new(what, RouteNetlinkMessage::NewTrafficFilter(message), NLM_F_CREATE)
 }
 
 /// Takes our filter from a hook.
 #[must_use]
 pub fn delete_filter(index: IfIndex, name: &str, direction: Direction) -> Request {
-    let mut message = filter(index, direction);
-    message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
-    Request::new(
-        format!("detach from {direction} of {name}"),
-        RouteNetlinkMessage::DelTrafficFilter(message),
-        0,
-    )
+    delete(filter(index, direction, PRIORITY, HANDLE), format!("detach from {direction} of {name}"))
 }
 
-fn filter(index: IfIndex, direction: Direction) -> TcMessage {
+/// Deletes the filter of `message`.
+pub(super) fn delete(mut message: TcMessage, what: String) -> Request {
+    message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
+    Request::new(what, RouteNetlinkMessage::DelTrafficFilter(message), 0)
+}
+
+/// Which filter is meant.
+pub(super) fn filter(index: IfIndex, direction: Direction, priority: u16, handle: u32) -> TcMessage {
     let mut message = TcMessage::with_index(index.0.cast_signed());
     message.header.parent = parent(direction);
-    message.header.handle = TcHandle::from(HANDLE);
-    message.header.info = u32::from(TcHandle { major: PRIORITY, minor: ETH_P_ALL });
+    message.header.handle = TcHandle::from(handle);
+    message.header.info = u32::from(TcHandle { major: priority, minor: ETH_P_ALL });
     message
 }
 

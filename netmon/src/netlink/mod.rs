@@ -8,9 +8,12 @@
 pub mod address;
 pub mod clsact;
 pub mod link;
+pub mod loss_filter;
 pub mod mac;
+pub mod netem;
 pub mod offload;
 pub mod qdisc;
+pub mod queue;
 pub mod route;
 pub mod socket;
 pub mod tbf;

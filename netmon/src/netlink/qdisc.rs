@@ -1,16 +1,21 @@
 //! Queueing disciplines: read only. The datapath asks whether one of them makes use of departure times, the audit
-//! what they dropped and hold, the doctor which kinds there are.
+//! what they dropped and hold, the doctor which kinds there are, the topology what of an impairment is there.
 
 use rtnetlink::{
-    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL, Nla as _},
     packet_route::{
         RouteNetlinkMessage,
-        tc::{TcAttribute, TcHandle, TcMessage, TcStats2, TcStatsQueue},
+        tc::{TcAttribute, TcHandle, TcMessage, TcOption, TcStats2, TcStatsQueue},
     },
 };
 use rustix::io::Errno;
 
-use super::{Netlink, NetlinkError, Request, clsact, link::LOOPBACK};
+use super::{
+    Netlink, NetlinkError, Request, clsact,
+    link::LOOPBACK,
+    netem::{self, Netem},
+    tbf::{self, TokenBucket},
+};
 use crate::names::IfIndex;
 
 /// A queueing discipline of an interface.
@@ -28,7 +33,31 @@ pub struct Qdisc {
     pub queued: u32,
     /// Packets that it dropped; wraps.
     pub drops: u32,
+    /// Its parameters, as the kernel gives them: by [`Qdisc::netem`] and [`Qdisc::token_bucket`].
+    options: Vec<u8>,
 }
+
+impl Qdisc {
+    /// The parameters, if it is a netem.
+    #[must_use]
+    pub fn netem(&self) -> Option<Netem> {
+        (self.kind == netem::KIND).then(|| Netem::read(&self.options)).flatten()
+    }
+
+    /// The parameters, if it is a token bucket.
+    #[must_use]
+    pub fn token_bucket(&self) -> Option<TokenBucket> {
+        (self.kind == tbf::KIND).then(|| TokenBucket::read(&self.options)).flatten()
+    }
+}
+
+/// Parameters in a request: the crate has no layout for these kinds, and writes them as they are.
+pub(super) fn options(bytes: Vec<u8>) -> TcAttribute {
+    TcAttribute::Other(DefaultNla::new(OPTIONS, bytes))
+}
+
+/// `TCA_OPTIONS`
+const OPTIONS: u16 = 2;
 
 /// Where the root qdisc hangs (`TC_H_ROOT`).
 pub const ROOT: u32 = u32::MAX;
@@ -92,7 +121,16 @@ fn qdisc(row: RouteNetlinkMessage) -> Option<Qdisc> {
         parent: message.header.parent.into(),
         queued: queue.qlen,
         drops: queue.drops,
+        options: message.attributes.iter().find_map(raw_options).unwrap_or_default(),
     })
+}
+
+fn raw_options(attribute: &TcAttribute) -> Option<Vec<u8>> {
+    let TcAttribute::Options(options) = attribute else { return None };
+    let [TcOption::Other(raw)] = options.as_slice() else { return None };
+    let mut bytes = vec![0; raw.value_len()];
+    raw.emit_value(&mut bytes);
+    Some(bytes)
 }
 
 fn queue(attributes: &[TcAttribute]) -> Option<TcStatsQueue> {

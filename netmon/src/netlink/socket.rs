@@ -77,6 +77,12 @@ impl Request {
     pub(super) fn new(what: impl Into<String>, message: RouteNetlinkMessage, flags: u16) -> Self {
         Self { what: what.into(), message, flags }
     }
+
+    /// What it asks for: the end of a sentence that begins with "cannot".
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
 }
 
 /// A socket for the namespace it was opened in.

@@ -6,6 +6,7 @@ use super::SelftestError;
 use crate::{
     causes::in_full,
     datapath::Datapath,
+    impairment::Impairment,
     lab::{End, Lab, Link, Namespace},
     names::{InvalidName, LabName, LinkName},
     topology::{self, BoxError, Claim, Endpoint, Instrument, Silent, state, temporary},
@@ -59,6 +60,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
             namespace: namespace.parse()?,
             interface: interface.parse()?,
             bridge: None,
+            impairment: Impairment::default(),
             // Written above, so they are addresses.
             addresses: addresses.iter().filter_map(|address| address.parse().ok()).collect(),
         })

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use super::{
     error::TopologyError,
     handle::{Handle, Handles},
+    imposed::{self, Imposed},
     mark::{Mark, Owner},
     resolv::{self, Found},
     state::State,
@@ -88,6 +89,8 @@ pub struct ActualInterface {
     pub up: bool,
     /// Its addresses, without those that the kernel makes itself (IPv6 link-local).
     pub addresses: Vec<IpNet>,
+    /// What is done to the packets that leave through it; looked at only for interfaces of the lab's own.
+    pub imposed: Imposed,
 }
 
 impl Actual {
@@ -113,6 +116,18 @@ impl Actual {
     pub fn own_interface(&self, namespace: &NsName, interface: &str) -> Option<&ActualInterface> {
         let there = self.contents(namespace)?.interfaces.get(interface)?;
         (there.owner == Owner::Ours).then_some(there)
+    }
+}
+
+impl Contents {
+    /// Looks at the impairments of the lab's own interfaces.
+    fn read_imposed(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
+        let ours = || self.interfaces.values().filter(|there| there.owner == Owner::Ours && !there.is_bridge);
+        let mut found = imposed::read(&mut handle.netlink, &ours().map(|there| there.index).collect())?;
+        for there in self.interfaces.values_mut().filter(|there| there.owner == Owner::Ours) {
+            there.imposed = found.remove(&there.index).unwrap_or_default();
+        }
+        Ok(())
     }
 }
 
@@ -216,6 +231,9 @@ impl Reader<'_> {
             }
             contents.interfaces.insert(interface.name, seen);
         }
+        if self.lab.is_some() {
+            contents.read_imposed(handle)?;
+        }
         let Some(wanted) = self.wanted.get(name) else { return Ok(contents) };
         contents.routes = handle.netlink.own_routes()?;
         if !wanted.sysctls.is_empty() {
@@ -240,6 +258,7 @@ impl Reader<'_> {
             mtu: there.mtu,
             up: there.up,
             addresses: addresses.into_iter().filter(|address| !is_link_local(address)).collect(),
+            imposed: Imposed::default(),
         }
     }
 

@@ -5,7 +5,12 @@ use std::{error::Error as StdError, io, path::Path};
 use thiserror::Error;
 
 use super::claim::Holder;
-use crate::{names::LabName, netlink::NetlinkError, netns::NetNsError};
+use crate::{
+    impairment::{InvalidImpairment, Loss, kernel::Lacking},
+    names::{LabName, LinkName},
+    netlink::NetlinkError,
+    netns::NetNsError,
+};
 
 /// An error of whoever was called back.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -16,6 +21,23 @@ pub enum TopologyError {
     /// Names that the lab wants are taken by something that is not the lab's. Nothing was changed.
     #[error("{}", conflicts(.0))]
     Conflict(Vec<String>),
+    /// The lab wants something that this kernel does not have. Nothing was changed.
+    #[error("nothing was changed: {}", lacking.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unsupported {
+        /// What that is.
+        lacking: Vec<Lacking>,
+    },
+    /// What is asked for does not go together. Nothing was changed.
+    #[error("nothing was changed: {0}")]
+    Impairment(#[from] InvalidImpairment),
+    /// The program that drops was refused.
+    #[error("cannot load the program that drops {loss} of the packets")]
+    LossProgram {
+        /// The share.
+        loss: Loss,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// Another process holds the lab. Nothing was changed.
     #[error("lab {lab} is held by {holder}; stop that one first, with Ctrl-C or `kill {}`", .holder.pid)]
     Held {
@@ -49,6 +71,17 @@ pub enum TopologyError {
     /// The programs could not be attached.
     #[error("cannot instrument the lab's endpoints")]
     Instrument(#[source] BoxError),
+    /// No such link was made.
+    #[error("lab {lab} has no link {link}")]
+    NoSuchLink {
+        /// The lab.
+        lab: LabName,
+        /// The link.
+        link: LinkName,
+    },
+    /// Somebody took it away.
+    #[error("{0} is not there any more, or is not the lab's; nothing was changed")]
+    Gone(String),
     /// Something that should be there is not.
     #[error("{0} went away while the lab was being built")]
     Vanished(String),
@@ -65,6 +98,12 @@ pub enum TopologyError {
 impl TopologyError {
     pub(super) fn file(operation: &'static str, operand: &Path, source: impl Into<io::Error>) -> Self {
         Self::File { operation, operand: operand.display().to_string(), source: source.into() }
+    }
+
+    /// Whether this kernel lacks something.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Unsupported { .. })
     }
 
     /// Whether something that is not netmon's, or another netmon, is in the way.

@@ -19,8 +19,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::state;
-use crate::names::{LabName, LinkName};
+use super::{error::TopologyError, state};
+use crate::{
+    impairment::Change,
+    names::{LabName, LinkName, Side},
+};
 
 /// How long a client may take to say what it wants.
 const QUESTION_TIME: Duration = Duration::from_secs(2);
@@ -37,6 +40,15 @@ pub enum Request {
     Down,
     /// Make the lab as this file has it now; none is the built-in lab. Only what differs is changed.
     Change(Option<PathBuf>),
+    /// Change what is done to the packets that leave through these ends of a link.
+    Impair {
+        /// The link.
+        link: LinkName,
+        /// Its ends.
+        sides: Vec<Side>,
+        /// What is changed.
+        change: Change,
+    },
     /// Take this link's hooks off and put them on as the asker says next, each time as a [`HookOrder`]. They
     /// are put on when the asker hangs up.
     Hooks(LinkName),
@@ -66,10 +78,25 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Refused {
-    /// The file is no lab, or another lab.
+    /// The file is no lab, or another lab; or what is asked for does not go together.
     Invalid,
     /// Something that is not the lab's is in the way.
     Conflict,
+    /// The kernel lacks something.
+    Unsupported,
+}
+
+impl Refused {
+    /// What an error means for whoever asked.
+    #[must_use]
+    pub fn of(error: &TopologyError) -> Option<Self> {
+        match error {
+            conflict if conflict.is_conflict() => Some(Self::Conflict),
+            lacking if lacking.is_unsupported() => Some(Self::Unsupported),
+            TopologyError::Impairment(_) | TopologyError::NoSuchLink { .. } => Some(Self::Invalid),
+            _ => None,
+        }
+    }
 }
 
 fn path_of(lab: &LabName) -> PathBuf {

@@ -15,6 +15,8 @@ pub mod error;
 pub mod handle;
 pub mod handover;
 pub mod holders;
+pub mod impair;
+pub mod imposed;
 pub mod leftovers;
 pub mod mark;
 pub mod plan;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::{
+    impairment::Impairment,
     lab::Route,
     names::{IfName, LabName, LinkName, NsName},
 };
@@ -124,6 +125,17 @@ pub enum Step {
         /// The address.
         address: IpNet,
     },
+    /// Have an end do this, and no more, to the packets that leave through it.
+    Impair {
+        /// The end.
+        #[serde(flatten)]
+        place: Place,
+        /// What queues are reckoned for, in bytes.
+        mtu: u32,
+        /// What is done.
+        #[serde(rename = "impair")]
+        impairment: Impairment,
+    },
     /// Set an end up; before the first of these, the programs are attached.
     SetUp(Place),
     /// Take a route away.
@@ -194,6 +206,7 @@ impl fmt::Display for Step {
             Self::LeaveBridge(place) => write!(f, "~ {place}: port of no bridge"),
             Self::RemoveAddress { place, address } => write!(f, "- address {address} of {place}"),
             Self::AddAddress { place, address } => write!(f, "+ address {address} on {place}"),
+            Self::Impair { place, impairment, .. } => write!(f, "~ {place}: impair {impairment}"),
             Self::SetUp(place) => write!(f, "~ {place}: up"),
             Self::RemoveRoute { namespace, route } => {
                 write!(f, "- {namespace}: route to {} via {}", route.to, route.via)

@@ -3,10 +3,13 @@
 //! Removals come first (a name may be wanted again), then namespaces, files, settings, bridges, links, addresses;
 //! then interfaces go up; routes last, since their next hops must be reachable.
 
+mod impairments;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
+pub(super) use self::impairments::{conflicts as impairment_conflicts, step as impairment_step};
 use super::{
     actual::{Actual, ActualInterface, ActualNamespace},
     error::TopologyError,
@@ -69,6 +72,10 @@ fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
                 lab.name
             ));
         }
+    }
+    for end in lab.links.iter().flat_map(|link| [&link.a, &link.b]) {
+        let there = actual.own_interface(&end.namespace, end.interface.as_str());
+        taken.extend(there.into_iter().flat_map(|there| impairments::conflicts_of_end(end, there)));
     }
     taken
 }
@@ -227,6 +234,7 @@ impl<'a> Planner<'a> {
                 let there = kept.then(|| self.end(end)).flatten();
                 steps.extend(interface_steps(&place(end), link.mtu, &end.addresses, there));
                 steps.extend(self.port_step(end, there));
+                steps.extend(impairments::of_end(link, end, there));
             }
         }
         steps

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     causes::in_full,
+    impairment::kernel::lacking_for,
     lab::Lab,
     names::{IfName, LabName, NsName},
     netns::directory,
@@ -31,6 +32,7 @@ use crate::{
 /// A conflict, or when the host cannot be read.
 pub fn plan(lab: &Lab) -> Result<Plan, TopologyError> {
     handle::raise_descriptor_limit();
+    require_kernel_for(lab)?;
     let state = State::load(&lab.name);
     let (actual, _) = actual::read(&Mark::of(&lab.name), state.as_ref(), Some(lab))?;
     planner::plan(lab, &actual)
@@ -50,12 +52,19 @@ pub fn up(
 ) -> Result<Vec<Endpoint>, TopologyError> {
     debug_assert_eq!(claim.lab(), &lab.name);
     handle::raise_descriptor_limit();
+    require_kernel_for(lab)?;
     let mark = Mark::of(&lab.name);
     let before = State::load(&lab.name);
     let (actual, handles) = actual::read(&mark, before.as_ref(), Some(lab))?;
     let plan = planner::plan(lab, &actual)?;
     Build::new(lab, &plan, (&actual, handles), &mark, claim.agent(), progress)?
         .execute(before.as_ref(), instrument)
+}
+
+/// Looks whether this kernel has what the lab's impairments need.
+fn require_kernel_for(lab: &Lab) -> Result<(), TopologyError> {
+    let lacking = lacking_for(lab);
+    if lacking.is_empty() { Ok(()) } else { Err(TopologyError::Unsupported { lacking }) }
 }
 
 /// What [`down`] did, and what it could not do.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{claim::Holder, error::TopologyError};
 use crate::{
     lab::{Lab, Service},
-    names::{IfIndex, IfName, LabName, LinkName, NsName},
+    names::{IfIndex, IfName, LabName, LinkName, NsName, Side},
     netlink::Mac,
     netns::Cookie,
 };
@@ -90,6 +90,17 @@ pub struct RecordedLink {
     pub a: RecordedInterface,
     /// End `b`.
     pub b: RecordedInterface,
+}
+
+impl RecordedLink {
+    /// The end on `side`.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &RecordedInterface {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
 }
 
 /// An end of a link, or a bridge, as it was written down.

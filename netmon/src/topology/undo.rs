@@ -88,8 +88,8 @@ impl Undo {
     }
 
     /// A request was granted, which `inverse` takes back.
-    pub fn changed(&mut self, namespace: &NsName, inverse: Option<Request>) {
-        self.requests.extend(inverse.map(|inverse| (namespace.clone(), inverse)));
+    pub fn changed(&mut self, namespace: &NsName, inverse: Request) {
+        self.requests.push((namespace.clone(), inverse));
     }
 
     /// Takes all of it back, and returns what could not be. `before` is the state to go back to.

@@ -82,6 +82,6 @@ fn verdict(diagnosis: &Diagnosis) -> String {
         .collect();
     match missing.is_empty() {
         true => "netmon can run here.\n".to_owned(),
-        false => format!("netmon cannot run here: {} missing.\n", missing.join(", ")),
+        false => format!("netmon cannot run here, or not this lab: {} missing.\n", missing.join(", ")),
     }
 }

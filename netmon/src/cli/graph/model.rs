@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     lab::{self, Lab, Service, ServiceKind},
     names::{IfName, LabName, LinkName, NsName},
-    server::api::{self, Links},
+    server::api::{self, Amounts, Links},
 };
 
 /// A lab as namespaces and links.
@@ -49,6 +49,8 @@ pub(super) struct Link {
     pub(super) b: End,
     pub(super) a_to_b: Option<Traffic>,
     pub(super) b_to_a: Option<Traffic>,
+    /// What is done on purpose to packets from a to b, and from b to a.
+    pub(super) impaired: [Amounts; 2],
 }
 
 /// An end of a link.
@@ -153,7 +155,15 @@ impl From<&lab::Link> for Link {
             bridge: end.bridge.clone(),
             up: None,
         };
-        Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b: None, b_to_a: None }
+        let impaired = [link.a.impairment, link.b.impairment].map(Amounts::from);
+        Self {
+            name: link.name.clone(),
+            a: end(&link.a),
+            b: end(&link.b),
+            a_to_b: None,
+            b_to_a: None,
+            impaired,
+        }
     }
 }
 
@@ -167,7 +177,9 @@ impl From<&api::Link> for Link {
             up: Some(end.up),
         };
         let [a_to_b, b_to_a] = link.directions().map(|(crossing, sent)| Some(Traffic::of(crossing, sent)));
-        Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b, b_to_a }
+        let declared = |of: &api::Crossing| of.impairment.map(|of| of.declared).unwrap_or_default();
+        let impaired = [declared(&link.a_to_b), declared(&link.b_to_a)];
+        Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b, b_to_a, impaired }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     pen::Pen,
     traffic,
 };
-use crate::names::NsName;
+use crate::{names::NsName, server::api::Amounts};
 
 /// A namespace and its links to others that no earlier star has.
 pub(super) struct Star<'l> {
@@ -28,12 +28,16 @@ pub(super) struct Wire<'l> {
     pub(super) near: &'l End,
     pub(super) far: &'l End,
     /// Away from the hub, and towards it.
-    passing: [Option<&'l Traffic>; 2],
+    passing: [Passing<'l>; 2],
 }
+
+/// What passes in one direction, and what is done to it on purpose.
+type Passing<'l> = (Option<&'l Traffic>, Amounts);
 
 impl<'l> Wire<'l> {
     fn seen_from(hub: &NsName, link: &'l Link) -> Self {
-        let (there, back) = (link.a_to_b.as_ref(), link.b_to_a.as_ref());
+        let [there, back] = link.impaired;
+        let (there, back) = ((link.a_to_b.as_ref(), there), (link.b_to_a.as_ref(), back));
         if link.a.namespace == *hub {
             Self { near: &link.a, far: &link.b, passing: [there, back] }
         } else {
@@ -44,7 +48,7 @@ impl<'l> Wire<'l> {
     /// What passes away from the hub and towards it, where that is known.
     pub(super) fn traffic(&self, pen: Pen) -> Vec<String> {
         let known = pen.arrows.into_iter().zip(self.passing);
-        known.filter_map(|(arrow, passing)| Some(format!("{arrow} {}", traffic::caption(passing?)))).collect()
+        known.filter_map(|(arrow, (passing, impaired))| traffic::line(arrow, passing, impaired)).collect()
     }
 }
 

@@ -53,6 +53,20 @@ lab direct, as it runs
 }
 
 #[test]
+fn what_is_done_to_packets_on_purpose_stands_behind_its_direction() {
+    let mut graph = of("[[namespace]]\nname = \"far\"\n[[link]]\n\
+         a = { namespace = \"root\", interface = \"v0\", impair = { loss = \"1%\", rate = \"10mbit\" } }\n\
+         b = { namespace = \"far\", interface = \"v1\" }\n");
+    let drawn = text(&graph, WIDE);
+    assert!(drawn.contains("→ [loss 1%, rate 10mbit]") && !drawn.contains('←'), "{drawn}");
+    graph.links[0].a_to_b = running().links[0].a_to_b.clone();
+    let drawn = text(&graph, WIDE);
+    assert!(drawn.contains("→ 50.0 pkt/s, 4.90 kB/s, 4.10 µs [loss 1%, rate 10mbit]"), "{drawn}");
+    let drawn = mermaid::render(&graph);
+    assert!(drawn.contains("[loss 1%, rate 10mbit]"), "{drawn}");
+}
+
+#[test]
 fn many_links_are_a_list_with_columns() {
     let expected = "\
 lab star

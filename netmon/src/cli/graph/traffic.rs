@@ -1,10 +1,10 @@
 //! What passes a link, in a few words.
 
 use super::model::{End, Link, Traffic};
-use crate::cli::units;
+use crate::{cli::units, impairment::Impairment, server::api::Amounts};
 
 /// `12.3 pkt/s, 1.20 kB/s, 4.10 µs`, and what was lost if anything was.
-pub(super) fn caption(traffic: &Traffic) -> String {
+fn caption(traffic: &Traffic) -> String {
     let mut parts = Vec::new();
     match traffic.packets_per_second {
         Some(rate) => parts.push(format!("{} pkt/s", units::per_second(rate))),
@@ -18,13 +18,20 @@ pub(super) fn caption(traffic: &Traffic) -> String {
     parts.join(", ")
 }
 
-/// Both directions of a link, each behind its arrow; nothing where there are no numbers.
+/// Both directions of a link, each behind its arrow, with what is done to it on purpose in brackets; nothing where there
+/// is neither.
 pub(super) fn both(link: &Link, arrows: [&str; 2]) -> Vec<String> {
     let directions = [&link.a_to_b, &link.b_to_a];
-    let with_arrow = |(arrow, traffic): (&str, &Option<Traffic>)| {
-        traffic.as_ref().map(|traffic| format!("{arrow} {}", caption(traffic)))
-    };
-    arrows.into_iter().zip(directions).filter_map(with_arrow).collect()
+    let all = arrows.into_iter().zip(directions).zip(link.impaired);
+    all.filter_map(|((arrow, traffic), impaired)| line(arrow, traffic.as_ref(), impaired)).collect()
+}
+
+/// One direction of them.
+pub(super) fn line(arrow: &str, traffic: Option<&Traffic>, impaired: Amounts) -> Option<String> {
+    let impairment = Impairment::from(impaired);
+    let impaired = (!impairment.is_none()).then(|| format!("[{impairment}]"));
+    let parts: Vec<String> = traffic.map(caption).into_iter().chain(impaired).collect();
+    (!parts.is_empty()).then(|| format!("{arrow} {}", parts.join(" ")))
 }
 
 /// An interface, and that it is down when it is.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The one link that `wanted` means, in the lab that is meant or in any.
-pub(super) fn link(wanted: &str, lab: Option<&str>) -> anyhow::Result<(LabName, RecordedLink)> {
+pub(in crate::cli) fn link(wanted: &str, lab: Option<&str>) -> anyhow::Result<(LabName, RecordedLink)> {
     let labs = match lab {
         Some(lab) => vec![named(lab)?],
         None => labs(),

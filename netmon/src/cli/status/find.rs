@@ -76,6 +76,14 @@ pub(in crate::cli) fn agent_of(lab: &LabName) -> anyhow::Result<SocketAddr> {
     }
 }
 
+/// Where the agent of `lab` answers, if one does.
+pub(in crate::cli) fn agent_address(lab: &LabName) -> Option<SocketAddr> {
+    match look(lab) {
+        Found::Agent(address) => Some(address),
+        _ => None,
+    }
+}
+
 /// Every lab of this machine, and who has it.
 fn labs() -> Vec<(Found, LabName)> {
     state::labs().into_iter().map(|lab| (look(&lab), lab)).collect()

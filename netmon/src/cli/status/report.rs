@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::{audit, parts};
 use crate::{
     cli::{
+        impair::report as impairment,
         table::table,
         units::{self, NONE},
     },
@@ -43,6 +44,14 @@ fn with(address: SocketAddr, links: &Links, details: impl Fn(&Links) -> String) 
             let _ = write!(text, "\n{table}\n");
         }
         None => text.push_str(&nothing_yet(links)),
+    }
+    let impaired = links
+        .links
+        .iter()
+        .flat_map(Link::directions)
+        .filter_map(|(crossing, _)| Some((&crossing.from, &crossing.to, crossing.impairment.as_ref()?)));
+    if let Some(table) = impairment::table(impaired) {
+        let _ = write!(text, "\n{table}\n");
     }
     text.push_str(&details(links));
     for trouble in links.links.iter().flat_map(|link| [&link.a, &link.b]).filter_map(troubles) {

@@ -121,6 +121,7 @@ const WHOLE: &str = r#"
     a = { namespace = "root", interface = "veth0", addresses = ["10.0.0.1/24"] }
     b = { namespace = "web", interface = "veth1" }
     mtu = 1500
+    impair = { delay = "10ms", jitter = "1.5 ms", loss = "0.01%", rate = "10mbit" }
     [[service]]
     namespace = "web"
     http = "0.0.0.0:80"
@@ -150,6 +151,11 @@ fn each_slip_is_found_where_it_is() {
         ("mtu = 1500", "mtu = 67", "/link/0/mtu"),
         ("mtu = 1500", "mtu = 65536", "/link/0/mtu"),
         ("mtu = 1500", "mtu = 1500.5", "/link/0/mtu"),
+        ("delay = \"10ms\"", "delay = \"10\"", "/link/0/impair/delay"),
+        ("jitter = \"1.5 ms\"", "jitter = 1.5", "/link/0/impair/jitter"),
+        ("loss = \"0.01%\"", "loss = \"0.01\"", "/link/0/impair/loss"),
+        ("rate = \"10mbit\"", "rate = \"10Mbps\"", "/link/0/impair/rate"),
+        ("rate = \"10mbit\"", "corrupt = \"1%\"", "/link/0/impair/corrupt"),
         ("http = \"0.0.0.0:80\"", "", "/service/0"),
         ("http = \"0.0.0.0:80\"", "http = \"0.0.0.0:80\"\ncommand = [\"true\"]", "/service/0"),
         ("http = \"0.0.0.0:80\"", "http = \"0.0.0.0\"", "/service/0/http"),

@@ -5,6 +5,7 @@
 
 mod bridges;
 mod expectations;
+mod impairments;
 mod links;
 mod settings;
 
@@ -111,11 +112,6 @@ fn a_mistyped_section_is_read_as_the_one_that_was_meant() {
 fn parts_of_the_format_that_come_later_are_refused_by_name() {
     let message = "`probe` in the lab file is not supported yet";
     wrong_beside_a_pair("[[^probe]]\nname = \"x\"", message, "leave it out");
-    wrong_beside_a_pair(
-        "^impair = { loss = \"1%\" }",
-        "`impair` in [[link]] is not supported yet",
-        "leave it out",
-    );
 }
 
 #[test]

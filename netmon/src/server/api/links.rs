@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Lab, RoundTripParts, Summary, unix_ms};
+use super::{DeclaredImpairment, Lab, RoundTripParts, Summary, unix_ms};
 use crate::{
     histogram::Histogram,
     names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
@@ -162,7 +162,7 @@ pub struct RoundTrips {
 }
 
 /// One direction of a link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Crossing {
     /// Where packets leave.
     pub from: EndpointName,
@@ -174,6 +174,8 @@ pub struct Crossing {
     pub recent_latency: Option<Summary>,
     /// Segments that left and did not arrive; null where the kernel cannot stamp packets.
     pub lost_segments: Option<u64>,
+    /// What is done to the packets on purpose, and what is measured of it; null when nothing is.
+    pub impairment: Option<DeclaredImpairment>,
 }
 
 /// Which endpoint.
@@ -218,12 +220,13 @@ impl Links {
 
 impl Link {
     fn of(link: &LinkSnapshot, base: Option<Base<'_>>) -> Self {
+        let (a, b) = (Endpoint::of(link, Side::A, base), Endpoint::of(link, Side::B, base));
         Self {
             name: link.name.clone(),
-            a: Endpoint::of(link, Side::A, base),
-            b: Endpoint::of(link, Side::B, base),
-            a_to_b: Crossing::of(link, Side::A, base),
-            b_to_a: Crossing::of(link, Side::B, base),
+            a_to_b: Crossing::of(link, Side::A, &b.ingress, base),
+            b_to_a: Crossing::of(link, Side::B, &a.ingress, base),
+            a,
+            b,
             round_trip_parts: RoundTripParts::of(link, base.map(|base| base.sample)),
         }
     }
@@ -308,7 +311,7 @@ impl From<&snapshot::RoundTrips> for RoundTrips {
 }
 
 impl Crossing {
-    fn of(link: &LinkSnapshot, from: Side, base: Option<Base<'_>>) -> Self {
+    fn of(link: &LinkSnapshot, from: Side, arriving: &Hook, base: Option<Base<'_>>) -> Self {
         let name = |side| EndpointName {
             namespace: link.end(side).namespace.clone(),
             interface: link.end(side).interface.clone(),
@@ -321,12 +324,15 @@ impl Crossing {
             let before = base?.sample.latency(&link.name, from)?;
             Some(Summary::from(&now.since(before)))
         };
+        let recent_latency = crossing.latency.as_ref().and_then(recent);
+        let declared = |imposed| DeclaredImpairment::of(imposed, recent_latency.as_ref(), arriving);
         Self {
             from: name(from),
             to: name(from.peer()),
             latency: crossing.latency.as_ref().map(Summary::from),
-            recent_latency: crossing.latency.as_ref().and_then(recent),
             lost_segments: crossing.lost_segments,
+            impairment: crossing.imposed.as_ref().map(declared),
+            recent_latency,
         }
     }
 }

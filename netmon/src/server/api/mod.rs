@@ -4,6 +4,7 @@
 //! is null, never 0. `docs/API.md` describes the same for people.
 
 mod flows;
+mod impairment;
 mod links;
 mod parts;
 mod summary;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     flows::{Flow, Flows, Table, WhichFlows},
+    impairment::{Amounts, DeclaredImpairment, Measured},
     links::{Audit, Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
     parts::{Part, Parts, RoundTripParts, Sense},
     summary::Summary,

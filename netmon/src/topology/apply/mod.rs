@@ -2,6 +2,7 @@
 //!
 //! Steps of one kind are done together, many requests under way at once; the kinds come in the plan's order.
 
+pub(super) mod impairments;
 mod interfaces;
 mod requests;
 
@@ -10,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use self::impairments::Programs;
 use super::{
     actual::Actual,
     claim::Holder,
@@ -42,6 +44,7 @@ pub struct Build<'a> {
     state: State,
     interfaces: BTreeMap<Place, Known>,
     undo: Undo,
+    programs: Programs,
     progress: &'a dyn Progress,
 }
 
@@ -78,6 +81,7 @@ impl<'a> Build<'a> {
             state: State::new(lab)?,
             interfaces: BTreeMap::new(),
             undo: Undo::default(),
+            programs: Programs::default(),
             progress,
         };
         build.state.agent = agent.cloned();
@@ -157,6 +161,7 @@ impl<'a> Build<'a> {
             self.bridges()?;
             self.links()?;
             self.requests(Self::addressing)?;
+            self.impairments()?;
             self.settings(true)?;
         }
         let endpoints = self.endpoints()?;

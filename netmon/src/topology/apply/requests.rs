@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         error::TopologyError,
+        imposed::Imposed,
         plan::{Place, Step},
     },
-    Build, vanished,
+    Build,
+    impairments::Target,
+    vanished,
 };
 use crate::{
     names::{IfIndex, NsName},
@@ -18,7 +21,8 @@ use crate::{
 pub(super) struct Job {
     namespace: NsName,
     request: Request,
-    inverse: Option<Request>,
+    /// In the order in which they are to be sent.
+    inverse: Vec<Request>,
 }
 
 impl Build<'_> {
@@ -27,12 +31,13 @@ impl Build<'_> {
         Ok(Some(match step {
             Step::Mark(place) => {
                 let request = link::set_alias(self.index(place)?, place.interface.as_str(), mark);
-                Job { namespace: place.namespace.clone(), request, inverse: None }
+                Job { namespace: place.namespace.clone(), request, inverse: Vec::new() }
             }
             Step::SetMtu { place, mtu } => {
                 let (index, name) = (self.index(place)?, place.interface.as_str());
                 let before = self.actual.own_interface(&place.namespace, name);
-                let inverse = before.map(|before| link::set_mtu(index, name, before.mtu));
+                let inverse =
+                    before.map(|before| link::set_mtu(index, name, before.mtu)).into_iter().collect();
                 Job { namespace: place.namespace.clone(), request: link::set_mtu(index, name, *mtu), inverse }
             }
             Step::SetBridge { place, bridge } => {
@@ -69,7 +74,7 @@ impl Build<'_> {
     #[expect(clippy::unnecessary_wraps, reason = "one of three functions that are used alike")]
     pub(super) fn routing(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
         let job = |namespace: &NsName, request, inverse| {
-            let inverse = (!self.undo.is_new_namespace(namespace)).then_some(inverse);
+            let inverse = (!self.undo.is_new_namespace(namespace)).then_some(inverse).into_iter().collect();
             Some(Job { namespace: namespace.clone(), request, inverse })
         };
         Ok(match step {
@@ -81,8 +86,26 @@ impl Build<'_> {
 
     /// What happens to a new link is undone with the link.
     fn job(&self, place: &Place, request: Request, inverse: Request) -> Job {
-        let inverse = (!self.undo.is_new_end(place)).then_some(inverse);
+        let inverse = (!self.undo.is_new_end(place)).then_some(inverse).into_iter().collect();
         Job { namespace: place.namespace.clone(), request, inverse }
+    }
+
+    /// Imposes what the lab wants on its ends, before they are up: no packet leaves as if nothing were imposed.
+    pub(super) fn impairments(&mut self) -> Result<(), TopologyError> {
+        let nothing = Imposed::default();
+        let mut jobs = Vec::new();
+        for step in &self.plan.steps {
+            let Step::Impair { place, mtu, impairment } = step else { continue };
+            let is_new = self.undo.is_new_end(place);
+            let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
+            let there = there.filter(|_| !is_new).map_or(&nothing, |there| &there.imposed);
+            let target = Target { place, index: self.index(place)?, mtu: *mtu, there };
+            for asked in target.requests(impairment, &mut self.programs)? {
+                let inverse = if is_new { Vec::new() } else { asked.inverse };
+                jobs.push(Job { namespace: place.namespace.clone(), request: asked.request, inverse });
+            }
+        }
+        self.send(jobs)
     }
 
     /// Sends what `job_of` makes of the steps, namespace by namespace, in the plan's order within each.
@@ -90,20 +113,27 @@ impl Build<'_> {
         &mut self,
         job_of: impl Fn(&Self, &Step) -> Result<Option<Job>, TopologyError>,
     ) -> Result<(), TopologyError> {
-        let mut by_namespace: BTreeMap<NsName, (Vec<Request>, Vec<Option<Request>>)> = BTreeMap::new();
+        let mut jobs = Vec::new();
         for step in &self.plan.steps {
-            if let Some(job) = job_of(self, step)? {
-                let (requests, inverses) = by_namespace.entry(job.namespace).or_default();
-                requests.push(job.request);
-                inverses.push(job.inverse);
-            }
+            jobs.extend(job_of(self, step)?);
+        }
+        self.send(jobs)
+    }
+
+    fn send(&mut self, jobs: Vec<Job>) -> Result<(), TopologyError> {
+        let mut by_namespace: BTreeMap<NsName, (Vec<Request>, Vec<Vec<Request>>)> = BTreeMap::new();
+        for job in jobs {
+            let (requests, inverses) = by_namespace.entry(job.namespace).or_default();
+            requests.push(job.request);
+            inverses.push(job.inverse);
         }
         for (namespace, (requests, inverses)) in by_namespace {
             let handle = self.handles.get_mut(&namespace).ok_or_else(|| vanished(&namespace))?;
             let mut failed = None;
             for (answer, inverse) in handle.netlink.pipeline(&requests).into_iter().zip(inverses) {
                 match answer {
-                    Ok(()) => self.undo.changed(&namespace, inverse),
+                    // What was done last is taken back first.
+                    Ok(()) => inverse.into_iter().rev().for_each(|one| self.undo.changed(&namespace, one)),
                     Err(e) => failed = failed.or(Some(e)),
                 }
             }

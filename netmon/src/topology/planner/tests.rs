@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{names::IfIndex, topology::actual::Contents};
+use crate::{
+    impairment::{Impairment, Queue},
+    names::IfIndex,
+    netlink::loss_filter::LossFilter,
+    topology::{actual::Contents, imposed::Imposed},
+};
 
 /// Two namespaces, a link from root to each, a route in the first.
 fn lab() -> Lab {
@@ -26,6 +31,7 @@ fn lab() -> Lab {
         interface: "eth0".parse().unwrap(),
         bridge: None,
         addresses: vec![],
+        impairment: Impairment::default(),
     };
     link.a.addresses.clear();
     lab.links.push(link);
@@ -60,6 +66,7 @@ fn built(lab: &Lab) -> Actual {
                 mtu: 1500,
                 up: true,
                 addresses: end.addresses.clone(),
+                imposed: Imposed::default(),
             };
             inside(&mut actual, &end.namespace).interfaces.insert(end.interface.to_string(), there);
         }
@@ -235,4 +242,73 @@ fn an_end_of_a_link_does_not_pass_for_a_bridge_of_its_name() {
     let steps = shown(&lab, &before);
     assert_eq!(steps[..2], ["- link direct_netns:veth1", "- link root:veth0"]);
     assert!(steps.contains(&"+ bridge root:veth0".to_owned()), "{steps:?}");
+}
+
+/// The lab with a loss and a rate at the first link's end in root.
+fn impaired() -> Lab {
+    let mut lab = lab();
+    lab.links[0].a.impairment.loss = "1%".parse().ok();
+    lab.links[0].a.impairment.rate = "10mbit".parse().ok();
+    lab
+}
+
+fn impose(actual: &mut Actual, imposed: Imposed) {
+    let there = inside(actual, &NsName::root()).interfaces.get_mut("veth0").unwrap();
+    there.imposed = imposed;
+}
+
+/// What the impairment of [`impaired`] comes to.
+fn as_wanted() -> Imposed {
+    Imposed {
+        queue: Queue::of(&impaired().links[0].a.impairment, 1500),
+        loss: Some(LossFilter { ppm: 10_000, made_clsact: true }),
+        has_clsact: true,
+        ..Imposed::default()
+    }
+}
+
+#[test]
+fn an_impairment_is_imposed_before_the_end_is_up_and_only_where_it_differs() {
+    let (lab, step) = (impaired(), "~ root:veth0: impair loss 1%, rate 10mbit");
+    let steps = shown(&lab, &nothing());
+    let at = |text: &str| steps.iter().position(|step| step == text).unwrap();
+    assert!(at(step) < at("~ root:veth0: up"), "{steps:?}");
+    let mut actual = built(&lab);
+    assert_eq!(shown(&lab, &actual), [step]);
+    impose(&mut actual, as_wanted());
+    assert_eq!(shown(&lab, &actual), Vec::<String>::new());
+    assert_eq!(shown(&self::lab(), &actual), ["~ root:veth0: impair none"]);
+    let other_loss = Imposed { loss: Some(LossFilter { ppm: 20_000, made_clsact: true }), ..as_wanted() };
+    impose(&mut actual, other_loss);
+    assert_eq!(shown(&lab, &actual), [step]);
+}
+
+#[test]
+fn another_mtu_is_another_queue() {
+    let mut lab = impaired();
+    // Ten packets of 9000 bytes are longer than 50 ms at this rate.
+    lab.links[0].mtu = Some(9000);
+    let mut actual = built(&lab);
+    impose(&mut actual, as_wanted());
+    let steps = shown(&lab, &actual);
+    assert!(steps.contains(&"~ root:veth0: impair loss 1%, rate 10mbit".to_owned()), "{steps:?}");
+}
+
+#[test]
+fn a_foreign_queue_or_filter_is_in_the_way_of_what_needs_its_place_and_of_nothing_else() {
+    let mut actual = built(&lab());
+    let foreign = Imposed {
+        foreign_queue: Some("htb".to_owned()),
+        has_clsact: true,
+        other_filters: 1,
+        in_the_way_of_loss: Some("the egress filter theirs".to_owned()),
+        ..Imposed::default()
+    };
+    impose(&mut actual, foreign);
+    assert_eq!(shown(&lab(), &actual), Vec::<String>::new());
+    let error = plan(&impaired(), &actual).unwrap_err();
+    let said = error.to_string();
+    assert!(error.is_conflict());
+    assert!(said.contains("veth0 in namespace root has a qdisc htb that is not netmon's"), "{said}");
+    assert!(said.contains("has the egress filter theirs, which is not netmon's"), "{said}");
 }

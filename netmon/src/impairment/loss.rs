@@ -1,0 +1,83 @@
+//! The program that drops a share of the packets that leave, each by itself.
+//!
+//! It is a few instructions with the share as a constant, made for each share that is asked for and loaded by whoever
+//! imposes it. It stands behind the measuring program, which never changes a verdict itself, and before the qdisc: a
+//! packet that it drops was counted as sent, and takes nothing of the rate. A super-packet (GSO) is one packet to it.
+
+use std::{io, os::fd::OwnedFd};
+
+use super::Loss;
+use crate::sys::bpf::{Instruction, load_classifier};
+
+/// What the kernel shows as the name of the program.
+pub const PROGRAM: &str = "netmon_loss";
+/// `BPF_FUNC_get_prandom_u32`
+const RANDOM: i32 = 7;
+/// `TC_ACT_SHOT`
+const DROP: i32 = 2;
+/// `TC_ACT_UNSPEC`: the next filter decides.
+const NEXT: i32 = -1;
+
+const MOV64_IMMEDIATE: u8 = 0xb7;
+/// Of the lower 32 bits, without their sign (Linux 5.1).
+const JUMP32_LESS: u8 = 0xa6;
+const CALL: u8 = 0x85;
+const EXIT: u8 = 0x95;
+
+/// Loads the program for this share.
+///
+/// # Errors
+///
+/// The kernel's answer: EPERM without `CAP_BPF` and `CAP_NET_ADMIN`.
+pub fn load(loss: Loss) -> io::Result<OwnedFd> {
+    load_classifier(PROGRAM, &assemble(loss))
+}
+
+/// How many of 2^32 random numbers are a drop.
+fn threshold(loss: Loss) -> u64 {
+    let million = 1_000_000_u64;
+    ((u64::from(loss.ppm()) << 32) + million / 2) / million
+}
+
+fn assemble(loss: Loss) -> Vec<Instruction> {
+    match u32::try_from(threshold(loss)) {
+        Ok(threshold) => vec![
+            instruction(CALL, 0, 0, RANDOM),
+            instruction(JUMP32_LESS, 0, 2, threshold.cast_signed()),
+            instruction(MOV64_IMMEDIATE, 0, 0, NEXT),
+            instruction(EXIT, 0, 0, 0),
+            instruction(MOV64_IMMEDIATE, 0, 0, DROP),
+            instruction(EXIT, 0, 0, 0),
+        ],
+        // All of them: no number is below that.
+        Err(_) => vec![instruction(MOV64_IMMEDIATE, 0, 0, DROP), instruction(EXIT, 0, 0, 0)],
+    }
+}
+
+const fn instruction(code: u8, registers: u8, offset: i16, immediate: i32) -> Instruction {
+    Instruction { code, registers, offset, immediate }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Loss {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_threshold_is_the_share_of_all_numbers() {
+        assert_eq!(threshold(of("0%")), 0);
+        assert_eq!(threshold(of("50%")), 1 << 31);
+        assert_eq!(threshold(of("0.0001%")), 4_295);
+        assert_eq!(threshold(of("100%")), 1 << 32);
+        assert_eq!(assemble(of("50%"))[1].immediate, i32::MIN, "compared without its sign");
+    }
+
+    #[test]
+    fn all_is_no_matter_of_chance() {
+        assert_eq!(assemble(of("100%")).len(), 2);
+        assert_eq!(assemble(of("99.9999%")).len(), 6);
+    }
+}

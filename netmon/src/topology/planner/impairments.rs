@@ -1,0 +1,53 @@
+//! What ends of links lack of their impairments, and what of somebody else's is in the way.
+
+use super::place;
+use crate::{
+    impairment::{Impairment, USUAL_MTU},
+    lab::{End, Link},
+    topology::{
+        actual::ActualInterface,
+        imposed::Imposed,
+        plan::{Place, Step},
+    },
+};
+
+/// The step to what is wanted at an end; none where it is so. What is not ours stays, and is in the way only of what
+/// would need its place.
+pub(in crate::topology) fn step(
+    place: &Place,
+    wanted: Impairment,
+    mtu: u32,
+    there: Option<&Imposed>,
+) -> Option<Step> {
+    let is_so = there.map_or(wanted.is_none(), |there| there.is(&wanted, mtu));
+    (!is_so).then(|| Step::Impair { place: place.clone(), mtu, impairment: wanted })
+}
+
+/// What is in the way of an impairment.
+pub(in crate::topology) fn conflicts(place: &Place, wanted: &Impairment, there: &Imposed) -> Vec<String> {
+    let mut found = Vec::new();
+    let at = format!("interface {} in namespace {}", place.interface, place.namespace);
+    if let Some(kind) =
+        there.foreign_queue.as_ref().filter(|_| wanted.delay.is_some() || wanted.rate.is_some())
+    {
+        found.push(format!("{at} has a qdisc {kind} that is not netmon's, where its delay or rate would be"));
+    }
+    if let Some(what) = there.in_the_way_of_loss.as_ref().filter(|_| wanted.loss.is_some()) {
+        found.push(format!("{at} has {what}, which is not netmon's, where its loss would be"));
+    }
+    found
+}
+
+/// The MTU that queues are reckoned for.
+pub(super) fn mtu(link: &Link, there: Option<&ActualInterface>) -> u32 {
+    link.mtu.or(there.map(|there| there.mtu)).unwrap_or(USUAL_MTU)
+}
+
+pub(super) fn of_end(link: &Link, end: &End, there: Option<&ActualInterface>) -> Option<Step> {
+    let mtu = mtu(link, there);
+    step(&place(end), end.impairment, mtu, there.map(|there| &there.imposed))
+}
+
+pub(super) fn conflicts_of_end(end: &End, there: &ActualInterface) -> Vec<String> {
+    conflicts(&place(end), &end.impairment, &there.imposed)
+}
