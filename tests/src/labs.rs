@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use netmon::{
+    impairment::Impairment,
     lab::{End, Lab, Link, Namespace, Route},
     names::{LinkName, NsName},
 };
@@ -48,6 +49,7 @@ pub fn end(namespace: &str, interface: &str, addresses: &[&str]) -> End {
         namespace: valid(namespace),
         interface: valid(interface),
         bridge: None,
+        impairment: Impairment::default(),
         addresses: addresses.iter().map(|address| valid(address)).collect(),
     }
 }

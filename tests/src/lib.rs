@@ -17,3 +17,4 @@ pub mod running;
 pub mod sandbox;
 pub mod services;
 pub mod skip;
+pub mod tc;

@@ -1,0 +1,265 @@
+//! A declared loss: what the program drops is what netmon calls lost, to the packet, in both ways of attaching, and with
+//! no agent at all.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{
+    fs,
+    net::UdpSocket,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use netmon_tests::{
+    agent::{Agent, Metrics, netmon_says, scrape},
+    eventually::eventually,
+    host::left_behind,
+    sandbox::{run, sandbox},
+    tc::{egress_filters, kernel_has_netem, qdisc, qdiscs},
+};
+
+pub(crate) const FILE: &str = "/run/sandbox/bad.toml";
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Enough datagrams that a tenth of them is a tenth: five standard deviations are 1.1 %.
+const DATAGRAMS: u32 = 20_000;
+/// The direction that is impaired.
+const UP: [(&str, &str); 2] = [("link", "line"), ("from", "root")];
+
+/// A line from root to a namespace, with this `impair` of the way up.
+pub(crate) fn write(impair: &str) {
+    let impair = if impair.is_empty() { String::new() } else { format!(", impair = {{ {impair} }}") };
+    let text = format!(
+        "[[namespace]]\nname = \"far\"\n[[link]]\nname = \"line\"\n\
+         a = {{ namespace = \"root\", interface = \"up0\", addresses = [\"10.33.0.1/24\"]{impair} }}\n\
+         b = {{ namespace = \"far\", interface = \"up1\", addresses = [\"10.33.0.2/24\"] }}\n"
+    );
+    fs::write(FILE, text).expect("a tmpfs");
+}
+
+/// Neither end asks for the other's address: ARP carries no stamp, so what is lost of it is not told.
+pub(crate) fn know_each_other() {
+    let mac = |namespace: &[&str], interface: &str| {
+        let said = run("ip", &[namespace, &["-j", "link", "show", interface]].concat());
+        let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
+        json[0]["address"].as_str().expect("an address").to_owned()
+    };
+    let (near, far) = (mac(&[], "up0"), mac(&["-n", "far"], "up1"));
+    let neighbour = |namespace: &[&str], address: &str, mac: &str, interface: &str| {
+        let words = ["neighbour", "replace", address, "lladdr", mac, "nud", "permanent", "dev", interface];
+        run("ip", &[namespace, &words[..]].concat());
+    };
+    neighbour(&[], "10.33.0.2", &far, "up0");
+    neighbour(&["-n", "far"], "10.33.0.1", &near, "up1");
+}
+
+/// Datagrams to a port that nobody listens on.
+pub(crate) fn send(count: u32) {
+    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
+    for _ in 0..count {
+        socket.send_to(&[7; 100], "10.33.0.2:9").expect("a way");
+    }
+}
+
+fn lost(metrics: &Metrics) -> f64 {
+    metrics.sum("netmon_link_lost_packets_total", &UP)
+}
+
+/// UDP packets that left through the egress hook, and that arrived at the other end.
+fn passed(metrics: &Metrics) -> [f64; 2] {
+    [("root", "egress"), ("far", "ingress")].map(|(namespace, direction)| {
+        let labels = [("namespace", namespace), ("direction", direction), ("protocol", "udp")];
+        metrics.sum("netmon_packets_total", &labels)
+    })
+}
+
+/// What the program dropped, by the kernel's own count.
+fn dropped() -> f64 {
+    qdisc("root", "up0", "clsact").map_or(0.0, |clsact| clsact.drops as f64)
+}
+
+/// Waits until what is lost is told, and asserts that it is what was dropped, by everybody's count.
+fn lost_is_dropped() -> f64 {
+    let lost = eventually("the loss to be told", PATIENCE, || {
+        let metrics = scrape();
+        let by_reason = metrics.sum(
+            "netmon_drops_total",
+            &[("namespace", "root"), ("interface", "up0"), ("reason", "TC_EGRESS")],
+        );
+        let told = lost(&metrics);
+        (told == dropped() && by_reason == told).then_some(told)
+    });
+    let explained =
+        [("namespace", "root"), ("interface", "up0"), ("direction", "egress"), ("cause", "tc_egress")];
+    eventually("the audit to explain it", PATIENCE, || {
+        (scrape().sum("netmon_audit_explained_packets", &explained) == dropped()).then_some(())
+    });
+    let difference = [("namespace", "root"), ("interface", "up0"), ("direction", "egress")];
+    assert_eq!(scrape().sum("netmon_audit_difference_packets", &difference), 0.0);
+    lost
+}
+
+fn a_tenth_is_lost(arguments: &[&str]) {
+    sandbox(|| {
+        let before = left_behind();
+        write("loss = \"10%\"");
+        let agent = Agent::start([&[FILE], arguments].concat());
+        know_each_other();
+        send(DATAGRAMS);
+        let lost_in_all = lost_is_dropped();
+        let metrics = scrape();
+        let [left, arrived] = passed(&metrics);
+        assert_eq!(left, f64::from(DATAGRAMS), "the measuring program sees what is dropped behind it");
+        let lost = left - arrived;
+        // IPv6 has a few packets of its own, which may be lost as well.
+        assert!((0.0..20.0).contains(&(lost_in_all - lost)), "{lost_in_all} in all, {lost} of UDP");
+        // Five standard deviations of a binomial: one run in 1.7 million is beyond.
+        let expected = f64::from(DATAGRAMS) / 10.0;
+        let bound = 5.0 * (f64::from(DATAGRAMS) * 0.1 * 0.9).sqrt();
+        assert!((lost - expected).abs() <= bound, "{lost} of {DATAGRAMS} were lost");
+        println!("{lost} of {DATAGRAMS} were lost, {expected} +- {bound:.0} expected");
+        assert_eq!(metrics.sum("netmon_impairment_loss_ratio", &UP), 0.1);
+        assert_eq!(metrics.count("netmon_impairment_loss_ratio", &[]), 1);
+        let (_, status) = netmon_says(&["status"]);
+        let row = status.lines().find(|line| line.contains("  loss  ")).expect("a row on the loss");
+        assert!(row.contains("10%") && row.contains(" of "), "{row}");
+        drop(agent);
+        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        assert_eq!(left_behind(), before);
+    });
+}
+
+#[test]
+fn a_tenth_is_lost_by_every_count_alike() {
+    a_tenth_is_lost(&[]);
+}
+
+#[test]
+fn a_tenth_is_lost_by_every_count_alike_in_clsact_mode() {
+    a_tenth_is_lost(&["--attach", "clsact"]);
+}
+
+#[test]
+fn all_is_lost_by_100_percent_and_nothing_by_0() {
+    sandbox(|| {
+        write("loss = \"0%\"");
+        let _agent = Agent::start([FILE]);
+        know_each_other();
+        assert!(!qdiscs("root", "up0").contains("clsact"), "0% needs nothing");
+        send(1000);
+        eventually("all to arrive", PATIENCE, || (passed(&scrape()) == [1000.0; 2]).then_some(()));
+        write("loss = \"100%\"");
+        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        send(1000);
+        lost_is_dropped();
+        assert_eq!(passed(&scrape()), [2000.0, 1000.0]);
+        write("");
+        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        assert!(!qdiscs("root", "up0").contains("clsact"), "it went with the filter");
+        send(1000);
+        eventually("all to arrive again", PATIENCE, || (passed(&scrape()) == [3000.0, 2000.0]).then_some(()));
+        assert_eq!(scrape().count("netmon_impairment_loss_ratio", &[]), 0);
+    });
+}
+
+#[test]
+fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
+    sandbox(|| {
+        let before = left_behind();
+        write("loss = \"50%\", rate = \"10mbit\"");
+        let (code, planned) = netmon_says(&["plan", FILE]);
+        assert_eq!(code, 0, "{planned}");
+        assert!(planned.contains("~ root:up0: impair loss 50%, rate 10mbit"), "{planned}");
+        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        assert_eq!(netmon_says(&["plan", FILE]), (0, "lab bad: nothing to do\n".to_owned()));
+        assert_eq!(qdisc("root", "up0", "tbf").expect("a token bucket").handle, "6e6d:");
+        assert!(egress_filters("root", "up0").contains("netmon:loss=500000ppm,clsact"));
+        know_each_other();
+        send(1000);
+        assert!((400.0..600.0).contains(&dropped()), "{} of 1000 were dropped", dropped());
+        let (_, shown) = netmon_says(&["impair", "line"]);
+        assert!(shown.contains("50%") && shown.contains("no agent runs lab bad"), "{shown}");
+        let agent = Agent::start([FILE]);
+        let already = dropped();
+        send(1000);
+        eventually("the loss to be told", PATIENCE, || {
+            (lost(&scrape()) == dropped() - already).then_some(())
+        });
+        drop(agent);
+        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        assert_eq!(left_behind(), before);
+    });
+}
+
+#[test]
+fn a_delay_that_this_kernel_cannot_impose_changes_nothing_and_one_that_it_can_is_measured() {
+    sandbox(|| {
+        let before = left_behind();
+        let has_netem = kernel_has_netem();
+        write("delay = \"10ms\"");
+        let (code, said) = netmon_says(&["up", FILE]);
+        if has_netem {
+            assert_eq!(code, 0, "{said}");
+            let _agent = Agent::start([FILE]);
+            run("ping", &["-q", "-c", "10", "-i", "0.02", "10.33.0.2"]);
+            let metrics = scrape();
+            let sum = metrics.sum("netmon_link_latency_seconds_sum", &UP);
+            let mean = sum / metrics.sum("netmon_link_latency_seconds_count", &UP);
+            assert!((0.010..0.015).contains(&mean), "{mean} s");
+            return;
+        }
+        let says_what_lacks = |(code, said): (i32, String)| {
+            assert_eq!(code, 3, "{said}");
+            for part in ["a delay on link line", "no netem", "`delay`", "CONFIG_NET_SCH_NETEM"] {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+        };
+        says_what_lacks((code, said));
+        says_what_lacks(netmon_says(&["plan", FILE]));
+        says_what_lacks(netmon_says(&["run", FILE]));
+        let (code, said) = netmon_says(&["doctor", FILE]);
+        assert_eq!(code, 3, "{said}");
+        assert!(said.contains("the lab wants a delay on link line"), "{said}");
+        assert_eq!(left_behind(), before);
+        write("rate = \"10mbit\"");
+        let agent = Agent::start([FILE]);
+        let stands = qdiscs("root", "up0");
+        write("rate = \"20mbit\", delay = \"10ms\"");
+        says_what_lacks(netmon_says(&["reload", FILE]));
+        let (code, said) = netmon_says(&["impair", "line", "--delay", "10ms"]);
+        assert_eq!(code, 3, "{said}");
+        assert_eq!(qdiscs("root", "up0"), stands);
+        drop(agent);
+    });
+}
+
+#[test]
+fn killed_at_any_moment_of_up_down_puts_it_right() {
+    sandbox(|| {
+        let before = left_behind();
+        write("loss = \"10%\", rate = \"10mbit\"");
+        let begun = std::time::Instant::now();
+        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        let takes = begun.elapsed();
+        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        let mut interrupted = 0;
+        for moment in 0..16 {
+            let mut up = Command::new(netmon_tests::binary::netmon())
+                .args(["up", FILE])
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("netmon starts");
+            let started = std::time::Instant::now();
+            while started.elapsed() < takes * moment / 16 {
+                std::thread::yield_now();
+            }
+            up.kill().expect("our own child");
+            interrupted += u32::from(!up.wait().expect("our own child").success());
+            if moment % 4 == 0 {
+                assert_eq!(netmon_says(&["up", FILE]).0, 0);
+                assert_eq!(netmon_says(&["plan", FILE]).1, "lab bad: nothing to do\n");
+            }
+            assert_eq!(netmon_says(&["down", FILE]).0, 0);
+            assert_eq!(left_behind(), before, "killed at moment {moment}");
+        }
+        assert!(interrupted > 4, "only {interrupted} of 16 were killed before they had ended");
+    });
+}

@@ -1,0 +1,79 @@
+//! The example labs with impairments are as bad as their page says.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{path::Path, process::Command, time::Duration};
+
+use netmon_tests::{
+    agent::{Agent, netmon_says, scrape},
+    eventually::eventually,
+    host::left_behind,
+    sandbox::{run, sandbox},
+    tc::{kernel_has_netem, qdisc},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn lab(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(file);
+    path.canonicalize().expect("an example").display().to_string()
+}
+
+/// Echoes that were answered, as ping says.
+fn answered(address: &str, count: &str) -> f64 {
+    // A ping that misses an answer fails.
+    let ping = Command::new("ping").args(["-q", "-i", "0.002", "-c", count, "-W", "1", address]).output();
+    let said = String::from_utf8_lossy(&ping.expect("ping is installed").stdout).into_owned();
+    let words: Vec<&str> = said.split([' ', ',']).collect();
+    let at = words.iter().position(|word| *word == "received").expect("a summary");
+    words[at - 1].parse().expect("a count")
+}
+
+#[test]
+fn the_lab_impaired_answers_nine_in_ten_and_says_why() {
+    sandbox(|| {
+        let before = left_behind();
+        let file = lab("impaired.toml");
+        let agent = Agent::start([&file]);
+        run("bash", &["-c", "until ping -q -c 1 -W 1 10.207.0.2; do :; done"]);
+        let answered = answered("10.207.0.2", "1000");
+        // Five standard deviations.
+        assert!((852.0..948.0).contains(&answered), "{answered} of 1000 were answered");
+        eventually("the loss to be told", PATIENCE, || {
+            let metrics = scrape();
+            let lost = metrics.sum("netmon_link_lost_packets_total", &[("link", "line"), ("from", "far")]);
+            let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("namespace", "far")]);
+            let dropped = qdisc("far", "line1", "clsact")?.drops as f64;
+            (lost <= dropped && dropped <= lost + unstamped && lost >= 1000.0 - answered).then_some(())
+        });
+        assert_eq!(qdisc("root", "line0", "tbf").expect("a token bucket").handle, "6e6d:");
+        let (_, shown) = netmon_says(&["impair", "line"]);
+        assert!(shown.contains("10mbit") && shown.contains("10%"), "{shown}");
+        drop(agent);
+        assert_eq!(netmon_says(&["down", &file]).0, 0);
+        assert_eq!(left_behind(), before);
+    });
+}
+
+#[test]
+fn the_lab_delayed_takes_thirty_milliseconds_where_there_is_netem_and_is_refused_where_not() {
+    sandbox(|| {
+        let (file, before) = (lab("delayed.toml"), left_behind());
+        if !kernel_has_netem() {
+            let (code, said) = netmon_says(&["run", &file]);
+            assert_eq!(code, 3, "{said}");
+            assert!(said.contains("a delay on link long: this kernel has no netem"), "{said}");
+            assert_eq!(left_behind(), before);
+            return;
+        }
+        let _agent = Agent::start([&file]);
+        answered("10.208.0.2", "50");
+        let metrics = scrape();
+        let mean = |from| {
+            let labels = [("link", "long"), ("from", from)];
+            metrics.sum("netmon_link_latency_seconds_sum", &labels)
+                / metrics.sum("netmon_link_latency_seconds_count", &labels)
+        };
+        let (there, back) = (mean("root"), mean("away"));
+        assert!((0.019..0.025).contains(&there) && (0.010..0.015).contains(&back), "{there} s, {back} s");
+    });
+}

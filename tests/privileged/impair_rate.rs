@@ -1,0 +1,127 @@
+//! A declared rate: what arrives is what the rate lets through, and what the token bucket drops is what is lost.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{
+    net::UdpSocket,
+    thread,
+    time::{Duration, Instant},
+};
+
+use netmon_tests::{
+    agent::{Agent, Metrics, netmon_says, scrape},
+    eventually::eventually,
+    host::left_behind,
+    sandbox::{run, sandbox},
+    tc::qdisc,
+};
+
+use crate::impair::{FILE, know_each_other, write};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes a second of the rate.
+const RATE: f64 = 1_250_000.0;
+/// What may leave at once, and what may wait: `docs/LABFILE.md`.
+const BURST: f64 = 6_250.0;
+const QUEUE: f64 = 62_500.0;
+/// Bytes of a datagram with all its headers.
+const FRAME: usize = 1_242;
+/// How long, and how many times faster than the rate.
+const TIME: Duration = Duration::from_secs(3);
+const EXCESS: f64 = 2.0;
+
+/// Sends at twice the rate, evenly, and returns how many and how long it took.
+fn overload() -> (u32, f64) {
+    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
+    let interval = Duration::from_secs_f64(FRAME as f64 / (EXCESS * RATE));
+    let begun = Instant::now();
+    let mut sent = 0;
+    while begun.elapsed() < TIME {
+        // The queue says that it is full by an error, now and then.
+        if socket.send_to(&[7; FRAME - 42], "10.33.0.2:9").is_ok() {
+            sent += 1;
+        }
+        let due = interval * (sent + 1);
+        while begun.elapsed() < due {
+            thread::yield_now();
+        }
+    }
+    (sent, begun.elapsed().as_secs_f64())
+}
+
+fn wire(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {
+    metrics.sum("netmon_wire_bytes_total", &[("namespace", namespace), ("direction", direction)])
+}
+
+/// What came of an overload.
+struct Passed {
+    /// Bytes on the wire that arrived.
+    arrived: f64,
+    /// How long it was sent for, seconds.
+    took: f64,
+}
+
+impl Passed {
+    /// Bits a second that the rate let through, without what waited at the end.
+    fn rate(&self) -> f64 {
+        8.0 * (self.arrived - QUEUE) / self.took
+    }
+}
+
+/// Sends twice as much as the rate lets through, and waits until what is lost is told: as much as the queue dropped.
+fn passed() -> Passed {
+    let before = qdisc("root", "up0", "tbf").expect("a token bucket");
+    let start = scrape();
+    let (sent, took) = overload();
+    assert!(f64::from(sent) > 1.5 * RATE * took / FRAME as f64, "only {sent} were sent");
+    let after = eventually("the queue to be empty and the loss to be told", PATIENCE, || {
+        let bucket = qdisc("root", "up0", "tbf").expect("a token bucket");
+        let lost = scrape().sum("netmon_link_lost_packets_total", &[("from", "root")]);
+        (bucket.drops > before.drops && lost == bucket.drops as f64).then_some(bucket)
+    });
+    let end = scrape();
+    let arrived = wire(&end, "far", "ingress") - wire(&start, "far", "ingress");
+    assert_eq!(after.bytes as f64, wire(&end, "far", "ingress"), "every byte that left the queue arrived");
+    let passed = Passed { arrived, took };
+    // The most is exact: what the rate lets through in this time, what may leave at once, what waited, and what little
+    // else there is.
+    assert!(arrived < RATE * took + BURST + QUEUE + 10.0 * FRAME as f64, "{arrived} bytes in {took} s");
+    println!("{:.2} Mbit/s over {took:.2} s, {} dropped", passed.rate() / 1e6, after.drops - before.drops);
+    passed
+}
+
+fn ten_megabits(arguments: &[&str]) {
+    sandbox(|| {
+        let before = left_behind();
+        write("rate = \"10mbit\"");
+        let agent = Agent::start([&[FILE], arguments].concat());
+        know_each_other();
+        // What the interfaces have to say at the beginning has passed.
+        run("ping", &["-q", "-c", "3", "-i", "0.2", "10.33.0.2"]);
+        // A machine that is busy with something else for longer than a burst lasts lets less through: then again.
+        let fast_enough = (0..3).any(|_| passed().rate() > 0.97 * 8.0 * RATE);
+        assert!(fast_enough, "less than 97 % of the rate, three times");
+        let end = scrape();
+        assert_eq!(end.sum("netmon_impairment_rate_bytes_per_second", &[("from", "root")]), RATE);
+        let (_, status) = netmon_says(&["status"]);
+        let row = status.lines().find(|line| line.contains("  rate  ")).expect("a row on the rate");
+        assert!(row.contains("10mbit") && row.contains("bit/s"), "{row}");
+        // A full queue is fifty milliseconds long.
+        let longest =
+            end.sum("netmon_link_latency_seconds_bucket", &[("from", "root"), ("le", "0.067108864")]);
+        let all = end.sum("netmon_link_latency_seconds_count", &[("from", "root")]);
+        assert!(longest > 0.9 * all, "{longest} of {all} within 67 ms");
+        drop(agent);
+        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        assert_eq!(left_behind(), before);
+    });
+}
+
+#[test]
+fn ten_megabits_a_second_are_ten() {
+    ten_megabits(&[]);
+}
+
+#[test]
+fn ten_megabits_a_second_are_ten_in_clsact_mode() {
+    ten_megabits(&["--attach", "clsact"]);
+}
