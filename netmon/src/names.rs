@@ -119,12 +119,18 @@ pub struct LabName(String);
 /// The longest lab name in bytes: `netmon:` and the name must fit an interface alias (`IFALIASZ`, 256)
 /// with room to spare, and a path under /run/netmon a Unix socket address (108).
 pub const MAX_LABNAME: usize = 64;
+/// A file beside the labs' folders: what of /run/netns is netmon's.
+pub const NOT_A_LAB: &str = "netns-directory";
 
 impl TryFrom<String> for LabName {
     type Error = InvalidName;
 
     fn try_from(name: String) -> Result<Self, InvalidName> {
         check_file_name("lab name", &name, MAX_LABNAME)?;
+        if name == NOT_A_LAB {
+            let problem = format!("must not be '{NOT_A_LAB}', which netmon has a note under");
+            return Err(InvalidName::new("lab name", &name, problem));
+        }
         Ok(Self(name))
     }
 }
@@ -295,5 +301,6 @@ mod tests {
             assert!(IfName::from_str(hostile).is_err(), "{hostile:?}");
             assert!(LabName::from_str(hostile).is_err(), "{hostile:?}");
         }
+        assert!(LabName::from_str(NOT_A_LAB).is_err() && NsName::from_str(NOT_A_LAB).is_ok());
     }
 }

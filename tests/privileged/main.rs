@@ -42,3 +42,4 @@ mod topology;
 mod topology_held;
 mod topology_killed;
 mod wire_kinds;
+mod wrong_lab_files;

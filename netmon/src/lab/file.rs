@@ -1,20 +1,21 @@
 //! Lab files on disk, and the lab that is built in.
 
 use std::{
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
 use thiserror::Error;
 
 use super::{
-    Lab,
+    Lab, bytes,
     diagnostic::{Diagnostic, Report},
 };
 
 /// The largest lab file that is read, in bytes: 16,000 namespaces with a link each take less.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// What some editors begin UTF-8 text with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What [`Lab::source`] says of the built-in lab.
 pub const BUILT_IN: &str = "built-in";
 
@@ -24,12 +25,12 @@ const DIRECT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The file could not be read.
-    #[error("cannot read lab file {}", path.display())]
+    #[error("cannot read lab file {}: {reason}\n    help: {}", path.display(), help(reason))]
     Read {
         /// Which file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file was read, and is not a lab.
     #[error("{}", lines(.0))]
@@ -74,10 +75,8 @@ impl Lab {
     /// [`LoadError::Read`] if the file cannot be read, and [`LoadError::Invalid`] with everything that is
     /// wrong in it if it is no lab.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let unreadable = |source| LoadError::Read { path: path.to_owned(), source };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        let unreadable = |reason| LoadError::Read { path: path.to_owned(), reason };
+        let bytes = bytes::read(path, MAX_FILE_BYTES + 1).map_err(unreadable)?;
         let source = path.display().to_string();
         let text = checked_text(&bytes, &source).map_err(LoadError::Invalid)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -85,6 +84,17 @@ impl Lab {
         let absolute = std::path::absolute(path).map_err(unreadable)?;
         lab.directory = absolute.parent().map(Path::to_owned);
         Ok(lab)
+    }
+}
+
+/// What there is to do about a file that cannot be read.
+fn help(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::NotFound => "is the path right? `netmon generate` prints a lab file to start from",
+        io::ErrorKind::IsADirectory => "this is a folder: give the lab file in it",
+        io::ErrorKind::PermissionDenied => "`ls -l` shows who may read it",
+        io::ErrorKind::TimedOut => "start whoever writes to it first, or give a plain file",
+        _ => "give the path of a plain file",
     }
 }
 
@@ -98,6 +108,11 @@ fn checked_text<'b>(bytes: &'b [u8], source: &str) -> Result<&'b str, Vec<Diagno
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
         let help = "a lab of 16,000 namespaces fits easily; is this the right file?";
         return refuse("", format!("the file is larger than {} MiB", MAX_FILE_BYTES >> 20), help);
+    }
+    if bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii().is_empty() {
+        // Some editors empty a file before they write it; a lab that is watched is not to go for that.
+        let help = "write a lab, or start from one that `netmon generate` prints";
+        return refuse("", "the file is empty".to_owned(), help);
     }
     std::str::from_utf8(bytes).or_else(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
@@ -174,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_labs_default_name_is_the_files_stem_and_its_folder_is_absolute() {
-        let file = TempFile::new("two.words.toml", b"");
+        let file = TempFile::new("two.words.toml", b"# nothing\n");
         let lab = Lab::load(&file.0).unwrap();
         assert_eq!(lab.name.as_str(), "two.words");
         assert_eq!(lab.directory.as_deref(), file.0.parent());
@@ -185,6 +200,14 @@ mod tests {
         let file = TempFile::new("latin1.toml", b"name = \"x\"\n# caf\xe9\n");
         let expected = "FILE:2:6: error: the file is not UTF-8 text: byte 0xe9 begins no character";
         assert_eq!(file.error().lines().next(), Some(expected));
+    }
+
+    #[test]
+    fn an_empty_file_is_refused_as_one_that_was_not_written_yet() {
+        for text in [&b""[..], b"\n \r\n", BYTE_ORDER_MARK] {
+            let file = TempFile::new("empty.toml", text);
+            assert!(file.error().starts_with("FILE:1:1: error: the file is empty\n    help: "));
+        }
     }
 
     #[test]
@@ -200,7 +223,9 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = Lab::load(Path::new("/nonexistent/lab.toml")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot read lab file /nonexistent/lab.toml");
+        let said = error.to_string();
+        assert!(said.starts_with("cannot read lab file /nonexistent/lab.toml: No such file"), "{said}");
+        assert!(said.contains("\n    help: is the path right?"), "{said}");
         assert!(error.diagnostics().is_empty());
     }
 

@@ -8,6 +8,7 @@
 
 mod address;
 mod bridge;
+mod bytes;
 pub mod diagnostic;
 mod expect;
 pub mod file;
@@ -16,6 +17,8 @@ mod index;
 mod interface;
 mod json_schema;
 mod link;
+#[cfg(test)]
+mod mutations;
 mod namespace;
 mod parse;
 #[cfg(test)]
