@@ -22,6 +22,7 @@ pub mod names;
 pub mod netlink;
 pub mod netns;
 pub mod overhead;
+pub mod owned_files;
 pub mod probe;
 #[cfg(test)]
 mod sample;

@@ -101,13 +101,15 @@ fn works(file: &str, visits: &[Visit<'_>]) {
         for port in ["80", "8080"] {
             let url = format!("http://{to}:{port}/");
             eventually("an answer", PATIENCE, || {
-                let curl = ["curl", "-sSf", "-m", "2", "-o", "/dev/null", &url];
+                let curl = ["curl", "-sSf", "-m", "2", &url];
                 let from_namespace = [&["netns", "exec", from], &curl[..]].concat();
                 let output = match from {
                     "root" => Command::new("curl").args(&curl[1..]).output(),
                     _ => Command::new("ip").args(from_namespace).output(),
                 };
-                output.unwrap().status.success().then_some(())
+                let output = output.unwrap();
+                let is_nginx = output.stdout == b"nginx";
+                (output.status.success() && is_nginx == (port == "8080")).then_some(())
             });
         }
         assert_counts_are_the_kernels(&lab);

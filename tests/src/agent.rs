@@ -2,6 +2,8 @@
 
 use std::{
     ffi::OsStr,
+    fs::File,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -39,14 +41,30 @@ impl Agent {
     ///
     /// When it ends instead, or is not ready in time.
     pub fn start_at<S: AsRef<OsStr>>(address: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+        Self { child: spawn(arguments, Stdio::null()), until_ready: Duration::ZERO }.ready(address)
+    }
+
+    fn ready(mut self, address: &str) -> Self {
         let begun = Instant::now();
-        let mut agent = Self { child: spawn(arguments, Stdio::null()), until_ready: Duration::ZERO };
         eventually("a ready agent", PATIENCE, || {
-            assert!(agent.child.try_wait().is_ok_and(|ended| ended.is_none()), "the agent ended");
+            assert!(self.child.try_wait().is_ok_and(|ended| ended.is_none()), "the agent ended");
             (fetch_code(address, "/readyz") == "200").then_some(())
         });
-        agent.until_ready = begun.elapsed();
-        agent
+        self.until_ready = begun.elapsed();
+        self
+    }
+
+    /// Starts `netmon run ARGUMENTS` with its log in a file, and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When it ends instead, or is not ready in time.
+    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+    pub fn start_with_log(log: &Path, arguments: &[&str]) -> Self {
+        let log = File::create(log).expect("a file for the log");
+        let mut command = Command::new(netmon());
+        command.arg("run").args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Self { child: command.spawn().expect("netmon starts"), until_ready: Duration::ZERO }.ready(ADDRESS)
     }
 
     /// Its process.

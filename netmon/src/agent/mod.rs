@@ -16,7 +16,11 @@ mod watcher;
 use std::{future, net::SocketAddr, pin::pin, sync::Arc};
 
 use log::{info, warn};
-use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{block_in_place, spawn_blocking},
+};
 
 pub use self::error::AgentError;
 use self::{
@@ -30,7 +34,7 @@ use crate::{
     lab::Lab,
     names::LabName,
     server::{self, Limits},
-    services::{Supervisor, detached_supervisor, spawn_detached, stop_recorded},
+    services::{Supervisor, detached_supervisor, is_supervised, spawn_detached, stop_recorded},
     sys::capabilities::{self, Capability},
     topology::{
         self, Claim, Endpoint, Instrument, Progress, TopologyError, claim,
@@ -270,11 +274,16 @@ async fn heed(question: Question, built: &mut Built, services: &mut Option<Super
     Heeded::GoOn
 }
 
-/// Starts the lab's services, unless a supervisor that `netmon up` left is at it.
+/// Starts the lab's services, unless a supervisor that `netmon up` left is at it. One that is at others is ended.
 async fn start_services(lab: &Lab) -> Result<Option<Supervisor>, AgentError> {
     let folder = state::directory(&lab.name);
-    if detached_supervisor(&folder).is_some() {
+    if is_supervised(lab, &folder) {
         return Ok(None);
+    }
+    if detached_supervisor(&folder).is_some() {
+        for error in block_in_place(|| stop_recorded(&lab.name, &folder)) {
+            warn!("{}", in_full(&error));
+        }
     }
     Ok(Some(Supervisor::start(lab, &folder).await?))
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     causes::in_full,
     lab::Lab,
-    services::{detached_supervisor, spawn_detached, stop_recorded},
+    services::{is_supervised, spawn_detached, stop_recorded},
     topology::{self, Claim, NoInstrument, TopologyError, handover, state, temporary},
 };
 
@@ -52,8 +52,7 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
         topology::up(&lab, &claim, &mut NoInstrument, &progress).map_err(failure::of_topology)?
     };
     drop(endpoints);
-    let unchanged = before.as_ref().is_some_and(|before| before.services == lab.services);
-    if let Err(error) = start_services(&lab, unchanged) {
+    if let Err(error) = start_services(&lab) {
         if before.is_none() {
             down::remove(&claim);
         }
@@ -74,9 +73,9 @@ fn by_holder(lab: &Lab, file: Option<&PathBuf>, held: TopologyError) -> anyhow::
 }
 
 /// Services run under a process that stays behind. Those that run and are wanted like that are left alone.
-fn start_services(lab: &Lab, unchanged: bool) -> anyhow::Result<()> {
+fn start_services(lab: &Lab) -> anyhow::Result<()> {
     let folder = state::directory(&lab.name);
-    if unchanged && (lab.services.is_empty() || detached_supervisor(&folder).is_some()) {
+    if is_supervised(lab, &folder) {
         return Ok(());
     }
     for error in stop_recorded(&lab.name, &folder) {

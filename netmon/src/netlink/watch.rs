@@ -11,7 +11,7 @@ use std::{
 
 use rtnetlink::{
     packet_core::NetlinkPayload,
-    packet_route::{AddressFamily, RouteNetlinkMessage},
+    packet_route::{AddressFamily, RouteNetlinkMessage, link::LinkAttribute},
     sys::{Socket, protocols::NETLINK_ROUTE},
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -31,8 +31,10 @@ const READ_SIZE: usize = 64 * 1024;
 pub enum Seen {
     /// An interface is new, or has changed.
     Changed(IfIndex),
-    /// An interface went away, or moved to another namespace.
+    /// An interface went away.
     Gone(IfIndex),
+    /// An interface went to another namespace.
+    Moved(IfIndex),
     /// Announcements were dropped, since nobody read them in time.
     Lost,
 }
@@ -103,5 +105,11 @@ fn announced(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<Seen> {
         return None;
     }
     let index = IfIndex(link.header.index);
-    Some(if gone { Seen::Gone(index) } else { Seen::Changed(index) })
+    // One that moves is announced as gone, too, and where it went is said beside it.
+    let moved = || link.attributes.iter().any(|one| matches!(one, LinkAttribute::NewNetnsId(_)));
+    Some(match gone {
+        true if moved() => Seen::Moved(index),
+        true => Seen::Gone(index),
+        false => Seen::Changed(index),
+    })
 }

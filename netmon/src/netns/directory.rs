@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
 };
 
@@ -17,10 +18,11 @@ use rustix::{
 };
 
 use super::NetNsError;
+use crate::owned_files;
 
 /// Where names of network namespaces live (`ip-netns(8)`).
 pub const DIRECTORY: &str = "/run/netns";
-/// What of [`DIRECTORY`] was made here: `folder` or `mount`, a word a line.
+/// What of [`DIRECTORY`] was made here: `folder` or `mount`, a word a line. No lab can be called like this.
 const NOTE: &str = "/run/netmon/netns-directory";
 
 /// How often the mount is tried to be taken away, 5 ms apart.
@@ -33,7 +35,7 @@ const BUSY_ATTEMPTS: usize = 20;
 /// When a step is refused; what was there before is still there.
 pub fn prepare() -> Result<(), NetNsError> {
     let failed = |e: io::Error| NetNsError::new("prepare", DIRECTORY, e);
-    let made_folder = match fs::create_dir(DIRECTORY) {
+    let made_folder = match fs::DirBuilder::new().mode(0o755).create(DIRECTORY) {
         Ok(()) => true,
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
         Err(e) => return Err(failed(e)),
@@ -120,8 +122,8 @@ fn lock() -> io::Result<File> {
 }
 
 fn add_note(word: &str) -> io::Result<()> {
-    use io::Write as _;
-    fs::create_dir_all("/run/netmon")?;
-    let mut note = fs::OpenOptions::new().append(true).create(true).open(NOTE)?;
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    owned_files::make_folder(Path::new("/run/netmon"))?;
+    let mut note = fs::OpenOptions::new().append(true).create(true).mode(0o644).open(NOTE)?;
     writeln!(note, "{word}")
 }

@@ -6,7 +6,7 @@
 
 use std::{
     fs, io,
-    os::fd::AsRawFd as _,
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -16,7 +16,7 @@ use rustix::{
     mount::{UnmountFlags, mount_bind, unmount},
 };
 
-use super::{NetNs, NetNsError, directory::DIRECTORY};
+use super::{Identity, NetNs, NetNsError, directory::DIRECTORY};
 use crate::names::NsName;
 
 /// What stands in /run/netns under a name.
@@ -26,6 +26,8 @@ pub enum Name {
     Namespace(NetNs),
     /// A plain file with this text: not mounted yet, or not any more.
     Placeholder(String),
+    /// A symbolic link, as tools for containers make: it is nothing of netmon's, wherever it leads.
+    Elsewhere,
 }
 
 /// Where a name lives.
@@ -62,6 +64,9 @@ pub fn list() -> Result<Vec<NsName>, NetNsError> {
 /// When it is there and can be neither opened nor read.
 pub fn look_up(name: &NsName) -> Result<Option<Name>, NetNsError> {
     let path = path_of(name);
+    if fs::symlink_metadata(&path).is_ok_and(|there| there.is_symlink()) {
+        return Ok(Some(Name::Elsewhere));
+    }
     match NetNs::open_file(&path) {
         Ok(namespace) => Ok(Some(Name::Namespace(namespace))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -71,6 +76,13 @@ pub fn look_up(name: &NsName) -> Result<Option<Name>, NetNsError> {
         }
         Err(e) => Err(e),
     }
+}
+
+/// Whether `name` leads to this namespace; none when it leads nowhere, or nobody can tell.
+#[must_use]
+pub fn leads_to(name: &NsName, namespace: Identity) -> Option<bool> {
+    let there = fs::metadata(path_of(name)).ok()?;
+    Some(Identity { device: there.dev(), inode: there.ino() } == namespace)
 }
 
 /// Gives `namespace` the name `name`. `mark` goes into the file below the mount.
@@ -106,7 +118,7 @@ fn make_placeholder(path: &Path, mark: &str) -> io::Result<()> {
 pub fn remove(name: &NsName) -> Result<(), NetNsError> {
     let path = path_of(name);
     let failed = |e: io::Error| NetNsError::new("remove network namespace", name.as_str(), e);
-    match unmount(&path, UnmountFlags::DETACH) {
+    match unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
         // EINVAL: a placeholder that nothing is mounted on.
         Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
         Err(e) => return Err(failed(e.into())),

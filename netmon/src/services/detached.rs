@@ -137,6 +137,14 @@ fn reap(child: &mut Child) {
     let _ = child.wait();
 }
 
+/// Whether a detached supervisor runs with the very services of this lab. What the lab's state says may be what somebody
+/// was about to do when he was killed.
+#[must_use]
+pub fn is_supervised(lab: &Lab, state_dir: &Path) -> bool {
+    let plan = || serde_json::from_slice::<Plan>(&fs::read(plan_file(state_dir)).ok()?).ok();
+    detached_supervisor(state_dir).is_some() && plan() == Some(lab.into())
+}
+
 /// The process id of the lab's detached supervisor, if one runs.
 #[must_use]
 pub fn detached_supervisor(state_dir: &Path) -> Option<u32> {

@@ -34,7 +34,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    detached::{DetachError, detached_supervisor, spawn_detached, supervise},
+    detached::{DetachError, detached_supervisor, is_supervised, spawn_detached, supervise},
     error::{CommandProblem, ListenProblem, StartError},
     status::{ServiceState, ServiceStatus, recorded_status},
     stop::{StopError, stop_recorded},

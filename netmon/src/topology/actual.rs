@@ -1,7 +1,8 @@
 //! What of a lab is on the host now, and what else stands where the lab wants to be. Only reads.
 //!
 //! Every name in /run/netns is looked at, so that what carries the mark is found also when it is no longer
-//! in the lab file, or when the state was lost. Of foreign namespaces nothing is read but the alias of lo.
+//! in the lab file, or when the state was lost. Of foreign namespaces nothing is read but the aliases of interfaces:
+//! somebody may have moved one of the lab's there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +17,7 @@ use super::{
     handle::{Handle, Handles},
     imposed::{self, Imposed},
     mark::{Mark, Owner},
+    plan::Place,
     resolv::{self, Found},
     state::State,
     sysctl,
@@ -28,7 +30,7 @@ use crate::{
         link::{self, Interface},
     },
     netns::{
-        NetNsError,
+        Identity, NetNsError,
         names::{self, Name},
     },
 };
@@ -38,6 +40,8 @@ use crate::{
 pub struct Actual {
     /// What the names in /run/netns stand for, and `root`.
     pub namespaces: BTreeMap<NsName, ActualNamespace>,
+    /// Interfaces of the lab that somebody moved to a namespace that is not.
+    pub strays: BTreeMap<Place, IfIndex>,
     /// Files for namespaces: those that the lab wants, and those that carry the mark.
     pub files: BTreeMap<NsName, Found>,
 }
@@ -111,6 +115,13 @@ impl Actual {
         })
     }
 
+    /// The number of an interface of the lab's own, also of one that was moved away.
+    #[must_use]
+    pub fn own_index(&self, place: &Place) -> Option<IfIndex> {
+        let there = self.own_interface(&place.namespace, place.interface.as_str());
+        there.map(|there| there.index).or_else(|| self.strays.get(place).copied())
+    }
+
     /// An interface of the lab's own, when it is there.
     #[must_use]
     pub fn own_interface(&self, namespace: &NsName, interface: &str) -> Option<&ActualInterface> {
@@ -169,9 +180,19 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Looks at every name in /run/netns. The calling thread ends up in the last of the namespaces.
     fn walk(&self, actual: &mut Actual, handles: &mut Handles) -> Result<(), TopologyError> {
-        for name in names::list()? {
+        let mut names = names::list()?;
+        // Of several names for one namespace, the one that the lab knows is its own, and the others are not.
+        let recorded = self.state.iter().flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
+        let known: BTreeSet<&NsName> = self.wanted.keys().copied().chain(recorded).collect();
+        names.sort_by_cached_key(|name| !known.contains(name));
+        let mut seen: BTreeSet<Identity> = handles.values().map(|root| root.namespace.identity()).collect();
+        for name in names {
             let there = match names::look_up(&name)? {
                 None => continue,
+                Some(Name::Elsewhere) => ActualNamespace::Foreign,
+                Some(Name::Namespace(namespace)) if !seen.insert(namespace.identity()) => {
+                    ActualNamespace::Foreign
+                }
                 Some(Name::Placeholder(text)) if text == self.mark.as_str() => ActualNamespace::Remnant,
                 Some(Name::Placeholder(_)) => ActualNamespace::Foreign,
                 Some(Name::Namespace(namespace)) => {
@@ -195,6 +216,11 @@ impl Reader<'_> {
         let interfaces = handle.netlink.interfaces()?;
         let is_marked = |there: &Interface| there.name == "lo" && self.mark.is(there.alias.as_deref());
         if !name.is_root() && !interfaces.iter().any(is_marked) {
+            for stray in interfaces.iter().filter(|there| self.mark.is(there.alias.as_deref())) {
+                let Ok(interface) = stray.name.parse() else { continue };
+                let place = Place { namespace: name.clone(), interface };
+                actual.strays.insert(place, IfIndex(stray.index));
+            }
             actual.namespaces.insert(name, ActualNamespace::Foreign);
             return Ok(());
         }

@@ -8,19 +8,20 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
     net::SocketAddr,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::PathBuf,
     process,
 };
 
 use rustix::{
+    event::{Timespec, poll},
     fs::{FlockOperation, flock},
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{error::TopologyError, state};
-use crate::names::LabName;
+use crate::{names::LabName, owned_files};
 
 /// Who holds a lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +36,18 @@ impl Holder {
     fn this_process(http: Option<SocketAddr>) -> Self {
         Self { pid: process::id(), http }
     }
+
+    /// Whether its process has ended, as far as it is known which that is.
+    fn is_dead(&self) -> bool {
+        let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.pid)) else { return self.pid != 0 };
+        // What comes after the name, which may have blanks and brackets in it, is the state (proc_pid_stat(5)).
+        let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+        matches!(state, Some('Z' | 'X'))
+    }
 }
+
+/// How often a lock that a dead process has is tried, 5 ms apart.
+const ATTEMPTS: u32 = 400;
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,19 +78,17 @@ impl Claim {
         let path = path_of(lab);
         let failed = |e: io::Error| TopologyError::file("lock", &path, e);
         loop {
-            fs::create_dir_all(state::directory(lab)).map_err(failed)?;
-            let file =
-                match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path) {
-                    // The lab's folder was removed between these two lines.
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                    other => other.map_err(failed)?,
-                };
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => {
-                    return Err(TopologyError::Held { lab: lab.clone(), holder: read_holder(file) });
-                }
-                Err(e) => return Err(failed(e.into())),
+            owned_files::make_folder(&state::directory(lab)).map_err(failed)?;
+            // Whoever may open it may lock it.
+            let mut options = OpenOptions::new();
+            let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let file = match options.open(&path) {
+                // The lab's folder was removed between these two lines.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                other => other.map_err(failed)?,
+            };
+            if let Some(holder) = lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(failed)? {
+                return Err(TopologyError::Held { lab: lab.clone(), holder });
             }
             let ours = file.metadata().map_err(failed)?.ino();
             if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
@@ -157,20 +167,41 @@ impl Drop for Claim {
     }
 }
 
-/// Who holds `lab` now, if anybody does. Asking does not disturb.
+/// Who holds `lab` now, if anybody does. Asking does not disturb. Who may not look at the lock sees an agent only, by
+/// what it wrote down.
 #[must_use]
 pub fn holder(lab: &LabName) -> Option<Holder> {
-    let file = File::open(path_of(lab)).ok()?;
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        Err(Errno::WOULDBLOCK) => Some(read_holder(file)),
-        _ => None,
-    }
+    let file = match File::open(path_of(lab)) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            return state::State::load(lab)?.agent.filter(|agent| !agent.is_dead());
+        }
+        file => file.ok()?,
+    };
+    lock(&file, FlockOperation::NonBlockingLockShared).ok()?
 }
 
-fn read_holder(mut file: File) -> Holder {
+/// Locks the file, or says who has it. What a dead process has is a child's that it was just starting: that one has it
+/// until it is the other program.
+fn lock(file: &File, how: FlockOperation) -> io::Result<Option<Holder>> {
+    let pause = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+    for attempt in 1.. {
+        match flock(file, how) {
+            Err(Errno::WOULDBLOCK) => {}
+            other => return other.map(|()| None).map_err(Into::into),
+        }
+        let holder = read_holder(file);
+        if attempt == ATTEMPTS || !holder.is_dead() {
+            return Ok(Some(holder));
+        }
+        poll(&mut [], Some(&pause))?;
+    }
+    Ok(None)
+}
+
+fn read_holder(mut file: &File) -> Holder {
     let mut text = String::new();
     // A holder that is just writing its name is shown without one.
-    let _ = file.read_to_string(&mut text);
+    let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
     serde_json::from_str(&text).unwrap_or(Holder { pid: 0, http: None })
 }
 

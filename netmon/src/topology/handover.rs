@@ -182,6 +182,8 @@ impl Handover {
         loop {
             match self.accept().await {
                 Ok(question) => return question,
+                // Somebody wanted to know whether anybody listens.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
                 Err(e) => log::warn!("a question to the agent was refused: {e}"),
             }
         }
@@ -197,6 +199,9 @@ impl Handover {
             ));
         }
         let line = read_line(&mut connection, QUESTION_TIME).await?;
+        if line.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         Ok(Question { request: serde_json::from_str(&line)?, connection })
     }
 }

@@ -126,6 +126,7 @@ impl<'a> Planner<'a> {
 
     fn removals(&self) -> Vec<Step> {
         let mut steps = self.stale_interfaces();
+        steps.extend(self.actual.strays.keys().cloned().map(Step::RemoveLink));
         for (name, there) in &self.actual.namespaces {
             let namespace = name.clone();
             match there {

@@ -71,8 +71,9 @@ pub struct Outcome {
 
 impl Removal {
     /// Removes all of it. `handles` are used and, for namespaces that go, dropped.
-    pub fn execute(self, handles: &mut Handles, mark: &Mark, progress: &dyn Progress) -> Outcome {
+    pub fn execute(mut self, handles: &mut Handles, mark: &Mark, progress: &dyn Progress) -> Outcome {
         let mut outcome = Outcome::default();
+        self.spare_names_that_were_taken(handles, &mut outcome);
         let watch = LinkWatch::open();
         let held = self.free_held_namespaces(handles, &mut outcome);
         let (with_namespace, by_hand): (Vec<_>, Vec<_>) = self
@@ -91,6 +92,18 @@ impl Removal {
             outcome.note(resolv::remove(namespace, mark));
         }
         outcome
+    }
+
+    /// A name that was ours when the host was read, and leads to another namespace by now.
+    fn spare_names_that_were_taken(&mut self, handles: &Handles, outcome: &mut Outcome) {
+        self.namespaces.retain(|name| {
+            let identity = handles.get(name).map(|handle| handle.namespace.identity());
+            let taken = identity.and_then(|identity| names::leads_to(name, identity)) == Some(false);
+            if taken {
+                outcome.warnings.push(format!("namespace {name} is somebody else's by now, and stays"));
+            }
+            !taken
+        });
     }
 
     /// Whoever is inside a namespace keeps its links alive: these are deleted explicitly, and the process named.
@@ -170,7 +183,7 @@ fn await_end(doomed: Vec<Doomed>, watch: io::Result<LinkWatch>, progress: &dyn P
         let Ok(announced) = watch.next(remaining) else { break };
         for seen in announced {
             match seen {
-                Seen::Gone(index) => {
+                Seen::Gone(index) | Seen::Moved(index) => {
                     if left.remove(&index).is_some() {
                         last_seen = Instant::now();
                     }

@@ -13,7 +13,10 @@ use std::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{error::TopologyError, mark::Mark};
-use crate::names::{LabName, NsName};
+use crate::{
+    names::{LabName, NsName},
+    owned_files,
+};
 
 /// Where files for namespaces live (`ip-netns(8)`).
 pub const DIRECTORY: &str = "/etc/netns";
@@ -167,10 +170,14 @@ pub fn write<'a>(
     }
     let lines = servers.iter().map(|server| format!("nameserver {server}\n"));
     let text = format!("{first}\n{}", lines.collect::<String>());
-    fs::create_dir_all(&folder).map_err(failed)?;
-    fs::write(&new, text).map_err(failed)?;
+    owned_files::make_folder(&folder).map_err(failed)?;
+    owned_files::write(&new, text.as_bytes()).map_err(failed)?;
     let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-    renameat_with(CWD, &new, CWD, &path, flags).map_err(|e| failed(e.into()))
+    renameat_with(CWD, &new, CWD, &path, flags).map_err(|e| {
+        // Somebody was faster: their file stays, and ours goes.
+        let _ = fs::remove_file(&new);
+        failed(e.into())
+    })
 }
 
 /// Takes the lab's file away, and the folders that were made for it once they are empty.

@@ -15,13 +15,13 @@ use super::{
     progress::Progress,
     removal::{Doomed, Removal},
     resolv::{self, Found},
-    state::{self, State},
+    state::{self, RecordedInterface, State},
 };
 use crate::{
     causes::in_full,
     impairment::kernel::lacking_for,
     lab::Lab,
-    names::{IfName, LabName, NsName},
+    names::{IfIndex, IfName, LabName, NsName},
     netns::directory,
 };
 
@@ -95,12 +95,13 @@ pub fn down(
     report.errors.extend(stopped.iter().map(|e| in_full(e.as_ref())));
     match actual::read(&mark, state.as_ref(), None) {
         Ok((actual, mut handles)) => {
+            report.warnings = taken(&mark, state.as_ref(), &actual);
             let removal = everything(&actual);
             report.namespaces = removal.namespaces.len();
             report.interfaces =
                 removal.links.iter().filter(|doomed| doomed.place.namespace.is_root()).count();
             let outcome = removal.execute(&mut handles, &mark, progress);
-            report.warnings = outcome.warnings;
+            report.warnings.extend(outcome.warnings);
             report.errors.extend(outcome.errors);
         }
         Err(e) => report.errors.push(in_full(&e)),
@@ -108,6 +109,27 @@ pub fn down(
     let put_back = put_back(lab, state.as_ref(), report.errors.is_empty());
     report.errors.extend(put_back.iter().map(|e| in_full(e)));
     report
+}
+
+/// What the lab had made, and stands there under the same name as somebody else's.
+fn taken(mark: &Mark, state: Option<&State>, actual: &Actual) -> Vec<String> {
+    let Some(state) = state else { return Vec::new() };
+    let mut taken = Vec::new();
+    let names = state.namespaces.iter().map(|recorded| &recorded.name);
+    for name in names.filter(|name| matches!(actual.namespaces.get(*name), Some(ActualNamespace::Foreign))) {
+        taken.push(format!("namespace {name}"));
+    }
+    for RecordedInterface { namespace, interface, .. } in state.interfaces() {
+        let there = actual.contents(namespace).and_then(|c| c.interfaces.get(interface.as_str()));
+        if there.is_some_and(|there| there.owner == Owner::Foreign) {
+            taken.push(format!("interface {interface} in namespace {namespace}"));
+        }
+    }
+    let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(Found::Foreign)));
+    taken.extend(
+        state.files.iter().filter(is_foreign).map(|name| format!("file /etc/netns/{name}/resolv.conf")),
+    );
+    taken.iter().map(|what| format!("{what} is somebody else's by now, and stays")).collect()
 }
 
 /// All that carries the mark.
@@ -129,6 +151,13 @@ fn everything(actual: &Actual) -> Removal {
             });
         }
     }
+    // Its peer may be elsewhere as well, so nobody is known to take it along.
+    let stray = |(place, index): (&Place, &IfIndex)| Doomed {
+        place: place.clone(),
+        index: *index,
+        dies_by_itself: false,
+    };
+    removal.links.extend(actual.strays.iter().map(stray));
     let files: BTreeSet<NsName> =
         actual.files.iter().filter(|(_, found)| **found != Found::Foreign).map(|(n, _)| n.clone()).collect();
     removal.files = files.into_iter().collect();
@@ -138,7 +167,9 @@ fn everything(actual: &Actual) -> Removal {
 /// Folders, /run/netns and the lab's own folder, as they were. The state stays while something is left.
 fn put_back(lab: &LabName, state: Option<&State>, all_gone: bool) -> Vec<TopologyError> {
     let mut errors = Vec::new();
-    for folder in state.iter().flat_map(|state| state.folders.iter().rev()) {
+    // A state that names any other folder was not written by netmon.
+    let folders = state.iter().flat_map(|state| state.folders.iter().rev());
+    for folder in folders.filter(|folder| folder.starts_with(resolv::DIRECTORY)) {
         errors.extend(resolv::remove_folder_if_empty(folder).err());
     }
     errors.extend(directory::restore_if_unused().err().map(TopologyError::from));

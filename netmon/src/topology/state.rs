@@ -20,6 +20,7 @@ use crate::{
     names::{IfIndex, IfName, LabName, LinkName, NsName, Side},
     netlink::Mac,
     netns::Cookie,
+    owned_files,
 };
 
 /// Where all labs of this machine keep their state.
@@ -66,6 +67,9 @@ pub struct State {
     /// The lab's bridges.
     #[serde(default)]
     pub bridges: Vec<RecordedInterface>,
+    /// The namespaces that the lab has a file for under /etc/netns.
+    #[serde(default)]
+    pub files: BTreeSet<NsName>,
     /// The lab's services, as they were last asked for.
     pub services: Vec<Service>,
     /// Folders under /etc that are made for the lab's files.
@@ -133,6 +137,7 @@ impl State {
             namespaces: Vec::new(),
             links: Vec::new(),
             bridges: Vec::new(),
+            files: BTreeSet::new(),
             services: lab.services.clone(),
             folders: BTreeSet::new(),
         })
@@ -176,8 +181,8 @@ impl State {
         let new = path.with_extension("json.new");
         let failed = |e: io::Error| TopologyError::file("write", &path, e);
         let text = serde_json::to_vec(self).map_err(|e| failed(e.into()))?;
-        fs::create_dir_all(directory(&self.lab)).map_err(failed)?;
-        fs::write(&new, text).map_err(failed)?;
+        owned_files::make_folder(&directory(&self.lab)).map_err(failed)?;
+        owned_files::write(&new, &text).map_err(failed)?;
         fs::rename(&new, &path).map_err(failed)
     }
 

@@ -4,7 +4,7 @@
 use std::{fs, io, path::PathBuf};
 
 use super::{error::TopologyError, state};
-use crate::names::LabName;
+use crate::{names::LabName, owned_files};
 
 fn note(lab: &LabName) -> PathBuf {
     state::directory(lab).join("temporary")
@@ -23,7 +23,7 @@ pub fn is_temporary(lab: &LabName) -> bool {
 /// When the note cannot be written.
 pub fn make_temporary(lab: &LabName) -> Result<(), TopologyError> {
     let path = note(lab);
-    fs::write(&path, "").map_err(|error| TopologyError::file("write", &path, error))
+    owned_files::write(&path, b"").map_err(|error| TopologyError::file("write", &path, error))
 }
 
 /// Notes that the lab stays.

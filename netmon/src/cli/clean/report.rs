@@ -2,7 +2,10 @@
 
 use crate::{
     cli::table::table,
-    topology::leftovers::{Condition, FoundLab, Leftovers},
+    topology::{
+        leftovers::{Condition, FoundLab, Leftovers},
+        plan::Place,
+    },
 };
 
 /// More names than these are counted only; `-o json` has all of them.
@@ -65,7 +68,7 @@ fn things(lab: &FoundLab) -> Vec<(&'static str, Vec<String>)> {
     });
     let mut things = vec![
         ("namespaces", lab.namespaces.iter().map(ToString::to_string).collect()),
-        ("interfaces in root", lab.interfaces.iter().map(|place| place.interface.to_string()).collect()),
+        ("interfaces", lab.interfaces.iter().map(of_place).collect()),
         ("filters", filters.collect()),
         ("files", paths(&lab.files)),
         ("service cgroups", paths(&lab.cgroups)),
@@ -73,6 +76,11 @@ fn things(lab: &FoundLab) -> Vec<(&'static str, Vec<String>)> {
     ];
     things.retain(|(_, names): &(_, Vec<String>)| !names.is_empty());
     things
+}
+
+/// In root, unless somebody moved it.
+fn of_place(place: &Place) -> String {
+    format!("{} in {}", place.interface, place.namespace)
 }
 
 fn shown(names: &[String]) -> String {

@@ -201,6 +201,8 @@ impl<'a> Build<'a> {
             cookie: self.handles.get(&namespace.name).and_then(|handle| handle.netlink.cookie().ok()),
         });
         self.state.namespaces = namespaces.collect();
+        let with_file = self.lab.namespaces.iter().filter(|namespace| namespace.nameservers.is_some());
+        self.state.files = with_file.map(|namespace| namespace.name.clone()).collect();
         let interface = |place: Place| {
             let Known { mac, index: ifindex, .. } = *self.interfaces.get(&place)?;
             let Place { namespace, interface } = place;
@@ -219,10 +221,9 @@ impl<'a> Build<'a> {
         for step in &self.plan.steps {
             match step {
                 Step::RemoveLink(place) | Step::RemoveBridge(place) => {
-                    let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
-                    removal.links.extend(there.map(|there| Doomed {
+                    removal.links.extend(self.actual.own_index(place).map(|index| Doomed {
                         place: place.clone(),
-                        index: there.index,
+                        index,
                         dies_by_itself: false,
                     }));
                 }

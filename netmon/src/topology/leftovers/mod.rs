@@ -44,7 +44,7 @@ pub struct FoundLab {
     pub condition: Condition,
     /// Its namespaces, by name; also names that were left half made.
     pub namespaces: Vec<NsName>,
-    /// Its interfaces in root. Those in its namespaces go with them.
+    /// Its interfaces in root, and where else somebody moved them. Those in its namespaces go with them.
     pub interfaces: Vec<Place>,
     /// Filters of netmon's on its interfaces. Only those of a lab that somebody holds have somebody to read
     /// what they count.

@@ -17,7 +17,7 @@ use crate::{
     names::{IfIndex, IfName, LabName, NsName},
     netlink::{clsact, link::Interface},
     netns::{
-        directory,
+        Identity, directory,
         names::{self, Name},
     },
     services::recorded_cgroups,
@@ -48,6 +48,8 @@ pub fn scan() -> Leftovers {
 #[derive(Default)]
 struct Scan {
     labs: BTreeMap<LabName, Found>,
+    /// Those that were looked at: a namespace may have several names.
+    namespaces: BTreeSet<Identity>,
     not_looked_at: Vec<String>,
 }
 
@@ -79,16 +81,24 @@ impl Scan {
 
     fn root(&mut self) {
         let root = NsName::root();
-        let looked = Handle::open(&root).and_then(|handle| self.interfaces(&root, handle));
+        let looked = Handle::open(&root).and_then(|handle| {
+            self.namespaces.insert(handle.namespace.identity());
+            self.interfaces(&root, handle)
+        });
         self.note(looked);
     }
 
     /// Goes from namespace to namespace on a thread that ends in the last of them.
     fn namespaces(&mut self) {
-        let names = match names::list() {
+        let mut names = match names::list() {
             Ok(names) => names,
             Err(error) => return self.note::<()>(Err(error.into())),
         };
+        // A name that a lab knows comes before any other of the same namespace.
+        let states = self.labs.values().filter_map(|found| found.state.as_ref());
+        let recorded = states.flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
+        let known: BTreeSet<&NsName> = recorded.collect();
+        names.sort_by_cached_key(|name| !known.contains(name));
         if !names.is_empty() && !has(Capability::SysAdmin) {
             let what =
                 format!("{} network namespaces: entering them needs {}", names.len(), Capability::SysAdmin);
@@ -116,6 +126,8 @@ impl Scan {
                 }
                 Ok(())
             }
+            Some(Name::Elsewhere) => Ok(()),
+            Some(Name::Namespace(namespace)) if !self.namespaces.insert(namespace.identity()) => Ok(()),
             Some(Name::Namespace(namespace)) => self.interfaces(name, Handle::enter(namespace)?),
         }
     }
@@ -124,14 +136,15 @@ impl Scan {
         self.labs.entry(lab).or_default()
     }
 
-    /// What is marked in a namespace. In one that is no lab's there is nothing of a lab's.
+    /// What is marked in a namespace; in one that is no lab's, what somebody moved there.
     fn interfaces(&mut self, namespace: &NsName, mut handle: Handle) -> Result<(), TopologyError> {
         let interfaces = handle.netlink.interfaces()?;
         if !namespace.is_root() {
             let lo = interfaces.iter().find(|interface| interface.name == "lo");
-            let Some(lab) = lo.and_then(|lo| Mark::lab_in(lo.alias.as_deref()?)) else { return Ok(()) };
-            let cookie = handle.netlink.cookie()?;
-            self.lab(lab).seen.namespaces.insert(namespace.clone(), Some(cookie));
+            if let Some(lab) = lo.and_then(|lo| Mark::lab_in(lo.alias.as_deref()?)) {
+                let cookie = handle.netlink.cookie()?;
+                self.lab(lab).seen.namespaces.insert(namespace.clone(), Some(cookie));
+            }
         }
         let ours: Vec<(LabName, Place, IfIndex)> =
             interfaces.iter().filter_map(|interface| self.owned(namespace, interface)).collect();
@@ -197,11 +210,13 @@ impl Found {
             Some(holder) => Condition::Held { holder },
             None => verdict::of(self.state.as_ref(), self.temporary, &self.seen),
         };
-        let in_root = self.seen.interfaces.into_iter().filter(|place| place.namespace.is_root());
+        let namespaces = self.seen.namespaces;
+        let remain = |place: &Place| !namespaces.contains_key(&place.namespace);
+        let outside = self.seen.interfaces.into_iter().filter(remain).collect();
         FoundLab {
             condition,
-            namespaces: self.seen.namespaces.into_keys().collect(),
-            interfaces: in_root.collect(),
+            interfaces: outside,
+            namespaces: namespaces.into_keys().collect(),
             filters: self.filters,
             files: self.files,
             cgroups,

@@ -76,7 +76,7 @@ fn built(lab: &Lab) -> Actual {
 
 fn nothing() -> Actual {
     let root = (NsName::root(), ActualNamespace::Known(Contents::default()));
-    Actual { namespaces: [root].into(), files: BTreeMap::new() }
+    Actual { namespaces: [root].into(), ..Actual::default() }
 }
 
 fn inside<'a>(actual: &'a mut Actual, namespace: &NsName) -> &'a mut Contents {

@@ -1,0 +1,75 @@
+//! A lab as `ip` and `sysctl` show it, without what differs from one build to the next: numbers and link-layer
+//! addresses. Two builds of the same file are the same text.
+
+use std::{fs, path::Path};
+
+use netmon::lab::Lab;
+use serde_json::Value;
+
+use crate::sandbox::run;
+
+/// Everything that the lab's file asks for, as it is.
+///
+/// # Panics
+///
+/// When a part of it is not there.
+#[must_use]
+pub fn built(lab: &Lab) -> String {
+    let mut text = format!("root\n{}", interfaces("root", |name| wants(lab, "root", name)));
+    for namespace in &lab.namespaces {
+        let name = namespace.name.as_str();
+        let file = fs::read_to_string(Path::new("/etc/netns").join(name).join("resolv.conf"));
+        let settings: String = namespace.sysctls.keys().map(|key| inside(name, &["sysctl", key])).collect();
+        let routes = [inside(name, &["ip", "route"]), inside(name, &["ip", "-6", "route"])].concat();
+        let mut routes: Vec<&str> = routes.lines().filter(|route| !route.starts_with("fe80::")).collect();
+        routes.sort_unstable();
+        text += &format!(
+            "{name}\n{}{}\n{file:?}\n{settings}",
+            interfaces(name, |there| wants(lab, name, there) || there == "lo"),
+            routes.join("\n")
+        );
+    }
+    text
+}
+
+fn wants(lab: &Lab, namespace: &str, interface: &str) -> bool {
+    let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]);
+    let mut places = ends.map(|end| (end.namespace.as_str(), end.interface.as_str()));
+    let mut bridges = lab.bridges.iter().map(|bridge| (bridge.namespace.as_str(), bridge.name.as_str()));
+    places.any(|place| place == (namespace, interface))
+        || bridges.any(|place| place == (namespace, interface))
+}
+
+fn inside(namespace: &str, command: &[&str]) -> String {
+    match namespace {
+        "root" => run(command[0], &command[1..]),
+        _ => run("ip", &[&["netns", "exec", namespace], command].concat()),
+    }
+}
+
+/// Interfaces of the namespace that are wanted; in one of the lab's own also those that are not.
+#[expect(clippy::expect_used, reason = "what ip prints is JSON")]
+fn interfaces(namespace: &str, wanted: impl Fn(&str) -> bool) -> String {
+    let shown = inside(namespace, &["ip", "-d", "-j", "address", "show"]);
+    let all: Vec<Value> = serde_json::from_str(&shown).expect("JSON");
+    let mut lines = Vec::new();
+    for one in all {
+        let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+        let name = text("ifname");
+        if namespace == "root" && !wanted(&name) {
+            continue;
+        }
+        let up = one["flags"].as_array().is_some_and(|flags| flags.contains(&"UP".into()));
+        let addresses = one["addr_info"].as_array().into_iter().flatten();
+        let mut addresses: Vec<String> = addresses
+            .filter(|address| address["scope"] != "link")
+            .map(|address| format!("{}/{}", address["local"], address["prefixlen"]))
+            .collect();
+        addresses.sort();
+        let [kind, master, alias] =
+            [one["linkinfo"]["info_kind"].to_string(), text("master"), text("ifalias")];
+        lines.push(format!("{name} {kind} {master} {alias} {up} {} {addresses:?}\n", one["mtu"]));
+    }
+    lines.sort();
+    lines.concat()
+}

@@ -1,0 +1,118 @@
+//! Things of somebody else's beside a lab, and what they are known by: to see that they are the same ones afterwards.
+
+use std::{
+    fs,
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::fs::MetadataExt as _,
+    },
+};
+
+use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};
+
+use crate::{running::Running, sandbox::run};
+
+const FILE: &str = "/etc/netns/foreign/resolv.conf";
+
+/// A namespace with a process in it, a veth pair with queue, filter and program on it, a bridge and a file. Some look
+/// a little like netmon's.
+#[derive(Debug)]
+pub struct Foreign {
+    _process: Running,
+    /// The program is on its hook for as long as this is held.
+    _link: OwnedFd,
+}
+
+impl Foreign {
+    /// Places all of it. For the inside of a sandbox.
+    ///
+    /// # Panics
+    ///
+    /// When something cannot be made.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+    pub fn place() -> Self {
+        run("ip", &["netns", "add", "foreign"]);
+        run(
+            "ip",
+            &["link", "add", "foreign0", "type", "veth", "peer", "name", "foreign1", "netns", "foreign"],
+        );
+        run("ip", &["link", "set", "foreign0", "alias", "netmon:other"]);
+        run("ip", &["address", "add", "10.250.0.1/24", "dev", "foreign0"]);
+        run("ip", &["link", "set", "foreign0", "up"]);
+        run("ip", &["link", "add", "foreignbr", "type", "bridge"]);
+        run("ip", &["route", "add", "10.251.0.0/24", "dev", "foreign0"]);
+        let queue = ["root", "handle", "7:", "tbf", "rate", "100mbit", "burst", "64kb", "latency", "10ms"];
+        run("tc", &[&["qdisc", "add", "dev", "foreign0"], &queue[..]].concat());
+        run("tc", &["qdisc", "add", "dev", "foreign0", "clsact"]);
+        let ours_but_for_its_name = ["pref", "1", "handle", "0x6e6d", "bpf", "da", "bytecode", "1,6 0 0 0"];
+        run("tc", &[&["filter", "add", "dev", "foreign0", "egress"], &ours_but_for_its_name[..]].concat());
+        fs::create_dir_all("/etc/netns/foreign").expect("an /etc of our own");
+        fs::write(FILE, "# mine, not netmon:direct\n").expect("an /etc of our own");
+        let inside = ["netns", "exec", "foreign", "sleep", "1000"];
+        let process = Running::start("foreign", "ip", &inside).expect("a process");
+        // r0 = TCX_NEXT; exit
+        let [next, exit] = [(0xb7, -1), (0x95, 0)].map(|(code, immediate)| Instruction {
+            code,
+            registers: 0,
+            offset: 0,
+            immediate,
+        });
+        let program = load_classifier("foreign", &[next, exit]).expect("a program");
+        let index = number("foreign0");
+        let link = attach_tcx_first(program.as_fd(), index, TcxHook::Ingress).expect("a link");
+        assert_eq!(chain(), [program_id(&program).expect("its number")]);
+        Self { _process: process, _link: link }
+    }
+
+    /// What tells each of them from another of the same name: numbers, inodes, addresses, contents.
+    ///
+    /// # Panics
+    ///
+    /// When one of them is gone.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a missing object is a failed test")]
+    pub fn identity(&self) -> String {
+        let inode = |path: &str| {
+            let metadata = fs::metadata(path).expect("a foreign file");
+            (metadata.dev(), metadata.ino(), metadata.mtime_nsec(), metadata.len())
+        };
+        let link = |name: &str| {
+            let shown = run("ip", &["-o", "link", "show", name]);
+            // How it is, and not what its carrier does.
+            shown
+                .split(' ')
+                .filter(|word| word.contains(':') || word.contains('@'))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let shown: [&[&str]; 5] = [
+            &["tc", "filter", "show", "dev", "foreign0", "egress"],
+            &["tc", "qdisc", "show", "dev", "foreign0"],
+            &["ip", "-o", "address", "show", "dev", "foreign0"],
+            &["ip", "route", "show", "10.251.0.0/24"],
+            &["ip", "-n", "foreign", "-o", "link", "show", "foreign1"],
+        ];
+        let shown = shown.map(|command| run(command[0], &command[1..]));
+        format!(
+            "{:?}\n{}\n{}\n{shown:?}\n{:?}\n{:?}\n{}",
+            inode("/run/netns/foreign"),
+            link("foreign0"),
+            link("foreignbr"),
+            chain(),
+            inode(FILE),
+            run("ip", &["netns", "pids", "foreign"])
+        )
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a missing object is a failed test")]
+fn number(interface: &str) -> u32 {
+    let said = run("ip", &["-o", "link", "show", interface]);
+    said.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+#[expect(clippy::expect_used, reason = "a missing object is a failed test")]
+fn chain() -> Vec<u32> {
+    tcx_chain(number("foreign0"), TcxHook::Ingress).expect("a chain")
+}
