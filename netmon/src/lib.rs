@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod cost;
 pub mod datapath;
+pub mod disturbance;
 pub mod doctor;
 pub mod expect;
 pub mod generate;

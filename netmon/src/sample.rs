@@ -90,6 +90,7 @@ fn endpoint(
         ifindex: IfIndex(2 + id / 2),
         addresses: vec![address.parse().unwrap()],
         up: true,
+        disturbances: Vec::new(),
         ingress: hook(numbers),
         egress: hook(numbers),
         unstamped_packets: numbers.below(1000),

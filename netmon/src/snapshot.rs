@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cost::Cost,
+    disturbance::Disturbance,
     histogram::{Histogram, Total},
     impairment::Impairment,
     names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
@@ -129,6 +130,8 @@ pub struct EndpointSnapshot {
     pub addresses: Vec<ipnet::IpNet>,
     /// Whether the interface exists and is up.
     pub up: bool,
+    /// What somebody else did to it while it was watched.
+    pub disturbances: Vec<Disturbance>,
     /// What passed the ingress hook.
     pub ingress: HookCounters,
     /// What passed the egress hook.

@@ -16,6 +16,7 @@ mod churn;
 mod classic_labs;
 mod clean;
 mod delays;
+mod disturbances;
 mod doctor;
 mod examples;
 mod expectations;

@@ -1,10 +1,14 @@
-//! Which of the lab's interfaces are there, and up: told by the kernel when it changes, never polled.
+//! How the lab's interfaces are: there, up, under their names, on their bridges. Told by the kernel when it changes,
+//! never polled.
 //!
-//! One subscription a namespace, one thread for all of them. When something is announced, that namespace's
-//! interfaces are listed anew.
+//! One subscription a namespace and one to the names of namespaces, one thread for all of them. When something is
+//! announced, that namespace's interfaces are listed anew. What somebody else does is told and nothing is done about
+//! it: `netmon reload` makes the lab as its file has it.
+
+mod subject;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     os::fd::{AsFd, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,41 +19,49 @@ use std::{
 use log::{info, warn};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
+use self::subject::{Presence, Subject};
 use crate::{
     causes::in_full,
-    names::{IfIndex, IfName, NsName},
-    netlink::{
-        Netlink, NetlinkError,
-        link::Interface,
-        watch::{LinkWatch, Seen},
-    },
-    netns::Identity,
+    disturbance::Disturbance,
+    names::{IfIndex, NsName},
+    netlink::{Netlink, NetlinkError, link::Interface, watch::LinkWatch},
+    netns::{Identity, name_watch::NameWatch, names},
+    snapshot::AttachMode,
     topology::Endpoint,
 };
 
-/// One interface of the lab.
-#[derive(Clone, Debug)]
-struct State {
-    interface: IfName,
-    exists: bool,
-    up: bool,
-    /// Changes that were announced: of its state, its queue, its offloads.
-    changes: u64,
-}
+/// How often a namespace is listed in a row while it goes on changing.
+const ROUNDS: usize = 8;
 
 /// The sockets that the interfaces of each namespace are listed with. They hold their namespaces.
 pub(super) type Sockets = HashMap<Identity, Arc<Mutex<Netlink>>>;
 
-type States = HashMap<(NsName, IfIndex), State>;
+/// The ends of links and the bridges, by the lab's name for their namespace.
+type States = HashMap<NsName, HashMap<IfIndex, Subject>>;
+
+/// How one end of a link is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EndState {
+    /// Whether it is in its namespace.
+    pub(super) exists: bool,
+    /// Whether it is there, and up.
+    pub(super) up: bool,
+    /// Whether what was on its hooks went with it.
+    pub(super) hooks_gone: bool,
+    /// What somebody else did to it.
+    pub(super) disturbances: Vec<Disturbance>,
+}
 
 /// Follows the lab's interfaces for as long as it lives.
 pub(super) struct LinkStates {
     states: Arc<Mutex<States>>,
+    ends: HashSet<(NsName, IfIndex)>,
+    mode: AttachMode,
     stop: OwnedFd,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
-/// One namespace's subscription, and the socket to list its interfaces with. Neither holds the namespace.
+/// One namespace's subscription, and the socket to list its interfaces with. Both hold the namespace.
 struct Followed {
     namespace: NsName,
     identity: Identity,
@@ -58,19 +70,20 @@ struct Followed {
 }
 
 impl LinkStates {
-    /// Follows the interfaces of `endpoints`. Its sockets may be shared.
-    pub(super) fn follow(endpoints: &[Endpoint]) -> io::Result<(Self, Sockets)> {
+    /// Follows the interfaces of `endpoints`, which programs are attached to like this, and the bridges that they are
+    /// ports of. Its sockets may be shared.
+    pub(super) fn follow(endpoints: &[Endpoint], mode: AttachMode) -> io::Result<(Self, Sockets)> {
         let mut states = States::new();
         let mut namespaces: HashMap<Identity, &Endpoint> = HashMap::new();
         for endpoint in endpoints {
             namespaces.entry(endpoint.netns.identity()).or_insert(endpoint);
-            let state = State { interface: endpoint.interface.clone(), exists: true, up: false, changes: 0 };
-            states.insert((endpoint.namespace.clone(), endpoint.ifindex), state);
+            let subject = Subject::new(endpoint.ifindex, endpoint.interface.clone());
+            states.entry(endpoint.namespace.clone()).or_default().insert(endpoint.ifindex, subject);
         }
+        let names = NameWatch::open()?;
         let followed = namespaces.into_values().map(Followed::new).collect::<io::Result<Vec<Followed>>>()?;
         for one in &followed {
-            let interfaces = one.list();
-            one.take(interfaces, &mut states, true);
+            one.begin(&mut states);
         }
         let sockets = followed.iter().map(|one| (one.identity, Arc::clone(&one.netlink))).collect();
         let states = Arc::new(Mutex::new(states));
@@ -79,25 +92,46 @@ impl LinkStates {
             let (stop, states) = (stop.try_clone()?, Arc::clone(&states));
             thread::Builder::new()
                 .name("links".to_owned())
-                .spawn(move || follow_until(&stop, &followed, &states))?
+                .spawn(move || follow_until(&stop, names.as_ref(), &followed, &states))?
         };
-        Ok((Self { states, stop, thread: Mutex::new(Some(thread)) }, sockets))
+        let ends = endpoints.iter().map(|end| (end.namespace.clone(), end.ifindex)).collect();
+        Ok((Self { states, ends, mode, stop, thread: Mutex::new(Some(thread)) }, sockets))
     }
 
-    /// Whether an interface exists in its namespace, and whether it is up.
-    pub(super) fn of(&self, namespace: &NsName, ifindex: IfIndex) -> (bool, bool) {
-        let key = (namespace.clone(), ifindex);
-        lock(&self.states).get(&key).map_or((false, false), |state| (state.exists, state.exists && state.up))
+    /// How an end is.
+    pub(super) fn of(&self, namespace: &NsName, ifindex: IfIndex) -> EndState {
+        let states = lock(&self.states);
+        let Some(subject) = states.get(namespace).and_then(|there| there.get(&ifindex)) else {
+            return EndState { hooks_gone: true, ..EndState::default() };
+        };
+        let exists = subject.presence == Presence::There;
+        EndState {
+            exists,
+            up: exists && subject.up,
+            hooks_gone: self.hooks_gone(subject),
+            disturbances: subject.disturbances(),
+        }
+    }
+
+    /// A TCX program goes where its interface goes; a filter goes with the qdisc, which is made anew there.
+    fn hooks_gone(&self, subject: &Subject) -> bool {
+        match self.mode {
+            AttachMode::Tcx => subject.presence == Presence::Deleted,
+            AttachMode::Clsact => subject.was_away,
+        }
     }
 
     /// How many changes of an interface were announced so far.
     pub(super) fn changes(&self, namespace: &NsName, ifindex: IfIndex) -> u64 {
-        lock(&self.states).get(&(namespace.clone(), ifindex)).map_or(0, |state| state.changes)
+        let states = lock(&self.states);
+        states.get(namespace).and_then(|there| there.get(&ifindex)).map_or(0, |subject| subject.changes)
     }
 
-    /// How many interfaces are gone.
-    pub(super) fn gone(&self) -> usize {
-        lock(&self.states).values().filter(|state| !state.exists).count()
+    /// How many ends took along what was on their hooks.
+    pub(super) fn without_hooks(&self) -> usize {
+        let states = lock(&self.states);
+        let subject = |(namespace, ifindex): &(NsName, IfIndex)| states.get(namespace)?.get(ifindex);
+        self.ends.iter().filter_map(subject).filter(|subject| self.hooks_gone(subject)).count()
     }
 
     /// Ends the subscriptions; the states stay as they were.
@@ -122,10 +156,11 @@ fn lock(states: &Mutex<States>) -> MutexGuard<'_, States> {
     states.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn follow_until(stop: &OwnedFd, followed: &[Followed], states: &Mutex<States>) {
+fn follow_until(stop: &OwnedFd, names: Option<&NameWatch>, followed: &[Followed], states: &Mutex<States>) {
     loop {
         let mut ready: Vec<PollFd<'_>> = vec![PollFd::new(stop, PollFlags::IN)];
         ready.extend(followed.iter().map(|one| PollFd::from_borrowed_fd(one.watch.as_fd(), PollFlags::IN)));
+        ready.extend(names.map(|names| PollFd::from_borrowed_fd(names.as_fd(), PollFlags::IN)));
         match poll(&mut ready, None) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
@@ -139,13 +174,13 @@ fn follow_until(stop: &OwnedFd, followed: &[Followed], states: &Mutex<States>) {
             return;
         }
         for (one, _) in followed.iter().zip(announced.iter().skip(1)).filter(|(_, announced)| **announced) {
-            // What was announced is seen in the list; that something was, is noted.
-            let announcements = one.watch.next(Duration::ZERO).unwrap_or_default();
-            // Before the lock: whoever shares the socket may hold it, and wait for the states.
-            let interfaces = one.list();
-            let mut states = lock(states);
-            one.note(&announcements, &mut states);
-            one.take(interfaces, &mut states, false);
+            one.look(states);
+        }
+        if let Some(names) =
+            names.filter(|_| announced.len() > 1 + followed.len() && announced.last() == Some(&true))
+        {
+            names.clear();
+            followed.iter().for_each(|one| one.look_at_name(states));
         }
     }
 }
@@ -163,50 +198,75 @@ impl Followed {
         })
     }
 
-    /// Counts the changes of each interface; of announcements that were lost, one may have been anybody's.
-    fn note(&self, announcements: &[Seen], states: &mut States) {
-        for ((_, ifindex), state) in states.iter_mut().filter(|((ns, _), _)| *ns == self.namespace) {
-            let about = |seen: &&Seen| matches!(seen, Seen::Lost) || **seen == Seen::Changed(*ifindex);
-            state.changes += announcements.iter().filter(about).count() as u64;
-        }
-    }
-
     fn list(&self) -> Result<Vec<Interface>, NetlinkError> {
         self.netlink.lock().unwrap_or_else(PoisonError::into_inner).interfaces()
     }
 
-    /// Takes the namespace's interfaces up, and tells what changed unless this is the first time.
-    fn take(&self, listed: Result<Vec<Interface>, NetlinkError>, states: &mut States, first: bool) {
-        let interfaces = match listed {
-            Ok(interfaces) => interfaces,
-            Err(error) => {
-                warn!("{}", in_full(&error));
-                return;
-            }
+    /// How things are at first. Bridges that ends are ports of are followed as well.
+    fn begin(&self, states: &mut States) {
+        let Some(subjects) = states.get_mut(&self.namespace) else { return };
+        let listed = match self.list() {
+            Ok(listed) => listed,
+            Err(error) => return warn!("{}", in_full(&error)),
         };
-        let now: HashMap<u32, _> = interfaces.into_iter().map(|seen| (seen.index, seen)).collect();
-        for ((namespace, ifindex), state) in states.iter_mut().filter(|((ns, _), _)| *ns == self.namespace) {
-            let seen = now.get(&ifindex.0);
-            let (exists, up) = (seen.is_some(), seen.is_some_and(|seen| seen.up));
-            if !first {
-                tell(namespace, state, exists, up, seen.map(|seen| seen.name.as_str()));
-            }
-            (state.exists, state.up) = (exists, up);
+        subjects.values_mut().for_each(|subject| subject.begin(&listed));
+        let bridges: HashSet<u32> = subjects.values().filter_map(Subject::bridge).collect();
+        for bridge in listed.iter().filter(|there| bridges.contains(&there.index)) {
+            let Ok(name) = bridge.name.parse() else { continue };
+            let mut subject = Subject::new(IfIndex(bridge.index), name);
+            subject.begin(&listed);
+            subjects.entry(subject.ifindex).or_insert(subject);
         }
     }
-}
 
-fn tell(namespace: &NsName, before: &State, exists: bool, up: bool, name: Option<&str>) {
-    let interface = &before.interface;
-    match (before.exists, exists) {
-        (true, false) => {
-            warn!("{interface} in {namespace} is gone: deleted or moved by somebody else");
+    /// Something was announced here.
+    fn look(&self, states: &Mutex<States>) {
+        // What was announced is seen in the list; that something was, is noted. An interface may be gone from the list
+        // before it is announced where it went, so the list is the last that is read.
+        let mut announced = self.watch.next(Duration::ZERO).unwrap_or_default();
+        // Before the lock: whoever shares the socket may hold it, and wait for the states.
+        let mut listed = self.list();
+        for _ in 0..ROUNDS {
+            let more = self.watch.next(Duration::ZERO).unwrap_or_default();
+            if more.is_empty() {
+                break;
+            }
+            announced.extend(more);
+            listed = self.list();
         }
-        (true, true) if before.up && !up => warn!("{interface} in {namespace} was set down"),
-        (_, true) if !before.up && up => info!("{interface} in {namespace} is up"),
-        _ => {}
+        self.update(states, |subject| {
+            subject.note(&announced);
+            if let Ok(listed) = &listed {
+                subject.take(listed, &announced);
+            }
+        });
+        if let Err(error) = listed {
+            warn!("{}", in_full(&error));
+        }
     }
-    if let Some(name) = name.filter(|name| *name != interface.as_str()) {
-        warn!("{interface} in {namespace} is now called {name}; it is still watched");
+
+    /// A name came or went.
+    fn look_at_name(&self, states: &Mutex<States>) {
+        if self.namespace.is_root() {
+            return;
+        }
+        let leads_here = names::leads_to(&self.namespace, self.identity) == Some(true);
+        self.update(states, |subject| subject.unnamed = !leads_here);
+    }
+
+    /// Changes what is known of each interface here, and tells what is new.
+    fn update(&self, states: &Mutex<States>, change: impl Fn(&mut Subject)) {
+        let mut states = lock(states);
+        for subject in states.get_mut(&self.namespace).into_iter().flat_map(HashMap::values_mut) {
+            let before = subject.disturbances();
+            change(subject);
+            let (interface, namespace, after) = (&subject.interface, &self.namespace, subject.disturbances());
+            for new in after.iter().filter(|new| !before.contains(new)) {
+                warn!("{interface} in {namespace} {new}");
+            }
+            if after.is_empty() && !before.is_empty() {
+                info!("{interface} in {namespace} is as it was");
+            }
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Watcher {
 impl Watcher {
     /// Watches `endpoints`, which the datapath is attached to.
     pub(super) fn new(lab: &Lab, datapath: Datapath, endpoints: &[Endpoint]) -> io::Result<Self> {
-        let (link_states, sockets) = LinkStates::follow(endpoints)?;
+        let (link_states, sockets) = LinkStates::follow(endpoints, datapath.features().mode)?;
         let watcher = Self {
             auditor: Mutex::new(Auditor::new(witnessed(&datapath, &sockets))),
             audited: Mutex::default(),
@@ -170,12 +170,14 @@ impl Watcher {
     pub(super) fn change(&self, old: &Lab, new: &Lab, claim: &Claim) -> Result<(), AgentError> {
         self.hold_no_namespaces();
         let mut datapath = self.datapath();
+        let bare = self.without_hooks(&datapath);
         // These go with their interfaces; what holds their namespaces has to go before.
         let stays: HashSet<&LinkName> = new
             .links
             .iter()
             .filter(|link| old.links.iter().any(|was| is_same(was, link)))
             .map(|l| &l.name)
+            .filter(|link| !bare.contains(*link))
             .collect();
         for error in datapath.detach(|link| !stays.contains(link)) {
             debug!("{}", in_full(&error));
@@ -191,7 +193,8 @@ impl Watcher {
             }
         };
         let endpoints = std::mem::take(&mut eyes.endpoints);
-        let (link_states, sockets) = LinkStates::follow(&endpoints).map_err(AgentError::LinkStates)?;
+        let (link_states, sockets) =
+            LinkStates::follow(&endpoints, datapath.features().mode).map_err(AgentError::LinkStates)?;
         let auditor = Auditor::new(witnessed(&datapath, &sockets));
         drop(datapath);
         *lock(&self.link_states) = link_states;
@@ -202,6 +205,13 @@ impl Watcher {
         self.hooks_expected.store(2 * endpoints.len(), Ordering::Relaxed);
         self.impaired(lab);
         changed
+    }
+
+    /// The links with an end that took its hooks along: they are there to be watched anew.
+    fn without_hooks(&self, datapath: &Datapath) -> HashSet<LinkName> {
+        let link_states = lock(&self.link_states);
+        let is_bare = |end: &&Endpoint| link_states.of(&end.namespace, end.ifindex).hooks_gone;
+        datapath.endpoints().map(|(_, end)| end).filter(is_bare).map(|end| end.link.clone()).collect()
     }
 
     fn read(&self) -> Result<Reading, DatapathError> {
@@ -259,14 +269,13 @@ impl SnapshotSource for Watcher {
         let mut reading = self.read()?;
         let audited = lock(&self.audited).clone();
         for end in reading.links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
-            let (exists, up) = lock(&self.link_states).of(&end.namespace, end.ifindex);
-            end.up = up;
-            if let Some(accounts) = audited.get(&end.id).filter(|_| exists) {
+            let state = lock(&self.link_states).of(&end.namespace, end.ifindex);
+            (end.up, end.disturbances) = (state.up, state.disturbances);
+            if let Some(accounts) = audited.get(&end.id).filter(|_| state.exists) {
                 end.hook_mut(Direction::Ingress).audit.clone_from(&accounts.ingress);
                 end.hook_mut(Direction::Egress).audit.clone_from(&accounts.egress);
             }
-            if !exists {
-                // The hooks went with the interface.
+            if state.hooks_gone {
                 end.ingress.attached = None;
                 end.egress.attached = None;
             }
@@ -295,7 +304,7 @@ impl SnapshotSource for Watcher {
     }
 
     fn ready(&self) -> Readiness {
-        let gone = 2 * lock(&self.link_states).gone();
+        let gone = 2 * lock(&self.link_states).without_hooks();
         let attached = self.datapath().hooks_attached().saturating_sub(gone);
         Readiness::of_hooks(attached, self.hooks_expected.load(Ordering::Relaxed))
     }

@@ -161,6 +161,7 @@ fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> Endpo
         ifindex: end.endpoint.ifindex,
         addresses: end.endpoint.addresses.clone(),
         up: end.attached.is_some(),
+        disturbances: Vec::new(),
         ingress: sums::hook(&values.counters, INGRESS, mode),
         egress: sums::hook(&values.counters, EGRESS, mode),
         drops: None,

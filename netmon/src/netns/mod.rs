@@ -6,6 +6,7 @@
 
 pub mod directory;
 pub mod exec;
+pub mod name_watch;
 pub mod names;
 
 use std::{

@@ -70,8 +70,13 @@ fn heading(address: SocketAddr, links: &Links) -> String {
     let mut text = format!(
         "{BOLD}{lab}{BOLD:#} ({file}), {style}{attached} of {all} hooks watched{style:#}, http://{address}/\n"
     );
-    for end in links.links.iter().flat_map(|link| [&link.a, &link.b]).filter(|end| !end.up) {
-        let _ = writeln!(text, "{BAD}{} is down or gone{BAD:#}", of_endpoint(end));
+    for end in links.links.iter().flat_map(|link| [&link.a, &link.b]) {
+        for disturbance in &end.disturbances {
+            let _ = writeln!(text, "{BAD}{} {disturbance}{BAD:#}", of_endpoint(end));
+        }
+        if !end.up && end.disturbances.is_empty() {
+            let _ = writeln!(text, "{BAD}{} is down or gone{BAD:#}", of_endpoint(end));
+        }
     }
     text
 }
@@ -188,7 +193,7 @@ pub(super) fn of_endpoint(end: &Endpoint) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{histogram::Histogram, sample, snapshot::Snapshot};
+    use crate::{disturbance::Disturbance, histogram::Histogram, sample, snapshot::Snapshot};
 
     /// The lab `direct` without any trouble.
     fn quiet() -> Snapshot {
@@ -269,5 +274,8 @@ mod tests {
         let text = plain(&Links::without_rates(&snapshot));
         assert!(text.contains("3 of 4 hooks watched"), "{text}");
         assert!(text.contains("direct_netns:veth1 is down or gone\n"), "{text}");
+        snapshot.links[0].a.disturbances = vec![Disturbance::Renamed { to: "eth9".to_owned() }];
+        let text = plain(&Links::without_rates(&snapshot));
+        assert!(text.contains("root:veth0 is called eth9 now"), "{text}");
     }
 }

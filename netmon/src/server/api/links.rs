@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeclaredImpairment, Lab, RoundTripParts, Summary, unix_ms};
 use crate::{
+    disturbance::Disturbance,
     histogram::Histogram,
     names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
     server::history::{HookTotals, Sample},
@@ -56,6 +57,9 @@ pub struct Endpoint {
     pub addresses: Vec<IpNet>,
     /// Whether the interface exists and is up.
     pub up: bool,
+    /// What somebody else did to it while it was watched.
+    #[serde(default)]
+    pub disturbances: Vec<Disturbance>,
     /// What arrived in the namespace.
     pub ingress: Hook,
     /// What left the namespace.
@@ -253,6 +257,7 @@ impl Endpoint {
             ifindex: end.ifindex,
             addresses: end.addresses.clone(),
             up: end.up,
+            disturbances: end.disturbances.clone(),
             ingress: hook(Direction::Ingress),
             egress: hook(Direction::Egress),
             unstamped_packets: end.unstamped_packets,

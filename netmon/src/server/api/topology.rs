@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Lab, unix_ms};
 use crate::{
+    disturbance::Disturbance,
     names::{IfIndex, IfName, LinkName, NsName},
     snapshot::{AttachMode, EndpointSnapshot, Features, Snapshot},
 };
@@ -48,6 +49,9 @@ pub struct TopologyEndpoint {
     pub addresses: Vec<IpNet>,
     /// Whether the interface exists and is up.
     pub up: bool,
+    /// What somebody else did to it while it was watched.
+    #[serde(default)]
+    pub disturbances: Vec<Disturbance>,
     /// How the program is attached to the ingress hook; null when it is not.
     pub ingress_attached: Option<AttachMode>,
     /// How the program is attached to the egress hook; null when it is not.
@@ -88,6 +92,7 @@ impl From<&EndpointSnapshot> for TopologyEndpoint {
             ifindex: end.ifindex,
             addresses: end.addresses.clone(),
             up: end.up,
+            disturbances: end.disturbances.clone(),
             ingress_attached: end.ingress.attached,
             egress_attached: end.egress.attached,
         }

@@ -1,0 +1,230 @@
+//! What is known of one interface that is followed. Pure: from what the kernel lists and announces to what there is
+//! to tell.
+
+use crate::{
+    disturbance::Disturbance,
+    names::{IfIndex, IfName},
+    netlink::{Mac, link::Interface, watch::Seen},
+};
+
+/// Where an interface is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    There,
+    /// In another namespace, with the programs that were on it.
+    Moved,
+    Deleted,
+}
+
+/// An interface of the lab: an end of a link, or a bridge that ends are ports of.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    pub(super) ifindex: IfIndex,
+    /// As the lab calls it.
+    pub(super) interface: IfName,
+    pub(super) presence: Presence,
+    /// Whether it was not there for a while, which takes its queues and the filters on them.
+    pub(super) was_away: bool,
+    pub(super) up: bool,
+    /// Changes that were announced: of its state, its queue, its offloads.
+    pub(super) changes: u64,
+    /// Whether the name of its namespace leads elsewhere, or nowhere.
+    pub(super) unnamed: bool,
+    name: String,
+    mac: Option<Mac>,
+    /// The bridge that it was a port of when it was first seen.
+    bridge: Option<Bridge>,
+}
+
+#[derive(Clone, Debug)]
+struct Bridge {
+    index: u32,
+    name: String,
+    is_left: bool,
+    is_down: bool,
+}
+
+impl Subject {
+    /// One that nothing is known of yet.
+    pub(super) fn new(ifindex: IfIndex, interface: IfName) -> Self {
+        Self {
+            ifindex,
+            name: interface.to_string(),
+            interface,
+            presence: Presence::There,
+            was_away: false,
+            up: false,
+            changes: 0,
+            unnamed: false,
+            mac: None,
+            bridge: None,
+        }
+    }
+
+    /// Takes the namespace's list as how things should be.
+    pub(super) fn begin(&mut self, listed: &[Interface]) {
+        let Some(seen) = of_number(listed, self.ifindex.0) else {
+            (self.presence, self.was_away) = (Presence::Deleted, true);
+            return;
+        };
+        (self.up, self.mac) = (seen.up, seen.mac);
+        let bridge = seen.controller.and_then(|index| of_number(listed, index));
+        self.bridge = bridge.map(|bridge| Bridge {
+            index: bridge.index,
+            name: bridge.name.clone(),
+            is_left: false,
+            is_down: !bridge.up,
+        });
+    }
+
+    /// The number of the bridge that it was a port of.
+    pub(super) fn bridge(&self) -> Option<u32> {
+        self.bridge.as_ref().map(|bridge| bridge.index)
+    }
+
+    /// Counts the changes; of announcements that were lost, one may have been anybody's.
+    pub(super) fn note(&mut self, announced: &[Seen]) {
+        let about = |seen: &&Seen| matches!(seen, Seen::Lost) || **seen == Seen::Changed(self.ifindex);
+        self.changes += announced.iter().filter(about).count() as u64;
+    }
+
+    /// Takes up what the namespace's list says, after what was announced.
+    pub(super) fn take(&mut self, listed: &[Interface], announced: &[Seen]) {
+        let moved = announced.contains(&Seen::Moved(self.ifindex));
+        let left = moved || announced.contains(&Seen::Gone(self.ifindex));
+        let stayed = self.presence == Presence::There && !left;
+        // A number that came free may be another interface's by now.
+        let seen = of_number(listed, self.ifindex.0)
+            .filter(|seen| stayed || (seen.mac == self.mac && seen.mac.is_some()));
+        self.was_away |= left || seen.is_none();
+        let Some(seen) = seen else {
+            self.presence = match self.presence {
+                Presence::There if moved => Presence::Moved,
+                Presence::There => Presence::Deleted,
+                as_before => as_before,
+            };
+            return;
+        };
+        (self.presence, self.up, self.mac) = (Presence::There, seen.up, seen.mac);
+        self.name.clone_from(&seen.name);
+        if let Some(bridge) = &mut self.bridge {
+            bridge.is_left = seen.controller != Some(bridge.index);
+            bridge.is_down = of_number(listed, bridge.index).is_some_and(|bridge| !bridge.up);
+        }
+    }
+
+    /// How it is not as it should be.
+    pub(super) fn disturbances(&self) -> Vec<Disturbance> {
+        match self.presence {
+            Presence::Deleted => return vec![Disturbance::Deleted],
+            Presence::Moved => return vec![Disturbance::Moved],
+            Presence::There => {}
+        }
+        let mut found = Vec::new();
+        if self.unnamed {
+            found.push(Disturbance::NamespaceUnnamed);
+        }
+        if self.name != self.interface.as_str() {
+            found.push(Disturbance::Renamed { to: self.name.clone() });
+        }
+        if !self.up {
+            found.push(Disturbance::SetDown);
+        }
+        match &self.bridge {
+            Some(Bridge { name, is_left: true, .. }) => {
+                found.push(Disturbance::OffBridge { bridge: name.clone() });
+            }
+            Some(Bridge { name, is_down: true, .. }) => {
+                found.push(Disturbance::BridgeDown { bridge: name.clone() });
+            }
+            _ => {}
+        }
+        found
+    }
+}
+
+fn of_number(listed: &[Interface], index: u32) -> Option<&Interface> {
+    listed.iter().find(|interface| interface.index == index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INDEX: IfIndex = IfIndex(7);
+
+    fn listed(name: &str, index: u32, mac: u8) -> Interface {
+        Interface {
+            index,
+            name: name.to_owned(),
+            up: true,
+            mac: Some(Mac([2, 0, 0, 0, 0, mac])),
+            ..Default::default()
+        }
+    }
+
+    fn veth0() -> Subject {
+        let mut subject = Subject::new(INDEX, "veth0".parse().unwrap());
+        subject.begin(&[listed("veth0", 7, 1)]);
+        assert_eq!(subject.disturbances(), []);
+        subject
+    }
+
+    #[test]
+    fn a_name_that_changes_is_told_until_it_changes_back() {
+        let mut subject = veth0();
+        subject.take(&[listed("eth9", 7, 1)], &[Seen::Changed(INDEX)]);
+        assert_eq!(subject.disturbances(), [Disturbance::Renamed { to: "eth9".to_owned() }]);
+        subject.take(&[listed("veth0", 7, 1)], &[Seen::Changed(INDEX)]);
+        assert_eq!(subject.disturbances(), []);
+        assert!(!subject.was_away);
+    }
+
+    #[test]
+    fn one_that_was_moved_may_come_back_and_was_away_then() {
+        let mut subject = veth0();
+        subject.take(&[], &[Seen::Moved(INDEX)]);
+        assert_eq!(subject.disturbances(), [Disturbance::Moved]);
+        subject.take(&[], &[]);
+        assert_eq!(subject.presence, Presence::Moved, "another announcement changes nothing");
+        let back = Interface { up: false, ..listed("veth0", 7, 1) };
+        subject.take(&[back], &[Seen::Changed(INDEX)]);
+        assert_eq!((subject.disturbances(), subject.was_away), (vec![Disturbance::SetDown], true));
+    }
+
+    #[test]
+    fn another_interface_of_the_same_number_is_another() {
+        let mut subject = veth0();
+        subject.take(&[listed("veth0", 7, 2)], &[Seen::Gone(INDEX), Seen::Changed(INDEX)]);
+        assert_eq!(subject.disturbances(), [Disturbance::Deleted]);
+        subject.take(&[listed("veth0", 7, 2)], &[Seen::Changed(INDEX)]);
+        assert_eq!(subject.disturbances(), [Disturbance::Deleted]);
+    }
+
+    #[test]
+    fn a_link_layer_address_that_somebody_changes_makes_it_no_other() {
+        let mut subject = veth0();
+        subject.take(&[listed("veth0", 7, 9)], &[Seen::Changed(INDEX)]);
+        assert_eq!(subject.disturbances(), []);
+    }
+
+    #[test]
+    fn a_port_misses_its_bridge_whether_it_was_taken_off_or_the_bridge_went() {
+        let port = |controller| Interface { controller, ..listed("veth0", 7, 1) };
+        let mut subject = Subject::new(INDEX, "veth0".parse().unwrap());
+        subject.begin(&[port(Some(3)), listed("br0", 3, 5)]);
+        assert_eq!((subject.disturbances(), subject.bridge()), (Vec::new(), Some(3)));
+        let down = Interface { up: false, ..listed("br0", 3, 5) };
+        subject.take(&[port(Some(3)), down], &[]);
+        assert_eq!(subject.disturbances(), [Disturbance::BridgeDown { bridge: "br0".to_owned() }]);
+        subject.take(&[port(None)], &[Seen::Gone(IfIndex(3)), Seen::Changed(INDEX)]);
+        assert_eq!(subject.disturbances(), [Disturbance::OffBridge { bridge: "br0".to_owned() }]);
+    }
+
+    #[test]
+    fn changes_are_counted_and_those_that_were_lost_may_have_been_its() {
+        let mut subject = veth0();
+        subject.note(&[Seen::Changed(INDEX), Seen::Changed(IfIndex(8)), Seen::Lost]);
+        assert_eq!(subject.changes, 2);
+    }
+}
