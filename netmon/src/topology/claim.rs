@@ -37,16 +37,16 @@ impl Holder {
         Self { pid: process::id(), http }
     }
 
-    /// Whether its process has ended, as far as it is known which that is.
+    /// Whether its process has ended, or nobody said which it is.
     fn is_dead(&self) -> bool {
-        let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.pid)) else { return self.pid != 0 };
+        let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.pid)) else { return true };
         // What comes after the name, which may have blanks and brackets in it, is the state (proc_pid_stat(5)).
         let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
         matches!(state, Some('Z' | 'X'))
     }
 }
 
-/// How often a lock that a dead process has is tried, 5 ms apart.
+/// How often a lock that nobody has by name is tried, 5 ms apart.
 const ATTEMPTS: u32 = 400;
 
 impl fmt::Display for Holder {
@@ -162,6 +162,8 @@ impl Drop for Claim {
             let _ = fs::remove_dir(&folder);
         }
         let _ = fs::remove_dir(state::RUN_DIRECTORY);
+        // This process may live on.
+        let _ = self.file.set_len(0);
         // Not by closing the file: a child that is just being started has it open as well, for a moment.
         let _ = flock(&self.file, FlockOperation::Unlock);
     }
@@ -181,7 +183,7 @@ pub fn holder(lab: &LabName) -> Option<Holder> {
 }
 
 /// Locks the file, or says who has it. What a dead process has is a child's that it was just starting: that one has it
-/// until it is the other program.
+/// until it is the other program. And what nobody has by name is somebody's who only asks, for a moment.
 fn lock(file: &File, how: FlockOperation) -> io::Result<Option<Holder>> {
     let pause = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
     for attempt in 1.. {
