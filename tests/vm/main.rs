@@ -8,4 +8,5 @@ mod doctor;
 mod fair_queue;
 mod kernel;
 mod netem;
+mod selftest;
 mod vlan;

@@ -39,9 +39,19 @@ fn parse_simulation(said: &str) -> Vec<String> {
     said.lines().filter_map(install).collect()
 }
 
-/// Fetches packages (`NAME` or `NAME=VERSION`) and unpacks them all into one folder, which is there when all of them
-/// are in it and not before.
-pub(crate) fn unpack(packages: &[String], into: &Path) -> Result<()> {
+/// Fetches and unpacks into a folder what `find` says (`NAME` or `NAME=VERSION`). What apt knows may be older than what
+/// its sources have by now, or nothing at all: then it looks again, once, for which root is needed.
+pub(crate) fn provide(find: impl Fn() -> Result<Vec<String>>, into: &Path) -> Result<()> {
+    let attempt = || unpack(&find()?, into);
+    attempt().or_else(|error| {
+        eprintln!("xtask: {error:#}: looking again what apt's sources have");
+        update(&Access::detect())?;
+        attempt()
+    })
+}
+
+/// Unpacks all packages into one folder, which is there when all of them are in it and not before.
+fn unpack(packages: &[String], into: &Path) -> Result<()> {
     let half_done = with_suffix(into, ".part");
     let archives = with_suffix(into, ".debs");
     for folder in [&half_done, &archives] {
@@ -55,7 +65,7 @@ pub(crate) fn unpack(packages: &[String], into: &Path) -> Result<()> {
     let mut count = 0;
     for entry in fs::read_dir(&archives).with_context(|| format!("cannot read {}", archives.display()))? {
         let archive = entry.with_context(|| format!("cannot read {}", archives.display()))?.path();
-        process::output(Command::new("dpkg-deb").arg("--extract").args([&archive, &half_done]))?;
+        process::quietly(Command::new("dpkg-deb").arg("--extract").args([&archive, &half_done]))?;
         count += 1;
     }
     ensure!(count == packages.len(), "apt-get fetched {count} of {} packages", packages.len());
@@ -63,8 +73,8 @@ pub(crate) fn unpack(packages: &[String], into: &Path) -> Result<()> {
     fs::rename(&half_done, into).with_context(|| format!("cannot make {}", into.display()))
 }
 
-/// Has apt look what its sources have now, which only root can.
-pub(crate) fn update(access: &Access) -> Result<()> {
+/// Has apt look what its sources have now.
+fn update(access: &Access) -> Result<()> {
     let mut command = access.command(Path::new("/usr/bin/apt-get"))?;
     process::run(command.args(["-q", "-o", "DPkg::Lock::Timeout=300", "update"]).stdin(Stdio::null()))
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::programs::Programs;
-use crate::{process, provision::unpacked, root::Access, workspace};
+use crate::{process, provision::unpacked, workspace};
 
 /// A series of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,8 @@ impl Kernel {
     pub(super) fn provide(series: Series, programs: &Programs) -> Result<Self> {
         let folder = workspace::target()?.join("vm").join(format!("linux-{}", series.as_str()));
         if !folder.is_dir() {
-            let package = find(series)?;
-            eprintln!("xtask: fetching {package} into {}: some seconds", folder.display());
-            unpacked::unpack(&[package], &folder)?;
+            eprintln!("xtask: fetching Linux {} into {}: some seconds", series.as_str(), folder.display());
+            unpacked::provide(|| Ok(vec![find(series)?]), &folder)?;
         }
         let release = release_in(&folder)?;
         let kernel = Self {
@@ -67,17 +66,13 @@ impl Kernel {
     }
 }
 
-/// The package of a series' newest kernel; apt looks again if it knows none.
+/// The package of a series' newest kernel.
 fn find(series: Series) -> Result<String> {
-    let beginning = format!("linux-image-{}", series.as_str());
-    if let Some(name) = newest(&unpacked::names(&beginning)?, series) {
-        return Ok(name);
-    }
-    unpacked::update(&Access::detect()).context("apt knows no such kernel, and has to look again")?;
+    let beginning = format!("linux-image-{}.", series.as_str());
     newest(&unpacked::names(&beginning)?, series).with_context(|| {
         format!(
-            "apt has no {beginning}.*-cloud-amd64: it is in Debian 12 (bookworm, bookworm-security); add one of \
-             them to the sources, or choose another --kernel"
+            "apt has no {beginning}*-cloud-amd64: it is in Debian 12 (bookworm, bookworm-security); add one of them \
+             to the sources, or choose another --kernel"
         )
     })
 }

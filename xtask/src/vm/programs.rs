@@ -3,14 +3,11 @@
 //! They are unpacked and not installed: qemu may not get along with what the host has of it, and a busybox that is
 //! linked statically runs on the host and in the machine alike. A qemu that is on `PATH` is used.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{process, provision::unpacked, root::Access, workspace};
+use crate::{process, provision::unpacked, workspace};
 
 const QEMU: &str = "qemu-system-x86_64";
 const PACKAGES: [&str; 2] = ["qemu-system-x86", "busybox-static"];
@@ -41,7 +38,7 @@ impl Programs {
         if !folder.is_dir() {
             let wanted = if installed.is_some() { &PACKAGES[1..] } else { &PACKAGES[..] };
             eprintln!("xtask: fetching {} into {}: half a minute", wanted.join(" and "), folder.display());
-            fetch(wanted, &folder)?;
+            unpacked::provide(|| needed(wanted), &folder)?;
         }
         let programs = Self { folder, installed };
         ensure!(programs.busybox_path().is_file(), "there is no {}", programs.busybox_path().display());
@@ -74,16 +71,14 @@ impl Programs {
     }
 }
 
-/// Packages with everything that they need and the host lacks; apt looks again if it does not know them.
-fn fetch(packages: &[&str], folder: &Path) -> Result<()> {
-    let needed = unpacked::with_dependencies(packages).or_else(|_| {
-        unpacked::update(&Access::detect()).context("apt does not know a package, and has to look again")?;
-        unpacked::with_dependencies(packages)
-    })?;
+/// Packages with everything that they need and the host lacks.
+fn needed(packages: &[&str]) -> Result<Vec<String>> {
+    let mut all = unpacked::with_dependencies(packages)?;
     // One that is installed already is in none of apt's steps, and is unpacked all the same.
-    let lacking = packages.iter().filter(|name| !needed.iter().any(|other| is_of(other, name)));
-    let all: Vec<String> = needed.iter().cloned().chain(lacking.map(|name| (*name).to_owned())).collect();
-    unpacked::unpack(&all, folder)
+    let installed = packages.iter().filter(|name| !all.iter().any(|other| is_of(other, name)));
+    let installed: Vec<String> = installed.map(|name| (*name).to_owned()).collect();
+    all.extend(installed);
+    Ok(all)
 }
 
 /// Whether `NAME=VERSION` is of this package.

@@ -5,14 +5,20 @@
 
 use super::kernel::Series;
 
-/// Work with any way to attach.
+/// Whatever way netmon attaches in there.
 const ANYWHERE: [&str; 3] = [
     "agent_lifecycle::after_sigkill_the_next_run_goes_on_and_its_end_leaves_nothing",
-    "receive_times::a_receiver_is_told_wall_clock_time_with_clsact_too",
     "foreign_programs::a_clsact_that_was_there_first_hides_nothing_and_stays_with_its_filters",
+    "receive_times::a_receiver_is_told_wall_clock_time_between_sending_and_receiving",
 ];
+/// With foreign programs on TCX chains.
+const WITH_TCX: [&str; 1] = ["receive_times::behind_our_hook_a_packet_has_no_delivery_time_any_more"];
 
 /// Names, each in full.
-pub(super) fn privileged(_series: Series) -> Vec<&'static str> {
-    ANYWHERE.to_vec()
+pub(super) fn privileged(series: Series) -> Vec<&'static str> {
+    let also = match series {
+        Series::V6_1 => &[][..],
+        Series::V6_12 => &WITH_TCX[..],
+    };
+    [&ANYWHERE[..], also].concat()
 }

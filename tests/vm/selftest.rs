@@ -1,0 +1,37 @@
+//! `netmon selftest` on this kernel, as far as it counts: durations have bounds that hold on a CPU and not on an
+//! emulated one, which may stop anywhere for longer than what is measured takes.
+
+use std::process::{Command, Stdio};
+
+use netmon_tests::{binary::netmon, sandbox::sandbox};
+use serde_json::Value;
+
+/// Counted, and still a matter of time: a sender that is stopped for long enough sends again.
+const A_MATTER_OF_TIME: &str = "tcp retransmissions";
+/// How many of its measures are counts, less that one.
+const COUNTS: usize = 49;
+
+/// A count is right or wrong: nothing is allowed.
+fn is_count(row: &Value) -> bool {
+    row["allowed_below"] == 0.0 && row["allowed_above"] == 0.0 && row["measure"] != A_MATTER_OF_TIME
+}
+
+#[test]
+fn every_count_of_the_selftest_is_exact() {
+    sandbox(|| {
+        let ran = Command::new(netmon()).args(["selftest", "-o", "json"]).stdin(Stdio::null()).output();
+        let ran = ran.expect("netmon starts");
+        // 5: a duration is out of its bounds.
+        assert!([Some(0), Some(5)].contains(&ran.status.code()), "{}", String::from_utf8_lossy(&ran.stderr));
+        let card: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+        let rows = card["rows"].as_array().expect("rows");
+        let (counts, durations): (Vec<&Value>, Vec<&Value>) = rows.iter().partition(|row| is_count(row));
+        for row in &durations {
+            println!("not held to its bounds: {row}");
+            assert!(row["samples"].as_u64() > Some(0), "{row}");
+        }
+        let wrong: Vec<&&Value> = counts.iter().filter(|row| row["within_bounds"] != true).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert_eq!(counts.len(), COUNTS, "{rows:#?}");
+    });
+}
