@@ -4,6 +4,7 @@
 //! The machines are emulated, so nothing here holds netmon to a bound on time from above, other than very wide ones.
 
 mod attach;
+mod declared;
 mod doctor;
 mod fair_queue;
 mod kernel;
