@@ -1,4 +1,5 @@
 //! What a kernel has and has not is told plainly.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use netmon_tests::{
     agent::netmon_says,

@@ -28,8 +28,8 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn host() -> Result<()> {
-    // The privileged tests are not among cargo's "all": they are not tested by default.
-    for targets in [["--all-targets"].as_slice(), &["--test", "privileged"]] {
+    // Tests that need root, or another kernel, are not among cargo's "all": they are not tested by default.
+    for targets in [["--all-targets"].as_slice(), &["--test", "privileged", "--test", "vm"]] {
         let mut command = cargo::command()?;
         command.arg("clippy").args(cargo::ALL).args(targets).args(["--", "-D", "warnings"]);
         process::run(&mut command)?;

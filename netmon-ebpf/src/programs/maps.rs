@@ -30,7 +30,7 @@ type Chunk<const WORDS: usize> = PerCpuArray<[u64; WORDS], { CHUNK_ENDPOINTS as 
 
 /// How many words a value has, which is all of it.
 const fn words<T>() -> usize {
-    assert!(size_of::<T>() % size_of::<u64>() == 0 && align_of::<T>() <= align_of::<u64>());
+    assert!(size_of::<T>().is_multiple_of(size_of::<u64>()) && align_of::<T>() <= align_of::<u64>());
     size_of::<T>() / size_of::<u64>()
 }
 
