@@ -3,7 +3,7 @@
 
 /// Grows with every change of a key, a value or the meaning of one. The object carries it as the size of its
 /// map `NETMON_ABI`; the agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Endpoints in one chunk: maps cannot grow, so endpoints live in chunks that are added at runtime.
 pub const CHUNK_ENDPOINTS: u32 = 256;

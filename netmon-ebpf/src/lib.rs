@@ -15,6 +15,7 @@ pub mod flow;
 pub mod histogram;
 pub mod parse;
 pub mod protocol;
+pub mod record;
 pub mod requests;
 pub mod tag;
 pub mod tcp;

@@ -2,7 +2,7 @@
 //!
 //! A tag is the 47 highest bits of a keyed hash and, exactly, the endpoint that sees the conversation; the
 //! lowest bits of the hash choose the set of the table. Two conversations of one endpoint are taken for one
-//! another when some 60 bits agree, of a hash whose key is drawn anew each time the object is loaded.
+//! another when some 60 bits agree, of a hash whose key is drawn anew each time the tables are made.
 
 use core::sync::atomic::AtomicU64;
 

@@ -24,6 +24,7 @@ pub mod netlink;
 pub mod netns;
 pub mod overhead;
 pub mod owned_files;
+pub mod pins;
 pub mod probe;
 #[cfg(test)]
 mod sample;

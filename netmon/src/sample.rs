@@ -136,7 +136,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
     Snapshot {
         taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         monotonic_ns,
-        lab: LabInfo { name: "direct".parse().unwrap(), file: "built-in".to_owned() },
+        lab: LabInfo { name: "direct".parse().unwrap(), file: "built-in".to_owned(), persists: false },
         features: Features { mode: AttachMode::Tcx, packet_stamp: true },
         links,
         parse_exits: vec![("truncated", 3), ("extension_headers", 0)],

@@ -45,6 +45,8 @@ pub struct LabInfo {
     pub name: LabName,
     /// The lab file's path; `built-in` for the built-in lab.
     pub file: String,
+    /// Whether counting goes on when the agent does not.
+    pub persists: bool,
 }
 
 /// What was found on this kernel, and is used.

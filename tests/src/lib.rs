@@ -14,6 +14,7 @@ pub mod iperf;
 pub mod labs;
 pub mod packets;
 pub mod pair;
+pub mod persisted;
 pub mod random;
 pub mod relay;
 pub mod running;

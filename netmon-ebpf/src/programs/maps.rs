@@ -4,8 +4,8 @@ use core::{arch::asm, sync::atomic::AtomicU64};
 
 use aya_ebpf::{
     Global,
-    bindings::{BPF_F_MMAPABLE, bpf_func_id::BPF_FUNC_tail_call},
-    btf_maps::{Array, ArrayOfMaps, PerCpuArray, ProgramArray},
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, bpf_func_id::BPF_FUNC_tail_call},
+    btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, ProgramArray},
     macros::btf_map,
     programs::TcContext,
 };
@@ -16,6 +16,7 @@ use netmon_ebpf::{
     },
     endpoint::{Counters, RoundTrips},
     flow::{FLOW_WAYS, Flow, FlowSet},
+    record::{AuditRecord, EndRecord, Settings, TALLIES as TALLY_KINDS},
     requests::RequestSet,
 };
 
@@ -37,6 +38,27 @@ const fn words<T>() -> usize {
 /// All programs, by [`stage_index`]: for the dispatchers, and for each other.
 #[btf_map]
 static JUMP_TABLE: ProgramArray<{ HOOKS * STAGES }> = ProgramArray::new();
+
+/// The program at the tracepoint of drops, in the only place: whoever is at the tracepoint jumps through this, so
+/// that a program can take another's place without a drop that is not counted, or counted twice.
+#[btf_map]
+static DROP_TABLE: ProgramArray<1> = ProgramArray::new();
+
+/// What these programs are set up with. For the next agent, as are the three below: no program looks at them.
+#[btf_map]
+static SETTINGS: Array<Settings, 1> = Array::new();
+
+/// The endpoints, by their slots; as many as the agent says.
+#[btf_map]
+static ENDS: HashMap<u32, EndRecord, 1, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// The accounts of the endpoints, by their slots; likewise.
+#[btf_map]
+static AUDITS: HashMap<u32, AuditRecord, 1, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// What the agent counts itself.
+#[btf_map]
+static TALLIES: Array<u64, TALLY_KINDS> = Array::new();
 
 /// What every packet touches, by endpoint.
 #[btf_map]

@@ -6,9 +6,20 @@ use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
 use crate::{
-    datapath::DatapathError, services::StartError, sys::capabilities::MissingPrivilege,
+    datapath::DatapathError, pins::PinError, services::StartError, sys::capabilities::MissingPrivilege,
     topology::TopologyError,
 };
+
+impl AgentError {
+    /// What was wrong with pins, if that is what was wrong.
+    #[must_use]
+    pub fn pin(&self) -> Option<&PinError> {
+        match self {
+            Self::Pin(error) | Self::Datapath(DatapathError::Pin(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// The agent could not start, or not end well.
 #[derive(Debug, ThisError)]
@@ -32,6 +43,9 @@ pub enum AgentError {
     /// The lab could not be watched.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
+    /// What makes counting go on without the agent.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// The state of the links could not be followed.
     #[error("cannot follow the state of the lab's interfaces")]
     LinkStates(#[source] io::Error),

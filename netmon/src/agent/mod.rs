@@ -9,11 +9,12 @@ mod error;
 mod hooks;
 mod imposed;
 mod link_states;
+mod persist;
 mod signals;
 mod upkeep;
 mod watcher;
 
-use std::{future, net::SocketAddr, pin::pin, sync::Arc};
+use std::{future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc};
 
 use log::{info, warn};
 use tokio::{
@@ -22,7 +23,7 @@ use tokio::{
     task::{block_in_place, spawn_blocking},
 };
 
-pub use self::error::AgentError;
+pub use self::{error::AgentError, persist::leave_counting};
 use self::{
     signals::{HangUp, Meaning, Stop},
     upkeep::Upkeep,
@@ -30,14 +31,15 @@ use self::{
 };
 use crate::{
     causes::in_full,
-    datapath::{Datapath, Options},
+    datapath::Options,
     lab::Lab,
     names::LabName,
+    pins,
     server::{self, Limits},
     services::{Supervisor, detached_supervisor, is_supervised, spawn_detached, stop_recorded},
     sys::capabilities::{self, Capability},
     topology::{
-        self, Claim, Endpoint, Instrument, Progress, TopologyError, claim,
+        self, Claim, Progress, TopologyError, claim,
         handover::{Answer, Handover, Question, Request},
         state, temporary,
     },
@@ -52,6 +54,8 @@ pub struct Config {
     pub datapath: Options,
     /// Whether the lab stays when the agent ends.
     pub keep: bool,
+    /// Whether counting goes on when the agent does not. It does in any case for a lab of which it did before.
+    pub persist: bool,
 }
 
 /// What the agent tells whoever started it, once everything runs.
@@ -63,6 +67,8 @@ pub struct Started {
     pub features: crate::snapshot::Features,
     /// Whether the lab stays when the agent ends.
     pub stays: bool,
+    /// Where everything is pinned, so that counting goes on without the agent; nowhere when it does not.
+    pub pinned: Option<PathBuf>,
 }
 
 /// Runs `lab` until SIGINT or SIGTERM. `started` is called once everything runs; `progress` is told how far
@@ -154,10 +160,7 @@ async fn build(
 
 /// Builds the lab, with programs on its hooks before its interfaces are up.
 fn watch(lab: &Lab, claim: &Claim, config: &Config, progress: &dyn Progress) -> Result<Watcher, AgentError> {
-    let mut datapath = Datapath::load(&config.datapath)?;
-    let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
-    topology::up(lab, claim, &mut eyes, progress)?;
-    let endpoints = eyes.endpoints;
+    let (datapath, endpoints) = persist::build(lab, claim, &config.datapath, config.persist, progress)?;
     Watcher::new(lab, datapath, &endpoints).map_err(AgentError::LinkStates)
 }
 
@@ -169,20 +172,6 @@ fn note(lab: &LabName, stays: bool) -> Result<(), TopologyError> {
 /// Whether `netmon up` made the lab: then it is adopted, and stays. One that an agent was killed over does not.
 fn is_kept(lab: &LabName) -> bool {
     state::State::load(lab).is_some_and(|state| state.complete) && !temporary::is_temporary(lab)
-}
-
-/// Puts the datapath onto what the topology makes.
-struct Eyes<'a> {
-    datapath: &'a mut Datapath,
-    endpoints: Vec<Endpoint>,
-}
-
-impl Instrument for Eyes<'_> {
-    fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), topology::BoxError> {
-        self.datapath.attach_only(endpoints)?;
-        self.endpoints = endpoints.to_vec();
-        Ok(())
-    }
 }
 
 /// Serves until a signal comes. Gives back the services, which whoever ends the lab stops.
@@ -215,7 +204,8 @@ async fn watch_over(
     let mut server = server::serve(listener, source, Limits::default(), shutdown);
     let upkeep = Upkeep::start(Arc::clone(&built.watcher));
     let features = built.watcher.features();
-    started(&built.lab, &Started { http, features, stays: built.stays });
+    let pinned = built.watcher.pinned();
+    started(&built.lab, &Started { http, features, stays: built.stays, pinned });
     let mut done = pin!(done);
     let served = loop {
         tokio::select! {
@@ -309,9 +299,12 @@ impl Built {
                 if supervised {
                     left.extend(leave_services(&lab).err());
                 }
-                info!("lab {} stays; `netmon down` removes it", lab.name);
+                let counting = if watcher.pinned().is_some() { ", and counting goes on" } else { "" };
+                info!("lab {} stays{counting}; `netmon down` removes it", lab.name);
                 return left;
             }
+            // The pins are worth nothing without it.
+            drop(watcher);
             let stop_services = |lab: &LabName, folder: &std::path::Path| {
                 stop_recorded(lab, folder).into_iter().map(Into::into).collect()
             };
@@ -320,6 +313,7 @@ impl Built {
                 warn!("{warning}");
             }
             left.extend(report.errors);
+            left.extend(pins::remove_all_of(&lab.name).iter().map(|error| in_full(error)));
             info!("everything is put back");
             left
         };

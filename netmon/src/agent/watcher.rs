@@ -3,9 +3,10 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
@@ -13,14 +14,15 @@ use std::{
 use log::{debug, warn};
 
 use super::{
-    AgentError, Eyes,
+    AgentError,
     imposed::ImposedTable,
     link_states::{LinkStates, Sockets},
+    persist::Eyes,
 };
 use crate::{
     audit::{Audited, Auditor, Books, Hooks, Witnessed},
     causes::in_full,
-    datapath::{Datapath, DatapathError, Reading},
+    datapath::{Datapath, DatapathError, Failure, Reading},
     impairment::USUAL_MTU,
     lab::{End, Lab, Link},
     names::{Direction, EndpointId, IfIndex, LinkName, NsName, Side},
@@ -40,13 +42,12 @@ pub(super) struct Watcher {
     /// What the auditor found last.
     audited: Mutex<HashMap<EndpointId, Audited>>,
     hooks_expected: AtomicUsize,
-    read_errors: AtomicU64,
-    order_errors: AtomicU64,
     /// What is done to packets on purpose.
     imposed: Mutex<ImposedTable>,
     /// Links whose hooks somebody takes off and puts on at the moment.
     lent: Mutex<HashSet<LinkName>>,
-    audit_errors: AtomicU64,
+    /// Where everything is pinned; nowhere when it goes with this.
+    pinned: Option<PathBuf>,
 }
 
 impl Watcher {
@@ -56,14 +57,12 @@ impl Watcher {
         let watcher = Self {
             auditor: Mutex::new(Auditor::new(witnessed(&datapath, &sockets))),
             audited: Mutex::default(),
-            audit_errors: AtomicU64::new(0),
-            lab: Mutex::new(info(lab)),
+            pinned: datapath.pinned().map(|(folder, _)| folder.path().to_owned()),
+            lab: Mutex::new(info(lab, datapath.pinned().is_some())),
             features: datapath.features(),
             datapath: Mutex::new(datapath),
             link_states: Mutex::new(link_states),
             hooks_expected: AtomicUsize::new(2 * endpoints.len()),
-            read_errors: AtomicU64::new(0),
-            order_errors: AtomicU64::new(0),
             imposed: Mutex::default(),
             lent: Mutex::default(),
         };
@@ -97,6 +96,16 @@ impl Watcher {
         self.features
     }
 
+    /// Where everything is pinned; nowhere when it goes with this.
+    pub(super) fn pinned(&self) -> Option<PathBuf> {
+        self.pinned.clone()
+    }
+
+    /// Counts a failure of ours. That this fails as well is not worth another.
+    fn note(&self, failure: Failure, times: usize) {
+        let _ = self.datapath().note(failure, times as u64);
+    }
+
     fn datapath(&self) -> MutexGuard<'_, Datapath> {
         lock(&self.datapath)
     }
@@ -105,7 +114,7 @@ impl Watcher {
     pub(super) fn audit(&self) {
         let (found, errors) = lock(&self.auditor).run(self);
         *lock(&self.audited) = found;
-        self.audit_errors.fetch_add(errors.len() as u64, Ordering::Relaxed);
+        self.note(Failure::Audit, errors.len());
         for error in errors {
             debug!("{}", in_full(&error));
         }
@@ -125,7 +134,7 @@ impl Watcher {
                 }
             }
             Err(error) => {
-                self.order_errors.fetch_add(1, Ordering::Relaxed);
+                self.note(Failure::Order, 1);
                 warn!("{}", in_full(&error));
             }
         }
@@ -154,10 +163,16 @@ impl Watcher {
         self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the programs off and lets the namespaces go, which would live on as long as they are held.
+    /// Takes the programs off and lets the namespaces go, which would live on as long as they are held. Programs that are
+    /// pinned stay.
     pub(super) fn let_go(&self) -> Vec<DatapathError> {
         self.hold_no_namespaces();
-        self.datapath().detach_all()
+        let mut datapath = self.datapath();
+        if self.pinned.is_some() {
+            datapath.leave();
+            return Vec::new();
+        }
+        datapath.detach_all()
     }
 
     fn hold_no_namespaces(&self) {
@@ -201,7 +216,7 @@ impl Watcher {
         *lock(&self.auditor) = auditor;
         // Slots may be others' by now.
         lock(&self.audited).clear();
-        *lock(&self.lab) = info(lab);
+        *lock(&self.lab) = info(lab, self.pinned.is_some());
         self.hooks_expected.store(2 * endpoints.len(), Ordering::Relaxed);
         self.impaired(lab);
         changed
@@ -217,14 +232,14 @@ impl Watcher {
     fn read(&self) -> Result<Reading, DatapathError> {
         let reading = self.datapath().read();
         if reading.is_err() {
-            self.read_errors.fetch_add(1, Ordering::Relaxed);
+            self.note(Failure::Read, 1);
         }
         reading
     }
 }
 
-fn info(lab: &Lab) -> LabInfo {
-    LabInfo { name: lab.name.clone(), file: lab.source.clone() }
+fn info(lab: &Lab, persists: bool) -> LabInfo {
+    LabInfo { name: lab.name.clone(), file: lab.source.clone(), persists }
 }
 
 /// Whether a link joins the same interfaces under the same name.
@@ -262,6 +277,14 @@ impl Books for Watcher {
     fn changes(&self, namespace: &NsName, ifindex: IfIndex) -> u64 {
         lock(&self.link_states).changes(namespace, ifindex)
     }
+
+    fn kept(&self, endpoint: EndpointId) -> Option<Vec<u8>> {
+        self.datapath().kept_accounts(endpoint)
+    }
+
+    fn keep(&self, endpoint: EndpointId, accounts: &[u8]) -> Result<(), DatapathError> {
+        self.datapath().keep_accounts(endpoint, accounts)
+    }
 }
 
 impl SnapshotSource for Watcher {
@@ -289,12 +312,7 @@ impl SnapshotSource for Watcher {
             links: reading.links,
             parse_exits: reading.parse_exits,
             flows: reading.flows,
-            errors: vec![
-                ("read", self.read_errors.load(Ordering::Relaxed)),
-                ("order", self.order_errors.load(Ordering::Relaxed)),
-                ("overtaken", reading.overtaken),
-                ("audit", self.audit_errors.load(Ordering::Relaxed)),
-            ],
+            errors: reading.failures,
             cost: reading.cost,
         })
     }

@@ -2,10 +2,12 @@
 
 use std::{
     collections::HashMap,
+    io,
     sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
@@ -33,13 +35,16 @@ pub enum AuditError {
         /// What was refused.
         source: NetlinkError,
     },
+    /// The accounts could not be kept.
+    #[error("cannot keep the accounts of an endpoint")]
+    Keep(#[source] io::Error),
     /// Our own could not.
     #[error(transparent)]
     Hooks(#[from] DatapathError),
 }
 
 /// What our programs counted at an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hooks {
     /// What passed the ingress hook.
     pub ingress: Passed,
@@ -75,6 +80,16 @@ pub trait Books {
 
     /// How many changes of an interface were announced so far.
     fn changes(&self, namespace: &NsName, ifindex: IfIndex) -> u64;
+
+    /// The accounts of an endpoint that an auditor before kept, as it wrote them; none when there are none.
+    fn kept(&self, endpoint: EndpointId) -> Option<Vec<u8>>;
+
+    /// Keeps the accounts of an endpoint for an auditor after this one.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written down.
+    fn keep(&self, endpoint: EndpointId, accounts: &[u8]) -> Result<(), DatapathError>;
 }
 
 /// The accounts of one endpoint.
@@ -101,20 +116,41 @@ struct Account {
     id: EndpointId,
     ifindex: IfIndex,
     there: bool,
-    ingress: Book<IngressLedger>,
-    egress: Book<EgressLedger>,
+    /// None before it is known whether an auditor before kept them.
+    books: Option<BothBooks>,
     /// Read after so many announced changes.
     offloads: Option<(Offloads, u64)>,
 }
 
+/// The accounts of both hooks: what is kept for an auditor after this one.
+#[derive(Default, Serialize, Deserialize)]
+struct BothBooks {
+    ingress: Book<IngressLedger>,
+    egress: Book<EgressLedger>,
+}
+
+impl BothBooks {
+    /// What was kept, or new ones.
+    fn open(kept: Option<&[u8]>) -> Self {
+        let Some(mut books) = kept.and_then(|text| serde_json::from_slice::<Self>(text).ok()) else {
+            return Self::default();
+        };
+        // Changes of the interface were counted by somebody else: whether there was one since is not known.
+        for latest in books.ingress.latest.iter_mut().chain(&mut books.egress.latest) {
+            latest.changes = u64::MAX;
+        }
+        books
+    }
+}
+
 /// A ledger, and its latest entry.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Book<L> {
     ledger: L,
     latest: Option<Latest>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Latest {
     /// When its reading began.
     at: SystemTime,
@@ -171,6 +207,9 @@ impl Namespace {
             let between = SystemTime::now();
             let after = witness::read(&mut netlink).map_err(failed)?;
             let by_id: HashMap<EndpointId, Hooks> = ids.iter().copied().zip(hooks).collect();
+            for account in &mut open {
+                account.open(books);
+            }
             open.retain_mut(|account| {
                 let reading = Reading {
                     began,
@@ -186,7 +225,7 @@ impl Namespace {
             }
             (began, before) = (between, after);
         }
-        Ok(())
+        self.accounts.iter().try_for_each(|account| account.keep(books))
     }
 }
 
@@ -201,8 +240,20 @@ struct Reading<'a> {
 
 impl Account {
     fn new(id: EndpointId, ifindex: IfIndex) -> Self {
-        let (ingress, egress) = (Book::default(), Book::default());
-        Self { id, ifindex, there: true, ingress, egress, offloads: None }
+        Self { id, ifindex, there: true, books: None, offloads: None }
+    }
+
+    /// Goes on with what was kept, the first time.
+    fn open(&mut self, books: &dyn Books) {
+        if self.books.is_none() {
+            self.books = Some(BothBooks::open(books.kept(self.id).as_deref()));
+        }
+    }
+
+    fn keep(&self, books: &dyn Books) -> Result<(), AuditError> {
+        let Some(ours) = self.books.as_ref().filter(|_| self.there) else { return Ok(()) };
+        let text = serde_json::to_vec(ours).map_err(|error| AuditError::Keep(error.into()))?;
+        Ok(books.keep(self.id, &text)?)
     }
 
     /// Enters what the kernel said twice. False when something passed in between, so that a next reading may
@@ -211,20 +262,21 @@ impl Account {
         self.there = reading.after.is_some();
         let (Some(before), Some(after)) = (reading.before, reading.after) else { return true };
         let offloads = self.offloads(netlink, &after.name, reading.changes);
+        let BothBooks { ingress, egress } = self.books.get_or_insert_default();
         let (received, sent) = (before.received == after.received, before.sent == after.sent);
         let entry = Some(Latest { at: reading.began, changes: reading.changes, hooks: reading.hooks });
         if received {
-            let merges = offloads.filter(|_| self.ingress.is_unchanged(reading.changes)).map(|of| of.merges);
-            let gap = self.ingress.has_gap(reading.hooks);
-            self.ingress.ledger.enter(reading.hooks.ingress, after.received, merges, gap);
-            self.ingress.latest = entry;
+            let merges = offloads.filter(|_| ingress.is_unchanged(reading.changes)).map(|of| of.merges);
+            let gap = ingress.has_gap(reading.hooks);
+            ingress.ledger.enter(reading.hooks.ingress, after.received, merges, gap);
+            ingress.latest = entry;
         }
         if sent {
-            let whole = offloads.filter(|_| self.egress.is_unchanged(reading.changes)).map(|of| of.whole);
-            let Hooks { egress, egress_drops, .. } = reading.hooks;
-            let gap = self.egress.has_gap(reading.hooks);
-            self.egress.ledger.enter(egress, egress_drops, &after.sent, whole, gap);
-            self.egress.latest = entry;
+            let whole = offloads.filter(|_| egress.is_unchanged(reading.changes)).map(|of| of.whole);
+            let Hooks { egress: passed, egress_drops, .. } = reading.hooks;
+            let gap = egress.has_gap(reading.hooks);
+            egress.ledger.enter(passed, egress_drops, &after.sent, whole, gap);
+            egress.latest = entry;
         }
         received && sent
     }
@@ -242,9 +294,10 @@ impl Account {
         if !self.there {
             return Audited::default();
         }
+        let Some(BothBooks { ingress, egress }) = &self.books else { return Audited::default() };
         Audited {
-            ingress: self.ingress.latest.and_then(|latest| self.ingress.ledger.audit(latest.at)),
-            egress: self.egress.latest.and_then(|latest| self.egress.ledger.audit(latest.at)),
+            ingress: ingress.latest.and_then(|latest| ingress.ledger.audit(latest.at)),
+            egress: egress.latest.and_then(|latest| egress.ledger.audit(latest.at)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What explains a difference between our count of packets and the kernel's.
 
+use serde::{Deserialize, Serialize};
+
 /// A cause, which is the metric's label. What it explains is signed: above zero are packets that passed the
 /// hook and that the kernel did not count as sent or received; below zero those that the kernel counted more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl Cause {
 }
 
 /// What is explained, by cause. A cause that ever explained something stays, as 0 if need be.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Explained([Option<i64>; CAUSES]);
 
 impl Explained {

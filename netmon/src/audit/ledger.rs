@@ -9,6 +9,8 @@
 
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     cause::{Cause, Explained},
     witness::{Qdisc, Sent},
@@ -16,7 +18,7 @@ use super::{
 use crate::{netlink::offload::Whole, snapshot::Audit};
 
 /// What passed a hook so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     /// Packets; a super-packet is one.
     pub packets: u64,
@@ -33,7 +35,7 @@ impl Passed {
 
 /// How many packets the kernel counted more than the hook, because it counted segments: between what must be and
 /// what may be.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Spread {
     least: i64,
     most: i64,
@@ -47,7 +49,7 @@ impl Spread {
 }
 
 /// The accounts of an egress hook.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct EgressLedger {
     last: Option<Entry>,
     cut: Spread,
@@ -57,7 +59,7 @@ pub(super) struct EgressLedger {
 }
 
 /// What one reading found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
     passed: Passed,
     tc_drops: u64,
@@ -157,7 +159,7 @@ fn may_have_been_emptied(last: &Sent, now: &Sent) -> bool {
 
 /// The accounts of an ingress hook. The kernel's figure for a veth end is what its peer handed over: it tells
 /// whether all of that reached the hook, and nothing of what became of it behind the hook.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct IngressLedger {
     last: Option<(Passed, u64)>,
     merged: Spread,

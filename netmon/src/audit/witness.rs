@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     names::IfIndex,
     netlink::{Netlink, NetlinkError, link::Interface, qdisc},
@@ -24,7 +26,7 @@ pub(super) struct Witness {
 }
 
 /// What became of packets behind the egress hook.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sent {
     /// Packets sent.
     pub(super) packets: u64,
@@ -36,7 +38,7 @@ pub(super) struct Sent {
 }
 
 /// The root qdisc.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Qdisc {
     pub(super) kind: String,
     pub(super) handle: u32,

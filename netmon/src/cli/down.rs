@@ -4,7 +4,9 @@ use clap::Args;
 
 use super::{exit::ExitCode, failure, lab_file::LabFile, progress::ProgressLine};
 use crate::{
+    causes::in_full,
     names::LabName,
+    pins,
     services::stop_recorded,
     topology::{self, Claim, Report, TopologyError, error::BoxError, handover},
 };
@@ -51,15 +53,17 @@ fn by_agent(lab: &LabName, held: TopologyError) -> anyhow::Result<Vec<String>> {
     }
 }
 
-/// Removes the lab of this claim, services first. Warnings are logged.
+/// Removes the lab of this claim, services first, and what is pinned for it. Warnings are logged.
 pub fn remove(claim: &Claim) -> Report {
     let progress = ProgressLine::start();
-    let report = topology::down(
+    let mut report = topology::down(
         claim,
         |lab, folder| stop_recorded(lab, folder).into_iter().map(BoxError::from).collect(),
         &progress,
     );
     drop(progress);
+    // Last: of an interface that is gone nothing has to be taken off.
+    report.errors.extend(pins::remove_all_of(claim.lab()).iter().map(|error| in_full(error)));
     report.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     report
 }

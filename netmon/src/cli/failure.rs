@@ -40,6 +40,10 @@ pub fn of_agent(error: AgentError) -> anyhow::Error {
         AgentError::Privilege(missing) => of_privilege(missing),
         AgentError::Topology(error) => of_topology(error),
         AgentError::Datapath(error @ DatapathError::NoTcx) => ExitCode::Unavailable.because(error),
-        other => other.into(),
+        other => match other.pin() {
+            Some(pin) if pin.is_unavailable() => ExitCode::Unavailable.because(other),
+            Some(pin) if pin.is_conflict() => ExitCode::Conflict.because(other),
+            _ => other.into(),
+        },
     }
 }

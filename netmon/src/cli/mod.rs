@@ -30,6 +30,7 @@ pub mod table;
 pub mod test;
 pub mod units;
 pub mod up;
+pub mod watching;
 
 use clap::{Parser, Subcommand};
 
@@ -56,7 +57,8 @@ pub enum Command {
     Run(run::Args),
     /// Builds a lab and leaves it there.
     ///
-    /// Nothing is measured; that is `netmon run`, which takes over a lab that is there. On a lab that is
+    /// Nothing is measured; that is `netmon run`, which takes over a lab that is there. With --persist, packets are
+    /// counted from the first one on, and a later `netmon run` shows them. On a lab that is
     /// there, only what differs from the file is changed. The lab's services run until `netmon down`.
     Up(up::Up),
     /// Removes a lab, however it got there.

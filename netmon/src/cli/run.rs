@@ -7,13 +7,13 @@ use log::log_enabled;
 
 use super::{
     exit::ExitCode, failure, lab_file::LabFile, panel::Panel, progress::ProgressLine, screen::Screen,
+    watching::Watching,
 };
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
     lab::Lab,
     server::DEFAULT_ADDRESS,
-    snapshot::AttachMode,
 };
 
 /// Build a lab, watch it and serve what is seen, until Ctrl-C; then put everything back.
@@ -23,6 +23,7 @@ use crate::{
   netmon run labs/direct-nginx.toml   a lab of your own
   kill -HUP PID                       read the lab file again, and change what differs, as `netmon reload`
   netmon run --keep                   leave the lab when it ends; `netmon down` removes it
+  netmon run --persist                count on when the agent is killed, upgraded or ended with --keep
   netmon run --attach clsact          do without TCX, as on Linux before 6.6")]
 pub struct Args {
     #[command(flatten)]
@@ -33,26 +34,11 @@ pub struct Args {
     /// Leave the lab as it is at the end.
     #[arg(long, env = "NETMON_KEEP")]
     keep: bool,
-    /// How to attach to hooks; by default TCX where the kernel has it (Linux 6.6).
-    #[arg(long, env = "NETMON_ATTACH", value_name = "MODE")]
-    attach: Option<Mode>,
-    /// Most TCP connections that are followed at once, and as many requests (ICMP echo, DNS), rounded up to
-    /// a power of two; each place takes 216 bytes. 0 switches round trips off.
-    #[arg(long, env = "NETMON_FLOW_ENTRIES", default_value_t = 65_536, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(0..=4_194_304))]
-    flow_entries: u32,
+    #[command(flatten)]
+    watching: Watching,
     /// Have the kernel keep the programs' run times, and show them: costs about 80 ns for each packet and hook.
     #[arg(long, env = "NETMON_PROGRAM_STATS")]
     program_stats: bool,
-}
-
-/// How to attach.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Mode {
-    /// TCX links (Linux 6.6).
-    Tcx,
-    /// Filters on a clsact qdisc.
-    Clsact,
 }
 
 /// Runs the agent.
@@ -64,15 +50,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
     let config = Config {
         listen: args.listen,
-        datapath: Options {
-            mode: args.attach.map(|mode| match mode {
-                Mode::Tcx => AttachMode::Tcx,
-                Mode::Clsact => AttachMode::Clsact,
-            }),
-            flow_entries: args.flow_entries,
-            log_level: log_level(),
-            run_time: args.program_stats,
-        },
+        datapath: Options { log_level: log_level(), run_time: args.program_stats, ..args.watching.options() },
+        persist: args.watching.persist,
         keep: args.keep,
     };
     agent::run(lab, config, ProgressLine::start(), greet).await.map_err(failure::of_agent)?;
@@ -92,9 +71,11 @@ fn log_level() -> u8 {
 }
 
 fn greet(lab: &Lab, started: &Started) {
-    let &Started { http, features, stays } = started;
-    let program = program();
-    let panel = Panel { lab, http, features, stays, program: &program, screen: Screen::of_stdout() };
+    let Started { http, features, stays, pinned } = started;
+    let (program, pinned) = (program(), pinned.as_deref());
+    let screen = Screen::of_stdout();
+    let panel =
+        Panel { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, screen };
     // Somebody who closed our output still wants the lab.
     let _ = write!(anstream::stdout(), "{panel}");
 }

@@ -59,8 +59,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Err(ExitCode::Usage.because(nothing));
     }
     require(&[Capability::NetRaw], "netmon test").map_err(failure::of_privilege)?;
-    let config =
-        Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), datapath: Options::default(), keep: false };
+    let config = Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        datapath: Options::default(),
+        keep: false,
+        persist: false,
+    };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (ready, is_ready) = oneshot::channel();
     let (done, is_done) = oneshot::channel::<()>();

@@ -7,12 +7,15 @@ use clap::Args;
 
 use super::{
     down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, progress::ProgressLine, reload,
+    watching::Watching,
 };
 use crate::{
+    agent,
     causes::in_full,
     lab::Lab,
     services::{is_supervised, spawn_detached, stop_recorded},
-    topology::{self, Claim, NoInstrument, TopologyError, handover, state, temporary},
+    sys::capabilities::{Capability, require},
+    topology::{Claim, TopologyError, handover, state, temporary},
 };
 
 /// What is built, and whether it is.
@@ -20,11 +23,15 @@ use crate::{
 #[command(after_help = "Examples:
   netmon up                  the built-in lab: ping 10.200.0.3
   netmon up my.toml          a lab of yours; again after a change, for the difference
+  netmon up --persist        count packets, without an agent; `netmon run` shows them later
   netmon up --dry-run        what would be done
   netmon down                takes it away again")]
 pub struct Up {
     #[command(flatten)]
     lab: LabFile,
+    /// How it is watched from now on, with --persist.
+    #[command(flatten)]
+    watching: Watching,
     /// Only prints the plan.
     #[arg(long, env = "NETMON_DRY_RUN")]
     dry_run: bool,
@@ -47,11 +54,14 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
     };
     temporary::make_permanent(&lab.name).map_err(failure::of_topology)?;
     let before = state::State::load(&lab.name);
-    let endpoints = {
-        let progress = ProgressLine::start();
-        topology::up(&lab, &claim, &mut NoInstrument, &progress).map_err(failure::of_topology)?
-    };
-    drop(endpoints);
+    let persist = args.watching.persist;
+    if persist {
+        require(&[Capability::Bpf], "netmon up --persist").map_err(failure::of_privilege)?;
+    }
+    let progress = ProgressLine::start();
+    agent::leave_counting(&lab, &claim, &args.watching.options(), persist, &progress)
+        .map_err(failure::of_agent)?;
+    drop(progress);
     if let Err(error) = start_services(&lab) {
         if before.is_none() {
             down::remove(&claim);

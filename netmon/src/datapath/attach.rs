@@ -3,6 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd as _, OwnedFd},
+    path::PathBuf,
 };
 
 use thiserror::Error;
@@ -10,8 +11,12 @@ use thiserror::Error;
 use crate::{
     names::{Direction, IfIndex, IfName},
     netlink::{Netlink, NetlinkError, clsact, qdisc::Qdisc},
+    pins::{PinError, unpin_link},
     snapshot::AttachMode,
-    sys::bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain},
+    sys::{
+        bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain},
+        bpf_pins::pin,
+    },
 };
 
 /// The qdiscs that use a packet's delivery time themselves: there it must stay what its sender wrote.
@@ -33,6 +38,9 @@ pub enum AttachError {
     /// The kernel refused a request about a filter.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
+    /// A link could not be pinned, or unpinned.
+    #[error(transparent)]
+    Pin(#[from] PinError),
 }
 
 /// The programs on both hooks of one endpoint.
@@ -40,13 +48,18 @@ pub enum AttachError {
 pub(super) struct Attached {
     ifindex: IfIndex,
     interface: IfName,
-    kind: Kind,
+    /// The kernel's ids of the programs on the hooks, ingress first; 0 where there is none.
+    pub(super) programs: [u32; 2],
+    /// Where links are pinned, ingress first; nowhere when they go with the agent.
+    pub(super) pins: Option<[PathBuf; 2]>,
+    pub(super) kind: Kind,
 }
 
+/// How programs are attached.
 #[derive(Debug)]
-enum Kind {
-    /// A link and its program for each hook, ingress first. They go when they are dropped.
-    Tcx([Option<(OwnedFd, u32)>; 2]),
+pub(super) enum Kind {
+    /// A link for each hook, ingress first. They go when they are dropped, unless they are pinned.
+    Tcx([Option<OwnedFd>; 2]),
     /// Filters; whether the qdisc is ours.
     Clsact { made_qdisc: bool },
 }
@@ -74,12 +87,17 @@ fn detach_clsact(
 
 impl Attached {
     /// Of an interface in the calling thread's namespace, with nothing on its hooks yet.
-    pub(super) fn nowhere(mode: AttachMode, ifindex: IfIndex, interface: &IfName) -> Self {
+    pub(super) fn nowhere(
+        mode: AttachMode,
+        ifindex: IfIndex,
+        interface: &IfName,
+        pins: Option<[PathBuf; 2]>,
+    ) -> Self {
         let kind = match mode {
             AttachMode::Tcx => Kind::Tcx([None, None]),
             AttachMode::Clsact => Kind::Clsact { made_qdisc: false },
         };
-        Self { ifindex, interface: interface.clone(), kind }
+        Self { ifindex, interface: interface.clone(), programs: [0; 2], pins, kind }
     }
 
     /// Whether a program is known to be on this hook.
@@ -93,12 +111,19 @@ impl Attached {
 
     /// Puts a program on one hook, from a thread in the endpoint's namespace.
     pub(super) fn enter(&mut self, direction: Direction, program: &OwnedFd) -> Result<(), AttachError> {
-        let Self { ifindex, interface, kind } = self;
+        let Self { ifindex, interface, programs, pins, kind } = self;
+        let failed = |source| AttachError::Tcx { direction, interface: interface.clone(), source };
+        let id = program_id(program).map_err(failed)?;
         match kind {
             Kind::Tcx(links) => {
-                let link = attach_tcx_first(program.as_fd(), ifindex.0, tcx_hook(direction))
-                    .and_then(|link| Ok((link, program_id(program)?)))
-                    .map_err(|source| AttachError::Tcx { direction, interface: interface.clone(), source })?;
+                let link =
+                    attach_tcx_first(program.as_fd(), ifindex.0, tcx_hook(direction)).map_err(failed)?;
+                if let Some(pins) = pins {
+                    let path = &pins[place(direction)];
+                    // Of another link that was there, somebody took the program off.
+                    unpin_link(path)?;
+                    pin(&link, path).map_err(|source| PinError::failed("pin", path, source))?;
+                }
                 links[place(direction)] = Some(link);
             }
             Kind::Clsact { made_qdisc } => {
@@ -116,13 +141,20 @@ impl Attached {
                 ))?;
             }
         }
+        programs[place(direction)] = id;
         Ok(())
     }
 
     /// Takes the program off one hook, from a thread in the endpoint's namespace.
     pub(super) fn leave(&mut self, direction: Direction) -> Result<(), AttachError> {
+        self.programs[place(direction)] = 0;
         match &mut self.kind {
-            Kind::Tcx(links) => links[place(direction)] = None,
+            Kind::Tcx(links) => {
+                if let Some(pins) = &self.pins {
+                    unpin_link(&pins[place(direction)])?;
+                }
+                links[place(direction)] = None;
+            }
             Kind::Clsact { .. } => {
                 let delete = clsact::delete_filter(self.ifindex, self.interface.as_str(), direction);
                 match Netlink::open()?.request(&delete) {
@@ -146,7 +178,10 @@ impl Attached {
     /// them along.
     pub(super) fn detach(self) -> Result<(), AttachError> {
         match self.kind {
-            Kind::Tcx(links) => drop(links),
+            Kind::Tcx(links) => {
+                self.pins.iter().flatten().try_for_each(|path| unpin_link(path))?;
+                drop(links);
+            }
             Kind::Clsact { made_qdisc } => {
                 let mut netlink = Netlink::open()?;
                 match detach_clsact(&mut netlink, self.ifindex, &self.interface, made_qdisc) {
@@ -161,11 +196,10 @@ impl Attached {
     /// The hooks at which somebody else's program runs before ours, or ours is gone, from a thread in the
     /// endpoint's namespace.
     pub(super) fn overtaken(&self) -> io::Result<Vec<Direction>> {
-        let Kind::Tcx(links) = &self.kind else { return self.overtaken_on_clsact() };
+        let Kind::Tcx(_) = &self.kind else { return self.overtaken_on_clsact() };
         let mut overtaken = Vec::new();
-        for (direction, link) in Direction::BOTH.into_iter().zip(links) {
-            let ours = link.as_ref().map(|(_, id)| id);
-            if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != ours {
+        for (direction, ours) in Direction::BOTH.into_iter().zip(self.programs) {
+            if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != Some(&ours).filter(|id| **id > 0) {
                 overtaken.push(direction);
             }
         }
@@ -210,14 +244,14 @@ pub(super) fn users_of_delivery_time() -> Result<Vec<IfIndex>, NetlinkError> {
     Ok(qdiscs.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
 }
 
-fn place(direction: Direction) -> usize {
+pub(super) fn place(direction: Direction) -> usize {
     match direction {
         Direction::Ingress => 0,
         Direction::Egress => 1,
     }
 }
 
-fn tcx_hook(direction: Direction) -> TcxHook {
+pub(super) fn tcx_hook(direction: Direction) -> TcxHook {
     match direction {
         Direction::Ingress => TcxHook::Ingress,
         Direction::Egress => TcxHook::Egress,

@@ -16,9 +16,17 @@ pub(super) struct Chunks<V: Pod> {
 }
 
 impl<V: Pod> Chunks<V> {
-    /// No chunk yet.
-    pub(super) fn new(outer: ArrayOfMaps<MapData, PerCpuArray<MapData, V>>) -> Self {
-        Self { outer, inner: Vec::new() }
+    /// The chunks that are there: none in a new map, and in one that is pinned those that an agent made before.
+    pub(super) fn of(outer: ArrayOfMaps<MapData, PerCpuArray<MapData, V>>) -> Result<Self, MapError> {
+        let mut inner = Vec::new();
+        for index in 0..MAX_CHUNKS {
+            match outer.get(&index, 0) {
+                Ok(chunk) => inner.push(chunk),
+                Err(MapError::KeyNotFound) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { outer, inner })
     }
 
     /// Makes room for `endpoint`, and for all below it.

@@ -78,7 +78,8 @@ fn keep(map: &mut Array<MapData, u64>, stop: &OwnedFd) -> io::Result<()> {
     }
 }
 
-fn set(map: &mut Array<MapData, u64>) -> io::Result<()> {
+/// Writes the offset as it is now.
+pub(super) fn set(map: &mut Array<MapData, u64>) -> io::Result<()> {
     map.set(0, offset_ns(), 0).map_err(io::Error::other)
 }
 

@@ -5,19 +5,36 @@
 //! epochs of it. It means something only while its latest epoch is old enough to be complete and too young
 //! to be begun anew; in between, what was known before stands.
 
+use netmon_ebpf::record::Known;
+
 /// The differences of one pair of counts, slot by slot.
 #[derive(Clone, Debug)]
 pub(super) struct ClosedEpochs<const SLOTS: usize> {
     /// Nanoseconds of an epoch, as a power of two.
     shift: u32,
-    known: [i64; SLOTS],
-    highest: u64,
+    known: Known<SLOTS>,
+    changed: bool,
 }
 
 impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
     /// Nothing is known yet, as when both counts are zero.
     pub(super) fn new(shift: u32) -> Self {
-        Self { shift, known: [0; SLOTS], highest: 0 }
+        Self { shift, known: Known::NOTHING, changed: false }
+    }
+
+    /// What is known, for somebody who goes on with it.
+    pub(super) fn known(&self) -> Known<SLOTS> {
+        self.known
+    }
+
+    /// Goes on with what was known.
+    pub(super) fn restore(&mut self, known: &Known<SLOTS>) {
+        self.known = *known;
+    }
+
+    /// Whether something else is known than when this was asked last.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// Takes a reading of both counts into account, made between the two times `read` of the clock that
@@ -35,7 +52,9 @@ impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
             let age = began.wrapping_sub(slot as u64) % SLOTS as u64;
             // ... which was not begun anew while we read.
             if age >= settle && age + (ended - began) < SLOTS as u64 {
-                self.known[slot] = i64::from(first[slot].wrapping_sub(second[slot]).cast_signed());
+                let missing = i64::from(first[slot].wrapping_sub(second[slot]).cast_signed());
+                let known = std::mem::replace(&mut self.known.slots[slot], missing);
+                self.changed |= known != missing;
             }
         }
     }
@@ -43,9 +62,11 @@ impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
     /// The sum over all closed epochs: never below what it was, since it is read as a counter. Signed until
     /// here, because merging of packets (GRO) may move counts between neighbours.
     pub(super) fn total(&mut self) -> u64 {
-        let sum: i64 = self.known.iter().sum();
-        self.highest = self.highest.max(u64::try_from(sum).unwrap_or(0));
-        self.highest
+        let sum: i64 = self.known.slots.iter().sum();
+        let before = self.known.highest;
+        self.known.highest = before.max(u64::try_from(sum).unwrap_or(0));
+        self.changed |= self.known.highest != before;
+        self.known.highest
     }
 }
 
@@ -96,6 +117,20 @@ mod tests {
         (sent[4], received[4]) = (10, 13);
         epochs.update(at(6), 2, &sent, &received);
         assert_eq!(epochs.total(), 0);
+    }
+
+    #[test]
+    fn whoever_goes_on_with_what_was_known_never_tells_less() {
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT);
+        let (mut sent, received) = ([0; 8], [0; 8]);
+        sent[3] = 5;
+        epochs.update(at(5), 2, &sent, &received);
+        assert_eq!((epochs.total(), epochs.take_changed(), epochs.take_changed()), (5, true, false));
+        let mut next = ClosedEpochs::<8>::new(SHIFT);
+        next.restore(&epochs.known());
+        // Epoch 11 shares the slot of epoch 3, and is open.
+        next.update(at(11), 2, &sent, &received);
+        assert_eq!((next.total(), next.take_changed()), (5, false));
     }
 
     #[test]

@@ -16,7 +16,10 @@ use netmon_ebpf::abi::{
 
 use crate::{
     names::{Direction, EndpointId},
-    sys::bpf::{Instruction, load_classifier},
+    sys::{
+        bpf::{Instruction, load_classifier},
+        raw_tracepoint,
+    },
 };
 
 /// `offsetof(struct __sk_buff, cb)` (`linux/bpf.h`): twelve words come before.
@@ -114,6 +117,25 @@ pub(super) fn load(
     jump_table: BorrowedFd<'_>,
 ) -> io::Result<OwnedFd> {
     load_classifier(name(hook.direction()), &[before, &assemble(endpoint, hook, jump_table)].concat())
+}
+
+/// Loads the program that is at the tracepoint of drops and jumps to the one in `table`. It reads the third argument, the
+/// reason, so that the kernel refuses to attach it where there is none (before Linux 5.17).
+///
+/// # Errors
+///
+/// The kernel's answer.
+pub(super) fn load_for_drops(table: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let program = [
+        instruction(LOAD_DOUBLE, 2, 1, 16, 0),
+        instruction(LOAD_64_IMMEDIATE, 2, MAP_DESCRIPTOR, 0, table.as_raw_fd()),
+        instruction(0, 0, 0, 0, 0),
+        instruction(MOV64_IMMEDIATE, 3, 0, 0, 0),
+        instruction(CALL, 0, 0, 0, TAIL_CALL),
+        instruction(MOV64_IMMEDIATE, 0, 0, 0, 0),
+        instruction(EXIT, 0, 0, 0, 0),
+    ];
+    raw_tracepoint::load("netmon_drops", &program)
 }
 
 /// What the kernel shows as the name of a hook's dispatchers.

@@ -3,7 +3,13 @@
 //! Absent where the kernel does not show its types (`CONFIG_DEBUG_INFO_BTF`) or gives no reasons (before
 //! Linux 5.17): then there is no such metric, rather than one that is always zero.
 
-use std::collections::HashMap as Table;
+use std::{
+    collections::HashMap as Table,
+    ffi::CStr,
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::Path,
+};
 
 use aya::{
     Ebpf,
@@ -12,11 +18,24 @@ use aya::{
 };
 use netmon_ebpf::drops::{DropKey, DropOffsets, DropPlace};
 
-use super::{DatapathError, kernel_types::KernelTypes, object::take};
-use crate::{names::EndpointId, topology::Endpoint};
+use super::{
+    DatapathError, dispatcher,
+    error::gone,
+    kernel_types::KernelTypes,
+    object::{take, take_table},
+};
+use crate::{
+    names::EndpointId,
+    sys::{
+        bpf_info::program_by_id,
+        bpf_pins::{LinkPlace, link, pin, pinned},
+        raw_tracepoint,
+    },
+};
 
 const PROGRAM: &str = "netmon_drop";
-const TRACEPOINT: &str = "kfree_skb";
+const TABLE: &str = "DROP_TABLE";
+const TRACEPOINT: &CStr = c"kfree_skb";
 /// How the kernel's enumerators begin; what follows is what `dropwatch` and `perf` show, too.
 const PREFIX: &str = "SKB_DROP_REASON_";
 
@@ -59,39 +78,58 @@ pub(super) struct Drops {
     places: HashMap<MapData, DropPlace, u32>,
     counts: PerCpuHashMap<MapData, DropKey, u64>,
     reasons: Table<u32, String>,
+    /// What is at the tracepoint, and jumps to the program.
+    dispatcher: OwnedFd,
+    /// The jump is empty when nobody has it open or pinned.
+    _table: OwnedFd,
+    _link: OwnedFd,
 }
 
 impl Drops {
-    /// Begins to count. The tracepoint is let go when the object is.
-    pub(super) fn start(ebpf: &mut Ebpf, types: DropTypes) -> Result<Self, DatapathError> {
+    /// Begins to count, or takes the place of the program that did: `link_pin` is where the tracepoint's link is pinned or
+    /// is to be. Without one, the tracepoint is let go when this is.
+    pub(super) fn start(
+        ebpf: &mut Ebpf,
+        types: DropTypes,
+        link_pin: Option<&Path>,
+    ) -> Result<Self, DatapathError> {
         let refused = |source| DatapathError::Program { name: PROGRAM, source: Box::new(source) };
+        let (mut programs, table) = take_table(ebpf, TABLE)?;
         let program: &mut RawTracePoint =
             ebpf.program_mut(PROGRAM).ok_or(DatapathError::Missing(PROGRAM))?.try_into().map_err(refused)?;
         program.load().map_err(refused)?;
-        program.attach(TRACEPOINT).map_err(refused)?;
-        Ok(Self { places: take(ebpf, "DROP_PLACES")?, counts: take(ebpf, "DROPS")?, reasons: types.reasons })
+        let fd = program.fd().map_err(refused)?;
+        programs.set(0, fd, 0).map_err(|source| DatapathError::Map { name: TABLE, source })?;
+        let (link, dispatcher) = match link_pin.and_then(attached) {
+            Some(there) => there,
+            None => attach(table.as_fd(), link_pin).map_err(DatapathError::Tracepoint)?,
+        };
+        Ok(Self {
+            places: take(ebpf, "DROP_PLACES")?,
+            counts: take(ebpf, "DROPS")?,
+            reasons: types.reasons,
+            dispatcher,
+            _table: table,
+            _link: link,
+        })
     }
 
-    /// Counts drops on `endpoint` from now on.
-    pub(super) fn add(&mut self, id: EndpointId, endpoint: &Endpoint) -> Result<(), DatapathError> {
-        self.places.insert(place(endpoint), id.0, 0).map_err(places)
+    /// The program that the kernel calls, and accounts run time to.
+    pub(super) fn dispatcher(&self) -> &OwnedFd {
+        &self.dispatcher
     }
 
-    /// Counts drops on `endpoint` no more, and forgets those that were.
-    pub(super) fn remove(&mut self, id: EndpointId, endpoint: &Endpoint) -> Result<(), DatapathError> {
-        match self.places.remove(&place(endpoint)) {
-            Err(MapError::KeyNotFound) | Ok(()) => {}
-            Err(source) => return Err(places(source)),
-        }
+    /// Counts drops on an endpoint from now on.
+    pub(super) fn add(&mut self, id: EndpointId, place: DropPlace) -> Result<(), DatapathError> {
+        self.places.insert(place, id.0, 0).map_err(places)
+    }
+
+    /// Counts drops on an endpoint no more, and forgets those that were.
+    pub(super) fn remove(&mut self, id: EndpointId, place: DropPlace) -> Result<(), DatapathError> {
+        gone(self.places.remove(&place)).map_err(places)?;
         let old: Vec<DropKey> =
             self.counts.keys().filter_map(Result::ok).filter(|key| key.endpoint == id.0).collect();
-        for key in old {
-            match self.counts.remove(&key) {
-                Err(MapError::KeyNotFound) | Ok(()) => {}
-                Err(source) => return Err(counts(source)),
-            }
-        }
-        Ok(())
+        old.iter().try_for_each(|key| gone(self.counts.remove(key))).map_err(counts)
     }
 
     /// Packets that were dropped by a program at an endpoint's egress hook, which is behind ours.
@@ -122,8 +160,24 @@ impl Drops {
     }
 }
 
-fn place(endpoint: &Endpoint) -> DropPlace {
-    DropPlace { cookie: endpoint.cookie.0, ifindex: endpoint.ifindex.0, padding: 0 }
+/// The tracepoint's link that is pinned, and its program.
+fn attached(pin: &Path) -> Option<(OwnedFd, OwnedFd)> {
+    let open = pinned(pin).ok()?;
+    let there = link(&open).ok().filter(|there| there.place == LinkPlace::Tracepoint)?;
+    Some((open, program_by_id(there.program).ok()?))
+}
+
+fn attach(table: BorrowedFd<'_>, link_pin: Option<&Path>) -> io::Result<(OwnedFd, OwnedFd)> {
+    let program = dispatcher::load_for_drops(table)?;
+    let link = raw_tracepoint::attach(program.as_fd(), TRACEPOINT)?;
+    if let Some(path) = link_pin {
+        // Something else may be there.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => pin(&link, path)?,
+        }
+    }
+    Ok((link, program))
 }
 
 fn places(source: MapError) -> DatapathError {

@@ -10,6 +10,7 @@ use crate::{
     names::{EndpointId, LinkName},
     netlink::NetlinkError,
     netns::NetNsError,
+    pins::PinError,
 };
 
 /// The datapath could not be set up, changed or read.
@@ -54,6 +55,12 @@ pub enum DatapathError {
         /// The kernel's answer.
         source: MapError,
     },
+    /// The kernel's tracepoint of drops could not be attached to.
+    #[error("cannot attach to the tracepoint skb:kfree_skb")]
+    Tracepoint(#[source] io::Error),
+    /// Something could not be pinned.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// The thread that follows the wall clock could not be started.
     #[error("cannot follow the wall clock")]
     Clock(#[source] io::Error),
@@ -110,4 +117,13 @@ pub enum DatapathError {
     /// Only one end of a link was given.
     #[error("link {0} has only one end")]
     Unpaired(LinkName),
+}
+
+/// Whether an entry that is to go is gone: that it was not there is no error.
+pub(super) fn gone(removed: Result<(), MapError>) -> Result<(), MapError> {
+    match removed {
+        Err(MapError::KeyNotFound) => Ok(()),
+        Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        other => other,
+    }
 }

@@ -16,6 +16,7 @@ use aya::{
 use netmon_ebpf::{
     abi::Evicted,
     flow::{FLOW_WAYS, Flow, FlowSet},
+    record::Settings,
     requests::{REQUEST_WAYS, RequestSet},
     tag::{endpoint_of, is_present},
 };
@@ -43,17 +44,49 @@ impl Sizes {
     /// Room for at least so many connections, and for as many requests; 0 follows none.
     pub(super) fn of(entries: u32) -> Self {
         let sets = |ways: usize| entries.div_ceil(ways as u32).max(1).next_power_of_two();
-        let (flow_sets, request_sets) = (sets(FLOW_WAYS), sets(REQUEST_WAYS));
+        // The standard library's hasher is keyed by the system's randomness.
+        let hash_key = RandomState::new().build_hasher().finish();
+        Self::new(entries > 0, sets(FLOW_WAYS), sets(REQUEST_WAYS), hash_key)
+    }
+
+    /// As the tables that are pinned were made.
+    pub(super) fn pinned(settings: &Settings) -> Self {
+        Self::new(settings.followed != 0, settings.flow_sets, settings.request_sets, settings.hash_key)
+    }
+
+    fn new(followed: bool, flow_sets: u32, request_sets: u32, hash_key: u64) -> Self {
         Self {
-            followed: u8::from(entries > 0),
+            followed: u8::from(followed),
             flow_entries: flow_sets * FLOW_WAYS as u32,
             flow_sets,
             flow_mask: flow_sets - 1,
             request_sets,
             request_mask: request_sets - 1,
-            // The standard library's hasher is keyed by the system's randomness.
-            hash_key: RandomState::new().build_hasher().finish(),
+            hash_key,
         }
+    }
+
+    /// What somebody who shares the tables has to know of them.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            hash_key: self.hash_key,
+            flow_sets: self.flow_sets,
+            request_sets: self.request_sets,
+            followed: self.followed.into(),
+            ..Settings::default()
+        }
+    }
+
+    /// Whether tables of these sizes are what so many entries ask for.
+    pub(super) fn are_of(&self, entries: u32) -> bool {
+        let other = Self::of(entries);
+        (self.followed, self.flow_sets, self.request_sets)
+            == (other.followed, other.flow_sets, other.request_sets)
+    }
+
+    /// Connections that there is room for.
+    pub(super) fn connections(&self) -> u32 {
+        if self.followed == 0 { 0 } else { self.flow_entries }
     }
 
     /// Bytes that the tables take: sets of connections, connections, requests.

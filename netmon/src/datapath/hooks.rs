@@ -35,6 +35,21 @@ impl Datapath {
         Ok(found)
     }
 
+    /// The accounts of an endpoint that were kept for whoever goes on with it; none when there are none.
+    #[must_use]
+    pub fn kept_accounts(&self, id: EndpointId) -> Option<Vec<u8>> {
+        self.persistence.as_ref()?.kept_accounts(id)
+    }
+
+    /// Keeps the accounts of an endpoint, where anything outlives this.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take them.
+    pub fn keep_accounts(&mut self, id: EndpointId, text: &[u8]) -> Result<(), DatapathError> {
+        self.persistence.as_mut().map_or(Ok(()), |persistence| persistence.keep_accounts(id, text))
+    }
+
     fn hooks_of(&self, end: &WatchedEnd) -> Result<Hooks, DatapathError> {
         let refused = |source| DatapathError::Map { name: "COUNTERS", source };
         let counters = self.object.counters.get(end.id).map_err(refused)?;

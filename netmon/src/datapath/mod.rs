@@ -23,21 +23,29 @@ mod map_use;
 pub mod memory;
 mod object;
 mod pause;
+mod persistence;
+mod places;
 mod reading;
+mod recover;
 mod run_time;
 mod slots;
 mod sums;
+mod tallies;
 mod watched;
 
 use std::{cmp::Reverse, collections::HashMap, os::fd::AsFd as _, time::Duration};
 
 use log::Level;
+use netmon_ebpf::record::Tally;
 
-pub use self::{attach::AttachError, dry_run::ProgramCost, error::DatapathError, reading::Reading};
+pub use self::{
+    attach::AttachError, dry_run::ProgramCost, error::DatapathError, reading::Reading, tallies::Failure,
+};
 use self::{
     clock::ClockKeeper,
     logs::LogPump,
     object::Object,
+    persistence::{Opened, Persistence, Stage},
     run_time::RunTime,
     slots::Slots,
     watched::{Attaching, WatchedEnd, WatchedLink},
@@ -46,6 +54,7 @@ use crate::{
     causes::in_full,
     names::{Direction, LinkName, Side},
     netns::Identity,
+    pins::Folder,
     snapshot::{AttachMode, Features},
     topology::Endpoint,
 };
@@ -96,7 +105,8 @@ pub struct Datapath {
     object: Object,
     features: Features,
     slots: Slots,
-    overtaken: u64,
+    /// What outlives this; none when all goes with it.
+    persistence: Option<Persistence>,
     run_time: Option<RunTime>,
     _clock: ClockKeeper,
     _logs: Option<LogPump>,
@@ -109,8 +119,25 @@ impl Datapath {
     ///
     /// When a privilege is missing, or the kernel refuses the object.
     pub fn load(options: &Options) -> Result<Self, DatapathError> {
-        let features = features::probe(options.mode)?;
-        let mut object = Object::load(options, features)?;
+        Self::load_into(options, None)
+    }
+
+    /// The same, with everything pinned in a lab's folder: counting goes on when this is gone. What is pinned there
+    /// already is gone on with, set up as it is; what is of no use to this version is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When there is no bpf file system, or somebody else's folder is in the way; and as [`Self::load`].
+    pub fn load_pinned(options: &Options, folder: Folder) -> Result<Self, DatapathError> {
+        Self::load_into(options, Some(Opened::open(folder)?))
+    }
+
+    fn load_into(options: &Options, opened: Option<Opened>) -> Result<Self, DatapathError> {
+        let mut features = features::probe(options.mode)?;
+        if let Some(opened) = &opened {
+            opened.prevail(options, &mut features);
+        }
+        let (mut object, persistence) = Object::load(options, features, opened)?;
         let offset = object.clock_offset.take().ok_or(DatapathError::Missing(object::CLOCK_OFFSET))?;
         let clock = ClockKeeper::start(offset).map_err(DatapathError::Clock)?;
         let logs = (options.log_level > 0).then(|| LogPump::start(&mut object.ebpf)).transpose()?;
@@ -118,8 +145,8 @@ impl Datapath {
             links: Vec::new(),
             object,
             features,
-            slots: Slots::default(),
-            overtaken: 0,
+            slots: Slots::holding(persistence.iter().flat_map(Persistence::slots)),
+            persistence,
             run_time: options.run_time.then(RunTime::start).transpose()?,
             _clock: clock,
             _logs: logs,
@@ -136,6 +163,12 @@ impl Datapath {
     #[must_use]
     pub fn why_no_drops(&self) -> Option<&str> {
         self.object.no_drops.as_deref()
+    }
+
+    /// Where everything is pinned, and whether this made the folder; none when nothing is.
+    #[must_use]
+    pub fn pinned(&self) -> Option<(&Folder, bool)> {
+        self.persistence.as_ref().map(|persistence| (persistence.folder(), persistence.is_new()))
     }
 
     /// Bytes that the endpoints' maps take in the kernel.
@@ -171,7 +204,10 @@ impl Datapath {
     pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
         let mut added = Vec::new();
         let pairs = self.new_pairs(endpoints)?;
-        let attached = self.add_all(pairs, &mut added).and_then(|()| self.attach_all(&mut added));
+        let attached = self
+            .add_all(pairs, &mut added)
+            .and_then(|()| self.attach_all(&mut added))
+            .and_then(|()| self.complete(&added));
         if attached.is_err() {
             // The first error is the one to tell.
             self.forget(added);
@@ -207,6 +243,7 @@ impl Datapath {
         for error in self.forget(going) {
             log::debug!("{}", in_full(&error));
         }
+        self.adopt(endpoints)?;
         self.attach(endpoints)
     }
 
@@ -231,52 +268,6 @@ impl Datapath {
 
     fn watches(&self, endpoint: &Endpoint) -> bool {
         self.links.iter().flat_map(WatchedLink::ends).any(|end| end.is(endpoint))
-    }
-
-    /// Gives both ends of each pair a slot with counters at zero.
-    fn add_all(
-        &mut self,
-        pairs: Vec<(Endpoint, Endpoint)>,
-        added: &mut Vec<WatchedLink>,
-    ) -> Result<(), DatapathError> {
-        for (a, b) in pairs {
-            let a = self.add(a)?;
-            match self.add(b) {
-                Ok(b) => added.push(WatchedLink::new(a, b)),
-                Err(error) => {
-                    self.release(&a);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, endpoint: Endpoint) -> Result<WatchedEnd, DatapathError> {
-        let end = WatchedEnd::new(self.slots.take(), endpoint);
-        self.reserve(&end).inspect_err(|_| self.slots.give_back(end.id))?;
-        Ok(end)
-    }
-
-    fn reserve(&mut self, end: &WatchedEnd) -> Result<(), DatapathError> {
-        let refused = |source| DatapathError::Map { name: "COUNTERS", source };
-        self.object.counters.reserve(end.id).map_err(refused)?;
-        self.object.round_trips.reserve(end.id).map_err(refused)?;
-        match &mut self.object.drops {
-            Some(drops) => drops.add(end.id, &end.endpoint),
-            None => Ok(()),
-        }
-    }
-
-    /// Lets the slot of an end go, whose next endpoint begins at zero.
-    fn release(&mut self, end: &WatchedEnd) -> Vec<DatapathError> {
-        let mut errors = Vec::new();
-        if let Some(drops) = &mut self.object.drops {
-            errors.extend(drops.remove(end.id, &end.endpoint).err());
-        }
-        errors.extend(self.object.clear(end.id).err());
-        self.slots.give_back(end.id);
-        errors
     }
 
     /// Attaches to all ends of `links`. Whether a departure is stamped is known at both ends before either
@@ -318,14 +309,24 @@ impl Datapath {
         self.forget(going)
     }
 
+    /// Lets go of everything as it is: what is pinned goes on, and what is not goes.
+    pub fn leave(&mut self) {
+        self.links.clear();
+    }
+
     fn forget(&mut self, mut links: Vec<WatchedLink>) -> Vec<DatapathError> {
-        let mut errors: Vec<DatapathError> =
-            by_namespace(&mut links).into_values().filter_map(|ends| watched::detach(ends).err()).collect();
+        let mut errors = Vec::new();
+        if let Some(persistence) = &mut self.persistence {
+            let record = |link| persistence.record_link(link, Stage::Unfinished).err();
+            errors.extend(links.iter().filter_map(record));
+        }
+        let detached = by_namespace(&mut links).into_values().filter_map(|ends| watched::detach(ends).err());
+        errors.extend(detached);
         for end in links.iter_mut().flat_map(WatchedLink::ends_mut) {
             if let Some(run_time) = &mut self.run_time {
-                errors.extend(run_time.retire(end).err());
+                errors.extend(run_time.retire(end, &mut self.object.tallies).err());
             }
-            errors.extend(self.release(end));
+            errors.extend(self.release(end.id, end.drop_place()));
         }
         errors
     }
@@ -341,7 +342,7 @@ impl Datapath {
         for ends in by_namespace(&mut self.links).into_values() {
             found.extend(watched::overtaken(ends)?);
         }
-        self.overtaken += found.len() as u64;
+        self.object.tallies.add(Tally::Overtaken, found.len() as u64)?;
         Ok(found)
     }
 }

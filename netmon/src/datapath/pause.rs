@@ -15,7 +15,9 @@ use netmon_ebpf::{
 use rustix::event::{Timespec, poll};
 
 use super::{
-    Datapath, DatapathError, by_namespace, sums,
+    Datapath, DatapathError, by_namespace,
+    persistence::Stage,
+    sums,
     watched::{self, WatchedEnd, WatchedLink},
 };
 use crate::{
@@ -36,6 +38,7 @@ impl Datapath {
     /// When no such link is watched, or the kernel refuses.
     pub fn hooks_off(&mut self, link: &LinkName) -> Result<(), DatapathError> {
         let at = self.place_of(link)?;
+        self.record(at, Stage::Paused)?;
         let one = &mut self.links[at..=at];
         for ends in by_namespace(one).into_values() {
             watched::visit(ends, |ends| ends.iter_mut().try_for_each(|end| leave_egress(end)))?;
@@ -47,10 +50,16 @@ impl Datapath {
         for end in self.links[at].ends_mut() {
             end.pauses += 1;
             if let Some(run_time) = &mut self.run_time {
-                run_time.retire(end)?;
+                run_time.retire(end, &mut self.object.tallies)?;
             }
         }
-        Ok(())
+        self.record(at, Stage::Paused)
+    }
+
+    fn record(&mut self, at: usize, stage: Stage) -> Result<(), DatapathError> {
+        self.persistence
+            .as_mut()
+            .map_or(Ok(()), |persistence| persistence.record_link(&self.links[at], stage))
     }
 
     /// Puts the programs onto all hooks of a link again. That they are on already is no error.
@@ -86,7 +95,7 @@ impl Datapath {
         for end in self.links[at].ends_mut().filter(|_| !keeps) {
             end.programs = None;
         }
-        Ok(())
+        self.record(at, Stage::Complete)
     }
 
     fn place_of(&self, link: &LinkName) -> Result<usize, DatapathError> {

@@ -39,8 +39,8 @@ pub struct Reading {
     pub parse_exits: Vec<(&'static str, u64)>,
     /// State of the flow table.
     pub flows: FlowTable,
-    /// How often somebody was found to run before us.
-    pub overtaken: u64,
+    /// Failures of netmon itself so far, by kind.
+    pub failures: Vec<(&'static str, u64)>,
     /// What measuring costs.
     pub cost: Cost,
 }
@@ -62,6 +62,10 @@ impl Datapath {
         let mut links = Vec::with_capacity(self.links.len());
         for link in &mut self.links {
             links.push(read_link(&self.object, self.features, link)?);
+            // Whoever goes on after us must not tell less than we are about to.
+            if let Some(persistence) = &mut self.persistence {
+                persistence.keep(link)?;
+            }
         }
         if let Some(drops) = &self.object.drops {
             let mut drops = drops.read()?;
@@ -75,7 +79,7 @@ impl Datapath {
             features: self.features,
             links,
             parse_exits: self.object.read_exits()?,
-            overtaken: self.overtaken,
+            failures: self.failures()?,
             cost: self.cost(&flows)?,
             flows,
         })

@@ -6,7 +6,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{DatapathError, dispatcher, object::Object, watched::WatchedEnd};
+use netmon_ebpf::record::Tally;
+
+use super::{DatapathError, dispatcher, object::Object, tallies::Tallies, watched::WatchedEnd};
 use crate::{
     cost::ProgramRuns,
     names::Direction,
@@ -16,24 +18,30 @@ use crate::{
 /// The program at the kernel's tracepoint of drops.
 const DROP: &str = "netmon_drop";
 
+/// Where the figures of attachments that are gone are kept, ingress first: runs, and what they took.
+const GONE: [(Tally, Tally); 2] =
+    [(Tally::GoneIngressRuns, Tally::GoneIngressNs), (Tally::GoneEgressRuns, Tally::GoneEgressNs)];
+
 /// Has the kernel keep run times for as long as it lives.
 pub(super) struct RunTime {
     _kept: OwnedFd,
-    /// Of attachments that are gone, ingress first.
-    gone: [ProgramRuns; 2],
 }
 
 impl RunTime {
     pub(super) fn start() -> Result<Self, DatapathError> {
         let kept = keep_run_time().map_err(DatapathError::RunTime)?;
-        let none = |direction| ProgramRuns { program: dispatcher::name(direction), ..ProgramRuns::default() };
-        Ok(Self { _kept: kept, gone: Direction::BOTH.map(none) })
+        Ok(Self { _kept: kept })
     }
 
     /// Keeps the figures of an end whose programs are about to go.
-    pub(super) fn retire(&mut self, end: &mut WatchedEnd) -> Result<(), DatapathError> {
+    pub(super) fn retire(&mut self, end: &mut WatchedEnd, gone: &mut Tallies) -> Result<(), DatapathError> {
         let Some(programs) = end.programs.take() else { return Ok(()) };
-        add(&mut self.gone, &programs)
+        for (program, (runs, ns)) in programs.iter().zip(GONE) {
+            let (more_runs, more_ns) = program_runs(program).map_err(DatapathError::Accounts)?;
+            gone.add(runs, more_runs)?;
+            gone.add(ns, more_ns)?;
+        }
+        Ok(())
     }
 
     /// Everything so far, by program.
@@ -42,15 +50,20 @@ impl RunTime {
         ends: impl Iterator<Item = &'a WatchedEnd>,
         object: &Object,
     ) -> Result<Vec<ProgramRuns>, DatapathError> {
-        let mut sums = self.gone;
+        let tallies = &object.tallies;
+        let mut sums = Direction::BOTH
+            .map(|direction| ProgramRuns { program: dispatcher::name(direction), ..ProgramRuns::default() });
+        for (sum, (runs, ns)) in sums.iter_mut().zip(GONE) {
+            (sum.runs, sum.run_ns) = (tallies.get(runs)?, tallies.get(ns)?);
+        }
         for programs in ends.filter_map(|end| end.programs.as_ref()) {
             add(&mut sums, programs)?;
         }
         let mut all = sums.to_vec();
         // It is not loaded where the kernel does not tell of drops.
-        if let Some(program) = object.ebpf.program(DROP).and_then(|program| program.fd().ok()) {
+        if let Some(drops) = &object.drops {
             let mut runs = ProgramRuns { program: DROP, ..ProgramRuns::default() };
-            add_one(&mut runs, program)?;
+            add_one(&mut runs, drops.dispatcher())?;
             all.push(runs);
         }
         Ok(all)

@@ -1,6 +1,9 @@
 //! Which slots of the kernel's maps are taken.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap},
+};
 
 use crate::names::EndpointId;
 
@@ -12,6 +15,14 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    /// These are taken already.
+    pub(super) fn holding(taken: impl Iterator<Item = EndpointId>) -> Self {
+        let taken: BTreeSet<EndpointId> = taken.collect();
+        let end = taken.last().map_or(0, |last| last.0 + 1);
+        let free = (0..end).map(EndpointId).filter(|id| !taken.contains(id)).map(Reverse).collect();
+        Self { free, end }
+    }
+
     pub(super) fn take(&mut self) -> EndpointId {
         if let Some(Reverse(id)) = self.free.pop() {
             return id;
@@ -29,6 +40,13 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slots_that_were_taken_before_are_not_given_out() {
+        let mut slots = Slots::holding([EndpointId(1), EndpointId(3)].into_iter());
+        let ids = [slots.take(), slots.take(), slots.take()];
+        assert_eq!(ids, [EndpointId(0), EndpointId(2), EndpointId(4)]);
+    }
 
     #[test]
     fn the_lowest_free_slot_is_given_out_first() {

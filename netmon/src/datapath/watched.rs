@@ -3,9 +3,13 @@
 use std::{
     collections::HashSet,
     os::fd::{BorrowedFd, OwnedFd},
+    path::PathBuf,
 };
 
-use netmon_ebpf::epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS};
+use netmon_ebpf::{
+    drops::DropPlace,
+    epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+};
 
 use super::{
     DatapathError,
@@ -26,6 +30,8 @@ pub(super) struct WatchedEnd {
     pub(super) attached: Option<Attached>,
     /// The programs that are attached, ingress first; only while their run times are wanted.
     pub(super) programs: Option<[OwnedFd; 2]>,
+    /// Where the links of its hooks are pinned, ingress first; nowhere when they go with the agent.
+    pub(super) hook_pins: Option<[PathBuf; 2]>,
     /// The other end of its link; none before the two know of each other.
     pub(super) peer: Option<EndpointId>,
     /// How often they were taken off for a while.
@@ -41,12 +47,13 @@ pub(super) struct WatchedEnd {
 }
 
 impl WatchedEnd {
-    pub(super) fn new(id: EndpointId, endpoint: Endpoint) -> Self {
+    pub(super) fn new(id: EndpointId, endpoint: Endpoint, hook_pins: Option<[PathBuf; 2]>) -> Self {
         Self {
             id,
             endpoint,
             attached: None,
             programs: None,
+            hook_pins,
             peer: None,
             pauses: 0,
             held_ns: 0,
@@ -67,6 +74,16 @@ impl WatchedEnd {
             Direction::Ingress => Hook::Ingress { peer_stamps: self.peer_stamps },
             Direction::Egress => Hook::Egress { stamps: self.stamps },
         }
+    }
+
+    /// Whether there is a program on both hooks.
+    pub(super) fn is_whole(&self) -> bool {
+        self.attached.as_ref().is_some_and(Attached::is_whole)
+    }
+
+    /// How the kernel's tracepoint of drops knows it.
+    pub(super) fn drop_place(&self) -> DropPlace {
+        DropPlace { cookie: self.endpoint.cookie.0, ifindex: self.endpoint.ifindex.0, padding: 0 }
     }
 
     pub(super) fn shown(&self) -> String {
@@ -91,7 +108,8 @@ impl WatchedEnd {
             Direction::Egress => egress,
         };
         let Endpoint { ifindex, interface, .. } = &self.endpoint;
-        let attached = self.attached.get_or_insert_with(|| Attached::nowhere(mode, *ifindex, interface));
+        let nowhere = || Attached::nowhere(mode, *ifindex, interface, self.hook_pins.clone());
+        let attached = self.attached.get_or_insert_with(nowhere);
         let entered = if attached.has(direction) { Ok(()) } else { attached.enter(direction, program) };
         entered.map_err(|source| DatapathError::Attach { endpoint: self.shown(), source })
     }

@@ -112,6 +112,8 @@ pub struct Filter {
     pub kind: String,
     /// What it is called, if it is called anything.
     pub name: Option<String>,
+    /// The kernel's id of its program, if it is one.
+    pub program: Option<u32>,
 }
 
 impl Filter {
@@ -121,11 +123,15 @@ impl Filter {
             handle: message.header.handle.into(),
             kind: String::new(),
             name: None,
+            program: None,
         };
         for attribute in &message.attributes {
             match attribute {
                 TcAttribute::Kind(kind) => filter.kind.clone_from(kind),
-                TcAttribute::Options(options) => filter.name = options.iter().find_map(name_in),
+                TcAttribute::Options(options) => {
+                    filter.name = options.iter().find_map(name_in);
+                    filter.program = options.iter().find_map(program_in);
+                }
                 _ => {}
             }
         }
@@ -145,6 +151,13 @@ impl Filter {
 fn name_in(option: &TcOption) -> Option<String> {
     match option {
         TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn program_in(option: &TcOption) -> Option<u32> {
+    match option {
+        TcOption::Bpf(TcFilterBpfOption::ProgId(id)) => Some(*id),
         _ => None,
     }
 }

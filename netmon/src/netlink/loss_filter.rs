@@ -79,6 +79,7 @@ mod tests {
             handle,
             kind: "bpf".to_owned(),
             name: Some(name.to_owned()),
+            program: None,
         };
         for made_clsact in [false, true] {
             let loss = LossFilter { ppm: 12_345, made_clsact };

@@ -192,12 +192,16 @@ pub(super) fn number(fd: BorrowedFd<'_>) -> u32 {
 ///
 /// The kernel's answer: EPERM without `CAP_BPF` and `CAP_NET_ADMIN`, EINVAL and EACCES from the verifier.
 pub fn load_classifier(name: &str, instructions: &[Instruction]) -> io::Result<OwnedFd> {
+    load_program(BPF_PROG_TYPE_SCHED_CLS, name, instructions)
+}
+
+pub(super) fn load_program(kind: u32, name: &str, instructions: &[Instruction]) -> io::Result<OwnedFd> {
     let mut prog_name = [0; 16];
     for (to, from) in prog_name.iter_mut().take(15).zip(name.bytes()) {
         *to = from;
     }
     let mut attribute = ProgLoad {
-        prog_type: BPF_PROG_TYPE_SCHED_CLS,
+        prog_type: kind,
         insn_cnt: u32::try_from(instructions.len()).map_err(io::Error::other)?,
         insns: instructions.as_ptr() as u64,
         license: c"Dual MIT/GPL".as_ptr() as u64,

@@ -1,6 +1,9 @@
 //! bpf(2) for what the kernel knows of programs and maps: their run time, and how many entries there are.
 
-use std::{io, os::fd::AsFd};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use super::bpf::{BPF_OBJ_GET_INFO_BY_FD, GetInfo, bpf, number};
 
@@ -75,7 +78,7 @@ const _: () = {
 /// # Errors
 ///
 /// The kernel's answer: EPERM without `CAP_SYS_ADMIN`, EINVAL before Linux 5.8.
-pub fn keep_run_time() -> io::Result<std::os::fd::OwnedFd> {
+pub fn keep_run_time() -> io::Result<OwnedFd> {
     super::bpf::descriptor(bpf(BPF_ENABLE_STATS, &mut EnableStats::default())?)
 }
 
@@ -100,6 +103,15 @@ pub fn program_runs(program: impl AsFd) -> io::Result<(u64, u64)> {
     Ok((info.run_cnt, info.run_time_ns))
 }
 
+/// Opens a program by its id.
+///
+/// # Errors
+///
+/// The kernel's answer: EPERM without `CAP_SYS_ADMIN`, ENOENT when it is gone.
+pub fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+    super::bpf::descriptor(bpf(BPF_PROG_GET_FD_BY_ID, &mut FdById { id, ..FdById::default() })?)
+}
+
 /// What a program is called, by its id; empty for one without a name. The program is held only while it is
 /// asked.
 ///
@@ -107,9 +119,19 @@ pub fn program_runs(program: impl AsFd) -> io::Result<(u64, u64)> {
 ///
 /// The kernel's answer: EPERM without `CAP_SYS_ADMIN`, ENOENT when it is gone.
 pub fn program_name(id: u32) -> io::Result<String> {
-    let program =
-        super::bpf::descriptor(bpf(BPF_PROG_GET_FD_BY_ID, &mut FdById { id, ..FdById::default() })?)?;
+    let program = program_by_id(id)?;
     let info: ProgInfo = info(&program)?;
+    let length = info.name.iter().position(|byte| *byte == 0).unwrap_or(info.name.len());
+    Ok(String::from_utf8_lossy(&info.name[..length]).into_owned())
+}
+
+/// What a map is called: the first fifteen bytes of its name in the object.
+///
+/// # Errors
+///
+/// The kernel's answer.
+pub fn map_name(map: impl AsFd) -> io::Result<String> {
+    let info: MapInfo = info(map)?;
     let length = info.name.iter().position(|byte| *byte == 0).unwrap_or(info.name.len());
     Ok(String::from_utf8_lossy(&info.name[..length]).into_owned())
 }

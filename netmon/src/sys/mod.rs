@@ -4,9 +4,11 @@
 
 pub mod bpf;
 pub mod bpf_info;
+pub mod bpf_pins;
 pub mod capabilities;
 pub mod confine;
 pub mod ethtool;
 pub mod mapping;
 pub mod namespaces;
 pub mod packet_socket;
+pub mod raw_tracepoint;

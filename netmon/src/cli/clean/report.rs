@@ -70,6 +70,7 @@ fn things(lab: &FoundLab) -> Vec<(&'static str, Vec<String>)> {
         ("namespaces", lab.namespaces.iter().map(ToString::to_string).collect()),
         ("interfaces", lab.interfaces.iter().map(of_place).collect()),
         ("filters", filters.collect()),
+        ("pins", lab.pins.iter().map(|pins| pins.path.display().to_string()).collect()),
         ("files", paths(&lab.files)),
         ("service cgroups", paths(&lab.cgroups)),
         ("state", lab.folder.iter().map(|folder| folder.display().to_string()).collect()),

@@ -8,6 +8,7 @@ mod sketch;
 use std::{
     fmt::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
 };
 
 use super::screen::Screen;
@@ -28,6 +29,8 @@ pub struct Panel<'a> {
     pub features: Features,
     /// Whether the lab stays when netmon ends.
     pub stays: bool,
+    /// Where everything is pinned, so that counting goes on without the agent.
+    pub pinned: Option<&'a Path>,
     /// How netmon itself is called, for commands to type.
     pub program: &'a str,
     /// What the output can show.
@@ -66,6 +69,9 @@ impl Panel<'_> {
         if !packet_stamp {
             notes.push("no one-way latency and no loss: packets carry stamps from Linux 5.18 on".to_owned());
         }
+        if let Some(folder) = self.pinned {
+            notes.push(format!("counting goes on without the agent, in {}", folder.display()));
+        }
         notes
     }
 }
@@ -98,7 +104,8 @@ mod tests {
         let screen = Screen { columns, charset };
         let http = "127.0.0.1:9477".parse().unwrap();
         let features = Features { mode: AttachMode::Tcx, packet_stamp: true };
-        Panel { lab, http, features, stays: false, program: "netmon", screen }.to_string()
+        let pinned = None;
+        Panel { lab, http, features, stays: false, pinned, program: "netmon", screen }.to_string()
     }
 
     #[test]
@@ -139,10 +146,15 @@ mod tests {
         let http = "127.0.0.1:9477".parse().unwrap();
         let features = Features { mode: AttachMode::Clsact, packet_stamp: false };
         let lab = Lab::built_in();
-        let text =
-            Panel { lab: &lab, http, features, stays: true, program: "./my netmon", screen }.to_string();
+        let pinned = Some(Path::new("/sys/fs/bpf/netmon/direct@1"));
+        let text = Panel { lab: &lab, http, features, stays: true, pinned, program: "./my netmon", screen }
+            .to_string();
         assert!(
             text.contains("hooks    4 attached, by clsact\n           no one-way latency and no loss"),
+            "{text}"
+        );
+        assert!(
+            text.contains("counting goes on without the agent, in /sys/fs/bpf/netmon/direct@1"),
             "{text}"
         );
         assert!(

@@ -67,8 +67,9 @@ fn heading(address: SocketAddr, links: &Links) -> String {
     let (attached, all) = (hooks().filter(|hook| hook.attached.is_some()).count(), hooks().count());
     let style = if attached == all { GOOD } else { BAD };
     let (lab, file) = (&links.lab.name, &links.lab.file);
+    let persists = if links.lab.persists { ", counting persists" } else { "" };
     let mut text = format!(
-        "{BOLD}{lab}{BOLD:#} ({file}), {style}{attached} of {all} hooks watched{style:#}, http://{address}/\n"
+        "{BOLD}{lab}{BOLD:#} ({file}), {style}{attached} of {all} hooks watched{style:#}, http://{address}/{persists}\n"
     );
     for end in links.links.iter().flat_map(|link| [&link.a, &link.b]) {
         for disturbance in &end.disturbances {

@@ -31,11 +31,14 @@ pub struct Lab {
     pub name: LabName,
     /// The lab file's path; `built-in` for the built-in lab.
     pub file: String,
+    /// Whether counting goes on when the agent does not.
+    #[serde(default)]
+    pub persists: bool,
 }
 
 impl From<&LabInfo> for Lab {
     fn from(lab: &LabInfo) -> Self {
-        Self { name: lab.name.clone(), file: lab.file.clone() }
+        Self { name: lab.name.clone(), file: lab.file.clone(), persists: lab.persists }
     }
 }
 

@@ -21,7 +21,10 @@ use super::{
     state::State,
     temporary,
 };
-use crate::names::{LabName, NsName};
+use crate::{
+    names::{LabName, NsName},
+    pins::Found,
+};
 
 /// Everything on this host that carries a mark of netmon's, by lab.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -49,6 +52,8 @@ pub struct FoundLab {
     /// Filters of netmon's on its interfaces. Only those of a lab that somebody holds have somebody to read
     /// what they count.
     pub filters: Vec<FoundFilter>,
+    /// Where its counting goes on without an agent: its eBPF maps and links.
+    pub pins: Vec<Found>,
     /// Its files under /etc/netns.
     pub files: Vec<PathBuf>,
     /// The cgroups of its services.
@@ -94,10 +99,10 @@ impl FoundLab {
         matches!(self.condition, Condition::Held { .. })
     }
 
-    /// Filters that nobody reads, on a lab that may stay.
+    /// Filters that nobody reads and that do not count on for somebody, on a lab that may stay.
     #[must_use]
     pub fn has_orphaned_filters(&self) -> bool {
-        self.condition == Condition::Standing && !self.filters.is_empty()
+        self.condition == Condition::Standing && !self.filters.is_empty() && self.pins.is_empty()
     }
 
     /// Takes the lab for this process, as it was found.

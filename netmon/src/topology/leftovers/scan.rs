@@ -20,6 +20,7 @@ use crate::{
         Identity, directory,
         names::{self, Name},
     },
+    pins,
     services::recorded_cgroups,
     sys::capabilities::{Capability, has},
     topology::{
@@ -42,6 +43,7 @@ pub fn scan() -> Leftovers {
     scan.root();
     scan.namespaces();
     scan.files();
+    scan.pins();
     scan.finish()
 }
 
@@ -58,6 +60,7 @@ struct Found {
     seen: Seen,
     filters: Vec<FoundFilter>,
     files: Vec<PathBuf>,
+    pins: Vec<pins::Found>,
     state: Option<State>,
     temporary: bool,
 }
@@ -185,6 +188,13 @@ impl Scan {
         }
     }
 
+    fn pins(&mut self) {
+        match pins::found() {
+            Ok(found) => found.into_iter().for_each(|one| self.lab(one.lab().clone()).pins.push(one)),
+            Err(error) => self.not_looked_at.push(in_full(&error)),
+        }
+    }
+
     fn finish(mut self) -> Leftovers {
         let labs = std::mem::take(&mut self.labs);
         let labs: Vec<FoundLab> =
@@ -218,6 +228,7 @@ impl Found {
             interfaces: outside,
             namespaces: namespaces.into_keys().collect(),
             filters: self.filters,
+            pins: self.pins,
             files: self.files,
             cgroups,
             folder: Some(folder).filter(|folder| folder.exists()),

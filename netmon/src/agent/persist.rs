@@ -1,0 +1,95 @@
+//! Labs whose counting goes on without an agent: built with everything pinned, and gone on with when it is there.
+
+use log::{info, warn};
+
+use super::AgentError;
+use crate::{
+    causes::in_full,
+    datapath::{Datapath, Options},
+    lab::Lab,
+    pins::{Folder, PinError},
+    topology::{self, Claim, Endpoint, Instrument, Progress},
+};
+
+/// Puts the datapath onto what the topology makes.
+pub(super) struct Eyes<'a> {
+    pub(super) datapath: &'a mut Datapath,
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+impl Instrument for Eyes<'_> {
+    fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), topology::BoxError> {
+        self.datapath.attach_only(endpoints)?;
+        self.endpoints = endpoints.to_vec();
+        Ok(())
+    }
+}
+
+/// Builds the lab and watches it. Everything is pinned when that is wanted, or was so before.
+pub(super) fn build(
+    lab: &Lab,
+    claim: &Claim,
+    options: &Options,
+    persist: bool,
+    progress: &dyn Progress,
+) -> Result<(Datapath, Vec<Endpoint>), AgentError> {
+    let mut datapath = match folder(lab, persist)? {
+        Some(folder) => Datapath::load_pinned(options, folder)?,
+        None => Datapath::load(options)?,
+    };
+    let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
+    match topology::up(lab, claim, &mut eyes, progress) {
+        Ok(_) => {
+            let endpoints = eyes.endpoints;
+            Ok((datapath, endpoints))
+        }
+        Err(error) => {
+            take_back(datapath);
+            Err(error.into())
+        }
+    }
+}
+
+/// Where the lab's maps are pinned, or are to be.
+fn folder(lab: &Lab, persist: bool) -> Result<Option<Folder>, PinError> {
+    let folder = Folder::of(&lab.name)?;
+    Ok(Some(folder).filter(|folder| persist || folder.exists()))
+}
+
+/// Whether the lab's counting goes on without an agent, as far as can be seen.
+fn is_pinned(lab: &Lab) -> bool {
+    Folder::of(&lab.name).is_ok_and(|folder| folder.exists())
+}
+
+/// Pins that were made for nothing go; those that were there before stay.
+fn take_back(datapath: Datapath) {
+    let made = datapath.pinned().filter(|(_, is_new)| *is_new).map(|(folder, _)| folder.clone());
+    drop(datapath);
+    for error in made.iter().flat_map(Folder::remove) {
+        warn!("{}", in_full(&error));
+    }
+}
+
+/// Builds the lab and leaves it with programs on its hooks that count without an agent, when that is wanted or was so
+/// before; says whether they do.
+///
+/// # Errors
+///
+/// What stood in the way, after everything that was done is undone.
+pub fn leave_counting(
+    lab: &Lab,
+    claim: &Claim,
+    options: &Options,
+    persist: bool,
+    progress: &dyn Progress,
+) -> Result<bool, AgentError> {
+    if !persist && !is_pinned(lab) {
+        topology::up(lab, claim, &mut topology::NoInstrument, progress)?;
+        return Ok(false);
+    }
+    let (datapath, _) = build(lab, claim, options, persist, progress)?;
+    if let Some((folder, _)) = datapath.pinned() {
+        info!("counting goes on without an agent, in {}; `netmon run` shows it", folder.path().display());
+    }
+    Ok(true)
+}

@@ -1,0 +1,80 @@
+//! Whether what is pinned is what this agent can go on with.
+
+use std::{io, path::Path};
+
+use aya::maps::{Array, Map, MapData};
+use netmon_ebpf::{
+    ABI_VERSION,
+    drops::{DropKey, DropPlace},
+    flow::{Flow, FlowSet},
+    record::{AuditRecord, EndRecord, Settings},
+    requests::RequestSet,
+};
+
+use crate::{
+    causes::in_full,
+    pins::{self, Folder},
+    sys::{bpf_info::map_name, bpf_pins::pinned},
+};
+
+const WORD: usize = size_of::<u32>();
+const COUNT: usize = size_of::<u64>();
+
+/// Every map that is pinned, with the bytes of a key and of a value.
+pub(super) const MAPS: [(&str, usize, usize); 16] = [
+    (pins::ABI, WORD, WORD),
+    (pins::SETTINGS, WORD, size_of::<Settings>()),
+    ("JUMP_TABLE", WORD, WORD),
+    ("DROP_TABLE", WORD, WORD),
+    ("ENDS", WORD, size_of::<EndRecord>()),
+    ("AUDITS", WORD, size_of::<AuditRecord>()),
+    ("TALLIES", WORD, COUNT),
+    ("COUNTERS", WORD, WORD),
+    ("ROUND_TRIPS", WORD, WORD),
+    ("EXITS_BY_REASON", WORD, COUNT),
+    ("FLOW_SETS", WORD, size_of::<FlowSet>()),
+    ("TCP_FLOWS", WORD, size_of::<Flow>()),
+    ("REQUESTS", WORD, size_of::<RequestSet>()),
+    ("EVICTED", WORD, COUNT),
+    ("DROP_PLACES", size_of::<DropPlace>(), WORD),
+    ("DROPS", size_of::<DropKey>(), COUNT),
+];
+
+/// How the maps in the folder were set up. The error says why they are of no use.
+pub(super) fn settings(folder: &Folder) -> Result<Settings, String> {
+    let version = match MapData::from_pin(folder.map(pins::ABI)).and_then(|map| map.info()) {
+        Ok(info) => info.max_entries(),
+        Err(_) => return Err("it is half made".to_owned()),
+    };
+    if version != ABI_VERSION {
+        return Err(format!("its maps are of ABI version {version}, and this netmon's of {ABI_VERSION}"));
+    }
+    if !folder.map(pins::SETTINGS).exists() {
+        return Err("whoever made it was ended before it was whole".to_owned());
+    }
+    for (name, key, value) in MAPS {
+        let path = folder.map(name);
+        is_map(&path, name, key, value).map_err(|why| format!("map {name} in it: {why}"))?;
+    }
+    read(folder).map_err(|error| format!("its settings: {}", in_full(&error)))
+}
+
+fn is_map(path: &Path, name: &str, key: usize, value: usize) -> Result<(), String> {
+    let asked = |path: &Path| -> io::Result<(String, u32, u32)> {
+        let called = map_name(pinned(path)?)?;
+        let info = MapData::from_pin(path).and_then(|map| map.info()).map_err(io::Error::other)?;
+        Ok((called, info.key_size(), info.value_size()))
+    };
+    let (called, key_bytes, value_bytes) = asked(path).map_err(|error| error.to_string())?;
+    // The kernel keeps fifteen bytes of a name.
+    let expected = &name[..name.len().min(15)];
+    if called != expected || (key_bytes as usize, value_bytes as usize) != (key, value) {
+        return Err(format!("it is another map, {called:?} of {key_bytes} and {value_bytes} bytes"));
+    }
+    Ok(())
+}
+
+fn read(folder: &Folder) -> Result<Settings, aya::maps::MapError> {
+    let map = Map::Array(MapData::from_pin(folder.map(pins::SETTINGS))?);
+    Array::<_, Settings>::try_from(map)?.get(&0, 0)
+}

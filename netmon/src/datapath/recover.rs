@@ -1,0 +1,96 @@
+//! Programs that are on hooks already, put there by an agent before us: found again by their ids.
+
+use std::{io, os::fd::OwnedFd, path::PathBuf};
+
+use super::attach::{AttachError, Attached, Kind, place, tcx_hook};
+use crate::{
+    names::{Direction, IfIndex, IfName},
+    netlink::Netlink,
+    snapshot::AttachMode,
+    sys::{
+        bpf::tcx_chain,
+        bpf_info::program_by_id,
+        bpf_pins::{LinkPlace, link, pinned},
+    },
+};
+
+impl Attached {
+    /// Those of `programs` that are still on the hooks of an interface, from a thread in its namespace.
+    pub(super) fn recover(
+        mode: AttachMode,
+        ifindex: IfIndex,
+        interface: &IfName,
+        programs: [u32; 2],
+        made_qdisc: bool,
+        pins: Option<[PathBuf; 2]>,
+    ) -> Result<Self, AttachError> {
+        let mut attached = Self::nowhere(mode, ifindex, interface, pins);
+        for (direction, id) in Direction::BOTH.into_iter().zip(programs).filter(|(_, id)| *id > 0) {
+            let failed = |source| AttachError::Tcx { direction, interface: interface.clone(), source };
+            let is_there = match &mut attached.kind {
+                Kind::Tcx(links) => {
+                    let path = attached.pins.as_ref().map(|pins| &pins[place(direction)]);
+                    let open = path.and_then(|path| pinned(path).ok());
+                    let open = open.filter(|open| is_of(open, id, ifindex, direction));
+                    let is_there = is_in_chain(ifindex, direction, id).map_err(failed)? && open.is_some();
+                    links[place(direction)] = open.filter(|_| is_there);
+                    is_there
+                }
+                Kind::Clsact { made_qdisc: made } => {
+                    *made = made_qdisc;
+                    is_filter(ifindex, direction, id)?
+                }
+            };
+            if is_there {
+                attached.programs[place(direction)] = id;
+            }
+        }
+        Ok(attached)
+    }
+
+    /// The programs on both hooks, ingress first.
+    pub(super) fn open_programs(&self) -> io::Result<[OwnedFd; 2]> {
+        let [ingress, egress] = self.programs;
+        Ok([program_by_id(ingress)?, program_by_id(egress)?])
+    }
+
+    /// The kernel's ids of the programs on the hooks, ingress first; 0 where there is none.
+    pub(super) fn programs(&self) -> [u32; 2] {
+        self.programs
+    }
+
+    /// Whether there is a program on both hooks.
+    pub(super) fn is_whole(&self) -> bool {
+        self.programs.iter().all(|id| *id > 0)
+    }
+
+    /// Whether the clsact qdisc was made for the programs.
+    pub(super) fn made_qdisc(&self) -> bool {
+        matches!(self.kind, Kind::Clsact { made_qdisc: true })
+    }
+}
+
+/// Whether a link that was pinned is that of this program, on this hook.
+fn is_of(open: &OwnedFd, program: u32, ifindex: IfIndex, direction: Direction) -> bool {
+    link(open).is_ok_and(|there| {
+        there.program == program
+            && there.place == LinkPlace::Tcx { ifindex: ifindex.0, hook: tcx_hook(direction) }
+    })
+}
+
+/// Whether the program runs on a hook of this namespace: an interface of the same number elsewhere is another.
+fn is_in_chain(ifindex: IfIndex, direction: Direction, program: u32) -> io::Result<bool> {
+    match tcx_chain(ifindex.0, tcx_hook(direction)) {
+        Ok(chain) => Ok(chain.contains(&program)),
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_filter(ifindex: IfIndex, direction: Direction, program: u32) -> Result<bool, AttachError> {
+    match Netlink::open()?.hook_filters(ifindex, direction) {
+        Ok(filters) => Ok(filters.iter().any(|filter| filter.is_ours() && filter.program == Some(program))),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,156 @@
+//! Counting that goes on when the agent does not: killed, upgraded, ended and started again under a load that is counted
+//! by whoever sends it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+
+use std::time::Duration;
+
+use netmon_tests::{
+    agent::{Agent, Metrics, netmon_says, scrape},
+    eventually::eventually,
+    persisted::{Flood, with_pins},
+    sandbox::run,
+};
+use rustix::process::Signal;
+
+const ROOT: (&str, &str) = ("root", "10.200.0.2");
+const INSIDE: (&str, &str) = ("direct_netns", "10.200.0.3");
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn udp(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {
+    let labels = [("namespace", namespace), ("direction", direction), ("protocol", "udp")];
+    metrics.sum("netmon_packets_total", &labels)
+}
+
+/// UDP packets as all four hooks counted them: out of root, into the namespace, out of it, into root.
+fn at_all_hooks(metrics: &Metrics) -> [f64; 4] {
+    [("root", "egress"), ("direct_netns", "ingress"), ("direct_netns", "egress"), ("root", "ingress")]
+        .map(|(namespace, direction)| udp(metrics, namespace, direction))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "few packets")]
+fn expected(out: u64, back: u64) -> [f64; 4] {
+    [out as f64, out as f64, back as f64, back as f64]
+}
+
+/// Every packet that carried a stamp is a sample of the latency, and none is lost.
+fn assert_samples_are_whole() {
+    let samples = eventually("a moment at which nothing passes", PATIENCE, || {
+        let metrics = scrape();
+        let into = |namespace| {
+            let of = |protocol| {
+                let labels = [("namespace", namespace), ("direction", "ingress"), ("protocol", protocol)];
+                metrics.sum("netmon_packets_total", &labels)
+            };
+            ["icmp", "icmpv6", "tcp", "udp"].into_iter().map(of).sum::<f64>()
+        };
+        let count = |to| metrics.sum("netmon_link_latency_seconds_count", &[("to", to)]);
+        let pairs = ["root", "direct_netns"].map(|namespace| (count(namespace), into(namespace)));
+        pairs.iter().all(|(samples, packets)| samples == packets).then_some(pairs)
+    });
+    assert!(samples.iter().all(|(samples, _)| *samples > 0.0), "{samples:?}");
+    assert_eq!(scrape().sum("netmon_link_lost_packets_total", &[]), 0.0);
+}
+
+fn killed_under_load(arguments: &[&str]) {
+    with_pins(|| {
+        let mut agent = Agent::start(arguments);
+        let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
+        for _ in 0..5 {
+            out.await_more(200);
+            agent.end(Signal::KILL);
+            out.await_more(200);
+            agent = Agent::start(arguments);
+            out.await_more(50);
+        }
+        let (out, back) = (out.end(), back.end());
+        assert_eq!(at_all_hooks(&scrape()), expected(out, back));
+        assert_samples_are_whole();
+        let unknown = [("reason", "unknown_endpoint")];
+        assert_eq!(scrape().sum("netmon_parse_exits_total", &unknown), 0.0);
+        // A lab that goes with its agent takes its pins along.
+        let (status, _) = agent.end(Signal::TERM);
+        assert!(status.success());
+        assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
+    });
+}
+
+#[test]
+fn an_agent_that_is_killed_five_times_under_load_has_counted_every_packet_at_all_four_hooks() {
+    killed_under_load(&["--persist"]);
+}
+
+#[test]
+fn an_agent_on_clsact_that_is_killed_under_load_has_counted_every_packet() {
+    killed_under_load(&["--persist", "--attach", "clsact"]);
+}
+
+#[test]
+fn without_the_word_the_programs_go_with_the_agent() {
+    with_pins(|| {
+        Agent::start([""; 0]).end(Signal::KILL);
+        let flood = Flood::start(ROOT, INSIDE);
+        flood.await_more(20);
+        let before = flood.end();
+        let _agent = Agent::start([""; 0]);
+        let counted = at_all_hooks(&scrape())[0];
+        assert_eq!(counted, 0.0, "of {before}");
+        assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
+    });
+}
+
+#[test]
+fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
+    with_pins(|| {
+        let (code, said) = netmon_says(&["up", "--persist"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("counting goes on without an agent"), "{said}");
+        let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
+        out.await_more(300);
+        // Plain: what was so before stays so.
+        for _ in 0..2 {
+            let agent = Agent::start([""; 0]);
+            out.await_more(200);
+            let (status, _) = agent.end(Signal::TERM);
+            assert!(status.success());
+            out.await_more(200);
+            // A lab that is as it should be stays as it is.
+            let (code, said) = netmon_says(&["up"]);
+            assert_eq!(code, 0, "{said}");
+        }
+        let _agent = Agent::start([""; 0]);
+        let (out, back) = (out.end(), back.end());
+        assert_eq!(at_all_hooks(&scrape()), expected(out, back));
+        let (code, said) = netmon_says(&["down"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
+    });
+}
+
+#[test]
+fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() {
+    use netmon::topology::handover::{Asked, HookOrder, Request};
+    with_pins(|| {
+        let agent = Agent::start(["--persist"]);
+        run("ping", &["-q", "-c", "7", "-i", "0.01", "10.200.0.3"]);
+        let mut asked = Asked::connect(&"direct".parse().unwrap()).unwrap();
+        let link = "root:veth0--direct_netns:veth1".parse().unwrap();
+        assert_eq!(asked.say(&Request::Hooks(link)).unwrap().errors, [""; 0]);
+        assert_eq!(asked.say(&HookOrder::Off).unwrap().errors, [""; 0]);
+        run("ping", &["-q", "-c", "5", "-i", "0.01", "10.200.0.3"]);
+        agent.end(Signal::KILL);
+        let _agent = Agent::start(["--persist"]);
+        run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
+        let labels = [("namespace", "root"), ("direction", "egress"), ("protocol", "icmp")];
+        assert_eq!(scrape().sum("netmon_packets_total", &labels), 10.0);
+    });
+}
+
+#[test]
+fn that_counting_persists_is_said_wherever_a_lab_is_shown() {
+    with_pins(|| {
+        let _agent = Agent::start(["--persist"]);
+        let (code, said) = netmon_says(&["status"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.lines().next().unwrap().ends_with(", counting persists"), "{said}");
+    });
+}

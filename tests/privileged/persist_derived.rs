@@ -1,0 +1,169 @@
+//! What is worked out of the counters, over kills: losses, accounts, and whatever a scraper sees.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+
+use std::{
+    collections::BTreeMap,
+    process::Stdio,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use netmon_tests::{
+    agent::{Agent, netmon_says, scrape, spawn},
+    eventually::eventually,
+    persisted::{Flood, counters, metrics_text, with_pins},
+    sandbox::run,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const ROOT: (&str, &str) = ("root", "10.200.0.2");
+const INSIDE: (&str, &str) = ("direct_netns", "10.200.0.3");
+/// How often the agent is killed under a scraper's eyes.
+const KILLS: u64 = 24;
+
+fn dropped_by_qdisc() -> f64 {
+    let said = run("tc", &["-s", "-j", "qdisc", "show", "dev", "veth0"]);
+    let qdiscs: Value = serde_json::from_str(&said).unwrap();
+    qdiscs.as_array().unwrap().iter().find(|qdisc| qdisc["kind"] == "tbf").unwrap()["drops"].as_f64().unwrap()
+}
+
+fn await_loss_of(lost: f64) {
+    eventually("the loss", PATIENCE, || {
+        let now = scrape().sum("netmon_link_lost_packets_total", &[("from", "root")]);
+        assert!(now <= lost, "{now} of {lost}");
+        (now == lost).then_some(())
+    });
+}
+
+/// All accounts are open, the difference is zero, and what the qdisc dropped is explained.
+fn await_accounts_with(dropped: f64) {
+    eventually("the accounts", PATIENCE, || {
+        let metrics = scrape();
+        let explained = metrics.sum("netmon_audit_explained_packets", &[("cause", "qdisc_drops")]);
+        let open = metrics.count("netmon_audit_difference_packets", &[]) == 4;
+        let difference = metrics.sum("netmon_audit_difference_packets", &[]);
+        (open && difference == 0.0 && explained == dropped).then_some(())
+    });
+}
+
+#[test]
+fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
+    with_pins(|| {
+        let mut agent = Agent::start(["--persist"]);
+        await_accounts_with(0.0);
+        run(
+            "tc",
+            &[
+                "qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "100kbit", "burst", "2kb", "limit",
+                "4kb",
+            ],
+        );
+        let flood = Flood::start(ROOT, INSIDE);
+        eventually("drops", PATIENCE, || (dropped_by_qdisc() > 200.0).then_some(()));
+        let _ = flood.end();
+        let dropped = dropped_by_qdisc();
+        await_loss_of(dropped);
+        await_accounts_with(dropped);
+        for round in 0..3 {
+            agent.end(Signal::KILL);
+            agent = Agent::start(["--persist"]);
+            // At once: a scraper that comes now must not see less.
+            let now = scrape().sum("netmon_link_lost_packets_total", &[("from", "root")]);
+            assert_eq!(now, dropped, "after kill {round}");
+            await_accounts_with(dropped);
+            if round == 0 {
+                // From here on nobody but netmon knows of them.
+                run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
+                await_accounts_with(dropped);
+            }
+        }
+    });
+}
+
+#[test]
+fn unanswered_pings_are_not_forgotten() {
+    with_pins(|| {
+        let agent = Agent::start(["--persist"]);
+        run("ip", &["netns", "exec", "direct_netns", "sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1"]);
+        let ping = std::process::Command::new("ping")
+            .args(["-q", "-c", "9", "-i", "0.01", "-W", "1", "10.200.0.3"])
+            .output();
+        assert!(!ping.unwrap().status.success());
+        let unanswered = || scrape().sum("netmon_icmp_unanswered_total", &[("namespace", "root")]);
+        eventually("unanswered requests", PATIENCE, || (unanswered() == 9.0).then_some(()));
+        agent.end(Signal::KILL);
+        let _agent = Agent::start(["--persist"]);
+        assert_eq!(unanswered(), 9.0);
+    });
+}
+
+/// Scrapes until it is told to stop, and remembers the highest of every counter.
+fn watch(stop: &AtomicBool, scrapes: &AtomicUsize) {
+    let mut highest: BTreeMap<String, f64> = BTreeMap::new();
+    while !stop.load(Ordering::Relaxed) {
+        let Some(text) = metrics_text() else {
+            thread::yield_now();
+            continue;
+        };
+        scrapes.fetch_add(1, Ordering::Relaxed);
+        for (series, value) in counters(&text) {
+            let before = highest.entry(series.clone()).or_default();
+            assert!(value >= *before, "{series} went from {before} back to {value}");
+            *before = value;
+        }
+    }
+}
+
+#[test]
+fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
+    with_pins(|| {
+        let (code, said) = netmon_says(&["up", "--persist"]);
+        assert_eq!(code, 0, "{said}");
+        run(
+            "tc",
+            &["qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "2mbit", "burst", "2kb", "limit", "4kb"],
+        );
+        let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
+        let (stop, scrapes) = (AtomicBool::new(false), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            let watcher = scope.spawn(|| watch(&stop, &scrapes));
+            let await_scrapes = |more: usize| {
+                let seen = scrapes.load(Ordering::Relaxed);
+                eventually("scrapes", PATIENCE, || {
+                    (scrapes.load(Ordering::Relaxed) >= seen + more || watcher.is_finished()).then_some(())
+                });
+            };
+            let mut until_served = Duration::ZERO;
+            for kill in 0..KILLS {
+                let begun = Instant::now();
+                let mut agent = spawn([""; 0], Stdio::null());
+                if kill % 2 == 0 {
+                    // Between its answers, or in the middle of one.
+                    await_scrapes(1 + usize::try_from(kill % 3).unwrap());
+                    until_served = begun.elapsed();
+                } else {
+                    // Anywhere on the way there.
+                    let moment = until_served * u32::try_from(kill).unwrap() / u32::try_from(KILLS).unwrap();
+                    eventually("a moment", PATIENCE, || (begun.elapsed() >= moment).then_some(()));
+                }
+                agent.kill().unwrap();
+                agent.wait().unwrap();
+            }
+            let _agent = Agent::start([""; 0]);
+            await_scrapes(2);
+            stop.store(true, Ordering::Relaxed);
+            watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            #[expect(clippy::cast_precision_loss, reason = "few packets")]
+            let sent = (out.end() as f64, back.end() as f64);
+            let udp = |namespace, direction| {
+                let labels = [("namespace", namespace), ("direction", direction), ("protocol", "udp")];
+                scrape().sum("netmon_packets_total", &labels)
+            };
+            assert_eq!((udp("root", "egress"), udp("direct_netns", "egress")), sent);
+            assert_eq!(udp("root", "ingress"), sent.1);
+        });
+    });
+}

@@ -1,0 +1,214 @@
+//! What is pinned, whose it is, and what becomes of it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use netmon::sys::{
+    bpf_info::max_entries,
+    bpf_pins::{make_array, pin, pinned},
+};
+use netmon_tests::{
+    agent::{Agent, netmon_says, scrape},
+    persisted::{pins_of, with_pins},
+    sandbox::run,
+};
+use rustix::{
+    mount::{MountFlags, mount},
+    process::Signal,
+};
+
+/// Pins an array, as somebody might who knows nothing of netmon.
+fn pin_array(path: &Path, name: &str, entries: u32) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    pin(make_array(name, entries).unwrap(), path).unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn hooks(folder: &Path) -> usize {
+    names(folder).iter().filter(|name| name.ends_with("gress")).count()
+}
+
+fn says(arguments: &[&str], code: i32) -> String {
+    let (ended, said) = netmon_says(arguments);
+    assert_eq!(ended, code, "netmon {}: {said}", arguments.join(" "));
+    said
+}
+
+/// A pin of somebody else's beside netmon's, and one under the same roof.
+fn place_foreign_pins() -> [PathBuf; 2] {
+    let foreign = [PathBuf::from("/sys/fs/bpf/theirs"), PathBuf::from("/sys/fs/bpf/netmon/theirs@1/map_x")];
+    for path in &foreign {
+        pin_array(path, "theirs", 7);
+    }
+    foreign
+}
+
+#[test]
+fn down_removes_the_pins_of_its_lab_and_nothing_else() {
+    with_pins(|| {
+        let foreign = place_foreign_pins();
+        says(&["up", "--persist"], 0);
+        let folder = pins_of("direct");
+        assert_eq!(hooks(&folder), 4);
+        says(&["down"], 0);
+        assert!(!folder.exists());
+        for path in foreign {
+            assert_eq!(max_entries(pinned(&path).unwrap()).unwrap(), 7, "{}", path.display());
+        }
+    });
+}
+
+#[test]
+fn what_is_not_netmons_in_a_labs_folder_stays_and_is_told() {
+    with_pins(|| {
+        says(&["up", "--persist"], 0);
+        let theirs = pins_of("direct").join("theirs");
+        pin_array(&theirs, "theirs", 7);
+        let said = says(&["down"], 1);
+        assert!(said.contains("theirs is not netmon's"), "{said}");
+        assert_eq!(names(&pins_of("direct")), ["map_NETMON_ABI", "theirs"]);
+        fs::remove_file(&theirs).unwrap();
+        says(&["down"], 0);
+        assert!(!pins_of("direct").exists());
+    });
+}
+
+#[test]
+fn a_folder_without_netmons_mark_is_a_conflict_and_stays() {
+    with_pins(|| {
+        let theirs = pins_of("direct").join("map_COUNTERS");
+        pin_array(&theirs, "theirs", 7);
+        let said = says(&["up", "--persist"], 4);
+        assert!(said.contains("is not netmon's"), "{said}");
+        assert!(theirs.exists());
+        assert!(!Path::new("/run/netns/direct_netns").exists());
+    });
+}
+
+#[test]
+fn maps_of_another_abi_version_are_replaced_and_it_is_said() {
+    with_pins(|| {
+        let mark = pins_of("direct").join("map_NETMON_ABI");
+        pin_array(&mark, "NETMON_ABI", 99);
+        pin_array(&pins_of("direct").join("map_COUNTERS"), "COUNTERS", 3);
+        let said = says(&["up", "--persist"], 0);
+        let version = max_entries(pinned(&mark).unwrap()).unwrap();
+        assert_ne!(version, 99);
+        let expected = format!("ABI version 99, and this netmon's of {version}; it is replaced");
+        assert!(said.contains(&expected), "{said}");
+        run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
+        let _agent = Agent::start([""; 0]);
+        let labels = [("protocol", "icmp"), ("direction", "egress"), ("namespace", "root")];
+        assert_eq!(scrape().sum("netmon_packets_total", &labels), 3.0);
+    });
+}
+
+#[test]
+fn a_set_of_pins_that_is_not_whole_is_replaced_as_a_whole() {
+    with_pins(|| {
+        let folder = pins_of("direct");
+        for missing in ["map_SETTINGS", "map_COUNTERS", "map_JUMP_TABLE", "map_ENDS"] {
+            says(&["up", "--persist"], 0);
+            fs::remove_file(folder.join(missing)).unwrap();
+            let said = says(&["up"], 0);
+            assert!(said.contains("it is replaced, and counting begins anew"), "without {missing}: {said}");
+            assert!(folder.join(missing).exists());
+            assert_eq!(hooks(&folder), 4);
+        }
+        // Of an endpoint whose link is gone nothing is used, either.
+        run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
+        fs::remove_file(folder.join("link_0_egress")).unwrap();
+        let said = says(&["up"], 0);
+        assert!(said.contains("counted from zero"), "{said}");
+        assert_eq!(hooks(&folder), 4);
+        run("ping", &["-q", "-c", "2", "-i", "0.01", "10.200.0.3"]);
+        let _agent = Agent::start([""; 0]);
+        let labels = [("protocol", "icmp"), ("direction", "egress")];
+        assert_eq!(scrape().sum("netmon_packets_total", &labels), 4.0);
+    });
+}
+
+#[test]
+fn clean_and_doctor_show_the_pins_of_a_dead_lab_and_clean_removes_them() {
+    with_pins(|| {
+        Agent::start(["--persist"]).end(Signal::KILL);
+        let folder = pins_of("direct");
+        let shown = folder.to_str().unwrap();
+        assert!(says(&["doctor"], 0).contains(shown));
+        assert!(says(&["clean"], 1).contains(shown));
+        says(&["clean", "--yes"], 0);
+        assert!(!folder.exists());
+        // Also when nothing else is left of it.
+        says(&["up", "--persist"], 0);
+        let state = Path::new("/run/netmon");
+        for lab in fs::read_dir(state).unwrap() {
+            let _ = fs::remove_dir_all(lab.unwrap().path());
+        }
+        run("ip", &["netns", "del", "direct_netns"]);
+        assert!(says(&["clean"], 1).contains(shown));
+        says(&["clean", "--yes"], 0);
+        assert!(!folder.exists());
+    });
+}
+
+#[test]
+fn a_bpf_file_system_that_cannot_be_written_to_is_exit_code_3_and_changes_nothing() {
+    with_pins(|| {
+        mount("bpf", "/sys/fs/bpf", "bpf", MountFlags::RDONLY, None).unwrap();
+        let said = says(&["up", "--persist"], 3);
+        assert!(said.contains("counting cannot persist"), "{said}");
+        let said = says(&["run", "--persist"], 3);
+        assert!(said.contains("counting cannot persist"), "{said}");
+        assert!(!Path::new("/run/netns/direct_netns").exists());
+    });
+}
+
+#[test]
+fn a_change_of_a_persisted_lab_adds_and_removes_the_pins_of_its_links() {
+    const LAB: &str = "/run/sandbox/changing.toml";
+    let link = |name: &str, net: u8| {
+        format!(
+            "[[namespace]]\nname = \"{name}\"\n[[link]]\n\
+             a = {{ namespace = \"root\", interface = \"v{name}\", addresses = [\"10.77.{net}.1/24\"] }}\n\
+             b = {{ namespace = \"{name}\", interface = \"eth0\", addresses = [\"10.77.{net}.2/24\"] }}\n"
+        )
+    };
+    let lab = |links: &[(&str, u8)]| {
+        let text: String = links.iter().map(|(name, net)| link(name, *net)).collect();
+        fs::write(LAB, text).unwrap();
+    };
+    with_pins(|| {
+        lab(&[("one", 1), ("two", 2)]);
+        let agent = Agent::start([LAB, "--persist"]);
+        let folder = pins_of("changing");
+        assert_eq!(hooks(&folder), 8);
+        run("ping", &["-q", "-c", "3", "-i", "0.01", "10.77.1.2"]);
+        lab(&[("one", 1), ("three", 3), ("four", 4)]);
+        says(&["reload", LAB], 0);
+        assert_eq!(hooks(&folder), 12);
+        agent.end(Signal::KILL);
+        // Without an agent, too.
+        lab(&[("one", 1), ("three", 3)]);
+        says(&["up", LAB], 0);
+        assert_eq!(hooks(&folder), 8);
+        run("ping", &["-q", "-c", "2", "-i", "0.01", "10.77.1.2"]);
+        run("ping", &["-q", "-c", "2", "-i", "0.01", "10.77.3.2"]);
+        let _agent = Agent::start([LAB]);
+        let metrics = scrape();
+        for (interface, pings) in [("vone", 5.0), ("vthree", 2.0)] {
+            let labels = [("interface", interface), ("protocol", "icmp"), ("direction", "egress")];
+            assert_eq!(metrics.sum("netmon_packets_total", &labels), pings, "{interface}");
+        }
+        assert_eq!(metrics.count("netmon_segments_total", &[("direction", "egress")]), 4);
+    });
+}
