@@ -137,6 +137,16 @@ impl Wanted {
     }
 }
 
+/// Takes the lab down also when the test fails: its processes do not go with the sandbox.
+struct TakenDown;
+
+impl Drop for TakenDown {
+    fn drop(&mut self) {
+        // Not by what may panic: the test may have, already.
+        let _ = Command::new(netmon()).args(["down", FILE]).stdin(Stdio::null()).output();
+    }
+}
+
 fn finish(command: &str) {
     let (code, said) = netmon_says(&[command, FILE]);
     assert_eq!(code, 0, "{command}: {said}");
@@ -269,6 +279,7 @@ fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
             Wanted::new(FIRST.to_owned(), "http://10.35.0.3:8080/"),
             Wanted::new(second(), "http://10.35.0.2:8080/"),
         ];
+        let _taken_down = TakenDown;
         let durations = Durations::measured(&labs);
         assert_eq!(left_behind(), before);
         let mut acts = [Act::Up, Act::Run, Act::Reload, Act::Down].repeat(KILLS / 4);
@@ -297,6 +308,7 @@ fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
                 nothing_runs(&groups_before);
             }
             assert_eq!(foreign.identity(), theirs, "kill {number}, of {act:?}");
+            println!("kill {number}, of {act:?}, after {:?}", begun.elapsed());
         }
         finish("down");
         assert_eq!((left_behind(), foreign.identity()), (before, theirs));
@@ -331,6 +343,7 @@ fn services_are_the_files_also_when_an_up_was_killed_before_it_changed_them_and_
         let wait_for = |service: &str| {
             eventually(service, PATIENCE, || (running_services() == [service]).then_some(()));
         };
+        let _taken_down = TakenDown;
         let before = left_behind();
         write(1001);
         finish("up");

@@ -38,6 +38,16 @@ a = { namespace = "root", interface = "mine1", bridge = "mine-br" }
 b = { namespace = "mine", interface = "eth1", addresses = ["10.36.1.2/24"] }
 "#;
 
+/// Takes the lab down also when the test fails: its processes do not go with the sandbox.
+struct TakenDown;
+
+impl Drop for TakenDown {
+    fn drop(&mut self) {
+        // Not by what may panic: the test may have, already.
+        let _ = Command::new(netmon()).args(["down", FILE]).stdin(Stdio::null()).output();
+    }
+}
+
 fn ok(arguments: &[&str]) -> String {
     let (code, said) = netmon_says(arguments);
     assert_eq!(code, 0, "{arguments:?}: {said}");
@@ -175,6 +185,28 @@ fn a_symbolic_link_where_a_namespace_is_wanted_is_in_the_way() {
 }
 
 #[test]
+fn what_is_behind_a_symbolic_link_under_etc_netns_is_not_written_to() {
+    sandbox(|| {
+        fs::write(FILE, LAB).unwrap();
+        fs::create_dir_all("/etc/netns").unwrap();
+        fs::create_dir_all("/run/sandbox/elsewhere").unwrap();
+        let refused = || {
+            let (code, said) = netmon_says(&["up", FILE]);
+            assert_eq!(code, 4, "{said}");
+            assert!(said.contains("file /etc/netns/mine/resolv.conf exists"), "{said}");
+            ok(&["down", FILE]);
+            assert_eq!(fs::read_dir("/run/sandbox/elsewhere").unwrap().count(), 0);
+        };
+        symlink("/run/sandbox/elsewhere", "/etc/netns/mine").unwrap();
+        refused();
+        fs::remove_file("/etc/netns/mine").unwrap();
+        fs::create_dir("/etc/netns/mine").unwrap();
+        symlink("/run/sandbox/elsewhere/resolv.conf", "/etc/netns/mine/resolv.conf").unwrap();
+        refused();
+    });
+}
+
+#[test]
 fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
     sandbox(|| {
         let service = "[[service]]\nnamespace = \"mine\"\ncommand = [\"sleep\", \"1000\"]\n";
@@ -206,6 +238,7 @@ fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
 fn of_two_agents_that_start_at_once_one_has_the_lab() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
+        let _taken_down = TakenDown;
         let before = left_behind();
         for _ in 0..3 {
             let start = || spawn(["--listen", "127.0.0.1:0", FILE], Stdio::null());

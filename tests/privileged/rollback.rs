@@ -1,6 +1,6 @@
 //! Steps that fail in the middle: what was done is taken back, and nothing of it is left. And what cannot be taken away
 //! is no reason to leave the rest.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{cell::Cell, fs, path::Path, process::Command, process::Stdio};
 
@@ -130,6 +130,32 @@ fn without_space_for_the_state_nothing_is_built_and_nothing_is_left() {
             assert_eq!(left_behind(), before, "{size} {command}: {said}");
             run("umount", &["/run/netmon"]);
         }
+    });
+}
+
+#[test]
+fn without_space_for_a_change_the_lab_stays_as_it_was_and_can_be_removed() {
+    sandbox(|| {
+        fs::create_dir("/run/netmon").unwrap();
+        run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/netmon"]);
+        let file = write_star(3);
+        assert_eq!(netmon_says(&["up", file]).0, 0);
+        let before = left_behind();
+        let small = fs::read(file).unwrap();
+        let filler = "/run/netmon/star/filler";
+        // Ends for want of space, which is what it is for.
+        let fill = format!("cat /dev/zero > {filler} 2>/dev/null || true");
+        run("sh", &["-c", &fill]);
+        write_star(40);
+        let (code, said) = netmon_says(&["up", file]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("No space left") && !said.contains("could not be undone"), "{said}");
+        assert_eq!(left_behind(), before);
+        fs::write(file, small).unwrap();
+        assert_eq!(netmon_says(&["plan", file]), (0, "lab star: nothing to do\n".to_owned()));
+        let (code, said) = netmon_says(&["down", file]);
+        assert_eq!(code, 0, "{said}");
+        run("umount", &["/run/netmon"]);
     });
 }
 

@@ -15,22 +15,31 @@ use crate::sandbox::run;
 /// When a part of it is not there.
 #[must_use]
 pub fn built(lab: &Lab) -> String {
-    let mut text = format!("root\n{}", interfaces("root", |name| wants(lab, "root", name)));
+    let mut text =
+        format!("root\n{}", interfaces("root", &run("ip", &ADDRESSES), |name| wants(lab, "root", name)));
     for namespace in &lab.namespaces {
         let name = namespace.name.as_str();
         let file = fs::read_to_string(Path::new("/etc/netns").join(name).join("resolv.conf"));
-        let settings: String = namespace.sysctls.keys().map(|key| inside(name, &["sysctl", key])).collect();
-        let routes = [inside(name, &["ip", "route"]), inside(name, &["ip", "-6", "route"])].concat();
-        let mut routes: Vec<&str> = routes.lines().filter(|route| !route.starts_with("fe80::")).collect();
-        routes.sort_unstable();
-        text += &format!(
-            "{name}\n{}{}\n{file:?}\n{settings}",
-            interfaces(name, |there| wants(lab, name, there) || there == "lo"),
-            routes.join("\n")
+        let settings: Vec<&str> = namespace.sysctls.keys().map(String::as_str).collect();
+        // One process for all of it: this is done a hundred times.
+        let script = format!(
+            "ip {}; echo; ip route; ip -6 route; sysctl -q {}",
+            ADDRESSES.join(" "),
+            settings.join(" ")
         );
+        let script = if settings.is_empty() { script.replace("; sysctl -q ", "") } else { script };
+        let shown = run("nsenter", &[&format!("--net=/run/netns/{name}"), "sh", "-ec", &script]);
+        let (addresses, rest) = shown.split_once("\n\n").unwrap_or((&shown, ""));
+        let mut rest: Vec<&str> = rest.lines().filter(|line| !line.starts_with("fe80::")).collect();
+        rest.sort_unstable();
+        let there = interfaces(name, addresses, |there| wants(lab, name, there) || there == "lo");
+        text += &format!("{name}\n{there}{}\n{file:?}\n", rest.join("\n"));
     }
     text
 }
+
+/// The arguments of ip that show all interfaces and their addresses.
+const ADDRESSES: [&str; 4] = ["-d", "-j", "address", "show"];
 
 fn wants(lab: &Lab, namespace: &str, interface: &str) -> bool {
     let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]);
@@ -40,18 +49,10 @@ fn wants(lab: &Lab, namespace: &str, interface: &str) -> bool {
         || bridges.any(|place| place == (namespace, interface))
 }
 
-fn inside(namespace: &str, command: &[&str]) -> String {
-    match namespace {
-        "root" => run(command[0], &command[1..]),
-        _ => run("ip", &[&["netns", "exec", namespace], command].concat()),
-    }
-}
-
 /// Interfaces of the namespace that are wanted; in one of the lab's own also those that are not.
 #[expect(clippy::expect_used, reason = "what ip prints is JSON")]
-fn interfaces(namespace: &str, wanted: impl Fn(&str) -> bool) -> String {
-    let shown = inside(namespace, &["ip", "-d", "-j", "address", "show"]);
-    let all: Vec<Value> = serde_json::from_str(&shown).expect("JSON");
+fn interfaces(namespace: &str, shown: &str, wanted: impl Fn(&str) -> bool) -> String {
+    let all: Vec<Value> = serde_json::from_str(shown).expect("JSON");
     let mut lines = Vec::new();
     for one in all {
         let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();

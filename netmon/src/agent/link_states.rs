@@ -80,7 +80,11 @@ impl LinkStates {
             let subject = Subject::new(endpoint.ifindex, endpoint.interface.clone());
             states.entry(endpoint.namespace.clone()).or_default().insert(endpoint.ifindex, subject);
         }
-        let names = NameWatch::open()?;
+        let names = NameWatch::open().unwrap_or_else(|error| {
+            // There is a limit to these for each user, and the interfaces are worth following without.
+            warn!("names of namespaces that somebody deletes are not noticed: {error}");
+            None
+        });
         let followed = namespaces.into_values().map(Followed::new).collect::<io::Result<Vec<Followed>>>()?;
         for one in &followed {
             one.begin(&mut states);

@@ -21,7 +21,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::{error::TopologyError, state};
-use crate::{names::LabName, owned_files};
+use crate::{causes::in_full, names::LabName, owned_files};
 
 /// Who holds a lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,10 @@ impl Claim {
             let ours = file.metadata().map_err(failed)?.ino();
             if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
                 let mut claim = Self { lab: lab.clone(), file, agent: None };
-                claim.write(&Holder::this_process(None))?;
+                if let Err(error) = claim.write(&Holder::this_process(None)) {
+                    // Without space in /run a lab can still be removed; others only do not see by whom.
+                    log::warn!("{}", in_full(&error));
+                }
                 return Ok(claim);
             }
         }

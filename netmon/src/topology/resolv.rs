@@ -53,6 +53,11 @@ fn new_path_of(namespace: &NsName, mark: &Mark) -> PathBuf {
 /// When it is there and cannot be read.
 pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<Found>, TopologyError> {
     let path = path_of(namespace);
+    // netmon makes neither: what is behind a link is somebody else's, and so is the link.
+    let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+    if is_link(&path) || is_link(&folder_of(namespace)) {
+        return Ok(Some(Found::Foreign));
+    }
     let text = match fs::read(&path) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

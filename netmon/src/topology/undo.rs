@@ -162,6 +162,8 @@ impl Undo {
 
 fn restore_state(state: &State, before: Option<&State>, left: &mut Vec<String>) {
     match before {
+        // What could not be written, for want of space perhaps, need not be written back.
+        Some(before) if State::load(&state.lab).as_ref() == Some(before) => {}
         Some(before) => left.extend(before.store().err().map(|e| in_full(&e))),
         None => {
             for folder in state.folders.iter().rev() {
