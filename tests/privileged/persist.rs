@@ -2,7 +2,11 @@
 //! by whoever sends it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
-use std::time::Duration;
+use std::{
+    net::UdpSocket,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use netmon_tests::{
     agent::{Agent, Metrics, netmon_says, scrape},
@@ -152,5 +156,28 @@ fn that_counting_persists_is_said_wherever_a_lab_is_shown() {
         let (code, said) = netmon_says(&["status"]);
         assert_eq!(code, 0, "{said}");
         assert!(said.lines().next().unwrap().ends_with(", counting persists"), "{said}");
+    });
+}
+
+#[test]
+fn pings_that_are_under_way_and_drops_without_an_agent_are_not_lost() {
+    with_pins(|| {
+        let agent = Agent::start(["--persist"]);
+        let ping = ["-q", "-c", "400", "-i", "0.01", "10.200.0.3"];
+        let mut pinging = Command::new("ping").args(ping).stdout(Stdio::null()).spawn().unwrap();
+        let echoes = || scrape().sum("netmon_icmp_rtt_seconds_count", &[("namespace", "root")]);
+        eventually("the first answers", PATIENCE, || (echoes() > 20.0).then_some(()));
+        agent.end(Signal::KILL);
+        // Nobody listens there: each is dropped where it arrives.
+        let sender = UdpSocket::bind("10.200.0.2:0").unwrap();
+        for _ in 0..30 {
+            sender.send_to(b"nobody", "10.200.0.3:9").unwrap();
+        }
+        let _agent = Agent::start(["--persist"]);
+        assert!(pinging.wait().unwrap().success());
+        assert_eq!(echoes(), 400.0);
+        let dropped =
+            scrape().sum("netmon_drops_total", &[("namespace", "direct_netns"), ("reason", "NO_SOCKET")]);
+        assert_eq!(dropped, 30.0);
     });
 }

@@ -14,6 +14,7 @@ use crate::{
     datapath::Options,
     names::LabName,
     overhead::{AgentsHooks, End, Hooks, OwnHooks, compare},
+    pins::Folder,
     sys::capabilities::{Capability, require},
     topology::{Claim, TopologyError, state::RecordedLink},
 };
@@ -90,6 +91,12 @@ fn hooks(
 ) -> anyhow::Result<(Box<dyn Hooks>, Whose, Option<Claim>)> {
     match Claim::take(lab) {
         Ok(claim) => {
+            // Programs of ours before those that are pinned would take the stamps that these wait for.
+            if Folder::of(lab).is_ok_and(|folder| folder.exists()) {
+                anyhow::bail!(
+                    "counting of lab {lab} persists: `netmon run` it first, its agent takes the hooks off"
+                );
+            }
             let hooks = OwnHooks::load(ends, &Options::default())?;
             let mut hooks: Box<dyn Hooks> = Box::new(hooks);
             hooks.on()?;

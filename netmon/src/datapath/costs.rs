@@ -2,7 +2,7 @@
 
 use netmon_ebpf::abi::CHUNK_ENDPOINTS;
 
-use super::{Datapath, DatapathError, watched::WatchedLink};
+use super::{Datapath, DatapathError, run_time::RunTime, watched::WatchedLink};
 use crate::{
     cost::{Cost, Fill, MapUse},
     snapshot::FlowTable,
@@ -19,8 +19,7 @@ impl Datapath {
             table.fill = Some(Fill { entries: flows.entries, max_entries: flows.capacity });
         }
         let ends = self.links.iter().flat_map(WatchedLink::ends);
-        let programs =
-            self.run_time.as_ref().map(|run_time| run_time.read(ends, &self.object)).transpose()?;
+        let programs = self.run_time.as_ref().map(|_| RunTime::read(ends, &self.object)).transpose()?;
         Ok(Cost { programs, maps })
     }
 }

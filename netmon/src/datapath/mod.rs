@@ -129,7 +129,13 @@ impl Datapath {
     ///
     /// When there is no bpf file system, or somebody else's folder is in the way; and as [`Self::load`].
     pub fn load_pinned(options: &Options, folder: Folder) -> Result<Self, DatapathError> {
-        Self::load_into(options, Some(Opened::open(folder)?))
+        let opened = Opened::open(folder)?;
+        let made = opened.settings().is_none().then(|| opened.folder().clone());
+        Self::load_into(options, Some(opened)).inspect_err(|_| {
+            for error in made.iter().flat_map(Folder::remove) {
+                log::warn!("{}", in_full(&error));
+            }
+        })
     }
 
     fn load_into(options: &Options, opened: Option<Opened>) -> Result<Self, DatapathError> {
@@ -323,8 +329,8 @@ impl Datapath {
         let detached = by_namespace(&mut links).into_values().filter_map(|ends| watched::detach(ends).err());
         errors.extend(detached);
         for end in links.iter_mut().flat_map(WatchedLink::ends_mut) {
-            if let Some(run_time) = &mut self.run_time {
-                errors.extend(run_time.retire(end, &mut self.object.tallies).err());
+            if self.run_time.is_some() {
+                errors.extend(RunTime::retire(end, &mut self.object.tallies).err());
             }
             errors.extend(self.release(end.id, end.drop_place()));
         }

@@ -17,6 +17,7 @@ use rustix::event::{Timespec, poll};
 use super::{
     Datapath, DatapathError, by_namespace,
     persistence::Stage,
+    run_time::RunTime,
     sums,
     watched::{self, WatchedEnd, WatchedLink},
 };
@@ -49,8 +50,8 @@ impl Datapath {
         }
         for end in self.links[at].ends_mut() {
             end.pauses += 1;
-            if let Some(run_time) = &mut self.run_time {
-                run_time.retire(end, &mut self.object.tallies)?;
+            if self.run_time.is_some() {
+                RunTime::retire(end, &mut self.object.tallies)?;
             }
         }
         self.record(at, Stage::Paused)

@@ -34,7 +34,7 @@ impl RunTime {
     }
 
     /// Keeps the figures of an end whose programs are about to go.
-    pub(super) fn retire(&mut self, end: &mut WatchedEnd, gone: &mut Tallies) -> Result<(), DatapathError> {
+    pub(super) fn retire(end: &mut WatchedEnd, gone: &mut Tallies) -> Result<(), DatapathError> {
         let Some(programs) = end.programs.take() else { return Ok(()) };
         for (program, (runs, ns)) in programs.iter().zip(GONE) {
             let (more_runs, more_ns) = program_runs(program).map_err(DatapathError::Accounts)?;
@@ -46,7 +46,6 @@ impl RunTime {
 
     /// Everything so far, by program.
     pub(super) fn read<'a>(
-        &self,
         ends: impl Iterator<Item = &'a WatchedEnd>,
         object: &Object,
     ) -> Result<Vec<ProgramRuns>, DatapathError> {

@@ -47,12 +47,12 @@ fn bpffs() -> Finding {
     let is_there = Path::new(BPFFS).exists()
         && statfs(BPFFS).is_ok_and(|filesystem| filesystem.f_type == libc::BPF_FS_MAGIC);
     if is_there {
-        return Finding::ok(SECTION, "bpffs", format!("at {BPFFS}; netmon pins nothing there"));
+        return Finding::ok(SECTION, "bpffs", format!("at {BPFFS}: counting may persist there"));
     }
     Finding::note(
         SECTION,
         "bpffs",
         format!("not mounted at {BPFFS}"),
-        "nothing to do: netmon pins nothing there",
+        "nothing to do: netmon mounts it there for --persist",
     )
 }
