@@ -3,8 +3,6 @@
 #![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
-    fs,
-    net::UdpSocket,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -13,51 +11,16 @@ use netmon_tests::{
     agent::{Agent, Metrics, netmon_says, scrape},
     eventually::eventually,
     host::left_behind,
+    impaired::{FILE, know_each_other, send, write},
     sandbox::{run, sandbox},
     tc::{egress_filters, kernel_has_netem, qdisc, qdiscs},
 };
 
-pub(crate) const FILE: &str = "/run/sandbox/bad.toml";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Enough datagrams that a tenth of them is a tenth: five standard deviations are 1.1 %.
 const DATAGRAMS: u32 = 20_000;
 /// The direction that is impaired.
 const UP: [(&str, &str); 2] = [("link", "line"), ("from", "root")];
-
-/// A line from root to a namespace, with this `impair` of the way up.
-pub(crate) fn write(impair: &str) {
-    let impair = if impair.is_empty() { String::new() } else { format!(", impair = {{ {impair} }}") };
-    let text = format!(
-        "[[namespace]]\nname = \"far\"\n[[link]]\nname = \"line\"\n\
-         a = {{ namespace = \"root\", interface = \"up0\", addresses = [\"10.33.0.1/24\"]{impair} }}\n\
-         b = {{ namespace = \"far\", interface = \"up1\", addresses = [\"10.33.0.2/24\"] }}\n"
-    );
-    fs::write(FILE, text).expect("a tmpfs");
-}
-
-/// Neither end asks for the other's address: ARP carries no stamp, so what is lost of it is not told.
-pub(crate) fn know_each_other() {
-    let mac = |namespace: &[&str], interface: &str| {
-        let said = run("ip", &[namespace, &["-j", "link", "show", interface]].concat());
-        let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
-        json[0]["address"].as_str().expect("an address").to_owned()
-    };
-    let (near, far) = (mac(&[], "up0"), mac(&["-n", "far"], "up1"));
-    let neighbour = |namespace: &[&str], address: &str, mac: &str, interface: &str| {
-        let words = ["neighbour", "replace", address, "lladdr", mac, "nud", "permanent", "dev", interface];
-        run("ip", &[namespace, &words[..]].concat());
-    };
-    neighbour(&[], "10.33.0.2", &far, "up0");
-    neighbour(&["-n", "far"], "10.33.0.1", &near, "up1");
-}
-
-/// Datagrams to a port that nobody listens on.
-pub(crate) fn send(count: u32) {
-    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
-    for _ in 0..count {
-        socket.send_to(&[7; 100], "10.33.0.2:9").expect("a way");
-    }
-}
 
 fn lost(metrics: &Metrics) -> f64 {
     metrics.sum("netmon_link_lost_packets_total", &UP)

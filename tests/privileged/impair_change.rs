@@ -1,17 +1,15 @@
 //! An impairment that is changed while it stands: what does not differ stays, with its counters, and what is somebody
 //! else's stays in any case.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::time::Duration;
 
 use netmon_tests::{
     agent::{Agent, Metrics, netmon_says, scrape},
     eventually::eventually,
+    impaired::{FILE, know_each_other, send, write},
     sandbox::{run, sandbox},
     tc::{egress_filters, qdisc, qdiscs},
 };
-
-use crate::impair::{FILE, know_each_other, send, write};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -11,11 +11,10 @@ use netmon_tests::{
     agent::{Agent, Metrics, netmon_says, scrape},
     eventually::eventually,
     host::left_behind,
+    impaired::{FILE, know_each_other, write},
     sandbox::{run, sandbox},
     tc::qdisc,
 };
-
-use crate::impair::{FILE, know_each_other, write};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes a second of the rate.

@@ -10,6 +10,7 @@ pub mod eventually;
 pub mod foreign;
 pub mod forwarder;
 pub mod host;
+pub mod impaired;
 pub mod iperf;
 pub mod labs;
 pub mod packets;

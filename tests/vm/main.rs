@@ -7,6 +7,7 @@ mod attach;
 mod declared;
 mod doctor;
 mod fair_queue;
+mod impair;
 mod kernel;
 mod netem;
 mod selftest;

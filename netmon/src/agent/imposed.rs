@@ -27,27 +27,22 @@ impl ImposedTable {
     /// others, which are zero for a link that is new.
     pub(super) fn become_as(&mut self, lab: &Lab, now: &[LinkSnapshot]) {
         let was = std::mem::take(&mut self.0);
+        let now: HashMap<&LinkName, &LinkSnapshot> = now.iter().map(|link| (&link.name, link)).collect();
         for link in &lab.links {
             for side in [Side::A, Side::B] {
-                let impairment = link.end(side).impairment;
-                let known = was.get(&(link.name.clone(), side)).filter(|was| was.impairment == impairment);
-                match known {
-                    Some(known) => drop(self.0.insert((link.name.clone(), side), *known)),
-                    None => self.set(&link.name, side, impairment, now),
+                let (key, impairment) = ((link.name.clone(), side), link.end(side).impairment);
+                if impairment.is_none() {
+                    continue;
                 }
+                let known = was.get(&key).filter(|was| was.impairment == impairment).copied();
+                let since = known.unwrap_or_else(|| {
+                    let counts = now.get(&link.name).map(|there| counts(leaving(there, side)));
+                    let (sent_segments, lost_segments) = counts.unwrap_or_default();
+                    Since { impairment, sent_segments, lost_segments }
+                });
+                self.0.insert(key, since);
             }
         }
-    }
-
-    /// One direction is impaired like this from now on.
-    pub(super) fn set(&mut self, link: &LinkName, side: Side, impairment: Impairment, now: &[LinkSnapshot]) {
-        if impairment.is_none() {
-            self.0.remove(&(link.clone(), side));
-            return;
-        }
-        let counts = now.iter().find(|there| there.name == *link).map(|there| counts(leaving(there, side)));
-        let (sent_segments, lost_segments) = counts.unwrap_or_default();
-        self.0.insert((link.clone(), side), Since { impairment, sent_segments, lost_segments });
     }
 
     /// Writes into a reading what is imposed.
@@ -88,12 +83,17 @@ fn counts((end, direction): (&EndpointSnapshot, &DirectionSnapshot)) -> (u64, u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::{lab::Link, sample};
 
     fn lossy() -> Lab {
-        let mut lab = Lab::built_in();
-        lab.links[0].a.impairment.loss = "1%".parse().ok();
-        lab
+        let lab = Lab::built_in();
+        Lab { links: changed(&lab, "1%"), ..lab }
+    }
+
+    fn changed(lab: &Lab, loss: &str) -> Vec<Link> {
+        let mut links = lab.links.clone();
+        links[0].a.impairment.loss = loss.parse().ok();
+        links
     }
 
     #[test]
@@ -109,15 +109,11 @@ mod tests {
         let imposed = now[0].a_to_b.imposed.unwrap();
         assert_eq!((imposed.sent_segments, imposed.lost_segments), (200, Some(3)));
         assert_eq!(now[0].b_to_a.imposed, None);
-        table.set(
-            &lab.links[0].name,
-            Side::A,
-            "2%".parse().map(|loss| Impairment { loss: Some(loss), ..Impairment::default() }).unwrap(),
-            &now,
-        );
+        let other = Lab { links: changed(&lab, "2%"), ..lab.clone() };
+        table.become_as(&other, &now);
         table.tell(&mut now);
         assert_eq!(now[0].a_to_b.imposed.unwrap().sent_segments, 0);
-        table.set(&lab.links[0].name, Side::A, Impairment::default(), &now);
+        table.become_as(&Lab::built_in(), &now);
         now[0].a_to_b.imposed = None;
         table.tell(&mut now);
         assert_eq!(now[0].a_to_b.imposed, None);

@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use log::{debug, warn};
@@ -25,7 +25,7 @@ use crate::{
     datapath::{Datapath, DatapathError, Failure, Reading},
     impairment::USUAL_MTU,
     lab::{End, Lab, Link},
-    names::{Direction, EndpointId, IfIndex, LinkName, NsName, Side},
+    names::{Direction, EndpointId, IfIndex, LinkName, NsName},
     netns::Identity,
     server::{Readiness, SnapshotSource, SourceError},
     snapshot::{Features, Flow, LabInfo, Snapshot},
@@ -72,15 +72,12 @@ impl Watcher {
 
     /// Takes note of what the lab does to its packets.
     pub(super) fn impaired(&self, lab: &Lab) {
-        {
-            let mut datapath = self.datapath();
-            for link in &lab.links {
-                for side in [Side::A, Side::B] {
-                    let longest = link.end(side).impairment.longest(link.mtu.unwrap_or(USUAL_MTU));
-                    datapath.expect_held(&link.name, side, longest);
-                }
-            }
-        }
+        let links: HashMap<&LinkName, &Link> = lab.links.iter().map(|link| (&link.name, link)).collect();
+        self.datapath().expect_held(|name, side| {
+            links.get(name).map_or(Duration::ZERO, |link| {
+                link.end(side).impairment.longest(link.mtu.unwrap_or(USUAL_MTU))
+            })
+        });
         let is_impaired =
             lab.links.iter().any(|link| !(link.a.impairment.is_none() && link.b.impairment.is_none()));
         if !is_impaired {

@@ -189,15 +189,13 @@ impl Datapath {
         2 * self.links.iter().flat_map(WatchedLink::ends).filter(|end| end.attached.is_some()).count()
     }
 
-    /// Says how long packets that leave through one end of a link may be held on purpose: what is not there before
-    /// is not lost yet.
-    pub fn expect_held(&mut self, link: &LinkName, side: Side, longest: Duration) {
-        let held_ns = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-        for watched in self.links.iter_mut().filter(|watched| watched.name == *link) {
-            match side {
-                Side::A => watched.a.held_ns = held_ns,
-                Side::B => watched.b.held_ns = held_ns,
-            }
+    /// Asks how long packets that leave through each end of each link may be held on purpose: what is not there
+    /// before is not lost yet.
+    pub fn expect_held(&mut self, longest: impl Fn(&LinkName, Side) -> Duration) {
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        for link in &mut self.links {
+            link.a.held_ns = ns(longest(&link.name, Side::A));
+            link.b.held_ns = ns(longest(&link.name, Side::B));
         }
     }
 

@@ -1,0 +1,56 @@
+//! A line that is impaired: a namespace, one link to it, and datagrams over it.
+#![expect(clippy::expect_used, reason = "a test without its lab must not go on")]
+
+use std::{fs, net::UdpSocket};
+
+use crate::sandbox::run;
+
+/// Where the lab is written; for the inside of a sandbox. The lab's name is `bad`.
+pub const FILE: &str = "/run/sandbox/bad.toml";
+
+/// A line from root to a namespace, with this `impair` of the way up.
+///
+/// # Panics
+///
+/// When the sandbox does not let it.
+pub fn write(impair: &str) {
+    let impair = if impair.is_empty() { String::new() } else { format!(", impair = {{ {impair} }}") };
+    let text = format!(
+        "[[namespace]]\nname = \"far\"\n[[link]]\nname = \"line\"\n\
+         a = {{ namespace = \"root\", interface = \"up0\", addresses = [\"10.33.0.1/24\"]{impair} }}\n\
+         b = {{ namespace = \"far\", interface = \"up1\", addresses = [\"10.33.0.2/24\"] }}\n"
+    );
+    fs::write(FILE, text).expect("a tmpfs");
+}
+
+/// Neither end asks for the other's address: ARP carries no stamp, so what is lost of it is not told.
+///
+/// # Panics
+///
+/// When the sandbox does not let it.
+pub fn know_each_other() {
+    let mac = |namespace: &[&str], interface: &str| {
+        let said = run("ip", &[namespace, &["-j", "link", "show", interface]].concat());
+        let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
+        json[0]["address"].as_str().expect("an address").to_owned()
+    };
+    let (near, far) = (mac(&[], "up0"), mac(&["-n", "far"], "up1"));
+    let neighbour = |namespace: &[&str], address: &str, mac: &str, interface: &str| {
+        let words = ["neighbour", "replace", address, "lladdr", mac, "nud", "permanent", "dev", interface];
+        run("ip", &[namespace, &words[..]].concat());
+    };
+    neighbour(&[], "10.33.0.2", &far, "up0");
+    neighbour(&["-n", "far"], "10.33.0.1", &near, "up1");
+}
+
+/// Datagrams to a port that nobody listens on.
+///
+/// # Panics
+///
+/// When the sandbox does not let it.
+pub fn send(count: u32) {
+    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
+    for _ in 0..count {
+        socket.send_to(&[7; 100], "10.33.0.2:9").expect("a way");
+    }
+}
