@@ -72,14 +72,15 @@ fn passed() -> Passed {
     let start = scrape();
     let (sent, took) = overload();
     assert!(f64::from(sent) > 1.5 * RATE * took / FRAME as f64, "only {sent} were sent");
-    let after = eventually("the queue to be empty and the loss to be told", PATIENCE, || {
-        let bucket = qdisc("root", "up0", "tbf").expect("a token bucket");
-        let lost = scrape().sum("netmon_link_lost_packets_total", &[("from", "root")]);
-        (bucket.drops > before.drops && lost == bucket.drops as f64).then_some(bucket)
-    });
-    let end = scrape();
+    // IPv6 has a packet of its own now and then: what is compared was read while nothing passed.
+    let (after, end) =
+        eventually("an empty queue, the loss, and every byte that left the queue", PATIENCE, || {
+            let (bucket, metrics) = (qdisc("root", "up0", "tbf").expect("a token bucket"), scrape());
+            let lost = metrics.sum("netmon_link_lost_packets_total", &[("from", "root")]);
+            let all = lost == bucket.drops as f64 && wire(&metrics, "far", "ingress") == bucket.bytes as f64;
+            (bucket.drops > before.drops && all).then_some((bucket, metrics))
+        });
     let arrived = wire(&end, "far", "ingress") - wire(&start, "far", "ingress");
-    assert_eq!(after.bytes as f64, wire(&end, "far", "ingress"), "every byte that left the queue arrived");
     let passed = Passed { arrived, took };
     // The most is exact: what the rate lets through in this time, what may leave at once, what waited, and what little
     // else there is.
