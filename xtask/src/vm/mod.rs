@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// No machine runs longer than this, a hung one neither.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(900);
 /// The programs of the host that the tests use.
 const TOOLS: [&str; 7] = ["bash", "bpftool", "curl", "ethtool", "ip", "ping", "tc"];
 /// What busybox is called by. No name that a tool has: a test would take one for the other.
