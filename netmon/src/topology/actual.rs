@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use super::{
     error::TopologyError,
-    handle::{Handle, Handles},
+    handle::{self, Handle, Handles},
     imposed::{self, Imposed},
     mark::{Mark, Owner},
     plan::Place,
@@ -30,10 +30,13 @@ use crate::{
         link::{self, Interface},
     },
     netns::{
-        Identity, NetNsError,
+        Identity, NetNs, NetNsError,
         names::{self, Name},
     },
 };
+
+/// So few namespaces are not worth another thread.
+const FEWEST_A_THREAD: usize = 32;
 
 /// Everything that a plan is made from, beside the lab.
 #[derive(Clone, Debug, Default)]
@@ -157,15 +160,13 @@ pub fn read(
     let reader = Reader { mark, state, lab, wanted };
     let (mut actual, mut handles) = (Actual::default(), Handles::new());
     let (root, handle) = (NsName::root(), Handle::open(&NsName::root())?);
+    let identity = handle.namespace.identity();
     reader.add(root, handle, &mut actual, &mut handles)?;
-    // One thread that goes from namespace to namespace: a thread for each costs more than the reading.
-    thread::scope(|scope| {
-        let walker = thread::Builder::new()
-            .name("netns-reader".to_owned())
-            .spawn_scoped(scope, || reader.walk(&mut actual, &mut handles))
-            .map_err(|e| NetNsError::new("start", "a thread that reads namespaces", e))?;
-        walker.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })?;
+    for (seen, opened) in reader.walk_all(reader.names(identity, &mut actual)?)? {
+        actual.namespaces.extend(seen.namespaces);
+        actual.strays.extend(seen.strays);
+        handles.extend(opened);
+    }
     actual.files = reader.files()?;
     Ok((actual, handles))
 }
@@ -178,31 +179,57 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Looks at every name in /run/netns. The calling thread ends up in the last of the namespaces.
-    fn walk(&self, actual: &mut Actual, handles: &mut Handles) -> Result<(), TopologyError> {
+    /// Looks at every name in /run/netns, and says which are those of a namespace, once for each namespace.
+    fn names(&self, root: Identity, actual: &mut Actual) -> Result<Vec<(NsName, NetNs)>, TopologyError> {
         let mut names = names::list()?;
         // Of several names for one namespace, the one that the lab knows is its own, and the others are not.
         let recorded = self.state.iter().flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
         let known: BTreeSet<&NsName> = self.wanted.keys().copied().chain(recorded).collect();
         names.sort_by_cached_key(|name| !known.contains(name));
-        let mut seen: BTreeSet<Identity> = handles.values().map(|root| root.namespace.identity()).collect();
+        let (mut seen, mut namespaces) = (BTreeSet::from([root]), Vec::new());
         for name in names {
             let there = match names::look_up(&name)? {
                 None => continue,
                 Some(Name::Elsewhere) => ActualNamespace::Foreign,
-                Some(Name::Namespace(namespace)) if !seen.insert(namespace.identity()) => {
-                    ActualNamespace::Foreign
-                }
                 Some(Name::Placeholder(text)) if text == self.mark.as_str() => ActualNamespace::Remnant,
                 Some(Name::Placeholder(_)) => ActualNamespace::Foreign,
-                Some(Name::Namespace(namespace)) => {
-                    self.add(name, Handle::enter(namespace)?, actual, handles)?;
+                Some(Name::Namespace(namespace)) if seen.insert(namespace.identity()) => {
+                    namespaces.push((name, namespace));
                     continue;
                 }
+                Some(Name::Namespace(_)) => ActualNamespace::Foreign,
             };
             actual.namespaces.insert(name, there);
         }
-        Ok(())
+        Ok(namespaces)
+    }
+
+    /// Reads these namespaces, on a few threads that go from one to the next: a thread for each costs more than the
+    /// reading.
+    fn walk_all(&self, mut left: Vec<(NsName, NetNs)>) -> Result<Vec<(Actual, Handles)>, TopologyError> {
+        let share = left.len().div_ceil(handle::threads()).max(FEWEST_A_THREAD);
+        thread::scope(|scope| {
+            let mut walkers = Vec::new();
+            while !left.is_empty() {
+                let share = left.split_off(left.len().saturating_sub(share));
+                let walker = thread::Builder::new()
+                    .name("netns-reader".to_owned())
+                    .spawn_scoped(scope, move || self.walk(share))
+                    .map_err(|e| NetNsError::new("start", "a thread that reads namespaces", e))?;
+                walkers.push(walker);
+            }
+            let joined = walkers.into_iter().map(|walker| walker.join().unwrap_or_else(|p| resume_unwind(p)));
+            joined.collect()
+        })
+    }
+
+    /// The calling thread ends up in the last of the namespaces.
+    fn walk(&self, namespaces: Vec<(NsName, NetNs)>) -> Result<(Actual, Handles), TopologyError> {
+        let (mut actual, mut handles) = (Actual::default(), Handles::new());
+        for (name, namespace) in namespaces {
+            self.add(name, Handle::enter(namespace)?, &mut actual, &mut handles)?;
+        }
+        Ok((actual, handles))
     }
 
     /// Reads a namespace, unless its lo says that it is foreign.

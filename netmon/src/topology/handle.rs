@@ -2,11 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
 };
 
-use super::{duplicates, error::TopologyError, mark::Mark};
+use super::{duplicates::NewNamespaces, error::TopologyError, mark::Mark};
 use crate::{
     names::NsName,
     netlink::{
@@ -15,6 +19,10 @@ use crate::{
     },
     netns::{NetNs, NetNsError, names},
 };
+
+/// Most threads that make or read namespaces at once. The kernel does the larger part of either beside others; the rest
+/// waits for locks that all share.
+const MOST_THREADS: usize = 4;
 
 /// A namespace that is being worked on.
 #[derive(Debug)]
@@ -46,9 +54,9 @@ impl Handle {
     }
 
     /// Makes one on the calling thread, which ends up inside it: marked, lo up, and only then named.
-    fn make(name: &NsName, mark: &Mark) -> Result<Self, TopologyError> {
+    fn make(name: &NsName, mark: &Mark, duplicates: &mut NewNamespaces) -> Result<Self, TopologyError> {
         let namespace = NetNs::unshare()?;
-        duplicates::are_not_awaited_here();
+        duplicates.do_not_await_here();
         let mut netlink = Netlink::open()?;
         netlink.request(&set_alias_and_up(LOOPBACK, "lo", mark.as_str()))?;
         names::place(name, &namespace, mark.as_str())?;
@@ -56,8 +64,13 @@ impl Handle {
     }
 }
 
-/// Makes namespaces one after the other on a thread of their own, and calls `made` as each appears.
-/// Ends at the first that fails; those before it stay.
+/// How many threads make or read namespaces.
+pub(super) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+}
+
+/// Makes namespaces on a few threads of their own, and calls `made` as each appears, in whatever order. After one that
+/// fails no more are begun; those that are made are told all the same, and stay.
 ///
 /// # Errors
 ///
@@ -67,28 +80,39 @@ pub fn make_all(
     mark: &Mark,
     mut made: impl FnMut(&NsName, Handle),
 ) -> Result<(), TopologyError> {
-    if wanted.is_empty() {
-        return Ok(());
-    }
+    let failed = AtomicBool::new(false);
+    let share = wanted.len().div_ceil(threads()).max(1);
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        let maker = move || {
-            for name in wanted {
-                let handle = Handle::make(name, mark);
-                let failed = handle.is_err();
-                if sender.send((name, handle)).is_err() || failed {
-                    return;
+        let mut outcome = Ok(());
+        for share in wanted.chunks(share) {
+            let (sender, failed) = (sender.clone(), &failed);
+            let maker = move || {
+                let mut duplicates = NewNamespaces::default();
+                for name in share.iter().take_while(|_| !failed.load(Ordering::Relaxed)) {
+                    let handle = Handle::make(name, mark, &mut duplicates);
+                    if handle.is_err() {
+                        failed.store(true, Ordering::Relaxed);
+                    }
+                    // The receiver listens until all of us are done.
+                    let _ = sender.send((name, handle));
                 }
+            };
+            let started = thread::Builder::new().name("netns-maker".to_owned()).spawn_scoped(scope, maker);
+            if let Err(e) = started {
+                failed.store(true, Ordering::Relaxed);
+                outcome = Err(NetNsError::new("start", "a thread that makes namespaces", e).into());
+                break;
             }
-        };
-        thread::Builder::new()
-            .name("netns-maker".to_owned())
-            .spawn_scoped(scope, maker)
-            .map_err(|e| NetNsError::new("start", "a thread that makes namespaces", e))?;
-        for (name, handle) in receiver {
-            made(name, handle?);
         }
-        Ok(())
+        drop(sender);
+        for (name, handle) in receiver {
+            match handle {
+                Ok(handle) => made(name, handle),
+                Err(e) => outcome = outcome.and(Err(e)),
+            }
+        }
+        outcome
     })
 }
 
