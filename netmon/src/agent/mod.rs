@@ -80,7 +80,7 @@ pub struct Started {
 pub async fn run(
     lab: Lab,
     config: Config,
-    progress: impl Progress + Send + 'static,
+    progress: impl Progress + Send + Sync + 'static,
     started: impl FnOnce(&Lab, &Started),
 ) -> Result<(), AgentError> {
     run_until(lab, config, progress, started, future::pending()).await
@@ -94,7 +94,7 @@ pub async fn run(
 pub async fn run_until(
     lab: Lab,
     config: Config,
-    progress: impl Progress + Send + 'static,
+    progress: impl Progress + Send + Sync + 'static,
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
@@ -107,11 +107,17 @@ pub async fn run_until(
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| AgentError::Listen { address: config.listen, source })?;
-    let mut built = build(lab, config, progress).await?;
+    let progress: Arc<dyn Progress + Send + Sync> = Arc::new(progress);
+    let mut built = build(lab, config, Arc::clone(&progress)).await?;
+    progress.busy("starting services");
+    let started = |lab: &Lab, about: &Started| {
+        progress.rest();
+        started(lab, about);
+    };
     match watch_over(&mut built, listener, &mut stop, started, done).await {
         Ok(services) => {
             let asked = built.asked.take();
-            let outcome = built.end(services).await;
+            let outcome = built.end(services, Arc::clone(&progress)).await;
             if let Some(question) = asked {
                 let errors = outcome.as_ref().err().map(ToString::to_string).into_iter().collect();
                 question.answer(&Answer { errors, refused: None }).await;
@@ -120,7 +126,7 @@ pub async fn run_until(
         }
         Err((error, services)) => {
             // What stood in the way is the error to tell; what is left behind is logged.
-            if let Err(left) = built.end(services).await {
+            if let Err(left) = built.end(services, progress).await {
                 warn!("{left}");
             }
             Err(error)
@@ -142,13 +148,13 @@ struct Built {
 async fn build(
     lab: Lab,
     config: Config,
-    progress: impl Progress + Send + 'static,
+    progress: Arc<dyn Progress + Send + Sync>,
 ) -> Result<Built, AgentError> {
     let work = move || {
         let claim = Claim::take(&lab.name)?;
         let stays = config.keep || is_kept(&lab.name);
         note(&lab.name, stays)?;
-        let built = watch(&lab, &claim, &config, &progress);
+        let built = watch(&lab, &claim, &config, progress.as_ref());
         if built.is_err() && !stays {
             // Nothing is left of the lab; nor should this be.
             temporary::make_permanent(&lab.name)?;
@@ -286,7 +292,12 @@ fn leave_services(lab: &Lab) -> Result<(), String> {
 
 impl Built {
     /// Takes everything back, and says what could not be.
-    async fn end(self, services: Option<Supervisor>) -> Result<(), AgentError> {
+    async fn end(
+        self,
+        services: Option<Supervisor>,
+        progress: Arc<dyn Progress + Send + Sync>,
+    ) -> Result<(), AgentError> {
+        progress.busy("stopping services");
         let mut left = Vec::new();
         let supervised = services.is_some();
         if let Some(services) = services {
@@ -294,11 +305,13 @@ impl Built {
         }
         let Self { lab, claim, watcher, stays, .. } = self;
         let take_down = move || {
+            progress.busy("detaching from interfaces");
             let mut left: Vec<String> = watcher.let_go().iter().map(|error| in_full(error)).collect();
             if stays {
                 if supervised {
                     left.extend(leave_services(&lab).err());
                 }
+                progress.rest();
                 let counting = if watcher.pinned().is_some() { ", and counting goes on" } else { "" };
                 info!("lab {} stays{counting}; `netmon down` removes it", lab.name);
                 return left;
@@ -308,7 +321,8 @@ impl Built {
             let stop_services = |lab: &LabName, folder: &std::path::Path| {
                 stop_recorded(lab, folder).into_iter().map(Into::into).collect()
             };
-            let report = topology::down(&claim, stop_services, &topology::Silent);
+            let report = topology::down(&claim, stop_services, progress.as_ref());
+            progress.rest();
             for warning in &report.warnings {
                 warn!("{warning}");
             }

@@ -4,6 +4,14 @@
 pub trait Progress {
     /// `done` of `total` `what` (`namespaces`, `links`) are done.
     fn at(&self, what: &'static str, done: usize, total: usize);
+
+    /// `what` (`stopping services`) is under way, and says nothing until it is over.
+    fn busy(&self, what: &'static str) {
+        let _ = what;
+    }
+
+    /// Nothing is under way, until the next call of the others.
+    fn rest(&self) {}
 }
 
 /// Shows nothing.

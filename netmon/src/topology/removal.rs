@@ -75,19 +75,20 @@ impl Removal {
         let mut outcome = Outcome::default();
         self.spare_names_that_were_taken(handles, &mut outcome);
         let watch = LinkWatch::open();
-        let held = self.free_held_namespaces(handles, &mut outcome);
+        progress.busy("looking who is inside");
+        let held = self.free_held_namespaces(handles, &mut outcome, progress);
         let (with_namespace, by_hand): (Vec<_>, Vec<_>) = self
             .links
             .into_iter()
             .partition(|doomed| doomed.dies_by_itself && !held.contains_key(&doomed.place.namespace));
-        delete(by_hand, handles, &mut outcome);
+        delete(by_hand, handles, &mut outcome, progress);
         for name in &self.namespaces {
             handles.remove(name);
         }
         remove_names(&self.namespaces, &mut outcome, progress);
         let in_root = with_namespace.into_iter().filter(|doomed| doomed.place.namespace.is_root()).collect();
         let left = await_end(in_root, watch, progress);
-        delete(left, handles, &mut outcome);
+        delete(left, handles, &mut outcome, progress);
         for namespace in &self.files {
             outcome.note(resolv::remove(namespace, mark));
         }
@@ -111,6 +112,7 @@ impl Removal {
         &self,
         handles: &mut Handles,
         outcome: &mut Outcome,
+        progress: &dyn Progress,
     ) -> BTreeMap<NsName, Vec<holders::Process>> {
         let held = holders::find(&self.namespaces);
         for (name, processes) in &held {
@@ -119,7 +121,7 @@ impl Removal {
         }
         let inside: Vec<Doomed> =
             self.links.iter().filter(|doomed| held.contains_key(&doomed.place.namespace)).cloned().collect();
-        delete(inside, handles, outcome);
+        delete(inside, handles, outcome, progress);
         held
     }
 }
@@ -151,8 +153,10 @@ fn remove_names(wanted: &[NsName], outcome: &mut Outcome, progress: &dyn Progres
 }
 
 /// Deletes links one by one. One that is gone already is as it should be: its peer was deleted before it.
-fn delete(doomed: Vec<Doomed>, handles: &mut Handles, outcome: &mut Outcome) {
-    for Doomed { place, index, .. } in doomed {
+fn delete(doomed: Vec<Doomed>, handles: &mut Handles, outcome: &mut Outcome, progress: &dyn Progress) {
+    let total = doomed.len();
+    for (done, Doomed { place, index, .. }) in doomed.into_iter().enumerate() {
+        progress.at("links deleted", done, total);
         if !handles.contains_key(&place.namespace) {
             match Handle::open(&place.namespace) {
                 Ok(handle) => drop(handles.insert(place.namespace.clone(), handle)),

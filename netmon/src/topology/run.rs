@@ -53,6 +53,7 @@ pub fn up(
     debug_assert_eq!(claim.lab(), &lab.name);
     handle::raise_descriptor_limit();
     require_kernel_for(lab)?;
+    progress.busy("reading what is there");
     let mark = Mark::of(&lab.name);
     let before = State::load(&lab.name);
     let (actual, handles) = actual::read(&mark, before.as_ref(), Some(lab))?;
@@ -91,8 +92,10 @@ pub fn down(
     let lab = claim.lab();
     let (mark, state) = (Mark::of(lab), State::load(lab));
     let mut report = Report::default();
+    progress.busy("stopping services");
     let stopped = stop_services(lab, &state::directory(lab));
     report.errors.extend(stopped.iter().map(|e| in_full(e.as_ref())));
+    progress.busy("reading what is there");
     match actual::read(&mark, state.as_ref(), None) {
         Ok((actual, mut handles)) => {
             report.warnings = taken(&mark, state.as_ref(), &actual);

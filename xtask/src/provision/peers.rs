@@ -19,7 +19,7 @@ pub(crate) struct Peer {
 }
 
 /// All of them.
-pub(crate) const PEERS: [Peer; 10] = [
+pub(crate) const PEERS: [Peer; 11] = [
     peer("ip", "iproute2", "shows namespaces and the kernel's own counters"),
     peer("ping", "iputils-ping", "sends ICMP and measures the round trip by itself"),
     peer("curl", "curl", "requests over HTTP and measures the response by itself"),
@@ -27,6 +27,7 @@ pub(crate) const PEERS: [Peer; 10] = [
     peer("iperf3", "iperf3", "sends at full rate, with every offload"),
     peer("bpftool", "bpftool", "shows programs, maps and links as the kernel has them"),
     peer("ethtool", "ethtool", "turns offloads on and off"),
+    peer("script", "bsdutils", "gives netmon a terminal of its own"),
     peer("nft", "nftables", "drops packets in the kernel, and counts them").with_service("nftables.service"),
     peer("nginx", "nginx", "a real web server").with_service("nginx.service"),
     peer("promtool", "prometheus", "a real Prometheus to scrape, and its checker")

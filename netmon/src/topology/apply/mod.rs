@@ -160,14 +160,15 @@ impl<'a> Build<'a> {
             self.settings(false)?;
             self.bridges()?;
             self.links()?;
-            self.requests(Self::addressing)?;
+            self.requests("addresses", Self::addressing)?;
             self.impairments()?;
             self.settings(true)?;
         }
         let endpoints = self.endpoints()?;
+        self.progress.busy("attaching to interfaces");
         instrument.attach(&endpoints).map_err(TopologyError::Instrument)?;
-        self.requests(Self::setting_up)?;
-        self.requests(Self::routing)?;
+        self.requests("interfaces set up", Self::setting_up)?;
+        self.requests("routes", Self::routing)?;
         self.write_down_result(before)?;
         Ok(endpoints)
     }

@@ -105,29 +105,35 @@ impl Build<'_> {
                 jobs.push(Job { namespace: place.namespace.clone(), request: asked.request, inverse });
             }
         }
-        self.send(jobs)
+        self.send("impairments", jobs)
     }
 
-    /// Sends what `job_of` makes of the steps, namespace by namespace, in the plan's order within each.
+    /// Sends what `job_of` makes of the steps, namespace by namespace, in the plan's order within each. `what` is for the
+    /// progress.
     pub(super) fn requests(
         &mut self,
+        what: &'static str,
         job_of: impl Fn(&Self, &Step) -> Result<Option<Job>, TopologyError>,
     ) -> Result<(), TopologyError> {
         let mut jobs = Vec::new();
         for step in &self.plan.steps {
             jobs.extend(job_of(self, step)?);
         }
-        self.send(jobs)
+        self.send(what, jobs)
     }
 
-    fn send(&mut self, jobs: Vec<Job>) -> Result<(), TopologyError> {
+    fn send(&mut self, what: &'static str, jobs: Vec<Job>) -> Result<(), TopologyError> {
         let mut by_namespace: BTreeMap<NsName, (Vec<Request>, Vec<Vec<Request>>)> = BTreeMap::new();
         for job in jobs {
             let (requests, inverses) = by_namespace.entry(job.namespace).or_default();
             requests.push(job.request);
             inverses.push(job.inverse);
         }
+        let total = by_namespace.values().map(|(requests, _)| requests.len()).sum();
+        let mut done = 0;
         for (namespace, (requests, inverses)) in by_namespace {
+            self.progress.at(what, done, total);
+            done += requests.len();
             let handle = self.handles.get_mut(&namespace).ok_or_else(|| vanished(&namespace))?;
             let mut failed = None;
             for (answer, inverse) in handle.netlink.pipeline(&requests).into_iter().zip(inverses) {
