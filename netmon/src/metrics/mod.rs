@@ -19,6 +19,10 @@ use crate::snapshot::Snapshot;
 /// The content type of [`Renderer::render`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Up to so many links, a histogram has its buckets also before its first observation: a rate needs the zero that was
+/// there before. Beyond, there would be 300 series a link, nearly all of them zero for ever (`docs/adr/0016`).
+pub const MOST_LINKS_WITH_EMPTY_BUCKETS: usize = 100;
+
 /// Makes the text of a scrape. One is kept for as long as the agent lives, since a process' CPU time is
 /// counted on from the last scrape.
 #[derive(Debug)]
@@ -37,7 +41,7 @@ impl Renderer {
     /// that happened outside the snapshot, by kind.
     #[must_use]
     pub fn render(&self, snapshot: &Snapshot, failures: &[(&'static str, u64)], began: Instant) -> String {
-        let mut writer = Writer::default();
+        let mut writer = Writer::new(snapshot.links.len() <= MOST_LINKS_WITH_EMPTY_BUCKETS);
         families::write(snapshot, failures, &mut writer);
         // Last of ours, so that it holds the time of all the others.
         writer.family(names::SCRAPE_DURATION).gauge([], began.elapsed().as_secs_f64());

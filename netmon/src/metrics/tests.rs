@@ -1,6 +1,7 @@
 //! The rendered text, read back by a parser of its own and compared with the snapshot.
 
 mod dashboard;
+mod empty;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -339,7 +340,7 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
         family(names::ICMP_RTT, proto::MetricType::HISTOGRAM, vec![timed]),
     ]);
 
-    let mut writer = Writer::default();
+    let mut writer = Writer::new(true);
     writer.family(names::TCP_RTT);
     writer.family(help).count([odd], 12_345_678_901);
     writer.family(names::SCRAPE_DURATION).gauge([], 0.000_012_5);

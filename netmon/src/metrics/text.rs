@@ -20,20 +20,22 @@ pub(super) struct Writer {
     labels: String,
     /// What follows the labels in a bucket's line, up to the value.
     bounds: [String; BOUNDS + 1],
+    /// Whether a histogram without an observation has its buckets, too.
+    empty_buckets: bool,
 }
 
-impl Default for Writer {
-    fn default() -> Self {
+impl Writer {
+    /// Writes the buckets of empty histograms or leaves them out.
+    pub(super) fn new(empty_buckets: bool) -> Self {
         let mut seconds = buckets::bounds_seconds();
         let bound = |_| match seconds.next() {
             Some(seconds) => format!("le=\"{seconds}\"}} "),
             None => "le=\"+Inf\"} ".to_owned(),
         };
-        Self { text: String::new(), labels: String::new(), bounds: std::array::from_fn(bound) }
+        let bounds = std::array::from_fn(bound);
+        Self { text: String::new(), labels: String::new(), bounds, empty_buckets }
     }
-}
 
-impl Writer {
     /// Begins a family. Without a series it leaves no trace.
     pub(super) fn family(&mut self, metric: Metric) -> Family<'_> {
         Family { writer: self, metric, begun: false }
@@ -136,15 +138,17 @@ impl Family<'_> {
         self.writer.write_value(value);
     }
 
-    /// Adds a histogram, when there is one.
+    /// Adds a histogram, when there is one. An empty one may be its sum and its count alone.
     #[expect(clippy::cast_precision_loss, reason = "the exposition format has floats only")]
     pub(super) fn histogram<const N: usize>(&mut self, values: [&str; N], from: Option<&Histogram>) {
         let Some(histogram) = from else { return };
         self.begin(&values);
         let name = self.metric.name;
         let cumulative = buckets::cumulative(histogram);
-        for (place, count) in cumulative.into_iter().enumerate() {
-            self.writer.write_bucket(name, place, count);
+        if self.writer.empty_buckets || cumulative[BOUNDS] > 0 {
+            for (place, count) in cumulative.into_iter().enumerate() {
+                self.writer.write_bucket(name, place, count);
+            }
         }
         self.writer.write_start(name, "_sum");
         self.writer.write_value(histogram.sum_ns as f64 / 1e9);

@@ -1,0 +1,24 @@
+//! Histograms without an observation.
+
+use super::{super::MOST_LINKS_WITH_EMPTY_BUCKETS, render};
+use crate::{histogram::Histogram, sample};
+
+#[test]
+fn in_a_large_lab_an_empty_histogram_has_a_sum_and_a_count_and_gets_its_buckets_with_the_first_observation() {
+    let lines = |links: usize, icmp: Histogram| {
+        let mut snapshot = sample::star(u32::try_from(links).unwrap());
+        snapshot.links[0].a.round_trips.icmp = icmp;
+        let text = render(&snapshot);
+        let of_the_end = |line: &&str| {
+            line.starts_with("netmon_icmp_rtt_seconds_") && line.contains("interface=\"veth0\"")
+        };
+        let lines: Vec<String> = text.lines().filter(of_the_end).map(str::to_owned).collect();
+        lines
+    };
+    let most = MOST_LINKS_WITH_EMPTY_BUCKETS;
+    assert_eq!(lines(most, Histogram::default()).len(), 30);
+    let empty = lines(most + 1, Histogram::default());
+    assert!(empty.len() == 2 && empty.iter().all(|line| line.ends_with(" 0")), "{empty:?}");
+    assert!(empty[0].contains("_sum{") && empty[1].contains("_count{"), "{empty:?}");
+    assert_eq!(lines(most + 1, sample::histogram_of([70_000])).len(), 30);
+}
