@@ -5,7 +5,7 @@ use log::{info, warn};
 use super::AgentError;
 use crate::{
     causes::in_full,
-    datapath::{Datapath, Options},
+    datapath::{Datapath, Options, features::mode_for},
     lab::Lab,
     pins::{Folder, PinError},
     topology::{self, Claim, Endpoint, Instrument, Progress},
@@ -35,7 +35,10 @@ pub(super) fn build(
 ) -> Result<(Datapath, Vec<Endpoint>), AgentError> {
     let mut datapath = match folder(lab, persist)? {
         Some(folder) => Datapath::load_pinned(options, folder)?,
-        None => Datapath::load(options)?,
+        None => {
+            let mode = options.mode.or_else(|| mode_for(lab.links.len()));
+            Datapath::load(&Options { mode, ..options.clone() })?
+        }
     };
     let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
     match topology::up(lab, claim, &mut eyes, progress) {

@@ -11,7 +11,8 @@ pub struct Watching {
     /// until `netmon down`. A lab of which this is so already needs no such word.
     #[arg(long, env = "NETMON_PERSIST")]
     pub persist: bool,
-    /// How to attach to hooks; by default TCX where the kernel has it (Linux 6.6).
+    /// How to attach to hooks; by default TCX where the kernel has it (Linux 6.6), and clsact for more than 50 links
+    /// that are not to persist: TCX takes the kernel 30 ms and more for each.
     #[arg(long, env = "NETMON_ATTACH", value_name = "MODE")]
     attach: Option<Mode>,
     /// Most TCP connections that are followed at once, and as many requests (ICMP echo, DNS), rounded up to
