@@ -25,6 +25,11 @@ impl Figure {
         Self { median, lowest: runs[0], highest: runs[runs.len() - 1] }
     }
 
+    /// In the unit that it has.
+    pub(crate) fn json(self) -> Value {
+        json!({ "median": self.median, "lowest": self.lowest, "highest": self.highest })
+    }
+
     /// Of nanoseconds.
     pub(crate) fn json_ns(self) -> Value {
         json!({ "median_ns": self.median, "lowest_ns": self.lowest, "highest_ns": self.highest })

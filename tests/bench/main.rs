@@ -12,6 +12,7 @@ mod observer;
 mod packets;
 mod paired;
 mod programs;
+mod topology;
 mod veth;
 
 use std::env;
@@ -34,9 +35,24 @@ fn main() -> Result<()> {
             let pairs = pairs.parse().context("the number of pairs")?;
             sandbox(|| veth::run(pairs, !more.is_empty()))
         }
+        ["topology", sizes, rounds, script, watched, ref more @ ..] if matches!(more, [] | ["--json"]) => {
+            let wish = topology::Wish {
+                sizes: sizes
+                    .split(',')
+                    .map(str::parse)
+                    .collect::<Result<_, _>>()
+                    .context("numbers of namespaces")?,
+                rounds: rounds.parse().context("the number of rounds")?,
+                script: script.parse().context("the number of namespaces of the script")?,
+                watched: watched.parse().context("the number of links to watch")?,
+                json: !more.is_empty(),
+            };
+            sandbox(|| topology::run(&wish))
+        }
         ["programs"] => sandbox(programs::run),
         _ => bail!(
-            "usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | veth PAIRS [--json] | programs"
+            "usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | veth PAIRS [--json] | \
+             topology SIZES ROUNDS SCRIPT WATCHED [--json] | programs"
         ),
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 /// Makes a skipped test a failed one. Set it to 0 to see what the machine at hand can do.
 const STRICT: &str = "NETMON_TEST_STRICT";
 /// Where the privileged tests find the netmon binary.
-const BINARY: &str = "NETMON_BIN";
+pub(crate) const BINARY: &str = "NETMON_BIN";
 
 /// Runs all tests whose names contain one of the filters; all without a filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {

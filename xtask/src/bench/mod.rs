@@ -4,15 +4,19 @@
 //! runs as root; here it is built, with optimizations, and started. `docs/BENCHMARKS.md` says how to read the
 //! figures.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::Result;
 use clap::Subcommand;
 
 use crate::{
-    cargo, process,
+    build, cargo, process,
     provision::{self, Want},
     root::Access,
+    test,
 };
 
 /// The benchmarks.
@@ -42,11 +46,33 @@ pub(crate) enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Building and removing labs of many namespaces, beside raw netlink and a script of `ip`; and watching one
+    Topology {
+        /// Numbers of namespaces
+        #[arg(short = 'n', long, value_delimiter = ',', default_values_t = [200, 1000, 2000],
+              value_parser = clap::value_parser!(u32).range(1..=16_000))]
+        namespaces: Vec<u32>,
+        /// How often each is built and removed, by each
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// For which of these numbers the script of `ip` commands is run, once (45 s for 1,000); 0 leaves it out
+        #[arg(long, default_value_t = 1000, value_name = "N")]
+        script: u32,
+        /// How many links are watched afterwards; 0 leaves it out
+        #[arg(long, default_value_t = 1000, value_name = "N")]
+        watched: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs one.
 pub(crate) fn run(bench: &Bench) -> Result<()> {
-    let mut command = command(true)?;
+    let mut command = match bench {
+        Bench::Topology { .. } => beside_netmon()?,
+        _ => command(true)?,
+    };
     match *bench {
         Bench::Observer { pairs, flow_entries } => {
             command.args(["observer", &pairs.to_string(), &flow_entries.to_string()])
@@ -56,8 +82,24 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Veth { pairs, json } => {
             command.args(["veth", &pairs.to_string()]).args(json.then_some("--json"))
         }
+        Bench::Topology { ref namespaces, rounds, script, watched, json } => {
+            let namespaces: Vec<String> = namespaces.iter().map(u32::to_string).collect();
+            command
+                .args(["topology", &namespaces.join(",")])
+                .args([rounds, script, watched].map(|number| number.to_string()))
+                .args(json.then_some("--json"))
+        }
     };
     process::run(&mut command)
+}
+
+/// The measuring program, told where netmon is: it starts it as people do.
+fn beside_netmon() -> Result<Command> {
+    let (netmon, bench) = (build::netmon(true)?, built(true)?);
+    // sudo passes variables on by name, so they go through `env`, which works for root as well.
+    let mut command = Access::detect().command(Path::new("/usr/bin/env"))?;
+    command.arg(format!("{}={}", test::BINARY, netmon.display())).arg(bench);
+    Ok(command)
 }
 
 /// The verifier's instruction count of each program, and how long they take to load.

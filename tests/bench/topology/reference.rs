@@ -1,0 +1,188 @@
+//! The least that such a lab takes: what a C program with raw netlink does, one request after the other on one
+//! thread. Nothing is marked, written down, looked at before or undone.
+//!
+//! For each namespace: unshare(2), lo up, a name in /run/netns (an empty file, the namespace mounted over it); a
+//! veth pair whose ends are made where they belong (`IFLA_NET_NS_FD`, both numbers given), root's end up at once; an
+//! address at either end; the other end up; a default route.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::Ipv4Addr,
+    os::fd::AsRawFd as _,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use netmon::sys::namespaces::unshare_network;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    mount::{UnmountFlags, mount_bind, unmount},
+};
+
+use super::message::{
+    CREATE_NEW, IFA_ADDRESS, IFA_LOCAL, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO,
+    IFLA_NET_NS_FD, Message, RTA_GATEWAY, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE, Socket, VETH_INFO_PEER,
+    interface,
+};
+use super::processor;
+
+const LO: u32 = 1;
+/// Numbers that are free: root's ends count on from the first, the others are alone in their namespaces.
+const ROOT_INDEX: u32 = 100_000;
+const INSIDE_INDEX: u32 = 100;
+/// An interface that should have gone by now.
+const PATIENCE: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
+
+/// What building took, part by part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    pub(super) namespaces: Duration,
+    pub(super) links: Duration,
+    pub(super) rest: Duration,
+    /// Processor time of all of it.
+    pub(super) processor: Duration,
+}
+
+impl Parts {
+    pub(super) fn total(self) -> Duration {
+        self.namespaces + self.links + self.rest
+    }
+}
+
+/// A namespace that was made.
+struct Made {
+    file: File,
+    socket: Socket,
+}
+
+pub(super) fn name_of(number: u32) -> String {
+    format!("r{number}")
+}
+
+/// The name of root's end.
+pub(super) fn interface_of(number: u32) -> String {
+    format!("r{number}")
+}
+
+/// The addresses of both ends: root's, and the one inside.
+pub(super) fn addresses_of(number: u32) -> [Ipv4Addr; 2] {
+    let network = u32::from(Ipv4Addr::new(10, 206, 0, 0)) + 4 * number;
+    [Ipv4Addr::from(network + 1), Ipv4Addr::from(network + 2)]
+}
+
+/// Builds it, on a thread that ends with it, as unsharing moves the one that does it.
+pub(super) fn up(count: u32) -> Result<Parts> {
+    let root = Socket::open()?;
+    let build = || -> Result<Parts> {
+        let (begun, processor) = (Instant::now(), processor::of_this_thread()?);
+        let made = (0..count).map(namespace).collect::<io::Result<Vec<Made>>>().context("a namespace")?;
+        let namespaces = begun.elapsed();
+        for (made, number) in made.iter().zip(0..) {
+            veth(&root, made, number).context("a veth pair")?;
+        }
+        let links = begun.elapsed() - namespaces;
+        for (made, number) in made.iter().zip(0..) {
+            address_and_up(&root, made, number).context("an address, setting up or a route")?;
+        }
+        let rest = begun.elapsed() - namespaces - links;
+        Ok(Parts { namespaces, links, rest, processor: processor::of_this_thread()? - processor })
+    };
+    thread::scope(|scope| scope.spawn(build).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn namespace(number: u32) -> io::Result<Made> {
+    unshare_network()?;
+    let file = File::open("/proc/thread-self/ns/net")?;
+    let socket = Socket::open()?;
+    socket.ask(Message::new(RTM_NEWLINK, 0, &interface(LO, true)))?;
+    let path = path_of(number);
+    File::create_new(&path)?;
+    mount_bind(format!("/proc/thread-self/fd/{}", file.as_raw_fd()), &path)?;
+    Ok(Made { file, socket })
+}
+
+fn veth(root: &Socket, made: &Made, number: u32) -> io::Result<()> {
+    let (name, descriptor) = (with_nul(&interface_of(number)), made.file.as_raw_fd().to_ne_bytes());
+    let request = Message::new(RTM_NEWLINK, CREATE_NEW, &interface(ROOT_INDEX + number, true))
+        .with(IFLA_IFNAME, &name)
+        .with_nested(IFLA_LINKINFO, &[], |info| {
+            info.with(IFLA_INFO_KIND, b"veth").with_nested(IFLA_INFO_DATA, &[], |data| {
+                data.with_nested(VETH_INFO_PEER, &interface(INSIDE_INDEX, false), |peer| {
+                    peer.with(IFLA_IFNAME, b"eth0\0").with(IFLA_NET_NS_FD, &descriptor)
+                })
+            })
+        });
+    root.ask(request)
+}
+
+fn address_and_up(root: &Socket, made: &Made, number: u32) -> io::Result<()> {
+    let [near, far] = addresses_of(number);
+    root.ask(address(ROOT_INDEX + number, near))?;
+    made.socket.ask(address(INSIDE_INDEX, far))?;
+    made.socket.ask(Message::new(RTM_NEWLINK, 0, &interface(INSIDE_INDEX, true)))?;
+    made.socket.ask(default_route(near))
+}
+
+/// `struct ifaddrmsg` and the address, /30.
+fn address(index: u32, address: Ipv4Addr) -> Message {
+    const AF_INET: u8 = 2;
+    let mut fixed = [AF_INET, 30, 0, 0, 0, 0, 0, 0];
+    fixed[4..].copy_from_slice(&index.to_ne_bytes());
+    let octets = address.octets();
+    Message::new(RTM_NEWADDR, CREATE_NEW, &fixed).with(IFA_LOCAL, &octets).with(IFA_ADDRESS, &octets)
+}
+
+/// `struct rtmsg` and the gateway.
+fn default_route(via: Ipv4Addr) -> Message {
+    const AF_INET: u8 = 2;
+    const RT_TABLE_MAIN: u8 = 254;
+    const RTPROT_STATIC: u8 = 4;
+    const RTN_UNICAST: u8 = 1;
+    let fixed = [AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, 0, RTN_UNICAST, 0, 0, 0, 0];
+    Message::new(RTM_NEWROUTE, CREATE_NEW, &fixed).with(RTA_GATEWAY, &via.octets())
+}
+
+fn with_nul(text: &str) -> Vec<u8> {
+    [text.as_bytes(), &[0]].concat()
+}
+
+fn path_of(number: u32) -> String {
+    format!("/run/netns/{}", name_of(number))
+}
+
+/// Takes the names away, one after the other, and waits until the kernel has taken the links along.
+pub(super) fn down(count: u32) -> Result<Duration> {
+    let watch = Watch::start()?;
+    let begun = Instant::now();
+    for number in 0..count {
+        let path = path_of(number);
+        unmount(&path, UnmountFlags::DETACH)?;
+        fs::remove_file(&path)?;
+    }
+    watch.until_gone(count)?;
+    Ok(begun.elapsed())
+}
+
+/// Sees links of the calling thread's namespace go.
+pub(super) struct Watch(Socket);
+
+impl Watch {
+    /// From now on.
+    pub(super) fn start() -> Result<Self> {
+        Ok(Self(Socket::listening()?))
+    }
+
+    /// Returns when so many are gone.
+    pub(super) fn until_gone(self, count: u32) -> Result<()> {
+        let (mut left, mut buffer) = (count as usize, vec![0; 64 << 10]);
+        while left > 0 {
+            if poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&PATIENCE))? == 0 {
+                anyhow::bail!("{left} links do not go");
+            }
+            left = left.saturating_sub(self.0.gone(&mut buffer)?);
+        }
+        Ok(())
+    }
+}

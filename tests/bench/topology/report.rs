@@ -1,0 +1,202 @@
+//! The tables, and the same as JSON.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Round, Size, watched::Watched};
+use crate::figures::{Figure, conditions};
+
+/// The most that netmon may take, in times of the reference.
+const REFERENCE_BOUND: f64 = 1.4;
+/// How much faster it must be than the script, and than a loop of `ip netns del`.
+const SCRIPT_BOUND: f64 = 20.0;
+const LOOP_BOUND: f64 = 3.0;
+const ATTACH_BOUND_MS: f64 = 2000.0;
+const SCRAPE_BOUND_MS: f64 = 150.0;
+const MEMORY_BOUND_MIB: f64 = 64.0;
+
+impl Size {
+    fn figure(&self, of: impl Fn(&Round) -> f64) -> Figure {
+        Figure::of(self.rounds.iter().map(of).collect())
+    }
+
+    fn up_ratio(&self) -> Figure {
+        self.figure(|round| ratio(round.netmon_up, round.reference_up.total()))
+    }
+
+    fn processor_ratio(&self) -> Figure {
+        self.figure(|round| ratio(round.netmon_up_processor, round.reference_up.processor))
+    }
+
+    fn down_ratio(&self) -> Figure {
+        self.figure(|round| ratio(round.netmon_down, round.reference_down))
+    }
+
+    /// How many times faster than the loop. By the loop's own time: it does not wait for the links to go.
+    fn loop_ratio(&self) -> Figure {
+        self.figure(|round| ratio(round.loop_down.returned, round.netmon_down))
+    }
+
+    fn script_ratio(&self) -> Option<Figure> {
+        let script = self.script?;
+        Some(self.figure(|round| ratio(script, round.netmon_up)))
+    }
+
+    fn rows(&self) -> Vec<(&'static str, Figure)> {
+        let mut rows = vec![
+            ("up: reference", self.figure(|round| ms(round.reference_up.total()))),
+            ("    its namespaces, with names", self.figure(|round| ms(round.reference_up.namespaces))),
+            ("    its veth pairs", self.figure(|round| ms(round.reference_up.links))),
+            ("    its addresses, ups, routes", self.figure(|round| ms(round.reference_up.rest))),
+            ("    processor time", self.figure(|round| ms(round.reference_up.processor))),
+            ("up: netmon", self.figure(|round| ms(round.netmon_up))),
+            ("    processor time", self.figure(|round| ms(round.netmon_up_processor))),
+        ];
+        rows.extend(self.script.map(|took| ("up: script of `ip`, once", Figure::of(vec![ms(took)]))));
+        rows.extend([
+            ("down: reference", self.figure(|round| ms(round.reference_down))),
+            ("down: netmon", self.figure(|round| ms(round.netmon_down))),
+            ("down: `ip netns del`, the loop", self.figure(|round| ms(round.loop_down.returned))),
+            ("      until the links are gone", self.figure(|round| ms(round.loop_down.gone))),
+        ]);
+        rows
+    }
+
+    fn json(&self) -> Value {
+        let rows: Value = self
+            .rows()
+            .into_iter()
+            .map(|(what, figure)| json!({ "what": what.trim(), "ms": figure.json() }))
+            .collect();
+        json!({
+            "namespaces": self.count,
+            "rows": rows,
+            "up_to_reference": self.up_ratio().json(),
+            "up_processor_to_reference": self.processor_ratio().json(),
+            "down_to_reference": self.down_ratio().json(),
+            "script_to_up": self.script_ratio().map(Figure::json),
+            "loop_to_down": self.loop_ratio().json(),
+        })
+    }
+}
+
+/// Told at once: what comes after may fail.
+pub(super) fn print_size(size: &Size) {
+    println!("{} namespaces, median of {} rounds (lowest to highest)", size.count, size.rounds.len());
+    for (what, figure) in size.rows() {
+        let each = figure.median * 1e3 / f64::from(size.count);
+        println!("{what:<34} {figure:>28} ms {each:>9.0} us each");
+    }
+    println!(
+        "{:<34} {:>28}    {}",
+        "up: netmon / reference",
+        two(size.up_ratio()),
+        most(size.up_ratio(), REFERENCE_BOUND)
+    );
+    println!("{:<34} {:>28}", "    by processor time", two(size.processor_ratio()));
+    if let Some(script) = size.script_ratio() {
+        println!("{:<34} {:>28}    {}", "up: script / netmon", two(script), least(script, SCRIPT_BOUND));
+    }
+    let (down, by_loop) = (size.down_ratio(), size.loop_ratio());
+    println!("{:<34} {:>28}    {}", "down: netmon / reference", two(down), most(down, REFERENCE_BOUND));
+    println!("{:<34} {:>28}    {}", "down: loop / netmon", two(by_loop), least(by_loop, LOOP_BOUND));
+    println!();
+}
+
+/// How it grows, and what was watched.
+pub(super) fn print(sizes: &[Size], watched: Option<&Watched>) {
+    growth(sizes);
+    if let Some(watched) = watched {
+        print_watched(watched);
+    }
+    println!("{}", conditions());
+}
+
+/// Whether the cost of a namespace grows with their number as the reference's does.
+fn growth(sizes: &[Size]) {
+    let [first, .., last] = sizes else { return };
+    let each = |size: &Size, of: fn(&Round) -> Duration| {
+        size.figure(|round| ms(of(round)) * 1e3 / f64::from(size.count)).median
+    };
+    let pairs: [(&str, fn(&Round) -> Duration, fn(&Round) -> Duration); 2] = [
+        ("up", |round| round.netmon_up, |round| round.reference_up.total()),
+        ("down", |round| round.netmon_down, |round| round.reference_down),
+    ];
+    for (what, netmon, reference) in pairs {
+        let of = |by: fn(&Round) -> Duration| each(last, by) / each(first, by);
+        println!(
+            "{what}: from {} to {} namespaces each takes {:.2} times as long by netmon, {:.2} by the reference",
+            first.count,
+            last.count,
+            of(netmon),
+            of(reference)
+        );
+    }
+    println!();
+}
+
+fn print_watched(watched: &Watched) {
+    let links = watched.links;
+    println!("{links} links watched, {} hooks", 4 * links);
+    let line = |what: &str, figure: &dyn std::fmt::Display, unit: &str, verdict: &str| {
+        println!("{what:<34} {figure:>28} {unit:<4} {verdict}");
+    };
+    line("attaching", &watched.attach_ms, "ms", &most(watched.attach_ms, ATTACH_BOUND_MS));
+    line("netmon run, until it is ready", &format!("{:.0}", watched.ready_ms), "ms", "");
+    for (when, scrapes) in [("at rest", &watched.at_rest), ("after pings", &watched.pinged)] {
+        let verdict = most(scrapes.plain_ms, SCRAPE_BOUND_MS);
+        line(&format!("/metrics {when}"), &scrapes.plain_ms, "ms", &verdict);
+        line("    its size", &format!("{:.1}", scrapes.plain_mib), "MiB", "");
+        line("    asked for gzip", &scrapes.gzip_ms, "ms", "");
+        line("    its size", &format!("{:.1}", scrapes.gzip_mib), "MiB", "");
+    }
+    let resident = Figure::of(vec![watched.resident_mib]);
+    line(
+        "the agent's memory, resident",
+        &format!("{:.1}", watched.resident_mib),
+        "MiB",
+        &most(resident, MEMORY_BOUND_MIB),
+    );
+    line("    at its most", &format!("{:.1}", watched.most_resident_mib), "MiB", "");
+    line("the maps beside it", &format!("{:.1}", watched.maps_mib), "MiB", "");
+    println!();
+}
+
+pub(super) fn print_json(sizes: &[Size], watched: Option<&Watched>) {
+    let watched = watched.map(|watched| {
+        json!({
+            "links": watched.links,
+            "attach_ms": watched.attach_ms.json(),
+            "ready_ms": watched.ready_ms,
+            "at_rest": watched.at_rest.json(),
+            "pinged": watched.pinged.json(),
+            "resident_mib": watched.resident_mib,
+            "most_resident_mib": watched.most_resident_mib,
+            "maps_mib": watched.maps_mib,
+        })
+    });
+    let sizes: Vec<Value> = sizes.iter().map(Size::json).collect();
+    println!("{:#}", json!({ "sizes": sizes, "watched": watched, "conditions": conditions() }));
+}
+
+fn ms(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e3
+}
+
+fn ratio(of: Duration, to: Duration) -> f64 {
+    of.as_secs_f64() / to.as_secs_f64()
+}
+
+/// With two digits behind the point: a ratio near 1 needs them.
+fn two(figure: Figure) -> String {
+    format!("{:.2} ({:.2} to {:.2})", figure.median, figure.lowest, figure.highest)
+}
+
+fn most(figure: Figure, bound: f64) -> String {
+    format!("at most {bound}: {}", if figure.median <= bound { "held" } else { "NOT held" })
+}
+
+fn least(figure: Figure, bound: f64) -> String {
+    format!("at least {bound}: {}", if figure.median >= bound { "held" } else { "NOT held" })
+}
