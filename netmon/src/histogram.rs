@@ -6,7 +6,9 @@
 #[cfg(test)]
 mod recorded;
 
-use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
+use std::time::Duration;
+
+use netmon_ebpf::histogram::{BUCKETS, bucket, bucket_bounds};
 use serde::Serialize;
 
 /// One histogram of durations, summed over CPUs.
@@ -54,6 +56,16 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// Adds one observation.
+    pub fn record(&mut self, duration: Duration) {
+        let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        if let Some(count) = self.buckets.get_mut(bucket(ns)) {
+            *count += 1;
+        }
+        self.sum_ns = self.sum_ns.saturating_add(ns);
+        self.count += 1;
+    }
+
     /// Adds another histogram's observations to these.
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {

@@ -11,7 +11,8 @@ use crate::{
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
         AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState,
-        FlowTable, HookCounters, LabInfo, LinkSnapshot, Opener, ProtocolCounters, RoundTrips, Snapshot,
+        FlowTable, HookCounters, LabInfo, LinkSnapshot, Opener, ProbeSnapshot, ProtocolCounters, RoundTrips,
+        Snapshot,
     },
 };
 
@@ -131,6 +132,34 @@ fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Numbers) -> Link
     }
 }
 
+/// A probe that succeeds, and one that does not.
+fn probes() -> Vec<ProbeSnapshot> {
+    let up = ProbeSnapshot {
+        from: "root".parse().unwrap(),
+        target: "web".to_owned(),
+        kind: "http",
+        aim: "http://10.200.0.3/".to_owned(),
+        interval: Duration::from_secs(1),
+        success: Some(true),
+        last: Some(Duration::from_micros(700)),
+        why: None,
+        durations: histogram_of([600_000, 700_000]),
+        failures: 5,
+    };
+    let down = ProbeSnapshot {
+        target: "10.200.0.3".to_owned(),
+        kind: "icmp",
+        aim: "10.200.0.3".to_owned(),
+        success: Some(false),
+        last: None,
+        why: Some("no answer within 1s".to_owned()),
+        durations: histogram_of([40_000]),
+        failures: 9,
+        ..up.clone()
+    };
+    vec![up, down]
+}
+
 /// A lab of these links, `monotonic_ns` after the boot.
 fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
     Snapshot {
@@ -139,6 +168,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         lab: LabInfo { name: "direct".parse().unwrap(), file: "built-in".to_owned(), persists: false },
         features: Features { mode: AttachMode::Tcx, packet_stamp: true },
         links,
+        probes: probes(),
         parse_exits: vec![("truncated", 3), ("extension_headers", 0)],
         flows: FlowTable { entries: 17, capacity: 65_536, evicted_flows: 3, evicted_requests: 5 },
         errors: vec![("map_read", 2)],

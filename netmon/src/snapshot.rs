@@ -3,7 +3,10 @@
 //! All outputs are made from a [`Snapshot`] and from nothing else: metrics, the HTTP interface and the
 //! command line never touch the kernel. Durations are nanoseconds of the monotonic clock.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,8 @@ pub struct Snapshot {
     pub features: Features,
     /// Every link, in the order of the lab file.
     pub links: Vec<LinkSnapshot>,
+    /// Every probe, in the order of the lab file.
+    pub probes: Vec<ProbeSnapshot>,
     /// Early exits of the programs by reason, all endpoints together.
     pub parse_exits: Vec<(&'static str, u64)>,
     /// State of the flow table.
@@ -77,6 +82,31 @@ impl AttachMode {
             Self::Clsact => "clsact",
         }
     }
+}
+
+/// What came of a probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProbeSnapshot {
+    /// Where it is sent from.
+    pub from: NsName,
+    /// What its metrics call its target.
+    pub target: String,
+    /// `icmp`, `tcp`, `http` or `dns`.
+    pub kind: &'static str,
+    /// What it is aimed at.
+    pub aim: String,
+    /// From one attempt to the next.
+    pub interval: Duration,
+    /// Whether the last attempt succeeded; none before the first that counts.
+    pub success: Option<bool>,
+    /// How long the last attempt took, if it succeeded.
+    pub last: Option<Duration>,
+    /// Why the last attempt failed, if it did.
+    pub why: Option<String>,
+    /// How long those took that succeeded.
+    pub durations: Histogram,
+    /// How many failed.
+    pub failures: u64,
 }
 
 /// One veth pair.

@@ -1,8 +1,9 @@
 //! `netmon test`: what holds holds, what does not is told with its reason, and nothing is left of the lab.
 #![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, net::UdpSocket, path::Path, process::Command, thread, time::Duration};
 
+use netmon::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, netmon_says},
     binary::netmon,
@@ -36,10 +37,16 @@ http = "10.31.0.2:80"
 
 /// The exit code and the verdicts of a lab with these expectations.
 fn verdicts(expectations: &str) -> (i32, Vec<Value>) {
-    fs::write(FILE, format!("{PAIR}{expectations}")).expect("a tmpfs");
     let before = left_behind();
-    let output = Command::new(netmon()).args(["test", FILE, "-o", "json"]).output().expect("netmon starts");
+    let said = verdicts_of_standing(expectations);
     assert_eq!(left_behind(), before);
+    said
+}
+
+/// The same of a lab that may stand already.
+fn verdicts_of_standing(expectations: &str) -> (i32, Vec<Value>) {
+    fs::write(FILE, format!("{PAIR}{expectations}")).expect("a tmpfs");
+    let output = Command::new(netmon()).args(["test", FILE, "-o", "json"]).output().expect("netmon starts");
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     let verdicts = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}{errors}"));
@@ -62,6 +69,7 @@ fn every_kind_holds_where_it_is_so() {
             count = 50
             p50_below = "100ms"
             p99_below = "1s"
+            link_latency_below = "50ms"
             crosses = ["cable"]
             avoids = ["spare"]
             [[expect]]
@@ -161,6 +169,8 @@ fn what_does_not_hold_is_told_with_its_reason_and_is_exit_code_5() {
             from = "near"
             icmp = "10.31.0.2"
             p50_below = "1ns"
+            crosses = ["cable"]
+            link_latency_below = "1ns"
             [[expect]]
             from = "near"
             icmp = "10.31.0.2"
@@ -195,17 +205,22 @@ fn what_does_not_hold_is_told_with_its_reason_and_is_exit_code_5() {
         for (verdict, wanted) in verdicts.iter().zip(wanted) {
             assert!(reasons(verdict).contains(wanted), "{wanted}: {verdict:#}");
         }
+        assert!(reasons(&verdicts[0]).contains("on average, not below 1ns"), "{:#}", verdicts[0]);
         let (code, table) = netmon_says(&["test", FILE]);
         assert_eq!(code, 5, "{table}");
         assert!(table.contains("FAILED") && table.contains("6 of 6 expectations did not hold"), "{table}");
         let (_, junit) = netmon_says(&["test", FILE, "-o", "junit"]);
-        assert!(junit.contains("tests=\"6\" failures=\"6\"") && junit.contains("<failure "), "{junit}");
+        assert!(
+            junit.contains("<testsuite name=\"pair\" tests=\"6\" failures=\"6\" errors=\"0\""),
+            "{junit}"
+        );
+        assert_eq!(junit.matches("<failure ").count(), 6, "{junit}");
     });
 }
 
 #[test]
 fn the_classic_labs_keep_their_promises() {
-    for lab in ["bridge", "router", "chain", "mesh", "star"] {
+    for lab in ["bridge", "router", "chain", "mesh", "star", "probes"] {
         sandbox(|| {
             let before = left_behind();
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(format!("{lab}.toml"));
@@ -214,6 +229,114 @@ fn the_classic_labs_keep_their_promises() {
             assert_eq!(left_behind(), before);
         });
     }
+}
+
+/// A link that carries 20 Mbit/s one way, as the kernel's token bucket sees to it, and a server of pages.
+#[test]
+fn a_throughput_is_that_of_the_slowest_part_and_of_a_free_link_much_more() {
+    sandbox(|| {
+        let (code, verdicts) = verdicts(
+            r#"
+            [[expect]]
+            from = "far"
+            command = ["tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "20mbit", "burst", "16kb", "latency", "50ms"]
+            [[expect]]
+            from = "near"
+            http = "http://10.31.0.2/bytes/1000000000"
+            throughput_at_least = "10mbit"
+            crosses = ["cable"]
+            [[expect]]
+            from = "near"
+            http = "http://10.31.0.2/bytes/1000000000"
+            throughput_at_least = "30mbit"
+            [[expect]]
+            from = "near"
+            tcp = "10.31.0.2:5001"
+            throughput_at_least = "50mbit"
+            crosses = ["cable"]
+            [[expect]]
+            from = "far"
+            tcp = "10.31.0.1:5001"
+            throughput_at_least = "50mbit"
+            [[expect]]
+            from = "near"
+            tcp = "10.31.0.2:80"
+            throughput_at_least = "1mbit"
+            [[expect]]
+            from = "near"
+            http = "http://10.31.0.2/"
+            throughput_at_least = "1kbit"
+            "#,
+        );
+        assert_eq!(code, 5, "{verdicts:#?}");
+        let held: Vec<bool> = verdicts.iter().map(|verdict| verdict["held"] == true).collect();
+        assert_eq!(held, [true, true, false, true, false, false, false], "{verdicts:#?}");
+        // What a link of 20 Mbit/s carries of data: less its headers, and no more than it carries.
+        for shaped in [&verdicts[1], &verdicts[4]] {
+            let bits = shaped["throughput_bits_per_second"].as_u64().expect("it was measured");
+            assert!((10_000_000..=20_500_000).contains(&bits), "{shaped:#}");
+        }
+        let wanted = [
+            (2, "mbit/s, not 30.000 mbit/s or more"),
+            (4, "mbit/s, not 50.000 mbit/s or more"),
+            (5, "cannot receive at 10.31.0.2:80: Address already in use"),
+            (6, "are too few to tell a throughput"),
+        ];
+        for (at, wanted) in wanted {
+            assert!(reasons(&verdicts[at]).contains(wanted), "{wanted}: {:#}", verdicts[at]);
+        }
+    });
+}
+
+#[test]
+fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_them() {
+    sandbox(|| {
+        let expect =
+            |address: &str| format!("{PAIR}[[expect]]\nfrom = \"near\"\nicmp = \"{address}\"\ncount = 1\n");
+        let (good, bad) = ("/run/sandbox/good.toml", "/run/sandbox/bad.toml");
+        fs::write(good, expect("10.31.0.2")).expect("a tmpfs");
+        fs::write(bad, expect("10.31.0.77")).expect("a tmpfs");
+        let (code, said) = netmon_says(&["test", good, bad]);
+        assert_eq!(code, 5, "{said}");
+        assert!(said.contains("lab good: all 1 expectations held"), "{said}");
+        assert!(said.contains("lab bad: 1 of 1 expectations did not hold"), "{said}");
+        let (_, junit) = netmon_says(&["test", good, bad, "-o", "junit"]);
+        assert!(junit.contains("<testsuites name=\"netmon\" tests=\"2\" failures=\"1\""), "{junit}");
+        assert_eq!(junit.matches("<testsuite ").count(), 2, "{junit}");
+        fs::write(bad, "name = 1").expect("a tmpfs");
+        let (code, said) = netmon_says(&["test", good, bad]);
+        assert!(code == 2 && !said.contains("expectations"), "{said}");
+    });
+}
+
+#[test]
+fn a_dns_server_is_asked_and_what_it_does_not_know_is_no_success() {
+    sandbox(|| {
+        // The test's own server, in a namespace that stands before the test and after it.
+        fs::write(FILE, PAIR).expect("a tmpfs");
+        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        let far = "far".parse().expect("a name");
+        let socket = NetNs::open(&far).expect("it is up").run(|| UdpSocket::bind("10.31.0.2:53"));
+        let socket = socket.expect("a thread").expect("a free port");
+        thread::spawn(move || {
+            let mut message = [0; 512];
+            while let Ok((length, client)) = socket.recv_from(&mut message) {
+                message[2] |= 0x80;
+                message[3] = if message[..length].windows(5).any(|part| part == b"there") { 0 } else { 3 };
+                // It goes with its test.
+                let _ = socket.send_to(&message[..length], client);
+            }
+        });
+        let dns = "[[expect]]\nfrom = \"near\"\ndns = \"10.31.0.2:53\"\n";
+        let (code, verdicts) = verdicts_of_standing(&format!(
+            "{dns}query = \"there.test\"\ncount = 20\ncrosses = [\"cable\"]\navoids = [\"spare\"]\n\
+             {dns}query = \"absent.test\"\ntype = \"AAAA\"\n"
+        ));
+        assert_eq!(code, 5, "{verdicts:#?}");
+        assert_eq!(verdicts[0]["held"], true, "{verdicts:#?}");
+        assert_eq!(verdicts[0]["packets"]["cable"], 20);
+        assert_eq!(reasons(&verdicts[1]), "3 of 3 failed: NXDOMAIN");
+    });
 }
 
 #[test]
@@ -247,8 +370,7 @@ fn an_interrupted_test_takes_its_lab_down() {
         fs::write(FILE, format!("{PAIR}{slow}")).expect("a tmpfs");
         let mut child = Command::new(netmon()).args(["test", FILE]).spawn().expect("netmon starts");
         eventually("the lab", Duration::from_secs(10), || {
-            let sleeps =
-                run("sh", &["-c", "pgrep -P $(pgrep -f '[n]etmon test /run/sandbox/pair') -x sleep || true"]);
+            let sleeps = run("sh", &["-c", &format!("pgrep -P {} -x sleep || true", child.id())]);
             (!sleeps.trim().is_empty()).then_some(())
         });
         kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");

@@ -33,6 +33,7 @@ pub fn empty(name: &str) -> Lab {
         links: Vec::new(),
         services: Vec::new(),
         expectations: Vec::new(),
+        probes: Vec::new(),
     }
 }
 
@@ -49,6 +50,7 @@ pub fn end(namespace: &str, interface: &str, addresses: &[&str]) -> End {
         namespace: valid(namespace),
         interface: valid(interface),
         bridge: None,
+        mac: None,
         impairment: Impairment::default(),
         addresses: addresses.iter().map(|address| valid(address)).collect(),
     }

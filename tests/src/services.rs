@@ -54,7 +54,12 @@ impl ServiceLab {
     }
 
     fn service(&mut self, name: &str, kind: ServiceKind) {
-        self.lab.services.push(Service { name: name.to_owned(), namespace: valid(NAMESPACE), kind });
+        self.lab.services.push(Service {
+            name: name.to_owned(),
+            namespace: valid(NAMESPACE),
+            kind,
+            ready: None,
+        });
     }
 
     /// Starts the services under a detached supervisor and returns its process id, or the error's words.

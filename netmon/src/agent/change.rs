@@ -73,6 +73,8 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
     if are_others {
         stop(built, services).await;
     }
+    // What a probe waits at holds its namespace.
+    built.watcher.probes().stop().await;
     match block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim)) {
         Ok(()) => {
             info!("lab {} is as {} has it now", lab.name, lab.source);
@@ -86,6 +88,7 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
             Err(error) => answer.errors.push(in_full(&error)),
         }
     }
+    built.start_probes();
     answer
 }
 

@@ -32,7 +32,7 @@ use self::{
 use crate::{
     causes::in_full,
     datapath::Options,
-    lab::Lab,
+    lab::{Lab, Probe},
     names::LabName,
     pins,
     server::{self, Limits},
@@ -56,6 +56,8 @@ pub struct Config {
     pub keep: bool,
     /// Whether counting goes on when the agent does not. It does in any case for a lab of which it did before.
     pub persist: bool,
+    /// Whether the lab's probes run.
+    pub probes: bool,
 }
 
 /// What the agent tells whoever started it, once everything runs.
@@ -141,6 +143,8 @@ struct Built {
     watcher: Arc<Watcher>,
     /// Whether the lab stays when the agent ends.
     stays: bool,
+    /// Whether the lab's probes run.
+    probes: bool,
     /// Who asked for the end, and waits for it; none when it was a signal.
     asked: Option<Question>,
 }
@@ -159,7 +163,8 @@ async fn build(
             // Nothing is left of the lab; nor should this be.
             temporary::make_permanent(&lab.name)?;
         }
-        Ok(Built { watcher: Arc::new(built?), lab, claim, stays, asked: None })
+        let probes = config.probes;
+        Ok(Built { watcher: Arc::new(built?), lab, claim, stays, probes, asked: None })
     };
     spawn_blocking(work).await.map_err(AgentError::Panicked)?
 }
@@ -188,7 +193,8 @@ async fn watch_over(
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
 ) -> Result<Option<Supervisor>, (AgentError, Option<Supervisor>)> {
-    let mut services = start_services(&built.lab).await.map_err(|error| (error, None))?;
+    let Some(begun) = unless_stopped(start_services(&built.lab), stop).await else { return Ok(None) };
+    let mut services = begun.map_err(|error| (error, None))?;
     let mut hang_up = match HangUp::listen() {
         Ok(hang_up) => hang_up,
         Err(error) => return Err((AgentError::Signals(error), services)),
@@ -208,10 +214,8 @@ async fn watch_over(
     };
     let source = Arc::clone(&built.watcher);
     let mut server = server::serve(listener, source, Limits::default(), shutdown);
-    let upkeep = Upkeep::start(Arc::clone(&built.watcher));
-    let features = built.watcher.features();
-    let pinned = built.watcher.pinned();
-    started(&built.lab, &Started { http, features, stays: built.stays, pinned });
+    let upkeep = built.look_after();
+    started(&built.lab, &built.started(http));
     let mut done = pin!(done);
     let served = loop {
         tokio::select! {
@@ -284,6 +288,15 @@ async fn start_services(lab: &Lab) -> Result<Option<Supervisor>, AgentError> {
     Ok(Some(Supervisor::start(lab, &folder).await?))
 }
 
+/// What comes of `work`, unless a signal comes first: a service may be waited for, and whoever sees that it is in vain
+/// need not wait.
+async fn unless_stopped<T>(work: impl Future<Output = T>, stop: &mut Stop) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = stop.wait() => None,
+    }
+}
+
 /// Leaves the services of a lab that stays with a supervisor of their own.
 fn leave_services(lab: &Lab) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| format!("netmon's own program: {error}"))?;
@@ -291,6 +304,26 @@ fn leave_services(lab: &Lab) -> Result<(), String> {
 }
 
 impl Built {
+    /// What whoever started the agent is told.
+    fn started(&self, http: SocketAddr) -> Started {
+        let (features, pinned) = (self.watcher.features(), self.watcher.pinned());
+        Started { http, features, stays: self.stays, pinned }
+    }
+
+    /// Starts what goes on while the lab is watched.
+    fn look_after(&self) -> Upkeep {
+        self.start_probes();
+        Upkeep::start(Arc::clone(&self.watcher))
+    }
+
+    /// Starts the probes that are wanted, or those of a lab that was changed.
+    fn start_probes(&self) {
+        let wanted: &[Probe] = if self.probes { &self.lab.probes } else { &[] };
+        if let Err(error) = self.watcher.probes().start(wanted) {
+            warn!("the lab's probes do not run: {}", in_full(&error));
+        }
+    }
+
     /// Takes everything back, and says what could not be.
     async fn end(
         self,
@@ -299,6 +332,8 @@ impl Built {
     ) -> Result<(), AgentError> {
         progress.busy("stopping services");
         let mut left = Vec::new();
+        // Before the services, whose end is no failure.
+        self.watcher.probes().stop().await;
         let supervised = services.is_some();
         if let Some(services) = services {
             left.extend(services.stop().await.iter().map(ToString::to_string));

@@ -27,6 +27,7 @@ use crate::{
     lab::{End, Lab, Link},
     names::{Direction, EndpointId, IfIndex, LinkName, NsName},
     netns::Identity,
+    probe::Probes,
     server::{Readiness, SnapshotSource, SourceError},
     snapshot::{Features, Flow, LabInfo, Snapshot},
     topology::{self, Claim, Endpoint, handover::HookOrder},
@@ -48,6 +49,7 @@ pub(super) struct Watcher {
     lent: Mutex<HashSet<LinkName>>,
     /// Where everything is pinned; nowhere when it goes with this.
     pinned: Option<PathBuf>,
+    probes: Probes,
 }
 
 impl Watcher {
@@ -65,6 +67,7 @@ impl Watcher {
             hooks_expected: AtomicUsize::new(2 * endpoints.len()),
             imposed: Mutex::default(),
             lent: Mutex::default(),
+            probes: Probes::default(),
         };
         watcher.impaired(lab);
         Ok(watcher)
@@ -91,6 +94,11 @@ impl Watcher {
 
     pub(super) fn features(&self) -> Features {
         self.features
+    }
+
+    /// The lab's probes, which are started and stopped by whoever starts and stops its services.
+    pub(super) fn probes(&self) -> &Probes {
+        &self.probes
     }
 
     /// Where everything is pinned; nowhere when it goes with this.
@@ -307,6 +315,7 @@ impl SnapshotSource for Watcher {
             lab: lock(&self.lab).clone(),
             features: reading.features,
             links: reading.links,
+            probes: self.probes.read(),
             parse_exits: reading.parse_exits,
             flows: reading.flows,
             errors: reading.failures,

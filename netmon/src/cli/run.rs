@@ -53,6 +53,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         datapath: Options { log_level: log_level(), run_time: args.program_stats, ..args.watching.options() },
         persist: args.watching.persist,
         keep: args.keep,
+        probes: true,
     };
     agent::run(lab, config, ProgressLine::start(), greet).await.map_err(failure::of_agent)?;
     Ok(ExitCode::Ok)

@@ -6,12 +6,18 @@ use super::{
     exit::ExitCode,
     output::{self, Format},
 };
-use crate::{client::Client, server::api::Links};
+use serde::Serialize;
+
+use crate::{
+    client::Client,
+    server::api::{Links, Probe, Probes},
+};
 
 mod audit;
 pub(super) mod find;
 mod link;
 mod parts;
+mod probes;
 mod report;
 
 /// Of which lab, and how it is printed.
@@ -21,7 +27,7 @@ mod report;
   netmon status direct                one of several, by its name
   netmon status labs/direct.toml      the same, by its file
   netmon status --link core           one link: its round trips taken apart, its counts audited
-  netmon status -o json               all numbers, as /api/v1/links has them
+  netmon status -o json               all numbers, as /api/v1/links and /api/v1/probes have them
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
     #[command(flatten)]
@@ -32,6 +38,14 @@ pub struct Args {
     /// How to print.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Format,
+}
+
+/// All numbers.
+#[derive(Serialize)]
+struct Status<'a> {
+    #[serde(flatten)]
+    links: &'a Links,
+    probes: &'a [Probe],
 }
 
 /// Runs the command.
@@ -45,10 +59,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.link {
         link::choose(&mut links, name)?;
     }
+    let Probes { probes, .. } = client.get("/api/v1/probes").await?;
     let text = match args.output {
         Format::Table if args.link.is_some() => report::detailed(client.address(), &links),
-        Format::Table => report::text(client.address(), &links),
-        Format::Json => serde_json::to_string_pretty(&links)? + "\n",
+        Format::Table => report::text(client.address(), &links, &probes),
+        Format::Json => serde_json::to_string_pretty(&Status { links: &links, probes: &probes })? + "\n",
     };
     output::print(&text)?;
     Ok(ExitCode::Ok)

@@ -3,18 +3,20 @@
 //! [`check`] tries and reads; [`verdict`] only judges, and is tested without a lab.
 
 mod path;
+mod throughput;
 pub mod verdict;
 
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-pub use self::verdict::Verdict;
 use self::{path::Counts, verdict::Observed};
+pub use self::{path::Passage, verdict::Verdict};
 use crate::{
     client::{Client, ClientError},
     lab::{Expectation, Lab, Traffic},
-    probe::Prober,
+    netns::Opener,
+    probe::{Place, Prober},
     topology::Progress,
 };
 
@@ -23,6 +25,12 @@ use crate::{
 const WARM_UP: Duration = Duration::from_secs(5);
 /// Between two attempts that failed.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long the answer to an echo is waited for.
+const ECHO_TIME: Duration = Duration::from_secs(1);
+/// How long any other answer is waited for.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// How long a program may run.
+const PROGRAM_TIME: Duration = Duration::from_secs(60);
 
 /// Checks one expectation after the other, against the agent that `client` asks.
 ///
@@ -30,29 +38,41 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// When the agent does not answer. An expectation that does not hold is no error.
 pub async fn check(lab: &Lab, client: &Client, progress: &dyn Progress) -> Result<Vec<Verdict>, ClientError> {
+    let opener = Opener::start().map_err(|error| format!("a thread that opens sockets: {error}"));
     let mut verdicts = Vec::with_capacity(lab.expectations.len());
     for (done, expectation) in lab.expectations.iter().enumerate() {
         progress.at("expectations", done, lab.expectations.len());
-        verdicts.push(check_one(lab, expectation, client).await?);
+        verdicts.push(check_one(lab, expectation, opener.as_ref(), client).await?);
     }
     Ok(verdicts)
 }
 
-async fn check_one(lab: &Lab, expectation: &Expectation, client: &Client) -> Result<Verdict, ClientError> {
+async fn check_one(
+    lab: &Lab,
+    expectation: &Expectation,
+    opener: Result<&Opener, &String>,
+    client: &Client,
+) -> Result<Verdict, ClientError> {
     let begun = Instant::now();
     let Expectation { from, traffic, status, .. } = expectation;
-    let prober = match Prober::new(from, traffic, *status, lab.directory.as_deref()) {
-        Ok(prober) => prober,
+    let place = match opener.map_err(Clone::clone).and_then(|opener| Place::new(from, opener)) {
+        Ok(place) => place,
         Err(why) => return Ok(Verdict::not_tried(expectation, why)),
     };
-    if expectation.reachable && !matches!(traffic, Traffic::Command(_)) {
-        warm_up(&prober).await;
+    let prober = Prober::new(place.clone(), traffic, *status, patience(traffic));
+    let mut prober = prober.in_directory(lab.directory.as_deref());
+    if expectation.reachable {
+        warm_up(expectation, &place, &mut prober).await;
     }
     let before = Counts::settled(client, expectation).await?;
     let mut observed = Observed::default();
-    for number in 0..expectation.count {
-        // Echoes are told apart by 16 bits; far fewer are ever under way.
-        observed.add(prober.attempt((number % 0x7fff) as u16).await);
+    match (expectation.throughput_at_least, opener) {
+        (Some(_), Ok(opener)) => observed = throughput::observe(expectation, &place, opener).await,
+        _ => {
+            for _ in 0..expectation.count {
+                observed.add(prober.attempt().await);
+            }
+        }
     }
     let after = Counts::settled(client, expectation).await?;
     let seen = after.since(&before);
@@ -60,10 +80,26 @@ async fn check_one(lab: &Lab, expectation: &Expectation, client: &Client) -> Res
 }
 
 /// Until it succeeds once. That it never does is found out again by the attempts that count.
-async fn warm_up(prober: &Prober) {
+async fn warm_up(expectation: &Expectation, place: &Place, prober: &mut Prober) {
+    let mut connects = match (&expectation.traffic, expectation.throughput_at_least) {
+        (Traffic::Command(_), _) | (Traffic::Tcp(_), Some(_)) => return,
+        // A large page is not loaded for that.
+        (Traffic::Http(url), Some(_)) => {
+            Some(Prober::new(place.clone(), &Traffic::Tcp(url.address), None, ANSWER_TIME))
+        }
+        _ => None,
+    };
+    let prober = connects.as_mut().unwrap_or(prober);
     let begun = Instant::now();
-    // Echoes of the warm-up are told from those that count.
-    while prober.attempt(0x8000).await.is_err() && begun.elapsed() < WARM_UP {
+    while prober.attempt().await.is_err() && begun.elapsed() < WARM_UP {
         sleep(PAUSE).await;
+    }
+}
+
+fn patience(traffic: &Traffic) -> Duration {
+    match traffic {
+        Traffic::Icmp(_) => ECHO_TIME,
+        Traffic::Tcp(_) | Traffic::Http(_) | Traffic::Dns(_) => ANSWER_TIME,
+        Traffic::Command(_) => PROGRAM_TIME,
     }
 }

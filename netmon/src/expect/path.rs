@@ -14,9 +14,10 @@ use tokio::time::sleep;
 
 use crate::{
     client::{Client, ClientError},
+    histogram::Total,
     lab::{Expectation, Traffic},
     names::LinkName,
-    server::api::{Endpoint, Links, ProtocolCount},
+    server::api::{Crossing, Endpoint, Links, ProtocolCount},
 };
 
 /// Counts that stood still for so long are those of packets that have all passed.
@@ -26,9 +27,28 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Packets that left each end of the links that an expectation names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts(BTreeMap<LinkName, [u64; 2]>);
+/// What was counted on the links that an expectation names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts(BTreeMap<LinkName, Count>);
+
+/// What was counted on a link.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// Packets of the expectation's traffic, by the end that they left.
+    left: [u64; 2],
+    /// One-way latencies of everything that crossed it, by direction; none where they are not measured.
+    latencies: Option<[Total; 2]>,
+}
+
+/// What passed a link meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passage {
+    /// Packets of the expectation's traffic, at the end that more of them left.
+    pub packets: u64,
+    /// The mean one-way latency of everything that crossed it, in the direction where it is longer; none where nothing
+    /// crossed it, or it is not measured.
+    pub latency_ns: Option<u64>,
+}
 
 impl Counts {
     /// The counts as soon as they stand still. Nothing is asked for an expectation that names no link.
@@ -36,43 +56,58 @@ impl Counts {
         if expectation.links().next().is_none() {
             return Ok(Self::default());
         }
-        settled(async || Self::read(client, expectation).await).await
+        settled(async || Self::read(client, expectation).await, Self::stands_as).await
     }
 
     async fn read(client: &Client, expectation: &Expectation) -> Result<Self, ClientError> {
         let said: Links = client.get("/api/v1/links").await?;
         let named = |name: &LinkName| expectation.links().any(|link| link == name);
-        let count = |end: &Endpoint| packets(&end.egress.protocols, echo_requests(end), &expectation.traffic);
-        let counts = said
-            .links
-            .iter()
-            .filter(|link| named(&link.name))
-            .map(|link| (link.name.clone(), [&link.a, &link.b].map(count)));
+        let left = |end: &Endpoint| packets(&end.egress.protocols, echo_requests(end), &expectation.traffic);
+        let latency = |crossing: &Crossing| {
+            crossing.latency.as_ref().map(|latency| Total { count: latency.count, sum_ns: latency.sum_ns })
+        };
+        let counts = said.links.iter().filter(|link| named(&link.name)).map(|link| {
+            let latencies = latency(&link.a_to_b).zip(latency(&link.b_to_a)).map(<[Total; 2]>::from);
+            (link.name.clone(), Count { left: [&link.a, &link.b].map(left), latencies })
+        });
         Ok(Self(counts.collect()))
     }
 
-    /// What came on top: for each link the end that more packets left.
-    pub(super) fn since(&self, before: &Self) -> BTreeMap<LinkName, u64> {
-        let more = |(name, now): (&LinkName, &[u64; 2])| {
+    /// Whether no packet of the traffic came on top.
+    fn stands_as(&self, before: &Self) -> bool {
+        let left = |counts: &Self| counts.0.values().map(|count| count.left).collect::<Vec<_>>();
+        left(self) == left(before)
+    }
+
+    /// What came on top.
+    pub(super) fn since(&self, before: &Self) -> BTreeMap<LinkName, Passage> {
+        let more = |(name, now): (&LinkName, &Count)| {
             let then = before.0.get(name).copied().unwrap_or_default();
-            let more = (0..2).map(|end| now[end].saturating_sub(then[end])).max().unwrap_or(0);
-            (name.clone(), more)
+            let more = (0..2).map(|end| now.left[end].saturating_sub(then.left[end])).max();
+            let means = now.latencies.zip(then.latencies).map(|(now, then)| {
+                (0..2).filter_map(|direction| now[direction].since(then[direction]).mean_ns()).max()
+            });
+            (name.clone(), Passage { packets: more.unwrap_or(0), latency_ns: means.flatten() })
         };
         self.0.iter().map(more).collect()
     }
 }
 
 /// Reads again and again, until the same was read for [`STILL`].
-async fn settled<C: PartialEq, E>(mut read: impl AsyncFnMut() -> Result<C, E>) -> Result<C, E> {
+async fn settled<C, E>(
+    mut read: impl AsyncFnMut() -> Result<C, E>,
+    is_same: impl Fn(&C, &C) -> bool,
+) -> Result<C, E> {
     let began = Instant::now();
     let mut counts = read().await?;
     let mut since = Instant::now();
     while since.elapsed() < STILL && began.elapsed() < LONGEST_WAIT {
         sleep(PAUSE).await;
         let now = read().await?;
-        if now != counts {
-            (counts, since) = (now, Instant::now());
+        if !is_same(&now, &counts) {
+            since = Instant::now();
         }
+        counts = now;
     }
     Ok(counts)
 }
@@ -89,6 +124,7 @@ fn packets(left: &BTreeMap<String, ProtocolCount>, echo_requests: u64, traffic: 
         Traffic::Icmp(to) if to.is_ipv4() => of(&|protocol| protocol == "icmp"),
         Traffic::Icmp(_) => echo_requests,
         Traffic::Tcp(_) | Traffic::Http(_) => of(&|protocol| protocol == "tcp"),
+        Traffic::Dns(_) => of(&|protocol| protocol == "udp"),
         // IPv4's echoes are in both.
         Traffic::Command(_) => of(&|protocol| !["arp", "icmpv6"].contains(&protocol)).max(echo_requests),
     }
@@ -142,7 +178,7 @@ mod tests {
             left = (left - 1).max(0);
             Ok::<i32, Infallible>(left)
         };
-        assert_eq!(settled(read).await, Ok(0));
+        assert_eq!(settled(read, i32::eq).await, Ok(0));
     }
 
     #[tokio::test]
@@ -152,6 +188,20 @@ mod tests {
             count += 1;
             Ok::<i32, Infallible>(count)
         };
-        assert!(settled(read).await.is_ok_and(|count| count > 10));
+        assert!(settled(read, i32::eq).await.is_ok_and(|count| count > 10));
+    }
+
+    #[test]
+    fn a_passage_is_what_came_on_top_at_the_busier_end_and_in_the_slower_direction() {
+        let total = |count, sum_ns| Total { count, sum_ns };
+        let of = |left, latencies| {
+            Counts([("cable".parse().unwrap(), Count { left, latencies: Some(latencies) })].into())
+        };
+        let before = of([10, 20], [total(5, 5_000), total(7, 70_000)]);
+        let after = of([13, 25], [total(7, 9_000), total(11, 78_000)]);
+        let passage = Passage { packets: 5, latency_ns: Some(2_000) };
+        assert_eq!(after.since(&before).into_values().collect::<Vec<_>>(), [passage]);
+        let silence = before.since(&before).into_values().next().unwrap();
+        assert_eq!(silence, Passage::default());
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
+use super::path::Passage;
 use crate::{
     lab::{Expectation, Traffic},
     names::{LinkName, NsName},
@@ -15,6 +16,8 @@ use crate::{
 pub struct Observed {
     took: Vec<Duration>,
     failed: u32,
+    /// The best of the loads, bits a second.
+    most: Option<u64>,
     /// Why the last of them failed.
     why: Option<String>,
 }
@@ -29,6 +32,11 @@ impl Observed {
                 self.why = Some(why);
             }
         }
+    }
+
+    /// Adds what a load got through with, bits a second.
+    pub fn carried(&mut self, bits_per_second: u64) {
+        self.most = self.most.max(Some(bits_per_second));
     }
 
     /// The time that this share of the successful attempts stayed within: the nearest rank.
@@ -61,6 +69,8 @@ pub struct Verdict {
     pub p50_ns: Option<u64>,
     /// The 99th percentile of these.
     pub p99_ns: Option<u64>,
+    /// The best of the loads, bits of data a second; none without a load.
+    pub throughput_bits_per_second: Option<u64>,
     /// Packets of this kind that were seen meanwhile on each link that the expectation names.
     pub packets: BTreeMap<LinkName, u64>,
     /// How long all of it took.
@@ -68,12 +78,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Judges. `seen` has the packets of this kind on each link meanwhile.
+    /// Judges. `seen` has what passed each link meanwhile.
     #[must_use]
     pub fn of(
         expectation: &Expectation,
         observed: &Observed,
-        seen: &BTreeMap<LinkName, u64>,
+        seen: &BTreeMap<LinkName, Passage>,
         duration: Duration,
     ) -> Self {
         let succeeded = observed.took.len() as u32;
@@ -88,9 +98,10 @@ impl Verdict {
                 reasons.push(format!("{name} is {took:.1?}, not below {bound:?}"));
             }
         }
+        reasons.extend(carried(expectation, observed));
         reasons.extend(on_path(expectation, seen));
-        let packets =
-            expectation.links().map(|link| (link.clone(), seen.get(link).copied().unwrap_or(0))).collect();
+        reasons.extend(late_on_path(expectation, seen));
+        let packets = expectation.links().map(|link| (link.clone(), packets_on(link, seen))).collect();
         Self {
             name: expectation.name.clone(),
             from: expectation.from.clone(),
@@ -101,6 +112,7 @@ impl Verdict {
             succeeded,
             p50_ns: observed.quantile(0.5).map(nanoseconds),
             p99_ns: observed.quantile(0.99).map(nanoseconds),
+            throughput_bits_per_second: observed.most,
             packets,
             duration_ns: nanoseconds(duration),
         }
@@ -129,13 +141,37 @@ fn reached(expectation: &Expectation, observed: &Observed, succeeded: u32) -> Op
     (is_too_many || succeeded == 0).then(|| format!("{} of {attempts} failed: {why}", observed.failed))
 }
 
+fn carried(expectation: &Expectation, observed: &Observed) -> Option<String> {
+    let (least, most) = (expectation.throughput_at_least?.bits(), observed.most?);
+    let mbit = |bits: u64| format!("{:.3} mbit/s", bits as f64 / 1e6);
+    let runs = expectation.count;
+    (most < least)
+        .then(|| format!("the best of {runs} runs carried {}, not {} or more", mbit(most), mbit(least)))
+}
+
+fn packets_on(link: &LinkName, seen: &BTreeMap<LinkName, Passage>) -> u64 {
+    seen.get(link).map_or(0, |passage| passage.packets)
+}
+
+fn late_on_path(expectation: &Expectation, seen: &BTreeMap<LinkName, Passage>) -> Vec<String> {
+    let Some(bound) = expectation.link_latency_below else { return Vec::new() };
+    let late = |link: &LinkName| match seen.get(link).and_then(|passage| passage.latency_ns) {
+        None => Some(format!("link {link} has no latency: nothing crossed it, or this kernel does not tell")),
+        Some(ns) => {
+            let mean = Duration::from_nanos(ns);
+            (mean >= bound).then(|| format!("link {link} takes {mean:.1?} on average, not below {bound:?}"))
+        }
+    };
+    expectation.crosses.iter().filter_map(late).collect()
+}
+
 /// A link carried it when as many packets as attempts left one of its ends; a program has at least one.
-fn on_path(expectation: &Expectation, seen: &BTreeMap<LinkName, u64>) -> Vec<String> {
+fn on_path(expectation: &Expectation, seen: &BTreeMap<LinkName, Passage>) -> Vec<String> {
     let least = match expectation.traffic {
         Traffic::Command(_) => 1,
         _ => u64::from(expectation.count),
     };
-    let on = |link: &LinkName| seen.get(link).copied().unwrap_or(0);
+    let on = |link: &LinkName| packets_on(link, seen);
     let missed = expectation.crosses.iter().filter(|link| on(link) < least);
     let missed = missed.map(|link| format!("link {link} saw {} of {least} packets", on(link)));
     let taken = expectation.avoids.iter().filter(|link| on(link) >= least);
@@ -159,6 +195,9 @@ mod tests {
             lost_at_most_ppm: 0,
             p50_below: None,
             p99_below: None,
+            link_latency_below: None,
+            throughput_at_least: None,
+            sink: None,
             crosses: Vec::new(),
             avoids: Vec::new(),
         }
@@ -173,7 +212,8 @@ mod tests {
     }
 
     fn reasons(expectation: &Expectation, failed: u64, seen: &[(&str, u64)]) -> Vec<String> {
-        let seen = seen.iter().map(|(link, packets)| (link.parse().unwrap(), *packets)).collect();
+        let passage = |packets| Passage { packets, latency_ns: Some(packets * 1_000) };
+        let seen = seen.iter().map(|(link, packets)| (link.parse().unwrap(), passage(*packets))).collect();
         Verdict::of(expectation, &observed(failed), &seen, Duration::ZERO).reasons
     }
 
@@ -211,6 +251,35 @@ mod tests {
         assert_eq!(
             reasons(&path, 0, &[("up", 9), ("backup", 10)]),
             ["link up saw 9 of 10 packets", "link backup saw 10 packets, and should see none"]
+        );
+    }
+
+    #[test]
+    fn a_latency_is_asked_of_each_link_that_is_crossed() {
+        let links = || ["up", "core"].map(|name| name.parse().unwrap()).to_vec();
+        let bound = Some(Duration::from_micros(12));
+        let near = Expectation { crosses: links(), link_latency_below: bound, ..expectation() };
+        assert_eq!(reasons(&near, 0, &[("up", 10), ("core", 11)]), [""; 0]);
+        assert_eq!(
+            reasons(&near, 0, &[("up", 12), ("core", 11)]),
+            ["link up takes 12.0\u{b5}s on average, not below 12\u{b5}s"]
+        );
+        let missing = reasons(&near, 0, &[("up", 10)]);
+        assert!(missing[1].starts_with("link core has no latency"), "{missing:?}");
+    }
+
+    #[test]
+    fn of_several_loads_the_best_counts() {
+        let fast = Expectation { throughput_at_least: "10mbit".parse().ok(), ..expectation() };
+        let reasons = |rates: &[u64]| {
+            let mut observed = observed(0);
+            rates.iter().for_each(|rate| observed.carried(*rate));
+            Verdict::of(&fast, &observed, &BTreeMap::new(), Duration::ZERO).reasons
+        };
+        assert_eq!(reasons(&[1_000_000, 10_000_000, 2]), [""; 0]);
+        assert_eq!(
+            reasons(&[9_500_000, 1]),
+            ["the best of 10 runs carried 9.500 mbit/s, not 10.000 mbit/s or more"]
         );
     }
 

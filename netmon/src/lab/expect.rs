@@ -1,23 +1,22 @@
 //! `[[expect]]`: what is tried, and what has to come of it.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use hyper::Uri;
 use serde::Serialize;
 
 use super::{
-    address,
     diagnostic::{Report, quoted},
+    impair,
     index::Index,
     section::{Section, Text},
     suggest::closest,
+    time,
+    traffic::{self, Kinds, Traffic},
 };
-use crate::names::{LinkName, NsName};
+use crate::{
+    impairment::Rate,
+    names::{LinkName, NsName},
+};
 
 /// More attempts take longer than anybody waits for a test.
 pub(super) const MOST_ATTEMPTS: i128 = 10_000;
@@ -45,6 +44,12 @@ pub struct Expectation {
     pub p50_below: Option<Duration>,
     /// A bound on the 99th percentile.
     pub p99_below: Option<Duration>,
+    /// A bound on the mean one-way latency of the links that are crossed.
+    pub link_latency_below: Option<Duration>,
+    /// What a load has to get through with at least; none for attempts without a load.
+    pub throughput_at_least: Option<Rate>,
+    /// The namespace that has the address, where netmon receives a load of `tcp` itself.
+    pub sink: Option<NsName>,
     /// Links on each of which the packets have to be seen.
     pub crosses: Vec<LinkName>,
     /// Links on none of which they may be seen.
@@ -58,39 +63,12 @@ impl Expectation {
     }
 }
 
-/// What is tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Traffic {
-    /// An echo.
-    Icmp(IpAddr),
-    /// A connection, closed at once.
-    Tcp(SocketAddr),
-    /// A request.
-    Http(Url),
-    /// A program and its arguments.
-    Command(Vec<String>),
-}
-
-/// A URL of plain HTTP whose host is an address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Url {
-    /// Where to connect to.
-    pub address: SocketAddr,
-    /// What to ask for, with a query if there is one.
-    pub path: String,
-}
-
-impl fmt::Display for Traffic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Icmp(to) => write!(f, "icmp {to}"),
-            Self::Tcp(to) => write!(f, "tcp {to}"),
-            Self::Http(url) => write!(f, "http {}{}", url.address, url.path),
-            Self::Command(words) => f.write_str(&words.join(" ")),
-        }
-    }
-}
+const KINDS: Kinds = Kinds {
+    whose: "an expectation",
+    keys: &["icmp", "tcp", "http", "dns", "command"],
+    example: "icmp = \"10.9.0.2\"",
+    other: "keep one of them, and write another [[expect]] for the other",
+};
 
 /// Reads one section. `links` has every link of the lab, unless some could not be read.
 pub(super) fn read(
@@ -101,14 +79,20 @@ pub(super) fn read(
 ) -> Option<Expectation> {
     let written_name = section.string("name", report);
     let from = section.string("from", report).and_then(|name| index.namespace(&name, report));
-    let traffic = read_traffic(section, report);
+    let traffic = traffic::read(section, &KINDS, report);
     let usual = if matches!(traffic, Some(Traffic::Command(_))) { 1 } else { ATTEMPTS };
     let count = read_count(section, report).unwrap_or(usual);
     let reachable = section.boolean("reachable", report).unwrap_or(true);
-    let status = read_status(section, traffic.as_ref(), report);
+    let status = traffic::read_status(section, traffic.as_ref(), report);
     let lost_at_most_ppm = section.string("lost_at_most", report).and_then(|text| share(&text, report));
-    let p50_below = section.string("p50_below", report).and_then(|text| time(&text, report));
-    let p99_below = section.string("p99_below", report).and_then(|text| time(&text, report));
+    let p50_below = section.string("p50_below", report).and_then(|text| time::read(&text, report));
+    let p99_below = section.string("p99_below", report).and_then(|text| time::read(&text, report));
+    let link_latency_below = read_link_latency(section, report);
+    let throughput_at_least = section.string("throughput_at_least", report);
+    let throughput_at_least = throughput_at_least.and_then(|text| {
+        let sink = traffic.as_ref().and_then(|traffic| read_sink(traffic, &text, index, report));
+        Some((impair::amount(&text, report)?, sink))
+    });
     if !reachable {
         refuse_bounds(section, report);
     }
@@ -133,63 +117,12 @@ pub(super) fn read(
         lost_at_most_ppm,
         p50_below,
         p99_below,
+        link_latency_below,
+        throughput_at_least: throughput_at_least.as_ref().map(|(rate, _)| *rate),
+        sink: throughput_at_least.and_then(|(_, sink)| sink),
         crosses,
         avoids,
     })
-}
-
-fn read_traffic(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<Traffic> {
-    let kinds = ["icmp", "tcp", "http", "command"];
-    let mut written = kinds.into_iter().filter_map(|kind| section.get(kind));
-    match (written.next(), written.next()) {
-        (None, _) => {
-            if report.is_whole(&section.at()) {
-                let help = "say what is tried, for example icmp = \"10.9.0.2\"";
-                report.error(section.at(), "[[expect]] lacks `icmp`, `tcp`, `http` or `command`", help);
-            }
-            return None;
-        }
-        (Some(_), Some(second)) => {
-            let help = "keep one of them, and write another [[expect]] for the other";
-            report.error(
-                second.span(),
-                "an expectation has one of `icmp`, `tcp`, `http` and `command`",
-                help,
-            );
-        }
-        (Some(_), None) => {}
-    }
-    let icmp =
-        section.string("icmp", report).and_then(|text| address::host(&text, report)).map(Traffic::Icmp);
-    let tcp = section.string("tcp", report).and_then(|text| address::socket(&text, report)).map(Traffic::Tcp);
-    let http = section.string("http", report).and_then(|text| url(&text, report)).map(Traffic::Http);
-    let command = || {
-        let words = section.strings("command", report)?;
-        if words.is_empty() {
-            let at = section.get("command").map_or(section.at(), toml::Spanned::span);
-            report.error(at, "`command` is empty", "write the program and its arguments, a string each");
-            return None;
-        }
-        Some(Traffic::Command(words.into_iter().map(|word| (*word.get_ref()).to_owned()).collect()))
-    };
-    icmp.or(tcp).or(http).or_else(command)
-}
-
-fn url(written: &Text<'_>, report: &mut Report<'_>) -> Option<Url> {
-    let parsed = written.get_ref().parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-    let host = parsed.as_ref().and_then(|uri| uri.host()).map(|host| host.trim_matches(['[', ']']));
-    let Some((uri, address)) = parsed.as_ref().zip(host.and_then(|host| host.parse::<IpAddr>().ok())) else {
-        let message = format!("{} is no URL of plain HTTP with an address in it", quoted(written.get_ref()));
-        report.error(
-            written.span(),
-            message,
-            "write for example \"http://10.9.0.2/\": names are not looked up",
-        );
-        return None;
-    };
-    let address = SocketAddr::new(address, uri.port_u16().unwrap_or(80));
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Some(Url { address, path: path.to_owned() })
 }
 
 fn read_count(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<u32> {
@@ -202,26 +135,48 @@ fn read_count(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<u32>
     u32::try_from(count).ok()
 }
 
-fn read_status(section: &Section<'_, '_>, traffic: Option<&Traffic>, report: &mut Report<'_>) -> Option<u16> {
-    let written = section.integer("status", report)?;
-    let status = *written.get_ref();
-    if !(100..=599).contains(&status) {
-        report.error(
-            written.span(),
-            format!("there is no HTTP status {status}"),
-            "100 to 599, for example 200",
-        );
-    } else if traffic.is_some_and(|traffic| !matches!(traffic, Traffic::Http(_))) {
-        report.error(written.span(), "only `http` is answered with a status", "take `status` out");
-    }
-    u16::try_from(status).ok()
-}
-
 fn refuse_bounds(section: &Section<'_, '_>, report: &mut Report<'_>) {
-    for key in ["status", "lost_at_most", "p50_below", "p99_below"] {
+    for key in
+        ["status", "lost_at_most", "p50_below", "p99_below", "link_latency_below", "throughput_at_least"]
+    {
         if let Some(written) = section.get(key) {
             let message = format!("`{key}` says nothing of what is not reached");
             report.error(written.span(), message, "take it out, or `reachable = false`");
+        }
+    }
+}
+
+fn read_link_latency(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<Duration> {
+    let written = section.string("link_latency_below", report)?;
+    if section.get("crosses").is_none() {
+        let message = "`link_latency_below` is about the links of `crosses`, and there are none";
+        report.error(written.span(), message, "add the links, for example crosses = [\"uplink\"]");
+    }
+    time::read(&written, report)
+}
+
+/// Where a load is received: by the server of a page, or by netmon in the namespace that has the address.
+fn read_sink(
+    traffic: &Traffic,
+    written: &Text<'_>,
+    index: &Index,
+    report: &mut Report<'_>,
+) -> Option<NsName> {
+    match traffic {
+        Traffic::Http(_) => None,
+        Traffic::Tcp(to) => {
+            let holder = index.holder_of(to.ip()).cloned();
+            if holder.is_none() && !report.may_lack_sections() {
+                let message = format!("no namespace of this lab has the address {}", to.ip());
+                let help = "netmon receives the load itself: write an address that an end of a link has, or use `http`";
+                report.error(written.span(), message, help);
+            }
+            holder
+        }
+        _ => {
+            let message = "only `tcp` and `http` carry a load";
+            report.error(written.span(), message, "take `throughput_at_least` out");
+            None
         }
     }
 }
@@ -237,20 +192,6 @@ fn share(written: &Text<'_>, report: &mut Report<'_>) -> Option<u32> {
             None
         }
     }
-}
-
-fn time(written: &Text<'_>, report: &mut Report<'_>) -> Option<Duration> {
-    let parsed = written.get_ref().parse::<jiff::SignedDuration>().ok();
-    let time = parsed.and_then(|time| Duration::try_from(time).ok()).filter(|time| !time.is_zero());
-    if time.is_none() {
-        let message = format!("{} is no time", quoted(written.get_ref()));
-        report.error(
-            written.span(),
-            message,
-            "write a number and a unit, for example \"500us\", \"10ms\" or \"1s\"",
-        );
-    }
-    time
 }
 
 fn read_links(

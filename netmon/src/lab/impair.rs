@@ -38,7 +38,10 @@ pub(super) fn read<'t, 'i>(of: &Section<'t, 'i>, report: &mut Report<'_>) -> Opt
     Some(Written { impairment, section })
 }
 
-fn amount<T: FromStr<Err = InvalidAmount>>(written: &Text<'_>, report: &mut Report<'_>) -> Option<T> {
+pub(super) fn amount<T: FromStr<Err = InvalidAmount>>(
+    written: &Text<'_>,
+    report: &mut Report<'_>,
+) -> Option<T> {
     let parsed = written.get_ref().parse();
     parsed.map_err(|InvalidAmount { wrong, help }| report.error(written.span(), wrong, help)).ok()
 }

@@ -5,7 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{Form, Key, LAB, Need, Schema, Shape};
+use super::{
+    schema::{Form, Key, LAB, Need, Schema, Shape},
+    traffic::RECORD_TYPES,
+};
 use crate::names::{MAX_IFNAME, MAX_LABNAME, MAX_NSNAME, MAX_SERVICE_NAME, ROOT};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -75,6 +78,13 @@ fn text(form: Form) -> Value {
         Form::Address => pattern(r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$"),
         Form::Host => pattern(r"^[0-9A-Fa-f:.]+$"),
         Form::Destination => pattern(r"^(default|[0-9A-Fa-f:.]+/[0-9]{1,3})$"),
+        Form::Mac => pattern(r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"),
+        Form::RecordType => {
+            // In any case, as it is read.
+            let either = |c: char| format!("[{c}{}]", c.to_ascii_lowercase());
+            let names = RECORD_TYPES.map(|(name, _)| name.chars().map(either).collect::<String>());
+            pattern(&format!("^({})$", names.join("|")))
+        }
         Form::Socket => pattern(r"^([0-9.]+|\[[^\]\s]+\]):[0-9]{1,5}$"),
         Form::Delay => pattern(r"^[0-9]+(\.[0-9]+)? ?(ns|us|ms|s)$"),
         Form::Loss => pattern(r"^[0-9]+(\.[0-9]+)? ?%$"),

@@ -10,11 +10,15 @@ use super::{
     impair::{self, Written},
     index::Index,
     interface::{interface_name, read_addresses},
+    mac::Macs,
     namespace::valid_name,
     schema,
     section::Section,
 };
-use crate::names::{IfName, LinkName, NsName};
+use crate::{
+    names::{IfName, LinkName, NsName},
+    netlink::Mac,
+};
 
 /// The smallest MTU that IPv4 works with (RFC 791), which is also the kernel's least for a veth.
 pub(super) const LEAST_MTU: i128 = 68;
@@ -23,13 +27,18 @@ pub(super) const MOST_MTU: i128 = 65_535;
 /// The smallest MTU that the kernel runs IPv6 on (RFC 8200, section 5).
 const LEAST_MTU_IPV6: i128 = 1280;
 
-/// Link names seen so far, with the place of each.
-pub(super) type Names = HashMap<LinkName, usize>;
+/// What may be there once, and is there already.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Link names, with the place of each.
+    names: HashMap<LinkName, usize>,
+    macs: Macs,
+}
 
 /// Reads one section, and declares its interfaces and addresses.
 pub(super) fn read(
     section: &Section<'_, '_>,
-    names: &mut Names,
+    taken: &mut Taken,
     index: &mut Index,
     report: &mut Report<'_>,
 ) -> Option<Link> {
@@ -37,8 +46,8 @@ pub(super) fn read(
         index.lose_link();
     }
     let written_name = section.string("name", report);
-    let a = read_end(section, "a", None, index, report);
-    let b = read_end(section, "b", a.as_ref(), index, report);
+    let a = read_end(section, ("a", None), &mut taken.macs, index, report);
+    let b = read_end(section, ("b", a.as_ref()), &mut taken.macs, index, report);
     if let (Some(a), Some(b)) = (&a, &b) {
         bridge::check_loop(a.port(), b.port(), index, report);
     }
@@ -57,7 +66,7 @@ pub(super) fn read(
         None => LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
     };
     let at = written_name.map_or(section.at(), |name| name.span());
-    if let Some(first) = names.insert(name.clone(), at.start) {
+    if let Some(first) = taken.names.insert(name.clone(), at.start) {
         let help = format!("the first one is on line {}; give this one another `name`", report.line(first));
         report.error(at, format!("there are two links {name}"), help);
     }
@@ -70,6 +79,7 @@ struct EndDraft<'t, 'i> {
     interface: Option<IfName>,
     /// The bridge that it is a port of, with the place where that is written.
     bridge: Option<(IfName, Range<usize>)>,
+    mac: Option<Mac>,
     addresses: Vec<IpNet>,
     impair: Option<Written<'t, 'i>>,
 }
@@ -92,6 +102,7 @@ impl<'t, 'i> EndDraft<'t, 'i> {
             namespace: self.namespace?,
             interface: self.interface?,
             bridge: self.bridge.map(|(bridge, _)| bridge),
+            mac: self.mac,
             addresses: self.addresses,
             impairment,
         })
@@ -100,8 +111,8 @@ impl<'t, 'i> EndDraft<'t, 'i> {
 
 fn read_end<'t, 'i>(
     link: &Section<'t, 'i>,
-    side: &str,
-    other: Option<&EndDraft<'_, '_>>,
+    (side, other): (&str, Option<&EndDraft<'_, '_>>),
+    macs: &mut Macs,
     index: &mut Index,
     report: &mut Report<'_>,
 ) -> Option<EndDraft<'t, 'i>> {
@@ -131,8 +142,9 @@ fn read_end<'t, 'i>(
     let taken = other.map(|other| other.addresses.iter().map(IpNet::addr).collect()).unwrap_or_default();
     let addresses = read_addresses(&section, namespace.as_ref(), &taken, index, report);
     let bridge = bridge::port_of(&section, namespace.as_ref(), &addresses, index, report);
+    let mac = macs.read(&section, report);
     let impair = impair::read(&section, report);
-    Some(EndDraft { namespace, interface, bridge, addresses, impair })
+    Some(EndDraft { namespace, interface, bridge, mac, addresses, impair })
 }
 
 fn read_mtu<'l>(

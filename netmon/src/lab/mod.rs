@@ -4,7 +4,7 @@
 //! there twice. Nothing here touches the host.
 //!
 //! [`file`] finds and reads the text, `parse` turns it into a lab section by section (`namespace`, `bridge`, `link`,
-//! `route`, `service`) by the grammar in `schema`, and [`diagnostic`] says what is wrong with it and where.
+//! `route`, `service`, `expect`, `probe`) by the grammar in `schema`, and [`diagnostic`] says what is wrong with it and where.
 
 mod address;
 mod bridge;
@@ -17,10 +17,13 @@ mod index;
 mod interface;
 mod json_schema;
 mod link;
+mod mac;
 #[cfg(test)]
 mod mutations;
 mod namespace;
 mod parse;
+mod probe;
+mod ready;
 #[cfg(test)]
 mod reference;
 mod route;
@@ -30,6 +33,8 @@ mod service;
 pub(crate) mod suggest;
 mod syntax;
 mod sysctl;
+mod time;
+mod traffic;
 #[cfg(test)]
 mod wrong_files;
 
@@ -45,14 +50,18 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::bridge::MOST_PORTS;
 pub use self::{
     diagnostic::Diagnostic,
-    expect::{Expectation, Traffic, Url},
+    expect::Expectation,
     file::{BUILT_IN, LoadError, open},
     json_schema::json_schema,
+    probe::Probe,
+    ready::Ready,
     sysctl::proc_path as sysctl_path,
+    traffic::{Query, RecordType, Traffic, Url},
 };
 use crate::{
     impairment::Impairment,
     names::{IfName, LabName, LinkName, NsName, Side},
+    netlink::Mac,
 };
 
 /// A topology that netmon builds and owns, checked.
@@ -75,6 +84,8 @@ pub struct Lab {
     pub services: Vec<Service>,
     /// What has to be so while the lab is up, in the file's order.
     pub expectations: Vec<Expectation>,
+    /// What is tried again and again while the lab is watched, in the file's order.
+    pub probes: Vec<Probe>,
 }
 
 /// A namespace that the lab makes.
@@ -144,6 +155,8 @@ pub struct End {
     pub interface: IfName,
     /// The bridge of the same namespace that it is a port of; it has no addresses then.
     pub bridge: Option<IfName>,
+    /// Its link-layer address; none for one of its own that nobody else has.
+    pub mac: Option<Mac>,
     /// Addresses with their prefix.
     pub addresses: Vec<IpNet>,
     /// What is done to the packets that leave through it.
@@ -160,6 +173,9 @@ pub struct Service {
     pub namespace: NsName,
     /// What runs.
     pub kind: ServiceKind,
+    /// How it is told that it does its work; none for a service that is not waited for.
+    #[serde(default)]
+    pub ready: Option<Ready>,
 }
 
 /// What a service is.

@@ -10,7 +10,7 @@ use super::{
     diagnostic::{Diagnostic, Report, quoted},
     expect,
     index::Index,
-    link, namespace, route, schema,
+    link, namespace, probe, route, schema,
     section::Section,
     service, syntax,
 };
@@ -59,12 +59,10 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let sections = file.tables("bridge", &schema::BRIDGE, report);
     let bridges = sections.iter().filter_map(|section| bridge::read(section, &mut index, report)).collect();
 
-    let mut link_names = link::Names::new();
+    let mut taken = link::Taken::default();
     let sections = file.tables("link", &schema::LINK, report);
-    let links: Vec<_> = sections
-        .iter()
-        .filter_map(|section| link::read(section, &mut link_names, &mut index, report))
-        .collect();
+    let links: Vec<_> =
+        sections.iter().filter_map(|section| link::read(section, &mut taken, &mut index, report)).collect();
     let all_links = links.len() == sections.len();
 
     let mut namespaces = Vec::with_capacity(drafts.len());
@@ -78,8 +76,9 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let known: Option<BTreeSet<_>> = all_links.then(|| links.iter().map(|link| &link.name).collect());
     let expectations =
         sections.iter().filter_map(|section| expect::read(section, &index, known.as_ref(), report)).collect();
+    let probes = probe::read_all(&file.tables("probe", &schema::PROBE, report), &index, report);
     let (source, directory) = (source.to_owned(), None);
-    Some(Lab { name: name?, source, directory, namespaces, bridges, links, services, expectations })
+    Some(Lab { name: name?, source, directory, namespaces, bridges, links, services, expectations, probes })
 }
 
 fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {

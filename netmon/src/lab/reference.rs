@@ -3,7 +3,7 @@
 
 use super::{
     Lab,
-    schema::{BRIDGE, END, EXPECT, IMPAIR, LAB, LINK, NAMESPACE, Need, ROUTE, SERVICE},
+    schema::{BRIDGE, END, EXPECT, IMPAIR, LAB, LINK, NAMESPACE, Need, PROBE, READY, ROUTE, SERVICE},
 };
 
 const REFERENCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/LABFILE.md"));
@@ -31,7 +31,8 @@ fn the_errors_that_it_shows_are_those_that_are_reported() {
 
 #[test]
 fn every_key_has_a_row_and_says_whether_it_is_required() {
-    for schema in [&LAB, &NAMESPACE, &ROUTE, &LINK, &END, &BRIDGE, &EXPECT, &IMPAIR, &SERVICE] {
+    for schema in [&LAB, &NAMESPACE, &ROUTE, &LINK, &END, &BRIDGE, &EXPECT, &IMPAIR, &PROBE, &SERVICE, &READY]
+    {
         for key in schema.supported() {
             let start = format!("| `{}` | ", key.name);
             let rows: Vec<_> = REFERENCE.lines().filter(|line| line.starts_with(&start)).collect();

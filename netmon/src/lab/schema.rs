@@ -1,16 +1,15 @@
-//! Which sections a lab file has, and which keys each of them takes: the whole grammar, but for `[[expect]]` and
-//! `impair`, which have pages of their own.
-//!
-//! A key that the format reserves for later is [`Need::Later`]: it is refused by name instead of as a
-//! spelling mistake. To support it, change its entry and read it in the section's module.
+//! Which sections a lab file has, and which keys each of them takes: the whole grammar, but for `[[expect]]`, `[[probe]]`,
+//! `impair` and `ready`, which have pages of their own.
 //!
 //! The same table makes the JSON Schema for editors ([`super::json_schema`]). A key that is read as something else
 //! than its [`Shape`] panics in every test that reads it.
 
 mod expect;
 mod impair;
+mod probe;
+mod ready;
 
-pub(super) use self::{expect::EXPECT, impair::IMPAIR};
+pub(super) use self::{expect::EXPECT, impair::IMPAIR, probe::PROBE, ready::READY};
 use super::link::{LEAST_MTU, MOST_MTU};
 
 /// Whether a key must be there.
@@ -20,8 +19,6 @@ pub(super) enum Need {
     Required,
     /// May be absent.
     Optional,
-    /// Part of the format, but not of this version.
-    Later,
 }
 
 /// What a text has to look like. Readers check more than this: that the address is on a link, for example.
@@ -55,6 +52,10 @@ pub(super) enum Form {
     Loss,
     /// [`crate::impairment::Rate`].
     Rate,
+    /// [`crate::netlink::Mac`].
+    Mac,
+    /// [`super::RecordType`].
+    RecordType,
 }
 
 /// What the value of a key is.
@@ -99,9 +100,9 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    /// The keys that may be written in this version, in the order in which people write them.
+    /// The keys that may be written, in the order in which people write them.
     pub(super) fn supported(&self) -> impl Iterator<Item = &'static Key> + use<> {
-        self.keys.iter().filter(|key| key.need != Need::Later)
+        self.keys.iter()
     }
 }
 
@@ -111,10 +112,6 @@ const fn required(name: &'static str, shape: Shape, about: &'static str, example
 
 const fn optional(name: &'static str, shape: Shape, about: &'static str, example: &'static str) -> Key {
     Key { name, need: Need::Optional, shape, about, example }
-}
-
-const fn later(name: &'static str) -> Key {
-    Key { name, need: Need::Later, shape: Shape::Text(Form::Any), about: "", example: "" }
 }
 
 /// The file itself.
@@ -157,7 +154,12 @@ pub(super) static LAB: Schema = Schema {
             "What has to be so while the lab is up; `netmon test` checks it.",
             "[[expect]] on a line of its own, followed by the keys of one expectation",
         ),
-        later("probe"),
+        optional(
+            "probe",
+            Shape::Tables(&PROBE),
+            "What is tried again and again while the lab is watched, with metrics of its own.",
+            "[[probe]] on a line of its own, followed by the keys of one probe",
+        ),
     ],
     one_of: &[],
 };
@@ -282,6 +284,12 @@ pub(super) static END: Schema = Schema {
             r#"bridge = "br0""#,
         ),
         optional(
+            "mac",
+            Shape::Text(Form::Mac),
+            "Its link-layer address; by default one of its own that nobody else has.",
+            r#"mac = "02:00:00:00:00:01""#,
+        ),
+        optional(
             "impair",
             Shape::Table(&IMPAIR),
             "What netmon does, on purpose, to the packets that leave through this end.",
@@ -345,6 +353,12 @@ pub(super) static SERVICE: Schema = Schema {
             Shape::Text(Form::Socket),
             "The built-in web server, on this address and port.",
             r#"http = "10.200.0.3:80""#,
+        ),
+        optional(
+            "ready",
+            Shape::Table(&READY),
+            "How it is told that the service does its work. The next one is started only then.",
+            r#"ready = { tcp = "10.200.0.3:80" }"#,
         ),
     ],
     one_of: &["command", "http"],

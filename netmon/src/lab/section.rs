@@ -45,7 +45,6 @@ impl<'t, 'i> Section<'t, 'i> {
         let mut strange = Vec::new();
         for (name, value) in table {
             match schema.keys.iter().find(|key| key.name == name.get_ref()) {
-                Some(key) if key.need == Need::Later => section.refuse_later(key, name.span(), report),
                 Some(key) => section.values.push((key.name, value)),
                 None => strange.push((name, value)),
             }
@@ -58,11 +57,6 @@ impl<'t, 'i> Section<'t, 'i> {
             }
         }
         section
-    }
-
-    fn refuse_later(&self, key: &Key, at: Range<usize>, report: &mut Report<'_>) {
-        let message = format!("`{}` in {} is not supported yet", key.name, self.schema.title);
-        report.error(at, message, format!("leave it out; {}", self.key_list()));
     }
 
     fn refuse_unknown(&self, name: &str, at: Range<usize>, report: &mut Report<'_>) -> Option<&'static str> {
@@ -84,6 +78,11 @@ impl<'t, 'i> Section<'t, 'i> {
     /// Whether nothing is written in it.
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
+    }
+
+    /// How messages call it.
+    pub(super) fn title(&self) -> &'static str {
+        self.schema.title
     }
 
     /// Where the section is.

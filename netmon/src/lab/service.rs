@@ -13,6 +13,7 @@ use super::{
     Service, ServiceKind, address,
     diagnostic::Report,
     index::Index,
+    ready,
     section::{Section, Text},
 };
 use crate::names::{NsName, check_service_name};
@@ -29,9 +30,10 @@ pub(super) fn read_all(sections: &[Section<'_, '_>], index: &Index, report: &mut
     for (section, name) in sections.iter().zip(written) {
         let namespace = section.string("namespace", report).and_then(|name| index.namespace(&name, report));
         let kind = read_kind(section, namespace.as_ref(), index, &mut sockets, report);
+        let ready = ready::read(section, report);
         if let (Some(namespace), Some(kind)) = (namespace, kind) {
             let name = name.unwrap_or_else(|| names.default_for(&kind));
-            services.push(Service { name, namespace, kind });
+            services.push(Service { name, namespace, kind, ready });
         }
     }
     services

@@ -9,7 +9,9 @@ use crate::{
     histogram::Histogram,
     impairment::{Delay, Impairment, Loss},
     names::Direction,
-    snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, ProtocolCounters, RoundTrips, Snapshot},
+    snapshot::{
+        EndpointSnapshot, HookCounters, LinkSnapshot, ProbeSnapshot, ProtocolCounters, RoundTrips, Snapshot,
+    },
 };
 
 /// Everything that the snapshot says, family by family, in the order of [`names::ALL`]. Failures that
@@ -32,6 +34,7 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     retransmits(snapshot, to);
     round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
     by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, snapshot, to);
+    probes(snapshot, to);
     drops(snapshot, to);
     audit(snapshot, to);
     state(snapshot, to);
@@ -157,6 +160,28 @@ fn unanswered(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::ICMP_UNANSWERED);
     for (labels, end) in endpoints(snapshot) {
         family.count(labels, end.round_trips.icmp_unanswered);
+    }
+}
+
+/// The label values of a probe.
+fn aimed(probe: &ProbeSnapshot) -> [&str; 3] {
+    [probe.from.as_str(), &probe.target, probe.kind]
+}
+
+fn probes(snapshot: &Snapshot, to: &mut Writer) {
+    let mut success = to.family(names::PROBE_SUCCESS);
+    for probe in &snapshot.probes {
+        if let Some(is) = probe.success {
+            success.flag(aimed(probe), is);
+        }
+    }
+    let mut duration = to.family(names::PROBE_DURATION);
+    for probe in &snapshot.probes {
+        duration.histogram(aimed(probe), Some(&probe.durations));
+    }
+    let mut failures = to.family(names::PROBE_FAILURES);
+    for probe in &snapshot.probes {
+        failures.count(aimed(probe), probe.failures);
     }
 }
 

@@ -44,6 +44,7 @@ pub struct Metric {
 const HOOK_PROTOCOL: &[&str] = &["link", "namespace", "interface", "direction", "protocol"];
 const HOOK: &[&str] = &["link", "namespace", "interface", "direction"];
 const ENDPOINT: &[&str] = &["link", "namespace", "interface"];
+const PROBE: &[&str] = &["from", "target", "kind"];
 const CROSSING: &[&str] = &["link", "from", "from_interface", "to", "to_interface"];
 
 /// Packets at a hook, by protocol.
@@ -316,6 +317,28 @@ pub const LAB_INFO: Metric = Metric {
     help: "The lab that is watched and the file that it was read from. Always 1.",
 };
 
+/// Whether a probe succeeds.
+pub const PROBE_SUCCESS: Metric = Metric {
+    name: "netmon_probe_success",
+    kind: Kind::Gauge,
+    labels: PROBE,
+    help: "Whether the last attempt of the probe succeeded: 1 or 0.",
+};
+/// How long a probe's attempts take.
+pub const PROBE_DURATION: Metric = Metric {
+    name: "netmon_probe_duration_seconds",
+    kind: Kind::Histogram,
+    labels: PROBE,
+    help: "How long the attempts of the probe took that succeeded, as seen in user space.",
+};
+/// How often a probe failed.
+pub const PROBE_FAILURES: Metric = Metric {
+    name: "netmon_probe_failures_total",
+    kind: Kind::Counter,
+    labels: PROBE,
+    help: "Attempts of the probe that failed or took too long.",
+};
+
 /// Every metric, in the order in which they are exported.
 pub const ALL: &[Metric] = &[
     PACKETS,
@@ -338,6 +361,9 @@ pub const ALL: &[Metric] = &[
     TCP_RETRANSMITS,
     DNS_LATENCY,
     DNS_RESPONSES,
+    PROBE_SUCCESS,
+    PROBE_DURATION,
+    PROBE_FAILURES,
     DROPS,
     AUDIT_DIFFERENCE,
     AUDIT_EXPLAINED,

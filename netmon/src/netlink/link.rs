@@ -128,6 +128,13 @@ pub fn set_down(index: IfIndex, name: &str) -> Request {
     Request::new(format!("set down interface {name}"), RouteNetlinkMessage::SetLink(message), 0)
 }
 
+/// Sets the link-layer address, also of an interface that is up.
+#[must_use]
+pub fn set_mac(index: IfIndex, name: &str, mac: Mac) -> Request {
+    let what = format!("set link-layer address {mac} of interface {name}");
+    set(index, what, vec![LinkAttribute::Address(mac.0.to_vec())], false)
+}
+
 /// Sets the MTU, in bytes.
 #[must_use]
 pub fn set_mtu(index: IfIndex, name: &str, mtu: u32) -> Request {

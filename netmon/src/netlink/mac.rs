@@ -41,6 +41,20 @@ impl Mac {
     }
 }
 
+impl Mac {
+    /// Whether it is of a group of stations: multicast or broadcast.
+    #[must_use]
+    pub fn is_group(self) -> bool {
+        self.0[0] & GROUP != 0
+    }
+
+    /// Whether it is nobody's.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.0 == [0; 6]
+    }
+}
+
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
@@ -53,8 +67,13 @@ impl FromStr for Mac {
 
     fn from_str(text: &str) -> Result<Self, InvalidMac> {
         let invalid = || InvalidMac(text.to_owned());
-        let bytes: Result<Vec<u8>, _> = text.split(':').map(|part| u8::from_str_radix(part, 16)).collect();
-        bytes.ok().and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(invalid)
+        // Two digits each, and no sign, which the standard library would take.
+        let byte = |part: &str| {
+            let is_two = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
+            is_two.then(|| u8::from_str_radix(part, 16).ok()).flatten()
+        };
+        let bytes: Option<Vec<u8>> = text.split(':').map(byte).collect();
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(invalid)
     }
 }
 
@@ -82,6 +101,8 @@ mod tests {
             assert_eq!(mac.0[0] & (LOCAL | GROUP), LOCAL, "{mac}");
             assert_eq!(mac.to_string().parse(), Ok(mac));
         }
-        assert!("02:00:5e:10:00".parse::<Mac>().is_err());
+        for wrong in ["02:00:5e:10:00", "02:00:5e:10:00:1", "02:00:5e:10:00:+1", "02-00-5e-10-00-01", ""] {
+            assert!(wrong.parse::<Mac>().is_err(), "{wrong}");
+        }
     }
 }

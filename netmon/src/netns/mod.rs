@@ -2,12 +2,14 @@
 //!
 //! [`names`] gives a namespace its name as `ip netns` does, and takes it away. A [`NetNs`] itself has no
 //! name: the name may go, or come to mean another namespace, while the descriptor holds this one.
-//! No thread that lives on is ever moved: [`NetNs::run`] starts one for the call, and it dies afterwards.
+//! No thread that does anything else is ever moved: [`NetNs::run`] starts one for the call, and it dies afterwards;
+//! an [`Opener`] has one that opens sockets and does nothing else.
 
 pub mod directory;
 pub mod exec;
 pub mod name_watch;
 pub mod names;
+mod opener;
 
 use std::{
     fs::File,
@@ -24,6 +26,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use self::opener::Opener;
 use crate::{names::NsName, sys::namespaces};
 
 /// The namespace of the calling thread. `/proc/self` would be the one of the main thread.

@@ -13,7 +13,7 @@ use rustix::net::{
 };
 
 /// "nm", to know our own by.
-const IDENTIFIER: [u8; 2] = *b"nm";
+const IDENTIFIER: u16 = u16::from_be_bytes(*b"nm");
 /// How long an answer is waited for.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
@@ -44,7 +44,8 @@ impl Pinger {
     ///
     /// When it cannot be sent: no route, for example.
     pub fn ask(&self, number: u16) -> io::Result<Option<Duration>> {
-        let request = message(self.to, number);
+        let mark = (IDENTIFIER, number);
+        let request = message(self.to, mark);
         let begun = Instant::now();
         sendto(&self.socket, &request, SendFlags::empty(), &SocketAddr::new(self.to, 0))?;
         let mut buffer = [0_u8; 256];
@@ -55,7 +56,7 @@ impl Pinger {
                 received => received?,
             };
             let took = begun.elapsed();
-            if is_answer(self.to, buffer.get(..length).unwrap_or(&buffer), number) {
+            if is_answer(self.to, buffer.get(..length).unwrap_or(&buffer), mark) {
                 return Ok(Some(took));
             }
             // Others' messages arrive here as well, and each begins the wait anew.
@@ -66,11 +67,11 @@ impl Pinger {
     }
 }
 
-/// An echo request. The kernel fills in the checksum of ICMPv6.
-fn message(to: IpAddr, number: u16) -> [u8; 64] {
+/// An echo request with its identifier and number. The kernel fills in the checksum of ICMPv6.
+pub(super) fn message(to: IpAddr, (identifier, number): (u16, u16)) -> [u8; 64] {
     let mut message = [0; 64];
     message[0] = if to.is_ipv4() { 8 } else { 128 };
-    message[4..6].copy_from_slice(&IDENTIFIER);
+    message[4..6].copy_from_slice(&identifier.to_be_bytes());
     message[6..8].copy_from_slice(&number.to_be_bytes());
     if to.is_ipv4() {
         let words = message.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
@@ -83,7 +84,7 @@ fn message(to: IpAddr, number: u16) -> [u8; 64] {
 }
 
 /// A raw socket of IPv4 shows the IP header too.
-fn is_answer(from: IpAddr, bytes: &[u8], number: u16) -> bool {
+pub(super) fn is_answer(from: IpAddr, bytes: &[u8], (identifier, number): (u16, u16)) -> bool {
     let (kind, message) = match from {
         IpAddr::V4(_) => {
             let header = bytes.first().map_or(0, |first| usize::from(first & 0xf) * 4);
@@ -92,5 +93,5 @@ fn is_answer(from: IpAddr, bytes: &[u8], number: u16) -> bool {
         IpAddr::V6(_) => (129, Some(bytes)),
     };
     let Some([first, _, _, _, id0, id1, n0, n1, ..]) = message else { return false };
-    *first == kind && [*id0, *id1] == IDENTIFIER && [*n0, *n1] == number.to_be_bytes()
+    *first == kind && [*id0, *id1] == identifier.to_be_bytes() && [*n0, *n1] == number.to_be_bytes()
 }

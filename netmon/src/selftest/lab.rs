@@ -60,6 +60,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
             namespace: namespace.parse()?,
             interface: interface.parse()?,
             bridge: None,
+            mac: None,
             impairment: Impairment::default(),
             // Written above, so they are addresses.
             addresses: addresses.iter().filter_map(|address| address.parse().ok()).collect(),
@@ -80,6 +81,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
         links,
         services: Vec::new(),
         expectations: Vec::new(),
+        probes: Vec::new(),
     })
 }
 

@@ -39,6 +39,7 @@ pub(super) fn router(readings: Arc<Readings>, history: Arc<History>, request_tim
         .route("/api/v1/topology", get(topology))
         .route("/api/v1/links", get(links))
         .route("/api/v1/flows", get(flows))
+        .route("/api/v1/probes", get(probes))
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
         .layer(middleware::from_fn(move |request, next| bounded(request_time, request, next)))
         .with_state(Shared { readings, history })
@@ -92,6 +93,11 @@ async fn flows(
     let reading = shared.readings.fresh().await?;
     let flows = shared.readings.flows().await?;
     json(move || api::Flows::of(&reading.snapshot, flows, &which)).await
+}
+
+async fn probes(State(shared): State<Shared>) -> Result<Response, ReadError> {
+    let reading = shared.readings.fresh().await?;
+    json(move || api::Probes::of(&reading.snapshot)).await
 }
 
 /// Makes the answer away from the threads that serve connections: a thousand links take a while.

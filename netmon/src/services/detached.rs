@@ -32,7 +32,8 @@ use super::{
 };
 use crate::{lab::Lab, names::LabName};
 
-/// How long all services together may take to start: a few addresses may have to become usable first.
+/// How long all services together may take to start: a few addresses may have to become usable first. The time that
+/// they may take to get ready comes on top.
 const START_TIME: Duration = Duration::from_secs(30);
 /// How long a supervisor may take to end its services before it is ended itself.
 const STOP_TIME: Duration = Duration::from_millis(850);
@@ -95,7 +96,8 @@ pub fn spawn_detached(program: &Path, lab: &Lab, state_dir: &Path) -> Result<Opt
     }
     let mut child =
         command.spawn().map_err(|source| DetachError::Spawn { program: program.to_owned(), source })?;
-    let said = child.stdout.take().map(read_answer).unwrap_or_default();
+    let time = start_time(lab);
+    let said = child.stdout.take().map(|from| read_answer(from, time)).unwrap_or_default();
     if said == READY {
         return Ok(Some(child.id()));
     }
@@ -112,9 +114,15 @@ fn prepare(plan: &Plan, state_dir: &Path) -> io::Result<fs::File> {
     append_to(&log_file(state_dir))
 }
 
+/// How long the services may take to start, one after the other.
+fn start_time(lab: &Lab) -> Duration {
+    START_TIME
+        + lab.services.iter().filter_map(|service| service.ready.as_ref()).map(|ready| ready.timeout).sum()
+}
+
 /// All that the child writes until it closes its end, or until the time is up.
-fn read_answer(mut from: ChildStdout) -> String {
-    let deadline = Instant::now() + START_TIME;
+fn read_answer(mut from: ChildStdout, time: Duration) -> String {
+    let deadline = Instant::now() + time;
     let mut said = Vec::new();
     let mut buffer = [0; 1024];
     while let Some(left) = left_until(deadline) {

@@ -1,6 +1,6 @@
 //! Why a service could not be started, in words that say what to do.
 
-use std::{error::Error, io, net::SocketAddr, path::PathBuf};
+use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
@@ -34,6 +34,22 @@ pub enum StartError {
         /// What was wrong.
         problem: ListenProblem,
     },
+    /// A service did not get ready in time.
+    #[error("service {service} in {namespace} is not ready after {time:?}: {check}: {why}{}", last_words(.said))]
+    NotReady {
+        /// The service.
+        service: String,
+        /// Where it runs.
+        namespace: NsName,
+        /// How long was waited.
+        time: Duration,
+        /// What was tried.
+        check: String,
+        /// Why that failed at last.
+        why: String,
+        /// How it ended, and what it said last.
+        said: Vec<String>,
+    },
     /// The state folder could not be written or read.
     #[error("cannot keep the services' state in {path}")]
     State {
@@ -51,6 +67,10 @@ pub enum StartError {
     /// Something that an earlier supervisor left could not be ended.
     #[error("cannot end what an earlier run left")]
     Leftover(#[source] StopError),
+}
+
+fn last_words(said: &[String]) -> String {
+    if said.is_empty() { String::new() } else { format!("; it said last: {}", said.join(" | ")) }
 }
 
 /// What was wrong with a program.

@@ -34,13 +34,14 @@ pub(crate) struct Keeper {
     pub(crate) spawner: Spawner,
     pub(crate) board: Arc<Board>,
     pub(crate) stopping: watch::Receiver<bool>,
+    /// What it said last.
+    pub(crate) tail: Arc<Tail>,
 }
 
 /// A process that runs, with the tasks that log what it says.
 pub(crate) struct Run {
     child: Child,
     started: Instant,
-    tail: Arc<Tail>,
     loggers: Vec<JoinHandle<()>>,
 }
 
@@ -64,23 +65,23 @@ impl Keeper {
             prepare(&self.namespace, &self.words, self.directory.as_deref(), &self.record)?.into_parts();
         let spawned = self.spawner.spawn(command).await;
         let mut child = spawned.map_err(|source| Prepared::problem(failure, source))?;
-        let tail = Arc::new(Tail::default());
+        self.tail.clear();
         let mut loggers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
-            loggers.push(self.logger(stdout, &tail));
+            loggers.push(self.logger(stdout));
         }
         if let Some(stderr) = child.stderr.take() {
-            loggers.push(self.logger(stderr, &tail));
+            loggers.push(self.logger(stderr));
         }
         self.board.update(self.index, |status| status.state = ServiceState::running(child.id()));
-        Ok(Run { child, started: Instant::now(), tail, loggers })
+        Ok(Run { child, started: Instant::now(), loggers })
     }
 
-    fn logger<S>(&self, stream: S, tail: &Arc<Tail>) -> JoinHandle<()>
+    fn logger<S>(&self, stream: S) -> JoinHandle<()>
     where
         S: tokio::io::AsyncRead + Unpin + Send + 'static,
     {
-        let (name, tail) = (self.name().to_owned(), Arc::clone(tail));
+        let (name, tail) = (self.name().to_owned(), Arc::clone(&self.tail));
         tokio::spawn(async move { log_lines(stream, &name, &tail).await })
     }
 
@@ -119,7 +120,7 @@ impl Keeper {
         if is_stopping {
             log::debug!("service {} ended: {status}", self.name());
         } else {
-            self.report(&status, ran, left, &run.tail.take());
+            self.report(&status, ran, left, &self.tail.lines());
         }
         ran
     }

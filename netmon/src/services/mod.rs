@@ -19,6 +19,7 @@ mod members;
 mod namespace;
 mod output;
 mod process;
+mod ready;
 mod record;
 mod spawner;
 mod status;

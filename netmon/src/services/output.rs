@@ -108,10 +108,15 @@ impl Tail {
         lines.push_back(kept);
     }
 
-    /// The lines since the last call.
-    pub(crate) fn take(&self) -> Vec<String> {
-        let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    /// The lines since the last start.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| printable(line)).collect()
+    }
+
+    /// The program is started anew.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -206,9 +211,10 @@ mod tests {
         for number in 0..20 {
             tail.push(number.to_string().as_bytes());
         }
-        assert_eq!(tail.take(), ["15", "16", "17", "18", "19"]);
-        assert!(tail.take().is_empty());
+        assert_eq!(tail.lines(), ["15", "16", "17", "18", "19"]);
+        tail.clear();
+        assert!(tail.lines().is_empty());
         tail.push(&[b'x'; 1000]);
-        assert_eq!(tail.take(), ["x".repeat(200)]);
+        assert_eq!(tail.lines(), ["x".repeat(200)]);
     }
 }

@@ -17,12 +17,14 @@ use super::{
     error::StartError,
     http::HttpServer,
     keeper::Keeper,
+    output::Tail,
+    ready,
     record::{Record, make_private_dir, services_dir},
     spawner::Spawner,
     status::{self, Board, ServiceState, ServiceStatus},
     stop::{Ending, StopError, stop_recorded},
 };
-use crate::lab::{Lab, Service, ServiceKind};
+use crate::lab::{Lab, Ready, Service, ServiceKind};
 
 /// How long the tasks of ended services may take to log the last output.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -53,8 +55,9 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// The first service that cannot be started; those before it have been ended again. A command that starts
-    /// and then fails is no error: it is reported and started again.
+    /// The first service that cannot be started, or does not get ready in time; those before it have been ended
+    /// again. Without a readiness check a command that starts and then fails is no error: it is reported and
+    /// started again.
     pub async fn start(lab: &Lab, state_dir: &Path) -> Result<Self, StartError> {
         Self::start_plan(&lab.into(), state_dir).await
     }
@@ -96,6 +99,7 @@ impl Supervisor {
         cgroups: Option<&Path>,
     ) -> Result<(), StartError> {
         let namespace = service.namespace.clone();
+        let tail = Arc::new(Tail::default());
         match &service.kind {
             ServiceKind::Command(words) => {
                 let record = Record::create(&self.state_dir, &plan.lab, index, service, cgroups)
@@ -104,7 +108,9 @@ impl Supervisor {
                 let (spawner, board) = (self.spawner.clone(), Arc::clone(&self.board));
                 let (words, directory) = (words.clone(), plan.directory.clone());
                 let stopping = self.stopping.subscribe();
-                let keeper = Keeper { index, namespace, words, directory, record, spawner, board, stopping };
+                let tail = Arc::clone(&tail);
+                let keeper =
+                    Keeper { index, namespace, words, directory, record, spawner, board, stopping, tail };
                 let run = keeper.start().await?;
                 self.tasks.spawn(keeper.keep(run));
             }
@@ -116,7 +122,33 @@ impl Supervisor {
             }
         }
         log::info!("service {} runs in {}", service.name, service.namespace);
-        Ok(())
+        match &service.ready {
+            Some(ready) => self.until_ready(plan, (index, service), ready, &tail).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn until_ready(
+        &self,
+        plan: &Plan,
+        (index, service): (usize, &Service),
+        ready: &Ready,
+        tail: &Tail,
+    ) -> Result<(), StartError> {
+        let Err(why) = ready::wait(service, ready, plan.directory.as_deref()).await else {
+            log::info!("service {} is ready", service.name);
+            return Ok(());
+        };
+        let ended = self.board.all().into_iter().nth(index).and_then(|status| status.last_exit);
+        let ended = ended.map(|how| format!("(it ended: {how})"));
+        Err(StartError::NotReady {
+            service: service.name.clone(),
+            namespace: service.namespace.clone(),
+            time: ready.timeout,
+            check: ready.check.to_string(),
+            why,
+            said: tail.lines().into_iter().chain(ended).collect(),
+        })
     }
 
     /// What the services do now, in the lab file's order.

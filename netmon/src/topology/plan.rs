@@ -11,6 +11,7 @@ use crate::{
     impairment::Impairment,
     lab::Route,
     names::{IfName, LabName, LinkName, NsName},
+    netlink::Mac,
 };
 
 /// All steps, in order.
@@ -91,6 +92,14 @@ pub enum Step {
     },
     /// Mark an end of ours.
     Mark(Place),
+    /// Set the link-layer address of an end.
+    SetMac {
+        /// The end.
+        #[serde(flatten)]
+        place: Place,
+        /// The address.
+        mac: Mac,
+    },
     /// Set the MTU of an end.
     SetMtu {
         /// The end.
@@ -201,6 +210,7 @@ impl fmt::Display for Step {
                 mtu.map_or(Ok(()), |mtu| write!(f, " mtu {mtu}"))
             }
             Self::Mark(place) => write!(f, "~ {place}: mark"),
+            Self::SetMac { place, mac } => write!(f, "~ {place}: link-layer address {mac}"),
             Self::SetMtu { place, mtu } => write!(f, "~ {place}: mtu {mtu}"),
             Self::SetBridge { place, bridge } => write!(f, "~ {place}: port of bridge {bridge}"),
             Self::LeaveBridge(place) => write!(f, "~ {place}: port of no bridge"),

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     lab::{Bridge, End, Lab, Link, Namespace, Route},
     names::{IfName, NsName, Side},
+    netlink::Mac,
 };
 
 /// The steps from `actual` to `lab`.
@@ -212,7 +213,7 @@ impl<'a> Planner<'a> {
             if there.is_none() {
                 steps.push(Step::CreateBridge(of_bridge(bridge)));
             }
-            steps.extend(interface_steps(&of_bridge(bridge), None, &bridge.addresses, there));
+            steps.extend(interface_steps(&of_bridge(bridge), (None, None), &bridge.addresses, there));
         }
         steps
     }
@@ -233,7 +234,7 @@ impl<'a> Planner<'a> {
         for (link, kept) in self.links_with_actual() {
             for end in [&link.a, &link.b] {
                 let there = kept.then(|| self.end(end)).flatten();
-                steps.extend(interface_steps(&place(end), link.mtu, &end.addresses, there));
+                steps.extend(interface_steps(&place(end), (end.mac, link.mtu), &end.addresses, there));
                 steps.extend(self.port_step(end, there));
                 steps.extend(impairments::of_end(link, end, there));
             }
@@ -318,13 +319,17 @@ impl<'a> Planner<'a> {
 /// What an interface lacks: all of it when it is new.
 fn interface_steps(
     place: &Place,
-    mtu: Option<u32>,
+    (mac, mtu): (Option<Mac>, Option<u32>),
     addresses: &[IpNet],
     there: Option<&ActualInterface>,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     if there.is_none_or(|there| !there.marked) {
         steps.push(Step::Mark(place.clone()));
+    }
+    // Not as it is made: a random address proves until it is marked that an interface is ours.
+    if let Some(mac) = mac.filter(|_| there.is_none_or(|there| there.mac != mac)) {
+        steps.push(Step::SetMac { place: place.clone(), mac });
     }
     if let (Some(mtu), Some(there)) = (mtu, there)
         && there.mtu != mtu

@@ -114,7 +114,8 @@ pub struct RecordedInterface {
     pub namespace: NsName,
     /// Its name.
     pub interface: IfName,
-    /// Its link-layer address, which netmon chose at random: known before the interface is.
+    /// Its link-layer address, which netmon chose at random: known before the interface is. One that the lab file
+    /// gives takes its place once the interface is marked.
     pub mac: Mac,
     /// Its number, once it was made.
     pub ifindex: Option<IfIndex>,

@@ -4,14 +4,14 @@ use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{audit, parts};
+use super::{audit, parts, probes};
 use crate::{
     cli::{
         impair::report as impairment,
         table::table,
         units::{self, NONE},
     },
-    server::api::{Crossing, Endpoint, EndpointName, Hook, Link, Links, Summary},
+    server::api::{Crossing, Endpoint, EndpointName, Hook, Link, Links, Probe, Summary},
 };
 
 const BOLD: Style = Style::new().bold();
@@ -20,8 +20,10 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// All of it. Styles are for a terminal; the stream takes them out elsewhere.
-pub(super) fn text(address: SocketAddr, links: &Links) -> String {
-    with(address, links, |_| String::new())
+pub(super) fn text(address: SocketAddr, links: &Links, of_probes: &[Probe]) -> String {
+    with(address, links, |_| {
+        probes::section(of_probes).map(|table| format!("\n{table}\n")).unwrap_or_default()
+    })
 }
 
 /// All of it, and what there is to say of each link only where one is asked for.
@@ -211,7 +213,7 @@ mod tests {
     }
 
     fn plain(links: &Links) -> String {
-        anstream::adapter::strip_str(&text("127.0.0.1:9477".parse().unwrap(), links)).to_string()
+        anstream::adapter::strip_str(&text("127.0.0.1:9477".parse().unwrap(), links, &[])).to_string()
     }
 
     #[test]

@@ -3,20 +3,24 @@
 use std::io;
 
 use quick_xml::{
-    Writer,
+    ElementWriter, Writer,
     events::{BytesText, Event},
 };
 
+use super::Outcome;
 use crate::{
-    cli::{table, units},
+    cli::{
+        table,
+        units::{self, NONE},
+    },
     expect::Verdict,
     names::LabName,
 };
 
-/// A line each, and below it why it did not hold.
+/// A line each.
 fn rows(verdicts: &[Verdict]) -> String {
-    let lines = verdicts.iter().map(|verdict| {
-        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), units::duration);
+    let row = |verdict: &Verdict| {
+        let time = |ns: Option<u64>| ns.map_or_else(|| NONE.to_owned(), units::duration);
         [
             if verdict.held { "ok" } else { "FAILED" }.to_owned(),
             verdict.name.clone(),
@@ -24,10 +28,20 @@ fn rows(verdicts: &[Verdict]) -> String {
             time(verdict.p50_ns),
             time(verdict.p99_ns),
         ]
-    });
+    };
     let columns =
         [("RESULT", false), ("EXPECTATION", false), ("SUCCEEDED", true), ("P50", true), ("P99", true)];
-    table::table(columns, lines)
+    if verdicts.iter().all(|verdict| verdict.throughput_bits_per_second.is_none()) {
+        return table::table(columns, verdicts.iter().map(row));
+    }
+    let [result, name, succeeded, p50, p99] = columns;
+    let row = |verdict: &Verdict| {
+        let [result, name, succeeded, p50, p99] = row(verdict);
+        let bits = verdict.throughput_bits_per_second;
+        let rate = bits.map_or_else(|| NONE.to_owned(), |bits| format!("{:.1} Mbit/s", bits as f64 / 1e6));
+        [result, name, succeeded, p50, p99, rate]
+    };
+    table::table([result, name, succeeded, p50, p99, ("THROUGHPUT", true)], verdicts.iter().map(row))
 }
 
 pub(super) fn table(lab: &LabName, verdicts: &[Verdict]) -> String {
@@ -46,43 +60,132 @@ pub(super) fn table(lab: &LabName, verdicts: &[Verdict]) -> String {
     text
 }
 
-/// In the form that JUnit made customary.
-pub(super) fn junit(lab: &LabName, verdicts: &[Verdict]) -> io::Result<String> {
+/// In the form that JUnit made customary: a suite for each lab, a case for each expectation.
+pub(super) fn junit(outcomes: &[Outcome]) -> io::Result<String> {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    let failed = verdicts.iter().filter(|verdict| !verdict.held).count().to_string();
-    let total: u64 = verdicts.iter().map(|verdict| verdict.duration_ns).sum();
-    writer
-        .create_element("testsuite")
-        .with_attribute(("name", lab.as_str()))
-        .with_attribute(("tests", &*verdicts.len().to_string()))
-        .with_attribute(("failures", &*failed))
-        .with_attribute(("time", &*seconds(total)))
-        .write_inner_content(|writer| verdicts.iter().try_for_each(|verdict| case(writer, lab, verdict)))?;
+    let all: Vec<&Verdict> = outcomes.iter().flat_map(|outcome| &outcome.verdicts).collect();
+    let suites = writer.create_element("testsuites").with_attribute(("name", "netmon"));
+    with_totals(suites, &all)
+        .write_inner_content(|writer| outcomes.iter().try_for_each(|outcome| suite(writer, outcome)))?;
     let text = String::from_utf8(writer.into_inner()).map_err(io::Error::other)?;
     Ok(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}\n"))
+}
+
+/// What servers add up.
+fn with_totals<'w>(element: ElementWriter<'w, Vec<u8>>, verdicts: &[&Verdict]) -> ElementWriter<'w, Vec<u8>> {
+    let failed = verdicts.iter().filter(|verdict| !verdict.held).count().to_string();
+    let total: u64 = verdicts.iter().map(|verdict| verdict.duration_ns).sum();
+    element
+        .with_attribute(("tests", &*verdicts.len().to_string()))
+        .with_attribute(("failures", &*failed))
+        .with_attribute(("errors", "0"))
+        .with_attribute(("skipped", "0"))
+        .with_attribute(("time", &*seconds(total)))
+}
+
+fn suite(writer: &mut Writer<Vec<u8>>, outcome: &Outcome) -> io::Result<()> {
+    let Outcome { lab, began, verdicts } = outcome;
+    let began = jiff::Timestamp::try_from(*began).map_err(io::Error::other)?.strftime("%Y-%m-%dT%H:%M:%S");
+    let element = writer.create_element("testsuite").with_attribute(("name", lab.name.as_str()));
+    with_totals(element, &verdicts.iter().collect::<Vec<_>>())
+        .with_attribute(("timestamp", &*began.to_string()))
+        .with_attribute(("file", &*plain(&lab.source)))
+        .write_inner_content(|writer| {
+            verdicts.iter().try_for_each(|verdict| case(writer, &lab.name, verdict))
+        })
+        .map(drop)
 }
 
 fn case(writer: &mut Writer<Vec<u8>>, lab: &LabName, verdict: &Verdict) -> io::Result<()> {
     let element = writer
         .create_element("testcase")
         .with_attribute(("classname", lab.as_str()))
-        .with_attribute(("name", &*verdict.name))
+        .with_attribute(("name", &*plain(&verdict.name)))
         .with_attribute(("time", &*seconds(verdict.duration_ns)));
     if verdict.held {
         return element.write_empty().map(drop);
     }
-    let reasons = verdict.reasons.join("; ");
+    let reasons = plain(&verdict.reasons.join("; "));
     element
         .write_inner_content(|writer| {
             let failure = writer.create_element("failure").with_attribute(("message", &*reasons));
+            let failure = failure.with_attribute(("type", "expectation"));
             failure.write_inner_content(|writer| {
-                writer.write_event(Event::Text(BytesText::new(&format!("{}: {reasons}", verdict.traffic))))
+                let text = plain(&format!("{}: {reasons}", verdict.traffic));
+                writer.write_event(Event::Text(BytesText::new(&text)))
             })?;
             Ok(())
         })
         .map(drop)
 }
 
+/// What a program said may hold characters that XML has no way to write (XML 1.0, 2.2).
+fn plain(text: &str) -> String {
+    let is_char =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..) && c != '\u{7f}';
+    text.chars().map(|c| if is_char(c) { c } else { '\u{fffd}' }).collect()
+}
+
 fn seconds(ns: u64) -> String {
     format!("{:.3}", ns as f64 / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        time::{Duration, SystemTime},
+    };
+
+    use super::*;
+    use crate::lab::Lab;
+
+    fn verdict(name: &str, reasons: &[&str]) -> Verdict {
+        Verdict {
+            name: name.to_owned(),
+            from: "near".parse().unwrap(),
+            traffic: "icmp 10.0.0.2".to_owned(),
+            held: reasons.is_empty(),
+            reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+            attempts: 3,
+            succeeded: 3,
+            p50_ns: Some(20_000),
+            p99_ns: Some(30_000),
+            throughput_bits_per_second: None,
+            packets: BTreeMap::new(),
+            duration_ns: 1_250_000_000,
+        }
+    }
+
+    #[test]
+    fn junit_has_a_suite_for_each_lab_with_what_servers_add_up() {
+        let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let one = Outcome { lab: Lab::built_in(), began, verdicts: vec![verdict("a <b>", &[])] };
+        let other = vec![verdict("c", &["it said \u{1b}[2J & \"no\"", "late"]), verdict("d", &[])];
+        let two = Outcome { lab: Lab::built_in(), began, verdicts: other };
+        let text = junit(&[one, two]).unwrap();
+        let wanted = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="netmon" tests="3" failures="1" errors="0" skipped="0" time="3.750">
+  <testsuite name="direct" tests="1" failures="0" errors="0" skipped="0" time="1.250" timestamp="2027-01-15T08:00:00" file="built-in">
+    <testcase classname="direct" name="a &lt;b&gt;" time="1.250"/>
+  </testsuite>
+  <testsuite name="direct" tests="2" failures="1" errors="0" skipped="0" time="2.500" timestamp="2027-01-15T08:00:00" file="built-in">
+    <testcase classname="direct" name="c" time="1.250">
+      <failure message="it said �[2J &amp; &quot;no&quot;; late" type="expectation">icmp 10.0.0.2: it said �[2J &amp; &quot;no&quot;; late</failure>
+    </testcase>
+    <testcase classname="direct" name="d" time="1.250"/>
+  </testsuite>
+</testsuites>
+"#;
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn a_throughput_has_a_column_where_there_is_one() {
+        let mut fast = verdict("fast", &[]);
+        assert!(!rows(&[fast.clone()]).contains("THROUGHPUT"));
+        fast.throughput_bits_per_second = Some(95_250_000);
+        let text = rows(&[fast, verdict("other", &[])]);
+        assert!(text.contains("THROUGHPUT") && text.contains("95.2 Mbit/s"), "{text}");
+    }
 }

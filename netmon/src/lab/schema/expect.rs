@@ -1,6 +1,11 @@
 //! The keys of `[[expect]]`.
 
-use super::{super::expect::MOST_ATTEMPTS, Form, Schema, Shape, optional, required};
+use super::{
+    super::expect::MOST_ATTEMPTS,
+    Form, Schema, Shape, optional,
+    probe::{DNS, HTTP, ICMP, QUERY, STATUS, TCP, TYPE},
+    required,
+};
 
 /// `[[expect]]`.
 pub(in crate::lab) static EXPECT: Schema = Schema {
@@ -18,24 +23,12 @@ pub(in crate::lab) static EXPECT: Schema = Schema {
             "Where it is tried: `root`, or the name of a `[[namespace]]`.",
             r#"from = "client""#,
         ),
-        optional(
-            "icmp",
-            Shape::Text(Form::Host),
-            "Echoes to this address, as ping has them.",
-            r#"icmp = "10.9.0.2""#,
-        ),
-        optional(
-            "tcp",
-            Shape::Text(Form::Socket),
-            "Connections to this address and port, closed at once.",
-            r#"tcp = "10.9.0.2:443""#,
-        ),
-        optional(
-            "http",
-            Shape::Text(Form::Any),
-            "Requests for this URL, with an address and no name in it.",
-            r#"http = "http://10.9.0.2/""#,
-        ),
+        ICMP,
+        TCP,
+        HTTP,
+        DNS,
+        QUERY,
+        TYPE,
         optional(
             "command",
             Shape::Texts(Form::Any, 1),
@@ -54,12 +47,7 @@ pub(in crate::lab) static EXPECT: Schema = Schema {
             "Whether it is to succeed (the default), or to fail each time.",
             "reachable = false",
         ),
-        optional(
-            "status",
-            Shape::Integer(100, 599),
-            "The status that `http` is answered with; by default any from 200 to 399.",
-            "status = 200",
-        ),
+        STATUS,
         optional(
             "lost_at_most",
             Shape::Text(Form::Any),
@@ -74,6 +62,19 @@ pub(in crate::lab) static EXPECT: Schema = Schema {
             r#"p99_below = "10ms""#,
         ),
         optional(
+            "link_latency_below",
+            Shape::Text(Form::Any),
+            "A bound on the mean one-way latency of each link that `crosses` names, in both directions, as netmon measures it.",
+            r#"link_latency_below = "200us""#,
+        ),
+        optional(
+            "throughput_at_least",
+            Shape::Text(Form::Rate),
+            "What a load has to get through with: of a page (`http`), or of a connection that netmon sends and receives over \
+             itself (`tcp`).",
+            r#"throughput_at_least = "100mbit""#,
+        ),
+        optional(
             "crosses",
             Shape::Texts(Form::LinkName, 0),
             "Links by their names, on each of which the packets have to be seen.",
@@ -86,5 +87,5 @@ pub(in crate::lab) static EXPECT: Schema = Schema {
             r#"avoids = ["backup"]"#,
         ),
     ],
-    one_of: &["icmp", "tcp", "http", "command"],
+    one_of: &["icmp", "tcp", "http", "dns", "command"],
 };

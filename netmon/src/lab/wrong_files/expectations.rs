@@ -11,12 +11,12 @@ fn wrong_expectation(marked: &str, message: &str, help: &str) {
 fn what_is_tried_is_one_thing_and_can_be_tried() {
     wrong_beside_a_pair(
         "^[[expect]]\nfrom = \"root\"",
-        "[[expect]] lacks `icmp`, `tcp`, `http` or `command`",
+        "[[expect]] lacks `icmp`, `tcp`, `http`, `dns` or `command`",
         "icmp = \"10.9.0.2\"",
     );
     wrong_expectation(
         "icmp = \"10.0.0.2\"\ntcp = ^\"10.0.0.2:80\"",
-        "an expectation has one of `icmp`, `tcp`, `http` and `command`",
+        "an expectation has one of `icmp`, `tcp`, `http`, `dns` and `command`",
         "another [[expect]]",
     );
     wrong_beside_a_pair(
@@ -60,6 +60,44 @@ fn bounds_that_are_none() {
     wrong_expectation(
         &icmp("reachable = false\np99_below = ^\"1ms\""),
         "`p99_below` says nothing of what is not reached",
+        "take it out",
+    );
+}
+
+#[test]
+fn a_latency_of_no_link() {
+    wrong_expectation(
+        "icmp = \"10.0.0.2\"\nlink_latency_below = ^\"1ms\"",
+        "`link_latency_below` is about the links of `crosses`, and there are none",
+        "add the links",
+    );
+    wrong_expectation(
+        "icmp = \"10.0.0.2\"\ncrosses = [\"root:veth0--web:veth1\"]\nlink_latency_below = ^\"1\"",
+        "\"1\" is no time",
+        "10ms",
+    );
+}
+
+#[test]
+fn throughputs_that_cannot_be_measured() {
+    let tcp = |rest: &str| format!("tcp = \"10.0.0.2:99\"\n{rest}");
+    for rate in ["100", "0mbit", "fast", "-1mbit"] {
+        let marked = tcp(&format!("throughput_at_least = ^\"{rate}\""));
+        wrong_expectation(&marked, &format!("\"{rate}\" is no rate"), "100mbit");
+    }
+    wrong_expectation(
+        "icmp = \"10.0.0.2\"\nthroughput_at_least = ^\"1mbit\"",
+        "only `tcp` and `http` carry a load",
+        "take `throughput_at_least` out",
+    );
+    wrong_expectation(
+        "tcp = \"10.0.0.9:99\"\nthroughput_at_least = ^\"1mbit\"",
+        "no namespace of this lab has the address 10.0.0.9",
+        "or use `http`",
+    );
+    wrong_expectation(
+        &tcp("reachable = false\nthroughput_at_least = ^\"1mbit\""),
+        "`throughput_at_least` says nothing of what is not reached",
         "take it out",
     );
 }

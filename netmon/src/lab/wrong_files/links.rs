@@ -158,3 +158,28 @@ fn destinations_that_are_no_networks() {
     wrong_in_namespace(&to("any"), "\"any\" is not an address with a prefix length", "10.200.0.2/24");
     wrong_in_namespace(&to("10.0.0.0/24"), "10.0.0.0/24 is on a link of web already", "take the route out");
 }
+
+#[test]
+fn link_layer_addresses_that_no_interface_can_have_or_two_would() {
+    let end = |mac: &str| format!("namespace = \"root\", interface = \"x\", mac = ^\"{mac}\"");
+    for mac in ["02:00:00:00:00", "02:00:00:00:00:0g", "020000000001", "2:0:0:0:0:1", ""] {
+        wrong_in_end(&end(mac), &format!("\"{mac}\" is no link-layer address"), "02:00:00:00:00:01");
+    }
+    wrong_in_end(
+        &end("01:00:5e:00:00:01"),
+        "01:00:5e:00:00:01 is the address of a group, not of one interface",
+        "let the first byte be even",
+    );
+    wrong_in_end(
+        &end("ff:ff:ff:ff:ff:ff"),
+        "ff:ff:ff:ff:ff:ff is the address of a group, not of one interface",
+        "even",
+    );
+    wrong_in_end(&end("00:00:00:00:00:00"), "00:00:00:00:00:00 is no interface's address", "six bytes");
+    wrong(
+        "[[link]]\na = { namespace = \"root\", interface = \"x\", mac = \"02:00:00:00:00:0A\" }\n\
+         b = { namespace = \"root\", interface = \"y\", mac = ^\"02:00:00:00:00:0a\" }",
+        "two ends have the address 02:00:00:00:00:0a",
+        "the first one is on line 2",
+    );
+}

@@ -7,6 +7,8 @@ mod bridges;
 mod expectations;
 mod impairments;
 mod links;
+mod probes;
+mod ready;
 mod settings;
 
 use super::{Diagnostic, Lab};
@@ -106,12 +108,6 @@ fn keys_that_do_not_belong_there() {
 fn a_mistyped_section_is_read_as_the_one_that_was_meant() {
     let text = PAIR.replace("[[namespace]]", "[[^namespce]]");
     wrong(&text, "unknown key \"namespce\" in the lab file", "did you mean `namespace`?");
-}
-
-#[test]
-fn parts_of_the_format_that_come_later_are_refused_by_name() {
-    let message = "`probe` in the lab file is not supported yet";
-    wrong_beside_a_pair("[[^probe]]\nname = \"x\"", message, "leave it out");
 }
 
 #[test]
@@ -227,7 +223,7 @@ fn a_file_whose_name_cannot_be_the_labs_name() {
 #[test]
 fn all_errors_of_a_file_are_reported_in_its_order() {
     let text = "name = web\n[[namespace]]\nname = \"a/b\"\n[[namespace]]\nnmae = \"c\"\n[[link]]\nmtu = 5\n\
-                a = { namespace = \"c\", interface = \"x\", addresses = [\"10.0.0.0/24\", 7] }\n[[probe]]\n";
+                a = { namespace = \"c\", interface = \"x\", addresses = [\"10.0.0.0/24\", 7] }\n[[zone]]\n";
     let found = Lab::parse(text, "f", "f").unwrap_err();
     let places: Vec<_> = found.iter().map(|error| (error.line, error.column)).collect();
     assert_eq!(places, [(1, 8), (3, 8), (5, 1), (6, 1), (7, 7), (8, 54), (8, 69), (9, 3)]);

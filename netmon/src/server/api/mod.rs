@@ -7,10 +7,11 @@ mod flows;
 mod impairment;
 mod links;
 mod parts;
+mod probes;
 mod summary;
 mod topology;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ pub use self::{
     impairment::{Amounts, DeclaredImpairment, Measured},
     links::{Audit, Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
     parts::{Part, Parts, RoundTripParts, Sense},
+    probes::{Probe, Probes},
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
 };
@@ -46,4 +48,8 @@ impl From<&LabInfo> for Lab {
 fn unix_ms(time: SystemTime) -> u64 {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

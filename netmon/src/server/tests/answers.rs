@@ -103,7 +103,7 @@ async fn the_index_lists_every_page_that_there_is() {
     let server = Server::of(|| Ok(sample::direct())).await;
     let index = server.get("/").await.body;
     let pages: Vec<_> = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(pages.len(), 6);
+    assert_eq!(pages.len(), 7);
     for page in pages {
         assert_eq!(server.get(page).await.status, 200, "{page}");
     }

@@ -33,6 +33,12 @@ impl Build<'_> {
                 let request = link::set_alias(self.index(place)?, place.interface.as_str(), mark);
                 Job { namespace: place.namespace.clone(), request, inverse: Vec::new() }
             }
+            Step::SetMac { place, mac } => {
+                let (index, name) = (self.index(place)?, place.interface.as_str());
+                let before = self.actual.own_interface(&place.namespace, name).and_then(|before| before.mac);
+                let inverse = before.map(|before| link::set_mac(index, name, before)).into_iter().collect();
+                Job { namespace: place.namespace.clone(), request: link::set_mac(index, name, *mac), inverse }
+            }
             Step::SetMtu { place, mtu } => {
                 let (index, name) = (self.index(place)?, place.interface.as_str());
                 let before = self.actual.own_interface(&place.namespace, name);

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     impairment::{Impairment, Queue},
     names::IfIndex,
-    netlink::loss_filter::LossFilter,
+    netlink::{Mac, loss_filter::LossFilter},
     topology::{actual::Contents, imposed::Imposed},
 };
 
@@ -30,6 +30,7 @@ fn lab() -> Lab {
         namespace: "second".parse().unwrap(),
         interface: "eth0".parse().unwrap(),
         bridge: None,
+        mac: None,
         addresses: vec![],
         impairment: Impairment::default(),
     };
@@ -121,6 +122,23 @@ fn an_address_that_goes_takes_the_routes_through_it_along_so_they_are_planned_ag
             "+ direct_netns: route to 0.0.0.0/0 via 10.200.0.2",
         ]
     );
+}
+
+#[test]
+fn a_link_layer_address_is_set_where_another_one_is_and_nowhere_else() {
+    let mut lab = lab();
+    let (here, other) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+    let mut actual = built(&lab);
+    lab.links[0].b.mac = Some(here);
+    assert_eq!(shown(&lab, &actual), ["~ direct_netns:veth1: link-layer address 02:00:00:00:00:01"]);
+    let end = |actual: &mut Actual, mac| {
+        let namespace = "direct_netns".parse().unwrap();
+        inside(actual, &namespace).interfaces.get_mut("veth1").unwrap().mac = Some(mac);
+    };
+    end(&mut actual, other);
+    assert_eq!(shown(&lab, &actual).len(), 1);
+    end(&mut actual, here);
+    assert_eq!(shown(&lab, &actual), Vec::<String>::new());
 }
 
 #[test]

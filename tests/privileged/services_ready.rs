@@ -1,0 +1,125 @@
+//! Services that are waited for: the next one is started when the one before it does its work, and not earlier.
+#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use netmon_tests::{
+    agent::{Agent, netmon_says, spawn},
+    binary::netmon,
+    eventually::eventually,
+    host::left_behind,
+    sandbox::{run, sandbox},
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+const FILE: &str = "/run/sandbox/waiting.toml";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const PAIR: &str = r#"
+[[namespace]]
+name = "far"
+[[link]]
+name = "cable"
+a = { namespace = "root", interface = "rd0", addresses = ["10.42.0.1/24"] }
+b = { namespace = "far", interface = "eth0", addresses = ["10.42.0.2/24"] }
+"#;
+
+const NGINX: &str = "error_log stderr; pid /run/nginx.pid; events {} \
+    http { access_log off; server { listen 10.42.0.2:80; location / { return 200 \"nginx\"; } } }";
+
+/// One that has no port, whatever one waits for.
+fn deaf(timeout: &str) -> String {
+    format!(
+        "[[service]]\nname = \"deaf\"\nnamespace = \"far\"\n\
+         command = [\"sh\", \"-c\", \"echo I hear nothing >&2; exec sleep 1000\"]\n\
+         ready = {{ tcp = \"10.42.0.2:99\", timeout = \"{timeout}\" }}\n"
+    )
+}
+
+fn write(parts: &[&str]) {
+    fs::write(FILE, parts.concat()).expect("a tmpfs");
+}
+
+#[test]
+fn the_next_service_is_started_when_the_one_before_it_answers() {
+    sandbox(|| {
+        fs::write("/run/nginx.conf", NGINX).expect("a tmpfs");
+        let services = r#"
+            [[service]]
+            name = "web"
+            namespace = "far"
+            command = ["sh", "-c", "touch /run/begun; while [ ! -e /run/go ]; do sleep 0.02; done; exec nginx -c /run/nginx.conf -g 'daemon off;'"]
+            ready = { http = "http://10.42.0.2/" }
+            [[service]]
+            name = "sees the page"
+            namespace = "far"
+            command = ["sh", "-c", "curl -s http://10.42.0.2/ > /run/page; exec sleep 1000"]
+            ready = { command = ["grep", "-q", "nginx", "/run/page"] }
+        "#
+        .replace("sees the page", "client");
+        write(&[PAIR, &services]);
+        let mut up = Command::new(netmon()).args(["up", FILE]).spawn().expect("netmon starts");
+        eventually("the first service", PATIENCE, || Path::new("/run/begun").exists().then_some(()));
+        assert!(up.try_wait().expect("our own child").is_none(), "it waits");
+        assert!(!Path::new("/run/page").exists(), "the second one waits for the first");
+        fs::write("/run/go", "").expect("a tmpfs");
+        let status = eventually("the lab", PATIENCE, || up.try_wait().expect("our own child"));
+        assert!(status.success());
+        assert_eq!(fs::read_to_string("/run/page").expect("it was waited for"), "nginx");
+        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+    });
+}
+
+#[test]
+fn one_that_does_not_get_ready_is_named_with_its_last_words_and_nothing_is_left() {
+    sandbox(|| {
+        let before = left_behind();
+        write(&[PAIR, &deaf("700ms")]);
+        for command in ["up", "run"] {
+            let (code, said) = netmon_says(&[command, FILE]);
+            assert_eq!(code, 1, "{said}");
+            for part in ["service deaf in far is not ready after 700ms", "refused", "I hear nothing"] {
+                assert!(said.contains(part), "{command}, {part}: {said}");
+            }
+            assert_eq!(left_behind(), before, "{command}");
+        }
+    });
+}
+
+#[test]
+fn a_reload_says_what_is_not_ready_and_the_agent_lives_on() {
+    sandbox(|| {
+        write(&[PAIR]);
+        let agent = Agent::start([FILE]);
+        write(&[PAIR, &deaf("500ms")]);
+        let (code, said) = netmon_says(&["reload", FILE]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("service deaf in far is not ready"), "{said}");
+        run("ping", &["-q", "-c", "1", "-W", "2", "10.42.0.2"]);
+        write(&[PAIR]);
+        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        assert!(agent.end(Signal::TERM).0.success());
+    });
+}
+
+#[test]
+fn nobody_has_to_wait_for_a_service_that_is_given_up() {
+    sandbox(|| {
+        let before = left_behind();
+        write(&[PAIR, &deaf("600s")]);
+        let mut agent = spawn([FILE], Stdio::null());
+        eventually("the service", PATIENCE, || {
+            let there = Command::new("ip").args(["netns", "pids", "far"]).output().expect("ip is installed");
+            (there.stdout.iter().filter(|byte| **byte == b'\n').count() >= 1).then_some(())
+        });
+        kill_process(Pid::from_child(&agent), Signal::INT).expect("it runs");
+        let status = eventually("the end", PATIENCE, || agent.try_wait().expect("our own child"));
+        assert!(status.success(), "{status}");
+        assert_eq!(left_behind(), before);
+    });
+}
