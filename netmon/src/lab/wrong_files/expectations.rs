@@ -83,7 +83,7 @@ fn throughputs_that_cannot_be_measured() {
     let tcp = |rest: &str| format!("tcp = \"10.0.0.2:99\"\n{rest}");
     for rate in ["100", "0mbit", "fast", "-1mbit"] {
         let marked = tcp(&format!("throughput_at_least = ^\"{rate}\""));
-        wrong_expectation(&marked, &format!("\"{rate}\" is no rate"), "100mbit");
+        wrong_expectation(&marked, &format!("\"{rate}\" is no rate"), "10mbit");
     }
     wrong_expectation(
         "icmp = \"10.0.0.2\"\nthroughput_at_least = ^\"1mbit\"",
