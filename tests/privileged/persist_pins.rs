@@ -148,14 +148,19 @@ fn clean_and_doctor_show_the_pins_of_a_dead_lab_and_clean_removes_them() {
         assert!(says(&["clean"], 1).contains(shown));
         says(&["clean", "--yes"], 0);
         assert!(!folder.exists());
-        // Also when nothing else is left of it.
-        says(&["up", "--persist"], 0);
-        let state = Path::new("/run/netmon");
-        for lab in fs::read_dir(state).unwrap() {
-            let _ = fs::remove_dir_all(lab.unwrap().path());
-        }
-        run("ip", &["netns", "del", "direct_netns"]);
-        assert!(says(&["clean"], 1).contains(shown));
+        // Also when nothing else is left of it. Without services: nobody would know of them any more.
+        let lab = "/run/sandbox/bare.toml";
+        fs::write(
+            lab,
+            "namespace = [{ name = \"bare\" }]\n[[link]]\na = { namespace = \"root\", interface = \"vbare\" }\n\
+             b = { namespace = \"bare\", interface = \"eth0\" }\n",
+        )
+        .unwrap();
+        says(&["up", lab, "--persist"], 0);
+        let folder = pins_of("bare");
+        fs::remove_dir_all("/run/netmon/bare").unwrap();
+        run("ip", &["netns", "del", "bare"]);
+        assert!(says(&["clean"], 1).contains(folder.to_str().unwrap()));
         says(&["clean", "--yes"], 0);
         assert!(!folder.exists());
     });
