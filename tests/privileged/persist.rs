@@ -1,6 +1,5 @@
 //! Counting that goes on when the agent does not: killed, upgraded, ended and started again under a load that is counted
 //! by whoever sends it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{
     net::UdpSocket,

@@ -54,10 +54,10 @@ impl Opener {
         open: impl FnOnce() -> io::Result<OwnedFd> + Send + 'static,
     ) -> io::Result<OwnedFd> {
         let (answer, answered) = oneshot::channel();
-        let gone = |_| io::Error::other("the thread that opens sockets has ended");
+        let gone = || io::Error::other("the thread that opens sockets has ended");
         let job = Job { namespace: Arc::clone(namespace), open: Box::new(open), answer };
-        self.jobs.send(job).map_err(|job| gone(drop(job)))?;
-        answered.await.map_err(|hung_up| gone(drop(hung_up)))?
+        self.jobs.send(job).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
     }
 }
 

@@ -137,7 +137,7 @@ fn snapshot(probe: &Probe, record: &Record) -> ProbeSnapshot {
         kind: probe.traffic.kind(),
         aim: probe.traffic.target(),
         interval: probe.interval,
-        success: record.last.as_ref().map(|last| last.is_ok()),
+        success: record.last.as_ref().map(Result::is_ok),
         last: record.last.as_ref().and_then(|last| last.as_ref().ok().copied()),
         why: record.last.as_ref().and_then(|last| last.as_ref().err().cloned()),
         durations: record.durations.clone(),

@@ -35,7 +35,7 @@ pub enum StartError {
         problem: ListenProblem,
     },
     /// A service did not get ready in time.
-    #[error("service {service} in {namespace} is not ready after {time:?}: {check}: {why}{}", last_words(.said))]
+    #[error("service {service} in {namespace} is not ready after {time:?}: {why}{}", last_words(.said))]
     NotReady {
         /// The service.
         service: String,
@@ -43,9 +43,7 @@ pub enum StartError {
         namespace: NsName,
         /// How long was waited.
         time: Duration,
-        /// What was tried.
-        check: String,
-        /// Why that failed at last.
+        /// What was tried, and why that failed at last.
         why: String,
         /// How it ended, and what it said last.
         said: Vec<String>,

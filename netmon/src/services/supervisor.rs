@@ -145,8 +145,7 @@ impl Supervisor {
             service: service.name.clone(),
             namespace: service.namespace.clone(),
             time: ready.timeout,
-            check: ready.check.to_string(),
-            why,
+            why: format!("{}: {why}", ready.check),
             said: tail.lines().into_iter().chain(ended).collect(),
         })
     }

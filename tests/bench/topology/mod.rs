@@ -108,7 +108,7 @@ fn measure(count: u32, wish: &Wish) -> Result<Size> {
 
 /// Who goes first changes from round to round, so that a drift of the machine favours neither.
 fn round(subject: &Subject, count: u32, number: u32) -> Result<Round> {
-    let netmon_first = if number % 2 == 0 { Some(by_netmon(subject, count)?) } else { None };
+    let netmon_first = if number.is_multiple_of(2) { Some(by_netmon(subject, count)?) } else { None };
     let reference_up = reference::up(count)?;
     check(count, &inside(count))?;
     let reference_down = reference::down(count)?;

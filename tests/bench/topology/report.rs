@@ -113,18 +113,20 @@ pub(super) fn print(sizes: &[Size], watched: Option<&Watched>) {
     println!("{}", conditions());
 }
 
+/// A time of a round.
+type Taken = fn(&Round) -> Duration;
+
 /// Whether the cost of a namespace grows with their number as the reference's does.
 fn growth(sizes: &[Size]) {
     let [first, .., last] = sizes else { return };
-    let each = |size: &Size, of: fn(&Round) -> Duration| {
-        size.figure(|round| ms(of(round)) * 1e3 / f64::from(size.count)).median
-    };
-    let pairs: [(&str, fn(&Round) -> Duration, fn(&Round) -> Duration); 2] = [
+    let each =
+        |size: &Size, of: Taken| size.figure(|round| ms(of(round)) * 1e3 / f64::from(size.count)).median;
+    let pairs: [(&str, Taken, Taken); 2] = [
         ("up", |round| round.netmon_up, |round| round.reference_up.total()),
         ("down", |round| round.netmon_down, |round| round.reference_down),
     ];
     for (what, netmon, reference) in pairs {
-        let of = |by: fn(&Round) -> Duration| each(last, by) / each(first, by);
+        let of = |by: Taken| each(last, by) / each(first, by);
         println!(
             "{what}: from {} to {} namespaces each takes {:.2} times as long by netmon, {:.2} by the reference",
             first.count,
