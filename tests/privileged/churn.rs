@@ -18,9 +18,10 @@ const LAB: &str = "churning";
 /// for the kernel's readers, 10 ms and more, which is what the time goes by.
 const CYCLES: u32 = 1000;
 /// After so many, everything that is made once is made.
-const WARM: u32 = 100;
-/// What an allocator may keep for itself.
-const SLACK_KIB: u64 = 4096;
+const WARM: u32 = 300;
+/// What an allocator may keep for itself: an arena for each thread that ever allocates at the same time as another, and
+/// each grows to the 2 MiB that one change takes at most, which some do late.
+const SLACK_KIB: u64 = 8192;
 
 const STAYS: &str = r#"
 name = "churning"
