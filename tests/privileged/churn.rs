@@ -18,10 +18,9 @@ const LAB: &str = "churning";
 /// for the kernel's readers, 10 ms and more, which is what the time goes by.
 const CYCLES: u32 = 1000;
 /// After so many, everything that is made once is made.
-const WARM: u32 = 300;
-/// What an allocator may keep for itself: an arena for each thread that ever allocates at the same time as another, and
-/// each grows to the 2 MiB that one change takes at most, which some do late.
-const SLACK_KIB: u64 = 8192;
+const WARM: u32 = 100;
+/// What an allocator may keep for itself.
+const SLACK_KIB: u64 = 4096;
 
 const STAYS: &str = r#"
 name = "churning"
@@ -101,7 +100,7 @@ fn a_thousand_cycles_leave_nothing_behind() {
         let (small, large) = ("/run/sandbox/small.toml", "/run/sandbox/large.toml");
         fs::write(small, STAYS).expect("a tmpfs");
         fs::write(large, format!("{STAYS}{COMES}")).expect("a tmpfs");
-        let agent = Agent::start([small]);
+        let agent = Agent::start_frugal([small]);
         let cycle = || {
             change(large);
             change(small);

@@ -20,6 +20,7 @@ use netmon::{
 use netmon_tests::{
     bpf_objects::{Object, exists, held_by},
     eventually::eventually,
+    frugal::FRUGAL,
     host::left_behind,
     labs::{empty, end, link, namespace, route, valid},
     sandbox::{run, sandbox},
@@ -37,10 +38,6 @@ const WATCHED_EVERY: usize = 50;
 /// What an allocator may keep for itself: loading the datapath takes ten MiB for a moment, in up to
 /// four threads at once, which leaves holes: it was seen to stand at 25 to 37 MiB, up and down.
 const SLACK_KIB: u64 = 16384;
-/// Makes the allocator give back what is free, so that memory in use is what is seen (mallopt(3)).
-const FRUGAL: [(&str, &str); 3] =
-    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "32768"), ("MALLOC_TRIM_THRESHOLD_", "65536")];
-
 /// Two namespaces, one with a bridge; a file, a setting, both address families, routes.
 fn lab(number: usize) -> Lab {
     let (near, far) = (format!("cycle{number}-near"), format!("cycle{number}-far"));

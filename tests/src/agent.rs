@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{binary::netmon, eventually::eventually, sandbox::run};
+use crate::{binary::netmon, eventually::eventually, frugal::FRUGAL, sandbox::run};
 
 /// Long enough for a machine that is busy with something else, and for an emulated one.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -42,6 +42,17 @@ impl Agent {
     /// When it ends instead, or is not ready in time.
     pub fn start_at<S: AsRef<OsStr>>(address: &str, arguments: impl IntoIterator<Item = S>) -> Self {
         Self { child: spawn(arguments, Stdio::null()), until_ready: Duration::ZERO }.ready(address)
+    }
+
+    /// As [`Self::start`], with an allocator that gives back what is free.
+    ///
+    /// # Panics
+    ///
+    /// When it ends instead, or is not ready in time.
+    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+    pub fn start_frugal<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let child = command(arguments, Stdio::null()).envs(FRUGAL).spawn().expect("netmon starts");
+        Self { child, until_ready: Duration::ZERO }.ready(ADDRESS)
     }
 
     fn ready(mut self, address: &str) -> Self {
@@ -132,13 +143,13 @@ impl Drop for Up {
 /// When it cannot be started.
 #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
 pub fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdio) -> Child {
-    Command::new(netmon())
-        .arg("run")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(output)
-        .spawn()
-        .expect("netmon starts")
+    command(arguments, output).spawn().expect("netmon starts")
+}
+
+fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdio) -> Command {
+    let mut command = Command::new(netmon());
+    command.arg("run").args(arguments).stdin(Stdio::null()).stdout(output);
+    command
 }
 
 /// Runs `netmon ARGUMENTS` to its end: exit code, and what it printed and logged.

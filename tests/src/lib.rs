@@ -9,6 +9,7 @@ pub mod counts;
 pub mod eventually;
 pub mod foreign;
 pub mod forwarder;
+pub mod frugal;
 pub mod host;
 pub mod impaired;
 pub mod iperf;
