@@ -6,16 +6,21 @@
 #[cfg(test)]
 mod recorded;
 
-use std::time::Duration;
+use std::{array, time::Duration};
 
 use netmon_ebpf::histogram::{BUCKETS, bucket, bucket_bounds};
 use serde::Serialize;
 
 /// One histogram of durations, summed over CPUs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// Only the buckets from the first to the last in use are held: most of a lab's histograms are empty, and those that are
+/// not are narrow, so that a snapshot of a thousand links is a tenth of what it would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Histogram {
-    /// Observations by bucket; always [`BUCKETS`] long.
-    pub buckets: Vec<u64>,
+    /// The first bucket in use; 0 without observations.
+    first: usize,
+    /// Observations by bucket, from the first to the last in use.
+    counts: Vec<u64>,
     /// Sum of all observations, nanoseconds, exact.
     pub sum_ns: u64,
     /// Number of observations, exact.
@@ -49,45 +54,45 @@ impl Total {
     }
 }
 
-impl Default for Histogram {
-    fn default() -> Self {
-        Self { buckets: vec![0; BUCKETS], sum_ns: 0, count: 0 }
-    }
-}
-
 impl Histogram {
+    /// Of all buckets, and of the sum and the number of what is in them.
+    #[must_use]
+    pub fn new(buckets: &[u64; BUCKETS], sum_ns: u64, count: u64) -> Self {
+        let used = |count: &u64| *count > 0;
+        let first = buckets.iter().position(used).unwrap_or(0);
+        let end = buckets.iter().rposition(used).map_or(first, |last| last + 1);
+        Self { first, counts: buckets[first..end].to_vec(), sum_ns, count }
+    }
+
+    /// Observations by bucket, all [`BUCKETS`] of them.
+    #[must_use]
+    pub fn buckets(&self) -> [u64; BUCKETS] {
+        let mut buckets = [0; BUCKETS];
+        buckets[self.first..self.first + self.counts.len()].copy_from_slice(&self.counts);
+        buckets
+    }
+
     /// Adds one observation.
     pub fn record(&mut self, duration: Duration) {
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        if let Some(count) = self.buckets.get_mut(bucket(ns)) {
-            *count += 1;
-        }
-        self.sum_ns = self.sum_ns.saturating_add(ns);
-        self.count += 1;
+        let mut buckets = self.buckets();
+        buckets[bucket(ns)] += 1;
+        *self = Self::new(&buckets, self.sum_ns.saturating_add(ns), self.count + 1);
     }
 
     /// Adds another histogram's observations to these.
     pub fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
-            *mine += theirs;
-        }
-        self.sum_ns += other.sum_ns;
-        self.count += other.count;
+        let (mine, theirs) = (self.buckets(), other.buckets());
+        let both = array::from_fn(|index| mine[index] + theirs[index]);
+        *self = Self::new(&both, self.sum_ns + other.sum_ns, self.count + other.count);
     }
 
     /// What was observed since `earlier`, a reading of the same histogram.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            buckets: self
-                .buckets
-                .iter()
-                .zip(&earlier.buckets)
-                .map(|(now, then)| now.saturating_sub(*then))
-                .collect(),
-            sum_ns: self.sum_ns.saturating_sub(earlier.sum_ns),
-            count: self.count.saturating_sub(earlier.count),
-        }
+        let (now, then) = (self.buckets(), earlier.buckets());
+        let new = array::from_fn(|index| now[index].saturating_sub(then[index]));
+        Self::new(&new, self.sum_ns.saturating_sub(earlier.sum_ns), self.count.saturating_sub(earlier.count))
     }
 
     /// Count and sum alone.
@@ -117,7 +122,7 @@ impl Histogram {
     )]
     pub fn quantile_ns(&self, q: f64) -> Option<f64> {
         // The buckets may be a few observations ahead of `count`, which is read separately per CPU.
-        let total: u64 = self.buckets.iter().sum();
+        let total: u64 = self.counts.iter().sum();
         match total {
             0 => return None,
             // Its duration is known exactly.
@@ -126,7 +131,7 @@ impl Histogram {
         }
         let rank = ((q.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total);
         let mut below = 0;
-        for (index, &count) in self.buckets.iter().enumerate() {
+        for (index, &count) in (self.first..).zip(&self.counts) {
             if below + count >= rank {
                 let within = ((rank - below) as f64 - 0.5) / count as f64;
                 return Some(interpolate(index, within));
@@ -140,7 +145,7 @@ impl Histogram {
     /// without observations, and when one is in the last bucket, which has no end.
     #[must_use]
     pub fn max_bound_ns(&self) -> Option<u64> {
-        let last = self.buckets.iter().rposition(|&count| count > 0)?;
+        let last = self.first + self.counts.len().checked_sub(1)?;
         (last < BUCKETS - 1).then(|| bucket_bounds(last).1)
     }
 }

@@ -3,7 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use netmon_ebpf::{Protocol, endpoint::TcpEvent, histogram::bucket};
+use netmon_ebpf::{
+    Protocol,
+    endpoint::TcpEvent,
+    histogram::{BUCKETS, bucket},
+};
 
 use crate::{
     cost::{Cost, Fill, MapUse, ProgramRuns},
@@ -34,13 +38,13 @@ impl Numbers {
 
 /// The histogram that the kernel would have made of these durations.
 pub(crate) fn histogram_of(durations_ns: impl IntoIterator<Item = u64>) -> Histogram {
-    let mut histogram = Histogram::default();
+    let (mut buckets, mut sum_ns, mut count) = ([0; BUCKETS], 0, 0);
     for ns in durations_ns {
-        histogram.buckets[bucket(ns)] += 1;
-        histogram.sum_ns += ns;
-        histogram.count += 1;
+        buckets[bucket(ns)] += 1;
+        sum_ns += ns;
+        count += 1;
     }
-    histogram
+    Histogram::new(&buckets, sum_ns, count)
 }
 
 fn histogram(numbers: &mut Numbers) -> Histogram {

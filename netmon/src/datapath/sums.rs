@@ -8,7 +8,7 @@ use netmon_ebpf::{
         Counters, HookCounters as AbiHook, RCODE_LABELS, RoundTrip, RoundTrips as AbiRoundTrips, TcpEvent,
     },
     epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
-    histogram::Histogram as AbiHistogram,
+    histogram::{BUCKETS, Histogram as AbiHistogram},
 };
 
 use crate::{
@@ -21,16 +21,15 @@ pub(super) fn histogram<V: aya::Pod>(
     values: &PerCpuValues<V>,
     of: impl Fn(&V) -> &AbiHistogram,
 ) -> Histogram {
-    let mut sum = Histogram::default();
+    let (mut buckets, mut sum_ns) = ([0; BUCKETS], 0_u64);
     for value in values.iter() {
         let one = of(value);
-        sum.sum_ns = sum.sum_ns.wrapping_add(one.sum_ns);
-        for (to, from) in sum.buckets.iter_mut().zip(&one.buckets) {
+        sum_ns = sum_ns.wrapping_add(one.sum_ns);
+        for (to, from) in buckets.iter_mut().zip(&one.buckets) {
             *to += from;
         }
     }
-    sum.count = sum.buckets.iter().sum();
-    sum
+    Histogram::new(&buckets, sum_ns, buckets.iter().sum())
 }
 
 /// One hook's counters of all CPUs.

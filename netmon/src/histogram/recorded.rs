@@ -4,10 +4,8 @@
 //! processors and other work to do, so with the long tail that such machines have: a row for each duration in
 //! nanoseconds, to three digits, and how often it was seen.
 
-use std::time::Instant;
-
 use crate::{
-    metrics::Renderer,
+    metrics::{Renderer, text_of},
     sample::{direct, histogram_of},
 };
 
@@ -52,7 +50,7 @@ fn a_scrape_has_the_exact_sum_and_count_of_the_recorded_latencies_and_of_those_b
     let latencies = latencies();
     let mut snapshot = direct();
     snapshot.links[0].a.round_trips.icmp = histogram_of(latencies.iter().copied());
-    let text = Renderer::default().render(&snapshot, &[], Instant::now());
+    let text = text_of(&Renderer::default(), &snapshot, &[]);
     let series = |suffix: &str| {
         let name = format!("netmon_icmp_rtt_seconds_{suffix}{{");
         let ours = text.lines().filter(move |line| line.starts_with(&name) && line.contains("\"root\""));

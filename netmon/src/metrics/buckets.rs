@@ -23,7 +23,8 @@ pub(super) fn bounds_seconds() -> impl Iterator<Item = f64> {
 pub(super) fn cumulative(histogram: &Histogram) -> [u64; BOUNDS + 1] {
     // Bucket 0 is all below the first bound; then every octave adds its quarters. After the last bound
     // there is one bucket left, for what is longer.
-    let mut counts = histogram.buckets.iter();
+    let buckets = histogram.buckets();
+    let mut counts = buckets.iter();
     let mut total = 0;
     let mut next = 1;
     std::array::from_fn(|_| {

@@ -9,7 +9,7 @@ mod families;
 pub mod names;
 mod text;
 
-use std::time::Instant;
+use std::{ops::ControlFlow, time::Instant};
 
 use prometheus::{TextEncoder, core::Collector as _, process_collector::ProcessCollector};
 
@@ -37,20 +37,37 @@ impl Default for Renderer {
 }
 
 impl Renderer {
-    /// The text of one scrape, which began at `began` with the reading of the maps. `failures` are those
-    /// that happened outside the snapshot, by kind.
-    #[must_use]
-    pub fn render(&self, snapshot: &Snapshot, failures: &[(&'static str, u64)], began: Instant) -> String {
-        let mut writer = Writer::new(snapshot.links.len() <= MOST_LINKS_WITH_EMPTY_BUCKETS);
+    /// Writes the text of one scrape, which began at `began` with the reading of the maps, and gives it to `take` piece
+    /// by piece, until that wants no more. `failures` are those that happened outside the snapshot, by kind.
+    pub fn render(
+        &self,
+        snapshot: &Snapshot,
+        failures: &[(&'static str, u64)],
+        began: Instant,
+        mut take: impl FnMut(String) -> ControlFlow<()>,
+    ) {
+        let with_empty_buckets = snapshot.links.len() <= MOST_LINKS_WITH_EMPTY_BUCKETS;
+        let mut writer = Writer::new(with_empty_buckets, &mut take);
         families::write(snapshot, failures, &mut writer);
         // Last of ours, so that it holds the time of all the others.
         writer.family(names::SCRAPE_DURATION).gauge([], began.elapsed().as_secs_f64());
-        let mut text = writer.into_text();
-        if let Err(error) = TextEncoder::new().encode_utf8(&self.process.collect(), &mut text) {
-            log::warn!("no metrics on the agent's own process: {error}");
-        }
-        text
+        writer.finish_with(|text| {
+            if let Err(error) = TextEncoder::new().encode_utf8(&self.process.collect(), text) {
+                log::warn!("no metrics on the agent's own process: {error}");
+            }
+        });
     }
+}
+
+/// The whole text of a scrape.
+#[cfg(test)]
+pub(crate) fn text_of(renderer: &Renderer, snapshot: &Snapshot, failures: &[(&'static str, u64)]) -> String {
+    let mut text = String::new();
+    renderer.render(snapshot, failures, Instant::now(), |piece| {
+        text += &piece;
+        ControlFlow::Continue(())
+    });
+    text
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{self, Write as _},
+    ops::ControlFlow,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
 
 use prometheus::{TextEncoder, proto};
 
-use super::{Renderer, buckets, names, text::Writer};
+use super::{Renderer, buckets, names, text::Writer, text_of};
 use crate::{
     histogram::Histogram,
     impairment::Impairment,
@@ -83,7 +84,7 @@ fn parse_labels(mut rest: &str) -> Labels {
 }
 
 fn render(snapshot: &crate::snapshot::Snapshot) -> String {
-    Renderer::default().render(snapshot, &[("scrape", 5)], Instant::now())
+    text_of(&Renderer::default(), snapshot, &[("scrape", 5)])
 }
 
 /// The buckets that a histogram must have, computed from the bounds of the kernel's.
@@ -100,7 +101,7 @@ fn assert_histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)], expect
             .filter(|&index| {
                 index < BUCKETS - 1 && bucket_bounds(index).1 as f64 <= le * 1e9 + 0.5 || le.is_infinite()
             })
-            .map(|index| expected.buckets[index])
+            .map(|index| expected.buckets()[index])
             .sum();
         assert_eq!(*value, below as f64, "{name} {series_labels:?}");
     }
@@ -340,12 +341,35 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
         family(names::ICMP_RTT, proto::MetricType::HISTOGRAM, vec![timed]),
     ]);
 
-    let mut writer = Writer::new(true);
+    let mut ours = String::new();
+    let mut take = |piece: String| {
+        ours += &piece;
+        ControlFlow::Continue(())
+    };
+    let mut writer = Writer::new(true, &mut take);
     writer.family(names::TCP_RTT);
     writer.family(help).count([odd], 12_345_678_901);
     writer.family(names::SCRAPE_DURATION).gauge([], 0.000_012_5);
     writer.family(names::ICMP_RTT).histogram(["l", odd, "veth0"], Some(&histogram));
-    assert_eq!(writer.into_text(), theirs.unwrap());
+    writer.finish_with(|_| {});
+    assert_eq!(ours, theirs.unwrap());
+}
+
+#[test]
+fn a_long_text_is_handed_over_in_pieces_of_whole_lines_until_nobody_takes_them() {
+    let snapshot = sample::star(100);
+    let pieces_until = |most: usize| {
+        let mut pieces = Vec::new();
+        Renderer::default().render(&snapshot, &[], Instant::now(), |piece| {
+            pieces.push(piece);
+            if pieces.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        pieces
+    };
+    let all = pieces_until(usize::MAX);
+    assert!(all.len() > 20, "{}", all.len());
+    assert!(all.iter().all(|piece| piece.ends_with('\n') && piece.len() < 80 << 10));
+    assert_eq!(pieces_until(3), all[..3]);
 }
 
 /// CPU time of this thread, to the nanosecond (`Documentation/scheduler/sched-stats.rst`): other tests and
@@ -362,7 +386,7 @@ fn a_thousand_links_render_well_within_the_time_that_a_scrape_has() {
     let budget_ms = if cfg!(debug_assertions) { 3000 } else { 150 };
     let render = |_| {
         let began = cpu_time();
-        let text = renderer.render(&snapshot, &[], Instant::now());
+        let text = text_of(&renderer, &snapshot, &[]);
         assert!(text.lines().count() > 200_000);
         cpu_time() - began
     };

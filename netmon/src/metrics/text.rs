@@ -1,11 +1,12 @@
-//! The exposition format, written straight from the values.
+//! The exposition format, written straight from the values, and handed over piece by piece.
 //!
 //! It is the text that the `prometheus` crate's encoder makes, byte for byte, as a test compares. That encoder
 //! wants every series as an object first, and escapes the labels again for every line: with 1,000 links
 //! that is 100,000 objects and 300,000 lines, and took twice the time that a scrape may. Here the labels of
-//! a series are written once and then copied.
+//! a series are written once and then copied. Nor is the text ever there as a whole: of 1,000 links it is 20 MB
+//! and more, and whoever reads it wants it from the front.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, mem, ops::ControlFlow};
 
 use super::{
     buckets::{self, BOUNDS},
@@ -13,9 +14,20 @@ use super::{
 };
 use crate::histogram::Histogram;
 
-/// The text so far.
-pub(super) struct Writer {
+/// A piece is handed over once it is so long.
+const PIECE_BYTES: usize = 64 << 10;
+/// Longer than a series is, with its head.
+const SERIES_BYTES: usize = 16 << 10;
+
+/// Takes a piece of the text, and says whether more is wanted.
+pub(super) type Taker<'w> = dyn FnMut(String) -> ControlFlow<()> + 'w;
+
+/// The text since the last piece.
+pub(super) struct Writer<'w> {
     text: String,
+    taker: &'w mut Taker<'w>,
+    /// Nobody takes any more: what is still written is thrown away.
+    refused: bool,
     /// The labels of the series at hand, without braces.
     labels: String,
     /// What follows the labels in a bucket's line, up to the value.
@@ -24,26 +36,34 @@ pub(super) struct Writer {
     empty_buckets: bool,
 }
 
-impl Writer {
+impl<'w> Writer<'w> {
     /// Writes the buckets of empty histograms or leaves them out.
-    pub(super) fn new(empty_buckets: bool) -> Self {
+    pub(super) fn new(empty_buckets: bool, taker: &'w mut Taker<'w>) -> Self {
         let mut seconds = buckets::bounds_seconds();
         let bound = |_| match seconds.next() {
             Some(seconds) => format!("le=\"{seconds}\"}} "),
             None => "le=\"+Inf\"} ".to_owned(),
         };
         let bounds = std::array::from_fn(bound);
-        Self { text: String::new(), labels: String::new(), bounds, empty_buckets }
+        Self { text: String::new(), taker, refused: false, labels: String::new(), bounds, empty_buckets }
     }
 
     /// Begins a family. Without a series it leaves no trace.
-    pub(super) fn family(&mut self, metric: Metric) -> Family<'_> {
+    pub(super) fn family(&mut self, metric: Metric) -> Family<'_, 'w> {
         Family { writer: self, metric, begun: false }
     }
 
-    /// All that was written. More may be appended.
-    pub(super) fn into_text(self) -> String {
-        self.text
+    /// Hands over what is left, with something behind it.
+    pub(super) fn finish_with(mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
+        let piece = mem::replace(&mut self.text, String::with_capacity(PIECE_BYTES + SERIES_BYTES));
+        if !self.refused {
+            self.refused = (self.taker)(piece).is_break();
+        }
     }
 
     fn write_head(&mut self, metric: &Metric) {
@@ -105,13 +125,13 @@ impl Writer {
 }
 
 /// One family of metrics, being written.
-pub(super) struct Family<'a> {
-    writer: &'a mut Writer,
+pub(super) struct Family<'a, 'w> {
+    writer: &'a mut Writer<'w>,
     metric: Metric,
     begun: bool,
 }
 
-impl Family<'_> {
+impl Family<'_, '_> {
     /// Adds a counter or gauge. `values` are in the order of the metric's labels.
     pub(super) fn count<const N: usize>(&mut self, values: [&str; N], count: u64) {
         self.begin(&values);
@@ -158,6 +178,9 @@ impl Family<'_> {
 
     fn begin(&mut self, values: &[&str]) {
         debug_assert_eq!(values.len(), self.metric.labels.len(), "labels of {}", self.metric.name);
+        if self.writer.text.len() >= PIECE_BYTES {
+            self.writer.hand_over();
+        }
         if !self.begun {
             self.writer.write_head(&self.metric);
             self.begun = true;

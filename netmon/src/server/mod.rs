@@ -10,6 +10,7 @@ mod history;
 mod limits;
 mod readings;
 mod routes;
+mod scrape;
 mod source;
 
 use std::{

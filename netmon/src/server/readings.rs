@@ -6,17 +6,19 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
 
-use bytes::Bytes;
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use super::source::{Readiness, SnapshotSource, SourceError};
+use super::{
+    scrape::Scrape,
+    source::{Readiness, SnapshotSource, SourceError},
+};
 use crate::{
     metrics::Renderer,
     snapshot::{Flow, Snapshot},
@@ -33,18 +35,17 @@ pub(super) enum ReadError {
     Broken(#[from] tokio::task::JoinError),
 }
 
-/// One reading, and what was made of it.
+/// One reading.
 pub(super) struct Reading {
-    began: Instant,
+    pub(super) began: Instant,
     pub(super) snapshot: Snapshot,
-    text: OnceLock<Bytes>,
 }
 
 /// All access to the source goes through here.
 pub(super) struct Readings {
     source: Arc<dyn SnapshotSource>,
     latest: Arc<Mutex<Option<Arc<Reading>>>>,
-    renderer: Arc<Mutex<Renderer>>,
+    renderer: Arc<Renderer>,
     failed: AtomicU64,
     /// Connections that were refused because there were too many.
     pub(super) refused: AtomicU64,
@@ -73,7 +74,7 @@ impl Readings {
         let read = spawn_blocking(move || {
             let began = Instant::now();
             let snapshot = source.snapshot()?;
-            let reading = Arc::new(Reading { began, snapshot, text: OnceLock::new() });
+            let reading = Arc::new(Reading { began, snapshot });
             *latest = Some(Arc::clone(&reading));
             Ok(reading)
         });
@@ -84,20 +85,14 @@ impl Readings {
         result
     }
 
-    /// The text of a scrape, rendered once for each reading.
-    pub(super) async fn metrics(&self) -> Result<Bytes, ReadError> {
+    /// A scrape that began after this call.
+    pub(super) async fn scrape(&self) -> Result<Scrape, ReadError> {
         let reading = self.fresh().await?;
         let failures = [
             ("snapshot", self.failed.load(Ordering::Relaxed)),
             ("http_refused", self.refused.load(Ordering::Relaxed)),
         ];
-        let renderer = Arc::clone(&self.renderer).lock_owned().await;
-        // The lock goes along, for the same reason as in `fresh`.
-        let render = move || {
-            let render = || renderer.render(&reading.snapshot, &failures, reading.began).into();
-            reading.text.get_or_init(render).clone()
-        };
-        Ok(spawn_blocking(render).await?)
+        Ok(Scrape::begin(reading, Arc::clone(&self.renderer), failures))
     }
 
     /// The connections that are followed now.

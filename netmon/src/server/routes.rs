@@ -57,9 +57,14 @@ async fn bounded(time: Duration, request: Request, next: Next) -> Response {
     }
 }
 
-async fn metrics(State(shared): State<Shared>) -> Result<Response, ReadError> {
-    let text = shared.readings.metrics().await?;
-    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
+async fn metrics(State(shared): State<Shared>, method: Method) -> Result<Response, ReadError> {
+    let scrape = shared.readings.scrape().await?;
+    let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
+    if method == Method::HEAD {
+        let length = [(header::CONTENT_LENGTH, scrape.length().await?)];
+        return Ok((kind, length).into_response());
+    }
+    Ok((kind, scrape.body().await?).into_response())
 }
 
 async fn readyz(State(shared): State<Shared>) -> Result<Response, ReadError> {

@@ -41,6 +41,25 @@ async fn a_head_request_gets_the_headers_only() {
 }
 
 #[tokio::test]
+async fn a_scrape_that_is_long_is_sent_while_it_is_written_and_is_whole() {
+    let server = Server::of(|| Ok(sample::star(200))).await;
+    // That version knows no chunks: the answer is what comes until the connection ends.
+    let answer = server.raw(b"GET /metrics HTTP/1.0\r\n\r\n").await;
+    assert_eq!(answer.status, 200);
+    assert!(!answer.head.contains("content-length"), "{}", answer.head);
+    let lines: Vec<_> = answer.body.lines().collect();
+    let of_links = lines.iter().filter(|line| line.starts_with("netmon_endpoint_up{")).count();
+    assert_eq!(of_links, 400);
+    assert!(lines.last().unwrap().starts_with("process_"), "{lines:?}");
+
+    let head = server.request("HEAD", "/metrics").await.head;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    let difference = length.parse::<usize>().unwrap().abs_diff(answer.body.len());
+    // Durations and the like have a few digits more or less.
+    assert!(difference < 100, "{length} and {}", answer.body.len());
+}
+
+#[tokio::test]
 async fn a_reading_that_fails_or_panics_is_a_500_with_its_cause_and_is_counted() {
     let reading = AtomicUsize::new(0);
     let broken = Arc::new(AtomicUsize::new(0));
