@@ -1,6 +1,6 @@
 //! The transport: requests out, answers in, matched by sequence number.
 
-use std::{io, os::fd::BorrowedFd};
+use std::{cell::RefCell, io, os::fd::BorrowedFd};
 
 use rtnetlink::{
     packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload},
@@ -20,6 +20,11 @@ const WINDOW: usize = 64;
 /// The most that one read returns; the kernel fills dumps up to this (`NLMSG_GOODSIZE` and the size it was
 /// last asked for).
 const READ_SIZE: usize = 64 * 1024;
+thread_local! {
+    /// What was read last. One a thread and not one a socket: an agent keeps a socket for each of a thousand namespaces.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_SIZE));
+}
+
 /// The answer is marked so when a dump changed under the kernel's hands (`linux/netlink.h`).
 const NLM_F_DUMP_INTR: u16 = 0x10;
 /// How often a dump that was interrupted is begun anew.
@@ -90,7 +95,6 @@ impl Request {
 pub struct Netlink {
     socket: Socket,
     sequence: u32,
-    buffer: Vec<u8>,
 }
 
 impl Netlink {
@@ -120,7 +124,7 @@ impl Netlink {
         // Both shape the answers only: shorter ones, with a reason. Kernels since 4.12 know them.
         socket.set_cap_ack(true)?;
         socket.set_ext_ack(true)?;
-        Ok(Self { socket, sequence: 0, buffer: Vec::with_capacity(READ_SIZE) })
+        Ok(Self { socket, sequence: 0 })
     }
 
     /// The cookie of the namespace that this socket is in.
@@ -169,7 +173,7 @@ impl Netlink {
         let mut answers: Vec<Option<Result<(), NetlinkError>>> = window.iter().map(|_| None).collect();
         let mut outstanding = window.len();
         while outstanding > 0 {
-            for message in self.read()? {
+            for message in read(&self.socket)? {
                 let index = message.header.sequence_number.wrapping_sub(first) as usize;
                 let (Some(slot), NetlinkPayload::Error(answer)) = (answers.get_mut(index), message.payload)
                 else {
@@ -213,7 +217,7 @@ impl Netlink {
         send_all(&self.socket, &bytes)?;
         let (mut table, mut interrupted) = (Vec::new(), false);
         loop {
-            for message in self.read()? {
+            for message in read(&self.socket)? {
                 if message.header.sequence_number != sequence {
                     continue;
                 }
@@ -240,25 +244,27 @@ impl Netlink {
         message.serialize(&mut bytes[start..]);
     }
 
-    fn read(&mut self) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
-        self.buffer.clear();
-        loop {
-            match self.socket.recv(&mut self.buffer, 0) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other.map(|_| ())?,
-            }
-        }
-        parse_all(&self.buffer)
-    }
-
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         use std::os::fd::AsFd as _;
         self.socket.as_fd()
     }
 }
 
-/// All messages of one read.
-pub(super) fn parse_all(mut bytes: &[u8]) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+/// All messages of one read, which waits for them unless the socket does not.
+pub(super) fn read(socket: &Socket) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+    BUFFER.with_borrow_mut(|buffer| {
+        loop {
+            buffer.clear();
+            match socket.recv(buffer, 0) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => break other.map(|_| ())?,
+            }
+        }
+        parse_all(buffer)
+    })
+}
+
+fn parse_all(mut bytes: &[u8]) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
     let mut messages = Vec::new();
     while !bytes.is_empty() {
         let message = NetlinkMessage::deserialize(bytes)

@@ -16,16 +16,13 @@ use rtnetlink::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::socket::parse_all;
+use super::socket::read;
 use crate::names::IfIndex;
 
 /// RTNLGRP_LINK (`linux/rtnetlink.h`).
 const GROUP_LINK: u32 = 1;
 /// A thousand interfaces that go away at once are a burst of about this many bytes.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// Larger than any announcement.
-const READ_SIZE: usize = 64 * 1024;
-
 /// What was announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -72,15 +69,12 @@ impl LinkWatch {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
             other => other.map(|_| ())?,
         }
-        let mut buffer = Vec::with_capacity(READ_SIZE);
         let mut seen = Vec::new();
         loop {
-            buffer.clear();
-            match self.socket.recv(&mut buffer, 0) {
-                Ok(_) => seen.extend(parse_all(&buffer)?.into_iter().filter_map(|m| announced(m.payload))),
+            match read(&self.socket) {
+                Ok(messages) => seen.extend(messages.into_iter().filter_map(|m| announced(m.payload))),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(seen),
                 Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => seen.push(Seen::Lost),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
         }
