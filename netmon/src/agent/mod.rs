@@ -199,7 +199,7 @@ async fn watch_over(
         Ok(hang_up) => hang_up,
         Err(error) => return Err((AgentError::Signals(error), services)),
     };
-    let (http, handover) =
+    let (http, mut handover) =
         match listener.local_addr().and_then(|http| Ok((http, Handover::listen(&built.lab.name)?))) {
             Ok(both) => both,
             Err(error) => return Err((AgentError::Serve(error), services)),

@@ -6,6 +6,7 @@
 
 use std::{
     fs::Permissions,
+    future,
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::PathBuf,
@@ -16,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream as Connection},
-    time::timeout,
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
 };
 
 use super::{error::TopologyError, state};
@@ -25,8 +28,10 @@ use crate::{
     names::{LabName, LinkName, Side},
 };
 
-/// How long a client may take to say what it wants.
-const QUESTION_TIME: Duration = Duration::from_secs(2);
+/// How long a client may take to say what it wants, on a host that is busy with something else.
+const QUESTION_TIME: Duration = Duration::from_secs(10);
+/// Pause after an accept that failed for want of descriptors or memory, which only time can mend.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long an agent may take to do it: a thousand namespaces take a few seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(120);
 /// No question is longer.
@@ -149,7 +154,8 @@ impl Asked {
 /// The agent's side: takes questions while it lives.
 #[derive(Debug)]
 pub struct Handover {
-    listener: UnixListener,
+    questions: mpsc::Receiver<Question>,
+    listening: JoinHandle<()>,
 }
 
 /// A question, to be answered when the work is done.
@@ -174,36 +180,65 @@ impl Handover {
         }
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        Ok(Self { listener })
+        let (sender, questions) = mpsc::channel(1);
+        Ok(Self { questions, listening: tokio::spawn(listen(listener, sender)) })
     }
 
-    /// The next question. Those that are none, or of somebody who may not ask, are logged and left unanswered.
-    pub async fn next(&self) -> Question {
-        loop {
-            match self.accept().await {
-                Ok(question) => return question,
-                // Somebody wanted to know whether anybody listens.
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
-                Err(e) => log::warn!("a question to the agent was refused: {e}"),
-            }
+    /// The next question. Nothing is lost when this is not waited for to its end.
+    pub async fn next(&mut self) -> Question {
+        match self.questions.recv().await {
+            Some(question) => question,
+            // Nobody listens any more: there will be none.
+            None => future::pending().await,
         }
     }
+}
 
-    async fn accept(&self) -> io::Result<Question> {
-        let (mut connection, _) = self.listener.accept().await?;
-        let asking = connection.peer_cred()?.uid();
-        if asking != 0 && asking != rustix::process::geteuid().as_raw() {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                format!("user {asking} may not ask"),
-            ));
-        }
-        let line = read_line(&mut connection, QUESTION_TIME).await?;
-        if line.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(Question { request: serde_json::from_str(&line)?, connection })
+impl Drop for Handover {
+    fn drop(&mut self) {
+        self.listening.abort();
     }
+}
+
+/// Lets everybody in at once, so that whoever says nothing keeps nobody else waiting. What is no question, or of somebody
+/// who may not ask, is logged and left unanswered.
+async fn listen(listener: UnixListener, questions: mpsc::Sender<Question>) {
+    let mut asking = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((connection, _)) => drop(asking.spawn(take(connection, questions.clone()))),
+                Err(error) => {
+                    log::warn!("nobody can ask the agent just now: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            // Ended tasks are collected as they end.
+            Some(_) = asking.join_next() => {}
+        }
+    }
+}
+
+async fn take(connection: Connection, questions: mpsc::Sender<Question>) {
+    match read_question(connection).await {
+        // The agent may be on its way out, which the asker sees.
+        Ok(question) => drop(questions.send(question).await),
+        // Somebody wanted to know whether anybody listens.
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
+        Err(e) => log::warn!("a question to the agent was refused: {e}"),
+    }
+}
+
+async fn read_question(mut connection: Connection) -> io::Result<Question> {
+    let asking = connection.peer_cred()?.uid();
+    if asking != 0 && asking != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("user {asking} may not ask")));
+    }
+    let line = read_line(&mut connection, QUESTION_TIME).await?;
+    if line.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Question { request: serde_json::from_str(&line)?, connection })
 }
 
 /// One line, or what came of it before the other side hung up.
