@@ -43,7 +43,7 @@ pub fn eventually_equal<T: PartialEq + Debug>(what: &str, bound: Duration, mut r
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the pause that everybody else need not make")]
-fn pause() {
+pub(crate) fn pause() {
     thread::sleep(PAUSE);
 }
 

@@ -12,6 +12,7 @@ pub mod forwarder;
 pub mod frugal;
 pub mod host;
 pub mod impaired;
+mod inhabitants;
 pub mod iperf;
 pub mod labs;
 pub mod packets;

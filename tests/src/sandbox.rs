@@ -2,12 +2,19 @@
 //!
 //! Tests that build labs run in parallel, use the same names, and must neither see nor touch the host's
 //! /run/netns. What a test leaves behind goes with the sandbox, also when it panics. Processes that it
-//! starts are inside, too.
+//! starts are inside, too, and end with it.
 
-use std::{fs, panic::resume_unwind, process::Command, thread};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    process::Command,
+    thread,
+};
 
 use netmon::sys::namespaces::{unshare_mounts, unshare_network};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+
+use crate::inhabitants;
 
 /// Runs `test` inside, on a thread that ends with it. lo is up.
 ///
@@ -18,7 +25,10 @@ pub fn sandbox<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let inside = || {
             prepare();
-            test()
+            // Only to be sent on.
+            let tested = catch_unwind(AssertUnwindSafe(test));
+            inhabitants::end();
+            tested.unwrap_or_else(|panic| resume_unwind(panic))
         };
         scope.spawn(inside).join().unwrap_or_else(|panic| resume_unwind(panic))
     })
