@@ -3,9 +3,13 @@
 use std::process::ExitCode as ProcessExitCode;
 
 use clap::Parser as _;
-use netmon::cli::{Cli, exit::ExitCode, logging, run};
+use netmon::{
+    cli::{Cli, exit::ExitCode, logging, run},
+    sys::heap,
+};
 
 fn main() -> ProcessExitCode {
+    heap::share_one_arena();
     // clap prints its own errors and leaves with code 2, which is also ours for wrong usage.
     let cli = Cli::parse();
     logging::init(&cli.log);

@@ -12,6 +12,7 @@ mod agent_neighbours;
 mod agent_parts;
 mod agent_refusals;
 mod agent_round_trips;
+mod asked;
 mod churn;
 mod classic_labs;
 mod clean;

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::watcher::Watcher;
+use crate::sys::heap;
 
 /// How often the order of programs on the hooks is looked at.
 const ORDER_EVERY: Duration = Duration::from_secs(10);
@@ -35,7 +36,12 @@ impl Upkeep {
                 ticks.tick().await;
                 let watcher = Arc::clone(&watcher);
                 // It enters every namespace, on threads of its own, and waits for them.
-                let _ = spawn_blocking(move || watcher.check_order()).await;
+                let look = move || {
+                    watcher.check_order();
+                    // Building, and looking into every namespace, takes much for a moment.
+                    heap::give_back();
+                };
+                let _ = spawn_blocking(look).await;
             }
         });
         Self { order, audit }

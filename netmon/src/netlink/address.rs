@@ -60,9 +60,8 @@ impl Netlink {
     ///
     /// When the list cannot be read.
     pub fn addresses(&mut self) -> Result<Vec<(IfIndex, IpNet)>, NetlinkError> {
-        let table =
-            self.dump("list addresses", &RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-        Ok(table.into_iter().filter_map(address).collect())
+        let question = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        self.dump("list addresses", &question, address)
     }
 }
 

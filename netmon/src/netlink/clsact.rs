@@ -214,11 +214,9 @@ impl Netlink {
     fn filters(&mut self, index: IfIndex, direction: Direction) -> Result<Vec<TcMessage>, NetlinkError> {
         let mut question = TcMessage::with_index(index.0.cast_signed());
         question.header.parent = parent(direction);
-        let rows = self.dump("list filters", &RouteNetlinkMessage::GetTrafficFilter(question))?;
-        let filter = |row| match row {
+        self.dump("list filters", &RouteNetlinkMessage::GetTrafficFilter(question), |row| match row {
             RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
             _ => None,
-        };
-        Ok(rows.into_iter().filter_map(filter).collect())
+        })
     }
 }

@@ -208,8 +208,7 @@ impl Netlink {
         if !stats {
             message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
         }
-        let rows = self.dump("list interfaces", &RouteNetlinkMessage::GetLink(message))?;
-        Ok(rows.into_iter().filter_map(interface).collect())
+        self.dump("list interfaces", &RouteNetlinkMessage::GetLink(message), interface)
     }
 }
 

@@ -92,7 +92,7 @@ impl Netlink {
     /// When the list cannot be read.
     pub fn qdiscs(&mut self) -> Result<Vec<Qdisc>, NetlinkError> {
         let question = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
-        Ok(self.dump("list qdiscs", &question)?.into_iter().filter_map(qdisc).collect())
+        self.dump("list qdiscs", &question, qdisc)
     }
 
     /// Packets that the root qdisc of an interface dropped, by its own counter, which wraps; none without such

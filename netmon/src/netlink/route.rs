@@ -73,8 +73,8 @@ impl Netlink {
     ///
     /// When the list cannot be read.
     pub fn own_routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
-        let table = self.dump("list routes", &RouteNetlinkMessage::GetRoute(RouteMessage::default()))?;
-        Ok(table.into_iter().filter_map(own_route).collect())
+        let question = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+        self.dump("list routes", &question, own_route)
     }
 }
 

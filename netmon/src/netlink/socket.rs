@@ -195,14 +195,16 @@ impl Netlink {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// Reads a whole table. Begins anew when it changed meanwhile, so that nothing is missed or seen twice.
-    pub(super) fn dump(
+    /// Reads a whole table, of which `row` takes what is wanted: a row as it comes is ten times as large. Begins anew
+    /// when it changed meanwhile, so that nothing is missed or seen twice.
+    pub(super) fn dump<T>(
         &mut self,
         what: &str,
         message: &RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, NetlinkError> {
+        row: fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Vec<T>, NetlinkError> {
         for _ in 0..DUMP_ATTEMPTS {
-            let table = self.dump_once(message).map_err(|e| NetlinkError::new(what, e))?;
+            let table = self.dump_once(message, row).map_err(|e| NetlinkError::new(what, e))?;
             if let Some(table) = table {
                 return Ok(table);
             }
@@ -210,7 +212,11 @@ impl Netlink {
         Err(NetlinkError::new(what, io::Error::other("the table changed faster than it could be read")))
     }
 
-    fn dump_once(&mut self, message: &RouteNetlinkMessage) -> io::Result<Option<Vec<RouteNetlinkMessage>>> {
+    fn dump_once<T>(
+        &mut self,
+        message: &RouteNetlinkMessage,
+        row: fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> io::Result<Option<Vec<T>>> {
         let mut bytes = Vec::new();
         self.append(&mut bytes, message.clone(), NLM_F_DUMP);
         let sequence = self.sequence;
@@ -223,7 +229,7 @@ impl Netlink {
                 }
                 interrupted |= message.header.flags & NLM_F_DUMP_INTR != 0;
                 match message.payload {
-                    NetlinkPayload::InnerMessage(row) => table.push(row),
+                    NetlinkPayload::InnerMessage(message) => table.extend(row(message)),
                     NetlinkPayload::Done(_) => return Ok((!interrupted).then_some(table)),
                     NetlinkPayload::Error(answer) => return Err(answer.to_io()),
                     _ => {}

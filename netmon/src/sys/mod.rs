@@ -9,6 +9,7 @@ pub mod capabilities;
 pub mod confine;
 pub mod echo_filter;
 pub mod ethtool;
+pub mod heap;
 pub mod mapping;
 pub mod namespaces;
 pub mod packet_socket;
