@@ -147,20 +147,14 @@ fn print_watched(watched: &Watched) {
     line("attaching", &watched.attach_ms, "ms", &most(watched.attach_ms, ATTACH_BOUND_MS));
     line("netmon run, until it is ready", &format!("{:.0}", watched.ready_ms), "ms", "");
     for (when, scrapes) in [("at rest", &watched.at_rest), ("after pings", &watched.pinged)] {
-        let verdict = most(scrapes.plain_ms, SCRAPE_BOUND_MS);
-        line(&format!("/metrics {when}"), &scrapes.plain_ms, "ms", &verdict);
-        line("    its size", &format!("{:.1}", scrapes.plain_mib), "MiB", "");
-        line("    asked for gzip", &scrapes.gzip_ms, "ms", "");
-        line("    its size", &format!("{:.1}", scrapes.gzip_mib), "MiB", "");
+        let verdict = most(scrapes.took_ms, SCRAPE_BOUND_MS);
+        line(&format!("/metrics {when}"), &scrapes.took_ms, "ms", &verdict);
+        line("    its size", &format!("{:.1}", scrapes.mib), "MiB", "");
     }
-    let resident = Figure::of(vec![watched.resident_mib]);
-    line(
-        "the agent's memory, resident",
-        &format!("{:.1}", watched.resident_mib),
-        "MiB",
-        &most(resident, MEMORY_BOUND_MIB),
-    );
-    line("    at its most", &format!("{:.1}", watched.most_resident_mib), "MiB", "");
+    let memory = watched.own_mib + watched.program_mib;
+    let verdict = most(Figure::of(vec![memory]), MEMORY_BOUND_MIB);
+    line("the agent's memory", &format!("{memory:.1}"), "MiB", &verdict);
+    line("    of which its program's file", &format!("{:.1}", watched.program_mib), "MiB", "");
     line("the maps beside it", &format!("{:.1}", watched.maps_mib), "MiB", "");
     println!();
 }
@@ -173,8 +167,8 @@ pub(super) fn print_json(sizes: &[Size], watched: Option<&Watched>) {
             "ready_ms": watched.ready_ms,
             "at_rest": watched.at_rest.json(),
             "pinged": watched.pinged.json(),
-            "resident_mib": watched.resident_mib,
-            "most_resident_mib": watched.most_resident_mib,
+            "own_mib": watched.own_mib,
+            "program_mib": watched.program_mib,
             "maps_mib": watched.maps_mib,
         })
     });
