@@ -12,6 +12,7 @@ pub mod loss_filter;
 pub mod mac;
 pub mod netem;
 pub mod offload;
+pub mod presence;
 pub mod qdisc;
 pub mod queue;
 pub mod route;

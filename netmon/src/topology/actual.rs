@@ -137,7 +137,7 @@ impl Contents {
     /// Looks at the impairments of the lab's own interfaces.
     fn read_imposed(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
         let ours = || self.interfaces.values().filter(|there| there.owner == Owner::Ours && !there.is_bridge);
-        let mut found = imposed::read(&mut handle.netlink, &ours().map(|there| there.index).collect())?;
+        let mut found = imposed::read(handle.netlink()?, &ours().map(|there| there.index).collect())?;
         for there in self.interfaces.values_mut().filter(|there| there.owner == Owner::Ours) {
             there.imposed = found.remove(&there.index).unwrap_or_default();
         }
@@ -240,7 +240,7 @@ impl Reader<'_> {
         actual: &mut Actual,
         handles: &mut Handles,
     ) -> Result<(), TopologyError> {
-        let interfaces = handle.netlink.interfaces()?;
+        let interfaces = handle.netlink()?.interfaces()?;
         let is_marked = |there: &Interface| there.name == "lo" && self.mark.is(there.alias.as_deref());
         if !name.is_root() && !interfaces.iter().any(is_marked) {
             for stray in interfaces.iter().filter(|there| self.mark.is(there.alias.as_deref())) {
@@ -253,6 +253,9 @@ impl Reader<'_> {
         }
         let contents = self.contents(&name, &mut handle, interfaces)?;
         actual.namespaces.insert(name.clone(), ActualNamespace::Known(contents));
+        if self.lab.is_none() {
+            handle.close_socket();
+        }
         handles.insert(name, handle);
         Ok(())
     }
@@ -266,7 +269,7 @@ impl Reader<'_> {
         let mut contents = Contents::default();
         let mut addresses: BTreeMap<IfIndex, Vec<IpNet>> = BTreeMap::new();
         // A lab that is to go goes with its addresses, whatever they are.
-        let known = if self.lab.is_some() { handle.netlink.addresses()? } else { Vec::new() };
+        let known = if self.lab.is_some() { handle.netlink()?.addresses()? } else { Vec::new() };
         for (index, address) in known {
             addresses.entry(index).or_default().push(address);
         }
@@ -288,7 +291,7 @@ impl Reader<'_> {
             contents.read_imposed(handle)?;
         }
         let Some(wanted) = self.wanted.get(name) else { return Ok(contents) };
-        contents.routes = handle.netlink.own_routes()?;
+        contents.routes = handle.netlink()?.own_routes()?;
         if !wanted.sysctls.is_empty() {
             contents.sysctls = sysctl::read(&handle.namespace, wanted.sysctls.keys())?.into_iter().collect();
         }

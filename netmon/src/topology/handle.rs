@@ -14,10 +14,10 @@ use super::{duplicates::NewNamespaces, error::TopologyError, mark::Mark};
 use crate::{
     names::NsName,
     netlink::{
-        Netlink,
+        Netlink, NetlinkError,
         link::{LOOPBACK, set_alias_and_up},
     },
-    netns::{NetNs, NetNsError, names},
+    netns::{Cookie, NetNs, NetNsError, names},
 };
 
 /// Most threads that make or read namespaces at once. The kernel does the larger part of either beside others; the rest
@@ -29,8 +29,8 @@ const MOST_THREADS: usize = 4;
 pub struct Handle {
     /// The namespace.
     pub namespace: Arc<NetNs>,
-    /// A socket inside it.
-    pub netlink: Netlink,
+    /// A socket inside it; none while nobody asks.
+    socket: Option<Netlink>,
 }
 
 /// Namespaces that are being worked on, by name.
@@ -44,13 +44,43 @@ impl Handle {
     /// When there is none, or it may not be entered.
     pub fn open(name: &NsName) -> Result<Self, TopologyError> {
         let namespace = NetNs::open(name)?;
-        Ok(Self { netlink: Netlink::open_in(&namespace)?, namespace: Arc::new(namespace) })
+        Ok(Self { socket: Some(Netlink::open_in(&namespace)?), namespace: Arc::new(namespace) })
     }
 
     /// A handle of a namespace that is held already. The calling thread ends up inside it.
     pub(super) fn enter(namespace: NetNs) -> Result<Self, TopologyError> {
         namespace.enter()?;
-        Ok(Self { netlink: Netlink::open()?, namespace: Arc::new(namespace) })
+        Ok(Self { socket: Some(Netlink::open()?), namespace: Arc::new(namespace) })
+    }
+
+    /// The socket inside it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none yet, and the kernel gives none.
+    pub fn netlink(&mut self) -> Result<&mut Netlink, NetlinkError> {
+        match &mut self.socket {
+            Some(socket) => Ok(socket),
+            none => Ok(none.insert(Netlink::open_in(&self.namespace)?)),
+        }
+    }
+
+    /// Lets go of the socket. A namespace lives until the kernel is through with its sockets, some time after they were
+    /// closed: whoever wants many of them gone quickly closes these first.
+    pub(super) fn close_socket(&mut self) {
+        self.socket = None;
+    }
+
+    /// The cookie of the namespace.
+    ///
+    /// # Errors
+    ///
+    /// Before Linux 5.14.
+    pub fn cookie(&self) -> Result<Cookie, TopologyError> {
+        match &self.socket {
+            Some(socket) => Ok(socket.cookie()?),
+            None => Ok(self.namespace.cookie()?),
+        }
     }
 
     /// Makes one on the calling thread, which ends up inside it: marked, lo up, and only then named.
@@ -60,7 +90,7 @@ impl Handle {
         let mut netlink = Netlink::open()?;
         netlink.request(&set_alias_and_up(LOOPBACK, "lo", mark.as_str()))?;
         names::place(name, &namespace, mark.as_str())?;
-        Ok(Self { namespace: Arc::new(namespace), netlink })
+        Ok(Self { namespace: Arc::new(namespace), socket: Some(netlink) })
     }
 }
 

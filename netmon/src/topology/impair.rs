@@ -95,7 +95,7 @@ fn impose(wanted: &BTreeMap<Side, Impairment>, ends: &mut BTreeMap<Side, End>) -
     let mut done: Vec<(Side, Vec<Request>)> = Vec::new();
     for (side, end) in ends.iter_mut() {
         for Asked { request, inverse } in end.requests(wanted[side], &mut programs)? {
-            match end.handle.netlink.request(&request) {
+            match end.handle.netlink().and_then(|netlink| netlink.request(&request)) {
                 Ok(()) => done.push((*side, inverse)),
                 Err(error) => return Err(take_back(error.into(), done, ends)),
             }
@@ -112,9 +112,8 @@ fn take_back(
     let mut left = Vec::new();
     for (side, inverse) in done.into_iter().rev() {
         let Some(end) = ends.get_mut(&side) else { continue };
-        left.extend(
-            inverse.iter().filter_map(|one| end.handle.netlink.request(one).err()).map(|e| in_full(&e)),
-        );
+        let mut ask = |one| end.handle.netlink().and_then(|netlink| netlink.request(one));
+        left.extend(inverse.iter().filter_map(|one| ask(one).err()).map(|e| in_full(&e)));
     }
     if left.is_empty() { source } else { TopologyError::NotUndone { source: Box::new(source), left } }
 }
@@ -125,13 +124,13 @@ impl End {
         let mut handle = Handle::open(&recorded.namespace)?;
         let place = Place { namespace: recorded.namespace.clone(), interface: recorded.interface.clone() };
         let there = handle
-            .netlink
+            .netlink()?
             .interfaces()?
             .into_iter()
             .find(|there| there.mac == Some(recorded.mac) && mark.is(there.alias.as_deref()));
         let there = there.ok_or_else(|| TopologyError::Gone(place.to_string()))?;
         let index = IfIndex(there.index);
-        let imposed = imposed::read(&mut handle.netlink, &[index].into())?.remove(&index).unwrap_or_default();
+        let imposed = imposed::read(handle.netlink()?, &[index].into())?.remove(&index).unwrap_or_default();
         let mtu = if there.mtu == 0 { USUAL_MTU } else { there.mtu };
         Ok(Self { place, index, mtu, handle, imposed })
     }

@@ -2,16 +2,15 @@
 //! reports all of them.
 //!
 //! A namespace whose name is gone dies in the background and takes its veth ends along, a thousand at once in
-//! 0.7 s, where deleting each link costs 20 ms. So names go first, the kernel's announcements are awaited,
-//! and only what is still there when they stop coming is deleted one by one: its namespace is held.
+//! 0.3 s, where deleting each link costs 20 ms. So names go first, and only the links that are still there when no more
+//! go are deleted one by one: their namespace is held.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    sync::mpsc,
-    thread,
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
+
+use rustix::{fs::Timespec, thread::nanosleep};
 
 use super::{
     error::TopologyError,
@@ -25,18 +24,15 @@ use super::{
 use crate::{
     causes::in_full,
     names::{IfIndex, NsName},
-    netlink::{
-        Netlink, link,
-        watch::{LinkWatch, Seen},
-    },
+    netlink::{link, presence::Presence},
     netns::names,
 };
 
-/// How long to wait for the next announcement, at the least, and for each link that is still there.
+/// Between two looks at a link that is still there.
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+/// How long to wait for the next link to go, at the least, and for each that is still there.
 const PATIENCE: Duration = Duration::from_millis(400);
 const PATIENCE_PER_LINK: Duration = Duration::from_millis(4);
-/// How many names are taken away at once.
-const AT_ONCE: usize = 8;
 
 /// What is to go. All of it carries the mark; whoever fills this in has seen to it.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +70,6 @@ impl Removal {
     pub fn execute(mut self, handles: &mut Handles, mark: &Mark, progress: &dyn Progress) -> Outcome {
         let mut outcome = Outcome::default();
         self.spare_names_that_were_taken(handles, &mut outcome);
-        let watch = LinkWatch::open();
         progress.busy("looking who is inside");
         let held = self.free_held_namespaces(handles, &mut outcome, progress);
         let (with_namespace, by_hand): (Vec<_>, Vec<_>) = self
@@ -82,12 +77,12 @@ impl Removal {
             .into_iter()
             .partition(|doomed| doomed.dies_by_itself && !held.contains_key(&doomed.place.namespace));
         delete(by_hand, handles, &mut outcome, progress);
+        remove_names(&self.namespaces, &mut outcome, progress);
         for name in &self.namespaces {
             handles.remove(name);
         }
-        remove_names(&self.namespaces, &mut outcome, progress);
         let in_root = with_namespace.into_iter().filter(|doomed| doomed.place.namespace.is_root()).collect();
-        let left = await_end(in_root, watch, progress);
+        let left = await_end(in_root, progress);
         delete(left, handles, &mut outcome, progress);
         for namespace in &self.files {
             outcome.note(resolv::remove(namespace, mark));
@@ -134,22 +129,13 @@ impl Outcome {
     }
 }
 
-/// Takes names away, several at once: each waits for the kernel to see that nobody is just looking at it
-/// (an expedited RCU grace period, about 0.3 ms), and many may wait for the same one.
+/// Takes names away. The namespaces are held meanwhile: where one dies before the next has lost its name, the kernel takes
+/// them away in many small lots, each with waits of its own, and is in the way of the next name.
 fn remove_names(wanted: &[NsName], outcome: &mut Outcome, progress: &dyn Progress) {
-    let total = wanted.len();
-    thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
-        for share in wanted.chunks(total.div_ceil(AT_ONCE).max(1)) {
-            let sender = sender.clone();
-            scope.spawn(move || share.iter().try_for_each(|name| sender.send(names::remove(name))));
-        }
-        drop(sender);
-        for (done, removed) in receiver.into_iter().enumerate() {
-            outcome.note(removed.map_err(TopologyError::from));
-            progress.at("namespaces removed", done + 1, total);
-        }
-    });
+    for (name, done) in wanted.iter().zip(1..) {
+        outcome.note(names::remove(name).map_err(TopologyError::from));
+        progress.at("namespaces removed", done, wanted.len());
+    }
 }
 
 /// Deletes links one by one. One that is gone already is as it should be: its peer was deleted before it.
@@ -167,45 +153,46 @@ fn delete(doomed: Vec<Doomed>, handles: &mut Handles, outcome: &mut Outcome, pro
             }
         }
         let Some(handle) = handles.get_mut(&place.namespace) else { continue };
-        match handle.netlink.request(&link::delete(index, place.interface.as_str())) {
+        let request = link::delete(index, place.interface.as_str());
+        match handle.netlink().and_then(|netlink| netlink.request(&request)) {
             Err(e) if !e.is_not_found() => outcome.note(Err(e.into())),
             _ => {}
         }
     }
 }
 
-/// Waits until these interfaces of the calling thread's namespace are gone, or nothing happens any more.
-/// Returns those that are still there.
-fn await_end(doomed: Vec<Doomed>, watch: io::Result<LinkWatch>, progress: &dyn Progress) -> Vec<Doomed> {
-    let total = doomed.len();
-    let mut left: BTreeMap<IfIndex, Doomed> = doomed.into_iter().map(|d| (d.index, d)).collect();
-    let Ok(watch) = watch else { return left.into_values().collect() };
+/// Waits until these interfaces of the calling thread's namespace are gone, or none of them goes any more. Returns those
+/// that are still there.
+fn await_end(mut left: Vec<Doomed>, progress: &dyn Progress) -> Vec<Doomed> {
+    let total = left.len();
+    let Ok(presence) = Presence::open() else { return left };
+    let is_there = |doomed: &Doomed| presence.has(doomed.index, &doomed.place.interface);
     let mut last_seen = Instant::now();
     while !left.is_empty() {
+        let before = left.len();
+        // They go many at once: the last speaks for those before it, which are looked at when it is gone.
+        while left.last().is_some_and(|last| !is_there(last)) {
+            left.pop();
+        }
         let patience = PATIENCE + PATIENCE_PER_LINK * u32::try_from(left.len()).unwrap_or(u32::MAX);
-        let Some(remaining) = patience.checked_sub(last_seen.elapsed()) else { break };
-        let Ok(announced) = watch.next(remaining) else { break };
-        for seen in announced {
-            match seen {
-                Seen::Gone(index) | Seen::Moved(index) => {
-                    if left.remove(&index).is_some() {
-                        last_seen = Instant::now();
-                    }
-                }
-                Seen::Changed(_) => {}
-                Seen::Lost => {
-                    let Some(there) = interfaces_now() else { return left.into_values().collect() };
-                    left.retain(|index, _| there.contains(index));
-                    last_seen = Instant::now();
-                }
+        if left.len() == before && last_seen.elapsed() > patience {
+            // It may be the only one that stays.
+            left.retain(is_there);
+            if left.len() == before {
+                break;
             }
         }
-        progress.at("links removed", total - left.len(), total);
+        if left.len() < before {
+            last_seen = Instant::now();
+            progress.at("links removed", total - left.len(), total);
+        }
+        pause();
     }
-    left.into_values().collect()
+    left
 }
 
-fn interfaces_now() -> Option<BTreeSet<IfIndex>> {
-    let interfaces = Netlink::open().and_then(|mut netlink| netlink.interfaces()).ok()?;
-    Some(interfaces.into_iter().map(|interface| IfIndex(interface.index)).collect())
+/// Gives the kernel time to go on.
+fn pause() {
+    // Interrupted, it is shorter.
+    let _ = nanosleep(&PAUSE);
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     causes::in_full,
     names::{IfIndex, NsName},
-    netlink::Request,
+    netlink::{Netlink, Request},
     netns::directory,
 };
 
@@ -103,7 +103,7 @@ impl Undo {
         let mut left = Vec::new();
         for (namespace, request) in self.requests.drain(..).rev() {
             let Some(handle) = handles.get_mut(&namespace) else { continue };
-            match handle.netlink.request(&request) {
+            match handle.netlink().and_then(|netlink| netlink.request(&request)) {
                 Err(e) if !e.is_not_found() && !e.is_already_there() => left.push(in_full(&e)),
                 _ => {}
             }
@@ -127,7 +127,7 @@ impl Undo {
             if indexes.contains_key(&end.namespace) {
                 continue;
             }
-            match handle.netlink.interfaces() {
+            match handle.netlink().and_then(Netlink::interfaces) {
                 Ok(there) => {
                     let there = there.into_iter().map(|i| (i.name, IfIndex(i.index))).collect();
                     indexes.insert(&end.namespace, there);

@@ -51,6 +51,7 @@ struct Size {
 struct Round {
     reference_up: Parts,
     reference_down: Duration,
+    reference_down_asking: Duration,
     netmon_up: Duration,
     netmon_up_processor: Duration,
     netmon_down: Duration,
@@ -113,6 +114,9 @@ fn round(subject: &Subject, count: u32, number: u32) -> Result<Round> {
     check(count, &inside(count))?;
     let reference_down = reference::down(count)?;
     settle()?;
+    reference::up(count)?;
+    let reference_down_asking = reference::down_asking(count)?;
+    settle()?;
     let ((netmon_up, netmon_up_processor), netmon_down) = match netmon_first {
         Some(took) => took,
         None => by_netmon(subject, count)?,
@@ -120,7 +124,15 @@ fn round(subject: &Subject, count: u32, number: u32) -> Result<Round> {
     reference::up(count)?;
     let loop_down = script::down(count)?;
     settle()?;
-    Ok(Round { reference_up, reference_down, netmon_up, netmon_up_processor, netmon_down, loop_down })
+    Ok(Round {
+        reference_up,
+        reference_down,
+        reference_down_asking,
+        netmon_up,
+        netmon_up_processor,
+        netmon_down,
+        loop_down,
+    })
 }
 
 /// How long `up` took, in all and of a processor, and `down`.

@@ -19,6 +19,8 @@ use netmon::sys::namespaces::unshare_network;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     mount::{UnmountFlags, mount_bind, unmount},
+    net::{AddressFamily, SocketFlags, SocketType, netdevice::name_to_index, socket_with},
+    thread::nanosleep,
 };
 
 use super::message::{
@@ -34,6 +36,9 @@ const ROOT_INDEX: u32 = 100_000;
 const INSIDE_INDEX: u32 = 100;
 /// An interface that should have gone by now.
 const PATIENCE: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
+const MOST_TIME: Duration = Duration::from_secs(20);
+/// Between two questions.
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 
 /// What building took, part by part.
 #[derive(Clone, Copy, Debug)]
@@ -152,17 +157,40 @@ fn path_of(number: u32) -> String {
     format!("/run/netns/{}", name_of(number))
 }
 
-/// Takes the names away, one after the other, and waits until the kernel has taken the links along.
+/// Takes the names away, one after the other, and hears from the kernel when it has taken the links along.
 pub(super) fn down(count: u32) -> Result<Duration> {
     let watch = Watch::start()?;
     let begun = Instant::now();
+    remove_names(count)?;
+    watch.until_gone(count)?;
+    Ok(begun.elapsed())
+}
+
+/// The same, but asks for the links now and then: whoever listens is woken for each, and in the kernel's way.
+pub(super) fn down_asking(count: u32) -> Result<Duration> {
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let begun = Instant::now();
+    remove_names(count)?;
+    // The last speaks for those before it, which are looked at when it is gone.
+    for number in (0..count).rev() {
+        while name_to_index(&socket, &interface_of(number)).is_ok() {
+            if begun.elapsed() > MOST_TIME {
+                anyhow::bail!("link {number} does not go");
+            }
+            // Interrupted, it is shorter.
+            let _ = nanosleep(&PAUSE);
+        }
+    }
+    Ok(begun.elapsed())
+}
+
+fn remove_names(count: u32) -> Result<()> {
     for number in 0..count {
         let path = path_of(number);
         unmount(&path, UnmountFlags::DETACH)?;
         fs::remove_file(&path)?;
     }
-    watch.until_gone(count)?;
-    Ok(begun.elapsed())
+    Ok(())
 }
 
 /// Sees links of the calling thread's namespace go.

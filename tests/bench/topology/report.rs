@@ -33,6 +33,10 @@ impl Size {
         self.figure(|round| ratio(round.netmon_down, round.reference_down))
     }
 
+    fn asking_ratio(&self) -> Figure {
+        self.figure(|round| ratio(round.netmon_down, round.reference_down_asking))
+    }
+
     /// How many times faster than the loop. By the loop's own time: it does not wait for the links to go.
     fn loop_ratio(&self) -> Figure {
         self.figure(|round| ratio(round.loop_down.returned, round.netmon_down))
@@ -56,6 +60,7 @@ impl Size {
         rows.extend(self.script.map(|took| ("up: script of `ip`, once", Figure::of(vec![ms(took)]))));
         rows.extend([
             ("down: reference", self.figure(|round| ms(round.reference_down))),
+            ("    that asks for the links", self.figure(|round| ms(round.reference_down_asking))),
             ("down: netmon", self.figure(|round| ms(round.netmon_down))),
             ("down: `ip netns del`, the loop", self.figure(|round| ms(round.loop_down.returned))),
             ("      until the links are gone", self.figure(|round| ms(round.loop_down.gone))),
@@ -75,6 +80,7 @@ impl Size {
             "up_to_reference": self.up_ratio().json(),
             "up_processor_to_reference": self.processor_ratio().json(),
             "down_to_reference": self.down_ratio().json(),
+            "down_to_asking_reference": self.asking_ratio().json(),
             "script_to_up": self.script_ratio().map(Figure::json),
             "loop_to_down": self.loop_ratio().json(),
         })
@@ -100,6 +106,7 @@ pub(super) fn print_size(size: &Size) {
     }
     let (down, by_loop) = (size.down_ratio(), size.loop_ratio());
     println!("{:<34} {:>28}    {}", "down: netmon / reference", two(down), most(down, REFERENCE_BOUND));
+    println!("{:<34} {:>28}", "    to the one that asks", two(size.asking_ratio()));
     println!("{:<34} {:>28}    {}", "down: loop / netmon", two(by_loop), least(by_loop, LOOP_BOUND));
     println!();
 }

@@ -28,7 +28,7 @@ impl Build<'_> {
         for place in &wanted {
             let mac = self.interfaces.get(*place).ok_or_else(|| vanished(*place))?.mac;
             let handle = self.handles.get_mut(&place.namespace).ok_or_else(|| vanished(&place.namespace))?;
-            handle.netlink.request(&link::create_bridge(&place.interface, mac))?;
+            handle.netlink()?.request(&link::create_bridge(&place.interface, mac))?;
             self.undo.made_bridge(place);
         }
         have_no_duplicates(wanted.iter().copied());
@@ -51,7 +51,7 @@ impl Build<'_> {
             requests.push(link::create_veth(self.veth_end(a, *mtu)?, self.veth_end(b, *mtu)?));
         }
         let root = self.handles.get_mut(&NsName::root()).ok_or_else(|| vanished("root"))?;
-        let answers = root.netlink.pipeline(&requests);
+        let answers = root.netlink()?.pipeline(&requests);
         let mut failed = None;
         for ((_, a, b, _), answer) in batch.iter().zip(answers) {
             match answer {
@@ -114,7 +114,7 @@ impl Build<'_> {
     /// The number of each interface of a namespace, and its peer's, by link-layer address.
     fn numbers_in(&mut self, namespace: &NsName) -> Result<Numbers, TopologyError> {
         let handle = self.handles.get_mut(namespace).ok_or_else(|| vanished(namespace))?;
-        let listed = handle.netlink.interfaces()?.into_iter();
+        let listed = handle.netlink()?.interfaces()?.into_iter();
         Ok(listed
             .filter_map(|there| Some((there.mac?, (IfIndex(there.index), there.peer_index.map(IfIndex)))))
             .collect())

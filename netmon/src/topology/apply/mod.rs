@@ -199,7 +199,7 @@ impl<'a> Build<'a> {
     fn record(&mut self) {
         let namespaces = self.lab.namespaces.iter().map(|namespace| RecordedNamespace {
             name: namespace.name.clone(),
-            cookie: self.handles.get(&namespace.name).and_then(|handle| handle.netlink.cookie().ok()),
+            cookie: self.handles.get(&namespace.name).and_then(|handle| handle.cookie().ok()),
         });
         self.state.namespaces = namespaces.collect();
         let with_file = self.lab.namespaces.iter().filter(|namespace| namespace.nameservers.is_some());
@@ -299,7 +299,7 @@ impl<'a> Build<'a> {
                 let known = self.interfaces.get(&place).and_then(|known| Some((known.index?, known.peer?)));
                 let (ifindex, peer_ifindex) = known.ok_or_else(|| vanished(&place))?;
                 let handle = self.handles.get(&end.namespace).ok_or_else(|| vanished(&end.namespace))?;
-                let cookie = handle.netlink.cookie()?;
+                let cookie = handle.cookie()?;
                 endpoints.push(Endpoint {
                     link: link.name.clone(),
                     side,

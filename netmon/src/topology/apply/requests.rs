@@ -142,7 +142,7 @@ impl Build<'_> {
             done += requests.len();
             let handle = self.handles.get_mut(&namespace).ok_or_else(|| vanished(&namespace))?;
             let mut failed = None;
-            for (answer, inverse) in handle.netlink.pipeline(&requests).into_iter().zip(inverses) {
+            for (answer, inverse) in handle.netlink()?.pipeline(&requests).into_iter().zip(inverses) {
                 match answer {
                     // What was done last is taken back first.
                     Ok(()) => inverse.into_iter().rev().for_each(|one| self.undo.changed(&namespace, one)),

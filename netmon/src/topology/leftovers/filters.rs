@@ -50,7 +50,8 @@ impl FoundFilter {
     fn remove(&self) -> Result<(), TopologyError> {
         let Place { namespace, interface } = &self.place;
         let mut handle = Handle::open(namespace)?;
-        match handle.netlink.request(&clsact::delete_filter(self.index, interface.as_str(), self.direction)) {
+        let request = clsact::delete_filter(self.index, interface.as_str(), self.direction);
+        match handle.netlink()?.request(&request) {
             Err(error) if !error.is_not_found() => Err(error.into()),
             _ => Ok(()),
         }

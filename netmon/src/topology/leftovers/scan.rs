@@ -141,11 +141,11 @@ impl Scan {
 
     /// What is marked in a namespace; in one that is no lab's, what somebody moved there.
     fn interfaces(&mut self, namespace: &NsName, mut handle: Handle) -> Result<(), TopologyError> {
-        let interfaces = handle.netlink.interfaces()?;
+        let interfaces = handle.netlink()?.interfaces()?;
         if !namespace.is_root() {
             let lo = interfaces.iter().find(|interface| interface.name == "lo");
             if let Some(lab) = lo.and_then(|lo| Mark::lab_in(lo.alias.as_deref()?)) {
-                let cookie = handle.netlink.cookie()?;
+                let cookie = handle.cookie()?;
                 self.lab(lab).seen.namespaces.insert(namespace.clone(), Some(cookie));
             }
         }
@@ -154,11 +154,11 @@ impl Scan {
         if ours.is_empty() {
             return Ok(());
         }
-        let qdiscs = handle.netlink.qdiscs()?.into_iter().filter(|qdisc| qdisc.kind == clsact::KIND);
+        let qdiscs = handle.netlink()?.qdiscs()?.into_iter().filter(|qdisc| qdisc.kind == clsact::KIND);
         let with_hooks: BTreeSet<IfIndex> = qdiscs.map(|qdisc| qdisc.interface).collect();
         for (lab, place, index) in ours {
             let filters = match with_hooks.contains(&index) {
-                true => filters::on(&mut handle.netlink, &place, index)?,
+                true => filters::on(handle.netlink()?, &place, index)?,
                 false => Vec::new(),
             };
             let found = self.lab(lab);
