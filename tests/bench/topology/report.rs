@@ -128,9 +128,10 @@ fn growth(sizes: &[Size]) {
     let [first, .., last] = sizes else { return };
     let each =
         |size: &Size, of: Taken| size.figure(|round| ms(of(round)) * 1e3 / f64::from(size.count)).median;
-    let pairs: [(&str, Taken, Taken); 2] = [
+    let pairs: [(&str, Taken, Taken); 3] = [
         ("up", |round| round.netmon_up, |round| round.reference_up.total()),
         ("down", |round| round.netmon_down, |round| round.reference_down),
+        ("down, asking", |round| round.netmon_down, |round| round.reference_down_asking),
     ];
     for (what, netmon, reference) in pairs {
         let of = |by: Taken| each(last, by) / each(first, by);
