@@ -217,3 +217,27 @@ fn a_change_of_a_persisted_lab_adds_and_removes_the_pins_of_its_links() {
         assert_eq!(metrics.count("netmon_segments_total", &[("direction", "egress")]), 4);
     });
 }
+
+#[test]
+fn of_a_large_lab_it_is_filters_that_count_on_and_are_gone_on_with() {
+    const LAB: &str = "/run/sandbox/large.toml";
+    with_pins(|| {
+        fs::write(LAB, says(&["generate", "star", "-n", "51"], 0)).unwrap();
+        let addresses: Vec<String> = {
+            let lab = netmon::lab::open(Some(Path::new(LAB))).unwrap();
+            lab.links.iter().map(|link| link.b.addresses[0].addr().to_string()).collect()
+        };
+        let agent = Agent::start([LAB, "--persist"]);
+        assert_eq!(hooks(&pins_of("star")), 0);
+        run("ping", &["-q", "-c", "3", "-i", "0.01", &addresses[0]]);
+        agent.end(Signal::KILL);
+        run("ping", &["-q", "-c", "4", "-i", "0.01", &addresses[50]]);
+        let agent = Agent::start([LAB]);
+        let metrics = scrape();
+        assert_eq!(metrics.sum("netmon_program_attached", &[("mode", "clsact")]), 204.0);
+        let icmp = [("protocol", "icmp"), ("direction", "egress"), ("namespace", "root")];
+        assert_eq!(metrics.sum("netmon_packets_total", &icmp), 7.0);
+        drop(agent);
+        says(&["down", LAB], 0);
+    });
+}

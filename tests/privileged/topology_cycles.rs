@@ -20,7 +20,7 @@ use netmon::{
 };
 use netmon_tests::{
     bpf_objects::{Object, exists, held_by},
-    eventually::eventually,
+    eventually::{eventually, eventually_equal},
     frugal::FRUGAL,
     host::left_behind,
     labs::{empty, end, link, namespace, route, valid},
@@ -38,6 +38,8 @@ const WARM: usize = 200;
 const WATCHED_EVERY: usize = 50;
 /// What an allocator may keep for itself when it has given back what it can.
 const SLACK_KIB: u64 = 2048;
+const PATIENCE: Duration = Duration::from_secs(15);
+const QUIET_LOOKS: u32 = 20;
 /// Two namespaces, one with a bridge; a file, a setting, both address families, routes.
 fn lab(number: usize) -> Lab {
     let (near, far) = (format!("cycle{number}-near"), format!("cycle{number}-far"));
@@ -107,7 +109,7 @@ fn in_turns(labs: &[Lab], times: usize) {
 }
 
 /// What grows when something leaks.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Held {
     descriptors: usize,
     threads: usize,
@@ -123,6 +125,17 @@ fn held() -> Held {
         mounts: fs::read_to_string("/proc/thread-self/mountinfo").map_or(0, |mounts| mounts.lines().count()),
         on_the_host: left_behind(),
     }
+}
+
+/// Once it says the same for a while: a thread that has ended is in the list a little longer.
+fn settled() -> Held {
+    let (mut last, mut same) = (held(), 0);
+    eventually("a quiet process", PATIENCE, || {
+        let now = held();
+        same = if now == last { same + 1 } else { 0 };
+        last = now.clone();
+        (same == QUIET_LOOKS).then_some(now)
+    })
 }
 
 /// Of what is in use: loading the datapath takes ten MiB for a moment, in up to four threads at once.
@@ -141,9 +154,9 @@ fn inside() {
         run("ip", &["netns", "add", "foreign"]);
         let labs: Vec<Lab> = (0..LABS).map(lab).collect();
         in_turns(&labs, WARM);
-        let (warm, memory) = (held(), resident_kib());
+        let (warm, memory) = (settled(), resident_kib());
         in_turns(&labs, CYCLES - WARM);
-        eventually("as many as before", Duration::from_secs(5), || (held() == warm).then_some(()));
+        eventually_equal("as many as before", PATIENCE, || (held(), warm.clone()));
         let now = resident_kib();
         println!("{memory} KiB after {WARM} cycles, {now} KiB after {CYCLES}; {warm:?}");
         assert!(now <= memory + SLACK_KIB, "{memory} KiB after {WARM} cycles, {now} after {CYCLES}");

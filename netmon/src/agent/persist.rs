@@ -33,12 +33,14 @@ pub(super) fn build(
     persist: bool,
     progress: &dyn Progress,
 ) -> Result<(Datapath, Vec<Endpoint>), AgentError> {
-    let mut datapath = match folder(lab, persist)? {
-        Some(folder) => Datapath::load_pinned(options, folder)?,
-        None => {
-            let mode = options.mode.or_else(|| mode_for(lab.links.len()));
-            Datapath::load(&Options { mode, ..options.clone() })?
-        }
+    let folder = folder(lab, persist)?;
+    // What is pinned already is attached as it is.
+    let is_new = !folder.as_ref().is_some_and(Folder::exists);
+    let mode = options.mode.or_else(|| mode_for(lab.links.len()).filter(|_| is_new));
+    let options = Options { mode, ..options.clone() };
+    let mut datapath = match folder {
+        Some(folder) => Datapath::load_pinned(&options, folder)?,
+        None => Datapath::load(&options)?,
     };
     let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
     match topology::up(lab, claim, &mut eyes, progress) {
