@@ -31,8 +31,8 @@ struct Visit<'a> {
     links: usize,
 }
 
-/// What the kernel sent from an interface since it is there.
-fn sent_by_kernel(end: &End) -> f64 {
+/// What the kernel sent from an interface, and what it received there, since it is there.
+fn by_kernel(end: &End) -> [f64; 2] {
     let (namespace, interface) = (end.namespace.as_str(), end.interface.as_str());
     let show = ["-j", "-s", "link", "show", "dev", interface];
     let text = match namespace {
@@ -40,7 +40,7 @@ fn sent_by_kernel(end: &End) -> f64 {
         _ => run("ip", &[&["-n", namespace], &show[..]].concat()),
     };
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    json[0]["stats64"]["tx"]["packets"].as_f64().unwrap()
+    ["tx", "rx"].map(|way| json[0]["stats64"][way]["packets"].as_f64().unwrap())
 }
 
 fn counted(metrics: &Metrics, end: &End, more: &[(&str, &str)]) -> f64 {
@@ -48,16 +48,18 @@ fn counted(metrics: &Metrics, end: &End, more: &[(&str, &str)]) -> f64 {
     metrics.sum("netmon_packets_total", &[&place[..], more].concat())
 }
 
-/// Each end sent what the kernel says that it sent: netmon was there before the first packet.
+/// Each end sent and received what the kernel says that it did: netmon was there before the first packet.
 fn assert_counts_are_the_kernels(lab: &Lab) {
     let ends: Vec<&End> = lab.links.iter().flat_map(|link| [&link.a, &link.b]).collect();
     // Neighbours go on speaking while one reads, so the readings may need a second look.
     eventually("the kernel's counts", PATIENCE, || {
-        let before: Vec<f64> = ends.iter().map(|end| sent_by_kernel(end)).collect();
+        let before: Vec<[f64; 2]> = ends.iter().map(|end| by_kernel(end)).collect();
         let metrics = scrape();
-        let ours: Vec<f64> =
-            ends.iter().map(|end| counted(&metrics, end, &[("direction", "egress")])).collect();
-        assert!(ours.iter().sum::<f64>() >= 20.0, "{ours:?}");
+        let both = |end: &&End| {
+            ["egress", "ingress"].map(|direction| counted(&metrics, end, &[("direction", direction)]))
+        };
+        let ours: Vec<[f64; 2]> = ends.iter().map(both).collect();
+        assert!(ours.iter().map(|[sent, _]| sent).sum::<f64>() >= 20.0, "{ours:?}");
         (before == ours).then_some(())
     });
 }

@@ -24,18 +24,19 @@ use crate::inhabitants;
 pub fn sandbox<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let inside = || {
-            prepare();
+            let run = prepare();
             // Only to be sent on.
             let tested = catch_unwind(AssertUnwindSafe(test));
-            inhabitants::end();
+            inhabitants::end(run);
             tested.unwrap_or_else(|panic| resume_unwind(panic))
         };
         scope.spawn(inside).join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
+/// Makes it, and says which /run is its own.
 #[expect(clippy::expect_used, reason = "a test without its sandbox must not run")]
-fn prepare() {
+fn prepare() -> u64 {
     unshare_network().expect("unshare -n (are you root?)");
     unshare_mounts().expect("unshare -m");
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).expect("private mounts");
@@ -46,6 +47,7 @@ fn prepare() {
     let layers = c"lowerdir=/etc,upperdir=/run/sandbox/etc,workdir=/run/sandbox/work";
     mount("overlay", "/etc", "overlay", MountFlags::empty(), Some(layers)).expect("an /etc of our own");
     run("ip", &["link", "set", "lo", "up"]);
+    inhabitants::run_device().expect("a /run of our own")
 }
 
 /// Runs a program to its end and returns what it printed.
