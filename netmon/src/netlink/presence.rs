@@ -26,7 +26,7 @@ impl Presence {
         Ok(Self(socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?))
     }
 
-    /// Whether the interface of this number is there, and is called so. (One that is in the middle of being renamed is.)
+    /// Whether the interface of this number is there, and is called so: a number that was free may be another's by now.
     #[must_use]
     pub fn has(&self, index: IfIndex, name: &IfName) -> bool {
         index_to_name(self.0.as_fd(), index.0).is_ok_and(|there| there == name.as_str())

@@ -20,15 +20,15 @@ const WINDOW: usize = 64;
 /// The most that one read returns; the kernel fills dumps up to this (`NLMSG_GOODSIZE` and the size it was
 /// last asked for).
 const READ_SIZE: usize = 64 * 1024;
-thread_local! {
-    /// What was read last. One a thread and not one a socket: an agent keeps a socket for each of a thousand namespaces.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_SIZE));
-}
-
 /// The answer is marked so when a dump changed under the kernel's hands (`linux/netlink.h`).
 const NLM_F_DUMP_INTR: u16 = 0x10;
 /// How often a dump that was interrupted is begun anew.
 const DUMP_ATTEMPTS: usize = 16;
+
+thread_local! {
+    /// What was read last. One a thread and not one a socket: an agent keeps a socket for each of a thousand namespaces.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_SIZE));
+}
 
 /// A request was refused, or could not be sent.
 #[derive(Debug, Error)]

@@ -23,6 +23,7 @@ use crate::names::IfIndex;
 const GROUP_LINK: u32 = 1;
 /// A thousand interfaces that go away at once are a burst of about this many bytes.
 const RECEIVE_BUFFER: usize = 8 << 20;
+
 /// What was announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
