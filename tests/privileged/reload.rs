@@ -161,6 +161,75 @@ fn a_change_that_fails_half_way_is_taken_back_and_what_went_is_there_again() {
 }
 
 #[test]
+fn a_change_whose_services_do_not_start_is_taken_back_with_the_services_that_ran() {
+    sandbox(|| {
+        write(FIRST);
+        let _agent = Agent::start([FILE]);
+        assert!(served("http://10.32.0.2/"));
+        let before = left_behind();
+        let wrong = "[[service]]\nnamespace = \"stays\"\ncommand = [\"no-such-program\"]\n";
+        let taken = "[[service]]\nnamespace = \"stays\"\nhttp = \"10.32.0.2:80\"\n";
+        for services in [wrong, taken] {
+            write(&format!("{FIRST}{services}{SECOND}"));
+            // Once more: it is not taken for what runs.
+            for _ in 0..2 {
+                let (code, said) = netmon_says(&["reload", FILE]);
+                assert!(matches!(code, 1 | 2), "{said}");
+                assert!(served("http://10.32.0.2/"), "{said}");
+                assert_eq!(left_behind(), before);
+            }
+        }
+        write(FIRST);
+        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        assert!(served("http://10.32.0.2/"));
+    });
+}
+
+#[test]
+fn networks_of_both_families_and_the_mtu_are_changed_in_place_with_their_routes() {
+    const LAB: &str = r#"
+[[namespace]]
+name = "stays"
+routes = [{ to = "default", via = "10.32.0.1" }, { to = "default", via = "fd32::1" }]
+[[link]]
+name = "steady"
+a = { namespace = "root", interface = "st0", addresses = ["10.32.0.1/24", "fd32::1/64"] }
+b = { namespace = "stays", interface = "eth0", addresses = ["10.32.0.2/24", "fd32::2/64"] }
+"#;
+    let without_routes = |text: &str| text.replacen("routes", "# routes", 1);
+    let ping = |address: &str| run("ping", &["-q", "-c", "1", "-W", "2", address]);
+    let routes = |family: &str| run("ip", &["-n", "stays", family, "route", "show", "default"]);
+    let changed = |text: &str| {
+        write(text);
+        assert_eq!(netmon_says(&["up", FILE]).0, 0, "{text}");
+        assert_eq!(netmon_says(&["plan", FILE]), (0, "lab changing: nothing to do\n".to_owned()));
+    };
+    sandbox(|| {
+        changed(LAB);
+        let other = LAB.replace("fd32::", "fd33::").replace("10.32.", "10.33.");
+        changed(&other);
+        ping("10.33.0.2");
+        ping("fd33::2");
+        assert!(routes("-6").contains("fd33::1") && !routes("-6").contains("fd32::1"), "{}", routes("-6"));
+        changed(&other.replace("/64", "/48"));
+        assert!(routes("-6").contains("fd33::1") && routes("-4").contains("10.33.0.1"));
+        // Other networks, and no routes any more.
+        changed(&without_routes(LAB));
+        assert_eq!((routes("-4"), routes("-6")), (String::new(), String::new()));
+        // Too small for IPv6, which goes with it; and back, which is the usual size again.
+        let small = without_routes(LAB)
+            .replace(", \"fd32::1/64\"", "")
+            .replace(", \"fd32::2/64\"", "")
+            .replace("name = \"steady\"\n", "name = \"steady\"\nmtu = 600\n");
+        changed(&small);
+        changed(LAB);
+        ping("fd32::2");
+        assert!(run("ip", &["link", "show", "st0"]).contains("mtu 1500"));
+        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+    });
+}
+
+#[test]
 fn an_agent_that_is_killed_at_any_moment_of_a_change_leaves_what_the_next_up_or_down_puts_right() {
     sandbox(|| {
         run("ip", &["netns", "add", "foreign"]);

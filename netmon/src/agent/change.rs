@@ -2,9 +2,12 @@
 //! changes nothing.
 //!
 //! Services are taken as one: when one of them differs, all are ended and started. Those of a lab whose services are
-//! as they were run on.
+//! as they were run on. When the new ones do not start, the lab and its services are made as they were.
 
-use std::path::{Path, PathBuf};
+use std::{
+    mem,
+    path::{Path, PathBuf},
+};
 
 use log::{info, warn};
 use tokio::task::block_in_place;
@@ -15,7 +18,7 @@ use crate::{
     impairment::Change,
     lab::{self, BUILT_IN, Lab},
     names::{LinkName, Side},
-    services::{Supervisor, stop_recorded},
+    services::{Supervisor, is_supervised, stop_recorded},
     topology::{
         self,
         handover::{Answer, Refused},
@@ -70,26 +73,59 @@ fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Answer> {
 async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -> Answer {
     let mut answer = Answer::default();
     let are_others = lab.services != built.lab.services || lab.directory != built.lab.directory;
+    let are_to_start = are_others || !are_running(built, services);
     if are_others {
         stop(built, services).await;
     }
     // What a probe waits at holds its namespace.
     built.watcher.probes().stop().await;
-    match block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim)) {
-        Ok(()) => {
-            info!("lab {} is as {} has it now", lab.name, lab.source);
-            built.lab = lab;
-        }
-        Err(error) => answer.errors.push(in_full(&error)),
-    }
-    if are_others {
-        match Supervisor::start(&built.lab, &state::directory(&built.lab.name)).await {
-            Ok(started) => *services = Some(started),
-            Err(error) => answer.errors.push(in_full(&error)),
+    match remake(built, lab) {
+        Ok(before) if are_to_start => match start(built, services).await {
+            Ok(()) => {}
+            Err(error) => {
+                answer.errors.push(error);
+                answer.errors.extend(take_back(built, services, before).await);
+            }
+        },
+        Ok(_) => {}
+        Err(error) => {
+            answer.errors.push(error);
+            if are_to_start {
+                answer.errors.extend(start(built, services).await.err());
+            }
         }
     }
     built.start_probes();
+    if answer.errors.is_empty() {
+        info!("lab {} is as {} has it now", built.lab.name, built.lab.source);
+    }
     answer
+}
+
+/// Makes the lab as `lab` has it, and gives back what it was; when that fails, it is as it was.
+fn remake(built: &mut Built, lab: Lab) -> Result<Lab, String> {
+    block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim))
+        .map_err(|error| in_full(&error))?;
+    Ok(mem::replace(&mut built.lab, lab))
+}
+
+/// A lab whose services do not start is made as it was before, with those that ran.
+async fn take_back(built: &mut Built, services: &mut Option<Supervisor>, before: Lab) -> Vec<String> {
+    let remade = remake(built, before).err().map(|error| format!("the lab is not as it was: {error}"));
+    let started = start(built, services).await.err();
+    let started = started.map(|error| format!("the services that ran do not run any more: {error}"));
+    remade.into_iter().chain(started).collect()
+}
+
+/// Whether the lab's services run, under this agent or under a supervisor that `netmon up` left.
+fn are_running(built: &Built, services: &Option<Supervisor>) -> bool {
+    services.is_some() || is_supervised(&built.lab, &state::directory(&built.lab.name))
+}
+
+async fn start(built: &Built, services: &mut Option<Supervisor>) -> Result<(), String> {
+    let started = Supervisor::start(&built.lab, &state::directory(&built.lab.name)).await;
+    *services = Some(started.map_err(|error| in_full(&error))?);
+    Ok(())
 }
 
 /// Changes what is done to the packets of a link, and nothing else.

@@ -138,20 +138,32 @@ impl LinkStates {
         self.ends.iter().filter_map(subject).filter(|subject| self.hooks_gone(subject)).count()
     }
 
-    /// Ends the subscriptions; the states stay as they were.
-    pub(super) fn let_go(&self) {
+    /// Begins to end the subscriptions; the states stay as they were.
+    pub(super) fn end(&self) -> Ending {
         // An eventfd takes eight bytes; it cannot be full after a few writes.
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
+        Ending(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 }
 
 impl Drop for LinkStates {
     fn drop(&mut self) {
-        self.let_go();
+        drop(self.end());
+    }
+}
+
+/// The end of the subscriptions, which has come when this is dropped.
+///
+/// That may take until an audit is through: it holds the socket that interfaces are listed with, and asks for the states
+/// meanwhile. Whoever waits must hold nothing that an audit wants.
+#[must_use]
+pub(super) struct Ending(Option<thread::JoinHandle<()>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            let _ = thread.join();
+        }
     }
 }
 

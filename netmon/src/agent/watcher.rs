@@ -181,7 +181,9 @@ impl Watcher {
     }
 
     fn hold_no_namespaces(&self) {
-        lock(&self.link_states).let_go();
+        // The lock is free again before the end is waited for.
+        let ending = lock(&self.link_states).end();
+        drop(ending);
         *lock(&self.auditor) = Auditor::new(Vec::new());
     }
 
@@ -217,7 +219,8 @@ impl Watcher {
             LinkStates::follow(&endpoints, datapath.features().mode).map_err(AgentError::LinkStates)?;
         let auditor = Auditor::new(witnessed(&datapath, &sockets));
         drop(datapath);
-        *lock(&self.link_states) = link_states;
+        let before = std::mem::replace(&mut *lock(&self.link_states), link_states);
+        drop(before);
         *lock(&self.auditor) = auditor;
         // Slots may be others' by now.
         lock(&self.audited).clear();

@@ -1,7 +1,7 @@
 //! The planner: what is wanted and what is there, to the steps between them. Pure: it sees nothing else.
 //!
-//! Removals come first (a name may be wanted again), then namespaces, files, settings, bridges, links, addresses;
-//! then interfaces go up; routes last, since their next hops must be reachable.
+//! Routes whose next hop goes come first, then other removals (a name may be wanted again), then namespaces, files, settings, bridges, links, addresses;
+//! then interfaces go up; new routes last, since their next hops must be reachable.
 
 mod impairments;
 
@@ -19,6 +19,7 @@ use super::{
     sysctl,
 };
 use crate::{
+    impairment::USUAL_MTU,
     lab::{Bridge, End, Lab, Link, Namespace, Route},
     names::{IfName, NsName, Side},
     netlink::Mac,
@@ -38,6 +39,7 @@ pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
     let (kept, kept_bridges) = (kept_links(lab, actual), kept_bridges(lab, actual));
     let planner = Planner { lab, actual, wanted, kept, kept_bridges };
     let steps = [
+        planner.stale_routes(),
         planner.removals(),
         planner.namespaces(),
         planner.files(),
@@ -234,7 +236,8 @@ impl<'a> Planner<'a> {
         for (link, kept) in self.links_with_actual() {
             for end in [&link.a, &link.b] {
                 let there = kept.then(|| self.end(end)).flatten();
-                steps.extend(interface_steps(&place(end), (end.mac, link.mtu), &end.addresses, there));
+                let mtu = link.mtu.unwrap_or(USUAL_MTU);
+                steps.extend(interface_steps(&place(end), (end.mac, Some(mtu)), &end.addresses, there));
                 steps.extend(self.port_step(end, there));
                 steps.extend(impairments::of_end(link, end, there));
             }
@@ -276,21 +279,44 @@ impl<'a> Planner<'a> {
         bridges.chain(ends).collect()
     }
 
-    fn routes(&self) -> Vec<Step> {
+    /// Routes that are not wanted, and those through an address that goes: of some, IPv4's, the kernel takes leave by
+    /// itself, and others would be in the way of those that come.
+    fn stale_routes(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for namespace in &self.lab.namespaces {
-            let there = self.surviving_routes(&namespace.name);
-            let name = || namespace.name.clone();
-            let stale = there.iter().filter(|route| !namespace.routes.contains(route));
-            steps.extend(stale.map(|route| Step::RemoveRoute { namespace: name(), route: route.clone() }));
-            let missing = namespace.routes.iter().filter(|route| !there.contains(route));
-            steps.extend(missing.map(|route| Step::AddRoute { namespace: name(), route: route.clone() }));
+            let staying = self.staying_routes(namespace);
+            let there = self.actual.contents(&namespace.name).map_or(&[][..], |there| &there.routes);
+            let stale = there.iter().filter(|route| !staying.contains(route));
+            steps.extend(
+                stale.map(|route| Step::RemoveRoute {
+                    namespace: namespace.name.clone(),
+                    route: route.clone(),
+                }),
+            );
         }
         steps
     }
 
-    /// Routes go away with the address or the interface that their next hop is reached by.
-    fn surviving_routes(&self, namespace: &NsName) -> Vec<Route> {
+    fn routes(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for namespace in &self.lab.namespaces {
+            let staying = self.staying_routes(namespace);
+            let missing = namespace.routes.iter().filter(|route| !staying.contains(route));
+            steps.extend(
+                missing
+                    .map(|route| Step::AddRoute { namespace: namespace.name.clone(), route: route.clone() }),
+            );
+        }
+        steps
+    }
+
+    /// The routes that are there, are wanted, and have a next hop that is reached all the time.
+    fn staying_routes(&self, namespace: &Namespace) -> Vec<Route> {
+        let reached = self.reached_routes(&namespace.name);
+        reached.into_iter().filter(|route| namespace.routes.contains(route)).collect()
+    }
+
+    fn reached_routes(&self, namespace: &NsName) -> Vec<Route> {
         let Some(contents) = self.actual.contents(namespace) else { return Vec::new() };
         if contents.routes.is_empty() {
             return Vec::new();
@@ -331,14 +357,15 @@ fn interface_steps(
     if let Some(mac) = mac.filter(|_| there.is_none_or(|there| there.mac != mac)) {
         steps.push(Step::SetMac { place: place.clone(), mac });
     }
+    let has: &[IpNet] = there.map_or(&[], |there| &there.addresses);
+    for address in has.iter().filter(|address| !addresses.contains(address)) {
+        steps.push(Step::RemoveAddress { place: place.clone(), address: *address });
+    }
+    // In between: below 1280 the kernel takes IPv6 addresses away, and refuses new ones.
     if let (Some(mtu), Some(there)) = (mtu, there)
         && there.mtu != mtu
     {
         steps.push(Step::SetMtu { place: place.clone(), mtu });
-    }
-    let has: &[IpNet] = there.map_or(&[], |there| &there.addresses);
-    for address in has.iter().filter(|address| !addresses.contains(address)) {
-        steps.push(Step::RemoveAddress { place: place.clone(), address: *address });
     }
     for address in addresses.iter().filter(|address| !has.contains(address)) {
         steps.push(Step::AddAddress { place: place.clone(), address: *address });

@@ -154,6 +154,7 @@ impl<'a> Build<'a> {
     ) -> Result<Vec<Endpoint>, TopologyError> {
         if !self.plan.is_empty() {
             self.write_down_intention(before)?;
+            self.requests("routes removed", |_, step| Ok(Self::unrouting(step)))?;
             self.removals()?;
             self.namespaces()?;
             self.files()?;

@@ -84,10 +84,16 @@ impl Build<'_> {
             Some(Job { namespace: namespace.clone(), request, inverse })
         };
         Ok(match step {
-            Step::RemoveRoute { namespace, route } => job(namespace, route::remove(route), route::add(route)),
             Step::AddRoute { namespace, route } => job(namespace, route::add(route), route::remove(route)),
             _ => None,
         })
+    }
+
+    /// Of a route that goes: before the addresses that its next hop is reached by.
+    pub(super) fn unrouting(step: &Step) -> Option<Job> {
+        let Step::RemoveRoute { namespace, route } = step else { return None };
+        let (request, inverse) = (route::remove(route), vec![route::add(route)]);
+        Some(Job { namespace: namespace.clone(), request, inverse })
     }
 
     /// What happens to a new link is undone with the link.

@@ -38,13 +38,9 @@ pub(in crate::topology) fn conflicts(place: &Place, wanted: &Impairment, there: 
     found
 }
 
-/// The MTU that queues are reckoned for.
-pub(super) fn mtu(link: &Link, there: Option<&ActualInterface>) -> u32 {
-    link.mtu.or(there.map(|there| there.mtu)).unwrap_or(USUAL_MTU)
-}
-
 pub(super) fn of_end(link: &Link, end: &End, there: Option<&ActualInterface>) -> Option<Step> {
-    let mtu = mtu(link, there);
+    // Queues are reckoned for it.
+    let mtu = link.mtu.unwrap_or(USUAL_MTU);
     step(&place(end), end.impairment, mtu, there.map(|there| &there.imposed))
 }
 
