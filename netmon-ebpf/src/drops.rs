@@ -1,5 +1,10 @@
 //! Packets that the kernel dropped, by the interface that they were on and by the kernel's own reason.
 
+/// `skb->mark` of a packet that netmon drops on purpose, set by the very program that drops it: "nmls".
+pub const LOSS_MARK: u32 = 0x6e6d_6c73;
+/// The reason that such drops are counted under; the kernel has none of its own for them.
+pub const DECLARED_LOSS: u32 = u32::MAX;
+
 /// Which interface, seen from a tracepoint: an ifindex and the cookie of its namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
@@ -18,7 +23,7 @@ pub struct DropPlace {
 pub struct DropKey {
     /// The endpoint.
     pub endpoint: u32,
-    /// `enum skb_drop_reason` of the running kernel.
+    /// `enum skb_drop_reason` of the running kernel, or [`DECLARED_LOSS`].
     pub reason: u32,
 }
 
@@ -28,6 +33,8 @@ pub struct DropKey {
 pub struct DropOffsets {
     /// `sk_buff.dev`
     pub skb_dev: u32,
+    /// `sk_buff.mark`
+    pub skb_mark: u32,
     /// `net_device.ifindex`
     pub dev_ifindex: u32,
     /// `net_device.nd_net`
@@ -39,7 +46,7 @@ pub struct DropOffsets {
 const _: () = {
     assert!(size_of::<DropPlace>() == 16);
     assert!(size_of::<DropKey>() == 8);
-    assert!(size_of::<DropOffsets>() == 16);
+    assert!(size_of::<DropOffsets>() == 20);
 };
 
 #[cfg(feature = "user")]

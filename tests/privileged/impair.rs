@@ -11,7 +11,7 @@ use netmon_tests::{
     agent::{Agent, Metrics, netmon_says, scrape},
     eventually::eventually,
     host::left_behind,
-    impaired::{FILE, know_each_other, send, write},
+    impaired::{FILE, dropped_at, know_each_other, send, sent_by_kernel, write},
     sandbox::{run, sandbox},
     tc::{egress_filters, kernel_has_netem, qdisc, qdiscs},
 };
@@ -34,9 +34,9 @@ fn passed(metrics: &Metrics) -> [f64; 2] {
     })
 }
 
-/// What the program dropped, by the kernel's own count.
+/// What was dropped behind the measuring program, by the kernel's own count of what it sent.
 fn dropped() -> f64 {
-    qdisc("root", "up0", "clsact").map_or(0.0, |clsact| clsact.drops as f64)
+    dropped_at("root", "up0", &scrape())
 }
 
 /// Waits until what is lost is told, and asserts that it is what was dropped, by everybody's count.
@@ -45,7 +45,7 @@ fn lost_is_dropped() -> f64 {
         let metrics = scrape();
         let by_reason = metrics.sum(
             "netmon_drops_total",
-            &[("namespace", "root"), ("interface", "up0"), ("reason", "TC_EGRESS")],
+            &[("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")],
         );
         let told = lost(&metrics);
         (told == dropped() && by_reason == told).then_some(told)
@@ -137,18 +137,58 @@ fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
         assert!(egress_filters("root", "up0").contains("netmon:loss=500000ppm,clsact"));
         know_each_other();
         send(1000);
-        assert!((400.0..600.0).contains(&dropped()), "{} of 1000 were dropped", dropped());
+        // What is left waits in the queue of the rate for a while.
+        let sent = || sent_by_kernel("root", "up0");
+        eventually("half of it", PATIENCE, || (400.0..600.0).contains(&(1000.0 - sent())).then_some(()));
         let (_, shown) = netmon_says(&["impair", "line"]);
         assert!(shown.contains("50%") && shown.contains("no agent runs lab bad"), "{shown}");
         let agent = Agent::start([FILE]);
-        let already = dropped();
-        send(1000);
-        eventually("the loss to be told", PATIENCE, || {
-            (lost(&scrape()) == dropped() - already).then_some(())
+        // The kernel sent some before the agent was there.
+        let dropped_before = || lost(&scrape()) - dropped();
+        let before_agent = eventually("a moment of silence", PATIENCE, || {
+            let found = dropped_before();
+            (found == dropped_before()).then_some(found)
         });
+        send(1000);
+        let lost = eventually("the loss to be told", PATIENCE, || {
+            let lost = lost(&scrape());
+            (lost > 0.0 && lost == dropped() + before_agent).then_some(lost)
+        });
+        assert!((400.0..600.0).contains(&lost), "{lost} of 1000 were lost");
         drop(agent);
         assert_eq!(netmon_says(&["down", FILE]).0, 0);
         assert_eq!(left_behind(), before);
+    });
+}
+
+/// What ping says that it sent, and what it says that came back.
+fn pinged(count: u32) -> [f64; 2] {
+    let count = count.to_string();
+    let mut ping = Command::new("ping");
+    ping.args(["-q", "-c", &count, "-i", "0.002", "-W", "2", "10.33.0.2"]);
+    let said = ping.stdin(Stdio::null()).output().expect("ping is installed");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let summary = said.lines().find(|line| line.contains("packets transmitted")).expect("a summary");
+    let numbers: Vec<f64> = summary.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    [numbers[0], numbers[1]]
+}
+
+#[test]
+fn a_sender_is_not_told_of_the_loss_at_its_own_end() {
+    sandbox(|| {
+        write("loss = \"30%\"");
+        let _agent = Agent::start([FILE]);
+        know_each_other();
+        let [sent, received] = pinged(1000);
+        // Five standard deviations.
+        assert!((227.0..373.0).contains(&(sent - received)), "{sent} sent, {received} came back");
+        eventually("the loss to be told", PATIENCE, || {
+            let labels = [("namespace", "root"), ("direction", "egress"), ("protocol", "icmp")];
+            let left = scrape().sum("netmon_packets_total", &labels);
+            let unanswered = scrape().sum("netmon_icmp_unanswered_total", &[("namespace", "root")]);
+            // A sender that is told would have sent others in their place.
+            (left == sent && unanswered == sent - received).then_some(())
+        });
     });
 }
 

@@ -7,6 +7,7 @@ use netmon_tests::{
     agent::{Agent, netmon_says, scrape},
     eventually::eventually,
     host::left_behind,
+    impaired::dropped_at,
     sandbox::{run, sandbox},
     tc::{kernel_has_netem, qdisc},
 };
@@ -42,7 +43,7 @@ fn the_lab_impaired_answers_nine_in_ten_and_says_why() {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("link", "line"), ("from", "far")]);
             let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("namespace", "far")]);
-            let dropped = qdisc("far", "line1", "clsact")?.drops as f64;
+            let dropped = dropped_at("far", "line1", &metrics);
             (lost <= dropped && dropped <= lost + unstamped && lost >= 1000.0 - answered).then_some(())
         });
         assert_eq!(qdisc("root", "line0", "tbf").expect("a token bucket").handle, "6e6d:");

@@ -3,7 +3,7 @@
 
 use std::{fs, net::UdpSocket};
 
-use crate::sandbox::run;
+use crate::{agent::Metrics, sandbox::run};
 
 /// Where the lab is written; for the inside of a sandbox. The lab's name is `bad`.
 pub const FILE: &str = "/run/sandbox/bad.toml";
@@ -41,6 +41,29 @@ pub fn know_each_other() {
     };
     neighbour(&[], "10.33.0.2", &far, "up0");
     neighbour(&["-n", "far"], "10.33.0.1", &near, "up1");
+}
+
+/// Packets that the kernel sent from an end, by its own count since the end is there.
+///
+/// # Panics
+///
+/// When there is no such end.
+#[must_use]
+pub fn sent_by_kernel(namespace: &str, interface: &str) -> f64 {
+    let show = ["-j", "-s", "link", "show", "dev", interface];
+    let said = match namespace {
+        "root" => run("ip", &show),
+        _ => run("ip", &[&["-n", namespace], &show[..]].concat()),
+    };
+    let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
+    json[0]["stats64"]["tx"]["packets"].as_f64().expect("a count")
+}
+
+/// Packets that came to an end's egress hook and that the kernel did not send, since the end is there.
+#[must_use]
+pub fn dropped_at(namespace: &str, interface: &str, metrics: &Metrics) -> f64 {
+    let hook = [("namespace", namespace), ("interface", interface), ("direction", "egress")];
+    metrics.sum("netmon_packets_total", &hook) - sent_by_kernel(namespace, interface)
 }
 
 /// Datagrams to a port that nobody listens on.

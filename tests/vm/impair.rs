@@ -97,7 +97,7 @@ fn a_loss_and_a_delay_are_both_told_for_what_they_are() {
         let _agent = Agent::start([FILE]);
         know_each_other();
         send(500);
-        let reason = [("namespace", "root"), ("interface", "up0"), ("reason", "TC_EGRESS")];
+        let reason = [("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")];
         let lost = eventually("the loss to be told", PATIENCE, || {
             let metrics = scrape();
             let arrived = [("namespace", "far"), ("direction", "ingress"), ("protocol", "udp")];

@@ -16,7 +16,7 @@ use aya_ebpf::{
 };
 use netmon_ebpf::{
     abi::Exit,
-    drops::{DropKey, DropOffsets, DropPlace},
+    drops::{DECLARED_LOSS, DropKey, DropOffsets, DropPlace, LOSS_MARK},
 };
 
 use super::maps::count_exit;
@@ -32,7 +32,7 @@ static DROPS: PerCpuHashMap<DropKey, u64, 16384> = PerCpuHashMap::new();
 /// Where things lie in this kernel.
 #[unsafe(no_mangle)]
 static NETMON_DROP_OFFSETS: Global<DropOffsets> =
-    Global::new(DropOffsets { skb_dev: 0, dev_ifindex: 0, dev_net: 0, net_cookie: 0 });
+    Global::new(DropOffsets { skb_dev: 0, skb_mark: 0, dev_ifindex: 0, dev_net: 0, net_cookie: 0 });
 
 /// Counts a packet that is being dropped, if it is on an endpoint.
 #[inline(always)]
@@ -52,6 +52,8 @@ pub(crate) fn dropped(ctx: &RawTracePointContext) -> Option<()> {
     let place = DropPlace { cookie, ifindex, padding: 0 };
     // SAFETY: a number that is written once, when the entry is made.
     let endpoint = DROP_PLACES.get_ptr(place).map(|endpoint| unsafe { *endpoint })?;
+    let mark: u32 = read(skb, offsets.skb_mark)?;
+    let reason = if mark == LOSS_MARK { DECLARED_LOSS } else { reason };
     count(&DropKey { endpoint, reason });
     Some(())
 }

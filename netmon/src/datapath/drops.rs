@@ -16,7 +16,7 @@ use aya::{
     maps::{HashMap, MapData, MapError, PerCpuHashMap},
     programs::RawTracePoint,
 };
-use netmon_ebpf::drops::{DropKey, DropOffsets, DropPlace};
+use netmon_ebpf::drops::{DECLARED_LOSS, DropKey, DropOffsets, DropPlace};
 
 use super::{
     DatapathError, dispatcher,
@@ -39,8 +39,10 @@ const TRACEPOINT: &CStr = c"kfree_skb";
 /// How the kernel's enumerators begin; what follows is what `dropwatch` and `perf` show, too.
 const PREFIX: &str = "SKB_DROP_REASON_";
 
-/// The reason of a drop by a program at the egress hook.
+/// The reason of a drop by somebody's program at the egress hook.
 const AT_EGRESS: &str = "TC_EGRESS";
+/// The reason of a drop by netmon's own, of an impairment.
+const ON_PURPOSE: &str = "NETMON_LOSS";
 
 /// What is known of this kernel before the object is loaded.
 pub(super) struct DropTypes {
@@ -57,11 +59,12 @@ impl DropTypes {
         };
         let offsets = DropOffsets {
             skb_dev: offset("sk_buff", "dev")?,
+            skb_mark: offset("sk_buff", "mark")?,
             dev_ifindex: offset("net_device", "ifindex")?,
             dev_net: offset("net_device", "nd_net")?,
             net_cookie: offset("net", "net_cookie")?,
         };
-        let reasons: Table<u32, String> = types
+        let mut reasons: Table<u32, String> = types
             .enumerators("skb_drop_reason")
             .into_iter()
             .filter_map(|(value, name)| Some((value, name.strip_prefix(PREFIX)?.to_owned())))
@@ -69,6 +72,7 @@ impl DropTypes {
         if reasons.is_empty() {
             return Err("the kernel gives no reasons for drops (it is older than Linux 5.17)".to_owned());
         }
+        reasons.insert(DECLARED_LOSS, ON_PURPOSE.to_owned());
         Ok(Self { offsets, reasons })
     }
 }
@@ -134,14 +138,14 @@ impl Drops {
 
     /// Packets that were dropped by a program at an endpoint's egress hook, which is behind ours.
     pub(super) fn at_egress(&self, id: EndpointId) -> Result<u64, DatapathError> {
-        let Some((&reason, _)) = self.reasons.iter().find(|(_, name)| *name == AT_EGRESS) else {
-            return Ok(0);
-        };
-        match self.counts.get(&DropKey { endpoint: id.0, reason }, 0) {
+        let reasons =
+            self.reasons.iter().filter(|(_, name)| [AT_EGRESS, ON_PURPOSE].contains(&name.as_str()));
+        let dropped = |reason| match self.counts.get(&DropKey { endpoint: id.0, reason }, 0) {
             Ok(values) => Ok(values.iter().sum()),
             Err(MapError::KeyNotFound) => Ok(0),
             Err(source) => Err(counts(source)),
-        }
+        };
+        reasons.map(|(&reason, _)| dropped(reason)).sum()
     }
 
     /// Drops so far by endpoint and reason, in the order of the reasons' names.

@@ -3,8 +3,15 @@
 //! It is a few instructions with the share as a constant, made for each share that is asked for and loaded by whoever
 //! imposes it. It stands behind the measuring program, which never changes a verdict itself, and before the qdisc: a
 //! packet that it drops was counted as sent, and takes nothing of the rate. A super-packet (GSO) is one packet to it.
+//!
+//! Whoever sends it must not know: a line loses packets without a word. A verdict that drops (`TC_ACT_SHOT`) is told to the
+//! sender, whose TCP then takes the packet for never sent, and whose ping sends another. So the packet is marked, for
+//! the count of drops, and sent on to an interface that there is not, as the kernel numbers none with 0: there it
+//! is dropped, and the sender is told what it is told of any other.
 
 use std::{io, os::fd::OwnedFd};
+
+use netmon_ebpf::drops::LOSS_MARK;
 
 use super::Loss;
 use crate::sys::bpf::{Instruction, load_classifier};
@@ -13,12 +20,16 @@ use crate::sys::bpf::{Instruction, load_classifier};
 pub const PROGRAM: &str = "netmon_loss";
 /// `BPF_FUNC_get_prandom_u32`
 const RANDOM: i32 = 7;
-/// `TC_ACT_SHOT`
-const DROP: i32 = 2;
+/// `BPF_FUNC_redirect`
+const REDIRECT: i32 = 23;
+/// Where `struct __sk_buff` has `mark`.
+const MARK: i16 = 8;
 /// `TC_ACT_UNSPEC`: the next filter decides.
 const NEXT: i32 = -1;
 
+const MOV64: u8 = 0xbf;
 const MOV64_IMMEDIATE: u8 = 0xb7;
+const STORE32: u8 = 0x63;
 /// Of the lower 32 bits, without their sign (Linux 5.1).
 const JUMP32_LESS: u8 = 0xa6;
 const CALL: u8 = 0x85;
@@ -40,18 +51,31 @@ fn threshold(loss: Loss) -> u64 {
 }
 
 fn assemble(loss: Loss) -> Vec<Instruction> {
-    match u32::try_from(threshold(loss)) {
-        Ok(threshold) => vec![
+    // The packet, which calls leave alone in this register.
+    let mut program = vec![instruction(MOV64, to(6, 1), 0, 0)];
+    // For all of them there is no such number.
+    if let Ok(threshold) = u32::try_from(threshold(loss)) {
+        program.extend([
             instruction(CALL, 0, 0, RANDOM),
             instruction(JUMP32_LESS, 0, 2, threshold.cast_signed()),
             instruction(MOV64_IMMEDIATE, 0, 0, NEXT),
             instruction(EXIT, 0, 0, 0),
-            instruction(MOV64_IMMEDIATE, 0, 0, DROP),
-            instruction(EXIT, 0, 0, 0),
-        ],
-        // All of them: no number is below that.
-        Err(_) => vec![instruction(MOV64_IMMEDIATE, 0, 0, DROP), instruction(EXIT, 0, 0, 0)],
+        ]);
     }
+    program.extend([
+        instruction(MOV64_IMMEDIATE, 1, 0, LOSS_MARK.cast_signed()),
+        instruction(STORE32, to(6, 1), MARK, 0),
+        instruction(MOV64_IMMEDIATE, 1, 0, 0),
+        instruction(MOV64_IMMEDIATE, 2, 0, 0),
+        instruction(CALL, 0, 0, REDIRECT),
+        instruction(EXIT, 0, 0, 0),
+    ]);
+    program
+}
+
+/// Both registers of an instruction.
+const fn to(destination: u8, source: u8) -> u8 {
+    source << 4 | destination
 }
 
 const fn instruction(code: u8, registers: u8, offset: i16, immediate: i32) -> Instruction {
@@ -72,12 +96,12 @@ mod tests {
         assert_eq!(threshold(of("50%")), 1 << 31);
         assert_eq!(threshold(of("0.0001%")), 4_295);
         assert_eq!(threshold(of("100%")), 1 << 32);
-        assert_eq!(assemble(of("50%"))[1].immediate, i32::MIN, "compared without its sign");
+        assert_eq!(assemble(of("50%"))[2].immediate, i32::MIN, "compared without its sign");
     }
 
     #[test]
     fn all_is_no_matter_of_chance() {
-        assert_eq!(assemble(of("100%")).len(), 2);
-        assert_eq!(assemble(of("99.9999%")).len(), 6);
+        assert!(assemble(of("100%")).iter().all(|one| one.code != JUMP32_LESS));
+        assert!(assemble(of("99.9999%")).iter().any(|one| one.code == JUMP32_LESS));
     }
 }
