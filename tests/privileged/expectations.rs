@@ -303,6 +303,17 @@ fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_the
         let (_, junit) = netmon_says(&["test", good, bad, "-o", "junit"]);
         assert!(junit.contains("<testsuites name=\"netmon\" tests=\"2\" failures=\"1\""), "{junit}");
         assert_eq!(junit.matches("<testsuite ").count(), 2, "{junit}");
+        // One that cannot be built, and one that expects nothing, keep nobody from being tested.
+        let (unbuildable, silent) = ("/run/sandbox/unbuildable.toml", "/run/sandbox/silent.toml");
+        let service = "[[service]]\nnamespace = \"near\"\ncommand = [\"no-such-program\"]\n";
+        fs::write(unbuildable, expect("10.31.0.2") + service).expect("a tmpfs");
+        fs::write(silent, PAIR).expect("a tmpfs");
+        let (code, said) = netmon_says(&["test", silent, unbuildable, good, "-o", "junit"]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("lab silent expects nothing, and is not tested"), "{said}");
+        assert!(said.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{said}");
+        assert!(said.contains("<error message=") && said.contains("no-such-program"), "{said}");
+        assert_eq!(netmon_says(&["test", silent]).0, 2);
         fs::write(bad, "name = 1").expect("a tmpfs");
         let (code, said) = netmon_says(&["test", good, bad]);
         assert!(code == 2 && !said.contains("expectations"), "{said}");

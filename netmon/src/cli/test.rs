@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, ValueEnum};
+use serde::Serialize;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
@@ -15,7 +16,8 @@ use crate::{
     client::Client,
     datapath::Options,
     expect::{self, Verdict},
-    lab::Lab,
+    lab::{BUILT_IN, Lab},
+    names::LabName,
     sys::capabilities::{Capability, require},
 };
 
@@ -26,11 +28,11 @@ mod report;
 #[command(after_help = "Examples:
   netmon test labs/router.toml             build it, check its [[expect]] sections, take it down
   netmon test lab.toml -o junit > out.xml  for a CI server
-  netmon test labs/*.toml                  several, one after the other
+  netmon test labs/*.toml                  several, one after the other; those that expect nothing are left out
 Exit codes: 0 all held, 1 it could not be built or was interrupted, 2 an invalid lab file, 3 a privilege is missing,
 4 the lab is held or a name is taken, 5 an expectation did not hold.")]
 pub struct Args {
-    /// The lab files; without one, the built-in lab `direct`.
+    /// The lab files.
     #[arg(value_name = "FILE", env = "NETMON_FILE")]
     files: Vec<PathBuf>,
     /// How to print.
@@ -39,7 +41,7 @@ pub struct Args {
 }
 
 /// How the outcome is printed.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Form {
     /// For people.
     #[default]
@@ -55,49 +57,88 @@ struct Outcome {
     lab: Lab,
     began: SystemTime,
     verdicts: Vec<Verdict>,
+    /// Why the lab could not be built, or looked at.
+    error: Option<String>,
 }
 
-/// Runs the command.
+/// A verdict as programs read it.
+#[derive(Serialize)]
+struct OfLab<'a> {
+    lab: &'a LabName,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
+/// Runs the command. A lab that cannot be built does not keep the others from being tested.
 ///
 /// # Errors
 ///
-/// As `netmon run`; and when there is nothing to check.
+/// As `netmon run`, with the first lab that could not be built; and when there is nothing to check.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut labs = Vec::new();
-    let files: Vec<_> =
-        if args.files.is_empty() { vec![None] } else { args.files.into_iter().map(Some).collect() };
-    for file in files {
-        let lab = LabFile { file }.open()?;
-        if lab.expectations.is_empty() {
-            let nothing =
-                anyhow!("lab {} expects nothing: add [[expect]] sections to {}", lab.name, lab.source);
-            return Err(ExitCode::Usage.because(nothing));
-        }
-        labs.push(lab);
-    }
+    let labs = labs_of(args.files)?;
     require(&[Capability::NetRaw], "netmon test").map_err(failure::of_privilege)?;
     let mut outcomes = Vec::with_capacity(labs.len());
+    let (mut first, mut interrupted) = (None, false);
     for lab in labs {
         let began = SystemTime::now();
-        let verdicts = check(&lab).await.with_context(|| format!("lab {}", lab.name))?;
-        if matches!(args.output, Form::Table) {
-            output::print(&report::table(&lab.name, &verdicts))?;
+        let checked = check(&lab).await.with_context(|| format!("lab {}", lab.name));
+        let (verdicts, error) = match checked {
+            Ok(Some(verdicts)) => (verdicts, None),
+            Ok(None) => {
+                interrupted = true;
+                break;
+            }
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        match &error {
+            Some(error) if first.is_some() => anstream::eprintln!("netmon: {error:#}"),
+            None if args.output == Form::Table => output::print(&report::table(&lab.name, &verdicts))?,
+            _ => {}
         }
-        outcomes.push(Outcome { lab, began, verdicts });
+        let told = error.as_ref().map(|error| format!("{error:#}"));
+        outcomes.push(Outcome { lab, began, verdicts, error: told });
+        first = first.or(error);
     }
     match args.output {
         Form::Table => {}
         Form::Json => {
-            let all: Vec<&Verdict> = outcomes.iter().flat_map(|outcome| &outcome.verdicts).collect();
+            let mut all = Vec::new();
+            for Outcome { lab, verdicts, .. } in &outcomes {
+                all.extend(verdicts.iter().map(|verdict| OfLab { lab: &lab.name, verdict }));
+            }
             output::print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
         }
         Form::Junit => output::print(&report::junit(&outcomes)?)?,
     }
-    Ok(verdict(outcomes.iter().flat_map(|outcome| &outcome.verdicts)))
+    if interrupted {
+        return Err(anyhow!("interrupted: the lab is taken down, and nothing is proved"));
+    }
+    match first {
+        Some(error) => Err(error),
+        None => Ok(verdict(outcomes.iter().flat_map(|outcome| &outcome.verdicts))),
+    }
 }
 
-/// Builds a lab, checks what it expects, and takes it down.
-async fn check(lab: &Lab) -> anyhow::Result<Vec<Verdict>> {
+/// The labs that expect something. All are read before one is built: a wrong file stops everything.
+fn labs_of(files: Vec<PathBuf>) -> anyhow::Result<Vec<Lab>> {
+    let files: Vec<_> = if files.is_empty() { vec![None] } else { files.into_iter().map(Some).collect() };
+    let all = files.into_iter().map(|file| LabFile { file }.open()).collect::<anyhow::Result<Vec<Lab>>>()?;
+    let (labs, without): (Vec<Lab>, Vec<Lab>) = all.into_iter().partition(|lab| !lab.expectations.is_empty());
+    if let (true, Some(lab)) = (labs.is_empty(), without.first()) {
+        let advice = match lab.source.as_str() {
+            BUILT_IN => "give a lab file that has [[expect]] sections".to_owned(),
+            source => format!("add [[expect]] sections to {source}"),
+        };
+        return Err(ExitCode::Usage.because(anyhow!("lab {} expects nothing: {advice}", lab.name)));
+    }
+    for lab in without {
+        log::warn!("{}: lab {} expects nothing, and is not tested", lab.source, lab.name);
+    }
+    Ok(labs)
+}
+
+/// Builds a lab, checks what it expects, and takes it down; none when that was interrupted.
+async fn check(lab: &Lab) -> anyhow::Result<Option<Vec<Verdict>>> {
     let config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         datapath: Options::default(),
@@ -136,7 +177,7 @@ async fn check(lab: &Lab) -> anyhow::Result<Vec<Verdict>> {
     };
     let (ended, checked) = tokio::join!(agent, checks);
     ended.map_err(failure::of_agent)?;
-    Ok(checked.ok_or_else(|| anyhow!("interrupted: the lab is taken down, and nothing is proved"))??)
+    Ok(checked.transpose()?)
 }
 
 /// What a script is told.

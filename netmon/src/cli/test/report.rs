@@ -63,35 +63,49 @@ pub(super) fn table(lab: &LabName, verdicts: &[Verdict]) -> String {
 /// In the form that JUnit made customary: a suite for each lab, a case for each expectation.
 pub(super) fn junit(outcomes: &[Outcome]) -> io::Result<String> {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    let all: Vec<&Verdict> = outcomes.iter().flat_map(|outcome| &outcome.verdicts).collect();
     let suites = writer.create_element("testsuites").with_attribute(("name", "netmon"));
-    with_totals(suites, &all)
+    with_totals(suites, &outcomes.iter().collect::<Vec<_>>())
         .write_inner_content(|writer| outcomes.iter().try_for_each(|outcome| suite(writer, outcome)))?;
     let text = String::from_utf8(writer.into_inner()).map_err(io::Error::other)?;
     Ok(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}\n"))
 }
 
 /// What servers add up.
-fn with_totals<'w>(element: ElementWriter<'w, Vec<u8>>, verdicts: &[&Verdict]) -> ElementWriter<'w, Vec<u8>> {
+fn with_totals<'w>(element: ElementWriter<'w, Vec<u8>>, outcomes: &[&Outcome]) -> ElementWriter<'w, Vec<u8>> {
+    let verdicts: Vec<&Verdict> = outcomes.iter().flat_map(|outcome| &outcome.verdicts).collect();
+    let errors = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
     let failed = verdicts.iter().filter(|verdict| !verdict.held).count().to_string();
     let total: u64 = verdicts.iter().map(|verdict| verdict.duration_ns).sum();
     element
-        .with_attribute(("tests", &*verdicts.len().to_string()))
+        .with_attribute(("tests", &*(verdicts.len() + errors).to_string()))
         .with_attribute(("failures", &*failed))
-        .with_attribute(("errors", "0"))
+        .with_attribute(("errors", &*errors.to_string()))
         .with_attribute(("skipped", "0"))
         .with_attribute(("time", &*seconds(total)))
 }
 
 fn suite(writer: &mut Writer<Vec<u8>>, outcome: &Outcome) -> io::Result<()> {
-    let Outcome { lab, began, verdicts } = outcome;
+    let Outcome { lab, began, verdicts, error } = outcome;
     let began = jiff::Timestamp::try_from(*began).map_err(io::Error::other)?.strftime("%Y-%m-%dT%H:%M:%S");
     let element = writer.create_element("testsuite").with_attribute(("name", lab.name.as_str()));
-    with_totals(element, &verdicts.iter().collect::<Vec<_>>())
+    with_totals(element, &[outcome])
         .with_attribute(("timestamp", &*began.to_string()))
         .with_attribute(("file", &*plain(&lab.source)))
         .write_inner_content(|writer| {
-            verdicts.iter().try_for_each(|verdict| case(writer, &lab.name, verdict))
+            verdicts.iter().try_for_each(|verdict| case(writer, &lab.name, verdict))?;
+            error.iter().try_for_each(|error| error_case(writer, &lab.name, error))
+        })
+        .map(drop)
+}
+
+/// Of a lab that could not be built: a case that is the lab itself.
+fn error_case(writer: &mut Writer<Vec<u8>>, lab: &LabName, error: &str) -> io::Result<()> {
+    let case = writer.create_element("testcase").with_attribute(("classname", lab.as_str()));
+    case.with_attribute(("name", "the lab itself"))
+        .with_attribute(("time", "0.000"))
+        .write_inner_content(|writer| {
+            let element = writer.create_element("error").with_attribute(("message", &*plain(error)));
+            element.with_attribute(("type", "lab")).write_empty().map(drop)
         })
         .map(drop)
 }
@@ -160,12 +174,14 @@ mod tests {
     #[test]
     fn junit_has_a_suite_for_each_lab_with_what_servers_add_up() {
         let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let one = Outcome { lab: Lab::built_in(), began, verdicts: vec![verdict("a <b>", &[])] };
+        let one = Outcome { lab: Lab::built_in(), began, verdicts: vec![verdict("a <b>", &[])], error: None };
         let other = vec![verdict("c", &["it said \u{1b}[2J & \"no\"", "late"]), verdict("d", &[])];
-        let two = Outcome { lab: Lab::built_in(), began, verdicts: other };
-        let text = junit(&[one, two]).unwrap();
+        let two = Outcome { lab: Lab::built_in(), began, verdicts: other, error: None };
+        let error = Some("veth0 is \"taken\"".to_owned());
+        let three = Outcome { lab: Lab::built_in(), began, verdicts: Vec::new(), error };
+        let text = junit(&[one, two, three]).unwrap();
         let wanted = r#"<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="netmon" tests="3" failures="1" errors="0" skipped="0" time="3.750">
+<testsuites name="netmon" tests="4" failures="1" errors="1" skipped="0" time="3.750">
   <testsuite name="direct" tests="1" failures="0" errors="0" skipped="0" time="1.250" timestamp="2027-01-15T08:00:00" file="built-in">
     <testcase classname="direct" name="a &lt;b&gt;" time="1.250"/>
   </testsuite>
@@ -174,6 +190,11 @@ mod tests {
       <failure message="it said �[2J &amp; &quot;no&quot;; late" type="expectation">icmp 10.0.0.2: it said �[2J &amp; &quot;no&quot;; late</failure>
     </testcase>
     <testcase classname="direct" name="d" time="1.250"/>
+  </testsuite>
+  <testsuite name="direct" tests="1" failures="0" errors="1" skipped="0" time="0.000" timestamp="2027-01-15T08:00:00" file="built-in">
+    <testcase classname="direct" name="the lab itself" time="0.000">
+      <error message="veth0 is &quot;taken&quot;" type="lab"/>
+    </testcase>
   </testsuite>
 </testsuites>
 "#;
