@@ -12,11 +12,12 @@ use netmon_ebpf::{
 use crate::{
     cost::{Cost, Fill, MapUse, ProgramRuns},
     histogram::Histogram,
+    lab::Lab,
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
         AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState,
-        FlowTable, HookCounters, LabInfo, LinkSnapshot, Opener, ProbeSnapshot, ProtocolCounters, RoundTrips,
-        Snapshot,
+        FlowTable, Furnished, HookCounters, LabInfo, LinkSnapshot, Opener, ProbeSnapshot, ProtocolCounters,
+        RoundTrips, Snapshot,
     },
 };
 
@@ -169,7 +170,12 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
     Snapshot {
         taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         monotonic_ns,
-        lab: LabInfo { name: "direct".parse().unwrap(), file: "built-in".to_owned(), persists: false },
+        lab: LabInfo {
+            name: "direct".parse().unwrap(),
+            file: "built-in".to_owned(),
+            persists: false,
+            furnished: Furnished::of(&Lab::built_in()),
+        },
         features: Features { mode: AttachMode::Tcx, packet_stamp: true },
         links,
         probes: probes(),

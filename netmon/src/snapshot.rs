@@ -3,12 +3,16 @@
 //! All outputs are made from a [`Snapshot`] and from nothing else: metrics, the HTTP interface and the
 //! command line never touch the kernel. Durations are nanoseconds of the monotonic clock.
 
+mod furnished;
+
 use std::{
     net::SocketAddr,
     time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
+
+pub use self::furnished::Furnished;
 
 use crate::{
     cost::Cost,
@@ -52,6 +56,8 @@ pub struct LabInfo {
     pub file: String,
     /// Whether counting goes on when the agent does not.
     pub persists: bool,
+    /// The namespaces in which there is more than ends of links.
+    pub furnished: Vec<Furnished>,
 }
 
 /// What was found on this kernel, and is used.

@@ -42,3 +42,23 @@ fn a_running_lab_has_rates_after_a_ping_and_another_is_drawn_from_its_file() {
         drop(agent);
     });
 }
+
+#[test]
+fn a_running_lab_is_drawn_with_the_bridges_and_services_of_its_file() {
+    sandbox(|| {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/bridge.toml");
+        let json = |named: &[&str]| -> serde_json::Value {
+            serde_json::from_str(&graph(&[named, &["-o", "json"]].concat())).unwrap_or_default()
+        };
+        let drawn = json(&[file]);
+        let _agent = Agent::start([file]);
+        let running = json(&[]);
+        assert_eq!(running["namespaces"], drawn["namespaces"]);
+        let bridges = |graph: &serde_json::Value| -> Vec<serde_json::Value> {
+            let links = graph["links"].as_array().cloned().unwrap_or_default();
+            links.iter().flat_map(|link| [link["a"]["bridge"].clone(), link["b"]["bridge"].clone()]).collect()
+        };
+        assert!(bridges(&drawn).iter().any(serde_json::Value::is_string), "{drawn}");
+        assert_eq!(bridges(&running), bridges(&drawn));
+    });
+}

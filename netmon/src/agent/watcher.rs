@@ -29,7 +29,7 @@ use crate::{
     netns::Identity,
     probe::Probes,
     server::{Readiness, SnapshotSource, SourceError},
-    snapshot::{Features, Flow, LabInfo, Snapshot},
+    snapshot::{Features, Flow, Furnished, LabInfo, Snapshot},
     topology::{self, Claim, Endpoint, handover::HookOrder},
 };
 
@@ -247,7 +247,8 @@ impl Watcher {
 }
 
 fn info(lab: &Lab, persists: bool) -> LabInfo {
-    LabInfo { name: lab.name.clone(), file: lab.source.clone(), persists }
+    let (name, file) = (lab.name.clone(), lab.source.clone());
+    LabInfo { name, file, persists, furnished: Furnished::of(lab) }
 }
 
 /// Whether a link joins the same interfaces under the same name.

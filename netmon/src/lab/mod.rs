@@ -40,6 +40,7 @@ mod wrong_files;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
@@ -122,6 +123,14 @@ pub struct Bridge {
     pub addresses: Vec<IpNet>,
 }
 
+impl fmt::Display for Bridge {
+    /// Its name, and its addresses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        self.addresses.iter().try_for_each(|address| write!(f, " {address}"))
+    }
+}
+
 /// A veth pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Link {
@@ -176,6 +185,16 @@ pub struct Service {
     /// How it is told that it does its work; none for a service that is not waited for.
     #[serde(default)]
     pub ready: Option<Ready>,
+}
+
+impl fmt::Display for Service {
+    /// Its name, and where the built-in server listens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ServiceKind::Http(address) => write!(f, "{} {address}", self.name),
+            ServiceKind::Command(_) => f.write_str(&self.name),
+        }
+    }
 }
 
 /// What a service is.

@@ -6,9 +6,10 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::{
-    lab::{self, Lab, Service, ServiceKind},
+    lab::{self, Lab},
     names::{IfName, LabName, LinkName, NsName},
     server::api::{self, Amounts, Links},
+    snapshot::Furnished,
 };
 
 /// A lab as namespaces and links.
@@ -28,13 +29,22 @@ pub(in crate::cli) struct Graph {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Namespace {
     pub(super) name: NsName,
-    /// Its bridges, each with its addresses; an agent does not tell.
+    /// Its bridges, each with its addresses.
     pub(super) bridges: Vec<String>,
-    /// What runs in it; an agent does not tell.
+    /// What runs in it.
     pub(super) services: Vec<String>,
 }
 
 impl Namespace {
+    fn furnished(name: &NsName, furnished: &[Furnished]) -> Self {
+        let furnished = furnished.iter().find(|one| one.namespace == *name);
+        Self {
+            name: name.clone(),
+            bridges: furnished.map(|one| one.bridges.clone()).unwrap_or_default(),
+            services: furnished.map(|one| one.services.clone()).unwrap_or_default(),
+        }
+    }
+
     /// What is written into its box.
     pub(super) fn contents(&self) -> impl Iterator<Item = &str> {
         self.bridges.iter().chain(&self.services).map(String::as_str)
@@ -59,7 +69,7 @@ pub(super) struct End {
     pub(super) namespace: NsName,
     pub(super) interface: IfName,
     pub(super) addresses: Vec<IpNet>,
-    /// The bridge that it is a port of; an agent does not tell.
+    /// The bridge that it is a port of.
     pub(super) bridge: Option<IfName>,
     /// None when nobody looked.
     pub(super) up: Option<bool>,
@@ -86,28 +96,22 @@ impl Graph {
         let served = lab.services.iter().map(|service| &service.namespace);
         let bridged = lab.bridges.iter().map(|bridge| &bridge.namespace);
         let all = names.chain(ends(&links).map(|end| &end.namespace)).chain(served).chain(bridged);
-        let contents = |name: &NsName| Namespace {
-            name: name.clone(),
-            bridges: lab
-                .bridges
-                .iter()
-                .filter(|bridge| bridge.namespace == *name)
-                .map(with_addresses)
-                .collect(),
-            services: lab.services.iter().filter(|service| service.namespace == *name).map(caption).collect(),
-        };
-        let namespaces = distinct(all, contents);
+        let furnished = Furnished::of(lab);
+        let namespaces = distinct(all, |name| Namespace::furnished(name, &furnished));
         Self { lab: lab.name.clone(), is_running: false, namespaces, links }
     }
 
     /// What an agent says.
     pub(super) fn of_links(said: &Links) -> Self {
-        let links: Vec<_> = said.links.iter().map(Link::from).collect();
-        let namespaces = distinct(ends(&links).map(|end| &end.namespace), |name| Namespace {
-            name: name.clone(),
-            bridges: Vec::new(),
-            services: Vec::new(),
-        });
+        let furnished = &said.lab.furnished;
+        let mut links: Vec<_> = said.links.iter().map(Link::from).collect();
+        for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
+            let mut ports =
+                furnished.iter().filter(|one| one.namespace == end.namespace).flat_map(|one| &one.ports);
+            end.bridge = ports.find(|(port, _)| *port == end.interface).map(|(_, bridge)| bridge.clone());
+        }
+        let names = ends(&links).map(|end| &end.namespace).chain(furnished.iter().map(|one| &one.namespace));
+        let namespaces = distinct(names, |name| Namespace::furnished(name, furnished));
         Self { lab: said.lab.name.clone(), is_running: true, namespaces, links }
     }
 
@@ -130,20 +134,6 @@ fn distinct<'n>(
     let mut distinct: Vec<_> = names.filter(|name| seen.insert(*name)).collect();
     distinct.sort_by_key(|name| !name.is_root());
     distinct.into_iter().map(contents).collect()
-}
-
-fn with_addresses(bridge: &lab::Bridge) -> String {
-    let words =
-        std::iter::once(bridge.name.to_string()).chain(bridge.addresses.iter().map(ToString::to_string));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// What a service is called in a drawing.
-pub(in crate::cli) fn caption(service: &Service) -> String {
-    match &service.kind {
-        ServiceKind::Http(address) => format!("{} {address}", service.name),
-        ServiceKind::Command(_) => service.name.clone(),
-    }
 }
 
 impl From<&lab::Link> for Link {

@@ -41,13 +41,13 @@ fn a_lab_that_runs_has_its_rates_and_latencies_below_the_link() {
     let expected = "\
 lab direct, as it runs
 
-┌ root ──────┐                                             ┌ direct_netns ┐
-│            │ veth0                                 veth1 │              │
-│            ├─────────────────────────────────────────────┤              │
-│            │ 10.200.0.2/24                 10.200.0.3/24 │              │
-│            │ → 50.0 pkt/s, 4.90 kB/s, 4.10 µs            │              │
-│            │ ← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost    │              │
-└────────────┘                                             └──────────────┘
+┌ root ──────┐                                             ┌ direct_netns ──────┐
+│            │ veth0                                 veth1 │                    │
+│            ├─────────────────────────────────────────────┤ http 10.200.0.3:80 │
+│            │ 10.200.0.2/24                 10.200.0.3/24 │                    │
+│            │ → 50.0 pkt/s, 4.90 kB/s, 4.10 µs            │                    │
+│            │ ← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost    │                    │
+└────────────┘                                             └────────────────────┘
 ";
     assert_eq!(text(&running(), WIDE), expected);
 }
@@ -96,18 +96,22 @@ fn a_list_of_a_running_lab_has_rates_in_place_of_addresses() {
 lab direct, as it runs
 
 root
- └─ veth0 ── veth1  direct_netns  → 50.0 pkt/s, 4.90 kB/s, 4.10 µs  ← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost
+ └─ veth0 ── veth1  direct_netns (http 10.200.0.3:80)  → 50.0 pkt/s, 4.90 kB/s, 4.10 µs  ← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost
 ";
     assert_eq!(text(&running(), Screen { columns: 40, ..WIDE }), expected);
     let ascii = text(&running(), Screen { columns: 40, charset: Charset::Ascii });
-    assert!(ascii.is_ascii() && ascii.contains(" `- veth0 -- veth1  direct_netns  -> 50.0 pkt/s"), "{ascii}");
+    assert!(
+        ascii.is_ascii()
+            && ascii.contains(" `- veth0 -- veth1  direct_netns (http 10.200.0.3:80)  -> 50.0 pkt/s"),
+        "{ascii}"
+    );
 }
 
 #[test]
 fn a_running_lab_in_mermaid_and_dot() {
     let expected = r#"flowchart LR
   n0["root"]
-  n1["direct_netns"]
+  n1["direct_netns<br/>http 10.200.0.3:80"]
   n0 ---|"veth0 10.200.0.2/24 — veth1 10.200.0.3/24<br/>→ 50.0 pkt/s, 4.90 kB/s, 4.10 µs<br/>← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost"| n1
 "#;
     assert_eq!(mermaid::render(&running()), expected);
@@ -115,7 +119,7 @@ fn a_running_lab_in_mermaid_and_dot() {
   rankdir=LR;
   node [shape=box];
   n0 [label="root"];
-  n1 [label="direct_netns"];
+  n1 [label="direct_netns\nhttp 10.200.0.3:80"];
   n0 -- n1 [taillabel="veth0\n10.200.0.2/24", headlabel="veth1\n10.200.0.3/24", label="→ 50.0 pkt/s, 4.90 kB/s, 4.10 µs\n← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost"];
 }
 "#;

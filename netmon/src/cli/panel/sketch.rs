@@ -5,11 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     cli::{
-        graph::{
-            MOST_BOXES, drawing,
-            model::{Graph, caption},
-            pen::Pen,
-        },
+        graph::{MOST_BOXES, drawing, model::Graph, pen::Pen},
         screen::Screen,
     },
     lab::{End, Lab, Service, ServiceKind},
@@ -45,7 +41,7 @@ fn list(lab: &Lab, pen: Pen) -> Vec<String> {
         |name: &NsName| lab.links.iter().any(|link| link.a.namespace == *name || link.b.namespace == *name);
     let alone = lab.namespaces.iter().filter(|namespace| !is_linked(&namespace.name));
     lines.extend(alone.map(|namespace| namespace.name.to_string()));
-    lines.extend(lab.services.iter().map(|service| format!("{}: {}", service.namespace, caption(service))));
+    lines.extend(lab.services.iter().map(|service| format!("{}: {service}", service.namespace)));
     lines
 }
 

@@ -24,7 +24,10 @@ pub use self::{
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
 };
-use crate::{names::LabName, snapshot::LabInfo};
+use crate::{
+    names::LabName,
+    snapshot::{Furnished, LabInfo},
+};
 
 /// Which lab the answer is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,11 +39,19 @@ pub struct Lab {
     /// Whether counting goes on when the agent does not.
     #[serde(default)]
     pub persists: bool,
+    /// The namespaces in which there is more than ends of links.
+    #[serde(default)]
+    pub furnished: Vec<Furnished>,
 }
 
 impl From<&LabInfo> for Lab {
     fn from(lab: &LabInfo) -> Self {
-        Self { name: lab.name.clone(), file: lab.file.clone(), persists: lab.persists }
+        Self {
+            name: lab.name.clone(),
+            file: lab.file.clone(),
+            persists: lab.persists,
+            furnished: lab.furnished.clone(),
+        }
     }
 }
 
