@@ -239,10 +239,15 @@ fn killed_at_any_moment_of_up_down_puts_it_right() {
     sandbox(|| {
         let before = left_behind();
         write("loss = \"10%\", rate = \"10mbit\"");
-        let begun = std::time::Instant::now();
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
-        let takes = begun.elapsed();
-        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        // The first is slower than those that are killed, and would have most of them end before.
+        let timed = |_| {
+            let begun = std::time::Instant::now();
+            assert_eq!(netmon_says(&["up", FILE]).0, 0);
+            let took = begun.elapsed();
+            assert_eq!(netmon_says(&["down", FILE]).0, 0);
+            took
+        };
+        let takes = (0..5).map(timed).min().expect("five of them");
         let mut interrupted = 0;
         for moment in 0..16 {
             let mut up = Command::new(netmon_tests::binary::netmon())

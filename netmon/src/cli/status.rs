@@ -54,7 +54,7 @@ struct Status<'a> {
 ///
 /// When no agent runs, or it does not answer; when there is no such link.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = Client::new(args.agent.address()?);
+    let client = Client::new(args.agent.address("status")?);
     let mut links: Links = client.get("/api/v1/links").await?;
     if let Some(name) = &args.link {
         link::choose(&mut links, name)?;

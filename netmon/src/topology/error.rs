@@ -28,7 +28,7 @@ pub enum TopologyError {
         lacking: Vec<Lacking>,
     },
     /// What is asked for does not go together. Nothing was changed.
-    #[error("nothing was changed: {0}")]
+    #[error("nothing was changed")]
     Impairment(#[from] InvalidImpairment),
     /// The program that drops was refused.
     #[error("cannot load the program that drops {loss} of the packets")]

@@ -36,12 +36,12 @@ pub(in crate::cli) struct WhichAgent {
 }
 
 impl WhichAgent {
-    /// Where it answers.
-    pub(in crate::cli) fn address(&self) -> anyhow::Result<SocketAddr> {
+    /// Where it answers. `command` is what the user typed.
+    pub(in crate::cli) fn address(&self, command: &str) -> anyhow::Result<SocketAddr> {
         match (self.address, &self.lab) {
             (Some(address), _) => Ok(address),
             (None, Some(lab)) => agent_of(&named(lab)?),
-            (None, None) => only_agent(),
+            (None, None) => only_agent(command),
         }
     }
 }
@@ -117,16 +117,19 @@ fn choose(labs: &[(Found, LabName)], command: &str) -> anyhow::Result<Option<Soc
     Ok(None)
 }
 
-fn only_agent() -> anyhow::Result<SocketAddr> {
+fn only_agent(command: &str) -> anyhow::Result<SocketAddr> {
     let labs = labs();
-    if let Some(address) = choose(&labs, "status")? {
+    if let Some(address) = choose(&labs, command)? {
         return Ok(address);
     }
     // None answers: then the first that is there at all says what is the matter.
-    let built_in = lab::Lab::built_in().name;
-    let there = labs.iter().find(|(found, _)| *found != Found::Nothing);
-    Err(there
-        .map_or_else(|| without_agent(&built_in, &Found::Nothing), |(found, lab)| without_agent(lab, found)))
+    Err(match labs.iter().find(|(found, _)| *found != Found::Nothing) {
+        Some((found, lab)) => without_agent(lab, found),
+        None => anyhow!(
+            "no agent runs here, and no lab is up. Start one in another terminal with `netmon run`, or give \
+             --address of an agent elsewhere"
+        ),
+    })
 }
 
 fn without_agent(lab: &LabName, found: &Found) -> anyhow::Error {
