@@ -35,13 +35,13 @@ const BUSY_ATTEMPTS: usize = 20;
 /// When a step is refused; what was there before is still there.
 pub fn prepare() -> Result<(), NetNsError> {
     let failed = |e: io::Error| NetNsError::new("prepare", DIRECTORY, e);
-    let made_folder = match fs::DirBuilder::new().mode(0o755).create(DIRECTORY) {
-        Ok(()) => true,
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
-        Err(e) => return Err(failed(e)),
-    };
-    if made_folder {
+    if !Path::new(DIRECTORY).exists() {
+        // Before it is made, so that whoever is killed in between leaves nothing that nobody knows of.
         add_note("folder").map_err(failed)?;
+        match fs::DirBuilder::new().mode(0o755).create(DIRECTORY) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed(e)),
+            _ => {}
+        }
     }
     let _lock = lock().map_err(failed)?;
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;

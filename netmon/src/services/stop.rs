@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// measure, waiting is still better than leaving something behind.
 const AFTER_KILL: Duration = Duration::from_secs(3);
 
+/// How long a cgroup may take to be empty before it is looked at who is in it.
+const LATE_COMERS: Duration = Duration::from_millis(200);
+
 /// Something of a service that could not be ended or removed.
 #[derive(Debug, Error)]
 pub enum StopError {
@@ -128,13 +131,21 @@ pub(crate) fn clear_leftovers(record: &Record) -> Result<usize, StopError> {
 }
 
 fn end(record: &Record, deadline: Instant) -> Result<(), StopError> {
-    kill_all(record, deadline)?;
     let failed = |path: &Path| {
         let (service, path) = (record.service.clone(), path.to_owned());
         move |source| StopError::Remove { service, path, source }
     };
-    if let Some(group) = &record.cgroup {
-        cgroup::remove(group, deadline).map_err(failed(group))?;
+    loop {
+        kill_all(record, deadline)?;
+        let Some(group) = &record.cgroup else { break };
+        match cgroup::remove(group, deadline.min(Instant::now() + LATE_COMERS)) {
+            // A process that was being started when its agent was killed comes into it late, and is killed as well.
+            Err(busy) if busy.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {}
+            removed => {
+                removed.map_err(failed(group))?;
+                break;
+            }
+        }
     }
     record.remove().map_err(failed(&record.dir))
 }
