@@ -7,6 +7,7 @@ use netmon_tests::{
     agent::{Agent, netmon_says, scrape},
     eventually::eventually,
     host::left_behind,
+    impaired::dropped_at,
     sandbox::{run, sandbox},
     tc::{egress_filters, qdisc},
 };
@@ -36,7 +37,7 @@ fn a_declared_delay_and_a_declared_loss_are_measured_each_in_its_direction() {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("from", "far")]);
             let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("namespace", "far")]);
-            let dropped = qdisc("far", "up1", "clsact")?.drops as f64;
+            let dropped = dropped_at("far", "up1", &metrics);
             (lost > 0.0 && lost <= dropped && dropped <= lost + unstamped).then_some(())
         });
         let metrics = scrape();
