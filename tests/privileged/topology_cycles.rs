@@ -40,6 +40,7 @@ const WATCHED_EVERY: usize = 50;
 const SLACK_KIB: u64 = 2048;
 const PATIENCE: Duration = Duration::from_secs(15);
 const QUIET_LOOKS: u32 = 20;
+
 /// Two namespaces, one with a bridge; a file, a setting, both address families, routes.
 fn lab(number: usize) -> Lab {
     let (near, far) = (format!("cycle{number}-near"), format!("cycle{number}-far"));

@@ -3,7 +3,7 @@
 
 use std::{fs, net::UdpSocket};
 
-use crate::{agent::Metrics, sandbox::run};
+use crate::{agent::Metrics, counts::kernel, sandbox::run};
 
 /// Where the lab is written; for the inside of a sandbox. The lab's name is `bad`.
 pub const FILE: &str = "/run/sandbox/bad.toml";
@@ -50,13 +50,8 @@ pub fn know_each_other() {
 /// When there is no such end.
 #[must_use]
 pub fn sent_by_kernel(namespace: &str, interface: &str) -> f64 {
-    let show = ["-j", "-s", "link", "show", "dev", interface];
-    let said = match namespace {
-        "root" => run("ip", &show),
-        _ => run("ip", &[&["-n", namespace], &show[..]].concat()),
-    };
-    let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
-    json[0]["stats64"]["tx"]["packets"].as_f64().expect("a count")
+    let ([_, sent], _) = kernel(namespace, interface);
+    sent.packets
 }
 
 /// Packets that came to an end's egress hook and that the kernel did not send, since the end is there.

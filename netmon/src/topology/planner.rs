@@ -279,8 +279,8 @@ impl<'a> Planner<'a> {
         bridges.chain(ends).collect()
     }
 
-    /// Routes that are not wanted, and those through an address that goes: of some, IPv4's, the kernel takes leave by
-    /// itself, and others would be in the way of those that come.
+    /// Routes that are not wanted, and those whose next hop is reached by an address that goes. The kernel takes away
+    /// some of them with the address, and not those of IPv6, which would be in the way of new ones.
     fn stale_routes(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for namespace in &self.lab.namespaces {
@@ -316,6 +316,7 @@ impl<'a> Planner<'a> {
         reached.into_iter().filter(|route| namespace.routes.contains(route)).collect()
     }
 
+    /// The routes that are there, and whose next hop is reached by an address that stays.
     fn reached_routes(&self, namespace: &NsName) -> Vec<Route> {
         let Some(contents) = self.actual.contents(namespace) else { return Vec::new() };
         if contents.routes.is_empty() {
