@@ -162,24 +162,24 @@ pub(crate) async fn exchange(
 mod tests {
     use std::sync::Arc;
 
+    use netmon_model::{
+        fixtures,
+        snapshot::{Flow, Snapshot},
+    };
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::{
-        sample,
-        server::{Limits, Readiness, SnapshotSource, SourceError, api, serve},
-        snapshot::{Flow, Snapshot},
-    };
+    use crate::server::{Limits, Readiness, SnapshotSource, SourceError, api, serve};
 
     struct Direct;
 
     impl SnapshotSource for Direct {
         fn snapshot(&self) -> Result<Snapshot, SourceError> {
-            Ok(sample::direct())
+            Ok(fixtures::direct())
         }
 
         fn flows(&self) -> Vec<Flow> {
-            sample::flows()
+            fixtures::flows()
         }
 
         fn ready(&self) -> Readiness {
@@ -199,7 +199,7 @@ mod tests {
         let client = Client::new(agent().await);
         assert!(client.address().ip().is_loopback());
         let links: api::Links = client.get("/api/v1/links").await.unwrap();
-        assert_eq!(links.links[0].b.egress.packets, sample::direct().links[0].b.egress.packets());
+        assert_eq!(links.links[0].b.egress.packets, fixtures::direct().links[0].b.egress.packets());
     }
 
     #[tokio::test]

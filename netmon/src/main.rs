@@ -3,10 +3,8 @@
 use std::process::ExitCode as ProcessExitCode;
 
 use clap::Parser as _;
-use netmon::{
-    cli::{Cli, exit::ExitCode, logging, run},
-    sys::heap,
-};
+use netmon::cli::{Cli, exit::ExitCode, logging, run};
+use netmon_kernel::sys::heap;
 
 fn main() -> ProcessExitCode {
     heap::share_one_arena();

@@ -2,7 +2,7 @@
 //!
 //! Operation codes are those of the kernel's `Documentation/bpf/standardization/instruction-set.rst`.
 
-use netmon::sys::bpf::Instruction;
+use netmon_kernel::sys::bpf::Instruction;
 
 /// `BPF_FUNC_ktime_get_ns`
 const KTIME_GET_NS: i32 = 5;

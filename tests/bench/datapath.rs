@@ -7,11 +7,9 @@
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result};
-use netmon::{
-    datapath::{Datapath, Options},
-    names::Direction,
-    sys::bpf::{Instruction, load_classifier, test_run},
-};
+use netmon::datapath::{Datapath, Options};
+use netmon_kernel::sys::bpf::{Instruction, load_classifier, test_run};
+use netmon_model::names::Direction;
 use netmon_tests::pair::pair;
 use serde_json::{Value, json};
 

@@ -12,10 +12,10 @@ use std::os::fd::OwnedFd;
 use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
-    names::{Direction, EndpointId},
-    sys::bpf::{Instruction, load_classifier, test_run},
     topology::Endpoint,
 };
+use netmon_kernel::sys::bpf::{Instruction, load_classifier, test_run};
+use netmon_model::names::{Direction, EndpointId};
 use netmon_tests::pair::pairs;
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use netmon::netns::NetNs;
+use netmon_kernel::netns::NetNs;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// How long each load lasts.

@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
-    topology::{self, Claim, Endpoint, NoInstrument, Silent},
+    topology::{self, Claim, Endpoint, NoInstrument},
 };
+use netmon_model::progress::Silent;
 use netmon_tests::{labs::direct, sandbox::run as program};
 
 use crate::figures::{Figure, conditions};

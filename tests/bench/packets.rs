@@ -1,6 +1,6 @@
 //! The fixed set of packets, and what each may cost.
 
-use netmon::snapshot::Features;
+use netmon_model::snapshot::Features;
 use netmon_tests::packets::{
     DOT1AD, DOT1Q, IPV4, Ipv4, Ipv6, Tcp, arp, dns_query, echo,
     flag::{ACK, PSH, SYN},
@@ -33,7 +33,7 @@ pub(crate) struct Case {
     /// Whether it can carry a stamp.
     pub(crate) stamped: bool,
     /// What makes the next packet out of it.
-    pub(crate) advance: Vec<netmon::sys::bpf::Instruction>,
+    pub(crate) advance: Vec<netmon_kernel::sys::bpf::Instruction>,
 }
 
 impl Bound {

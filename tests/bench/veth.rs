@@ -10,10 +10,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
+    topology::{self, Claim, Endpoint, NoInstrument},
+};
+use netmon_kernel::{
     netns::NetNs,
     sys::bpf::{TcxHook, attach_tcx_first, load_classifier},
-    topology::{self, Claim, Endpoint, NoInstrument, Silent},
 };
+use netmon_model::progress::Silent;
 use netmon_tests::labs::{direct, valid};
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use netmon::sys::{
+use netmon_kernel::sys::{
     bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier},
     packet_socket::PacketSocket,
 };

@@ -4,7 +4,7 @@
 
 use std::{fs, net::TcpStream, time::Duration};
 
-use netmon::sys::{
+use netmon_kernel::sys::{
     bpf::{Instruction, load_classifier, test_run},
     bpf_info::program_runs,
 };

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::sys::bpf::{
+use netmon_kernel::sys::bpf::{
     ObjectKind::{self, Link, Map, Program},
     TcxHook, tcx_chain,
 };

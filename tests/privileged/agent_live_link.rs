@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::netns::NetNs;
+use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, Up, scrape},
     eventually::eventually,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use netmon::netns::NetNs;
+use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, scrape},
     counts::{Count, DIRECT, DIRECTIONS, End, added, assert_nothing_lost_on_the_way, at_rest, missing},

@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use netmon::lab::{End, Lab};
+use netmon_model::lab::{End, Lab};
 use netmon_tests::{
     agent::{Agent, Metrics, scrape},
     counts::{DIRECTIONS, kernel},
@@ -70,7 +70,7 @@ fn works(file: &str, visits: &[Visit<'_>]) {
     sandbox(|| {
         let before = left_behind();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(file).canonicalize().unwrap();
-        let lab = Lab::load(&path).unwrap();
+        let lab = netmon_labfile::load(&path).unwrap();
         // The same lab with nginx beside the built-in server, on a port of its own.
         let server = lab.services[0].namespace.to_string();
         let with_nginx = format!(
@@ -201,7 +201,7 @@ fn the_routers_second_network_speaks_ipv6_from_the_first_packet_on() {
 fn an_end_that_somebody_takes_off_its_bridge_is_still_counted() {
     sandbox(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/bridge.toml");
-        let lab = Lab::load(&path).unwrap();
+        let lab = netmon_labfile::load(&path).unwrap();
         let port = &lab.links[0].a;
         let agent = Agent::start([path.to_str().unwrap()]);
         run("ip", &["link", "set", port.interface.as_str(), "nomaster"]);

@@ -3,7 +3,7 @@
 
 use std::{fs, net::UdpSocket, path::Path, process::Command, thread, time::Duration};
 
-use netmon::netns::NetNs;
+use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, netmon_says},
     binary::netmon,

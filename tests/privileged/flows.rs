@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use netmon::netns::NetNs;
+use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, netmon_says, scrape},
     sandbox::{run, sandbox},

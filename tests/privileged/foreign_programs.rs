@@ -4,7 +4,9 @@
 
 use std::{os::fd::OwnedFd, time::Duration};
 
-use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};
+use netmon_kernel::sys::bpf::{
+    Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain,
+};
 use netmon_tests::{
     agent::{Agent, Metrics, Up, scrape},
     eventually::eventually,

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use netmon::lab::Lab;
+use netmon_model::lab::Lab;
 use netmon_tests::{
     binary::netmon,
     host::left_behind,
@@ -43,7 +43,7 @@ fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, St
         let text = says(&["generate", kind, "-n", namespaces]);
         let file = format!("/run/sandbox/{kind}.toml");
         fs::write(&file, &text).unwrap();
-        let lab = Lab::load(file.as_ref()).unwrap();
+        let lab = netmon_labfile::load(file.as_ref()).unwrap();
         says(&["up", &file]);
         try_the_ping_at_its_top(&text);
         let pings = pings(&lab);

@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::{lab::Lab, topology::claim};
+use netmon::topology::claim;
+use netmon_model::lab::Lab;
 use netmon_tests::{
     agent::netmon_says,
     binary::netmon,
@@ -114,7 +115,7 @@ struct Wanted {
 impl Wanted {
     fn new(text: String, nginx: &'static str) -> Self {
         fs::write(FILE, &text).unwrap();
-        let lab = Lab::load(Path::new(FILE)).unwrap();
+        let lab = netmon_labfile::load(Path::new(FILE)).unwrap();
         finish("up");
         let built = built(&lab);
         let wanted = Self { text, lab, nginx, built };

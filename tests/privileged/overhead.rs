@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::sys::bpf::{TcxHook, tcx_chain};
+use netmon_kernel::sys::bpf::{TcxHook, tcx_chain};
 use netmon_tests::{
     agent::{Agent, Metrics, Up, netmon_says, scrape},
     binary::netmon,

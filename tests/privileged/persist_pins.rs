@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netmon::sys::{
+use netmon_kernel::sys::{
     bpf_info::max_entries,
     bpf_pins::{make_array, pin, pinned},
 };
@@ -224,7 +224,7 @@ fn of_a_large_lab_it_is_filters_that_count_on_and_are_gone_on_with() {
     with_pins(|| {
         fs::write(LAB, says(&["generate", "star", "-n", "51"], 0)).unwrap();
         let addresses: Vec<String> = {
-            let lab = netmon::lab::open(Some(Path::new(LAB))).unwrap();
+            let lab = netmon_labfile::open(Some(Path::new(LAB))).unwrap();
             lab.links.iter().map(|link| link.b.addresses[0].addr().to_string()).collect()
         };
         let agent = Agent::start([LAB, "--persist"]);

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::netns::NetNs;
+use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, Metrics, netmon_says, scrape},
     eventually::eventually,

@@ -6,11 +6,11 @@
 
 use std::os::fd::OwnedFd;
 
-use netmon::{
-    datapath::{Datapath, Options, Reading},
+use netmon::datapath::{Datapath, Options, Reading};
+use netmon_kernel::sys::bpf::{Instruction, Offload, TestOutcome, test_run_offloaded};
+use netmon_model::{
     names::{Direction, EndpointId, Side},
     snapshot::{EndpointSnapshot, HookCounters},
-    sys::bpf::{Instruction, Offload, TestOutcome, test_run_offloaded},
 };
 use netmon_tests::{
     packets::{

@@ -7,11 +7,9 @@
 
 use std::time::Duration;
 
-use netmon::{
-    datapath::{Datapath, Options},
-    snapshot::LinkSnapshot,
-    sys::packet_socket::PacketSocket,
-};
+use netmon::datapath::{Datapath, Options};
+use netmon_kernel::sys::packet_socket::PacketSocket;
+use netmon_model::snapshot::LinkSnapshot;
 use netmon_tests::{
     eventually::eventually,
     packets::{

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use netmon::{
+use netmon_kernel::{
     netns::NetNs,
     sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier},
 };

@@ -4,10 +4,8 @@
 
 use std::{cell::Cell, fs, path::Path, process::Command, process::Stdio};
 
-use netmon::{
-    lab::Lab,
-    topology::{self, Claim, NoInstrument, Progress},
-};
+use netmon::topology::{self, Claim, NoInstrument};
+use netmon_model::{lab::Lab, progress::Progress};
 use netmon_tests::{
     agent::netmon_says,
     binary::netmon,
@@ -38,7 +36,7 @@ fn fails_without_a_trace(lab: &Lab, what: &'static str, done: usize, act: impl F
     let built = topology::up(lab, &Claim::take(&lab.name).unwrap(), &mut NoInstrument, &meanwhile);
     let error = built.expect_err(words);
     assert!(meanwhile.acted.get(), "{what} {done}");
-    let said = netmon::causes::in_full(&error);
+    let said = netmon_model::error::in_full(&error);
     assert!(said.contains(words) && !said.contains("could not be undone"), "{said}");
 }
 
@@ -195,7 +193,7 @@ fn a_change_that_fails_in_the_middle_leaves_the_lab_as_it_was() {
     sandbox(|| {
         let lab = labs::direct();
         let claim = Claim::take(&lab.name).unwrap();
-        topology::up(&lab, &claim, &mut NoInstrument, &topology::Silent).unwrap();
+        topology::up(&lab, &claim, &mut NoInstrument, &netmon_model::progress::Silent).unwrap();
         let state = fs::read("/run/netmon/direct/state.json").unwrap();
         let before = left_behind();
         let mut more = labs::direct();
@@ -215,7 +213,7 @@ fn a_change_that_fails_in_the_middle_leaves_the_lab_as_it_was() {
         assert_eq!(topology::plan(&lab).unwrap().steps, []);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.200.0.3"]);
         let claim = Claim::take(&lab.name).unwrap();
-        let report = topology::down(&claim, |_, _| Vec::new(), &topology::Silent);
+        let report = topology::down(&claim, |_, _| Vec::new(), &netmon_model::progress::Silent);
         assert_eq!(report.errors, [""; 0]);
     });
 }

@@ -3,13 +3,11 @@
 
 use std::{fs, path::Path};
 
-use netmon::{
-    lab::Lab,
-    netlink::Netlink,
-    topology::{
-        self, Claim, Endpoint, Instrument, NoInstrument, Report, Silent, TopologyError, error::BoxError,
-    },
+use netmon::topology::{
+    self, Claim, Endpoint, Instrument, NoInstrument, Report, TopologyError, error::BoxError,
 };
+use netmon_kernel::netlink::Netlink;
+use netmon_model::{lab::Lab, progress::Silent};
 use netmon_tests::{
     host::left_behind,
     labs::{direct, empty, end, link, namespace, route, star, valid},
@@ -155,7 +153,7 @@ fn a_failure_half_way_leaves_the_host_as_it_was() {
         assert_eq!(left_behind(), before);
         let mut wrong = direct();
         wrong.namespaces[0].routes.push(route("10.9.0.0/16", "10.77.0.1"));
-        let error = netmon::causes::in_full(&up(&wrong).unwrap_err());
+        let error = netmon_model::error::in_full(&up(&wrong).unwrap_err());
         assert!(error.contains("10.77.0.1"), "{error}");
         assert_eq!(left_behind(), before);
     });

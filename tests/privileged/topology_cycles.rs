@@ -14,9 +14,12 @@ use std::{
 
 use netmon::{
     datapath::{Datapath, Options},
+    topology::{self, BoxError, Claim, Endpoint, Instrument, NoInstrument},
+};
+use netmon_kernel::sys::heap;
+use netmon_model::{
     lab::{Bridge, Lab},
-    sys::heap,
-    topology::{self, BoxError, Claim, Endpoint, Instrument, NoInstrument, Silent},
+    progress::Silent,
 };
 use netmon_tests::{
     bpf_objects::{Object, exists, held_by},

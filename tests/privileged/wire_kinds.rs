@@ -7,11 +7,9 @@
 
 use std::{array, time::Duration};
 
-use netmon::{
-    datapath::{Datapath, Options, Reading},
-    snapshot::HookCounters,
-    sys::packet_socket::PacketSocket,
-};
+use netmon::datapath::{Datapath, Options, Reading};
+use netmon_kernel::sys::packet_socket::PacketSocket;
+use netmon_model::snapshot::HookCounters;
 use netmon_tests::{
     agent::Agent,
     capture::{Capture, Captured},

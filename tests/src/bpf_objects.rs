@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use netmon::sys::bpf::{ObjectKind, object_exists};
+use netmon_kernel::sys::bpf::{ObjectKind, object_exists};
 use rustix::process::Pid;
 
 /// A kind of object, and its number.

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use netmon::lab::Lab;
+use netmon_model::lab::Lab;
 use serde_json::Value;
 
 use crate::sandbox::run;

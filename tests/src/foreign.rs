@@ -8,7 +8,9 @@ use std::{
     },
 };
 
-use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};
+use netmon_kernel::sys::bpf::{
+    Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain,
+};
 
 use crate::{running::Running, sandbox::run};
 

@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use netmon::{netns::NetNs, sys::packet_socket::PacketSocket};
+use netmon_kernel::{netns::NetNs, sys::packet_socket::PacketSocket};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
     setsockopt, socket, sockopt::ReceiveTimestampns,

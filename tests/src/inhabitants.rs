@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::{names::LabName, services::stop_recorded};
+use netmon::services::stop_recorded;
+use netmon_model::names::LabName;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use crate::eventually::pause;

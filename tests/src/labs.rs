@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use netmon::{
+use netmon_model::{
     impairment::Impairment,
     lab::{End, Lab, Link, Namespace, Route},
     names::{LinkName, NsName},

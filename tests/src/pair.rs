@@ -4,11 +4,9 @@
 
 use std::{collections::HashMap, fmt::Write as _, fs, sync::Arc, time::Duration};
 
-use netmon::{
-    names::{IfIndex, LinkName, NsName, Side},
-    netns::NetNs,
-    topology::Endpoint,
-};
+use netmon::topology::Endpoint;
+use netmon_kernel::netns::NetNs;
+use netmon_model::names::{IfIndex, LinkName, NsName, Side};
 
 use crate::{eventually::eventually, labs::valid, sandbox::run};
 

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use netmon::{netns::NetNs, pins::Folder};
+use netmon_kernel::{netns::NetNs, pins::Folder};
 use rustix::mount::{MountFlags, mount};
 
 use crate::{agent::ADDRESS, binary::netmon, eventually::eventually, labs::valid, sandbox::sandbox};

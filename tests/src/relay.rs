@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use netmon::netns::NetNs;
+use netmon_kernel::netns::NetNs;
 
 use crate::{
     agent::Agent,

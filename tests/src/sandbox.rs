@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use netmon::sys::namespaces::{unshare_mounts, unshare_network};
+use netmon_kernel::sys::namespaces::{unshare_mounts, unshare_network};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use crate::inhabitants;

@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use netmon::{
-    lab::{Lab, Service, ServiceKind},
-    services::{ServiceState, ServiceStatus, recorded_status, spawn_detached, stop_recorded},
-};
+use netmon::services::{ServiceState, ServiceStatus, recorded_status, spawn_detached, stop_recorded};
+use netmon_model::lab::{Lab, Service, ServiceKind};
 
 use crate::{
     binary,

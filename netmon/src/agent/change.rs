@@ -10,14 +10,17 @@ use std::{
 };
 
 use log::{info, warn};
+use netmon_labfile;
+use netmon_model::{
+    error::in_full,
+    impairment::Change,
+    lab::{BUILT_IN, Lab},
+    names::{LinkName, Side},
+};
 use tokio::task::block_in_place;
 
 use super::Built;
 use crate::{
-    causes::in_full,
-    impairment::Change,
-    lab::{self, BUILT_IN, Lab},
-    names::{LinkName, Side},
     services::{Supervisor, is_supervised, stop_recorded},
     topology::{
         self,
@@ -56,7 +59,7 @@ pub(super) async fn to_file(
 /// The lab in the file, unless it cannot be or is in somebody's way.
 fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Answer> {
     let refuse = |refused, error: String| Err(Answer { errors: vec![error], refused });
-    let lab = match lab::open(file) {
+    let lab = match netmon_labfile::open(file) {
         Ok(lab) => lab,
         Err(error) => return refuse(Some(Refused::Invalid), in_full(&error)),
     };

@@ -2,13 +2,11 @@
 
 use std::{io, net::SocketAddr};
 
+use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
-use crate::{
-    datapath::DatapathError, pins::PinError, services::StartError, sys::capabilities::MissingPrivilege,
-    topology::TopologyError,
-};
+use crate::{datapath::DatapathError, services::StartError, topology::TopologyError};
 
 impl AgentError {
     /// What was wrong with pins, if that is what was wrong.

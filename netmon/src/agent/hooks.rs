@@ -6,14 +6,11 @@
 use std::{sync::Arc, time::Duration};
 
 use log::{info, warn};
+use netmon_model::{error::in_full, names::LinkName};
 use tokio::task::spawn_blocking;
 
 use super::watcher::Watcher;
-use crate::{
-    causes::in_full,
-    names::LinkName,
-    topology::handover::{Answer, HookOrder, Question},
-};
+use crate::topology::handover::{Answer, HookOrder, Question};
 
 /// How long the hooks may be off without a word.
 const SILENCE: Duration = Duration::from_secs(10);

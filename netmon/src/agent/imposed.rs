@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::{
+use netmon_model::{
     impairment::Impairment,
     lab::Lab,
     names::{LinkName, Side},
@@ -82,11 +82,12 @@ fn counts((end, direction): (&EndpointSnapshot, &DirectionSnapshot)) -> (u64, u6
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::{fixtures, lab::Link};
+
     use super::*;
-    use crate::{lab::Link, sample};
 
     fn lossy() -> Lab {
-        let lab = Lab::built_in();
+        let lab = netmon_labfile::built_in();
         Lab { links: changed(&lab, "1%"), ..lab }
     }
 
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn counts_begin_when_the_impairment_does_and_go_on_while_it_stays() {
-        let (lab, mut now) = (lossy(), sample::direct().links);
+        let (lab, mut now) = (lossy(), fixtures::direct().links);
         let mut table = ImposedTable::default();
         table.become_as(&lab, &now);
         let lost = now[0].a_to_b.lost_segments.unwrap();
@@ -113,7 +114,7 @@ mod tests {
         table.become_as(&other, &now);
         table.tell(&mut now);
         assert_eq!(now[0].a_to_b.imposed.unwrap().sent_segments, 0);
-        table.become_as(&Lab::built_in(), &now);
+        table.become_as(&netmon_labfile::built_in(), &now);
         now[0].a_to_b.imposed = None;
         table.tell(&mut now);
         assert_eq!(now[0].a_to_b.imposed, None);

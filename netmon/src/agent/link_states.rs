@@ -17,18 +17,20 @@ use std::{
 };
 
 use log::{info, warn};
+use netmon_kernel::{
+    netlink::{Netlink, NetlinkError, link::Interface, watch::LinkWatch},
+    netns::{Identity, name_watch::NameWatch, names},
+};
+use netmon_model::{
+    drift::Disturbance,
+    error::in_full,
+    names::{IfIndex, NsName},
+    snapshot::AttachMode,
+};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use self::subject::{Presence, Subject};
-use crate::{
-    causes::in_full,
-    disturbance::Disturbance,
-    names::{IfIndex, NsName},
-    netlink::{Netlink, NetlinkError, link::Interface, watch::LinkWatch},
-    netns::{Identity, name_watch::NameWatch, names},
-    snapshot::AttachMode,
-    topology::Endpoint,
-};
+use crate::topology::Endpoint;
 
 /// How often a namespace is listed in a row while it goes on changing.
 const ROUNDS: usize = 8;

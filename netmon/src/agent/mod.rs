@@ -17,6 +17,16 @@ mod watcher;
 use std::{future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc};
 
 use log::{info, warn};
+use netmon_kernel::{
+    pins,
+    sys::capabilities::{self, Capability},
+};
+use netmon_model::{
+    error::in_full,
+    lab::{Lab, Probe},
+    names::LabName,
+    progress::Progress,
+};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -30,16 +40,11 @@ use self::{
     watcher::Watcher,
 };
 use crate::{
-    causes::in_full,
     datapath::Options,
-    lab::{Lab, Probe},
-    names::LabName,
-    pins,
     server::{self, Limits},
     services::{Supervisor, detached_supervisor, is_supervised, spawn_detached, stop_recorded},
-    sys::capabilities::{self, Capability},
     topology::{
-        self, Claim, Progress, TopologyError, claim,
+        self, Claim, TopologyError, claim,
         handover::{Answer, Handover, Question, Request},
         state, temporary,
     },
@@ -66,7 +71,7 @@ pub struct Started {
     /// Where HTTP is served.
     pub http: SocketAddr,
     /// What the kernel lets us measure.
-    pub features: crate::snapshot::Features,
+    pub features: netmon_model::snapshot::Features,
     /// Whether the lab stays when the agent ends.
     pub stays: bool,
     /// Where everything is pinned, so that counting goes on without the agent; nowhere when it does not.

@@ -1,14 +1,13 @@
 //! Labs whose counting goes on without an agent: built with everything pinned, and gone on with when it is there.
 
 use log::{info, warn};
+use netmon_kernel::pins::{Folder, PinError};
+use netmon_model::{error::in_full, lab::Lab, progress::Progress};
 
 use super::AgentError;
 use crate::{
-    causes::in_full,
     datapath::{Datapath, Options, features::mode_for},
-    lab::Lab,
-    pins::{Folder, PinError},
-    topology::{self, Claim, Endpoint, Instrument, Progress},
+    topology::{self, Claim, Endpoint, Instrument},
 };
 
 /// Puts the datapath onto what the topology makes.

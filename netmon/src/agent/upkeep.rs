@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_kernel::sys::heap;
 use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval, sleep},
 };
 
 use super::watcher::Watcher;
-use crate::sys::heap;
 
 /// How often the order of programs on the hooks is looked at.
 const ORDER_EVERY: Duration = Duration::from_secs(10);

@@ -12,6 +12,15 @@ use std::{
 };
 
 use log::{debug, warn};
+use netmon_kernel::netns::Identity;
+use netmon_model::{
+    error::in_full,
+    impairment::USUAL_MTU,
+    lab::{End, Lab, Link},
+    names::{Direction, EndpointId, IfIndex, LinkName, NsName},
+    progress::Silent,
+    snapshot::{Features, Flow, Furnished, LabInfo, Snapshot},
+};
 
 use super::{
     AgentError,
@@ -21,15 +30,9 @@ use super::{
 };
 use crate::{
     audit::{Audited, Auditor, Books, Hooks, Witnessed},
-    causes::in_full,
     datapath::{Datapath, DatapathError, Failure, Reading},
-    impairment::USUAL_MTU,
-    lab::{End, Lab, Link},
-    names::{Direction, EndpointId, IfIndex, LinkName, NsName},
-    netns::Identity,
     probe::Probes,
     server::{Readiness, SnapshotSource, SourceError},
-    snapshot::{Features, Flow, Furnished, LabInfo, Snapshot},
     topology::{self, Claim, Endpoint, handover::HookOrder},
 };
 
@@ -205,10 +208,10 @@ impl Watcher {
             debug!("{}", in_full(&error));
         }
         let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
-        let (changed, lab) = match topology::up(new, claim, &mut eyes, &topology::Silent) {
+        let (changed, lab) = match topology::up(new, claim, &mut eyes, &Silent) {
             Ok(_) => (Ok(()), new),
             Err(error) => {
-                if let Err(error) = topology::up(old, claim, &mut eyes, &topology::Silent) {
+                if let Err(error) = topology::up(old, claim, &mut eyes, &Silent) {
                     warn!("the lab could not be made as it was: {}", in_full(&error));
                 }
                 (Err(error.into()), old)

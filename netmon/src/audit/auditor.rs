@@ -7,6 +7,11 @@ use std::{
     time::SystemTime,
 };
 
+use netmon_kernel::netlink::{Netlink, NetlinkError, offload::Offloads};
+use netmon_model::{
+    names::{EndpointId, IfIndex, NsName},
+    snapshot::Audit,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -14,12 +19,7 @@ use super::{
     ledger::{EgressLedger, IngressLedger, Passed},
     witness::{self, Witness},
 };
-use crate::{
-    datapath::DatapathError,
-    names::{EndpointId, IfIndex, NsName},
-    netlink::{Netlink, NetlinkError, offload::Offloads},
-    snapshot::Audit,
-};
+use crate::datapath::DatapathError;
 
 /// How often a namespace is read again at once because something passed in between.
 const ATTEMPTS: usize = 4;

@@ -9,13 +9,14 @@
 
 use std::time::SystemTime;
 
+use netmon_kernel::netlink::offload::Whole;
+use netmon_model::snapshot::Audit;
 use serde::{Deserialize, Serialize};
 
 use super::{
     cause::{Cause, Explained},
     witness::{Qdisc, Sent},
 };
-use crate::{netlink::offload::Whole, snapshot::Audit};
 
 /// What passed a hook so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

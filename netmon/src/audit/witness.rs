@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
+use netmon_kernel::netlink::{Netlink, NetlinkError, link::Interface, qdisc};
+use netmon_model::names::IfIndex;
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    names::IfIndex,
-    netlink::{Netlink, NetlinkError, link::Interface, qdisc},
-};
 
 /// The kind of root qdisc that holds nothing, which veth ends are made with.
 const NO_QUEUE: &str = "noqueue";

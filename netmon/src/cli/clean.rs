@@ -3,6 +3,8 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use clap::Args;
+use netmon_kernel::netns::directory;
+use netmon_model::{error::in_full, names::LabName};
 use serde::Serialize;
 
 use super::{
@@ -11,15 +13,10 @@ use super::{
     failure,
     output::{self, Format},
 };
-use crate::{
-    causes::in_full,
-    names::LabName,
-    netns::directory,
-    topology::{
-        TopologyError,
-        leftovers::{Condition, FoundLab, Leftovers, scan},
-        state,
-    },
+use crate::topology::{
+    TopologyError,
+    leftovers::{Condition, FoundLab, Leftovers, scan},
+    state,
 };
 
 pub mod report;

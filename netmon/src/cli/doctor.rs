@@ -10,7 +10,7 @@ use super::{
 use crate::{
     datapath::memory::MAX_ENDPOINTS,
     doctor::{Scale, examine},
-    impairment::kernel::{Lacking, lacking_for},
+    topology::qdisc_support::{Lacking, lacking_for},
 };
 
 mod report;

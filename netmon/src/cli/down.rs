@@ -1,12 +1,11 @@
 //! `netmon down`: takes away all of a lab, however it got there.
 
 use clap::Args;
+use netmon_kernel::pins;
+use netmon_model::{error::in_full, names::LabName};
 
 use super::{exit::ExitCode, failure, lab_file::LabFile, progress::ProgressLine};
 use crate::{
-    causes::in_full,
-    names::LabName,
-    pins,
     services::stop_recorded,
     topology::{self, Claim, Report, TopologyError, error::BoxError, handover},
 };

@@ -5,13 +5,13 @@ use std::{ffi::OsString, io, os::unix::process::CommandExt as _, process::Comman
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-
-use super::{exit::ExitCode, failure};
-use crate::{
-    names::NsName,
+use netmon_kernel::{
     netns::{self, names},
     sys::capabilities::{Capability, require},
 };
+use netmon_model::names::NsName;
+
+use super::{exit::ExitCode, failure};
 
 /// As a shell says it: the command was found and could not be run, and it was not found.
 const CANNOT_RUN: i32 = 126;

@@ -1,12 +1,9 @@
 //! Which exit code an error of the topology means.
 
+use netmon_kernel::sys::capabilities::{Capability, MissingPrivilege, require};
+
 use super::exit::ExitCode;
-use crate::{
-    agent::AgentError,
-    datapath::DatapathError,
-    sys::capabilities::{Capability, MissingPrivilege, require},
-    topology::TopologyError,
-};
+use crate::{agent::AgentError, datapath::DatapathError, topology::TopologyError};
 
 /// The error, marked with its exit code.
 #[must_use]

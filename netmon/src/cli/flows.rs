@@ -1,6 +1,10 @@
 //! `netmon flows`: the TCP connections that cross the links, asked from the agent.
 
 use clap::{Args as ClapArgs, ValueEnum};
+use netmon_model::{
+    names::LinkName,
+    snapshot::{Flow, FlowState, Opener},
+};
 
 use super::{
     exit::ExitCode,
@@ -11,9 +15,7 @@ use super::{
 };
 use crate::{
     client::Client,
-    names::LinkName,
     server::api::{Flows, WhichFlows},
-    snapshot::{Flow, FlowState, Opener},
 };
 
 /// Which connections, and how they are printed.
@@ -64,7 +66,7 @@ impl From<State> for FlowState {
 }
 
 fn link_name(name: &str) -> Result<LinkName, String> {
-    name.parse().map_err(|error: crate::names::InvalidName| error.to_string())
+    name.parse().map_err(|error: netmon_model::names::InvalidName| error.to_string())
 }
 
 /// Runs the command.
@@ -154,12 +156,13 @@ fn row(flow: &Flow) -> [String; 10] {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures;
+
     use super::*;
-    use crate::sample;
 
     #[test]
     fn a_connection_is_one_line_from_client_to_server() {
-        let flows = Flows::of(&sample::direct(), sample::flows(), &WhichFlows::default());
+        let flows = Flows::of(&fixtures::direct(), fixtures::flows(), &WhichFlows::default());
         let text = text(&flows);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].contains("[fd00::2]:40001   --  [fd00::3]:443  open"), "{text}");
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_agent_that_follows_nothing_says_so() {
-        let mut flows = Flows::of(&sample::direct(), Vec::new(), &WhichFlows::default());
+        let mut flows = Flows::of(&fixtures::direct(), Vec::new(), &WhichFlows::default());
         assert!(text(&flows).contains("No connections"));
         flows.table.capacity = 0;
         assert!(text(&flows).contains("--flow-entries 0"));

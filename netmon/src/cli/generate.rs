@@ -2,12 +2,10 @@
 
 use clap::Args as ClapArgs;
 use ipnet::Ipv4Net;
+use netmon_labfile::generate::{self, Kind, Wish};
+use netmon_model::names::LabName;
 
 use super::{exit::ExitCode, output};
-use crate::{
-    generate::{self, Kind, Wish},
-    names::LabName,
-};
 
 /// Of which shape and size.
 #[derive(Debug, ClapArgs)]
@@ -37,7 +35,7 @@ pub struct Args {
 }
 
 fn lab_name(name: &str) -> Result<LabName, String> {
-    name.parse().map_err(|error: crate::names::InvalidName| error.to_string())
+    name.parse().map_err(|error: netmon_model::names::InvalidName| error.to_string())
 }
 
 /// Runs the command.

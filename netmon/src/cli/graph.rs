@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, ValueEnum};
+use netmon_model::lab::Lab;
 
 use super::{
     exit::ExitCode,
@@ -11,7 +12,7 @@ use super::{
     screen::{Charset, Screen},
     status::find,
 };
-use crate::{client::Client, lab::Lab, server::api::Links};
+use crate::{client::Client, server::api::Links};
 
 mod dot;
 pub(super) mod drawing;

@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, ValueEnum};
+use netmon_model::{
+    impairment::{Change, Delay, InvalidAmount, Loss, NewRate},
+    names::{LabName, LinkName, NsName, Side},
+};
 use serde::Serialize;
 
 use super::{
@@ -15,8 +19,6 @@ use super::{
 };
 use crate::{
     client::Client,
-    impairment::{Change, Delay, InvalidAmount, Loss, NewRate},
-    names::{LabName, LinkName, NsName, Side},
     server::api::{Amounts, DeclaredImpairment, EndpointName, Links, Measured},
     topology::{
         Claim, TopologyError,

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use netmon_labfile::{self, LoadError};
+use netmon_model::lab::Lab;
 
 use super::exit::ExitCode;
-use crate::lab::{self, Lab, LoadError};
 
 /// Which lab.
 #[derive(Clone, Debug, Args)]
@@ -22,7 +23,7 @@ impl LabFile {
     ///
     /// Everything that is wrong with the file, a line each; exit code 2.
     pub fn open(&self) -> anyhow::Result<Lab> {
-        lab::open(self.file.as_deref()).map_err(|error| {
+        netmon_labfile::open(self.file.as_deref()).map_err(|error| {
             let text = match &error {
                 LoadError::Invalid(_) => {
                     anyhow::anyhow!("the lab file is invalid, nothing was changed:\n{error}")

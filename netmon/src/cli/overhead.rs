@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use netmon_kernel::{
+    pins::Folder,
+    sys::capabilities::{Capability, require},
+};
+use netmon_model::names::LabName;
 
 use super::{
     exit::ExitCode,
@@ -12,10 +17,7 @@ use super::{
 };
 use crate::{
     datapath::Options,
-    names::LabName,
     overhead::{AgentsHooks, End, Hooks, OwnHooks, compare},
-    pins::Folder,
-    sys::capabilities::{Capability, require},
     topology::{Claim, TopologyError, state::RecordedLink},
 };
 

@@ -3,13 +3,11 @@
 use std::io::{Write as _, stdout};
 
 use clap::Args;
+use netmon_kernel::sys::capabilities::{Capability, require};
+use netmon_model::lab::Lab;
 
 use super::{exit::ExitCode, failure, lab_file::LabFile, output::Format};
-use crate::{
-    lab::Lab,
-    sys::capabilities::{Capability, require},
-    topology,
-};
+use crate::topology;
 
 /// Of which lab, and how it is printed.
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::topology::Progress;
+use netmon_model::progress::Progress;
 
 /// Quicker work is done before anybody has read the line; and within the first second it must be there.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -4,14 +4,12 @@ use std::path::{self, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use netmon_model::lab::Lab;
 
 use super::{exit::ExitCode, failure, lab_file::LabFile};
-use crate::{
-    lab::Lab,
-    topology::{
-        claim,
-        handover::{self, Answer, Refused, Request},
-    },
+use crate::topology::{
+    claim,
+    handover::{self, Answer, Refused, Request},
 };
 
 /// Which lab.

@@ -4,6 +4,7 @@ use std::{io::Write as _, net::SocketAddr};
 
 use clap::Args as ClapArgs;
 use log::log_enabled;
+use netmon_model::lab::Lab;
 
 use super::{
     exit::ExitCode, failure, lab_file::LabFile, panel::Panel, progress::ProgressLine, screen::Screen,
@@ -12,7 +13,6 @@ use super::{
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
-    lab::Lab,
     server::DEFAULT_ADDRESS,
 };
 

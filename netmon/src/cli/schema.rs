@@ -1,9 +1,9 @@
 //! `netmon schema`: the lab file's grammar, for editors.
 
 use clap::Args as ClapArgs;
+use netmon_labfile;
 
 use super::{exit::ExitCode, output};
-use crate::lab;
 
 /// Nothing to choose.
 #[derive(Debug, ClapArgs)]
@@ -23,6 +23,6 @@ pub struct Args {}
 ///
 /// When the standard output cannot be written to.
 pub fn run() -> anyhow::Result<ExitCode> {
-    output::print(&(serde_json::to_string_pretty(&lab::json_schema())? + "\n"))?;
+    output::print(&(serde_json::to_string_pretty(&netmon_labfile::json_schema())? + "\n"))?;
     Ok(ExitCode::Ok)
 }

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use clap::Args as ClapArgs;
+use netmon_kernel::sys::capabilities::{Capability, require};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::spawn_blocking,
@@ -17,10 +18,7 @@ use super::{
     output::{self, Format},
     progress::ProgressLine,
 };
-use crate::{
-    selftest::{self, Card, SelftestError},
-    sys::capabilities::{Capability, require},
-};
+use crate::selftest::{self, Card, SelftestError};
 
 mod report;
 

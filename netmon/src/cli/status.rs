@@ -1,13 +1,12 @@
 //! `netmon status`: packets, rates and latencies of what runs, asked from the agent.
 
 use clap::Args as ClapArgs;
+use serde::Serialize;
 
 use super::{
     exit::ExitCode,
     output::{self, Format},
 };
-use serde::Serialize;
-
 use crate::{
     client::Client,
     server::api::{Links, Probe, Probes},

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use netmon_model::names::LabName;
 
 use super::exit::ExitCode;
-use crate::{names::LabName, services::supervise};
+use crate::services::supervise;
 
 /// Runs the services of a lab until SIGTERM.
 #[derive(Debug, Args)]

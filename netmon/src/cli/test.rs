@@ -4,6 +4,11 @@ use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, ValueEnum};
+use netmon_kernel::sys::capabilities::{Capability, require};
+use netmon_model::{
+    lab::{BUILT_IN, Lab},
+    names::LabName,
+};
 use serde::Serialize;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,9 +21,6 @@ use crate::{
     client::Client,
     datapath::Options,
     expect::{self, Verdict},
-    lab::{BUILT_IN, Lab},
-    names::LabName,
-    sys::capabilities::{Capability, require},
 };
 
 mod report;

@@ -4,6 +4,8 @@ use std::{env, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use netmon_kernel::sys::capabilities::{Capability, require};
+use netmon_model::{error::in_full, lab::Lab};
 
 use super::{
     down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, progress::ProgressLine, reload,
@@ -11,10 +13,7 @@ use super::{
 };
 use crate::{
     agent,
-    causes::in_full,
-    lab::Lab,
     services::{is_supervised, spawn_detached, stop_recorded},
-    sys::capabilities::{Capability, require},
     topology::{Claim, TopologyError, handover, state, temporary},
 };
 

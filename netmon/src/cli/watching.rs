@@ -1,8 +1,9 @@
 //! The arguments that say how a lab is watched, which all commands take that attach to one.
 
 use clap::Args;
+use netmon_model::snapshot::AttachMode;
 
-use crate::{datapath::Options, snapshot::AttachMode};
+use crate::datapath::Options;
 
 /// How a lab is watched.
 #[derive(Clone, Copy, Debug, Args)]

@@ -6,18 +6,19 @@ use std::{
     path::PathBuf,
 };
 
-use thiserror::Error;
-
-use crate::{
-    names::{Direction, IfIndex, IfName},
+use netmon_kernel::{
     netlink::{Netlink, NetlinkError, clsact, qdisc::Qdisc},
     pins::{PinError, unpin_link},
-    snapshot::AttachMode,
     sys::{
         bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain},
         bpf_pins::pin,
     },
 };
+use netmon_model::{
+    names::{Direction, IfIndex, IfName},
+    snapshot::AttachMode,
+};
+use thiserror::Error;
 
 /// The qdiscs that use a packet's delivery time themselves: there it must stay what its sender wrote.
 const USES_DELIVERY_TIME: [&str; 3] = ["fq", "etf", "taprio"];

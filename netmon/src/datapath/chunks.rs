@@ -6,8 +6,7 @@ use aya::{
     util::nr_cpus,
 };
 use netmon_ebpf::abi::{CHUNK_ENDPOINTS, MAX_CHUNKS, chunk_of, slot_of};
-
-use crate::names::EndpointId;
+use netmon_model::names::EndpointId;
 
 /// One value for each endpoint and CPU.
 pub(super) struct Chunks<V: Pod> {

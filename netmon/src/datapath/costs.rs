@@ -1,12 +1,12 @@
 //! What measuring costs, put together: run times of the programs, memory and fill of the maps.
 
 use netmon_ebpf::abi::CHUNK_ENDPOINTS;
-
-use super::{Datapath, DatapathError, run_time::RunTime, watched::WatchedLink};
-use crate::{
+use netmon_model::{
     cost::{Cost, Fill, MapUse},
     snapshot::FlowTable,
 };
+
+use super::{Datapath, DatapathError, run_time::RunTime, watched::WatchedLink};
 
 impl Datapath {
     pub(super) fn cost(&mut self, flows: &FlowTable) -> Result<Cost, DatapathError> {

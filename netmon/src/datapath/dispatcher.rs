@@ -13,14 +13,11 @@ use std::{
 use netmon_ebpf::abi::{
     CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, FLAG_STAMP, INGRESS, Stage, stage_index,
 };
-
-use crate::{
-    names::{Direction, EndpointId},
-    sys::{
-        bpf::{Instruction, load_classifier},
-        raw_tracepoint,
-    },
+use netmon_kernel::sys::{
+    bpf::{Instruction, load_classifier},
+    raw_tracepoint,
 };
+use netmon_model::names::{Direction, EndpointId};
 
 /// `offsetof(struct __sk_buff, cb)` (`linux/bpf.h`): twelve words come before.
 const SKB_CB: i16 = 48;

@@ -17,20 +17,18 @@ use aya::{
     programs::RawTracePoint,
 };
 use netmon_ebpf::drops::{DECLARED_LOSS, DropKey, DropOffsets, DropPlace};
+use netmon_kernel::sys::{
+    bpf_info::program_by_id,
+    bpf_pins::{LinkPlace, link, pin, pinned},
+    raw_tracepoint,
+};
+use netmon_model::names::EndpointId;
 
 use super::{
     DatapathError, dispatcher,
     error::gone,
     kernel_types::KernelTypes,
     object::{take, take_table},
-};
-use crate::{
-    names::EndpointId,
-    sys::{
-        bpf_info::program_by_id,
-        bpf_pins::{LinkPlace, link, pin, pinned},
-        raw_tracepoint,
-    },
 };
 
 const PROGRAM: &str = "netmon_drop";

@@ -5,12 +5,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::programs::SchedClassifier;
 use netmon_ebpf::abi::PROGRAMS;
+use netmon_kernel::sys::bpf::Instruction;
+use netmon_model::names::{Direction, EndpointId};
 
 use super::{Datapath, DatapathError, WatchedLink, dispatcher, object::Object};
-use crate::{
-    names::{Direction, EndpointId},
-    sys::bpf::Instruction,
-};
 
 /// What the kernel says of a program that it took.
 #[derive(Clone, Debug, PartialEq, Eq)]

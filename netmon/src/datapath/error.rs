@@ -3,15 +3,11 @@
 use std::io;
 
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
+use netmon_kernel::{netlink::NetlinkError, netns::NetNsError, pins::PinError};
+use netmon_model::names::{EndpointId, LinkName};
 use thiserror::Error;
 
 use super::AttachError;
-use crate::{
-    names::{EndpointId, LinkName},
-    netlink::NetlinkError,
-    netns::NetNsError,
-    pins::PinError,
-};
 
 /// The datapath could not be set up, changed or read.
 #[derive(Debug, Error)]

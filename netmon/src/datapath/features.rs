@@ -2,11 +2,10 @@
 
 use std::io;
 
+use netmon_kernel::sys::bpf::{Instruction, TcxHook, load_classifier, tcx_chain, test_run};
+use netmon_model::snapshot::{AttachMode, Features};
+
 use super::{DatapathError, drops::DropTypes};
-use crate::{
-    snapshot::{AttachMode, Features},
-    sys::bpf::{Instruction, TcxHook, load_classifier, tcx_chain, test_run},
-};
 
 /// `BPF_FUNC_skb_set_tstamp` (Linux 5.18).
 const SET_TSTAMP: i32 = 192;

@@ -20,9 +20,10 @@ use netmon_ebpf::{
     requests::{REQUEST_WAYS, RequestSet},
     tag::{endpoint_of, is_present},
 };
+use netmon_kernel::sys::mapping::Mapping;
+use netmon_model::{names::EndpointId, snapshot::FlowTable};
 
 use super::{DatapathError, object::take};
-use crate::{names::EndpointId, snapshot::FlowTable, sys::mapping::Mapping};
 
 const FLOW_SETS: &str = "FLOW_SETS";
 const TCP_FLOWS: &str = "TCP_FLOWS";

@@ -9,9 +9,9 @@ use netmon_ebpf::{
     abi::{EGRESS, INGRESS},
     flow::{Flow as Entry, TCP_CLIENT_LOCAL, TCP_CLIENT_REMOTE, TCP_ENDED, TCP_OPEN, TcpFlow},
 };
+use netmon_model::snapshot::{Flow, FlowCounts, FlowState, Opener};
 
 use super::{Datapath, clock::monotonic_ns, watched::WatchedEnd};
-use crate::snapshot::{Flow, FlowCounts, FlowState, Opener};
 
 impl Datapath {
     /// Every TCP connection that is in the table now, as each endpoint of its way sees it.

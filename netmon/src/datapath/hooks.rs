@@ -1,6 +1,7 @@
 //! What passed the hooks of one endpoint, as far as it is held against the kernel's own counters.
 
 use netmon_ebpf::abi::{EGRESS, INGRESS};
+use netmon_model::names::EndpointId;
 
 use super::{
     Datapath, DatapathError, sums,
@@ -8,7 +9,6 @@ use super::{
 };
 use crate::{
     audit::{Hooks, Passed},
-    names::EndpointId,
     topology::Endpoint,
 };
 

@@ -9,12 +9,10 @@ use std::{
 };
 
 use aya::{Ebpf, maps::Map, util::nr_cpus};
+use netmon_kernel::sys::bpf_info::{count_entries, max_entries};
+use netmon_model::cost::{Fill, MapUse};
 
 use super::DatapathError;
-use crate::{
-    cost::{Fill, MapUse},
-    sys::bpf_info::{count_entries, max_entries},
-};
 
 /// How long a count is good for.
 const GOOD_FOR: Duration = Duration::from_secs(10);

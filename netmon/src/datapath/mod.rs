@@ -2,7 +2,7 @@
 //!
 //! [`Datapath::load`] loads the object once; [`Datapath::attach`] puts it onto any number of endpoints, at any
 //! time; [`Datapath::read`] reads every counter and histogram into the plain data of a
-//! [`Snapshot`](crate::snapshot::Snapshot). It builds nothing and exports nothing.
+//! [`Snapshot`](netmon_model::snapshot::Snapshot). It builds nothing and exports nothing.
 
 mod attach;
 mod chunks;
@@ -37,6 +37,12 @@ use std::{cmp::Reverse, collections::HashMap, os::fd::AsFd as _, time::Duration}
 
 use log::Level;
 use netmon_ebpf::record::Tally;
+use netmon_kernel::{netns::Identity, pins::Folder};
+use netmon_model::{
+    error::in_full,
+    names::{Direction, LinkName, Side},
+    snapshot::{AttachMode, Features},
+};
 
 pub use self::{
     attach::AttachError, dry_run::ProgramCost, error::DatapathError, reading::Reading, tallies::Failure,
@@ -50,14 +56,7 @@ use self::{
     slots::Slots,
     watched::{Attaching, WatchedEnd, WatchedLink},
 };
-use crate::{
-    causes::in_full,
-    names::{Direction, LinkName, Side},
-    netns::Identity,
-    pins::Folder,
-    snapshot::{AttachMode, Features},
-    topology::Endpoint,
-};
+use crate::topology::Endpoint;
 
 /// Whether a program of this name is one that netmon puts onto hooks.
 #[must_use]

@@ -13,6 +13,11 @@ use netmon_ebpf::{
     endpoint::{Counters, RoundTrips},
     record::Settings,
 };
+use netmon_model::{
+    error::in_full,
+    names::EndpointId,
+    snapshot::{AttachMode, Features},
+};
 
 use super::{
     DatapathError, Options,
@@ -23,11 +28,6 @@ use super::{
     map_use::MapMeter,
     persistence::{Opened, Persistence},
     tallies::Tallies,
-};
-use crate::{
-    causes::in_full,
-    names::EndpointId,
-    snapshot::{AttachMode, Features},
 };
 
 /// The object, aligned as the ELF reader wants it.

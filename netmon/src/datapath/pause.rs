@@ -12,6 +12,10 @@ use netmon_ebpf::{
     abi::{EGRESS, INGRESS},
     epoch::LOSS_EPOCHS,
 };
+use netmon_model::{
+    error::in_full,
+    names::{Direction, LinkName},
+};
 use rustix::event::{Timespec, poll};
 
 use super::{
@@ -20,10 +24,6 @@ use super::{
     run_time::RunTime,
     sums,
     watched::{self, WatchedEnd, WatchedLink},
-};
-use crate::{
-    causes::in_full,
-    names::{Direction, LinkName},
 };
 
 /// How long packets that are under way are waited for.

@@ -2,13 +2,14 @@
 //! more, empty as it was.
 
 use netmon_ebpf::drops::DropPlace;
+use netmon_model::names::EndpointId;
 
 use super::{
     Datapath, DatapathError,
     persistence::Stage,
     watched::{WatchedEnd, WatchedLink},
 };
-use crate::{names::EndpointId, topology::Endpoint};
+use crate::topology::Endpoint;
 
 impl Datapath {
     /// Gives both ends of each pair a slot with counters at zero.

@@ -6,6 +6,12 @@ use netmon_ebpf::{
     endpoint::{Counters, RoundTrips as AbiRoundTrips},
     epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
 };
+use netmon_model::{
+    cost::Cost,
+    histogram::Histogram,
+    names::EndpointId,
+    snapshot::{DirectionSnapshot, EndpointSnapshot, Features, FlowTable, LinkSnapshot},
+};
 
 use super::{
     Datapath, DatapathError,
@@ -14,12 +20,6 @@ use super::{
     object::Object,
     sums,
     watched::{WatchedEnd, WatchedLink},
-};
-use crate::{
-    cost::Cost,
-    histogram::Histogram,
-    names::EndpointId,
-    snapshot::{DirectionSnapshot, EndpointSnapshot, Features, FlowTable, LinkSnapshot},
 };
 
 /// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them
@@ -176,8 +176,9 @@ fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> Endpo
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures::histogram_of;
+
     use super::*;
-    use crate::sample::histogram_of;
 
     #[test]
     fn an_epoch_is_settled_when_the_longest_way_seen_has_passed_since() {

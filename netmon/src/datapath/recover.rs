@@ -2,17 +2,20 @@
 
 use std::{io, os::fd::OwnedFd, path::PathBuf};
 
-use super::attach::{AttachError, Attached, Kind, place, tcx_hook};
-use crate::{
-    names::{Direction, IfIndex, IfName},
+use netmon_kernel::{
     netlink::Netlink,
-    snapshot::AttachMode,
     sys::{
         bpf::tcx_chain,
         bpf_info::program_by_id,
         bpf_pins::{LinkPlace, link, pinned},
     },
 };
+use netmon_model::{
+    names::{Direction, IfIndex, IfName},
+    snapshot::AttachMode,
+};
+
+use super::attach::{AttachError, Attached, Kind, place, tcx_hook};
 
 impl Attached {
     /// Those of `programs` that are still on the hooks of an interface, from a thread in its namespace.

@@ -7,13 +7,10 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use netmon_ebpf::record::Tally;
+use netmon_kernel::sys::bpf_info::{keep_run_time, program_runs};
+use netmon_model::{cost::ProgramRuns, names::Direction};
 
 use super::{DatapathError, dispatcher, object::Object, tallies::Tallies, watched::WatchedEnd};
-use crate::{
-    cost::ProgramRuns,
-    names::Direction,
-    sys::bpf_info::{keep_run_time, program_runs},
-};
 
 /// The program at the kernel's tracepoint of drops.
 const DROP: &str = "netmon_drop";

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeSet, BinaryHeap},
 };
 
-use crate::names::EndpointId;
+use netmon_model::names::EndpointId;
 
 /// Gives out the lowest free slot, so that chunks fill up before a new one is made.
 #[derive(Debug, Default)]

@@ -10,8 +10,7 @@ use netmon_ebpf::{
     epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
     histogram::{BUCKETS, Histogram as AbiHistogram},
 };
-
-use crate::{
+use netmon_model::{
     histogram::{Histogram, Total},
     snapshot::{AttachMode, HookCounters, ProtocolCounters, RoundTrips},
 };

@@ -10,6 +10,10 @@ use netmon_ebpf::{
     drops::DropPlace,
     epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
 };
+use netmon_model::{
+    names::{Direction, EndpointId, LinkName},
+    snapshot::AttachMode,
+};
 
 use super::{
     DatapathError,
@@ -17,11 +21,7 @@ use super::{
     closed_epochs::ClosedEpochs,
     dispatcher::{self, Hook},
 };
-use crate::{
-    names::{Direction, EndpointId, LinkName},
-    snapshot::AttachMode,
-    topology::Endpoint,
-};
+use crate::topology::Endpoint;
 
 /// One end of a link that is watched.
 pub(super) struct WatchedEnd {

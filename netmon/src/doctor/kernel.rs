@@ -2,13 +2,14 @@
 
 use std::{io, path::Path, time::Instant};
 
-use super::{Finding, Section};
-use crate::{
-    causes::in_full,
-    datapath::{Datapath, Options, features},
+use netmon_kernel::{
     netlink::Netlink,
     sys::capabilities::{Capability, has},
 };
+use netmon_model::error::in_full;
+
+use super::{Finding, Section};
+use crate::datapath::{Datapath, Options, features};
 
 const SECTION: Section = Section::Kernel;
 /// Where the kernel shows its own types.

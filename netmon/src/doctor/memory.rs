@@ -1,13 +1,11 @@
 //! What the maps of an agent will take.
 
+use netmon_model::lab::Lab;
 use serde::Serialize;
 
-use crate::{
-    datapath::{
-        Datapath,
-        memory::{MapNeed, reckoned},
-    },
-    lab::Lab,
+use crate::datapath::{
+    Datapath,
+    memory::{MapNeed, reckoned},
 };
 
 /// For how much it is reckoned.
@@ -61,8 +59,9 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use netmon_labfile;
+
     use super::*;
-    use crate::lab;
 
     #[test]
     fn more_endpoints_take_more_and_the_total_is_the_sum() {
@@ -74,6 +73,6 @@ mod tests {
 
     #[test]
     fn a_link_has_two_endpoints() {
-        assert_eq!(Scale::of_lab(&lab::open(None).unwrap(), 0).endpoints, 2);
+        assert_eq!(Scale::of_lab(&netmon_labfile::open(None).unwrap(), 0).endpoints, 2);
     }
 }

@@ -17,9 +17,9 @@ pub use self::{
     memory::{Memory, Scale},
     programs::ForeignProgram,
 };
-use crate::{
-    impairment::kernel::Lacking,
-    topology::leftovers::{self, Condition, Leftovers},
+use crate::topology::{
+    leftovers::{self, Condition, Leftovers},
+    qdisc_support::Lacking,
 };
 
 /// How something is.

@@ -1,8 +1,9 @@
 //! Which capabilities this process has, and what goes without those that it lacks. `docs/PRIVILEGES.md` tells
 //! the same.
 
+use netmon_kernel::sys::capabilities::{Capability, has};
+
 use super::{Finding, Section};
-use crate::sys::capabilities::{Capability, has};
 
 pub(super) fn examine() -> Vec<Finding> {
     Capability::ALL.into_iter().map(|capability| finding(capability, has(capability))).collect()

@@ -5,19 +5,23 @@
 
 use std::io;
 
-use serde::Serialize;
-
-use super::{Finding, Section};
-use crate::{
-    causes::in_full,
-    datapath::is_hook_program,
-    names::{Direction, IfIndex, IfName, NsName},
+use netmon_kernel::{
     netlink::{Netlink, clsact::Filter, loss_filter::LossFilter},
-    snapshot::AttachMode,
     sys::{
         bpf::{TcxHook, tcx_chain},
         bpf_info::program_name,
     },
+};
+use netmon_model::{
+    error::in_full,
+    names::{Direction, IfIndex, IfName, NsName},
+    snapshot::AttachMode,
+};
+use serde::Serialize;
+
+use super::{Finding, Section};
+use crate::{
+    datapath::is_hook_program,
     topology::{TopologyError, handle::Handle, leftovers::Leftovers, plan::Place},
 };
 

@@ -1,10 +1,9 @@
 //! Which queueing disciplines there are, and what cannot be done without the others.
 
+use netmon_kernel::netlink::clsact;
+
 use super::{Finding, Section};
-use crate::{
-    impairment::kernel::{CLSACT, Found, Kind, Lacking, NETEM, TBF, look_for},
-    netlink::clsact,
-};
+use crate::topology::qdisc_support::{CLSACT, Found, Kind, Lacking, NETEM, TBF, look_for};
 
 const SECTION: Section = Section::Qdiscs;
 

@@ -8,16 +8,18 @@ pub mod verdict;
 
 use std::time::{Duration, Instant};
 
+use netmon_kernel::netns::Opener;
+use netmon_model::{
+    lab::{Expectation, Lab, Traffic},
+    progress::Progress,
+};
 use tokio::time::sleep;
 
 use self::{path::Counts, verdict::Observed};
 pub use self::{path::Passage, verdict::Verdict};
 use crate::{
     client::{Client, ClientError},
-    lab::{Expectation, Lab, Traffic},
-    netns::Opener,
     probe::{Place, Prober},
-    topology::Progress,
 };
 
 /// How long something that is to succeed may take to do so for the first time: services start, and neighbours are

@@ -10,13 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::{
+    histogram::Total,
+    lab::{Expectation, Traffic},
+    names::LinkName,
+};
 use tokio::time::sleep;
 
 use crate::{
     client::{Client, ClientError},
-    histogram::Total,
-    lab::{Expectation, Traffic},
-    names::LinkName,
     server::api::{Crossing, Endpoint, Links, ProtocolCount},
 };
 

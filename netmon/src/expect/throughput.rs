@@ -1,12 +1,11 @@
 //! Expectations of a throughput: a load, several times, of which the best counts. A busy machine makes a run slower and
 //! never faster than the links are.
 
+use netmon_kernel::netns::Opener;
+use netmon_model::lab::{Expectation, Traffic};
+
 use super::verdict::Observed;
-use crate::{
-    lab::{Expectation, Traffic},
-    netns::Opener,
-    probe::{Passed, Place, Sink, download},
-};
+use crate::probe::{Passed, Place, Sink, download};
 
 /// Runs the load as often as the expectation wants.
 pub(super) async fn observe(expectation: &Expectation, from: &Place, opener: &Opener) -> Observed {

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use netmon_model::{
+    lab::{Expectation, Traffic},
+    names::{LinkName, NsName},
+};
 use serde::Serialize;
 
 use super::path::Passage;
-use crate::{
-    lab::{Expectation, Traffic},
-    names::{LinkName, NsName},
-    probe::Attempt,
-};
+use crate::probe::Attempt;
 
 /// What came of all attempts.
 #[derive(Clone, Debug, Default)]

@@ -6,8 +6,7 @@
 //! exactly 2^k ns lasted 2^k ns or longer, and is counted above `le` = 2^k ns.
 
 use netmon_ebpf::histogram::{BUCKETS_PER_OCTAVE, END_OCTAVE, FIRST_OCTAVE};
-
-use crate::histogram::Histogram;
+use netmon_model::histogram::Histogram;
 
 /// How many buckets have a finite bound: 2^8 ns = 256 ns up to 2^34 ns = 17.2 s.
 pub(super) const BOUNDS: usize = (END_OCTAVE - FIRST_OCTAVE) as usize + 1;

@@ -1,10 +1,6 @@
 //! Which family of metrics is made from which part of a snapshot.
 
-use super::{
-    names::{self, Metric},
-    text::Writer,
-};
-use crate::{
+use netmon_model::{
     cost::Cost,
     histogram::Histogram,
     impairment::{Delay, Impairment, Loss},
@@ -12,6 +8,11 @@ use crate::{
     snapshot::{
         EndpointSnapshot, HookCounters, LinkSnapshot, ProbeSnapshot, ProtocolCounters, RoundTrips, Snapshot,
     },
+};
+
+use super::{
+    names::{self, Metric},
+    text::Writer,
 };
 
 /// Everything that the snapshot says, family by family, in the order of [`names::ALL`]. Failures that

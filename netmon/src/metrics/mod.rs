@@ -11,10 +11,10 @@ mod text;
 
 use std::{ops::ControlFlow, time::Instant};
 
+use netmon_model::snapshot::Snapshot;
 use prometheus::{TextEncoder, core::Collector as _, process_collector::ProcessCollector};
 
 use self::text::Writer;
-use crate::snapshot::Snapshot;
 
 /// The content type of [`Renderer::render`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

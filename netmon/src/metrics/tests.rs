@@ -3,6 +3,7 @@
 mod dashboard;
 mod empty;
 mod large;
+mod recorded;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,16 +14,15 @@ use std::{
 };
 
 use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
-
+use netmon_model::{
+    fixtures,
+    histogram::Histogram,
+    impairment::Impairment,
+    snapshot::{AttachMode, Imposed},
+};
 use prometheus::{TextEncoder, proto};
 
 use super::{Renderer, buckets, names, text::Writer, text_of};
-use crate::{
-    histogram::Histogram,
-    impairment::Impairment,
-    sample,
-    snapshot::{AttachMode, Imposed},
-};
 
 type Labels = BTreeMap<String, String>;
 
@@ -83,7 +83,7 @@ fn parse_labels(mut rest: &str) -> Labels {
     labels
 }
 
-fn render(snapshot: &crate::snapshot::Snapshot) -> String {
+fn render(snapshot: &netmon_model::snapshot::Snapshot) -> String {
     text_of(&Renderer::default(), snapshot, &[("scrape", 5)])
 }
 
@@ -112,11 +112,11 @@ fn assert_histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)], expect
 
 #[test]
 fn every_count_of_the_snapshot_is_found_under_its_labels() {
-    let snapshot = sample::direct();
+    let snapshot = fixtures::direct();
     let scrape = Scrape::parse(&render(&snapshot));
     let link = &snapshot.links[0];
     for end in link.ends() {
-        let (namespace, interface) = sample::named(end);
+        let (namespace, interface) = fixtures::named(end);
         let at = [
             ("link", link.name.as_str()),
             ("namespace", namespace.as_str()),
@@ -156,7 +156,7 @@ fn every_count_of_the_snapshot_is_found_under_its_labels() {
 
 #[test]
 fn a_direction_is_named_from_where_it_leaves_to_where_it_arrives() {
-    let snapshot = sample::direct();
+    let snapshot = fixtures::direct();
     let scrape = Scrape::parse(&render(&snapshot));
     let link = &snapshot.links[0];
     for (from, to, direction) in link.directions() {
@@ -175,7 +175,7 @@ fn a_direction_is_named_from_where_it_leaves_to_where_it_arrives() {
 
 #[test]
 fn what_is_imposed_on_a_direction_is_there_in_base_units_and_nothing_else_is() {
-    let mut snapshot = sample::direct();
+    let mut snapshot = fixtures::direct();
     let impairment = Impairment {
         delay: "1.5ms".parse().ok(),
         loss: "2.5%".parse().ok(),
@@ -200,7 +200,7 @@ fn what_is_imposed_on_a_direction_is_there_in_base_units_and_nothing_else_is() {
 
 #[test]
 fn bounds_are_powers_of_two_nanoseconds_written_without_noise() {
-    let text = render(&sample::direct());
+    let text = render(&fixtures::direct());
     for le in
         ["0.000000256", "0.000001024", "0.000032768", "0.001048576", "1.073741824", "17.179869184", "+Inf"]
     {
@@ -210,9 +210,9 @@ fn bounds_are_powers_of_two_nanoseconds_written_without_noise() {
 
 #[test]
 fn a_duration_of_exactly_a_bound_is_counted_above_it_and_one_nanosecond_less_below() {
-    let mut snapshot = sample::direct();
+    let mut snapshot = fixtures::direct();
     snapshot.links[0].a.round_trips.icmp =
-        sample::histogram_of([255, 256, 1023, 1024, 1 << 34, u64::MAX >> 8]);
+        fixtures::histogram_of([255, 256, 1023, 1024, 1 << 34, u64::MAX >> 8]);
     let scrape = Scrape::parse(&render(&snapshot));
     let link = snapshot.links[0].name.as_str();
     let at_most = |le: &str| {
@@ -229,7 +229,7 @@ fn a_duration_of_exactly_a_bound_is_counted_above_it_and_one_nanosecond_less_bel
 
 #[test]
 fn what_is_not_measured_has_no_series_rather_than_a_zero() {
-    let mut snapshot = sample::direct();
+    let mut snapshot = fixtures::direct();
     snapshot.links[0].a_to_b.latency = None;
     snapshot.links[0].a_to_b.lost_segments = None;
     snapshot.links[0].b.egress.attached = None;
@@ -251,7 +251,7 @@ fn what_is_not_measured_has_no_series_rather_than_a_zero() {
 
 #[test]
 fn a_lab_file_with_quotes_and_backslashes_survives_the_label() {
-    let mut snapshot = sample::direct();
+    let mut snapshot = fixtures::direct();
     snapshot.lab.file = "odd \"name\" \\ in {braces}, and\nlines.toml".to_owned();
     let scrape = Scrape::parse(&render(&snapshot));
     assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", &snapshot.lab.file)]), 1.0);
@@ -259,7 +259,7 @@ fn a_lab_file_with_quotes_and_backslashes_survives_the_label() {
 
 #[test]
 fn types_and_labels_in_the_text_are_those_of_the_list() {
-    let mut snapshot = sample::direct();
+    let mut snapshot = fixtures::direct();
     snapshot.links[0].a.round_trips.tcp_rtt = Some(Histogram::default());
     snapshot.links[0].a.round_trips.dns = Some(Histogram::default());
     let impairment = Impairment {
@@ -315,7 +315,7 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
     };
     let odd = "odd \"name\" \\ in\nlines, ünïcödé";
     let help = names::Metric { help: "with \"quotes\", \\ and\nlines", ..names::ERRORS };
-    let histogram = sample::histogram_of([1, 256, 70_000, 1 << 30, 1 << 40]);
+    let histogram = fixtures::histogram_of([1, 256, 70_000, 1 << 30, 1 << 40]);
 
     let mut counted = proto::Metric::from_label(pairs(help, &[odd]));
     let mut counter = proto::Counter::default();
@@ -357,7 +357,7 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
 
 #[test]
 fn promtool_has_nothing_to_say() {
-    let mut snapshot = sample::direct();
+    let mut snapshot = fixtures::direct();
     snapshot.links[0].a.round_trips.tcp_rtt = Some(Histogram::default());
     snapshot.links[0].a.round_trips.dns = Some(Histogram::default());
     let mut check = Command::new("promtool");

@@ -8,11 +8,12 @@
 
 use std::{fmt::Write as _, mem, ops::ControlFlow};
 
+use netmon_model::histogram::Histogram;
+
 use super::{
     buckets::{self, BOUNDS},
     names::Metric,
 };
-use crate::histogram::Histogram;
 
 /// A piece is handed over once it is so long.
 const PIECE_BYTES: usize = 64 << 10;

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::{names::LinkName, progress::Progress};
 use serde::Serialize;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
     load::{Load, Run},
     passed::Passed,
 };
-use crate::{names::LinkName, topology::Progress};
 
 /// What came of it.
 #[derive(Clone, Debug, Serialize)]

@@ -2,9 +2,11 @@
 
 use std::io;
 
+use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
+use netmon_model::names::LinkName;
 use thiserror::Error;
 
-use crate::{datapath::DatapathError, names::LinkName, netlink::NetlinkError, netns::NetNsError};
+use crate::datapath::DatapathError;
 
 /// A link could not be compared with and without hooks.
 #[derive(Debug, Error)]

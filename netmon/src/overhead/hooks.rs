@@ -1,10 +1,11 @@
 //! Who takes the programs off and puts them on: the agent that watches the lab, or, without one, a datapath
 //! of our own.
 
+use netmon_model::names::{LabName, LinkName};
+
 use super::{OverheadError, link::End};
 use crate::{
     datapath::{Datapath, Options},
-    names::{LabName, LinkName},
     topology::{
         Endpoint,
         handover::{Asked, HookOrder, Request},

@@ -6,16 +6,16 @@ use std::{
 };
 
 use ipnet::IpNet;
-
-use super::OverheadError;
-use crate::{
-    names::{IfIndex, LinkName, NsName, Side},
+use netmon_kernel::{
     netlink::{Netlink, link::Interface},
     netns::NetNs,
-    topology::{
-        Endpoint,
-        state::{RecordedInterface, RecordedLink},
-    },
+};
+use netmon_model::names::{IfIndex, LinkName, NsName, Side};
+
+use super::OverheadError;
+use crate::topology::{
+    Endpoint,
+    state::{RecordedInterface, RecordedLink},
 };
 
 /// One end, with a socket to ask its namespace.

@@ -9,8 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::names::LinkName;
+
 use super::{OverheadError, figures::Spread, link::End};
-use crate::names::LinkName;
 
 /// Bytes of each datagram: 64 with the headers of IPv4 and Ethernet, as of the smallest frame.
 const PAYLOAD: usize = 22;

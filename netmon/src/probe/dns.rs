@@ -2,9 +2,8 @@
 
 use std::io;
 
+use netmon_model::lab::Query;
 use tokio::net::UdpSocket;
-
-use crate::lab::Query;
 
 /// As large as a server may send without being asked to (RFC 1035, 4.2.1); a probe reads the header and the question.
 const LONGEST: usize = 512;
@@ -73,8 +72,9 @@ fn name_of(code: u8) -> String {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::lab::RecordType;
+
     use super::*;
-    use crate::lab::RecordType;
 
     fn query(name: &str) -> Query {
         Query { server: "10.0.0.1:53".parse().unwrap(), name: name.to_owned(), record: RecordType::AAAA }

@@ -7,11 +7,11 @@ use std::{
     os::fd::OwnedFd,
 };
 
+use netmon_kernel::sys::echo_filter::only_replies;
 use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, connect, ipproto, socket_with};
 use tokio::net::UdpSocket;
 
 use super::echo::{is_answer, message};
-use crate::sys::echo_filter::only_replies;
 
 /// Where echoes to one address are sent and answered.
 pub(super) struct EchoSocket {

@@ -5,9 +5,8 @@ use std::{error::Error, future::poll_fn, pin::Pin};
 use axum::body::Body;
 use hyper::{Request, body::Body as _, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
+use netmon_model::lab::Url;
 use tokio::net::TcpStream;
-
-use crate::lab::Url;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::lab::Url;
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, bind, listen, socket_with,
     sockopt::{set_socket_linger, set_socket_reuseaddr},
@@ -23,7 +24,6 @@ use tokio::{
 };
 
 use super::{Place, http};
-use crate::lab::Url;
 
 /// How long a run lasts at most, from the request for a connection on ...
 const RUN: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ pub async fn download(from: &Place, url: &Url) -> Result<Passed, String> {
     let enough = |bytes| bytes >= MOST_BYTES || begun.elapsed() >= RUN;
     let fetched = timeout(RUN + PATIENCE, http::fetch(stream, url, enough)).await;
     let fetched = fetched.map_err(|_| format!("no page within {:?}", RUN + PATIENCE))?;
-    let fetched = fetched.map_err(|error| crate::causes::in_full(&*error))?;
+    let fetched = fetched.map_err(|error| netmon_model::error::in_full(&*error))?;
     if !(200..300).contains(&fetched.status) {
         return Err(format!("status {}", fetched.status));
     }

@@ -9,6 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_kernel::netns::{NetNs, Opener};
+use netmon_model::{
+    error::in_full,
+    lab::{Query, Traffic},
+    names::NsName,
+};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use tokio::{
     net::{TcpSocket, TcpStream, UdpSocket},
@@ -21,12 +27,6 @@ use super::{
     http::{self, Fetched},
     number::Numbers,
     program,
-};
-use crate::{
-    causes::in_full,
-    lab::{Query, Traffic},
-    names::NsName,
-    netns::{NetNs, Opener},
 };
 
 /// Statuses that count as an answer unless one is asked for.

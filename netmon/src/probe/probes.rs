@@ -11,6 +11,8 @@ use std::{
 };
 
 use log::{info, warn};
+use netmon_kernel::netns::Opener;
+use netmon_model::{lab::Probe, names::NsName, snapshot::ProbeSnapshot};
 use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval_at},
@@ -20,7 +22,6 @@ use super::{
     Place, Prober,
     record::{News, Record},
 };
-use crate::{lab::Probe, names::NsName, netns::Opener, snapshot::ProbeSnapshot};
 
 /// Probes of one lab do not all begin at the same moment: the first attempts are spread over so long at most.
 const SPREAD: Duration = Duration::from_secs(1);

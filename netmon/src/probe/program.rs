@@ -2,9 +2,8 @@
 
 use std::{path::Path, process::Stdio};
 
+use netmon_model::names::NsName;
 use tokio::process::Command;
-
-use crate::names::NsName;
 
 /// Runs it to its end, for as long as it is polled: then it is ended. What it said last is why it failed.
 pub(super) async fn run(

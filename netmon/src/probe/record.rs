@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use netmon_model::histogram::Histogram;
+
 use super::Attempt;
-use crate::histogram::Histogram;
 
 /// Services start, and neighbours are asked for: what fails meanwhile says nothing yet.
 pub(super) const WARM_UP: Duration = Duration::from_secs(5);

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_kernel::netlink::{Netlink, link};
+use netmon_model::{names::Side, snapshot::LinkSnapshot};
 use rustix::event::{Timespec, poll};
 
 use super::{
@@ -13,9 +15,6 @@ use super::{
 };
 use crate::{
     datapath::{Datapath, Options, Reading},
-    names::Side,
-    netlink::{Netlink, link},
-    snapshot::LinkSnapshot,
     topology::Endpoint,
 };
 

@@ -7,17 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::{
+    histogram::Histogram,
+    names::Side,
+    snapshot::{LinkSnapshot, RoundTrips},
+};
+
 use super::{
     Row, SelftestError,
     bench::{Bench, PATIENCE, rest},
     card::Unit,
     lab::Line,
     rounds::{Rounds, Seen},
-};
-use crate::{
-    histogram::Histogram,
-    names::Side,
-    snapshot::{LinkSnapshot, RoundTrips},
 };
 
 /// Codes of the answers (RFC 6895, 2.3), in turn.

@@ -2,13 +2,14 @@
 
 use std::net::UdpSocket;
 
+use netmon_model::{names::Side, snapshot::LinkSnapshot};
+
 use super::{
     Row, SelftestError,
     bench::{Bench, PATIENCE},
     card::Unit,
     lab::Line,
 };
-use crate::{names::Side, snapshot::LinkSnapshot};
 
 /// How many.
 const DATAGRAMS: u64 = 20;

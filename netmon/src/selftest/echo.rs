@@ -2,6 +2,8 @@
 
 use std::{io, net::IpAddr, time::Duration};
 
+use netmon_model::{names::Side, snapshot::LinkSnapshot};
+
 use super::{
     Row, SelftestError,
     bench::{Bench, PATIENCE},
@@ -9,7 +11,7 @@ use super::{
     lab::{Line, has_ipv6},
     rounds::Seen,
 };
-use crate::{names::Side, probe::Pinger, snapshot::LinkSnapshot};
+use crate::probe::Pinger;
 
 /// Echoes of each family.
 const ECHOES: u16 = 200;

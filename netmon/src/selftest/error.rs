@@ -2,12 +2,11 @@
 
 use std::io;
 
+use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
+use netmon_model::names::InvalidName;
 use thiserror::Error;
 
-use crate::{
-    datapath::DatapathError, names::InvalidName, netlink::NetlinkError, netns::NetNsError,
-    topology::TopologyError,
-};
+use crate::{datapath::DatapathError, topology::TopologyError};
 
 /// It could not be measured, which says nothing about the numbers.
 #[derive(Debug, Error)]

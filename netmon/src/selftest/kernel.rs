@@ -1,11 +1,12 @@
 //! What the kernel counted itself (`rtnl_link_stats64`), beside what the hooks counted, since both began.
 
-use super::{Row, SelftestError, bench::Bench, card::Unit, lab::Line};
-use crate::{
+use netmon_kernel::netlink::Netlink;
+use netmon_model::{
     names::{IfIndex, Side},
-    netlink::Netlink,
     snapshot::LinkSnapshot,
 };
+
+use super::{Row, SelftestError, bench::Bench, card::Unit, lab::Line};
 
 /// How often it is tried to read both while nothing passes: IPv6 has something to say now and then.
 const ATTEMPTS: usize = 200;

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use netmon_kernel::sys::packet_socket::PacketSocket;
+use netmon_model::{
+    names::Side,
+    snapshot::{HookCounters, LinkSnapshot},
+};
+
 use super::{
     Row, SelftestError,
     bench::{Bench, PATIENCE},
     card::Unit,
     frames::kinds,
     lab::Line,
-};
-use crate::{
-    names::Side,
-    snapshot::{HookCounters, LinkSnapshot},
-    sys::packet_socket::PacketSocket,
 };
 
 /// Frames of each kind.

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::SelftestError;
-use crate::{
-    causes::in_full,
-    datapath::Datapath,
+use netmon_model::{
+    error::in_full,
     impairment::Impairment,
     lab::{End, Lab, Link, Namespace},
     names::{InvalidName, LabName, LinkName},
-    topology::{self, BoxError, Claim, Endpoint, Instrument, Silent, state, temporary},
+    progress::Silent,
+};
+
+use super::SelftestError;
+use crate::{
+    datapath::Datapath,
+    topology::{self, BoxError, Claim, Endpoint, Instrument, state, temporary},
 };
 
 /// How the names of all such labs begin.

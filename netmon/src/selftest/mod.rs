@@ -22,12 +22,13 @@ mod tcp;
 
 use std::{sync::atomic::AtomicBool, time::Instant};
 
+use netmon_model::progress::Progress;
+
 use self::bench::Bench;
 pub use self::{
     card::{Card, Row},
     error::SelftestError,
 };
-use crate::topology::Progress;
 
 /// One kind of traffic.
 type Step = fn(&mut Bench<'_>) -> Result<(), SelftestError>;

@@ -6,6 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_kernel::netlink::tbf;
+use netmon_model::{histogram::Histogram, impairment::TokenBucket, names::Side, snapshot::LinkSnapshot};
+
 use super::{
     Row, SelftestError,
     bench::Bench,
@@ -13,13 +16,7 @@ use super::{
     lab::Line,
     rounds::{Rounds, Seen},
 };
-use crate::{
-    histogram::Histogram,
-    names::Side,
-    netlink::tbf::{self, TokenBucket},
-    probe::Pinger,
-    snapshot::LinkSnapshot,
-};
+use crate::probe::Pinger;
 
 /// One megabyte a second, a millisecond for each datagram; half of what a socket may have under way may wait.
 const BUCKET: TokenBucket = TokenBucket { rate: 1_000_000, burst: 2_000, limit: 50_000 };

@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
+use netmon_model::histogram::Histogram;
+
 use super::Row;
-use crate::{histogram::Histogram, overhead::Spread};
+use crate::overhead::Spread;
 
 /// Durations that user space measured.
 #[derive(Debug, Default)]
@@ -58,8 +60,9 @@ impl Rounds {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures::histogram_of;
+
     use super::*;
-    use crate::sample::histogram_of;
 
     fn rounds(means_us: &[(u64, u64)]) -> Rounds {
         let mut rounds = Rounds::default();

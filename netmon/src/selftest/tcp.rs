@@ -7,6 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::{
+    names::Side,
+    snapshot::{LinkSnapshot, RoundTrips},
+};
 use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout};
 
 use super::{
@@ -15,10 +19,6 @@ use super::{
     card::Unit,
     lab::Line,
     rounds::{Rounds, Seen},
-};
-use crate::{
-    names::Side,
-    snapshot::{LinkSnapshot, RoundTrips},
 };
 
 /// Connections that are opened and closed, with requests on each.

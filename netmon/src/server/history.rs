@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::readings::Readings;
-use crate::{
+use netmon_model::{
     histogram::{Histogram, Total},
     names::{Direction, LinkName, Side},
     snapshot::{HookCounters, LinkSnapshot, RoundTrips, Snapshot},
 };
+
+use super::readings::Readings;
 
 /// How far back rates look.
 pub const WINDOW: Duration = Duration::from_secs(5);
@@ -187,7 +188,7 @@ pub(super) async fn sample(readings: &Readings, history: &History) {
             }
             Err(error) if !failing => {
                 failing = true;
-                log::warn!("no rates for now: {}", crate::causes::in_full(&error));
+                log::warn!("no rates for now: {}", netmon_model::error::in_full(&error));
             }
             Err(_) => {}
         }

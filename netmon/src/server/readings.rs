@@ -12,6 +12,7 @@ use std::{
     time::Instant,
 };
 
+use netmon_model::snapshot::{Flow, Snapshot};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
@@ -19,10 +20,7 @@ use super::{
     scrape::Scrape,
     source::{Readiness, SnapshotSource, SourceError},
 };
-use crate::{
-    metrics::Renderer,
-    snapshot::{Flow, Snapshot},
-};
+use crate::metrics::Renderer;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]

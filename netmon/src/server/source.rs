@@ -1,8 +1,7 @@
 //! What the server needs from the rest of the agent: readings, and whether every hook is watched.
 
+use netmon_model::snapshot::{Flow, Snapshot};
 use serde::{Deserialize, Serialize};
-
-use crate::snapshot::{Flow, Snapshot};
 
 /// Why a reading failed.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;

@@ -13,11 +13,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use netmon_kernel::sys::confine::{Confinement, Step, confine};
+use netmon_model::names::NsName;
+
 use super::{cgroup, error::CommandProblem, namespace, record::Record};
-use crate::{
-    names::NsName,
-    sys::confine::{Confinement, Step, confine},
-};
 
 /// Where servers are installed, also for those whose PATH does not say so.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::{lab::Lab, names::LabName};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setsid},
@@ -30,7 +31,6 @@ use super::{
     status,
     wait::{left_until, until_ended},
 };
-use crate::{lab::Lab, names::LabName};
 
 /// How long all services together may take to start: a few addresses may have to become usable first. The time that
 /// they may take to get ready comes on top.

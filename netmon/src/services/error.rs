@@ -2,10 +2,11 @@
 
 use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
 
+use netmon_kernel::{netns::NetNsError, sys::confine::Step};
+use netmon_model::names::NsName;
 use thiserror::Error;
 
 use super::stop::StopError;
-use crate::{names::NsName, netns::NetNsError, sys::confine::Step};
 
 /// Why the services of a lab could not be started. Those that were already running have been ended again.
 #[derive(Debug, Error)]

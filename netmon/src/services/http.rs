@@ -20,6 +20,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use netmon_model::names::NsName;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -32,7 +33,6 @@ use super::{
     http_body::Payload,
     namespace,
 };
-use crate::names::NsName;
 
 /// The largest answer of `/bytes/N`.
 const MOST_BYTES: u64 = 10 * 1024 * 1024 * 1024;

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::names::NsName;
 use tokio::{process::Child, sync::watch, task::JoinHandle};
 
 use super::{
@@ -19,7 +20,6 @@ use super::{
     status::{Board, ServiceState},
     stop::clear_leftovers,
 };
-use crate::names::NsName;
 
 /// How long the last output of a process that has ended may take to arrive.
 const LAST_OUTPUT: Duration = Duration::from_millis(200);

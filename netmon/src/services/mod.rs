@@ -32,6 +32,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netmon_model::{
+    lab::{Lab, Service},
+    names::LabName,
+};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -40,10 +44,6 @@ pub use self::{
     status::{ServiceState, ServiceStatus, recorded_status},
     stop::{StopError, stop_recorded},
     supervisor::Supervisor,
-};
-use crate::{
-    lab::{Lab, Service},
-    names::LabName,
 };
 
 /// Where this host has cgroup v2, if it has it.

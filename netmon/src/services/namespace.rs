@@ -6,11 +6,10 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
+use netmon_kernel::netns::{NetNs, NetNsError};
+use netmon_model::names::NsName;
+
 use super::error::with_sources;
-use crate::{
-    names::NsName,
-    netns::{NetNs, NetNsError},
-};
 
 /// The namespace's descriptor; none for the one that netmon itself is in.
 pub(crate) fn open(name: &NsName) -> Result<Option<OwnedFd>, NetNsError> {

@@ -8,13 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_kernel::netns::Opener;
+use netmon_model::lab::{Ready, Service, Traffic};
 use tokio::time::sleep;
 
-use crate::{
-    lab::{Ready, Service, Traffic},
-    netns::Opener,
-    probe::{Place, Prober},
-};
+use crate::probe::{Place, Prober};
 
 /// How long one answer is waited for; a program may take all the time there is.
 const ANSWER_TIME: Duration = Duration::from_secs(2);

@@ -11,13 +11,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netmon_model::{lab::Service, names::LabName};
 use serde::{Deserialize, Serialize};
 
 use super::{
     cgroup,
     process::{Identity, Stat, boot_id, unique_id},
 };
-use crate::{lab::Service, names::LabName};
 
 /// The folder of all services under the lab's state folder.
 pub(crate) fn services_dir(state_dir: &Path) -> PathBuf {

@@ -7,13 +7,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::record::{replace_file, services_dir};
-use crate::{
+use netmon_model::{
     lab::{Service, ServiceKind},
     names::NsName,
 };
+use serde::{Deserialize, Serialize};
+
+use super::record::{replace_file, services_dir};
 
 /// One service, for listings and JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::names::LabName;
 use rustix::process::Signal;
 use thiserror::Error;
 
@@ -20,7 +21,6 @@ use super::{
     status,
     wait::until_ended,
 };
-use crate::names::LabName;
 
 /// How long all services of a lab together have, from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_millis(500);

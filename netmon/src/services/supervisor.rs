@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use netmon_model::lab::{Lab, Ready, Service, ServiceKind};
 use tokio::{
     sync::watch,
     task::{AbortHandle, JoinSet, spawn_blocking},
@@ -24,7 +25,6 @@ use super::{
     status::{self, Board, ServiceState, ServiceStatus},
     stop::{Ending, StopError, stop_recorded},
 };
-use crate::lab::{Lab, Ready, Service, ServiceKind};
 
 /// How long the tasks of ended services may take to log the last output.
 const LAST_WORDS: Duration = Duration::from_millis(300);

@@ -11,6 +11,18 @@ use std::{
 };
 
 use ipnet::IpNet;
+use netmon_kernel::{
+    netlink::link::{self, Interface},
+    netns::{
+        Identity, NetNs, NetNsError,
+        names::{self, Name},
+    },
+};
+use netmon_model::{
+    lab::{Lab, Namespace, Route},
+    mac::Mac,
+    names::{IfIndex, NsName},
+};
 
 use super::{
     error::TopologyError,
@@ -21,18 +33,6 @@ use super::{
     resolv::{self, Found},
     state::State,
     sysctl,
-};
-use crate::{
-    lab::{Lab, Namespace, Route},
-    names::{IfIndex, NsName},
-    netlink::{
-        Mac,
-        link::{self, Interface},
-    },
-    netns::{
-        Identity, NetNs, NetNsError,
-        names::{self, Name},
-    },
 };
 
 /// So few namespaces are not worth another thread.

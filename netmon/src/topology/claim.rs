@@ -13,6 +13,8 @@ use std::{
     process,
 };
 
+use netmon_kernel::owned_files;
+use netmon_model::{error::in_full, names::LabName};
 use rustix::{
     event::{Timespec, poll},
     fs::{FlockOperation, flock},
@@ -21,7 +23,6 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::{error::TopologyError, state};
-use crate::{causes::in_full, names::LabName, owned_files};
 
 /// Who holds a lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

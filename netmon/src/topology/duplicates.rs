@@ -13,13 +13,12 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use netmon_model::names::IfName;
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
     io::Result,
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
 };
-
-use crate::names::IfName;
 
 const CONF: &str = "/proc/sys/net/ipv6/conf";
 /// Namespaces that are looked into through one instance of /proc: making one costs about as much as ten lookups.

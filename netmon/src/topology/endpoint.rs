@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use netmon_kernel::netns::{Cookie, NetNs};
+use netmon_model::names::{IfIndex, IfName, LinkName, NsName, Side};
 
 use super::error::BoxError;
-use crate::{
-    names::{IfIndex, IfName, LinkName, NsName, Side},
-    netns::{Cookie, NetNs},
-};
 
 /// One end of a link that exists. While it is held, so is its namespace: drop it before the lab is removed.
 #[derive(Clone, Debug)]

@@ -2,15 +2,15 @@
 
 use std::{error::Error as StdError, io, path::Path};
 
+use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
+use netmon_model::{
+    impairment::{InvalidImpairment, Loss},
+    names::{LabName, LinkName},
+};
 use thiserror::Error;
 
 use super::claim::Holder;
-use crate::{
-    impairment::{InvalidImpairment, Loss, kernel::Lacking},
-    names::{LabName, LinkName},
-    netlink::NetlinkError,
-    netns::NetNsError,
-};
+use crate::topology::qdisc_support::Lacking;
 
 /// An error of whoever was called back.
 pub type BoxError = Box<dyn StdError + Send + Sync>;

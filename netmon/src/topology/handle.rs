@@ -10,15 +10,16 @@ use std::{
     thread,
 };
 
-use super::{duplicates::NewNamespaces, error::TopologyError, mark::Mark};
-use crate::{
-    names::NsName,
+use netmon_kernel::{
     netlink::{
         Netlink, NetlinkError,
         link::{LOOPBACK, set_alias_and_up},
     },
     netns::{Cookie, NetNs, NetNsError, names},
 };
+use netmon_model::names::NsName;
+
+use super::{duplicates::NewNamespaces, error::TopologyError, mark::Mark};
 
 /// Most threads that make or read namespaces at once. The kernel does the larger part of either beside others; the rest
 /// waits for locks that all share.

@@ -13,6 +13,10 @@ use std::{
     time::Duration,
 };
 
+use netmon_model::{
+    impairment::Change,
+    names::{LabName, LinkName, Side},
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
@@ -23,10 +27,6 @@ use tokio::{
 };
 
 use super::{error::TopologyError, state};
-use crate::{
-    impairment::Change,
-    names::{LabName, LinkName, Side},
-};
 
 /// How long a client may take to say what it wants, on a host that is busy with something else.
 const QUESTION_TIME: Duration = Duration::from_secs(10);

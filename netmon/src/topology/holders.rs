@@ -4,10 +4,8 @@
 
 use std::{collections::BTreeMap, fmt, fs, os::unix::fs::MetadataExt as _};
 
-use crate::{
-    names::NsName,
-    netns::{Identity, names},
-};
+use netmon_kernel::netns::{Identity, names};
+use netmon_model::names::NsName;
 
 /// A process inside a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]

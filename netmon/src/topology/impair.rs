@@ -6,6 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use netmon_kernel::netlink::Request;
+use netmon_model::{
+    error::in_full,
+    impairment::{Change, Impairment, USUAL_MTU},
+    names::{IfIndex, LabName, LinkName, Side},
+};
+
 use super::{
     apply::impairments::{Asked, Programs, Target},
     claim::Claim,
@@ -17,15 +24,7 @@ use super::{
     planner::{impairment_conflicts, impairment_step},
     state::{RecordedInterface, RecordedLink, State},
 };
-use crate::{
-    causes::in_full,
-    impairment::{
-        Change, Impairment, USUAL_MTU,
-        kernel::{lacking, look_for},
-    },
-    names::{IfIndex, LabName, LinkName, Side},
-    netlink::Request,
-};
+use crate::topology::qdisc_support::{lacking, look_for};
 
 /// An end as it is.
 struct End {

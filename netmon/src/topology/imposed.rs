@@ -3,17 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::TopologyError;
-use crate::{
+use netmon_kernel::netlink::{
+    Netlink, clsact,
+    loss_filter::{self, LossFilter},
+    qdisc::{self, Qdisc},
+    queue::Position,
+};
+use netmon_model::{
     impairment::{Delay, Impairment, Loss, Queue, Rate},
     names::{Direction, IfIndex},
-    netlink::{
-        Netlink, clsact,
-        loss_filter::{self, LossFilter},
-        qdisc::{self, Qdisc},
-        queue::Position,
-    },
 };
+
+use super::error::TopologyError;
 
 /// The qdisc that holds nothing, which veth ends are made with.
 const NO_QUEUE: &str = "noqueue";

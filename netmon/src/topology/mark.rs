@@ -4,9 +4,8 @@
 
 use std::fmt;
 
+use netmon_model::names::LabName;
 use serde::Serialize;
-
-use crate::names::LabName;
 
 /// What every mark begins with; the lab's name follows.
 pub const PREFIX: &str = "netmon:";

@@ -18,10 +18,11 @@ pub mod holders;
 pub mod impair;
 pub mod imposed;
 pub mod leftovers;
+pub mod loss_program;
 pub mod mark;
 pub mod plan;
 pub mod planner;
-pub mod progress;
+pub mod qdisc_support;
 pub mod removal;
 pub mod resolv;
 pub mod run;
@@ -35,6 +36,5 @@ pub use self::{
     endpoint::{Endpoint, Instrument, NoInstrument},
     error::{BoxError, TopologyError},
     plan::{Plan, Step},
-    progress::{Progress, Silent},
     run::{Report, down, plan, up},
 };

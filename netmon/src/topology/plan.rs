@@ -5,14 +5,13 @@
 use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
-use serde::Serialize;
-
-use crate::{
+use netmon_model::{
     impairment::Impairment,
     lab::Route,
+    mac::Mac,
     names::{IfName, LabName, LinkName, NsName},
-    netlink::Mac,
 };
+use serde::Serialize;
 
 /// All steps, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

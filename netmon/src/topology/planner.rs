@@ -4,10 +4,18 @@
 //! then interfaces go up; new routes last, since their next hops must be reachable.
 
 mod impairments;
+#[cfg(test)]
+mod mutations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
+use netmon_model::{
+    impairment::USUAL_MTU,
+    lab::{Bridge, End, Lab, Link, Namespace, Route},
+    mac::Mac,
+    names::{IfName, NsName, Side},
+};
 
 pub(super) use self::impairments::{conflicts as impairment_conflicts, step as impairment_step};
 use super::{
@@ -17,12 +25,6 @@ use super::{
     plan::{Place, Plan, Step},
     resolv::Found,
     sysctl,
-};
-use crate::{
-    impairment::USUAL_MTU,
-    lab::{Bridge, End, Lab, Link, Namespace, Route},
-    names::{IfName, NsName, Side},
-    netlink::Mac,
 };
 
 /// The steps from `actual` to `lab`.

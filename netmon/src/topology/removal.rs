@@ -10,6 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_kernel::{
+    netlink::{link, presence::Presence},
+    netns::names,
+};
+use netmon_model::{
+    error::in_full,
+    names::{IfIndex, NsName},
+    progress::Progress,
+};
 use rustix::{fs::Timespec, thread::nanosleep};
 
 use super::{
@@ -18,14 +27,7 @@ use super::{
     holders,
     mark::Mark,
     plan::Place,
-    progress::Progress,
     resolv,
-};
-use crate::{
-    causes::in_full,
-    names::{IfIndex, NsName},
-    netlink::{link, presence::Presence},
-    netns::names,
 };
 
 /// Between two looks at a link that is still there.

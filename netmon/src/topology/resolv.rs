@@ -10,13 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netmon_kernel::owned_files;
+use netmon_model::names::{LabName, NsName};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{error::TopologyError, mark::Mark};
-use crate::{
-    names::{LabName, NsName},
-    owned_files,
-};
 
 /// Where files for namespaces live (`ip-netns(8)`).
 pub const DIRECTORY: &str = "/etc/netns";

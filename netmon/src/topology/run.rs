@@ -2,6 +2,14 @@
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
+use netmon_kernel::netns::directory;
+use netmon_model::{
+    error::in_full,
+    lab::Lab,
+    names::{IfIndex, IfName, LabName, NsName},
+    progress::Progress,
+};
+
 use super::{
     actual::{self, Actual, ActualNamespace},
     apply::Build,
@@ -12,18 +20,11 @@ use super::{
     mark::{Mark, Owner},
     plan::{Place, Plan},
     planner,
-    progress::Progress,
     removal::{Doomed, Removal},
     resolv::{self, Found},
     state::{self, RecordedInterface, State},
 };
-use crate::{
-    causes::in_full,
-    impairment::kernel::lacking_for,
-    lab::Lab,
-    names::{IfIndex, IfName, LabName, NsName},
-    netns::directory,
-};
+use crate::topology::qdisc_support::lacking_for;
 
 /// What [`up`] would do. Changes nothing, and needs no claim.
 ///

@@ -12,16 +12,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netmon_kernel::{netns::Cookie, owned_files};
+use netmon_model::{
+    lab::{Lab, Service},
+    mac::Mac,
+    names::{IfIndex, IfName, LabName, LinkName, NsName, Side},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{claim::Holder, error::TopologyError};
-use crate::{
-    lab::{Lab, Service},
-    names::{IfIndex, IfName, LabName, LinkName, NsName, Side},
-    netlink::Mac,
-    netns::Cookie,
-    owned_files,
-};
 
 /// Where all labs of this machine keep their state.
 pub const RUN_DIRECTORY: &str = "/run/netmon";

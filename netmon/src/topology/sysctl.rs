@@ -4,8 +4,10 @@
 
 use std::{fs, io};
 
+use netmon_kernel::netns::NetNs;
+use netmon_model::lab::sysctl_path;
+
 use super::error::TopologyError;
-use crate::{lab::sysctl_path, netns::NetNs};
 
 /// The interface that a key is about, if it is about one: such a key is there only when the interface is.
 #[must_use]

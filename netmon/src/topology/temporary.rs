@@ -3,8 +3,10 @@
 
 use std::{fs, io, path::PathBuf};
 
+use netmon_kernel::owned_files;
+use netmon_model::names::LabName;
+
 use super::{error::TopologyError, state};
-use crate::{names::LabName, owned_files};
 
 fn note(lab: &LabName) -> PathBuf {
     state::directory(lab).join("temporary")

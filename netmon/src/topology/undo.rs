@@ -6,21 +6,24 @@ use std::{
     net::IpAddr,
 };
 
+use netmon_kernel::{
+    netlink::{Netlink, Request},
+    netns::directory,
+};
+use netmon_model::{
+    error::in_full,
+    names::{IfIndex, NsName},
+    progress::Silent,
+};
+
 use super::{
     handle::Handles,
     mark::Mark,
     plan::Place,
-    progress::Silent,
     removal::{Doomed, Removal},
     resolv::{self, Found},
     state::{State, path_of},
     sysctl,
-};
-use crate::{
-    causes::in_full,
-    names::{IfIndex, NsName},
-    netlink::{Netlink, Request},
-    netns::directory,
 };
 
 /// What was done.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use netmon::sys::namespaces::unshare_network;
+use netmon_kernel::sys::namespaces::unshare_network;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     mount::{UnmountFlags, mount_bind, unmount},

@@ -7,7 +7,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use netmon::lab::{self, Lab};
+use netmon_labfile;
+use netmon_model::lab::Lab;
 use netmon_tests::binary::netmon;
 
 /// A lab file of `netmon generate star`.
@@ -39,7 +40,7 @@ impl Subject {
 
     /// What is in it.
     pub(super) fn lab(&self) -> Result<Lab> {
-        lab::open(Some(self.file.as_ref())).context("a generated lab file")
+        netmon_labfile::open(Some(self.file.as_ref())).context("a generated lab file")
     }
 
     pub(super) fn up(&self) -> Result<Duration> {

@@ -11,8 +11,9 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use netmon::{
     datapath::{Datapath, Options, features::mode_for},
-    topology::{self, BoxError, Claim, Endpoint, Instrument, Silent},
+    topology::{self, BoxError, Claim, Endpoint, Instrument},
 };
+use netmon_model::progress::Silent;
 use netmon_tests::{
     agent::{ADDRESS, Agent, scrape},
     sandbox::run as program,

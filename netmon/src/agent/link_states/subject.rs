@@ -1,10 +1,11 @@
 //! What is known of one interface that is followed. Pure: from what the kernel lists and announces to what there is
 //! to tell.
 
-use crate::{
-    disturbance::Disturbance,
+use netmon_kernel::netlink::{link::Interface, watch::Seen};
+use netmon_model::{
+    drift::Disturbance,
+    mac::Mac,
     names::{IfIndex, IfName},
-    netlink::{Mac, link::Interface, watch::Seen},
 };
 
 /// Where an interface is.

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use netmon_model::names::NsName;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
@@ -12,7 +13,6 @@ use super::{
     stars::{Spoke, Star, stars},
     traffic,
 };
-use crate::names::NsName;
 
 /// Least room between the ends of a link, so that it looks like one.
 const GAP: usize = 3;
@@ -172,11 +172,12 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
-    use crate::{cli::screen::Charset, lab::Lab};
+    use crate::cli::screen::Charset;
 
     fn graph(text: &str) -> Graph {
-        Graph::of_lab(&Lab::parse(text, "f", "f").unwrap())
+        Graph::of_lab(&netmon_labfile::parse(text, "f", "f").unwrap())
     }
 
     fn drawn(text: &str) -> String {

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use ipnet::IpNet;
-use serde::Serialize;
-
-use crate::{
+use netmon_model::{
     lab::{self, Lab},
     names::{IfName, LabName, LinkName, NsName},
-    server::api::{self, Amounts, Links},
     snapshot::Furnished,
 };
+use serde::Serialize;
+
+use crate::server::api::{self, Amounts, Links};
 
 /// A lab as namespaces and links.
 #[derive(Clone, Debug, PartialEq, Serialize)]

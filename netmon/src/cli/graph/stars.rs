@@ -4,12 +4,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use netmon_model::names::NsName;
+
 use super::{
     model::{End, Graph, Link, Traffic},
     pen::Pen,
     traffic,
 };
-use crate::{names::NsName, server::api::Amounts};
+use crate::server::api::Amounts;
 
 /// A namespace and its links to others that no earlier star has.
 pub(super) struct Star<'l> {

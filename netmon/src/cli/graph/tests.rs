@@ -1,17 +1,19 @@
 //! Graphs of known labs, to the character.
 
+use netmon_model::fixtures;
+
 use super::*;
-use crate::{cli::graph::model::Traffic, sample};
+use crate::cli::graph::model::Traffic;
 
 const WIDE: Screen = Screen { columns: 120, charset: Charset::Utf8 };
 
 fn of(text: &str) -> Graph {
-    Graph::of_lab(&Lab::parse(text, "f", "f").unwrap())
+    Graph::of_lab(&netmon_labfile::parse(text, "f", "f").unwrap())
 }
 
 /// The built-in lab as an agent would say it, with round numbers.
 fn running() -> Graph {
-    let mut graph = Graph::of_links(&Links::without_rates(&sample::direct()));
+    let mut graph = Graph::of_links(&Links::without_rates(&fixtures::direct()));
     let traffic = |packets: f64, lost| {
         Some(Traffic {
             packets: 1234,
@@ -77,16 +79,18 @@ root
  ├─ star-3 10.202.0.9/30  ── eth0 10.202.0.10/30  star-3
  └─ star-4 10.202.0.13/30 ── eth0 10.202.0.14/30  star-4
 ";
-    let wish = crate::generate::Wish {
-        kind: crate::generate::Kind::Star,
+    let wish = netmon_labfile::generate::Wish {
+        kind: netmon_labfile::generate::Kind::Star,
         namespaces: Some(4),
         name: None,
         subnet: None,
         http: false,
     };
-    let star = of(&crate::generate::lab_file(&wish).unwrap());
+    let star = of(&netmon_labfile::generate::lab_file(&wish).unwrap());
     assert_eq!(text(&star, Screen { columns: 40, ..WIDE }), expected, "too narrow for boxes");
-    let fifty = crate::generate::lab_file(&crate::generate::Wish { namespaces: Some(50), ..wish }).unwrap();
+    let fifty =
+        netmon_labfile::generate::lab_file(&netmon_labfile::generate::Wish { namespaces: Some(50), ..wish })
+            .unwrap();
     assert_eq!(text(&of(&fifty), WIDE).lines().count(), 53);
 }
 
@@ -152,7 +156,7 @@ fn json_has_every_namespace_and_the_numbers_as_numbers() {
     assert_eq!(json["namespaces"][1]["name"], "direct_netns");
     assert_eq!(json["links"][0]["b_to_a"]["packets_per_second"], 25.0);
     assert_eq!(json["links"][0]["b_to_a"]["latency_p50_ns"], 4100);
-    let json = serde_json::to_value(Graph::of_lab(&Lab::built_in())).unwrap();
+    let json = serde_json::to_value(Graph::of_lab(&netmon_labfile::built_in())).unwrap();
     assert!(json["links"][0]["a_to_b"].is_null());
     assert_eq!(json["namespaces"][1]["services"][0], "http 10.200.0.3:80");
 }

@@ -1,7 +1,9 @@
 //! What passes a link, in a few words.
 
+use netmon_model::impairment::Impairment;
+
 use super::model::{End, Link, Traffic};
-use crate::{cli::units, impairment::Impairment, server::api::Amounts};
+use crate::{cli::units, server::api::Amounts};
 
 /// `12.3 pkt/s, 1.20 kB/s, 4.10 µs`, and what was lost if anything was.
 fn caption(traffic: &Traffic) -> String {

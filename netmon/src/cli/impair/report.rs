@@ -1,11 +1,12 @@
 //! Declared impairments beside what is measured, as a table: one row for each amount of each direction.
 
+use netmon_model::impairment::Impairment;
+
 use crate::{
     cli::{
         table,
         units::{self, NONE},
     },
-    impairment::Impairment,
     server::api::{DeclaredImpairment, EndpointName, Measured},
 };
 

@@ -1,10 +1,10 @@
 //! Which link of which lab is meant.
 
 use anyhow::bail;
+use netmon_model::names::LabName;
 
 use crate::{
     cli::{exit::ExitCode, status::find::named},
-    names::LabName,
     topology::state::{RecordedInterface, RecordedLink, State, labs},
 };
 
@@ -55,8 +55,9 @@ fn is_meant(wanted: &str, link: &RecordedLink) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::{mac::Mac, names::LinkName};
+
     use super::*;
-    use crate::{names::LinkName, netlink::Mac};
 
     fn there(lab: &str, a: (&str, &str), b: (&str, &str)) -> (LabName, RecordedLink) {
         let end = |(namespace, interface): (&str, &str)| RecordedInterface {

@@ -11,12 +11,13 @@ use std::{
     path::Path,
 };
 
-use super::screen::Screen;
-use crate::{
-    lab::{Lab, file::BUILT_IN},
+use netmon_model::{
+    lab::{BUILT_IN, Lab},
     shell::shell_word,
     snapshot::Features,
 };
+
+use super::screen::Screen;
 
 /// What the panel is made of.
 #[derive(Clone, Copy, Debug)]
@@ -97,8 +98,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::snapshot::AttachMode;
+
     use super::*;
-    use crate::{cli::screen::Charset, snapshot::AttachMode};
+    use crate::cli::screen::Charset;
 
     fn panel(lab: &Lab, columns: usize, charset: Charset) -> String {
         let screen = Screen { columns, charset };
@@ -127,12 +130,12 @@ mod tests {
            netmon status
   end      Ctrl-C; the lab goes with it
 ";
-        assert_eq!(panel(&Lab::built_in(), 80, Charset::Utf8), expected);
+        assert_eq!(panel(&netmon_labfile::built_in(), 80, Charset::Utf8), expected);
     }
 
     #[test]
     fn without_utf_8_the_panel_is_ascii() {
-        let text = panel(&Lab::built_in(), 80, Charset::Ascii);
+        let text = panel(&netmon_labfile::built_in(), 80, Charset::Ascii);
         assert!(text.is_ascii(), "{text}");
         assert!(
             text.contains("  |            +-------------------------------+ http 10.200.0.3:80 |\n"),
@@ -145,7 +148,7 @@ mod tests {
         let screen = Screen { columns: 80, charset: Charset::Utf8 };
         let http = "127.0.0.1:9477".parse().unwrap();
         let features = Features { mode: AttachMode::Clsact, packet_stamp: false };
-        let lab = Lab::built_in();
+        let lab = netmon_labfile::built_in();
         let pinned = Some(Path::new("/sys/fs/bpf/netmon/direct@1"));
         let text = Panel { lab: &lab, http, features, stays: true, pinned, program: "./my netmon", screen }
             .to_string();

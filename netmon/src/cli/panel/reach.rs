@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::{
+use netmon_model::{
     lab::{End, Lab, Service, ServiceKind},
     names::{NsName, Side},
     shell::shell_word,
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     fn suggested(text: &str) -> Vec<String> {
-        suggestions(&Lab::parse(text, "f", "f").unwrap(), "netmon")
+        suggestions(&netmon_labfile::parse(text, "f", "f").unwrap(), "netmon")
     }
 
     const PAIR: &str = r#"

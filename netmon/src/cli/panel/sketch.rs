@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{
-    cli::{
-        graph::{MOST_BOXES, drawing, model::Graph, pen::Pen},
-        screen::Screen,
-    },
+use netmon_model::{
     lab::{End, Lab, Service, ServiceKind},
     names::NsName,
+};
+
+use crate::cli::{
+    graph::{MOST_BOXES, drawing, model::Graph, pen::Pen},
+    screen::Screen,
 };
 
 /// How many of the best connected namespaces a summary names.
@@ -94,7 +95,7 @@ mod tests {
     use crate::cli::screen::Charset;
 
     fn lab(text: &str) -> Lab {
-        Lab::parse(text, "f", "f").unwrap()
+        netmon_labfile::parse(text, "f", "f").unwrap()
     }
 
     fn star(spokes: usize) -> String {

@@ -70,12 +70,13 @@ fn signed(count: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures;
+
     use super::*;
-    use crate::sample;
 
     #[test]
     fn a_row_has_both_counts_the_difference_and_the_causes_that_matter() {
-        let mut links = Links::without_rates(&sample::direct());
+        let mut links = Links::without_rates(&fixtures::direct());
         let end = &mut links.links[0].a;
         end.ingress.audit = None;
         end.egress.audit = Some(Audit {
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn without_a_comparison_there_is_neither_table_nor_trouble() {
-        let mut links = Links::without_rates(&sample::direct());
+        let mut links = Links::without_rates(&fixtures::direct());
         let link = &mut links.links[0];
         for end in [&mut link.a, &mut link.b] {
             (end.ingress.audit, end.egress.audit) = (None, None);

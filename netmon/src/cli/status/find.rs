@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use anyhow::{anyhow, bail};
+use netmon_labfile;
+use netmon_model::names::LabName;
 
 use crate::{
     cli::{exit::ExitCode, lab_file::LabFile},
-    lab,
-    names::LabName,
     topology::{claim, state},
 };
 
@@ -16,7 +16,7 @@ pub(in crate::cli) fn named(given: &str) -> anyhow::Result<LabName> {
     if is_file(given) {
         return Ok(LabFile { file: Some(given.into()) }.open()?.name);
     }
-    given.parse().map_err(|error: crate::names::InvalidName| ExitCode::Usage.because(error))
+    given.parse().map_err(|error: netmon_model::names::InvalidName| ExitCode::Usage.because(error))
 }
 
 /// Whether a lab is given by its file.
@@ -106,7 +106,7 @@ fn choose(labs: &[(Found, LabName)], command: &str) -> anyhow::Result<Option<Soc
     if let [(_, address)] = agents[..] {
         return Ok(Some(address));
     }
-    let built_in = lab::Lab::built_in().name;
+    let built_in = netmon_labfile::built_in().name;
     if let Some((_, address)) = agents.iter().find(|(lab, _)| **lab == built_in) {
         return Ok(Some(*address));
     }

@@ -1,8 +1,9 @@
 //! One link of many, by its name.
 
 use anyhow::anyhow;
+use netmon_labfile::suggest;
 
-use crate::{cli::exit::ExitCode, lab::suggest, server::api::Links};
+use crate::{cli::exit::ExitCode, server::api::Links};
 
 /// How many names an error lists.
 const MOST: usize = 5;
@@ -33,12 +34,13 @@ fn unknown(links: &Links, name: &str) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures;
+
     use super::*;
-    use crate::sample;
 
     #[test]
     fn one_link_is_left_of_many() {
-        let mut links = Links::without_rates(&sample::star(20));
+        let mut links = Links::without_rates(&fixtures::star(20));
         choose(&mut links, "root:veth7--netns7:eth0").unwrap();
         assert_eq!(links.links.len(), 1);
         assert_eq!(links.links[0].a.interface.as_str(), "veth7");
@@ -46,7 +48,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_an_error_of_usage_that_lists_what_is_near() {
-        let mut links = Links::without_rates(&sample::star(20));
+        let mut links = Links::without_rates(&fixtures::star(20));
         let error = choose(&mut links, "root:veth7--netns8:eth0").unwrap_err();
         assert_eq!(ExitCode::of(&error), ExitCode::Usage);
         let said = error.to_string();
@@ -57,14 +59,14 @@ mod tests {
 
     #[test]
     fn where_nothing_is_near_there_is_a_list_of_what_there_is() {
-        let said = unknown(&Links::without_rates(&sample::star(20)), "backbone").to_string();
+        let said = unknown(&Links::without_rates(&fixtures::star(20)), "backbone").to_string();
         assert!(
             said.contains("it has:\n  root:veth0--netns0:eth0\n") && said.ends_with("and 15 more"),
             "{said}"
         );
-        let said = unknown(&Links::without_rates(&sample::direct()), "backbone").to_string();
+        let said = unknown(&Links::without_rates(&fixtures::direct()), "backbone").to_string();
         assert!(said.ends_with("it has:\n  root:veth0--direct_netns:veth1"), "{said}");
-        let said = unknown(&Links::without_rates(&sample::star(0)), "backbone").to_string();
+        let said = unknown(&Links::without_rates(&fixtures::star(0)), "backbone").to_string();
         assert!(said.ends_with("it has none at all"), "{said}");
     }
 }

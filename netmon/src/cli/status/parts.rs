@@ -82,8 +82,10 @@ fn difference(parts: &Parts) -> String {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures;
+
     use super::*;
-    use crate::{sample, server::api::Part};
+    use crate::server::api::Part;
 
     fn parts(round_trip: u64, there: u64, turn_around: u64, back: u64) -> Parts {
         let part = |mean_ns| Part { mean_ns, samples: 200 };
@@ -100,7 +102,7 @@ mod tests {
     }
 
     fn links(seen_from_a: Sense) -> Links {
-        let mut links = Links::without_rates(&sample::direct());
+        let mut links = Links::without_rates(&fixtures::direct());
         links.links[0].round_trip_parts.seen_from_a = seen_from_a;
         links.links[0].round_trip_parts.seen_from_b = Sense::default();
         links.window_seconds = Some(5.0);

@@ -195,12 +195,13 @@ pub(super) fn of_endpoint(end: &Endpoint) -> String {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::{drift::Disturbance, fixtures, histogram::Histogram, snapshot::Snapshot};
+
     use super::*;
-    use crate::{disturbance::Disturbance, histogram::Histogram, sample, snapshot::Snapshot};
 
     /// The lab `direct` without any trouble.
     fn quiet() -> Snapshot {
-        let mut snapshot = sample::direct();
+        let mut snapshot = fixtures::direct();
         let link = &mut snapshot.links[0];
         for end in [&mut link.a, &mut link.b] {
             end.drops = None;
@@ -218,11 +219,11 @@ mod tests {
 
     #[test]
     fn each_direction_has_a_row_with_what_left_and_how_late_it_came() {
-        let mut snapshot = sample::direct();
+        let mut snapshot = fixtures::direct();
         let link = &mut snapshot.links[0];
         link.a.egress.protocols.iter_mut().for_each(|counted| (counted.packets, counted.bytes) = (0, 0));
         (link.a.egress.protocols[1].packets, link.a.egress.protocols[1].bytes) = (1234, 120_932);
-        link.a_to_b.latency = Some(sample::histogram_of(vec![1_000_000; 100]));
+        link.a_to_b.latency = Some(fixtures::histogram_of(vec![1_000_000; 100]));
         link.a_to_b.lost_segments = Some(7);
         link.b_to_a.latency = None;
         let text = plain(&Links::without_rates(&snapshot));
@@ -250,7 +251,7 @@ mod tests {
         }
         let text = plain(&Links::without_rates(&snapshot));
         assert!(text.contains("try `ping -c 3 10.200.0.3`"), "{text}");
-        snapshot.links[0].a.round_trips.tcp_response = sample::histogram_of(vec![50_000_000; 3]);
+        snapshot.links[0].a.round_trips.tcp_response = fixtures::histogram_of(vec![50_000_000; 3]);
         let text = plain(&Links::without_rates(&snapshot));
         let row = text.lines().find(|line| line.contains("TCP response")).unwrap();
         assert!(row.starts_with("root:veth0") && row.contains("50.0 ms"), "{row}");
@@ -271,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_is_not_watched_or_down_is_said_at_the_top() {
-        let mut snapshot = sample::direct();
+        let mut snapshot = fixtures::direct();
         snapshot.links[0].b.egress.attached = None;
         snapshot.links[0].b.up = false;
         let text = plain(&Links::without_rates(&snapshot));

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use netmon_model::names::LabName;
 use quick_xml::{
     ElementWriter, Writer,
     events::{BytesText, Event},
@@ -14,7 +15,6 @@ use crate::{
         units::{self, NONE},
     },
     expect::Verdict,
-    names::LabName,
 };
 
 /// A line each.
@@ -152,7 +152,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::lab::Lab;
 
     fn verdict(name: &str, reasons: &[&str]) -> Verdict {
         Verdict {
@@ -174,11 +173,16 @@ mod tests {
     #[test]
     fn junit_has_a_suite_for_each_lab_with_what_servers_add_up() {
         let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let one = Outcome { lab: Lab::built_in(), began, verdicts: vec![verdict("a <b>", &[])], error: None };
+        let one = Outcome {
+            lab: netmon_labfile::built_in(),
+            began,
+            verdicts: vec![verdict("a <b>", &[])],
+            error: None,
+        };
         let other = vec![verdict("c", &["it said \u{1b}[2J & \"no\"", "late"]), verdict("d", &[])];
-        let two = Outcome { lab: Lab::built_in(), began, verdicts: other, error: None };
+        let two = Outcome { lab: netmon_labfile::built_in(), began, verdicts: other, error: None };
         let error = Some("veth0 is \"taken\"".to_owned());
-        let three = Outcome { lab: Lab::built_in(), began, verdicts: Vec::new(), error };
+        let three = Outcome { lab: netmon_labfile::built_in(), began, verdicts: Vec::new(), error };
         let text = junit(&[one, two, three]).unwrap();
         let wanted = r#"<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="netmon" tests="4" failures="1" errors="1" skipped="0" time="3.750">

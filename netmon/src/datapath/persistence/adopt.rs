@@ -7,18 +7,20 @@ use netmon_ebpf::{
     drops::DropPlace,
     record::{END_COMPLETE, END_MADE_QDISC, END_PAUSED, END_PEER_STAMPS, END_STAMPS, EndRecord},
 };
+use netmon_kernel::pins::unpin_link;
+use netmon_model::{
+    error::in_full,
+    names::{Direction, EndpointId},
+};
 
 use super::Persistence;
 use crate::{
-    causes::in_full,
     datapath::{
         Datapath, DatapathError,
         attach::Attached,
         by_namespace,
         watched::{self, WatchedEnd, WatchedLink},
     },
-    names::{Direction, EndpointId},
-    pins::unpin_link,
     topology::Endpoint,
 };
 

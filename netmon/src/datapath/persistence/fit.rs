@@ -10,12 +10,11 @@ use netmon_ebpf::{
     record::{AuditRecord, EndRecord, Settings},
     requests::RequestSet,
 };
-
-use crate::{
-    causes::in_full,
+use netmon_kernel::{
     pins::{self, Folder},
     sys::{bpf_info::map_name, bpf_pins::pinned},
 };
+use netmon_model::error::in_full;
 
 const WORD: usize = size_of::<u32>();
 const COUNT: usize = size_of::<u64>();

@@ -23,16 +23,18 @@ use netmon_ebpf::{
     abi::{CHUNK_ENDPOINTS, MAX_CHUNKS},
     record::{AuditRecord, EndRecord, Settings},
 };
+use netmon_kernel::{
+    pins::{self, Folder, PinError, file_system},
+    sys::bpf_pins,
+};
+use netmon_model::{
+    names::EndpointId,
+    snapshot::{AttachMode, Features},
+};
 
 use self::fit::MAPS;
 pub(super) use self::records::Stage;
 use super::{DatapathError, Options, flow_tables::Sizes, object::take};
-use crate::{
-    names::EndpointId,
-    pins::{self, Folder, PinError, file_system},
-    snapshot::{AttachMode, Features},
-    sys::bpf_pins,
-};
 
 const ENDS: &str = "ENDS";
 const AUDITS: &str = "AUDITS";

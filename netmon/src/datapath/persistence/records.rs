@@ -10,17 +10,15 @@ use netmon_ebpf::{
         EndRecord,
     },
 };
+use netmon_model::names::{Direction, EndpointId};
 
 use super::{AUDITS, ENDS, Persistence};
-use crate::{
-    datapath::{
-        DatapathError,
-        attach::Attached,
-        closed_epochs::ClosedEpochs,
-        error::gone,
-        watched::{WatchedEnd, WatchedLink},
-    },
-    names::{Direction, EndpointId},
+use crate::datapath::{
+    DatapathError,
+    attach::Attached,
+    closed_epochs::ClosedEpochs,
+    error::gone,
+    watched::{WatchedEnd, WatchedLink},
 };
 
 impl Persistence {

@@ -1,12 +1,13 @@
 //! Histograms without an observation.
 
+use netmon_model::{fixtures, histogram::Histogram};
+
 use super::{super::MOST_LINKS_WITH_EMPTY_BUCKETS, render};
-use crate::{histogram::Histogram, sample};
 
 #[test]
 fn in_a_large_lab_an_empty_histogram_has_a_sum_and_a_count_and_gets_its_buckets_with_the_first_observation() {
     let lines = |links: usize, icmp: Histogram| {
-        let mut snapshot = sample::star(u32::try_from(links).unwrap());
+        let mut snapshot = fixtures::star(u32::try_from(links).unwrap());
         snapshot.links[0].a.round_trips.icmp = icmp;
         let text = render(&snapshot);
         let of_the_end = |line: &&str| {
@@ -20,5 +21,5 @@ fn in_a_large_lab_an_empty_histogram_has_a_sum_and_a_count_and_gets_its_buckets_
     let empty = lines(most + 1, Histogram::default());
     assert!(empty.len() == 2 && empty.iter().all(|line| line.ends_with(" 0")), "{empty:?}");
     assert!(empty[0].contains("_sum{") && empty[1].contains("_count{"), "{empty:?}");
-    assert_eq!(lines(most + 1, sample::histogram_of([70_000])).len(), 30);
+    assert_eq!(lines(most + 1, fixtures::histogram_of([70_000])).len(), 30);
 }

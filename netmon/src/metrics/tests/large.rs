@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::fixtures;
+
 use super::{Renderer, text_of};
-use crate::sample;
 
 #[test]
 fn a_long_text_is_handed_over_in_pieces_of_whole_lines_until_nobody_takes_them() {
-    let snapshot = sample::star(100);
+    let snapshot = fixtures::star(100);
     let pieces_until = |most: usize| {
         let mut pieces = Vec::new();
         Renderer::default().render(&snapshot, &[], Instant::now(), |piece| {
@@ -35,7 +36,7 @@ fn cpu_time() -> Duration {
 
 #[test]
 fn a_thousand_links_render_well_within_the_time_that_a_scrape_has() {
-    let snapshot = sample::star(1000);
+    let snapshot = fixtures::star(1000);
     let renderer = Renderer::default();
     let budget_ms = if cfg!(debug_assertions) { 3000 } else { 150 };
     let render = |_| {

@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Lab, unix_ms};
-use crate::{
+use netmon_model::{
     names::LinkName,
     snapshot::{self, FlowState, FlowTable, Snapshot},
 };
+use serde::{Deserialize, Serialize};
+
+use super::{Lab, unix_ms};
 
 /// Most flows of an answer, unless it is asked for others.
 const LIMIT: usize = 1_000;
@@ -99,23 +99,24 @@ impl From<snapshot::Flow> for Flow {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures;
+
     use super::*;
-    use crate::sample;
 
     #[test]
     fn the_flow_that_was_busy_last_comes_first_and_the_answer_is_cut() {
-        let all = Flows::of(&sample::direct(), sample::flows(), &WhichFlows::default());
+        let all = Flows::of(&fixtures::direct(), fixtures::flows(), &WhichFlows::default());
         assert_eq!(all.matching, 2);
         assert!(all.flows[0].seen.idle_ns < all.flows[1].seen.idle_ns);
         let which = WhichFlows { limit: Some(1), ..WhichFlows::default() };
-        let cut = Flows::of(&sample::direct(), sample::flows(), &which);
+        let cut = Flows::of(&fixtures::direct(), fixtures::flows(), &which);
         assert_eq!((cut.matching, cut.flows.len()), (2, 1));
         assert_eq!(cut.flows[0], all.flows[0]);
     }
 
     #[test]
     fn link_and_state_choose() {
-        let of = |which| Flows::of(&sample::direct(), sample::flows(), &which).matching;
+        let of = |which| Flows::of(&fixtures::direct(), fixtures::flows(), &which).matching;
         assert_eq!(of(WhichFlows { state: Some(FlowState::Ended), ..WhichFlows::default() }), 1);
         let link = Some("no-such-link".parse().unwrap());
         assert_eq!(of(WhichFlows { link, ..WhichFlows::default() }), 0);

@@ -1,12 +1,12 @@
 //! What is done to the packets of a direction on purpose, and what is measured of it.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Hook, Summary};
-use crate::{
+use netmon_model::{
     impairment::{Delay, Impairment, Loss, Rate},
     snapshot::Imposed,
 };
+use serde::{Deserialize, Serialize};
+
+use super::{Hook, Summary};
 
 /// A declared impairment beside what is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,12 +88,14 @@ impl DeclaredImpairment {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::fixtures;
+
     use super::*;
-    use crate::{sample, server::api::Links};
+    use crate::server::api::Links;
 
     #[test]
     fn what_is_declared_stands_beside_what_is_measured() {
-        let mut snapshot = sample::direct();
+        let mut snapshot = fixtures::direct();
         let impairment =
             Impairment { loss: "10%".parse().ok(), rate: "10mbit".parse().ok(), ..Impairment::default() };
         snapshot.links[0].a_to_b.imposed =
@@ -109,7 +111,7 @@ mod tests {
     #[test]
     fn before_a_packet_has_left_there_is_no_share() {
         let imposed = Imposed { impairment: Impairment::default(), sent_segments: 0, lost_segments: Some(0) };
-        let links = Links::without_rates(&sample::direct());
+        let links = Links::without_rates(&fixtures::direct());
         let told = DeclaredImpairment::of(&imposed, None, &links.links[0].b.ingress);
         assert_eq!((told.measured.loss_ppm, told.measured.delay_ns), (None, None));
     }

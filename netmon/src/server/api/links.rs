@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ipnet::IpNet;
+use netmon_model::{
+    drift::Disturbance,
+    histogram::Histogram,
+    names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
+    snapshot::{self, AttachMode, LinkSnapshot, Snapshot},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{DeclaredImpairment, Lab, RoundTripParts, Summary, unix_ms};
-use crate::{
-    disturbance::Disturbance,
-    histogram::Histogram,
-    names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
-    server::history::{HookTotals, Sample},
-    snapshot::{self, AttachMode, LinkSnapshot, Snapshot},
-};
+use crate::server::history::{HookTotals, Sample};
 
 /// Every link with its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,10 @@ mod topology;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use netmon_model::{
+    names::LabName,
+    snapshot::{Furnished, LabInfo},
+};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -23,10 +27,6 @@ pub use self::{
     probes::{Probe, Probes},
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
-};
-use crate::{
-    names::LabName,
-    snapshot::{Furnished, LabInfo},
 };
 
 /// Which lab the answer is about.

@@ -10,14 +10,14 @@
 //! answered alike: there a sense is given where the end that asks saw the longer times, since the other end's
 //! are then turn-arounds, and where both asked at the same time, the difference tells.
 
-use serde::{Deserialize, Serialize};
-
-use crate::{
+use netmon_model::{
     histogram::{Histogram, Total},
     names::Side,
-    server::history::{RoundTripTotals, Sample},
     snapshot::{DirectionSnapshot, LinkSnapshot},
 };
+use serde::{Deserialize, Serialize};
+
+use crate::server::history::{RoundTripTotals, Sample};
 
 /// The round trips over one link, in both senses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,12 +163,13 @@ impl RoundTripParts {
 
 #[cfg(test)]
 mod tests {
+    use netmon_model::{fixtures, snapshot::Snapshot};
+
     use super::*;
-    use crate::{sample, snapshot::Snapshot};
 
     /// Nobody asked anything over the lab's link, and nothing crossed it.
     fn silent() -> Snapshot {
-        let mut snapshot = sample::direct();
+        let mut snapshot = fixtures::direct();
         let link = &mut snapshot.links[0];
         (link.a_to_b.latency, link.b_to_a.latency) = (Some(Histogram::default()), Some(Histogram::default()));
         for end in [&mut link.a, &mut link.b] {
@@ -181,7 +182,7 @@ mod tests {
     /// `count` requests from a: 2 us there, 5 us in b, 3 us back.
     fn asked_from_a(snapshot: &mut Snapshot, count: usize) {
         let link = &mut snapshot.links[0];
-        let of = |ns: u64| sample::histogram_of(vec![ns; count]);
+        let of = |ns: u64| fixtures::histogram_of(vec![ns; count]);
         link.a_to_b.latency.as_mut().unwrap().add(&of(2000));
         link.b_to_a.latency.as_mut().unwrap().add(&of(3000));
         more(&mut link.a.round_trips.icmp_asked, count, 10_000);
@@ -213,7 +214,7 @@ mod tests {
     fn other_packets_on_the_link_are_told_by_their_number_and_the_difference() {
         let mut snapshot = silent();
         asked_from_a(&mut snapshot, 20);
-        let stream = sample::histogram_of(vec![12_000; 20]);
+        let stream = fixtures::histogram_of(vec![12_000; 20]);
         snapshot.links[0].a_to_b.latency.as_mut().unwrap().add(&stream);
         let icmp = RoundTripParts::of(&snapshot.links[0], None).seen_from_a.icmp.unwrap();
         assert_eq!(icmp.link_there, Part { mean_ns: 7000, samples: 40 });
@@ -224,7 +225,7 @@ mod tests {
     fn what_came_since_a_sample_is_taken_apart_by_itself() {
         let mut snapshot = silent();
         let link = &mut snapshot.links[0];
-        link.a_to_b.latency = Some(sample::histogram_of(vec![500_000; 7]));
+        link.a_to_b.latency = Some(fixtures::histogram_of(vec![500_000; 7]));
         more(&mut link.b.round_trips.icmp_asked, 3, 900_000);
         more(&mut link.a.round_trips.icmp_answered, 3, 700_000);
         let earlier = Sample::of(&snapshot);

@@ -1,12 +1,12 @@
 //! `/api/v1/probes`: what came of the lab's probes.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Lab, Summary, nanoseconds, unix_ms};
-use crate::{
+use netmon_model::{
     names::NsName,
     snapshot::{ProbeSnapshot, Snapshot},
 };
+use serde::{Deserialize, Serialize};
+
+use super::{Lab, Summary, nanoseconds, unix_ms};
 
 /// Every probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

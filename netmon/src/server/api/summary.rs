@@ -1,8 +1,7 @@
 //! A histogram in a few numbers.
 
+use netmon_model::histogram::Histogram;
 use serde::{Deserialize, Serialize};
-
-use crate::histogram::Histogram;
 
 /// Durations: how many, and how long. All but the count and the sum are null without observations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
-
-use super::{Lab, unix_ms};
-use crate::{
-    disturbance::Disturbance,
+use netmon_model::{
+    drift::Disturbance,
     names::{IfIndex, IfName, LinkName, NsName},
     snapshot::{AttachMode, EndpointSnapshot, Features, Snapshot},
 };
+use serde::{Deserialize, Serialize};
+
+use super::{Lab, unix_ms};
 
 /// The lab as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,11 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::fixtures;
+
 use super::{Answer, Fake, Server, eventually};
-use crate::{
-    sample,
-    server::{Limits, Readiness, SourceError, api},
-};
+use crate::server::{Limits, Readiness, SourceError, api};
 
 fn refused() -> SourceError {
     Box::new(std::io::Error::other("operation not permitted"))
@@ -20,7 +19,7 @@ fn refused() -> SourceError {
 
 #[tokio::test]
 async fn a_scrape_is_text_for_prometheus() {
-    let server = Server::of(|| Ok(sample::direct())).await;
+    let server = Server::of(|| Ok(fixtures::direct())).await;
     let answer = server.get("/metrics").await;
     assert_eq!(answer.status, 200);
     assert!(
@@ -34,7 +33,7 @@ async fn a_scrape_is_text_for_prometheus() {
 
 #[tokio::test]
 async fn a_head_request_gets_the_headers_only() {
-    let server = Server::of(|| Ok(sample::direct())).await;
+    let server = Server::of(|| Ok(fixtures::direct())).await;
     let answer = server.request("HEAD", "/metrics").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert!(answer.head.contains("content-length: "), "{}", answer.head);
@@ -42,7 +41,7 @@ async fn a_head_request_gets_the_headers_only() {
 
 #[tokio::test]
 async fn a_scrape_that_is_long_is_sent_while_it_is_written_and_is_whole() {
-    let server = Server::of(|| Ok(sample::star(200))).await;
+    let server = Server::of(|| Ok(fixtures::star(200))).await;
     // That version knows no chunks: the answer is what comes until the connection ends.
     let answer = server.raw(b"GET /metrics HTTP/1.0\r\n\r\n").await;
     assert_eq!(answer.status, 200);
@@ -69,7 +68,7 @@ async fn a_reading_that_fails_or_panics_is_a_500_with_its_cause_and_is_counted()
         match how.load(Ordering::SeqCst) {
             1 => Err(refused()),
             2 => panic!("a bug in the source (this panic is part of the test)"),
-            _ => Ok(sample::direct()),
+            _ => Ok(fixtures::direct()),
         }
     })
     .await;
@@ -88,13 +87,13 @@ async fn a_reading_that_fails_or_panics_is_a_500_with_its_cause_and_is_counted()
 
 #[tokio::test]
 async fn readiness_is_200_only_with_every_hook_and_otherwise_says_what_is_missing() {
-    let ready = Server::of(|| Ok(sample::direct())).await;
+    let ready = Server::of(|| Ok(fixtures::direct())).await;
     let answer = ready.get("/readyz").await;
     assert_eq!(answer.status, 200);
     let read: Readiness = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(read, Readiness::of_hooks(4, 4));
 
-    let partial = Fake(|| Ok(sample::direct()), Readiness::of_hooks(3, 4));
+    let partial = Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(3, 4));
     let partial = Server::start(partial, Limits::default()).await;
     let answer = partial.get("/readyz").await;
     assert_eq!(answer.status, 503);
@@ -105,7 +104,7 @@ async fn readiness_is_200_only_with_every_hook_and_otherwise_says_what_is_missin
 
 #[tokio::test]
 async fn nothing_can_be_changed_and_what_is_not_there_is_a_404() {
-    let server = Server::of(|| Ok(sample::direct())).await;
+    let server = Server::of(|| Ok(fixtures::direct())).await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
         for path in ["/metrics", "/api/v1/links", "/nowhere"] {
             let answer = server.request(method, path).await;
@@ -119,7 +118,7 @@ async fn nothing_can_be_changed_and_what_is_not_there_is_a_404() {
 
 #[tokio::test]
 async fn the_index_lists_every_page_that_there_is() {
-    let server = Server::of(|| Ok(sample::direct())).await;
+    let server = Server::of(|| Ok(fixtures::direct())).await;
     let index = server.get("/").await.body;
     let pages: Vec<_> = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(pages.len(), 7);
@@ -130,11 +129,11 @@ async fn the_index_lists_every_page_that_there_is() {
 
 #[tokio::test]
 async fn json_reads_back_as_the_types_that_wrote_it() {
-    let server = Server::of(|| Ok(sample::direct())).await;
+    let server = Server::of(|| Ok(fixtures::direct())).await;
     let text = server.get("/api/v1/links").await.body;
     let links: api::Links = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&links).unwrap(), text);
-    let snapshot = sample::direct();
+    let snapshot = fixtures::direct();
     assert_eq!(links.links[0].a.egress.packets, snapshot.links[0].a.egress.packets());
     assert_eq!(links.links[0].a_to_b.lost_segments, snapshot.links[0].a_to_b.lost_segments);
 
@@ -150,7 +149,7 @@ async fn one_request_is_answered_with_the_rates_of_the_last_seconds() {
     let began = Instant::now();
     let server = Server::of(move || {
         // A thousand packets and 64,000 bytes a second.
-        let mut snapshot = sample::direct();
+        let mut snapshot = fixtures::direct();
         let elapsed = began.elapsed();
         snapshot.monotonic_ns += u64::try_from(elapsed.as_nanos()).unwrap();
         let packets = u64::try_from(elapsed.as_millis()).unwrap();
@@ -183,7 +182,7 @@ async fn scrapes_at_the_same_time_read_one_after_the_other_share_and_are_never_s
         let number = seen.started.fetch_add(1, Ordering::SeqCst) + 1;
         let now = seen.now.fetch_add(1, Ordering::SeqCst) + 1;
         seen.most.fetch_max(now, Ordering::SeqCst);
-        let mut snapshot = sample::direct();
+        let mut snapshot = fixtures::direct();
         snapshot.flows.entries = number as u64;
         #[expect(clippy::disallowed_methods, reason = "a reading that takes its time")]
         std::thread::sleep(Duration::from_millis(50));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use netmon_model::fixtures;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -9,15 +10,12 @@ use tokio::{
 };
 
 use super::{Answer, Fake, PATIENCE, Server, eventually};
-use crate::{
-    sample,
-    server::{Limits, Readiness},
-};
+use crate::server::{Limits, Readiness};
 
 #[tokio::test]
 async fn one_connection_too_many_is_told_so_and_the_next_is_served_when_one_ends() {
     let limits = Limits { connections: 2, ..Limits::default() };
-    let server = Server::start(Fake(|| Ok(sample::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(4, 4)), limits).await;
     let held = (server.connect().await, server.connect().await);
     let answer = eventually(&server, "/healthz", |answer| answer.status == 503).await;
     assert_eq!(answer.body, "too many connections\n");
@@ -32,7 +30,7 @@ async fn one_connection_too_many_is_told_so_and_the_next_is_served_when_one_ends
 #[tokio::test]
 async fn whoever_dawdles_over_the_headers_is_disconnected() {
     let limits = Limits { header_time: Duration::from_millis(150), ..Limits::default() };
-    let server = Server::start(Fake(|| Ok(sample::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(4, 4)), limits).await;
     let mut silent = server.connect().await;
     let mut dripping = server.connect().await;
     let began = Instant::now();
@@ -53,7 +51,7 @@ async fn whoever_dawdles_over_the_headers_is_disconnected() {
 
 #[tokio::test]
 async fn headers_that_are_too_long_or_too_many_are_a_431() {
-    let server = Server::of(|| Ok(sample::direct())).await;
+    let server = Server::of(|| Ok(fixtures::direct())).await;
     let long = format!("GET /metrics HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(20_000));
     assert_eq!(server.raw(long.as_bytes()).await.status, 431);
     let many = format!("GET /metrics HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(500));
@@ -68,7 +66,7 @@ async fn an_answer_that_takes_too_long_is_a_503() {
     let slow = || {
         #[expect(clippy::disallowed_methods, reason = "a reading that takes too long")]
         std::thread::sleep(Duration::from_millis(600));
-        Ok(sample::direct())
+        Ok(fixtures::direct())
     };
     let server = Server::start(Fake(slow, Readiness::of_hooks(4, 4)), limits).await;
     let answer = server.get("/metrics").await;
@@ -79,7 +77,7 @@ async fn an_answer_that_takes_too_long_is_a_503() {
 #[tokio::test]
 async fn whoever_does_not_read_the_answer_loses_the_connection() {
     let limits = Limits { connections: 1, stall_time: Duration::from_millis(300), ..Limits::default() };
-    let source = Fake(|| Ok(sample::star(400)), Readiness::of_hooks(4, 4));
+    let source = Fake(|| Ok(fixtures::star(400)), Readiness::of_hooks(4, 4));
     let server = Server::start(source, limits).await;
     let mut stalled = server.connect().await;
     stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -96,7 +94,7 @@ async fn shutdown_finishes_the_answer_in_flight_and_waits_for_no_idle_client() {
     let slow = || {
         #[expect(clippy::disallowed_methods, reason = "a reading that is under way at the end")]
         std::thread::sleep(Duration::from_millis(150));
-        Ok(sample::direct())
+        Ok(fixtures::direct())
     };
     let server = Server::of(slow).await;
     let idle = server.connect().await;
@@ -122,7 +120,7 @@ async fn shutdown_does_not_wait_for_an_answer_that_is_stuck() {
     let stuck = || {
         #[expect(clippy::disallowed_methods, reason = "a reading that is stuck")]
         std::thread::sleep(Duration::from_secs(2));
-        Ok(sample::direct())
+        Ok(fixtures::direct())
     };
     let server = Server::of(stuck).await;
     let mut asking = server.connect().await;

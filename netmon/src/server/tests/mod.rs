@@ -5,6 +5,10 @@ mod bounds;
 
 use std::{sync::Arc, time::Duration};
 
+use netmon_model::{
+    fixtures,
+    snapshot::{Flow, Snapshot},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -14,10 +18,6 @@ use tokio::{
 };
 
 use super::{Limits, Readiness, SnapshotSource, SourceError, serve};
-use crate::{
-    sample,
-    snapshot::{Flow, Snapshot},
-};
 
 /// Longer than anything here takes, so that a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ impl<F: Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static> SnapshotS
     }
 
     fn flows(&self) -> Vec<Flow> {
-        sample::flows()
+        fixtures::flows()
     }
 
     fn ready(&self) -> Readiness {

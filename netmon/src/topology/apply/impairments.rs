@@ -8,16 +8,18 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use super::super::{error::TopologyError, imposed::Imposed, plan::Place};
-use crate::{
-    impairment::{Impairment, Loss, Queue, loss},
-    names::IfIndex,
-    netlink::{
-        Request, clsact,
-        loss_filter::{self, LossFilter},
-        queue::{self, Discipline, Position},
-    },
+use netmon_kernel::netlink::{
+    Request, clsact,
+    loss_filter::{self, LossFilter},
+    queue::{self, Discipline, Position},
 };
+use netmon_model::{
+    impairment::{Impairment, Loss, Queue},
+    names::IfIndex,
+};
+
+use super::super::{error::TopologyError, imposed::Imposed, plan::Place};
+use crate::topology::loss_program;
 
 /// Programs that drop, one for each share. Requests speak of them by descriptor, so they are kept until the last of
 /// those is sent, or taken back.
@@ -28,7 +30,7 @@ impl Programs {
     fn load(&mut self, loss: Loss) -> Result<&OwnedFd, TopologyError> {
         let program = match self.0.remove(&loss) {
             Some(program) => program,
-            None => loss::load(loss).map_err(|source| TopologyError::LossProgram { loss, source })?,
+            None => loss_program::load(loss).map_err(|source| TopologyError::LossProgram { loss, source })?,
         };
         Ok(self.0.entry(loss).or_insert(program))
     }

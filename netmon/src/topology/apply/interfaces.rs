@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use netmon_kernel::netlink::link::{self, VethEnd};
+use netmon_model::{
+    mac::Mac,
+    names::{IfIndex, LinkName, NsName},
+};
+
 use super::{
     super::{duplicates::Interfaces, error::TopologyError, plan::Place},
     Build, vanished,
-};
-use crate::{
-    names::{IfIndex, LinkName, NsName},
-    netlink::{
-        Mac,
-        link::{self, VethEnd},
-    },
 };
 
 /// A link that the plan makes.

@@ -11,6 +11,14 @@ use std::{
     sync::Arc,
 };
 
+use netmon_kernel::netns::directory;
+use netmon_model::{
+    lab::{Bridge, End, Lab},
+    mac::Mac,
+    names::{IfIndex, LinkName, NsName, Side},
+    progress::Progress,
+};
+
 use self::impairments::Programs;
 use super::{
     actual::Actual,
@@ -20,18 +28,11 @@ use super::{
     handle::{Handles, make_all},
     mark::Mark,
     plan::{Place, Plan, Step},
-    progress::Progress,
     removal::{Doomed, Removal},
     resolv,
     state::{RecordedInterface, RecordedLink, RecordedNamespace, State},
     sysctl,
     undo::Undo,
-};
-use crate::{
-    lab::{Bridge, End, Lab},
-    names::{IfIndex, LinkName, NsName, Side},
-    netlink::Mac,
-    netns::directory,
 };
 
 /// One plan being worked through.
@@ -95,8 +96,8 @@ impl<'a> Build<'a> {
             self.new_bridges().chain(self.new_links().flat_map(|(_, a, b, _)| [a, b])).collect();
         let ends = self.lab.links.iter().flat_map(|link| [place(&link.a), place(&link.b)]);
         let places: Vec<Place> = self.lab.bridges.iter().map(of_bridge).chain(ends).collect();
-        let fresh =
-            Mac::random(places.len()).map_err(|e| TopologyError::file("read", "/dev/urandom".as_ref(), e))?;
+        let fresh = netmon_kernel::netlink::random_macs(places.len())
+            .map_err(|e| TopologyError::file("read", "/dev/urandom".as_ref(), e))?;
         for (place, mac) in places.into_iter().zip(fresh) {
             let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
             let kept = there.filter(|_| !made.contains(&place));

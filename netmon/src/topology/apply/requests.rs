@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use netmon_kernel::netlink::{Request, address, link, route};
+use netmon_model::names::{IfIndex, NsName};
+
 use super::{
     super::{
         error::TopologyError,
@@ -11,10 +14,6 @@ use super::{
     Build,
     impairments::Target,
     vanished,
-};
-use crate::{
-    names::{IfIndex, NsName},
-    netlink::{Request, address, link, route},
 };
 
 /// A request to be sent inside a namespace, and what takes it back.

@@ -1,15 +1,15 @@
 //! Filters of netmon's that an agent left on a lab that stays: TCX programs go with their agent, filters on a
 //! clsact qdisc do not.
 
+use netmon_kernel::netlink::{Netlink, NetlinkError, clsact};
+use netmon_model::{
+    error::in_full,
+    names::{Direction, IfIndex},
+};
 use serde::Serialize;
 
 use super::FoundLab;
-use crate::{
-    causes::in_full,
-    names::{Direction, IfIndex},
-    netlink::{Netlink, NetlinkError, clsact},
-    topology::{error::TopologyError, handle::Handle, plan::Place},
-};
+use crate::topology::{error::TopologyError, handle::Handle, plan::Place};
 
 /// A filter of netmon's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

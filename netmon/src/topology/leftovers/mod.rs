@@ -11,6 +11,8 @@ mod verdict;
 
 use std::path::PathBuf;
 
+use netmon_kernel::pins::Found;
+use netmon_model::names::{LabName, NsName};
 use serde::Serialize;
 
 pub use self::{filters::FoundFilter, scan::scan};
@@ -20,10 +22,6 @@ use super::{
     plan::Place,
     state::State,
     temporary,
-};
-use crate::{
-    names::{LabName, NsName},
-    pins::Found,
 };
 
 /// Everything on this host that carries a mark of netmon's, by lab.

@@ -8,21 +8,26 @@ use std::{
     thread,
 };
 
-use super::{
-    Condition, FoundFilter, FoundLab, Leftovers, filters,
-    verdict::{self, Seen},
-};
-use crate::{
-    causes::in_full,
-    names::{IfIndex, IfName, LabName, NsName},
+use netmon_kernel::{
     netlink::{clsact, link::Interface},
     netns::{
         Identity, directory,
         names::{self, Name},
     },
     pins,
-    services::recorded_cgroups,
     sys::capabilities::{Capability, has},
+};
+use netmon_model::{
+    error::in_full,
+    names::{IfIndex, IfName, LabName, NsName},
+};
+
+use super::{
+    Condition, FoundFilter, FoundLab, Leftovers, filters,
+    verdict::{self, Seen},
+};
+use crate::{
+    services::recorded_cgroups,
     topology::{
         claim,
         error::TopologyError,

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use netmon_kernel::netns::Cookie;
+use netmon_model::names::{IfName, NsName};
+
 use super::Condition;
-use crate::{
-    names::{IfName, NsName},
-    netns::Cookie,
-    topology::{plan::Place, state::State},
-};
+use crate::topology::{plan::Place, state::State};
 
 /// What of a lab was found.
 #[derive(Clone, Debug, Default)]
@@ -62,15 +61,13 @@ fn missing(state: &State, seen: &Seen) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use netmon_labfile;
+    use netmon_model::{mac::Mac, names::LinkName};
+
     use super::*;
-    use crate::{
-        lab,
-        names::LinkName,
-        netlink::Mac,
-        topology::{
-            claim::Holder,
-            state::{RecordedInterface, RecordedLink, RecordedNamespace},
-        },
+    use crate::topology::{
+        claim::Holder,
+        state::{RecordedInterface, RecordedLink, RecordedNamespace},
     };
 
     fn place(namespace: &str, interface: &str) -> Place {
@@ -83,7 +80,7 @@ mod tests {
     }
 
     fn whole() -> (State, Seen) {
-        let mut state = State::new(&lab::open(None).unwrap()).unwrap();
+        let mut state = State::new(&netmon_labfile::open(None).unwrap()).unwrap();
         state.complete = true;
         let name: NsName = "direct_netns".parse().unwrap();
         state.namespaces = vec![RecordedNamespace { name: name.clone(), cookie: Some(Cookie(7)) }];

@@ -1,14 +1,15 @@
 //! What ends of links lack of their impairments, and what of somebody else's is in the way.
 
-use super::place;
-use crate::{
+use netmon_model::{
     impairment::{Impairment, USUAL_MTU},
     lab::{End, Link},
-    topology::{
-        actual::ActualInterface,
-        imposed::Imposed,
-        plan::{Place, Step},
-    },
+};
+
+use super::place;
+use crate::topology::{
+    actual::ActualInterface,
+    imposed::Imposed,
+    plan::{Place, Step},
 };
 
 /// The step to what is wanted at an end; none where it is so. What is not ours stays, and is in the way only of what

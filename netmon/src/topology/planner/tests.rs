@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
-use crate::{
+use netmon_kernel::netlink::loss_filter::LossFilter;
+use netmon_model::{
     impairment::{Impairment, Queue},
+    mac::Mac,
     names::IfIndex,
-    netlink::{Mac, loss_filter::LossFilter},
-    topology::{actual::Contents, imposed::Imposed},
 };
+
+use super::*;
+use crate::topology::{actual::Contents, imposed::Imposed};
 
 /// Two namespaces, a link from root to each, a route in the first.
 fn lab() -> Lab {
-    let mut lab = Lab::built_in();
+    let mut lab = netmon_labfile::built_in();
     lab.namespaces[0].routes =
         vec![Route { to: "0.0.0.0/0".parse().unwrap(), via: "10.200.0.2".parse().unwrap() }];
     let mut second = lab.namespaces[0].clone();

@@ -1,0 +1,257 @@
+//! Links: veth pairs, marks, state, removal, and the list with the kernel's counters.
+
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
+use netmon_model::{
+    mac::Mac,
+    names::{IfIndex, IfName},
+};
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::{
+        RouteNetlinkMessage,
+        link::{
+            InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+            Prop, State, Stats64,
+        },
+    },
+};
+
+use super::{Netlink, NetlinkError, Request};
+use crate::netns::NetNs;
+
+/// The kind of a bridge.
+pub const BRIDGE: &str = "bridge";
+/// lo, in every namespace.
+pub const LOOPBACK: IfIndex = IfIndex(1);
+
+/// One end of a veth pair to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct VethEnd<'a> {
+    /// Where it is made, without passing through any other namespace.
+    pub namespace: &'a NetNs,
+    /// Its name there.
+    pub name: &'a IfName,
+    /// Its link-layer address.
+    pub mac: Mac,
+    /// Its number there; none lets the kernel choose. The second end's is heeded only beside the first's.
+    pub index: Option<IfIndex>,
+    /// None leaves the kernel's default.
+    pub mtu: Option<u32>,
+}
+
+/// Makes a veth pair with each end where it belongs. Both are down: a peer cannot be made up (ENOTCONN).
+#[must_use]
+pub fn create_veth(first: VethEnd<'_>, second: VethEnd<'_>) -> Request {
+    let mut message = end_message(first);
+    message.attributes.push(LinkAttribute::LinkInfo(vec![
+        LinkInfo::Kind(InfoKind::Veth),
+        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(end_message(second)))),
+    ]));
+    Request::new(
+        format!("create veth pair {} and {}", first.name, second.name),
+        RouteNetlinkMessage::NewLink(message),
+        NLM_F_CREATE | NLM_F_EXCL,
+    )
+}
+
+/// Makes a bridge in the socket's namespace. It is down, and does not speak the spanning tree protocol. With an
+/// address of its own it does not change it with its ports.
+#[must_use]
+pub fn create_bridge(name: &IfName, mac: Mac) -> Request {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![
+        LinkAttribute::IfName(name.to_string()),
+        LinkAttribute::Address(mac.0.to_vec()),
+        LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+    ];
+    let what = format!("create bridge {name}");
+    Request::new(what, RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
+}
+
+/// Makes the interface a port of a bridge, or of none.
+#[must_use]
+pub fn set_bridge(index: IfIndex, name: &str, bridge: Option<IfIndex>) -> Request {
+    let what = match bridge {
+        Some(_) => format!("make interface {name} a port of a bridge"),
+        None => format!("take interface {name} off its bridge"),
+    };
+    set(index, what, vec![LinkAttribute::Controller(bridge.map_or(0, |bridge| bridge.0))], false)
+}
+
+fn end_message(end: VethEnd<'_>) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = end.index.map_or(0, |index| index.0);
+    message.attributes = vec![
+        LinkAttribute::IfName(end.name.to_string()),
+        LinkAttribute::Address(end.mac.0.to_vec()),
+        LinkAttribute::NetNsFd(end.namespace.as_fd().as_raw_fd()),
+    ];
+    message.attributes.extend(end.mtu.map(LinkAttribute::Mtu));
+    message
+}
+
+fn set(index: IfIndex, what: String, attributes: Vec<LinkAttribute>, up: bool) -> Request {
+    let mut message = LinkMessage::default();
+    message.header.index = index.0;
+    message.attributes = attributes;
+    if up {
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+    }
+    Request::new(what, RouteNetlinkMessage::SetLink(message), 0)
+}
+
+/// Writes the alias, which `ip link` shows and netmon knows its own by.
+#[must_use]
+pub fn set_alias(index: IfIndex, name: &str, alias: &str) -> Request {
+    set(index, format!("mark interface {name}"), vec![LinkAttribute::IfAlias(alias.to_owned())], false)
+}
+
+/// Writes the alias and sets the interface up, in one request.
+#[must_use]
+pub fn set_alias_and_up(index: IfIndex, name: &str, alias: &str) -> Request {
+    set(index, format!("set up interface {name}"), vec![LinkAttribute::IfAlias(alias.to_owned())], true)
+}
+
+/// Sets the interface up.
+#[must_use]
+pub fn set_up(index: IfIndex, name: &str) -> Request {
+    set(index, format!("set up interface {name}"), Vec::new(), true)
+}
+
+/// Sets the interface down.
+#[must_use]
+pub fn set_down(index: IfIndex, name: &str) -> Request {
+    let mut message = LinkMessage::default();
+    message.header.index = index.0;
+    message.header.change_mask = LinkFlags::Up;
+    Request::new(format!("set down interface {name}"), RouteNetlinkMessage::SetLink(message), 0)
+}
+
+/// Sets the link-layer address, also of an interface that is up.
+#[must_use]
+pub fn set_mac(index: IfIndex, name: &str, mac: Mac) -> Request {
+    let what = format!("set link-layer address {mac} of interface {name}");
+    set(index, what, vec![LinkAttribute::Address(mac.0.to_vec())], false)
+}
+
+/// Sets the MTU, in bytes.
+#[must_use]
+pub fn set_mtu(index: IfIndex, name: &str, mtu: u32) -> Request {
+    set(index, format!("set MTU {mtu} of interface {name}"), vec![LinkAttribute::Mtu(mtu)], false)
+}
+
+/// Removes an interface; of a veth pair, both ends.
+#[must_use]
+pub fn delete(index: IfIndex, name: &str) -> Request {
+    let mut message = LinkMessage::default();
+    message.header.index = index.0;
+    Request::new(format!("delete interface {name}"), RouteNetlinkMessage::DelLink(message), 0)
+}
+
+/// An interface as the kernel lists it.
+#[derive(Clone, Debug, Default)]
+pub struct Interface {
+    /// Its number in its namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its other names.
+    pub alt_names: Vec<String>,
+    /// Its alias, which for netmon's own is the mark.
+    pub alias: Option<String>,
+    /// Its link-layer address, where it has one of six bytes.
+    pub mac: Option<Mac>,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Whether it is set up (`IFF_UP`), whatever its peer is.
+    pub up: bool,
+    /// Whether it is up and has a carrier (RFC 2863, `IF_OPER_UP`), so that its queue is at work.
+    pub operational: bool,
+    /// `IFLA_LINK`: of a veth, its peer's number, in the namespace of [`Self::peer_netnsid`].
+    pub peer_index: Option<u32>,
+    /// `IFLA_LINK_NETNSID`; none when the peer is in the same namespace.
+    pub peer_netnsid: Option<i32>,
+    /// `veth`, `bridge` and so on; none for lo and hardware.
+    pub kind: Option<String>,
+    /// The bridge, bond or the like that it is a port of.
+    pub controller: Option<u32>,
+    /// How often it found or lost its carrier: each loss empties its queue.
+    pub carrier_changes: u32,
+    /// The kind of its root qdisc; `noqueue` for a veth end as it is made.
+    pub qdisc: Option<String>,
+    /// The kernel's counters.
+    pub stats: Option<Stats64>,
+}
+
+impl Netlink {
+    /// Every interface of the namespace.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read.
+    pub fn interfaces(&mut self) -> Result<Vec<Interface>, NetlinkError> {
+        self.list_interfaces(false)
+    }
+
+    /// Every interface of the namespace, with its counters: more work for the kernel.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read.
+    pub fn interfaces_with_stats(&mut self) -> Result<Vec<Interface>, NetlinkError> {
+        self.list_interfaces(true)
+    }
+
+    fn list_interfaces(&mut self, stats: bool) -> Result<Vec<Interface>, NetlinkError> {
+        let mut message = LinkMessage::default();
+        if !stats {
+            message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        }
+        self.dump("list interfaces", &RouteNetlinkMessage::GetLink(message), interface)
+    }
+}
+
+fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
+    let RouteNetlinkMessage::NewLink(message) = row else { return None };
+    let mut seen = Interface {
+        index: message.header.index,
+        up: message.header.flags.contains(LinkFlags::Up),
+        ..Interface::default()
+    };
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => seen.name = name,
+            LinkAttribute::IfAlias(alias) => seen.alias = Some(alias),
+            LinkAttribute::Address(address) => seen.mac = address.try_into().ok().map(Mac),
+            LinkAttribute::Mtu(mtu) => seen.mtu = mtu,
+            LinkAttribute::OperState(state) => seen.operational = state == State::Up,
+            LinkAttribute::Link(index) => seen.peer_index = Some(index),
+            LinkAttribute::Controller(index) => seen.controller = Some(index),
+            LinkAttribute::LinkNetNsId(id) => seen.peer_netnsid = Some(id),
+            LinkAttribute::CarrierChanges(changes) => seen.carrier_changes = changes,
+            LinkAttribute::Qdisc(kind) => seen.qdisc = Some(kind),
+            LinkAttribute::Stats64(stats) => seen.stats = Some(stats),
+            LinkAttribute::PropList(properties) => seen.alt_names = alt_names(properties),
+            LinkAttribute::LinkInfo(info) => seen.kind = kind(&info),
+            _ => {}
+        }
+    }
+    Some(seen)
+}
+
+fn alt_names(properties: Vec<Prop>) -> Vec<String> {
+    let names = properties.into_iter().map(|property| match property {
+        Prop::AltIfName(name) => Some(name),
+        _ => None,
+    });
+    names.flatten().collect()
+}
+
+fn kind(info: &[LinkInfo]) -> Option<String> {
+    info.iter().find_map(|part| match part {
+        LinkInfo::Kind(kind) => Some(kind.to_string()),
+        _ => None,
+    })
+}

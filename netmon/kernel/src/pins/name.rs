@@ -1,0 +1,63 @@
+//! How a folder of pins is called: the kernel allows no dots there, and a lab's name may have almost anything.
+
+use netmon_model::names::LabName;
+
+use crate::netns::Cookie;
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// `LAB@COOKIE`, where what is neither letter, digit, `-` nor `_` becomes `%` and two hexadecimal digits. 64 bytes of a
+/// lab's name become at most 192, of 255 that a file's name may have.
+pub(super) fn encode(lab: &LabName, root: Cookie) -> String {
+    let mut name = String::new();
+    for byte in lab.as_str().bytes() {
+        if is_plain(byte) {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    name + &format!("@{}", root.0)
+}
+
+/// What such a name says; none when it is no such name.
+pub(super) fn decode(name: &str) -> Option<(LabName, Cookie)> {
+    let (lab, root) = name.split_once('@')?;
+    let mut bytes = Vec::new();
+    let mut rest = lab.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    let (lab, root) = (String::from_utf8(bytes).ok()?.parse().ok()?, Cookie(root.parse().ok()?));
+    // One name for each, so that nobody else's is taken for it.
+    (encode(&lab, root) == name).then_some((lab, root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_a_lab_becomes_a_name_that_the_kernel_takes_and_comes_back() {
+        for lab in ["direct", "v1.2", "a@b", "%41", "café", "..x", "$(reboot)"] {
+            let (lab, root): (LabName, _) = (lab.parse().unwrap(), Cookie(4097));
+            let name = encode(&lab, root);
+            assert!(name.bytes().all(|byte| is_plain(byte) || byte == b'%' || byte == b'@'), "{name}");
+            assert_eq!(decode(&name), Some((lab, root)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_no_lab_is_called_is_nobodys() {
+        for name in ["direct", "direct@", "@1", "a%4@1", "a%zz@1", "%61@1", "direct@01", "a.b@1"] {
+            assert_eq!(decode(name), None, "{name}");
+        }
+    }
+}

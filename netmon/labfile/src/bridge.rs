@@ -1,0 +1,104 @@
+//! `[[bridge]]`, and `bridge` of a link's end: which ends are ports of which bridge, and that nothing goes round.
+
+use std::{collections::HashSet, ops::Range};
+
+use ipnet::IpNet;
+use netmon_model::{
+    lab::Bridge,
+    names::{IfName, NsName},
+    text::quoted,
+};
+
+use super::{
+    diagnostic::Report,
+    index::{Index, Joined},
+    interface::{interface_name, read_addresses},
+    section::Section,
+};
+
+/// Ports of a bridge: ten bits number them, and 0 is none (`BR_MAX_PORTS` in the kernel's `net/bridge`).
+pub const MOST_PORTS: usize = 1023;
+
+/// Reads one section, and declares the bridge and its addresses.
+pub(super) fn read(section: &Section<'_, '_>, index: &mut Index, report: &mut Report<'_>) -> Option<Bridge> {
+    let namespace = section.string("namespace", report).and_then(|name| index.namespace(&name, report));
+    if namespace.is_none() {
+        index.lose_address(None);
+    }
+    let written = section.string("name", report);
+    let name = written.as_ref().and_then(|name| interface_name(name, "a bridge", report));
+    if let (Some(namespace), Some(name), Some(written)) = (&namespace, &name, &written) {
+        index.declare_interface(namespace, name, written, report);
+        index.declare_bridge(namespace, name);
+    } else {
+        index.lose_bridge();
+    }
+    let addresses = read_addresses(section, namespace.as_ref(), &HashSet::new(), index, report);
+    Some(Bridge { name: name?, namespace: namespace?, addresses })
+}
+
+/// The bridge that an end in `namespace` is a port of, and where that is written.
+pub(super) fn port_of(
+    end: &Section<'_, '_>,
+    namespace: Option<&NsName>,
+    addresses: &[IpNet],
+    index: &mut Index,
+    report: &mut Report<'_>,
+) -> Option<(IfName, Range<usize>)> {
+    let written = end.string("bridge", report)?;
+    let bridge = interface_name(&written, "a bridge", report)?;
+    if let Some(address) = addresses.first() {
+        let message = format!("a port of bridge {bridge} cannot have the address {address}");
+        let help =
+            format!("take it out, or give it to the bridge: addresses = [\"{address}\"] in its [[bridge]]");
+        report.error(written.span(), message, help);
+    }
+    let namespace = namespace?;
+    match index.add_port(namespace, &bridge) {
+        Some(ports) if ports == MOST_PORTS + 1 => {
+            let message = format!("bridge {bridge} in {namespace} has more than {MOST_PORTS} ports");
+            report.error(written.span(), message, "join two bridges by a link, and share the ports out");
+        }
+        None if index.knows_all_bridges() && !report.may_lack_sections() => {
+            let message = format!("there is no bridge {} in namespace {namespace}", quoted(bridge.as_str()));
+            let help = match index.bridge_elsewhere(&bridge) {
+                Some(elsewhere) => format!("it is in {elsewhere}: a port is in its bridge's namespace"),
+                None => {
+                    format!("declare it: [[bridge]] with name = \"{bridge}\" and namespace = \"{namespace}\"")
+                }
+            };
+            report.error(written.span(), message, help);
+        }
+        _ => {}
+    }
+    Some((bridge, written.span()))
+}
+
+/// An end that is a port.
+#[derive(Clone, Copy)]
+pub(super) struct Port<'a> {
+    pub(super) namespace: &'a NsName,
+    pub(super) bridge: &'a IfName,
+    /// Where it is written.
+    pub(super) at: &'a Range<usize>,
+}
+
+/// A link between bridges that are joined already would have packets go round and multiply: these bridges do not
+/// speak the spanning tree protocol.
+pub(super) fn check_loop(
+    a: Option<Port<'_>>,
+    b: Option<Port<'_>>,
+    index: &mut Index,
+    report: &mut Report<'_>,
+) {
+    let (Some(a), Some(b)) = (a, b) else { return };
+    if index.join((a.namespace, a.bridge), (b.namespace, b.bridge)) == Joined::Already {
+        let message =
+            format!("the link closes a loop of bridges: {} and {} are joined already", a.bridge, b.bridge);
+        report.error(
+            b.at.clone(),
+            message,
+            "take `bridge` off one end, or take the link out: a broadcast would go round for ever",
+        );
+    }
+}

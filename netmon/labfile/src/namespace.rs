@@ -1,0 +1,75 @@
+//! `[[namespace]]`: its name, name servers and sysctls. Its routes are in [`super::route`], because they
+//! can only be checked once all links are known.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use netmon_model::{
+    names::{InvalidName, NsName},
+    text::quoted,
+};
+
+use super::{
+    address,
+    diagnostic::Report,
+    index::Index,
+    schema,
+    section::{Section, Text},
+    sysctl,
+};
+
+/// A namespace before its routes are known.
+pub(super) struct Draft<'t, 'i> {
+    pub(super) name: Option<NsName>,
+    pub(super) nameservers: Option<Vec<IpAddr>>,
+    pub(super) routes: Vec<Section<'t, 'i>>,
+    pub(super) sysctls: BTreeMap<String, String>,
+}
+
+/// Reads one section, and declares its name.
+pub(super) fn read<'t, 'i>(
+    section: &Section<'t, 'i>,
+    index: &mut Index,
+    report: &mut Report<'_>,
+) -> Draft<'t, 'i> {
+    let name = section.string("name", report);
+    if let Some(name) = &name {
+        index.declare_namespace(name, report);
+    }
+    let help =
+        "it becomes a file in /run/netns: 1 to 255 bytes without `/` and white space, for example \"web\"";
+    Draft {
+        name: name.and_then(|name| valid_name(&name, help, report)),
+        nameservers: nameservers(section, report),
+        routes: section.tables("routes", &schema::ROUTE, report),
+        sysctls: sysctls(section, report),
+    }
+}
+
+/// A name of any kind by the rules of [`netmon_model::names`].
+pub(super) fn valid_name<T>(written: &Text<'_>, help: &str, report: &mut Report<'_>) -> Option<T>
+where
+    T: std::str::FromStr<Err = InvalidName>,
+{
+    let parsed = written.get_ref().parse();
+    parsed.map_err(|error: InvalidName| report.error(written.span(), error.to_string(), help)).ok()
+}
+
+fn nameservers(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<Vec<IpAddr>> {
+    let written = section.strings("nameservers", report)?;
+    Some(written.iter().filter_map(|server| address::host(server, report)).collect())
+}
+
+fn sysctls(section: &Section<'_, '_>, report: &mut Report<'_>) -> BTreeMap<String, String> {
+    let mut sysctls = BTreeMap::new();
+    for (key, value) in section.entries("sysctls", report) {
+        if let Err((problem, help)) = sysctl::check_key(key.get_ref()) {
+            report.error(key.span(), format!("sysctl {} {problem}", quoted(key.get_ref())), help);
+        }
+        if let Err((problem, help)) = sysctl::check_value(value.get_ref()) {
+            let message = format!("the value of sysctl {} {problem}", quoted(key.get_ref()));
+            report.error(value.span(), message, help);
+        }
+        sysctls.insert((*key.get_ref()).to_owned(), (*value.get_ref()).to_owned());
+    }
+    sysctls
+}

@@ -1,0 +1,110 @@
+//! Text to [`Lab`]: reads every section in the order in which they refer to each other, and reports all
+//! errors together.
+
+use std::collections::BTreeSet;
+
+use netmon_model::{
+    lab::{Lab, Namespace},
+    names::LabName,
+    text::quoted,
+};
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    bridge,
+    diagnostic::{Diagnostic, Report},
+    expect,
+    index::Index,
+    link, namespace, probe, route, schema,
+    section::Section,
+    service, syntax,
+};
+
+/// Reads a lab from TOML text.
+///
+/// `source` is what errors and [`Lab::source`] say it came from, and `default_name` is the lab's name
+/// if the text gives none.
+///
+/// # Errors
+///
+/// Every error of the text, in its order.
+pub fn parse(text: &str, source: &str, default_name: &str) -> Result<Lab, Vec<Diagnostic>> {
+    let mut report = Report::new(text);
+    let lab = match syntax::check(text) {
+        Ok(readable) => {
+            report.syntax_errors(readable.errors);
+            report.is_complete = readable.is_complete;
+            let (root, _) = DeTable::parse_recoverable(&readable.text);
+            report.set_headers(headers(root.get_ref()));
+            read(root.get_ref(), source, default_name, &mut report)
+        }
+        Err(too_deep) => {
+            report.syntax_errors([too_deep]);
+            None
+        }
+    };
+    let diagnostics = report.into_diagnostics(source);
+    match lab {
+        Some(lab) if diagnostics.is_empty() => Ok(lab),
+        _ => Err(diagnostics),
+    }
+}
+
+fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Report<'_>) -> Option<Lab> {
+    let file = Section::open(&schema::LAB, root, 0..0, report);
+    let name = lab_name(&file, default_name, report);
+    let mut index = Index::default();
+    let sections = file.tables("namespace", &schema::NAMESPACE, report);
+    let drafts: Vec<_> =
+        sections.iter().map(|section| namespace::read(section, &mut index, report)).collect();
+
+    let sections = file.tables("bridge", &schema::BRIDGE, report);
+    let bridges = sections.iter().filter_map(|section| bridge::read(section, &mut index, report)).collect();
+
+    let mut taken = link::Taken::default();
+    let sections = file.tables("link", &schema::LINK, report);
+    let links: Vec<_> =
+        sections.iter().filter_map(|section| link::read(section, &mut taken, &mut index, report)).collect();
+    let all_links = links.len() == sections.len();
+
+    let mut namespaces = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let routes = route::read(&draft.routes, draft.name.as_ref(), &index, report);
+        let (nameservers, sysctls) = (draft.nameservers, draft.sysctls);
+        namespaces.extend(draft.name.map(|name| Namespace { name, nameservers, routes, sysctls }));
+    }
+    let services = service::read_all(&file.tables("service", &schema::SERVICE, report), &index, report);
+    let sections = file.tables("expect", &schema::EXPECT, report);
+    let known: Option<BTreeSet<_>> = all_links.then(|| links.iter().map(|link| &link.name).collect());
+    let expectations =
+        sections.iter().filter_map(|section| expect::read(section, &index, known.as_ref(), report)).collect();
+    let probes = probe::read_all(&file.tables("probe", &schema::PROBE, report), &index, report);
+    let (source, directory) = (source.to_owned(), None);
+    Some(Lab { name: name?, source, directory, namespaces, bridges, links, services, expectations, probes })
+}
+
+fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {
+    let help = "1 to 64 bytes without `/` and white space, for example \"my-lab\"";
+    if file.get("name").is_some() {
+        return namespace::valid_name(&file.string("name", report)?, help, report);
+    }
+    let named = default.parse();
+    let refuse = |_| {
+        let message = format!("the file's name makes {} the lab's name, which cannot be", quoted(default));
+        report.error(0..0, message, "add a line such as name = \"my-lab\" at the top of the file");
+    };
+    named.map_err(refuse).ok()
+}
+
+/// Where the sections of the top level start.
+fn headers(root: &DeTable<'_>) -> Vec<usize> {
+    let mut headers = Vec::new();
+    for value in root.values() {
+        match value.get_ref() {
+            DeValue::Array(elements) => headers.extend(elements.iter().map(|element| element.span().start)),
+            DeValue::Table(_) => headers.push(value.span().start),
+            _ => {}
+        }
+    }
+    headers
+}

@@ -1,0 +1,258 @@
+//! Snapshots for unit tests: the lab `direct`, and labs of any size, with numbers that differ everywhere,
+//! so that a value under the wrong label is seen.
+
+use std::time::{Duration, SystemTime};
+
+use netmon_ebpf::{
+    Protocol,
+    endpoint::TcpEvent,
+    histogram::{BUCKETS, bucket},
+};
+
+use crate::{
+    cost::{Cost, Fill, MapUse, ProgramRuns},
+    histogram::Histogram,
+    names::{EndpointId, IfIndex, IfName, LinkName, NsName},
+    snapshot::{
+        AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState,
+        FlowTable, Furnished, HookCounters, LabInfo, LinkSnapshot, Opener, ProbeSnapshot, ProtocolCounters,
+        RoundTrips, Snapshot,
+    },
+};
+
+/// Numbers that look random and are the same every time (xorshift64).
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// Numbers that follow from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed.max(1))
+    }
+
+    /// The next number, below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// The histogram that the kernel would have made of these durations.
+pub fn histogram_of(durations_ns: impl IntoIterator<Item = u64>) -> Histogram {
+    let (mut buckets, mut sum_ns, mut count) = ([0; BUCKETS], 0, 0);
+    for ns in durations_ns {
+        buckets[bucket(ns)] += 1;
+        sum_ns += ns;
+        count += 1;
+    }
+    Histogram::new(&buckets, sum_ns, count)
+}
+
+fn histogram(numbers: &mut Numbers) -> Histogram {
+    let count = 50 + numbers.below(50);
+    histogram_of((0..count).map(|_| 100 << numbers.below(28)).collect::<Vec<_>>())
+}
+
+fn audit(numbers: &mut Numbers) -> Audit {
+    let explained = [("segmented", -1 - numbers.below(1000).cast_signed()), ("queued", 0)];
+    let (kernel_packets, difference) = (1000 + numbers.below(1_000_000), numbers.below(9).cast_signed() - 4);
+    let apart = explained.iter().map(|(_, packets)| packets).sum::<i64>() + difference;
+    Audit {
+        taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_799_999_999),
+        hook_packets: kernel_packets.saturating_add_signed(apart),
+        kernel_packets,
+        explained: explained.to_vec(),
+        difference,
+    }
+}
+
+fn hook(numbers: &mut Numbers) -> HookCounters {
+    let counted = |protocol: Protocol| ProtocolCounters {
+        protocol: protocol.label(),
+        packets: numbers.below(1_000_000),
+        bytes: numbers.below(1_000_000_000),
+    };
+    let protocols = Protocol::ALL.map(counted).to_vec();
+    HookCounters {
+        attached: Some(AttachMode::Tcx),
+        protocols,
+        segments: numbers.below(1_000_000),
+        wire_bytes: numbers.below(1_000_000_000),
+        audit: Some(audit(numbers)),
+    }
+}
+
+fn endpoint(
+    id: u32,
+    namespace: &str,
+    interface: &str,
+    address: &str,
+    numbers: &mut Numbers,
+) -> EndpointSnapshot {
+    EndpointSnapshot {
+        id: EndpointId(id),
+        namespace: namespace.parse().unwrap(),
+        interface: interface.parse().unwrap(),
+        ifindex: IfIndex(2 + id / 2),
+        addresses: vec![address.parse().unwrap()],
+        up: true,
+        disturbances: Vec::new(),
+        ingress: hook(numbers),
+        egress: hook(numbers),
+        unstamped_packets: numbers.below(1000),
+        drops: Some(vec![("NO_SOCKET".to_owned(), numbers.below(100))]),
+        round_trips: RoundTrips {
+            icmp: histogram(numbers),
+            icmp_asked: histogram(numbers).total(),
+            icmp_answered: histogram(numbers).total(),
+            tcp_handshake: histogram(numbers),
+            tcp_rtt: None,
+            tcp_response: histogram(numbers),
+            dns: None,
+            icmp_unanswered: numbers.below(10),
+            icmp_waiting: 0,
+            tcp_connections: TcpEvent::ALL.map(|event| (event.label(), numbers.below(1000))).to_vec(),
+            tcp_retransmits_ingress: numbers.below(100),
+            tcp_retransmits_egress: numbers.below(100),
+            dns_responses: vec![("noerror", numbers.below(100)), ("nxdomain", numbers.below(100))],
+        },
+    }
+}
+
+fn direction(numbers: &mut Numbers) -> DirectionSnapshot {
+    DirectionSnapshot {
+        latency: Some(histogram(numbers)),
+        lost_segments: Some(numbers.below(100)),
+        imposed: None,
+    }
+}
+
+fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Numbers) -> LinkSnapshot {
+    LinkSnapshot {
+        name: LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
+        a,
+        b,
+        a_to_b: direction(numbers),
+        b_to_a: direction(numbers),
+    }
+}
+
+/// A probe that succeeds, and one that does not.
+fn probes() -> Vec<ProbeSnapshot> {
+    let up = ProbeSnapshot {
+        from: "root".parse().unwrap(),
+        target: "web".to_owned(),
+        kind: "http",
+        aim: "http://10.200.0.3/".to_owned(),
+        interval: Duration::from_secs(1),
+        success: Some(true),
+        last: Some(Duration::from_micros(700)),
+        why: None,
+        durations: histogram_of([600_000, 700_000]),
+        failures: 5,
+    };
+    let down = ProbeSnapshot {
+        target: "10.200.0.3".to_owned(),
+        kind: "icmp",
+        aim: "10.200.0.3".to_owned(),
+        success: Some(false),
+        last: None,
+        why: Some("no answer within 1s".to_owned()),
+        durations: histogram_of([40_000]),
+        failures: 9,
+        ..up.clone()
+    };
+    vec![up, down]
+}
+
+/// A lab of these links, `monotonic_ns` after the boot.
+fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
+    Snapshot {
+        taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        monotonic_ns,
+        lab: LabInfo {
+            name: "direct".parse().unwrap(),
+            file: "built-in".to_owned(),
+            persists: false,
+            furnished: vec![Furnished {
+                namespace: "direct_netns".parse().unwrap(),
+                bridges: Vec::new(),
+                services: vec!["http 10.200.0.3:80".to_owned()],
+                ports: Vec::new(),
+            }],
+        },
+        features: Features { mode: AttachMode::Tcx, packet_stamp: true },
+        links,
+        probes: probes(),
+        parse_exits: vec![("truncated", 3), ("extension_headers", 0)],
+        flows: FlowTable { entries: 17, capacity: 65_536, evicted_flows: 3, evicted_requests: 5 },
+        errors: vec![("map_read", 2)],
+        cost: Cost {
+            programs: Some(vec![ProgramRuns { program: "netmon_in", runs: 12_345, run_ns: 2_500_000_000 }]),
+            maps: vec![
+                MapUse { map: "EXITS_BY_REASON".to_owned(), bytes: 576, fill: None },
+                MapUse {
+                    map: "REQUESTS".to_owned(),
+                    bytes: 7_340_032,
+                    fill: Some(Fill { entries: 3, max_entries: 65_536 }),
+                },
+            ],
+        },
+    }
+}
+
+/// Two connections of the lab `direct`, seen at `veth0`: an older one that has ended, and one that is busy.
+pub fn flows() -> Vec<Flow> {
+    let ended = Flow {
+        link: "root:veth0--direct_netns:veth1".parse().unwrap(),
+        namespace: "root".parse().unwrap(),
+        interface: "veth0".parse().unwrap(),
+        local: "10.200.0.2:40000".parse().unwrap(),
+        remote: "10.200.0.3:80".parse().unwrap(),
+        opened_by: Some(Opener::Local),
+        state: FlowState::Ended,
+        age_ns: 9_000_000_000,
+        idle_ns: 8_000_000_000,
+        ingress: FlowCounts { packets: 5, bytes: 1_300, retransmits: 0 },
+        egress: FlowCounts { packets: 6, bytes: 500, retransmits: 1 },
+        rtt_ns: Some(42_000),
+    };
+    let open = Flow {
+        local: "[fd00::2]:40001".parse().unwrap(),
+        remote: "[fd00::3]:443".parse().unwrap(),
+        opened_by: None,
+        state: FlowState::Open,
+        age_ns: 3_000_000_000,
+        idle_ns: 1_000_000,
+        rtt_ns: None,
+        ..ended.clone()
+    };
+    vec![ended, open]
+}
+
+/// The lab `direct`.
+pub fn direct() -> Snapshot {
+    let numbers = &mut Numbers::new(1);
+    let a = endpoint(0, "root", "veth0", "10.200.0.2/24", numbers);
+    let b = endpoint(1, "direct_netns", "veth1", "10.200.0.3/24", numbers);
+    of(vec![link(a, b, numbers)], 1_000_000_000_000)
+}
+
+/// A star of `count` links from `root`.
+pub fn star(count: u32) -> Snapshot {
+    let numbers = &mut Numbers::new(2);
+    let links = (0..count).map(|index| {
+        let address = |end: u32| format!("10.{}.{}.{end}/24", index / 250, index % 250);
+        let a = endpoint(2 * index, "root", &format!("veth{index}"), &address(1), numbers);
+        let b = endpoint(2 * index + 1, &format!("netns{index}"), "eth0", &address(2), numbers);
+        link(a, b, numbers)
+    });
+    of(links.collect(), 1_000_000_000_000)
+}
+
+/// The names `namespace` and `interface` of a snapshot's endpoint, for assertions.
+pub fn named(end: &EndpointSnapshot) -> (&NsName, &IfName) {
+    (&end.namespace, &end.interface)
+}

@@ -1,0 +1,253 @@
+//! Histograms as plain data: what the kernel's log-linear buckets mean, and the arithmetic on them.
+//!
+//! The bucket layout is the ABI's (`netmon_ebpf::histogram`); this module gives it bounds in
+//! nanoseconds, sums, differences and quantiles. It knows neither maps nor metrics.
+
+use std::{array, time::Duration};
+
+use netmon_ebpf::histogram::{BUCKETS, bucket, bucket_bounds};
+use serde::Serialize;
+
+/// One histogram of durations, summed over CPUs.
+///
+/// Only the buckets from the first to the last in use are held: most of a lab's histograms are empty, and those that are
+/// not are narrow, so that a snapshot of a thousand links is a tenth of what it would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Histogram {
+    /// The first bucket in use; 0 without observations.
+    first: usize,
+    /// Observations by bucket, from the first to the last in use.
+    counts: Vec<u64>,
+    /// Sum of all observations, nanoseconds, exact.
+    pub sum_ns: u64,
+    /// Number of observations, exact.
+    pub count: u64,
+}
+
+/// How many durations, and their sum: what a mean needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Total {
+    /// Observations.
+    pub count: u64,
+    /// Their sum, nanoseconds.
+    pub sum_ns: u64,
+}
+
+impl Total {
+    /// What was added since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(earlier.count),
+            sum_ns: self.sum_ns.saturating_sub(earlier.sum_ns),
+        }
+    }
+
+    /// The mean in nanoseconds, rounded; none without observations.
+    #[must_use]
+    pub fn mean_ns(self) -> Option<u64> {
+        let half = self.count / 2;
+        (self.sum_ns.saturating_add(half)).checked_div(self.count)
+    }
+}
+
+impl Histogram {
+    /// Of all buckets, and of the sum and the number of what is in them.
+    #[must_use]
+    pub fn new(buckets: &[u64; BUCKETS], sum_ns: u64, count: u64) -> Self {
+        let used = |count: &u64| *count > 0;
+        let first = buckets.iter().position(used).unwrap_or(0);
+        let end = buckets.iter().rposition(used).map_or(first, |last| last + 1);
+        Self { first, counts: buckets[first..end].to_vec(), sum_ns, count }
+    }
+
+    /// Observations by bucket, all [`BUCKETS`] of them.
+    #[must_use]
+    pub fn buckets(&self) -> [u64; BUCKETS] {
+        let mut buckets = [0; BUCKETS];
+        buckets[self.first..self.first + self.counts.len()].copy_from_slice(&self.counts);
+        buckets
+    }
+
+    /// Adds one observation.
+    pub fn record(&mut self, duration: Duration) {
+        let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let mut buckets = self.buckets();
+        buckets[bucket(ns)] += 1;
+        *self = Self::new(&buckets, self.sum_ns.saturating_add(ns), self.count + 1);
+    }
+
+    /// Adds another histogram's observations to these.
+    pub fn add(&mut self, other: &Self) {
+        let (mine, theirs) = (self.buckets(), other.buckets());
+        let both = array::from_fn(|index| mine[index] + theirs[index]);
+        *self = Self::new(&both, self.sum_ns + other.sum_ns, self.count + other.count);
+    }
+
+    /// What was observed since `earlier`, a reading of the same histogram.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let (now, then) = (self.buckets(), earlier.buckets());
+        let new = array::from_fn(|index| now[index].saturating_sub(then[index]));
+        Self::new(&new, self.sum_ns.saturating_sub(earlier.sum_ns), self.count.saturating_sub(earlier.count))
+    }
+
+    /// Count and sum alone.
+    #[must_use]
+    pub fn total(&self) -> Total {
+        Total { count: self.count, sum_ns: self.sum_ns }
+    }
+
+    /// The mean in nanoseconds; none without observations.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a mean of nanoseconds needs no more than 53 bits")]
+    pub fn mean_ns(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum_ns as f64 / self.count as f64)
+    }
+
+    /// The `q` quantile (0 to 1) in nanoseconds, interpolated inside its bucket; none without
+    /// observations.
+    ///
+    /// Within 12.5 % of the observation in question, however the observations lie inside the bucket, from
+    /// 256 ns to 17.2 s; below and above, it is only known to be within the bucket.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ranks and bounds are far below 2^53, and q is within 0 and 1"
+    )]
+    pub fn quantile_ns(&self, q: f64) -> Option<f64> {
+        // The buckets may be a few observations ahead of `count`, which is read separately per CPU.
+        let total: u64 = self.counts.iter().sum();
+        match total {
+            0 => return None,
+            // Its duration is known exactly.
+            1 if self.count == 1 => return Some(self.sum_ns as f64),
+            _ => {}
+        }
+        let rank = ((q.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total);
+        let mut below = 0;
+        for (index, &count) in (self.first..).zip(&self.counts) {
+            if below + count >= rank {
+                let within = ((rank - below) as f64 - 0.5) / count as f64;
+                return Some(interpolate(index, within));
+            }
+            below += count;
+        }
+        None
+    }
+
+    /// A bound that every observation was below, in nanoseconds: the end of the last bucket in use. None
+    /// without observations, and when one is in the last bucket, which has no end.
+    #[must_use]
+    pub fn max_bound_ns(&self) -> Option<u64> {
+        let last = self.first + self.counts.len().checked_sub(1)?;
+        (last < BUCKETS - 1).then(|| bucket_bounds(last).1)
+    }
+}
+
+/// The value at `within` (0 to 1) of a bucket.
+///
+/// All observations may lie at one edge of the bucket, as those of a constant delay do. So the value keeps
+/// away from the edges as far as the promise of [`MAX_ERROR`] to the opposite edge demands.
+#[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
+fn interpolate(index: usize, within: f64) -> f64 {
+    let (low, high) = bucket_bounds(index);
+    let (low, high) = (low as f64, high as f64);
+    let value = low + within * (high - low);
+    if index == 0 || index == BUCKETS - 1 {
+        return value;
+    }
+    value.clamp(high * (1.0 - MAX_ERROR), low * (1.0 + MAX_ERROR))
+}
+
+/// The most that a quantile is off, as a part of the observation: half the width of the widest bucket.
+const MAX_ERROR: f64 = 0.125;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{Numbers, histogram_of};
+
+    /// The observation of this rank, as a sorted list has it.
+    fn exact(sorted: &[u64], q: f64) -> f64 {
+        let rank = ((q * sorted.len() as f64).ceil() as usize).max(1);
+        sorted[rank - 1] as f64
+    }
+
+    #[test]
+    fn quantiles_of_a_hundred_thousand_latencies_are_within_an_eighth() {
+        let mut numbers = Numbers::new(7);
+        // From 300 ns to seconds, with a long tail: as many in each octave.
+        let latency = |_| {
+            let octave = 8 + numbers.below(25);
+            (1 << octave) + 50 + numbers.below(1 << octave)
+        };
+        let mut latencies: Vec<u64> = (0..100_000).map(latency).collect();
+        let histogram = histogram_of(latencies.iter().copied());
+        latencies.sort_unstable();
+        for q in [0.0, 0.001, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0] {
+            let (estimate, exact) = (histogram.quantile_ns(q).unwrap(), exact(&latencies, q));
+            let error = (estimate - exact).abs() / exact;
+            assert!(error <= 0.125, "q {q}: {estimate} for {exact}, off by {error}");
+        }
+    }
+
+    #[test]
+    fn a_constant_latency_is_within_an_eighth_at_every_quantile_wherever_it_lies_in_its_bucket() {
+        for base in [256_u64, 4096, 50_000_000, 1 << 33] {
+            for step in 0..100 {
+                let latency = base + step * base / 100;
+                let histogram = histogram_of(vec![latency; 1000]);
+                for q in [0.0, 0.5, 0.99, 1.0] {
+                    let error = (histogram.quantile_ns(q).unwrap() / latency as f64 - 1.0).abs();
+                    assert!(error <= 0.125 + 1e-9, "{latency} ns, q {q}: off by {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_quantiles_of_a_single_observation_are_exact() {
+        for q in [0.0, 0.5, 0.99, 1.0] {
+            assert_eq!(histogram_of([206_388]).quantile_ns(q), Some(206_388.0));
+        }
+    }
+
+    #[test]
+    fn quantiles_do_not_fall_as_q_grows() {
+        let mut numbers = Numbers::new(3);
+        let mut duration = |_| {
+            let octave = numbers.below(36);
+            numbers.below(1 << octave)
+        };
+        let histogram = histogram_of((0..500).map(&mut duration).collect::<Vec<_>>());
+        let quantiles: Vec<_> = (0..=100).map(|q| histogram.quantile_ns(f64::from(q) / 100.0)).collect();
+        assert!(quantiles.is_sorted(), "{quantiles:?}");
+    }
+
+    #[test]
+    fn every_observation_is_below_the_bound_and_one_without_end_has_none() {
+        assert_eq!(Histogram::default().max_bound_ns(), None);
+        assert_eq!(histogram_of([300, 1023]).max_bound_ns(), Some(1024));
+        assert_eq!(histogram_of([300, 1024]).max_bound_ns(), Some(1280));
+        assert_eq!(histogram_of([300, 1 << 34]).max_bound_ns(), None);
+    }
+
+    #[test]
+    fn without_observations_there_is_neither_mean_nor_quantile() {
+        assert_eq!(Histogram::default().mean_ns(), None);
+        assert_eq!(Histogram::default().quantile_ns(0.5), None);
+    }
+
+    #[test]
+    fn what_was_observed_since_and_before_adds_up_to_all() {
+        let before = histogram_of([500, 600, 70_000]);
+        let now = histogram_of([500, 600, 70_000, 80_000, 1 << 35]);
+        let mut sum = now.since(&before);
+        assert_eq!(sum, histogram_of([80_000, 1 << 35]));
+        sum.add(&before);
+        assert_eq!(sum, now);
+    }
+}

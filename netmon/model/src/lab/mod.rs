@@ -1,0 +1,161 @@
+//! A lab as values: what a lab file describes, after it was checked.
+//!
+//! A [`Lab`] that exists is valid: names follow the kernel's rules, references resolve, nothing is declared twice.
+//! `netmon-labfile` reads and checks lab files; nothing here does I/O.
+
+mod expectation;
+mod probe;
+mod record;
+mod service;
+mod traffic;
+
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+pub use self::{
+    expectation::Expectation,
+    probe::Probe,
+    record::{RECORD_TYPES, RecordType},
+    service::{Ready, Service, ServiceKind},
+    traffic::{Query, Traffic, Url},
+};
+use crate::{
+    impairment::Impairment,
+    mac::Mac,
+    names::{IfName, LabName, LinkName, NsName, Side},
+};
+
+/// What [`Lab::source`] says of the built-in lab.
+pub const BUILT_IN: &str = "built-in";
+
+/// A topology that netmon builds and owns, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lab {
+    /// The lab's name; by default the file's stem.
+    pub name: LabName,
+    /// Where it was read: a path, or `built-in`.
+    pub source: String,
+    /// The folder of the lab file, absolute: where services start, so that relative paths in their commands
+    /// work from wherever netmon is called. None for a lab that is not in a file.
+    pub directory: Option<PathBuf>,
+    /// Namespaces to make, in the file's order; never `root`.
+    pub namespaces: Vec<Namespace>,
+    /// Bridges to make, in the file's order.
+    pub bridges: Vec<Bridge>,
+    /// Links, in the file's order.
+    pub links: Vec<Link>,
+    /// Processes and built-in servers to run, in the file's order.
+    pub services: Vec<Service>,
+    /// What has to be so while the lab is up, in the file's order.
+    pub expectations: Vec<Expectation>,
+    /// What is tried again and again while the lab is watched, in the file's order.
+    pub probes: Vec<Probe>,
+}
+
+/// A namespace that the lab makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Namespace {
+    /// Its name in `ip netns list`.
+    pub name: NsName,
+    /// Lines of /etc/netns/NAME/resolv.conf: none means no file, empty means an empty file.
+    pub nameservers: Option<Vec<IpAddr>>,
+    /// Routes beside those that addresses bring along.
+    pub routes: Vec<Route>,
+    /// Keys as `sysctl` writes them (`net.ipv4.ip_forward`), set inside the namespace; [`sysctl_path`] has
+    /// the file of each.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+/// A static route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The destination; `0.0.0.0/0` or `::/0` for `default`, by the family of `via`.
+    pub to: IpNet,
+    /// The next hop.
+    pub via: IpAddr,
+}
+
+/// A bridge without the spanning tree protocol, as docker0 is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bridge {
+    /// The interface's name, unique in its namespace.
+    pub name: IfName,
+    /// The namespace it is in: `root`, or one of the lab's.
+    pub namespace: NsName,
+    /// Addresses with their prefix.
+    pub addresses: Vec<IpNet>,
+}
+
+impl fmt::Display for Bridge {
+    /// Its name, and its addresses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        self.addresses.iter().try_for_each(|address| write!(f, " {address}"))
+    }
+}
+
+/// A veth pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The link's name, unique in the lab.
+    pub name: LinkName,
+    /// End `a`.
+    pub a: End,
+    /// End `b`.
+    pub b: End,
+    /// The MTU of both ends; none leaves the kernel's default (1500).
+    pub mtu: Option<u32>,
+}
+
+impl Link {
+    /// The end on `side`.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &End {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+}
+
+/// One end of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct End {
+    /// The namespace it is in: `root`, or one of the lab's.
+    pub namespace: NsName,
+    /// The interface's name, unique in its namespace.
+    pub interface: IfName,
+    /// The bridge of the same namespace that it is a port of; it has no addresses then.
+    pub bridge: Option<IfName>,
+    /// Its link-layer address; none for one of its own that nobody else has.
+    pub mac: Option<Mac>,
+    /// Addresses with their prefix.
+    pub addresses: Vec<IpNet>,
+    /// What is done to the packets that leave through it.
+    #[serde(skip_serializing_if = "Impairment::is_none")]
+    pub impairment: Impairment,
+}
+
+/// The file under /proc/sys that a key stands for. As in sysctl(8), `.` separates, and `/` inside a part
+/// stands for a `.` there: `net.ipv4.conf.eth0/100.forwarding` is about the interface `eth0.100`.
+///
+/// The key must be one of a checked lab; any other may lead anywhere.
+#[must_use]
+pub fn sysctl_path(key: &str) -> PathBuf {
+    let parts = key.split('.').map(|part| part.replace('/', "."));
+    std::iter::once("/proc/sys".to_owned()).chain(parts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_path_and_a_slash_in_it_is_a_dot() {
+        assert_eq!(sysctl_path("net.ipv4.ip_forward"), PathBuf::from("/proc/sys/net/ipv4/ip_forward"));
+        let vlan = PathBuf::from("/proc/sys/net/ipv4/conf/eth0.100/rp_filter");
+        assert_eq!(sysctl_path("net.ipv4.conf.eth0/100.rp_filter"), vlan);
+    }
+}

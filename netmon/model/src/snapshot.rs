@@ -1,0 +1,385 @@
+//! One reading of every counter and histogram, as plain data.
+//!
+//! All outputs are made from a [`Snapshot`] and from nothing else: metrics, the HTTP interface and the
+//! command line never touch the kernel. Durations are nanoseconds of the monotonic clock.
+
+mod furnished;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::furnished::Furnished;
+use crate::{
+    cost::Cost,
+    drift::Disturbance,
+    histogram::{Histogram, Total},
+    impairment::Impairment,
+    names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
+};
+
+/// One reading of everything.
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshot {
+    /// Wall-clock time of the reading.
+    pub taken_at: SystemTime,
+    /// Monotonic time of the reading, nanoseconds (`CLOCK_MONOTONIC`); rates are made from this one.
+    pub monotonic_ns: u64,
+    /// The lab that is watched.
+    pub lab: LabInfo,
+    /// What the kernel lets us do.
+    pub features: Features,
+    /// Every link, in the order of the lab file.
+    pub links: Vec<LinkSnapshot>,
+    /// Every probe, in the order of the lab file.
+    pub probes: Vec<ProbeSnapshot>,
+    /// Early exits of the programs by reason, all endpoints together.
+    pub parse_exits: Vec<(&'static str, u64)>,
+    /// State of the flow table.
+    pub flows: FlowTable,
+    /// Failures of netmon itself so far, by kind; a kind is there, as 0, before it first happens.
+    pub errors: Vec<(&'static str, u64)>,
+    /// What measuring costs.
+    pub cost: Cost,
+}
+
+/// Which lab, from which file.
+#[derive(Clone, Debug, Serialize)]
+pub struct LabInfo {
+    /// The lab's name.
+    pub name: LabName,
+    /// The lab file's path; `built-in` for the built-in lab.
+    pub file: String,
+    /// Whether counting goes on when the agent does not.
+    pub persists: bool,
+    /// The namespaces in which there is more than ends of links.
+    pub furnished: Vec<Furnished>,
+}
+
+/// What was found on this kernel, and is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features {
+    /// How programs are attached.
+    pub mode: AttachMode,
+    /// Packets carry a departure stamp, so one-way latency and loss are measured (Linux 5.18).
+    pub packet_stamp: bool,
+}
+
+/// How programs are attached to a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttachMode {
+    /// A TCX link (Linux 6.6), which detaches by itself when its owner dies.
+    Tcx,
+    /// A filter on a clsact qdisc.
+    Clsact,
+}
+
+impl AttachMode {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+        }
+    }
+}
+
+/// What came of a probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProbeSnapshot {
+    /// Where it is sent from.
+    pub from: NsName,
+    /// What its metrics call its target.
+    pub target: String,
+    /// `icmp`, `tcp`, `http` or `dns`.
+    pub kind: &'static str,
+    /// What it is aimed at.
+    pub aim: String,
+    /// From one attempt to the next.
+    pub interval: Duration,
+    /// Whether the last attempt succeeded; none before the first that counts.
+    pub success: Option<bool>,
+    /// How long the last attempt took, if it succeeded.
+    pub last: Option<Duration>,
+    /// Why the last attempt failed, if it did.
+    pub why: Option<String>,
+    /// How long those took that succeeded.
+    pub durations: Histogram,
+    /// How many failed.
+    pub failures: u64,
+}
+
+/// One veth pair.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkSnapshot {
+    /// The link's name in the lab file.
+    pub name: LinkName,
+    /// End `a`.
+    pub a: EndpointSnapshot,
+    /// End `b`.
+    pub b: EndpointSnapshot,
+    /// Direction a->b.
+    pub a_to_b: DirectionSnapshot,
+    /// Direction b->a.
+    pub b_to_a: DirectionSnapshot,
+}
+
+impl LinkSnapshot {
+    /// The end on `side`.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &EndpointSnapshot {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    /// Both directions with the end they come from and the end they go to.
+    pub fn directions(
+        &self,
+    ) -> impl Iterator<Item = (&EndpointSnapshot, &EndpointSnapshot, &DirectionSnapshot)> {
+        [(&self.a, &self.b, &self.a_to_b), (&self.b, &self.a, &self.b_to_a)].into_iter()
+    }
+
+    /// Both ends.
+    pub fn ends(&self) -> impl Iterator<Item = &EndpointSnapshot> {
+        [&self.a, &self.b].into_iter()
+    }
+}
+
+/// One end of a link.
+#[derive(Clone, Debug, Serialize)]
+pub struct EndpointSnapshot {
+    /// Slot in the kernel's maps.
+    pub id: EndpointId,
+    /// The namespace that the interface is in.
+    pub namespace: NsName,
+    /// The interface.
+    pub interface: IfName,
+    /// The interface's number in its namespace.
+    pub ifindex: IfIndex,
+    /// Addresses as the lab file gives them, with their prefix.
+    pub addresses: Vec<ipnet::IpNet>,
+    /// Whether the interface exists and is up.
+    pub up: bool,
+    /// What somebody else did to it while it was watched.
+    pub disturbances: Vec<Disturbance>,
+    /// What passed the ingress hook.
+    pub ingress: HookCounters,
+    /// What passed the egress hook.
+    pub egress: HookCounters,
+    /// Packets that left without a stamp, so without a latency sample.
+    pub unstamped_packets: u64,
+    /// Packets that the kernel dropped on this interface, by its reason; none where it does not tell.
+    pub drops: Option<Vec<(String, u64)>>,
+    /// Round trips measured at this end.
+    pub round_trips: RoundTrips,
+}
+
+impl EndpointSnapshot {
+    /// The counters of one hook, to be completed.
+    pub fn hook_mut(&mut self, direction: Direction) -> &mut HookCounters {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+
+    /// The counters of one hook.
+    #[must_use]
+    pub fn hook(&self, direction: Direction) -> &HookCounters {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+}
+
+/// What passed one hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HookCounters {
+    /// How the program is attached; none when it is not.
+    pub attached: Option<AttachMode>,
+    /// Packets and bytes by protocol, in the order of [`netmon_ebpf::Protocol::ALL`].
+    pub protocols: Vec<ProtocolCounters>,
+    /// Packets on the wire: a super-packet (GSO) counts as the segments it is cut into.
+    pub segments: u64,
+    /// Bytes on the wire: each segment with its own headers.
+    pub wire_bytes: u64,
+    /// What the kernel itself counted; none until it could be compared.
+    pub audit: Option<Audit>,
+}
+
+/// Our count of packets at a hook beside the kernel's, of a moment when it said the same twice:
+/// `hook = kernel + explained + difference`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Wall-clock time at which the comparison began.
+    pub taken_at: SystemTime,
+    /// Packets that passed the hook.
+    pub hook_packets: u64,
+    /// Packets that the kernel counted as sent or received, since the interface was made.
+    pub kernel_packets: u64,
+    /// What explains the difference, by cause ([`netmon::audit::Cause`]); causes that ever did.
+    pub explained: Vec<(&'static str, i64)>,
+    /// What nothing explains. Above zero: passed the hook, and then vanished. Below: bypassed the hook.
+    pub difference: i64,
+}
+
+impl HookCounters {
+    /// Packets of all protocols.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.protocols.iter().map(|p| p.packets).sum()
+    }
+
+    /// Bytes of all protocols, link-layer header included, as `ip -s link` counts them.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.protocols.iter().map(|p| p.bytes).sum()
+    }
+}
+
+/// Packets and bytes of one protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ProtocolCounters {
+    /// The protocol's label.
+    pub protocol: &'static str,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes, link-layer header included.
+    pub bytes: u64,
+}
+
+/// One direction of a link: from egress at one end to ingress at the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DirectionSnapshot {
+    /// One-way latency; none where the kernel cannot stamp packets.
+    pub latency: Option<Histogram>,
+    /// Segments that left and did not arrive; none where the kernel cannot stamp packets.
+    pub lost_segments: Option<u64>,
+    /// What netmon does to the packets of this direction on purpose; none when nothing.
+    pub imposed: Option<Imposed>,
+}
+
+/// An impairment, and what has passed since it is imposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Imposed {
+    /// What is declared.
+    pub impairment: Impairment,
+    /// Segments that left since.
+    pub sent_segments: u64,
+    /// Segments that left since and did not arrive; none where the kernel cannot stamp packets.
+    pub lost_segments: Option<u64>,
+}
+
+/// Round trips measured at one end: the request passed here, and the answer came back here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RoundTrips {
+    /// ICMP and ICMPv6 echo.
+    pub icmp: Histogram,
+    /// Those of them whose request left here: round trips.
+    pub icmp_asked: Total,
+    /// Those of them whose request came here: what this side took to answer.
+    pub icmp_answered: Total,
+    /// SYN to SYN/ACK.
+    pub tcp_handshake: Histogram,
+    /// Data to its ACK; none where it is not measured.
+    pub tcp_rtt: Option<Histogram>,
+    /// Last byte of a request to the first byte of its answer.
+    pub tcp_response: Histogram,
+    /// DNS query to its response; none where it is not measured.
+    pub dns: Option<Histogram>,
+    /// Echo requests that were not answered within five seconds.
+    pub icmp_unanswered: u64,
+    /// Echo requests that may still be answered.
+    pub icmp_waiting: u64,
+    /// TCP connections by event, in the order of [`netmon_ebpf::endpoint::TcpEvent::ALL`].
+    pub tcp_connections: Vec<(&'static str, u64)>,
+    /// TCP segments that were seen again at ingress.
+    pub tcp_retransmits_ingress: u64,
+    /// TCP segments that were seen again at egress.
+    pub tcp_retransmits_egress: u64,
+    /// DNS responses by response code (RFC 6895), those that came.
+    pub dns_responses: Vec<(&'static str, u64)>,
+}
+
+/// State of the table of TCP connections, in which the one that was quiet for longest makes room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FlowTable {
+    /// Entries now.
+    pub entries: u64,
+    /// Most entries; 0 when nothing is followed.
+    pub capacity: u64,
+    /// Connections that had to make room before they had ended.
+    pub evicted_flows: u64,
+    /// Requests (ICMP echo, DNS) that had to make room before they were answered.
+    pub evicted_requests: u64,
+}
+
+/// A TCP connection as one endpoint sees it, from the table that forgets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// The link that it is seen on.
+    pub link: LinkName,
+    /// The namespace of the endpoint that sees it.
+    pub namespace: NsName,
+    /// The endpoint's interface.
+    pub interface: IfName,
+    /// Address and port on this side.
+    pub local: SocketAddr,
+    /// Address and port on the other side.
+    pub remote: SocketAddr,
+    /// Who asked for it; none when nobody saw the SYN.
+    pub opened_by: Option<Opener>,
+    /// How far it is.
+    pub state: FlowState,
+    /// Since when it is in the table, nanoseconds before the reading.
+    pub age_ns: u64,
+    /// Since when nothing passed, nanoseconds before the reading.
+    pub idle_ns: u64,
+    /// What came in, as the hook saw it.
+    pub ingress: FlowCounts,
+    /// What left.
+    pub egress: FlowCounts,
+    /// The latest round trip of data that left here, nanoseconds; none without a sample.
+    pub rtt_ns: Option<u64>,
+}
+
+/// What passed of a flow in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowCounts {
+    /// Packets as the hook saw them.
+    pub packets: u64,
+    /// Bytes from the link-layer header on.
+    pub bytes: u64,
+    /// Segments that were seen again.
+    pub retransmits: u64,
+}
+
+/// Which side opened a connection, seen from the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Opener {
+    /// The client is on this side.
+    Local,
+    /// The client is on the other side.
+    Remote,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlowState {
+    /// A SYN was seen, and no complete handshake.
+    Opening,
+    /// Data may flow.
+    Open,
+    /// Closed, reset or refused.
+    Ended,
+}
