@@ -5,16 +5,21 @@
 //! `docs/ARCHITECTURE.md` has the code map and the invariants.
 
 pub mod agent;
-pub mod audit;
+pub mod api;
 pub mod cli;
-pub mod client;
+pub mod control;
 pub mod datapath;
 pub mod doctor;
 pub mod expect;
+pub mod leftovers;
+pub mod live;
 pub mod metrics;
 pub mod overhead;
+pub mod ownership;
 pub mod probe;
+pub mod render;
 pub mod selftest;
 pub mod server;
 pub mod services;
 pub mod topology;
+pub mod watch;

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
-    topology::{self, Claim, Endpoint, NoInstrument},
+    ownership::Claim,
+    topology::{self, Endpoint, NoInstrument},
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{labs::direct, sandbox::run as program};

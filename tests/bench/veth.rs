@@ -10,7 +10,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
-    topology::{self, Claim, Endpoint, NoInstrument},
+    ownership::Claim,
+    topology::{self, Endpoint, NoInstrument},
 };
 use netmon_kernel::{
     netns::NetNs,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use netmon::topology::handover::{Answer, Request, ask};
+use netmon::control::{Answer, Request, ask};
 use netmon_tests::{agent::Agent, labs::valid, sandbox::sandbox};
 use rustix::process::{Signal, kill_process};
 

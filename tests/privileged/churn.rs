@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use netmon::topology::handover::{Answer, Request, ask};
+use netmon::control::{Answer, Request, ask};
 use netmon_tests::{
     agent::{Agent, scrape},
     eventually::eventually,

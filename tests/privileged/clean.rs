@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::topology::{TopologyError, leftovers::scan};
+use netmon::{leftovers::scan, topology::TopologyError};
 use netmon_tests::{
     agent::{Agent, netmon_says},
     binary::netmon,

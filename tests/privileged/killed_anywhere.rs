@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon::topology::claim;
+use netmon::ownership::claim;
 use netmon_model::lab::Lab;
 use netmon_tests::{
     agent::netmon_says,

@@ -131,7 +131,7 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
 
 #[test]
 fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() {
-    use netmon::topology::handover::{Asked, HookOrder, Request};
+    use netmon::control::{Asked, HookOrder, Request};
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
         run("ping", &["-q", "-c", "7", "-i", "0.01", "10.200.0.3"]);

@@ -4,7 +4,10 @@
 
 use std::{cell::Cell, fs, path::Path, process::Command, process::Stdio};
 
-use netmon::topology::{self, Claim, NoInstrument};
+use netmon::{
+    ownership::Claim,
+    topology::{self, NoInstrument},
+};
 use netmon_model::{lab::Lab, progress::Progress};
 use netmon_tests::{
     agent::netmon_says,

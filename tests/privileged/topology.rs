@@ -3,8 +3,9 @@
 
 use std::{fs, path::Path};
 
-use netmon::topology::{
-    self, Claim, Endpoint, Instrument, NoInstrument, Report, TopologyError, error::BoxError,
+use netmon::{
+    ownership::Claim,
+    topology::{self, Endpoint, Instrument, NoInstrument, Report, TopologyError, error::BoxError},
 };
 use netmon_kernel::netlink::Netlink;
 use netmon_model::{lab::Lab, progress::Silent};

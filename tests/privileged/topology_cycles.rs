@@ -14,7 +14,8 @@ use std::{
 
 use netmon::{
     datapath::{Datapath, Options},
-    topology::{self, BoxError, Claim, Endpoint, Instrument, NoInstrument},
+    ownership::Claim,
+    topology::{self, BoxError, Endpoint, Instrument, NoInstrument},
 };
 use netmon_kernel::sys::heap;
 use netmon_model::{

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use netmon::topology::claim;
+use netmon::ownership::claim;
 use netmon_tests::{
     binary::netmon,
     eventually::eventually,

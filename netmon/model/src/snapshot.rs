@@ -225,7 +225,7 @@ pub struct Audit {
     pub hook_packets: u64,
     /// Packets that the kernel counted as sent or received, since the interface was made.
     pub kernel_packets: u64,
-    /// What explains the difference, by cause ([`netmon::audit::Cause`]); causes that ever did.
+    /// What explains the difference, by cause ([`netmon::watch::audit::Cause`]); causes that ever did.
     pub explained: Vec<(&'static str, i64)>,
     /// What nothing explains. Above zero: passed the hook, and then vanished. Below: bypassed the hook.
     pub difference: i64,

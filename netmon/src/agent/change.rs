@@ -21,12 +21,10 @@ use tokio::task::block_in_place;
 
 use super::Built;
 use crate::{
+    control::{Answer, Refused},
+    ownership::state,
     services::{Supervisor, is_supervised, stop_recorded},
-    topology::{
-        self,
-        handover::{Answer, Refused},
-        state,
-    },
+    topology,
 };
 
 /// SIGHUP: the file that the agent was started with, again.

@@ -6,7 +6,9 @@ use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
-use crate::{datapath::DatapathError, services::StartError, topology::TopologyError};
+use crate::{
+    datapath::DatapathError, ownership::OwnershipError, services::StartError, topology::TopologyError,
+};
 
 impl AgentError {
     /// What was wrong with pins, if that is what was wrong.
@@ -38,6 +40,9 @@ pub enum AgentError {
     /// The lab could not be built.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// The lab is held, or its state could not be recorded.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     /// The lab could not be watched.
     #[error(transparent)]
     Datapath(#[from] DatapathError),

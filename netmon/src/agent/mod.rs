@@ -6,13 +6,8 @@
 
 mod change;
 mod error;
-mod hooks;
-mod imposed;
-mod link_states;
-mod persist;
+pub(crate) mod persist;
 mod signals;
-mod upkeep;
-mod watcher;
 
 use std::{future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc};
 
@@ -33,21 +28,16 @@ use tokio::{
     task::{block_in_place, spawn_blocking},
 };
 
+use self::signals::{HangUp, Meaning, Stop};
 pub use self::{error::AgentError, persist::leave_counting};
-use self::{
-    signals::{HangUp, Meaning, Stop},
-    upkeep::Upkeep,
-    watcher::Watcher,
-};
 use crate::{
+    control::{Answer, Handover, Question, Request},
     datapath::Options,
+    ownership::{Claim, OwnershipError, claim, state, temporary},
     server::{self, Limits},
     services::{Supervisor, detached_supervisor, is_supervised, spawn_detached, stop_recorded},
-    topology::{
-        self, Claim, TopologyError, claim,
-        handover::{Answer, Handover, Question, Request},
-        state, temporary,
-    },
+    topology,
+    watch::{upkeep::Upkeep, watcher::Watcher},
 };
 
 /// What the agent is asked to do.
@@ -109,7 +99,7 @@ pub async fn run_until(
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
     // The claim decides; but whoever has the lab has the address as well, and this is the better reason.
     if let Some(holder) = claim::holder(&lab.name) {
-        return Err(TopologyError::Held { lab: lab.name, holder }.into());
+        return Err(OwnershipError::Held { lab: lab.name, holder }.into());
     }
     let listener = TcpListener::bind(config.listen)
         .await
@@ -181,7 +171,7 @@ fn watch(lab: &Lab, claim: &Claim, config: &Config, progress: &dyn Progress) -> 
 }
 
 /// Notes whether the lab goes with this agent, before anything of it is made.
-fn note(lab: &LabName, stays: bool) -> Result<(), TopologyError> {
+fn note(lab: &LabName, stays: bool) -> Result<(), OwnershipError> {
     if stays { temporary::make_permanent(lab) } else { temporary::make_temporary(lab) }
 }
 
@@ -274,7 +264,9 @@ async fn heed(question: Question, built: &mut Built, services: &mut Option<Super
             let answer = change::impairment(built, &link, &sides, change);
             question.answer(&answer).await;
         }
-        Request::Hooks(link) => drop(tokio::spawn(hooks::lend(question, link, Arc::clone(&built.watcher)))),
+        Request::Hooks(link) => {
+            drop(tokio::spawn(crate::watch::lend::lend(question, link, Arc::clone(&built.watcher))))
+        }
     }
     Heeded::GoOn
 }

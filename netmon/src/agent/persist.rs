@@ -7,13 +7,14 @@ use netmon_model::{error::in_full, lab::Lab, progress::Progress};
 use super::AgentError;
 use crate::{
     datapath::{Datapath, Options, features::mode_for},
-    topology::{self, Claim, Endpoint, Instrument},
+    ownership::Claim,
+    topology::{self, Endpoint, Instrument},
 };
 
 /// Puts the datapath onto what the topology makes.
-pub(super) struct Eyes<'a> {
-    pub(super) datapath: &'a mut Datapath,
-    pub(super) endpoints: Vec<Endpoint>,
+pub(crate) struct Eyes<'a> {
+    pub(crate) datapath: &'a mut Datapath,
+    pub(crate) endpoints: Vec<Endpoint>,
 }
 
 impl Instrument for Eyes<'_> {
@@ -25,7 +26,7 @@ impl Instrument for Eyes<'_> {
 }
 
 /// Builds the lab and watches it. Everything is pinned when that is wanted, or was so before.
-pub(super) fn build(
+pub(crate) fn build(
     lab: &Lab,
     claim: &Claim,
     options: &Options,

@@ -13,10 +13,9 @@ use super::{
     failure,
     output::{self, Format},
 };
-use crate::topology::{
-    TopologyError,
+use crate::{
     leftovers::{Condition, FoundLab, Leftovers, scan},
-    state,
+    ownership::{OwnershipError, state},
 };
 
 pub mod report;
@@ -91,8 +90,8 @@ pub fn run(args: &Clean) -> anyhow::Result<ExitCode> {
 fn refuse_held(found: &Leftovers, named: &[LabName]) -> anyhow::Result<()> {
     for lab in found.labs.iter().filter(|lab| named.contains(&lab.lab)) {
         if let Condition::Held { holder } = &lab.condition {
-            let held = TopologyError::Held { lab: lab.lab.clone(), holder: holder.clone() };
-            return Err(failure::of_topology(held));
+            let held = OwnershipError::Held { lab: lab.lab.clone(), holder: holder.clone() };
+            return Err(failure::of_ownership(held));
         }
     }
     Ok(())

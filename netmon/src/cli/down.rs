@@ -4,10 +4,13 @@ use clap::Args;
 use netmon_kernel::pins;
 use netmon_model::{error::in_full, names::LabName};
 
-use super::{exit::ExitCode, failure, lab_file::LabFile, progress::ProgressLine};
+use super::{exit::ExitCode, failure, lab_file::LabFile};
 use crate::{
+    control,
+    ownership::{Claim, OwnershipError},
+    render::progress::ProgressLine,
     services::stop_recorded,
-    topology::{self, Claim, Report, TopologyError, error::BoxError, handover},
+    topology::{self, Report, error::BoxError},
 };
 
 /// Which lab is removed.
@@ -30,8 +33,8 @@ pub fn run(args: &Down) -> anyhow::Result<ExitCode> {
     failure::require_topology(&format!("removing lab {}", lab.name))?;
     let errors = match Claim::take(&lab.name) {
         Ok(claim) => remove(&claim).errors,
-        Err(held @ TopologyError::Held { .. }) => by_agent(&lab.name, held)?,
-        Err(error) => return Err(failure::of_topology(error)),
+        Err(held @ OwnershipError::Held { .. }) => by_agent(&lab.name, held)?,
+        Err(error) => return Err(failure::of_ownership(error)),
     };
     if !errors.is_empty() {
         anyhow::bail!("lab {} is not all gone:\n  {}", lab.name, errors.join("\n  "));
@@ -42,12 +45,12 @@ pub fn run(args: &Down) -> anyhow::Result<ExitCode> {
 
 /// Has the agent that holds the lab remove it and end. Whoever holds it and does not listen, another
 /// `netmon up` for instance, is a conflict.
-fn by_agent(lab: &LabName, held: TopologyError) -> anyhow::Result<Vec<String>> {
-    match handover::ask(lab, &handover::Request::Down) {
+fn by_agent(lab: &LabName, held: OwnershipError) -> anyhow::Result<Vec<String>> {
+    match control::ask(lab, &control::Request::Down) {
         Ok(answer) => Ok(answer.errors),
         Err(error) => {
             log::debug!("asking the agent of lab {lab}: {error}");
-            Err(failure::of_topology(held))
+            Err(failure::of_ownership(held))
         }
     }
 }

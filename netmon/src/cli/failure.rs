@@ -3,7 +3,7 @@
 use netmon_kernel::sys::capabilities::{Capability, MissingPrivilege, require};
 
 use super::exit::ExitCode;
-use crate::{agent::AgentError, datapath::DatapathError, topology::TopologyError};
+use crate::{agent::AgentError, datapath::DatapathError, ownership::OwnershipError, topology::TopologyError};
 
 /// The error, marked with its exit code.
 #[must_use]
@@ -13,6 +13,15 @@ pub fn of_topology(error: TopologyError) -> anyhow::Error {
         lacking if lacking.is_unsupported() => ExitCode::Unavailable.because(error),
         TopologyError::Impairment(_) => ExitCode::Usage.because(error),
         _ => error.into(),
+    }
+}
+
+/// The error, marked with its exit code.
+#[must_use]
+pub fn of_ownership(error: OwnershipError) -> anyhow::Error {
+    match &error {
+        OwnershipError::Held { .. } => ExitCode::Conflict.because(error),
+        OwnershipError::File { .. } => error.into(),
     }
 }
 
@@ -36,6 +45,7 @@ pub fn of_agent(error: AgentError) -> anyhow::Error {
     match error {
         AgentError::Privilege(missing) => of_privilege(missing),
         AgentError::Topology(error) => of_topology(error),
+        AgentError::Ownership(error) => of_ownership(error),
         AgentError::Datapath(error @ DatapathError::NoTcx) => ExitCode::Unavailable.because(error),
         other => match other.pin() {
             Some(pin) if pin.is_unavailable() => ExitCode::Unavailable.because(other),

@@ -9,13 +9,14 @@ use netmon_model::{
 use super::{
     exit::ExitCode,
     output::{self, Format},
-    status::find::WhichAgent,
-    table::table,
-    units::{self, NONE},
 };
 use crate::{
-    client::Client,
-    server::api::{Flows, WhichFlows},
+    api::{Flows, WhichFlows, client::Client},
+    control::locate::WhichAgent,
+    render::{
+        table::table,
+        units::{self, NONE},
+    },
 };
 
 /// Which connections, and how they are printed.

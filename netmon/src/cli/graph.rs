@@ -5,28 +5,15 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 use netmon_model::lab::Lab;
 
-use super::{
-    exit::ExitCode,
-    lab_file::LabFile,
-    output,
-    screen::{Charset, Screen},
-    status::find,
+use super::{exit::ExitCode, lab_file::LabFile, output};
+use crate::{
+    api::{Links, client::Client},
+    control::locate,
+    render::{
+        graph::{self, model::Graph},
+        terminal::Screen,
+    },
 };
-use crate::{client::Client, server::api::Links};
-
-mod dot;
-pub(super) mod drawing;
-mod mermaid;
-pub(super) mod model;
-pub(super) mod pen;
-mod stars;
-mod traffic;
-mod tree;
-
-use self::{model::Graph, pen::Pen};
-
-/// With more links or namespaces than this, boxes are more than a screen shows.
-pub(super) const MOST_BOXES: usize = 8;
 
 /// Of which lab, and how it is printed.
 #[derive(Debug, ClapArgs)]
@@ -77,9 +64,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let text = match args.output {
-        Format::Text => text(&graph, Screen::of_stdout()),
-        Format::Mermaid => mermaid::render(&graph),
-        Format::Dot => dot::render(&graph),
+        Format::Text => graph::text(&graph, Screen::of_stdout()),
+        Format::Mermaid => graph::mermaid::render(&graph),
+        Format::Dot => graph::dot::render(&graph),
         Format::Json => serde_json::to_string_pretty(&graph)? + "\n",
     };
     output::print(&text)?;
@@ -96,28 +83,10 @@ fn source(args: &Args) -> anyhow::Result<Source> {
     let file = |path: Option<PathBuf>| LabFile { file: path }.open().map(Source::Lab);
     match (args.address, args.lab.as_deref()) {
         (Some(address), _) => Ok(Source::Agent(address)),
-        (None, Some(given)) if find::is_file(given) => file(Some(given.into())),
-        (None, Some(name)) => find::agent_of(&find::named(name)?).map(Source::Agent),
+        (None, Some(given)) if locate::is_file(given) => file(Some(given.into())),
+        (None, Some(name)) => locate::agent_of(&locate::named(name)?).map(Source::Agent),
         (None, None) => {
-            find::one_agent("graph")?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent)))
+            locate::one_agent("graph")?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent)))
         }
     }
 }
-
-/// Boxes where they fit the screen, a list elsewhere.
-fn text(graph: &Graph, screen: Screen) -> String {
-    let pen = Pen::new(screen.charset);
-    let is_small = graph.links.len() <= MOST_BOXES && graph.namespaces.len() <= MOST_BOXES;
-    let boxes = is_small.then(|| drawing::draw(graph, pen));
-    let fitting = boxes.filter(|lines| drawing::width(lines) <= screen.columns);
-    let lines = fitting.unwrap_or_else(|| tree::draw(graph, pen));
-    let mut text = format!("lab {}{}\n\n", graph.lab, if graph.is_running { ", as it runs" } else { "" });
-    for line in lines {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    if screen.charset == Charset::Ascii { text.replace('µ', "u") } else { text }
-}
-
-#[cfg(test)]
-mod tests;

@@ -14,18 +14,15 @@ use super::{
     exit::ExitCode,
     failure,
     output::{self, Format},
-    overhead::find,
-    status::find::agent_address,
 };
 use crate::{
-    client::Client,
-    server::api::{Amounts, DeclaredImpairment, EndpointName, Links, Measured},
-    topology::{
-        Claim, TopologyError,
-        handover::{self, Answer, Refused, Request},
-        impair,
+    api::{Amounts, DeclaredImpairment, EndpointName, Links, Measured, client::Client},
+    control::{self, Answer, Refused, Request, locate::agent_address, locate_link},
+    ownership::{
+        Claim, OwnershipError,
         state::{RecordedInterface, RecordedLink},
     },
+    topology::impair,
 };
 
 pub(super) mod report;
@@ -100,7 +97,7 @@ fn new_rate(text: &str) -> Result<NewRate, InvalidAmount> {
 ///
 /// When there is no such link, the amounts do not go together, the kernel lacks something, or something is in the way.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (lab, link) = find::link(&args.link, args.lab.as_deref())?;
+    let (lab, link) = locate_link::link(&args.link, args.lab.as_deref())?;
     let change = args.change();
     if !change.is_nothing() {
         apply(&lab, &link, &args.sides(&link)?, change)?;
@@ -159,8 +156,8 @@ fn apply(lab: &LabName, link: &RecordedLink, sides: &[Side], change: Change) -> 
             }
             Ok(())
         }
-        Err(held @ TopologyError::Held { .. }) => by_agent(lab, &link.name, sides, change, held),
-        Err(error) => Err(failure::of_topology(error)),
+        Err(held @ OwnershipError::Held { .. }) => by_agent(lab, &link.name, sides, change, held),
+        Err(error) => Err(failure::of_ownership(error)),
     }
 }
 
@@ -169,10 +166,10 @@ fn by_agent(
     link: &LinkName,
     sides: &[Side],
     change: Change,
-    held: TopologyError,
+    held: OwnershipError,
 ) -> anyhow::Result<()> {
     // Whoever holds it and does not listen, a `netmon up` for instance, is a conflict.
-    let Ok(mut agent) = handover::Asked::connect(lab) else { return Err(failure::of_topology(held)) };
+    let Ok(mut agent) = control::Asked::connect(lab) else { return Err(failure::of_ownership(held)) };
     let request = Request::Impair { link: link.clone(), sides: sides.to_vec(), change };
     let Answer { errors, refused } =
         agent.say(&request).with_context(|| format!("asking the agent of lab {lab}"))?;

@@ -18,17 +18,13 @@ pub mod output;
 pub mod overhead;
 pub mod panel;
 pub mod plan;
-pub mod progress;
 pub mod reload;
 pub mod run;
 pub mod schema;
-pub mod screen;
 pub mod selftest;
 pub mod status;
 pub mod supervise;
-pub mod table;
 pub mod test;
-pub mod units;
 pub mod up;
 pub mod watching;
 

@@ -13,15 +13,15 @@ use super::{
     exit::ExitCode,
     failure,
     output::{self, Format},
-    progress::ProgressLine,
 };
 use crate::{
+    control::locate_link,
     datapath::Options,
     overhead::{AgentsHooks, End, Hooks, OwnHooks, compare},
-    topology::{Claim, TopologyError, state::RecordedLink},
+    ownership::{Claim, OwnershipError, state::RecordedLink},
+    render::progress::ProgressLine,
 };
 
-pub(super) mod find;
 mod report;
 
 /// Which link, and how long.
@@ -59,7 +59,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon overhead")
         .map_err(failure::of_privilege)?;
-    let (lab, link) = find::link(&args.link, args.lab.as_deref())?;
+    let (lab, link) = locate_link::link(&args.link, args.lab.as_deref())?;
     let ends = End::both(&link)?;
     let (mut hooks, who, _claim) = hooks(&lab, &link, &ends)?;
     let comparison = {
@@ -104,10 +104,10 @@ fn hooks(
             hooks.on()?;
             Ok((hooks, Whose::Ours, Some(claim)))
         }
-        Err(TopologyError::Held { holder, .. }) if holder.http.is_some() => {
+        Err(OwnershipError::Held { holder, .. }) if holder.http.is_some() => {
             let hooks = AgentsHooks::borrow(lab, &link.name)?;
             Ok((Box::new(hooks), Whose::Agent(holder.to_string()), None))
         }
-        Err(error) => Err(failure::of_topology(error)),
+        Err(error) => Err(failure::of_ownership(error)),
     }
 }

@@ -7,9 +7,9 @@ use clap::Args;
 use netmon_model::lab::Lab;
 
 use super::{exit::ExitCode, failure, lab_file::LabFile};
-use crate::topology::{
-    claim,
-    handover::{self, Answer, Refused, Request},
+use crate::{
+    control::{self, Answer, Refused, Request},
+    ownership::claim,
 };
 
 /// Which lab.
@@ -50,7 +50,7 @@ pub fn run(args: &Reload) -> anyhow::Result<ExitCode> {
 /// What the agent says, with the exit code that `netmon up` would have; or that nobody answers.
 pub fn by_agent(lab: &Lab, file: Option<&PathBuf>) -> anyhow::Result<()> {
     let file = file.map(path::absolute).transpose().context("the lab file's path")?;
-    let Answer { errors, refused } = handover::ask(&lab.name, &Request::Change(file))
+    let Answer { errors, refused } = control::ask(&lab.name, &Request::Change(file))
         .with_context(|| format!("asking the agent of lab {}", lab.name))?;
     if errors.is_empty() {
         log::info!("lab {} is as {} has it", lab.name, lab.source);

@@ -6,13 +6,11 @@ use clap::Args as ClapArgs;
 use log::log_enabled;
 use netmon_model::lab::Lab;
 
-use super::{
-    exit::ExitCode, failure, lab_file::LabFile, panel::Panel, progress::ProgressLine, screen::Screen,
-    watching::Watching,
-};
+use super::{exit::ExitCode, failure, lab_file::LabFile, panel::Panel, watching::Watching};
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
+    render::{progress::ProgressLine, terminal::Screen},
     server::DEFAULT_ADDRESS,
 };
 

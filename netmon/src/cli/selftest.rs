@@ -16,9 +16,11 @@ use super::{
     exit::ExitCode,
     failure,
     output::{self, Format},
-    progress::ProgressLine,
 };
-use crate::selftest::{self, Card, SelftestError};
+use crate::{
+    render::progress::ProgressLine,
+    selftest::{self, Card, SelftestError},
+};
 
 mod report;
 

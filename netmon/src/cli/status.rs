@@ -8,12 +8,11 @@ use super::{
     output::{self, Format},
 };
 use crate::{
-    client::Client,
-    server::api::{Links, Probe, Probes},
+    api::{Links, Probe, Probes, client::Client},
+    control::locate,
 };
 
 mod audit;
-pub(super) mod find;
 mod link;
 mod parts;
 mod probes;
@@ -30,7 +29,7 @@ mod report;
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
     #[command(flatten)]
-    agent: find::WhichAgent,
+    agent: locate::WhichAgent,
     /// One link in detail, by its name; without --link, every link of the lab.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,

@@ -15,12 +15,13 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{exit::ExitCode, failure, lab_file::LabFile, output, progress::ProgressLine};
+use super::{exit::ExitCode, failure, lab_file::LabFile, output};
 use crate::{
     agent::{self, Config},
-    client::Client,
+    api::client::Client,
     datapath::Options,
     expect::{self, Verdict},
+    render::progress::ProgressLine,
 };
 
 mod report;

@@ -8,13 +8,13 @@ use netmon_kernel::sys::capabilities::{Capability, require};
 use netmon_model::{error::in_full, lab::Lab};
 
 use super::{
-    down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, progress::ProgressLine, reload,
-    watching::Watching,
+    down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, reload, watching::Watching,
 };
 use crate::{
-    agent,
+    agent, control,
+    ownership::{Claim, OwnershipError, state, temporary},
+    render::progress::ProgressLine,
     services::{is_supervised, spawn_detached, stop_recorded},
-    topology::{Claim, TopologyError, handover, state, temporary},
 };
 
 /// What is built, and whether it is.
@@ -51,7 +51,7 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
         Ok(claim) => claim,
         Err(held) => return by_holder(&lab, args.lab.file.as_ref(), held),
     };
-    temporary::make_permanent(&lab.name).map_err(failure::of_topology)?;
+    temporary::make_permanent(&lab.name).map_err(failure::of_ownership)?;
     let before = state::State::load(&lab.name);
     let persist = args.watching.persist;
     if persist {
@@ -73,9 +73,9 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
 
 /// A lab that another process holds is left to it: its agent makes it as the file says. Whoever holds it and does not
 /// listen, another `netmon up` for instance, is a conflict.
-fn by_holder(lab: &Lab, file: Option<&PathBuf>, held: TopologyError) -> anyhow::Result<ExitCode> {
-    if !matches!(held, TopologyError::Held { .. }) || handover::Asked::connect(&lab.name).is_err() {
-        return Err(failure::of_topology(held));
+fn by_holder(lab: &Lab, file: Option<&PathBuf>, held: OwnershipError) -> anyhow::Result<ExitCode> {
+    if !matches!(held, OwnershipError::Held { .. }) || control::Asked::connect(&lab.name).is_err() {
+        return Err(failure::of_ownership(held));
     }
     reload::by_agent(lab, file)?;
     Ok(ExitCode::Ok)

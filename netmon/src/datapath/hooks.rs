@@ -8,8 +8,8 @@ use super::{
     watched::{WatchedEnd, WatchedLink},
 };
 use crate::{
-    audit::{Hooks, Passed},
     topology::Endpoint,
+    watch::audit::{Hooks, Passed},
 };
 
 impl Datapath {

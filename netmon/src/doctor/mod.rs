@@ -17,9 +17,9 @@ pub use self::{
     memory::{Memory, Scale},
     programs::ForeignProgram,
 };
-use crate::topology::{
+use crate::{
     leftovers::{self, Condition, Leftovers},
-    qdisc_support::Lacking,
+    topology::qdisc_support::Lacking,
 };
 
 /// How something is.

@@ -22,7 +22,8 @@ use serde::Serialize;
 use super::{Finding, Section};
 use crate::{
     datapath::is_hook_program,
-    topology::{TopologyError, handle::Handle, leftovers::Leftovers, plan::Place},
+    leftovers::Leftovers,
+    topology::{TopologyError, handle::Handle, plan::Place},
 };
 
 const SECTION: Section = Section::Hooks;

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use self::{path::Counts, verdict::Observed};
 pub use self::{path::Passage, verdict::Verdict};
 use crate::{
-    client::{Client, ClientError},
+    api::client::{Client, ClientError},
     probe::{Place, Prober},
 };
 

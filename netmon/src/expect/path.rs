@@ -17,9 +17,9 @@ use netmon_model::{
 };
 use tokio::time::sleep;
 
-use crate::{
+use crate::api::{
+    Crossing, Endpoint, Links, ProtocolCount,
     client::{Client, ClientError},
-    server::api::{Crossing, Endpoint, Links, ProtocolCount},
 };
 
 /// Counts that stood still for so long are those of packets that have all passed.

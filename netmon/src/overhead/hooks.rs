@@ -5,11 +5,9 @@ use netmon_model::names::{LabName, LinkName};
 
 use super::{OverheadError, link::End};
 use crate::{
+    control::{Asked, HookOrder, Request},
     datapath::{Datapath, Options},
-    topology::{
-        Endpoint,
-        handover::{Asked, HookOrder, Request},
-    },
+    topology::Endpoint,
 };
 
 /// The hooks of one link.

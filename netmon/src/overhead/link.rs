@@ -13,9 +13,9 @@ use netmon_kernel::{
 use netmon_model::names::{IfIndex, LinkName, NsName, Side};
 
 use super::OverheadError;
-use crate::topology::{
-    Endpoint,
-    state::{RecordedInterface, RecordedLink},
+use crate::{
+    ownership::state::{RecordedInterface, RecordedLink},
+    topology::Endpoint,
 };
 
 /// One end, with a socket to ask its namespace.

@@ -6,7 +6,7 @@ use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::names::InvalidName;
 use thiserror::Error;
 
-use crate::{datapath::DatapathError, topology::TopologyError};
+use crate::{datapath::DatapathError, ownership::OwnershipError, topology::TopologyError};
 
 /// It could not be measured, which says nothing about the numbers.
 #[derive(Debug, Error)]
@@ -14,6 +14,9 @@ pub enum SelftestError {
     /// The lab.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// The claim on the lab.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     /// A name of the lab's.
     #[error(transparent)]
     Name(#[from] InvalidName),

@@ -13,7 +13,8 @@ use netmon_model::{
 use super::SelftestError;
 use crate::{
     datapath::Datapath,
-    topology::{self, BoxError, Claim, Endpoint, Instrument, state, temporary},
+    ownership::{Claim, state, temporary},
+    topology::{self, BoxError, Endpoint, Instrument},
 };
 
 /// How the names of all such labs begin.

@@ -5,11 +5,10 @@
 //! kernel's maps itself.
 
 mod accept;
-pub mod api;
-mod history;
 mod limits;
 mod readings;
 mod routes;
+mod sampling;
 mod scrape;
 mod source;
 
@@ -20,12 +19,13 @@ use std::{
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use self::{accept::Acceptor, history::History, readings::Readings};
+use self::{accept::Acceptor, readings::Readings};
 pub use self::{
-    history::WINDOW,
     limits::Limits,
     source::{Readiness, SnapshotSource, SourceError},
 };
+use crate::live::rates::History;
+pub use crate::live::rates::WINDOW;
 
 /// Where the agent listens unless it is told otherwise.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9477);
@@ -45,7 +45,7 @@ pub fn serve(
     tokio::spawn(async move {
         tokio::select! {
             () = acceptor.run(shutdown) => {}
-            () = history::sample(&readings, &history) => {}
+            () = sampling::sample(&readings, &history) => {}
         }
     })
 }

@@ -13,12 +13,8 @@ use axum::{
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::{
-    api,
-    history::History,
-    readings::{ReadError, Readings},
-};
-use crate::metrics;
+use super::readings::{ReadError, Readings};
+use crate::{api, live::rates::History, metrics};
 
 /// The page at `/`.
 const INDEX: &str = include_str!("index.html");

@@ -28,11 +28,13 @@ use super::{
     error::TopologyError,
     handle::{self, Handle, Handles},
     imposed::{self, Imposed},
-    mark::{Mark, Owner},
     plan::Place,
     resolv::{self, Found},
-    state::State,
     sysctl,
+};
+use crate::ownership::{
+    mark::{Mark, Owner},
+    state::State,
 };
 
 /// So few namespaces are not worth another thread.

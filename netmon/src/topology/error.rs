@@ -9,8 +9,7 @@ use netmon_model::{
 };
 use thiserror::Error;
 
-use super::claim::Holder;
-use crate::topology::qdisc_support::Lacking;
+use crate::{ownership::OwnershipError, topology::qdisc_support::Lacking};
 
 /// An error of whoever was called back.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -38,14 +37,9 @@ pub enum TopologyError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// Another process holds the lab. Nothing was changed.
-    #[error("lab {lab} is held by {holder}; stop that one first, with Ctrl-C or `kill {}`", .holder.pid)]
-    Held {
-        /// Which lab.
-        lab: LabName,
-        /// By whom.
-        holder: Holder,
-    },
+    /// The lab's state, or the claim on it.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     /// What is to be removed is not what was listed any more. Nothing was changed.
     #[error("lab {0} was built or changed meanwhile, and is left as it is")]
     Changed(LabName),
@@ -110,7 +104,7 @@ impl TopologyError {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::Conflict(_) | Self::Held { .. } => true,
+            Self::Conflict(_) | Self::Ownership(OwnershipError::Held { .. }) => true,
             Self::NotUndone { source, .. } => source.is_conflict(),
             _ => false,
         }

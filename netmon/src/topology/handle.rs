@@ -19,7 +19,8 @@ use netmon_kernel::{
 };
 use netmon_model::names::NsName;
 
-use super::{duplicates::NewNamespaces, error::TopologyError, mark::Mark};
+use super::{duplicates::NewNamespaces, error::TopologyError};
+use crate::ownership::mark::Mark;
 
 /// Most threads that make or read namespaces at once. The kernel does the larger part of either beside others; the rest
 /// waits for locks that all share.
@@ -49,7 +50,7 @@ impl Handle {
     }
 
     /// A handle of a namespace that is held already. The calling thread ends up inside it.
-    pub(super) fn enter(namespace: NetNs) -> Result<Self, TopologyError> {
+    pub(crate) fn enter(namespace: NetNs) -> Result<Self, TopologyError> {
         namespace.enter()?;
         Ok(Self { socket: Some(Netlink::open()?), namespace: Arc::new(namespace) })
     }

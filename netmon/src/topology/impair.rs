@@ -15,16 +15,20 @@ use netmon_model::{
 
 use super::{
     apply::impairments::{Asked, Programs, Target},
-    claim::Claim,
     error::TopologyError,
     handle::Handle,
     imposed::{self, Imposed},
-    mark::Mark,
     plan::{Place, Step},
     planner::{impairment_conflicts, impairment_step},
-    state::{RecordedInterface, RecordedLink, State},
 };
-use crate::topology::qdisc_support::{lacking, look_for};
+use crate::{
+    ownership::{
+        claim::Claim,
+        mark::Mark,
+        state::{RecordedInterface, RecordedLink, State},
+    },
+    topology::qdisc_support::{lacking, look_for},
+};
 
 /// An end as it is.
 struct End {

@@ -8,31 +8,23 @@
 
 pub mod actual;
 pub mod apply;
-pub mod claim;
 mod duplicates;
 pub mod endpoint;
 pub mod error;
 pub mod handle;
-pub mod handover;
-pub mod holders;
 pub mod impair;
 pub mod imposed;
-pub mod leftovers;
 pub mod loss_program;
-pub mod mark;
 pub mod plan;
 pub mod planner;
 pub mod qdisc_support;
 pub mod removal;
 pub mod resolv;
 pub mod run;
-pub mod state;
 pub mod sysctl;
-pub mod temporary;
 pub mod undo;
 
 pub use self::{
-    claim::{Claim, Holder},
     endpoint::{Endpoint, Instrument, NoInstrument},
     error::{BoxError, TopologyError},
     plan::{Plan, Step},

@@ -21,11 +21,11 @@ pub(super) use self::impairments::{conflicts as impairment_conflicts, step as im
 use super::{
     actual::{Actual, ActualInterface, ActualNamespace},
     error::TopologyError,
-    mark::Owner,
     plan::{Place, Plan, Step},
     resolv::Found,
     sysctl,
 };
+use crate::ownership::mark::Owner;
 
 /// The steps from `actual` to `lab`.
 ///

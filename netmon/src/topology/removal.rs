@@ -24,11 +24,10 @@ use rustix::{fs::Timespec, thread::nanosleep};
 use super::{
     error::TopologyError,
     handle::{Handle, Handles},
-    holders,
-    mark::Mark,
     plan::Place,
     resolv,
 };
+use crate::ownership::{holders, mark::Mark};
 
 /// Between two looks at a link that is still there.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };

@@ -14,7 +14,8 @@ use netmon_kernel::owned_files;
 use netmon_model::names::{LabName, NsName};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{error::TopologyError, mark::Mark};
+use super::error::TopologyError;
+use crate::ownership::mark::Mark;
 
 /// Where files for namespaces live (`ip-netns(8)`).
 pub const DIRECTORY: &str = "/etc/netns";

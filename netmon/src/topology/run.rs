@@ -13,18 +13,22 @@ use netmon_model::{
 use super::{
     actual::{self, Actual, ActualNamespace},
     apply::Build,
-    claim::Claim,
     endpoint::{Endpoint, Instrument},
     error::{BoxError, TopologyError},
     handle,
-    mark::{Mark, Owner},
     plan::{Place, Plan},
     planner,
     removal::{Doomed, Removal},
     resolv::{self, Found},
-    state::{self, RecordedInterface, State},
 };
-use crate::topology::qdisc_support::lacking_for;
+use crate::{
+    ownership::{
+        claim::Claim,
+        mark::{Mark, Owner},
+        state::{self, RecordedInterface, State},
+    },
+    topology::qdisc_support::lacking_for,
+};
 
 /// What [`up`] would do. Changes nothing, and needs no claim.
 ///

@@ -18,12 +18,14 @@ use netmon_model::{
 
 use super::{
     handle::Handles,
-    mark::Mark,
     plan::Place,
     removal::{Doomed, Removal},
     resolv::{self, Found},
-    state::{State, path_of},
     sysctl,
+};
+use crate::ownership::{
+    mark::Mark,
+    state::{State, path_of},
 };
 
 /// What was done.

@@ -11,7 +11,8 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use netmon::{
     datapath::{Datapath, Options, features::mode_for},
-    topology::{self, BoxError, Claim, Endpoint, Instrument},
+    ownership::Claim,
+    topology::{self, BoxError, Endpoint, Instrument},
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{

@@ -1,11 +1,9 @@
 //! The list of what is left over, for people.
 
 use crate::{
-    cli::table::table,
-    topology::{
-        leftovers::{Condition, FoundLab, Leftovers},
-        plan::Place,
-    },
+    leftovers::{Condition, FoundLab, Leftovers},
+    render::table::table,
+    topology::plan::Place,
 };
 
 /// More names than these are counted only; `-o json` has all of them.

@@ -1,12 +1,12 @@
 //! The doctor's findings for people: a line each, and below it what there is to do.
 
 use crate::{
-    cli::{
-        clean::report as leftovers,
+    cli::clean::report as leftovers,
+    doctor::{Diagnosis, Finding, Memory, Section, Status},
+    render::{
         table::table,
         units::{bytes, count},
     },
-    doctor::{Diagnosis, Finding, Memory, Section, Status},
 };
 
 const SECTIONS: [(Section, &str); 7] = [

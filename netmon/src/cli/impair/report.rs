@@ -3,11 +3,11 @@
 use netmon_model::impairment::Impairment;
 
 use crate::{
-    cli::{
+    api::{DeclaredImpairment, EndpointName, Measured},
+    render::{
         table,
         units::{self, NONE},
     },
-    server::api::{DeclaredImpairment, EndpointName, Measured},
 };
 
 /// The table; none where nothing is impaired.

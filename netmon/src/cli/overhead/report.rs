@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::Whose;
 use crate::{
-    cli::{
+    overhead::{Comparison, Difference},
+    render::{
         table::table,
         units::{count, duration, per_second},
     },
-    overhead::{Comparison, Difference},
 };
 
 pub(super) fn text(comparison: &Comparison, whose: &Whose) -> String {

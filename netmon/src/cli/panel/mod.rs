@@ -17,7 +17,7 @@ use netmon_model::{
     snapshot::Features,
 };
 
-use super::screen::Screen;
+use crate::render::terminal::Screen;
 
 /// What the panel is made of.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ mod tests {
     use netmon_model::snapshot::AttachMode;
 
     use super::*;
-    use crate::cli::screen::Charset;
+    use crate::render::terminal::Charset;
 
     fn panel(lab: &Lab, columns: usize, charset: Charset) -> String {
         let screen = Screen { columns, charset };

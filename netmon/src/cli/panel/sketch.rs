@@ -8,9 +8,9 @@ use netmon_model::{
     names::NsName,
 };
 
-use crate::cli::{
+use crate::render::{
     graph::{MOST_BOXES, drawing, model::Graph, pen::Pen},
-    screen::Screen,
+    terminal::Screen,
 };
 
 /// How many of the best connected namespaces a summary names.
@@ -92,7 +92,7 @@ fn count(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::screen::Charset;
+    use crate::render::terminal::Charset;
 
     fn lab(text: &str) -> Lab {
         netmon_labfile::parse(text, "f", "f").unwrap()

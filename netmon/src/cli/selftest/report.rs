@@ -1,7 +1,7 @@
 //! The card for people.
 
 use crate::{
-    cli::{
+    render::{
         table::table,
         units::{NONE, count, duration},
     },

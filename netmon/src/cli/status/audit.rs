@@ -2,11 +2,11 @@
 
 use super::report::of_endpoint;
 use crate::{
-    cli::{
+    api::{Audit, Endpoint, Hook, Links},
+    render::{
         table::table,
         units::{self, NONE},
     },
-    server::api::{Audit, Endpoint, Hook, Links},
 };
 
 /// A heading and the table; none where nothing was compared yet.

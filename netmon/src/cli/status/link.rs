@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use netmon_labfile::suggest;
 
-use crate::{cli::exit::ExitCode, server::api::Links};
+use crate::{api::Links, cli::exit::ExitCode};
 
 /// How many names an error lists.
 const MOST: usize = 5;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::report::of_endpoint;
 use crate::{
-    cli::{table::table, units},
-    server::api::{Endpoint, Links, Parts, Sense},
+    api::{Endpoint, Links, Parts, Sense},
+    render::{table::table, units},
 };
 
 /// A heading, the table, and what to keep in mind; none where no round trip can be taken apart.
@@ -57,7 +57,7 @@ fn shown(sense: &Sense, window: Option<f64>) -> impl Iterator<Item = (&'static s
 }
 
 fn row(end: &Endpoint, kind: &str, over: String, parts: &Parts) -> [String; 9] {
-    let mean = |part: crate::server::api::Part| units::duration(part.mean_ns);
+    let mean = |part: crate::api::Part| units::duration(part.mean_ns);
     [
         of_endpoint(end),
         kind.to_owned(),
@@ -85,7 +85,7 @@ mod tests {
     use netmon_model::fixtures;
 
     use super::*;
-    use crate::server::api::Part;
+    use crate::api::Part;
 
     fn parts(round_trip: u64, there: u64, turn_around: u64, back: u64) -> Parts {
         let part = |mean_ns| Part { mean_ns, samples: 200 };

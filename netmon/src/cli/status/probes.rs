@@ -1,11 +1,11 @@
 //! What came of the lab's probes, as a table.
 
 use crate::{
-    cli::{
+    api::Probe,
+    render::{
         table::table,
         units::{self, NONE},
     },
-    server::api::Probe,
 };
 
 /// A line each; none without probes.
@@ -44,7 +44,7 @@ pub(super) fn section(probes: &[Probe]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::api::Summary;
+    use crate::api::Summary;
 
     #[test]
     fn a_probe_is_shown_with_what_it_does_now_and_why_it_fails() {

@@ -6,12 +6,12 @@ use anstyle::{AnsiColor, Style};
 
 use super::{audit, parts, probes};
 use crate::{
-    cli::{
-        impair::report as impairment,
+    api::{Crossing, Endpoint, EndpointName, Hook, Link, Links, Probe, Summary},
+    cli::impair::report as impairment,
+    render::{
         table::table,
         units::{self, NONE},
     },
-    server::api::{Crossing, Endpoint, EndpointName, Hook, Link, Links, Probe, Summary},
 };
 
 const BOLD: Style = Style::new().bold();

@@ -10,11 +10,11 @@ use quick_xml::{
 
 use super::Outcome;
 use crate::{
-    cli::{
+    expect::Verdict,
+    render::{
         table,
         units::{self, NONE},
     },
-    expect::Verdict,
 };
 
 /// A line each.

@@ -11,7 +11,10 @@ use std::{
 use netmon_model::fixtures;
 
 use super::{Answer, Fake, Server, eventually};
-use crate::server::{Limits, Readiness, SourceError, api};
+use crate::{
+    api,
+    server::{Limits, Readiness, SourceError},
+};
 
 fn refused() -> SourceError {
     Box::new(std::io::Error::other("operation not permitted"))

@@ -22,17 +22,18 @@ use netmon_model::{
 use self::impairments::Programs;
 use super::{
     actual::Actual,
-    claim::Holder,
     endpoint::{Endpoint, Instrument},
     error::TopologyError,
     handle::{Handles, make_all},
-    mark::Mark,
     plan::{Place, Plan, Step},
     removal::{Doomed, Removal},
-    resolv,
-    state::{RecordedInterface, RecordedLink, RecordedNamespace, State},
-    sysctl,
+    resolv, sysctl,
     undo::Undo,
+};
+use crate::ownership::{
+    claim::Holder,
+    mark::Mark,
+    state::{RecordedInterface, RecordedLink, RecordedNamespace, State},
 };
 
 /// One plan being worked through.
@@ -183,7 +184,7 @@ impl<'a> Build<'a> {
         });
         self.state.folders = resolv::missing_folders(with_file).into_iter().collect();
         self.state.folders.extend(before.into_iter().flat_map(|before| before.folders.clone()));
-        self.state.store()
+        Ok(self.state.store()?)
     }
 
     fn write_down_result(&mut self, before: Option<&State>) -> Result<(), TopologyError> {
@@ -194,7 +195,10 @@ impl<'a> Build<'a> {
         {
             self.state.folders.clone_from(&before.folders);
         }
-        if before == Some(&self.state) { Ok(()) } else { self.state.store() }
+        if before != Some(&self.state) {
+            self.state.store()?;
+        }
+        Ok(())
     }
 
     /// Everything that the lab wants, with what is known of it by now.

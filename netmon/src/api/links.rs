@@ -1,0 +1,353 @@
+//! `/api/v1/links`: counts, rates and latencies of every link, in both directions.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use ipnet::IpNet;
+use netmon_model::{
+    drift::Disturbance,
+    histogram::Histogram,
+    names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
+    snapshot::{self, AttachMode, LinkSnapshot, Snapshot},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{DeclaredImpairment, Lab, RoundTripParts, Summary, unix_ms};
+use crate::live::rates::{HookTotals, Sample};
+
+/// Every link with its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Links {
+    /// Wall-clock time of the reading, milliseconds since 1970.
+    pub taken_at_unix_ms: u64,
+    /// Which lab.
+    pub lab: Lab,
+    /// The time that rates and recent latencies are about; null in the agent's first moments.
+    pub window_seconds: Option<f64>,
+    /// Every link, in the order of the lab file.
+    pub links: Vec<Link>,
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// The link's name.
+    pub name: LinkName,
+    /// End `a`.
+    pub a: Endpoint,
+    /// End `b`.
+    pub b: Endpoint,
+    /// From `a` to `b`.
+    pub a_to_b: Crossing,
+    /// From `b` to `a`.
+    pub b_to_a: Crossing,
+    /// Round trips over this link, taken apart.
+    pub round_trip_parts: RoundTripParts,
+}
+
+/// One end of a link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// The namespace that it is in; `root` is the agent's own.
+    pub namespace: NsName,
+    /// The interface.
+    pub interface: IfName,
+    /// The interface's number in its namespace.
+    pub ifindex: IfIndex,
+    /// Addresses with their prefix.
+    pub addresses: Vec<IpNet>,
+    /// Whether the interface exists and is up.
+    pub up: bool,
+    /// What somebody else did to it while it was watched.
+    #[serde(default)]
+    pub disturbances: Vec<Disturbance>,
+    /// What arrived in the namespace.
+    pub ingress: Hook,
+    /// What left the namespace.
+    pub egress: Hook,
+    /// Packets that left without a stamp, so without a latency sample.
+    pub unstamped_packets: u64,
+    /// Packets that the kernel dropped on this interface, by its reason; null where it does not tell.
+    pub dropped_packets: Option<BTreeMap<String, u64>>,
+    /// Round trips measured here.
+    pub round_trips: RoundTrips,
+}
+
+/// What passed one hook. Rates are over [`Links::window_seconds`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hook {
+    /// How the program is attached; null when it is not.
+    pub attached: Option<AttachMode>,
+    /// Packets; a super-packet is one.
+    pub packets: u64,
+    /// Bytes, link-layer header included.
+    pub bytes: u64,
+    /// Packets on the wire.
+    pub segments: u64,
+    /// Bytes on the wire.
+    pub wire_bytes: u64,
+    /// Rate of `packets`.
+    pub packets_per_second: Option<f64>,
+    /// Rate of `bytes`.
+    pub bytes_per_second: Option<f64>,
+    /// Rate of `segments`.
+    pub segments_per_second: Option<f64>,
+    /// Rate of `wire_bytes`.
+    pub wire_bytes_per_second: Option<f64>,
+    /// By protocol.
+    pub protocols: BTreeMap<String, ProtocolCount>,
+    /// The kernel's own count beside `packets`; null until they could be compared.
+    pub audit: Option<Audit>,
+}
+
+/// Our count of packets at a hook beside the kernel's, at a moment when it said the same twice:
+/// `hook_packets = kernel_packets + explained + difference`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Wall-clock time at which the comparison began, milliseconds since 1970.
+    pub taken_at_unix_ms: u64,
+    /// Packets that passed the hook.
+    pub hook_packets: u64,
+    /// Packets that the kernel counted since the interface was made.
+    pub kernel_packets: u64,
+    /// What explains the difference, by cause; below zero the kernel counted more.
+    pub explained_packets: BTreeMap<String, i64>,
+    /// What nothing explains: above zero packets vanished behind the hook, below zero they bypassed it.
+    pub difference_packets: i64,
+}
+
+impl From<&snapshot::Audit> for Audit {
+    fn from(audit: &snapshot::Audit) -> Self {
+        Self {
+            taken_at_unix_ms: unix_ms(audit.taken_at),
+            hook_packets: audit.hook_packets,
+            kernel_packets: audit.kernel_packets,
+            explained_packets: by_name(&audit.explained),
+            difference_packets: audit.difference,
+        }
+    }
+}
+
+/// Packets and bytes of one protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolCount {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes, link-layer header included.
+    pub bytes: u64,
+}
+
+/// Round trips: the request passed this endpoint, and the answer came back through it. Null where not
+/// measured. With them, what conversations came to that had no answer, or had to ask again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundTrips {
+    /// ICMP and ICMPv6 echo.
+    pub icmp: Option<Summary>,
+    /// TCP SYN to SYN/ACK.
+    pub tcp_handshake: Option<Summary>,
+    /// TCP data to its acknowledgement.
+    pub tcp_rtt: Option<Summary>,
+    /// Last byte of a TCP request to the first byte of its answer.
+    pub tcp_response: Option<Summary>,
+    /// DNS query to its response.
+    pub dns: Option<Summary>,
+    /// Echo requests that were not answered within five seconds.
+    pub icmp_unanswered: u64,
+    /// Echo requests that may still be answered.
+    #[serde(default)]
+    pub icmp_waiting: u64,
+    /// TCP connections by event: opened, closed, reset, refused.
+    pub tcp_connections: BTreeMap<String, u64>,
+    /// TCP segments that were seen again, arriving.
+    pub tcp_retransmits_ingress: u64,
+    /// TCP segments that were seen again, leaving.
+    pub tcp_retransmits_egress: u64,
+    /// DNS responses by response code, those that came.
+    pub dns_responses: BTreeMap<String, u64>,
+}
+
+/// One direction of a link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Crossing {
+    /// Where packets leave.
+    pub from: EndpointName,
+    /// Where they arrive.
+    pub to: EndpointName,
+    /// One-way latency since the agent began; null where the kernel cannot stamp packets.
+    pub latency: Option<Summary>,
+    /// The same over [`Links::window_seconds`].
+    pub recent_latency: Option<Summary>,
+    /// Segments that left and did not arrive; null where the kernel cannot stamp packets.
+    pub lost_segments: Option<u64>,
+    /// What is done to the packets on purpose, and what is measured of it; null when nothing is.
+    pub impairment: Option<DeclaredImpairment>,
+}
+
+/// Which endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointName {
+    /// The namespace.
+    pub namespace: NsName,
+    /// The interface.
+    pub interface: IfName,
+}
+
+/// The earlier reading that rates start from.
+#[derive(Clone, Copy)]
+struct Base<'a> {
+    sample: &'a Sample,
+    window: Duration,
+}
+
+impl Links {
+    /// The links in a snapshot; rates are made with an earlier sample, when there is one.
+    pub(crate) fn of(snapshot: &Snapshot, earlier: Option<&Sample>) -> Self {
+        let base = earlier.and_then(|sample| {
+            let window = sample.window_until(snapshot)?;
+            Some(Base { sample, window })
+        });
+        Self {
+            taken_at_unix_ms: unix_ms(snapshot.taken_at),
+            lab: Lab::from(&snapshot.lab),
+            window_seconds: base.map(|base| to_thousandth(base.window.as_secs_f64())),
+            links: snapshot.links.iter().map(|link| Link::of(link, base)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Links {
+    /// The links in a snapshot, before there are rates.
+    pub(crate) fn without_rates(snapshot: &Snapshot) -> Self {
+        Self::of(snapshot, None)
+    }
+}
+
+impl Link {
+    fn of(link: &LinkSnapshot, base: Option<Base<'_>>) -> Self {
+        let (a, b) = (Endpoint::of(link, Side::A, base), Endpoint::of(link, Side::B, base));
+        Self {
+            name: link.name.clone(),
+            a_to_b: Crossing::of(link, Side::A, &b.ingress, base),
+            b_to_a: Crossing::of(link, Side::B, &a.ingress, base),
+            a,
+            b,
+            round_trip_parts: RoundTripParts::of(link, base.map(|base| base.sample)),
+        }
+    }
+
+    /// Both directions, each with the hook that packets leave through.
+    pub fn directions(&self) -> [(&Crossing, &Hook); 2] {
+        [(&self.a_to_b, &self.a.egress), (&self.b_to_a, &self.b.egress)]
+    }
+}
+
+impl Endpoint {
+    fn of(link: &LinkSnapshot, side: Side, base: Option<Base<'_>>) -> Self {
+        let end = link.end(side);
+        let hook = |direction| {
+            let before = base.and_then(|base| {
+                let totals = base.sample.hook(&link.name, side, direction)?;
+                Some((totals, base.window))
+            });
+            Hook::of(end.hook(direction), before)
+        };
+        Self {
+            namespace: end.namespace.clone(),
+            interface: end.interface.clone(),
+            ifindex: end.ifindex,
+            addresses: end.addresses.clone(),
+            up: end.up,
+            disturbances: end.disturbances.clone(),
+            ingress: hook(Direction::Ingress),
+            egress: hook(Direction::Egress),
+            unstamped_packets: end.unstamped_packets,
+            dropped_packets: end.drops.as_ref().map(|drops| by_name(drops)),
+            round_trips: RoundTrips::from(&end.round_trips),
+        }
+    }
+}
+
+impl Hook {
+    fn of(counters: &snapshot::HookCounters, before: Option<(HookTotals, Duration)>) -> Self {
+        let now = HookTotals::of(counters);
+        let rate = |pick: fn(&HookTotals) -> u64| {
+            before.map(|(totals, window)| per_second(pick(&now).saturating_sub(pick(&totals)), window))
+        };
+        let count = |counted: &snapshot::ProtocolCounters| {
+            let count = ProtocolCount { packets: counted.packets, bytes: counted.bytes };
+            (counted.protocol.to_owned(), count)
+        };
+        Self {
+            attached: counters.attached,
+            packets: now.packets,
+            bytes: now.bytes,
+            segments: now.segments,
+            wire_bytes: now.wire_bytes,
+            packets_per_second: rate(|totals| totals.packets),
+            bytes_per_second: rate(|totals| totals.bytes),
+            segments_per_second: rate(|totals| totals.segments),
+            wire_bytes_per_second: rate(|totals| totals.wire_bytes),
+            protocols: counters.protocols.iter().map(count).collect(),
+            audit: counters.audit.as_ref().map(Audit::from),
+        }
+    }
+}
+
+fn by_name<T: AsRef<str>, N: Copy>(counts: &[(T, N)]) -> BTreeMap<String, N> {
+    counts.iter().map(|(name, count)| (name.as_ref().to_owned(), *count)).collect()
+}
+
+impl From<&snapshot::RoundTrips> for RoundTrips {
+    fn from(trips: &snapshot::RoundTrips) -> Self {
+        Self {
+            icmp: Some(Summary::from(&trips.icmp)),
+            tcp_handshake: Some(Summary::from(&trips.tcp_handshake)),
+            tcp_rtt: trips.tcp_rtt.as_ref().map(Summary::from),
+            tcp_response: Some(Summary::from(&trips.tcp_response)),
+            dns: trips.dns.as_ref().map(Summary::from),
+            icmp_unanswered: trips.icmp_unanswered,
+            icmp_waiting: trips.icmp_waiting,
+            tcp_connections: by_name(&trips.tcp_connections),
+            tcp_retransmits_ingress: trips.tcp_retransmits_ingress,
+            tcp_retransmits_egress: trips.tcp_retransmits_egress,
+            dns_responses: by_name(&trips.dns_responses),
+        }
+    }
+}
+
+impl Crossing {
+    fn of(link: &LinkSnapshot, from: Side, arriving: &Hook, base: Option<Base<'_>>) -> Self {
+        let name = |side| EndpointName {
+            namespace: link.end(side).namespace.clone(),
+            interface: link.end(side).interface.clone(),
+        };
+        let crossing = match from {
+            Side::A => &link.a_to_b,
+            Side::B => &link.b_to_a,
+        };
+        let recent = |now: &Histogram| {
+            let before = base?.sample.latency(&link.name, from)?;
+            Some(Summary::from(&now.since(before)))
+        };
+        let recent_latency = crossing.latency.as_ref().and_then(recent);
+        let declared = |imposed| DeclaredImpairment::of(imposed, recent_latency.as_ref(), arriving);
+        Self {
+            from: name(from),
+            to: name(from.peer()),
+            latency: crossing.latency.as_ref().map(Summary::from),
+            lost_segments: crossing.lost_segments,
+            impairment: crossing.imposed.as_ref().map(declared),
+            recent_latency,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what passes in seconds is far below 2^53")]
+fn per_second(count: u64, window: Duration) -> f64 {
+    to_thousandth(count as f64 / window.as_secs_f64())
+}
+
+/// More digits would be noise, and would not survive every JSON reader.
+fn to_thousandth(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

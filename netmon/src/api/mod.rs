@@ -1,0 +1,67 @@
+//! The JSON of `/api/v1`: types that the server writes and that clients of netmon's own read back.
+//!
+//! Every number's unit is in its field's name. Fields are only ever added within `v1`; what was not measured
+//! is null, never 0. `docs/API.md` describes the same for people.
+
+pub mod client;
+mod flows;
+mod impairment;
+mod links;
+mod parts;
+mod probes;
+mod summary;
+mod topology;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use netmon_model::{
+    names::LabName,
+    snapshot::{Furnished, LabInfo},
+};
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    flows::{Flow, Flows, Table, WhichFlows},
+    impairment::{Amounts, DeclaredImpairment, Measured},
+    links::{Audit, Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
+    parts::{Part, Parts, RoundTripParts, Sense},
+    probes::{Probe, Probes},
+    summary::Summary,
+    topology::{Topology, TopologyEndpoint, TopologyLink},
+};
+
+/// Which lab the answer is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lab {
+    /// Its name.
+    pub name: LabName,
+    /// The lab file's path; `built-in` for the built-in lab.
+    pub file: String,
+    /// Whether counting goes on when the agent does not.
+    #[serde(default)]
+    pub persists: bool,
+    /// The namespaces in which there is more than ends of links.
+    #[serde(default)]
+    pub furnished: Vec<Furnished>,
+}
+
+impl From<&LabInfo> for Lab {
+    fn from(lab: &LabInfo) -> Self {
+        Self {
+            name: lab.name.clone(),
+            file: lab.file.clone(),
+            persists: lab.persists,
+            furnished: lab.furnished.clone(),
+        }
+    }
+}
+
+/// A wall-clock time in milliseconds since 1970.
+fn unix_ms(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,249 @@
+//! A round trip taken apart: link there + turn-around at the other end + link back.
+//!
+//! Every time stamp is made by one clock, and the same reading of it serves the round trip and the one-way
+//! latency: for one packet and its answer the parts add up to the nanosecond. For means they do where all four
+//! are over the same packets. Round trips and turn-arounds are of the same requests, always; the latencies are
+//! of every IP packet that crossed the link meanwhile. So each part says how many samples it is the mean of,
+//! and the difference between the whole and its parts is shown, not hidden.
+//!
+//! Echoes are added up apart by who asked. An end's histogram of TCP handshakes holds what it asked and what it
+//! answered alike: there a sense is given where the end that asks saw the longer times, since the other end's
+//! are then turn-arounds, and where both asked at the same time, the difference tells.
+
+use netmon_model::{
+    histogram::{Histogram, Total},
+    names::Side,
+    snapshot::{DirectionSnapshot, LinkSnapshot},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::live::rates::{RoundTripTotals, Sample};
+
+/// The round trips over one link, in both senses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundTripParts {
+    /// Requests that left `a`, and whose answers came back there.
+    pub seen_from_a: Sense,
+    /// Requests that left `b`, and whose answers came back there.
+    pub seen_from_b: Sense,
+}
+
+/// Round trips that begin and end at one end of a link; null where that end asked nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sense {
+    /// ICMP and ICMPv6 echo, since the agent began.
+    pub icmp: Option<Parts>,
+    /// The same over [`super::Links::window_seconds`].
+    pub recent_icmp: Option<Parts>,
+    /// TCP SYN to SYN/ACK, since the agent began.
+    pub tcp_handshake: Option<Parts>,
+    /// The same over [`super::Links::window_seconds`].
+    pub recent_tcp_handshake: Option<Parts>,
+}
+
+/// One round trip and its parts, as means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// The whole, as the end that asks saw it.
+    pub round_trip: Part,
+    /// From the end that asks to the other.
+    pub link_there: Part,
+    /// From the request's arrival at the other end to the answer's departure.
+    pub turn_around: Part,
+    /// From the other end to the one that asks.
+    pub link_back: Part,
+    /// The three parts together.
+    pub sum_ns: u64,
+    /// The whole less its parts: zero but for rounding where all means are over the same packets.
+    pub difference_ns: i64,
+    /// Whether all means have as many samples as there were round trips.
+    pub same_packets: bool,
+}
+
+/// A mean, and of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The mean, rounded.
+    pub mean_ns: u64,
+    /// Samples.
+    pub samples: u64,
+}
+
+impl Part {
+    fn of(total: Total) -> Option<Self> {
+        Some(Self { mean_ns: total.mean_ns()?, samples: total.count })
+    }
+}
+
+impl Parts {
+    /// None where nothing was asked in this sense, or a part was not measured.
+    fn of(whole: Total, there: Total, turn_around: Total, back: Total) -> Option<Self> {
+        let round_trip = Part::of(whole)?;
+        let (link_there, turn_around, link_back) =
+            (Part::of(there)?, Part::of(turn_around)?, Part::of(back)?);
+        let parts = [link_there, turn_around, link_back];
+        let sum_ns = parts.iter().map(|part| part.mean_ns).sum();
+        Some(Self {
+            round_trip,
+            link_there,
+            turn_around,
+            link_back,
+            sum_ns,
+            difference_ns: round_trip.mean_ns.wrapping_sub(sum_ns).cast_signed(),
+            same_packets: parts.iter().all(|part| part.samples == round_trip.samples),
+        })
+    }
+}
+
+/// What one reading knows of a link, as far as it is taken apart.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Ways over the link, by the side they start from.
+    links: [Option<Total>; 2],
+    /// Round trips, by side.
+    ends: [RoundTripTotals; 2],
+}
+
+impl Seen {
+    fn now(link: &LinkSnapshot) -> Self {
+        let latency = |of: &DirectionSnapshot| of.latency.as_ref().map(Histogram::total);
+        Self {
+            links: [latency(&link.a_to_b), latency(&link.b_to_a)],
+            ends: [&link.a, &link.b].map(|end| RoundTripTotals::of(&end.round_trips)),
+        }
+    }
+
+    fn then(link: &LinkSnapshot, sample: &Sample) -> Option<Self> {
+        let end = |side| sample.round_trips(&link.name, side);
+        Some(Self {
+            links: [Side::A, Side::B].map(|from| sample.latency(&link.name, from).map(Histogram::total)),
+            ends: [end(Side::A)?, end(Side::B)?],
+        })
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        let link = |index: usize| Some(self.links[index]?.since(earlier.links[index]?));
+        let end = |index: usize| self.ends[index].since(earlier.ends[index]);
+        Self { links: [link(0), link(1)], ends: [end(0), end(1)] }
+    }
+
+    /// Echoes, taken apart for the end that is the `asking`-th.
+    fn icmp(self, asking: usize) -> Option<Parts> {
+        let answering = &self.ends[1 - asking];
+        self.parts(asking, self.ends[asking].icmp_asked, answering.icmp_answered)
+    }
+
+    /// Handshakes, in the same way.
+    fn tcp_handshake(self, asking: usize) -> Option<Parts> {
+        let [whole, turn_around] = [asking, 1 - asking].map(|index| self.ends[index].tcp_handshake);
+        // Otherwise these are the other end's round trips, and turn-arounds here.
+        let asked = whole.mean_ns()? > turn_around.mean_ns()?;
+        asked.then(|| self.parts(asking, whole, turn_around)).flatten()
+    }
+
+    fn parts(self, asking: usize, whole: Total, turn_around: Total) -> Option<Parts> {
+        Parts::of(whole, self.links[asking]?, turn_around, self.links[1 - asking]?)
+    }
+}
+
+impl RoundTripParts {
+    /// Of everything, and of what came since an earlier sample.
+    pub(super) fn of(link: &LinkSnapshot, earlier: Option<&Sample>) -> Self {
+        let all = Seen::now(link);
+        let recent = earlier.and_then(|sample| Some(all.since(Seen::then(link, sample)?)));
+        let sense = |asking| Sense {
+            icmp: all.icmp(asking),
+            recent_icmp: recent.and_then(|recent| recent.icmp(asking)),
+            tcp_handshake: all.tcp_handshake(asking),
+            recent_tcp_handshake: recent.and_then(|recent| recent.tcp_handshake(asking)),
+        };
+        Self { seen_from_a: sense(0), seen_from_b: sense(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_model::{fixtures, snapshot::Snapshot};
+
+    use super::*;
+
+    /// Nobody asked anything over the lab's link, and nothing crossed it.
+    fn silent() -> Snapshot {
+        let mut snapshot = fixtures::direct();
+        let link = &mut snapshot.links[0];
+        (link.a_to_b.latency, link.b_to_a.latency) = (Some(Histogram::default()), Some(Histogram::default()));
+        for end in [&mut link.a, &mut link.b] {
+            (end.round_trips.icmp_asked, end.round_trips.icmp_answered) = Default::default();
+            end.round_trips.tcp_handshake = Histogram::default();
+        }
+        snapshot
+    }
+
+    /// `count` requests from a: 2 us there, 5 us in b, 3 us back.
+    fn asked_from_a(snapshot: &mut Snapshot, count: usize) {
+        let link = &mut snapshot.links[0];
+        let of = |ns: u64| fixtures::histogram_of(vec![ns; count]);
+        link.a_to_b.latency.as_mut().unwrap().add(&of(2000));
+        link.b_to_a.latency.as_mut().unwrap().add(&of(3000));
+        more(&mut link.a.round_trips.icmp_asked, count, 10_000);
+        more(&mut link.b.round_trips.icmp_answered, count, 5000);
+    }
+
+    fn more(total: &mut Total, count: usize, ns: u64) {
+        *total = Total { count: total.count + count as u64, sum_ns: total.sum_ns + count as u64 * ns };
+    }
+
+    #[test]
+    fn the_parts_of_the_same_packets_add_up_and_the_other_sense_is_not_invented() {
+        let mut snapshot = silent();
+        asked_from_a(&mut snapshot, 20);
+        let parts = RoundTripParts::of(&snapshot.links[0], None);
+        let icmp = parts.seen_from_a.icmp.unwrap();
+        assert_eq!(icmp.round_trip, Part { mean_ns: 10_000, samples: 20 });
+        assert_eq!(
+            [icmp.link_there, icmp.turn_around, icmp.link_back].map(|part| part.mean_ns),
+            [2000, 5000, 3000]
+        );
+        assert_eq!((icmp.sum_ns, icmp.difference_ns, icmp.same_packets), (10_000, 0, true));
+        assert_eq!(parts.seen_from_b, Sense::default());
+        assert_eq!(parts.seen_from_a.tcp_handshake, None);
+        assert_eq!(parts.seen_from_a.recent_icmp, None, "there is no earlier sample");
+    }
+
+    #[test]
+    fn other_packets_on_the_link_are_told_by_their_number_and_the_difference() {
+        let mut snapshot = silent();
+        asked_from_a(&mut snapshot, 20);
+        let stream = fixtures::histogram_of(vec![12_000; 20]);
+        snapshot.links[0].a_to_b.latency.as_mut().unwrap().add(&stream);
+        let icmp = RoundTripParts::of(&snapshot.links[0], None).seen_from_a.icmp.unwrap();
+        assert_eq!(icmp.link_there, Part { mean_ns: 7000, samples: 40 });
+        assert_eq!((icmp.difference_ns, icmp.same_packets), (-5000, false));
+    }
+
+    #[test]
+    fn what_came_since_a_sample_is_taken_apart_by_itself() {
+        let mut snapshot = silent();
+        let link = &mut snapshot.links[0];
+        link.a_to_b.latency = Some(fixtures::histogram_of(vec![500_000; 7]));
+        more(&mut link.b.round_trips.icmp_asked, 3, 900_000);
+        more(&mut link.a.round_trips.icmp_answered, 3, 700_000);
+        let earlier = Sample::of(&snapshot);
+        asked_from_a(&mut snapshot, 4);
+        let parts = RoundTripParts::of(&snapshot.links[0], Some(&earlier));
+        let recent = parts.seen_from_a.recent_icmp.unwrap();
+        assert_eq!((recent.sum_ns, recent.difference_ns, recent.same_packets), (10_000, 0, true));
+        let all = parts.seen_from_b.icmp.unwrap();
+        assert_eq!(all.round_trip, Part { mean_ns: 900_000, samples: 3 }, "who asked is kept apart");
+        assert_eq!(all.turn_around, Part { mean_ns: 700_000, samples: 3 });
+        assert!(!all.same_packets, "the link carried both: {all:?}");
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_stamp_has_no_parts() {
+        let mut snapshot = silent();
+        asked_from_a(&mut snapshot, 4);
+        snapshot.links[0].b_to_a.latency = None;
+        assert_eq!(RoundTripParts::of(&snapshot.links[0], None).seen_from_a, Sense::default());
+    }
+}

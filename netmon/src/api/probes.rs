@@ -1,0 +1,72 @@
+//! `/api/v1/probes`: what came of the lab's probes.
+
+use netmon_model::{
+    names::NsName,
+    snapshot::{ProbeSnapshot, Snapshot},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Lab, Summary, nanoseconds, unix_ms};
+
+/// Every probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probes {
+    /// Wall-clock time of the reading, milliseconds since 1970.
+    pub taken_at_unix_ms: u64,
+    /// Which lab.
+    pub lab: Lab,
+    /// Every probe, in the order of the lab file.
+    pub probes: Vec<Probe>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The namespace that it is sent from.
+    pub from: NsName,
+    /// What its metrics call its target.
+    pub target: String,
+    /// `icmp`, `tcp`, `http` or `dns`.
+    pub kind: String,
+    /// What it is aimed at.
+    pub aim: String,
+    /// From one attempt to the next.
+    pub interval_ns: u64,
+    /// Whether the last attempt succeeded; null before the first that counts.
+    pub success: Option<bool>,
+    /// How long the last attempt took, if it succeeded.
+    pub last_ns: Option<u64>,
+    /// Why the last attempt failed, if it did.
+    pub why: Option<String>,
+    /// How long those took that succeeded.
+    pub duration: Summary,
+    /// How many failed.
+    pub failures: u64,
+}
+
+impl Probes {
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            taken_at_unix_ms: unix_ms(snapshot.taken_at),
+            lab: Lab::from(&snapshot.lab),
+            probes: snapshot.probes.iter().map(Probe::from).collect(),
+        }
+    }
+}
+
+impl From<&ProbeSnapshot> for Probe {
+    fn from(probe: &ProbeSnapshot) -> Self {
+        Self {
+            from: probe.from.clone(),
+            target: probe.target.clone(),
+            kind: probe.kind.to_owned(),
+            aim: probe.aim.clone(),
+            interval_ns: nanoseconds(probe.interval),
+            success: probe.success,
+            last_ns: probe.last.map(nanoseconds),
+            why: probe.why.clone(),
+            duration: Summary::from(&probe.durations),
+            failures: probe.failures,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One walk over the host that collects everything with a mark of netmon's, by lab. Only reads.
+//!
+//! What cannot be looked at is noted and passed over: half a list is better than none, as long as it says so.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    thread,
+};
+
+use netmon_kernel::{
+    netlink::{clsact, link::Interface},
+    netns::{
+        Identity, directory,
+        names::{self, Name},
+    },
+    pins,
+    sys::capabilities::{Capability, has},
+};
+use netmon_model::{
+    error::in_full,
+    names::{IfIndex, IfName, LabName, NsName},
+};
+
+use super::{
+    Condition, FoundFilter, FoundLab, Leftovers, filters,
+    verdict::{self, Seen},
+};
+use crate::{
+    ownership::{
+        claim,
+        mark::Mark,
+        state::{self, State},
+        temporary,
+    },
+    services::recorded_cgroups,
+    topology::{
+        error::TopologyError,
+        handle::{self, Handle},
+        plan::Place,
+        resolv,
+    },
+};
+
+/// Looks at everything that may carry a mark.
+#[must_use]
+pub fn scan() -> Leftovers {
+    handle::raise_descriptor_limit();
+    let mut scan = Scan::begin();
+    scan.root();
+    scan.namespaces();
+    scan.files();
+    scan.pins();
+    scan.finish()
+}
+
+#[derive(Default)]
+struct Scan {
+    labs: BTreeMap<LabName, Found>,
+    /// Those that were looked at: a namespace may have several names.
+    namespaces: BTreeSet<Identity>,
+    not_looked_at: Vec<String>,
+}
+
+#[derive(Default)]
+struct Found {
+    seen: Seen,
+    filters: Vec<FoundFilter>,
+    files: Vec<PathBuf>,
+    pins: Vec<pins::Found>,
+    state: Option<State>,
+    temporary: bool,
+}
+
+impl Scan {
+    /// Every lab with a folder, and what is written there.
+    fn begin() -> Self {
+        let mut scan = Self::default();
+        for lab in state::labs() {
+            let (state, temporary) = (State::load(&lab), temporary::is_temporary(&lab));
+            scan.labs.insert(lab, Found { state, temporary, ..Found::default() });
+        }
+        scan
+    }
+
+    fn note<T>(&mut self, result: Result<T, TopologyError>) {
+        if let Err(error) = result {
+            self.not_looked_at.push(in_full(&error));
+        }
+    }
+
+    fn root(&mut self) {
+        let root = NsName::root();
+        let looked = Handle::open(&root).and_then(|handle| {
+            self.namespaces.insert(handle.namespace.identity());
+            self.interfaces(&root, handle)
+        });
+        self.note(looked);
+    }
+
+    /// Goes from namespace to namespace on a thread that ends in the last of them.
+    fn namespaces(&mut self) {
+        let mut names = match names::list() {
+            Ok(names) => names,
+            Err(error) => return self.note::<()>(Err(error.into())),
+        };
+        // A name that a lab knows comes before any other of the same namespace.
+        let states = self.labs.values().filter_map(|found| found.state.as_ref());
+        let recorded = states.flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
+        let known: BTreeSet<&NsName> = recorded.collect();
+        names.sort_by_cached_key(|name| !known.contains(name));
+        if !names.is_empty() && !has(Capability::SysAdmin) {
+            let what =
+                format!("{} network namespaces: entering them needs {}", names.len(), Capability::SysAdmin);
+            return self.not_looked_at.push(what);
+        }
+        let walked = thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    for name in names {
+                        let looked = self.namespace(&name);
+                        self.note(looked);
+                    }
+                })
+                .join()
+        });
+        walked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    }
+
+    fn namespace(&mut self, name: &NsName) -> Result<(), TopologyError> {
+        match names::look_up(name)? {
+            None => Ok(()),
+            Some(Name::Placeholder(text)) => {
+                if let Some(lab) = Mark::lab_in(&text) {
+                    self.lab(lab).seen.namespaces.insert(name.clone(), None);
+                }
+                Ok(())
+            }
+            Some(Name::Elsewhere) => Ok(()),
+            Some(Name::Namespace(namespace)) if !self.namespaces.insert(namespace.identity()) => Ok(()),
+            Some(Name::Namespace(namespace)) => self.interfaces(name, Handle::enter(namespace)?),
+        }
+    }
+
+    fn lab(&mut self, lab: LabName) -> &mut Found {
+        self.labs.entry(lab).or_default()
+    }
+
+    /// What is marked in a namespace; in one that is no lab's, what somebody moved there.
+    fn interfaces(&mut self, namespace: &NsName, mut handle: Handle) -> Result<(), TopologyError> {
+        let interfaces = handle.netlink()?.interfaces()?;
+        if !namespace.is_root() {
+            let lo = interfaces.iter().find(|interface| interface.name == "lo");
+            if let Some(lab) = lo.and_then(|lo| Mark::lab_in(lo.alias.as_deref()?)) {
+                let cookie = handle.cookie()?;
+                self.lab(lab).seen.namespaces.insert(namespace.clone(), Some(cookie));
+            }
+        }
+        let ours: Vec<(LabName, Place, IfIndex)> =
+            interfaces.iter().filter_map(|interface| self.owned(namespace, interface)).collect();
+        if ours.is_empty() {
+            return Ok(());
+        }
+        let qdiscs = handle.netlink()?.qdiscs()?.into_iter().filter(|qdisc| qdisc.kind == clsact::KIND);
+        let with_hooks: BTreeSet<IfIndex> = qdiscs.map(|qdisc| qdisc.interface).collect();
+        for (lab, place, index) in ours {
+            let filters = match with_hooks.contains(&index) {
+                true => filters::on(handle.netlink()?, &place, index)?,
+                false => Vec::new(),
+            };
+            let found = self.lab(lab);
+            found.filters.extend(filters);
+            found.seen.interfaces.insert(place);
+        }
+        Ok(())
+    }
+
+    /// The lab that an interface is of: by its mark, or by the address that was chosen for one that was not
+    /// marked yet.
+    fn owned(&self, namespace: &NsName, there: &Interface) -> Option<(LabName, Place, IfIndex)> {
+        let interface: IfName = there.name.parse().ok().filter(|_| there.name != "lo")?;
+        let chosen = |found: &Found| {
+            found.state.as_ref().is_some_and(|state| state.chose(namespace, &there.name, there.mac))
+        };
+        let marked = there.alias.as_deref().and_then(Mark::lab_in);
+        let lab =
+            marked.or_else(|| self.labs.iter().find(|(_, found)| chosen(found)).map(|(lab, _)| lab.clone()));
+        Some((lab?, Place { namespace: namespace.clone(), interface }, IfIndex(there.index)))
+    }
+
+    fn files(&mut self) {
+        match resolv::list_all() {
+            Ok(files) => files.into_iter().for_each(|(lab, path)| self.lab(lab).files.push(path)),
+            Err(error) => self.note::<()>(Err(error)),
+        }
+    }
+
+    fn pins(&mut self) {
+        match pins::found() {
+            Ok(found) => found.into_iter().for_each(|one| self.lab(one.lab().clone()).pins.push(one)),
+            Err(error) => self.not_looked_at.push(in_full(&error)),
+        }
+    }
+
+    fn finish(mut self) -> Leftovers {
+        let labs = std::mem::take(&mut self.labs);
+        let labs: Vec<FoundLab> =
+            labs.into_iter().map(|(lab, found)| found.finish(lab, &mut self.not_looked_at)).collect();
+        let in_use = labs.iter().any(FoundLab::is_held);
+        Leftovers {
+            netns_directory: !in_use && directory::is_left_over(),
+            labs,
+            not_looked_at: self.not_looked_at,
+        }
+    }
+}
+
+impl Found {
+    /// Who holds the lab is asked last: whoever took it while we looked has it.
+    fn finish(self, lab: LabName, not_looked_at: &mut Vec<String>) -> FoundLab {
+        let folder = state::directory(&lab);
+        let cgroups = recorded_cgroups(&folder).unwrap_or_else(|error| {
+            not_looked_at.push(format!("services of lab {lab}: {error}"));
+            Vec::new()
+        });
+        let condition = match claim::holder(&lab) {
+            Some(holder) => Condition::Held { holder },
+            None => verdict::of(self.state.as_ref(), self.temporary, &self.seen),
+        };
+        let namespaces = self.seen.namespaces;
+        let remain = |place: &Place| !namespaces.contains_key(&place.namespace);
+        let outside = self.seen.interfaces.into_iter().filter(remain).collect();
+        FoundLab {
+            condition,
+            interfaces: outside,
+            namespaces: namespaces.into_keys().collect(),
+            filters: self.filters,
+            pins: self.pins,
+            files: self.files,
+            cgroups,
+            folder: Some(folder).filter(|folder| folder.exists()),
+            lab,
+            state: self.state,
+            temporary: self.temporary,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What changes from one second to the next: rates, worked out of two snapshots.
+
+pub mod rates;

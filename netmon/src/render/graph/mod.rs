@@ -1,0 +1,35 @@
+//! A lab as a drawing: boxes where they fit, a list elsewhere, and the languages of Mermaid and Graphviz.
+
+pub mod dot;
+pub mod drawing;
+pub mod mermaid;
+pub mod model;
+pub mod pen;
+mod stars;
+mod traffic;
+pub mod tree;
+
+use self::{model::Graph, pen::Pen};
+use super::terminal::{Charset, Screen};
+
+/// With more links or namespaces than this, boxes are more than a screen shows.
+pub const MOST_BOXES: usize = 8;
+
+/// Boxes where they fit the screen, a list elsewhere.
+#[must_use]
+pub fn text(graph: &Graph, screen: Screen) -> String {
+    let pen = Pen::new(screen.charset);
+    let is_small = graph.links.len() <= MOST_BOXES && graph.namespaces.len() <= MOST_BOXES;
+    let boxes = is_small.then(|| drawing::draw(graph, pen));
+    let fitting = boxes.filter(|lines| drawing::width(lines) <= screen.columns);
+    let lines = fitting.unwrap_or_else(|| tree::draw(graph, pen));
+    let mut text = format!("lab {}{}\n\n", graph.lab, if graph.is_running { ", as it runs" } else { "" });
+    for line in lines {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    if screen.charset == Charset::Ascii { text.replace('µ', "u") } else { text }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! What is drawn: namespaces, and the links between them, of a file or of a lab that runs.
+
+use std::collections::HashSet;
+
+use ipnet::IpNet;
+use netmon_model::{
+    lab::{self, Lab},
+    names::{IfName, LabName, LinkName, NsName},
+    snapshot::Furnished,
+};
+use serde::Serialize;
+
+use crate::api::{self, Amounts, Links};
+
+/// A lab as namespaces and links.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Graph {
+    /// The lab's name.
+    pub(crate) lab: LabName,
+    /// Whether an agent said it, so that there are numbers.
+    pub(crate) is_running: bool,
+    /// `root` first, when the lab has anything in it.
+    pub(crate) namespaces: Vec<Namespace>,
+    /// In the lab's order.
+    pub(crate) links: Vec<Link>,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Namespace {
+    pub(crate) name: NsName,
+    /// Its bridges, each with its addresses.
+    pub(crate) bridges: Vec<String>,
+    /// What runs in it.
+    pub(crate) services: Vec<String>,
+}
+
+impl Namespace {
+    fn furnished(name: &NsName, furnished: &[Furnished]) -> Self {
+        let furnished = furnished.iter().find(|one| one.namespace == *name);
+        Self {
+            name: name.clone(),
+            bridges: furnished.map(|one| one.bridges.clone()).unwrap_or_default(),
+            services: furnished.map(|one| one.services.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// What is written into its box.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &str> {
+        self.bridges.iter().chain(&self.services).map(String::as_str)
+    }
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Link {
+    pub(crate) name: LinkName,
+    pub(crate) a: End,
+    pub(crate) b: End,
+    pub(crate) a_to_b: Option<Traffic>,
+    pub(crate) b_to_a: Option<Traffic>,
+    /// What is done on purpose to packets from a to b, and from b to a.
+    pub(crate) impaired: [Amounts; 2],
+}
+
+/// An end of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct End {
+    pub(crate) namespace: NsName,
+    pub(crate) interface: IfName,
+    pub(crate) addresses: Vec<IpNet>,
+    /// The bridge that it is a port of.
+    pub(crate) bridge: Option<IfName>,
+    /// None when nobody looked.
+    pub(crate) up: Option<bool>,
+}
+
+/// What passes a link in one direction, lately.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Traffic {
+    /// All since the agent began.
+    pub(crate) packets: u64,
+    pub(crate) packets_per_second: Option<f64>,
+    pub(crate) bytes_per_second: Option<f64>,
+    /// The median of one way: of late, or since the agent began when nothing came lately.
+    pub(crate) latency_p50_ns: Option<u64>,
+    /// All since the agent began.
+    pub(crate) lost_segments: Option<u64>,
+}
+
+impl Graph {
+    /// What a lab file describes.
+    pub(crate) fn of_lab(lab: &Lab) -> Self {
+        let links: Vec<_> = lab.links.iter().map(Link::from).collect();
+        let names = lab.namespaces.iter().map(|namespace| &namespace.name);
+        let served = lab.services.iter().map(|service| &service.namespace);
+        let bridged = lab.bridges.iter().map(|bridge| &bridge.namespace);
+        let all = names.chain(ends(&links).map(|end| &end.namespace)).chain(served).chain(bridged);
+        let furnished = Furnished::of(lab);
+        let namespaces = distinct(all, |name| Namespace::furnished(name, &furnished));
+        Self { lab: lab.name.clone(), is_running: false, namespaces, links }
+    }
+
+    /// What an agent says.
+    pub(crate) fn of_links(said: &Links) -> Self {
+        let furnished = &said.lab.furnished;
+        let mut links: Vec<_> = said.links.iter().map(Link::from).collect();
+        for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
+            let mut ports =
+                furnished.iter().filter(|one| one.namespace == end.namespace).flat_map(|one| &one.ports);
+            end.bridge = ports.find(|(port, _)| *port == end.interface).map(|(_, bridge)| bridge.clone());
+        }
+        let names = ends(&links).map(|end| &end.namespace).chain(furnished.iter().map(|one| &one.namespace));
+        let namespaces = distinct(names, |name| Namespace::furnished(name, furnished));
+        Self { lab: said.lab.name.clone(), is_running: true, namespaces, links }
+    }
+
+    /// The place of a namespace in the list.
+    pub(crate) fn index_of(&self, name: &NsName) -> usize {
+        self.namespaces.iter().position(|namespace| namespace.name == *name).unwrap_or_default()
+    }
+}
+
+fn ends(links: &[Link]) -> impl Iterator<Item = &End> {
+    links.iter().flat_map(|link| [&link.a, &link.b])
+}
+
+/// Each once, root before all others.
+fn distinct<'n>(
+    names: impl Iterator<Item = &'n NsName>,
+    contents: impl Fn(&NsName) -> Namespace,
+) -> Vec<Namespace> {
+    let mut seen = HashSet::new();
+    let mut distinct: Vec<_> = names.filter(|name| seen.insert(*name)).collect();
+    distinct.sort_by_key(|name| !name.is_root());
+    distinct.into_iter().map(contents).collect()
+}
+
+impl From<&lab::Link> for Link {
+    fn from(link: &lab::Link) -> Self {
+        let end = |end: &lab::End| End {
+            namespace: end.namespace.clone(),
+            interface: end.interface.clone(),
+            addresses: end.addresses.clone(),
+            bridge: end.bridge.clone(),
+            up: None,
+        };
+        let impaired = [link.a.impairment, link.b.impairment].map(Amounts::from);
+        Self {
+            name: link.name.clone(),
+            a: end(&link.a),
+            b: end(&link.b),
+            a_to_b: None,
+            b_to_a: None,
+            impaired,
+        }
+    }
+}
+
+impl From<&api::Link> for Link {
+    fn from(link: &api::Link) -> Self {
+        let end = |end: &api::Endpoint| End {
+            namespace: end.namespace.clone(),
+            interface: end.interface.clone(),
+            addresses: end.addresses.clone(),
+            bridge: None,
+            up: Some(end.up),
+        };
+        let [a_to_b, b_to_a] = link.directions().map(|(crossing, sent)| Some(Traffic::of(crossing, sent)));
+        let declared = |of: &api::Crossing| of.impairment.map(|of| of.declared).unwrap_or_default();
+        let impaired = [declared(&link.a_to_b), declared(&link.b_to_a)];
+        Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b, b_to_a, impaired }
+    }
+}
+
+impl Traffic {
+    fn of(crossing: &api::Crossing, sent: &api::Hook) -> Self {
+        let median = |summary: &Option<api::Summary>| summary.as_ref().and_then(|summary| summary.p50_ns);
+        Self {
+            packets: sent.packets,
+            packets_per_second: sent.packets_per_second,
+            bytes_per_second: sent.bytes_per_second,
+            latency_p50_ns: median(&crossing.recent_latency).or(median(&crossing.latency)),
+            lost_segments: crossing.lost_segments,
+        }
+    }
+}
