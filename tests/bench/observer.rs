@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
     ownership::Claim,
-    topology::{self, Endpoint, NoInstrument},
+    topology::{self, Endpoint, NoObserver},
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{labs::direct, sandbox::run as program};
@@ -25,7 +25,7 @@ struct Rtt {
 pub(crate) fn run(pairs: u32, flow_entries: u32) -> Result<()> {
     let lab = direct();
     let claim = Claim::take(&lab.name)?;
-    let endpoints = topology::up(&lab, &claim, &mut NoInstrument, &Silent)?;
+    let endpoints = topology::up(&lab, &claim, &mut NoObserver, &Silent)?;
     let mut datapath = Datapath::load(&Options { flow_entries, ..Options::default() })?;
     ping()?;
     let (mut off, mut on) = (Vec::new(), Vec::new());

@@ -188,7 +188,7 @@ fn what_a_full_queue_drops_is_explained_to_the_last_packet_and_so_is_what_waits_
         assert_no_difference(&link);
         assert_eq!(explained(&link, ("a", "egress"), "queued"), 0);
         assert!(explained(&link, ("a", "egress"), "queue_emptied") >= queued);
-        let labels = [("namespace", "root"), ("direction", "egress"), ("cause", "qdisc_drops")];
+        let labels = [("netns", "root"), ("direction", "egress"), ("cause", "qdisc_drops")];
         assert_eq!(scrape().sum("netmon_audit_explained_packets", &labels), dropped as f64);
     });
 }
@@ -210,7 +210,7 @@ fn packets_that_bypass_the_hook_are_a_difference_below_zero_there_and_none_elsew
         for hook in [("a", "ingress"), ("b", "ingress"), ("b", "egress")] {
             assert_eq!(difference(&link, hook), 0, "{hook:?}");
         }
-        let labels = [("namespace", "root"), ("interface", "veth0"), ("direction", "egress")];
+        let labels = [("netns", "root"), ("interface", "veth0"), ("direction", "egress")];
         assert_eq!(scrape().sum("netmon_audit_difference_packets", &labels), -7.0);
         let (_, table) = netmon_says(&["status"]);
         assert!(table.contains("egress, difference to the kernel's count: -7"), "{table}");

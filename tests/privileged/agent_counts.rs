@@ -72,7 +72,7 @@ fn interfaces_of_one_number_in_two_namespaces_are_counted_apart() {
         run("ip", &["netns", "exec", "hub", "ping", "-q", "-c", "9", "-i", "0.01", "10.202.0.2"]);
         let metrics = scrape();
         for (namespace, pings) in [("left", 5.0), ("right", 9.0)] {
-            let labels = [("namespace", namespace), ("interface", "twin"), ("protocol", "icmp")];
+            let labels = [("netns", namespace), ("interface", "twin"), ("protocol", "icmp")];
             assert_eq!(metrics.sum("netmon_packets_total", &labels), 2.0 * pings, "{namespace}");
         }
     });

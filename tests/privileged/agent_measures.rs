@@ -9,8 +9,8 @@ use netmon_tests::{
     sandbox::{run, sandbox},
 };
 
-const ROOT: [(&str, &str); 2] = [("namespace", "root"), ("interface", "veth0")];
-const INSIDE: [(&str, &str); 2] = [("namespace", "direct_netns"), ("interface", "veth1")];
+const ROOT: [(&str, &str); 2] = [("netns", "root"), ("interface", "veth0")];
+const INSIDE: [(&str, &str); 2] = [("netns", "direct_netns"), ("interface", "veth1")];
 
 /// What was added to a series between two scrapes.
 struct Added {
@@ -75,8 +75,8 @@ fn twenty_pings_are_twenty_at_every_hook_and_as_long_as_ping_says() {
                 });
                 assert_twenty_pings(&added, "icmp");
                 let measured = added.mean("netmon_icmp_rtt_seconds", &ROOT);
-                let turn_around = added.mean("netmon_icmp_rtt_seconds", &INSIDE);
-                assert!(turn_around < measured, "{turn_around} inside, {measured} outside");
+                let turnaround = added.mean("netmon_icmp_rtt_seconds", &INSIDE);
+                assert!(turnaround < measured, "{turnaround} inside, {measured} outside");
                 // ping rounds to a microsecond.
                 assert!(measured <= said + 1e-6, "measured {measured}, ping says {said}");
                 said - measured

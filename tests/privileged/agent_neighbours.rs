@@ -44,14 +44,14 @@ fn two_labs_are_counted_apart_and_end_apart() {
         for (address, here, there, pings) in [(ADDRESS, "left", "right", 5.0), (SECOND, "right", "left", 9.0)]
         {
             let (metrics, interface) = (scrape_from(address), format!("{here}0"));
-            let end = [("namespace", "root"), ("interface", interface.as_str())];
+            let end = [("netns", "root"), ("interface", interface.as_str())];
             assert_eq!(metrics.sum("netmon_icmp_rtt_seconds_count", &end), pings, "{here}");
             assert_eq!(metrics.sum("netmon_tcp_response_seconds_count", &end), 1.0, "{here}");
             assert_eq!(metrics.count("netmon_packets_total", &[("interface", &format!("{there}0"))]), 0);
         }
         assert_eq!(left.end(Signal::INT).0.code(), Some(0));
         use_lab("10.202.0", "1");
-        let end = [("namespace", "root"), ("interface", "right0")];
+        let end = [("netns", "root"), ("interface", "right0")];
         assert_eq!(scrape_from(SECOND).sum("netmon_icmp_rtt_seconds_count", &end), 10.0);
         assert_eq!(right.end(Signal::TERM).0.code(), Some(0));
         assert_eq!(left_behind(), before);

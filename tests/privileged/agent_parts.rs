@@ -43,14 +43,11 @@ fn between_two_readings_the_parts_of_two_hundred_pings_add_up_within_five_percen
         let after = link();
         let mean = |of: fn(&Value) -> &Value| mean_between(&before, &after, of);
         let whole = mean(|link| &link["a"]["round_trips"]["icmp"]);
-        let turn_around = mean(|link| &link["b"]["round_trips"]["icmp"]);
+        let turnaround = mean(|link| &link["b"]["round_trips"]["icmp"]);
         let there = mean(|link| &link["a_to_b"]["latency"]);
         let back = mean(|link| &link["b_to_a"]["latency"]);
-        println!(
-            "{whole} ns = {there} + {turn_around} + {back}, less {}",
-            there + turn_around + back - whole
-        );
-        assert!((there + turn_around + back - whole).abs() <= 0.05 * whole);
+        println!("{whole} ns = {there} + {turnaround} + {back}, less {}", there + turnaround + back - whole);
+        assert!((there + turnaround + back - whole).abs() <= 0.05 * whole);
     });
 }
 
@@ -63,11 +60,11 @@ fn when_both_ends_ask_each_sense_has_its_own_requests() {
         let link = link();
         for (sense, asked) in [("seen_from_a", 30), ("seen_from_b", 10)] {
             let parts = &link["round_trip_parts"][sense]["icmp"];
-            for part in ["round_trip", "turn_around"] {
+            for part in ["round_trip", "turnaround"] {
                 assert_eq!(parts[part]["samples"], asked, "{sense}: {parts:#}");
             }
             let mean = |part: &str| parts[part]["mean_ns"].as_u64().expect("a mean");
-            assert!(mean("round_trip") > mean("turn_around"), "{sense}: {parts:#}");
+            assert!(mean("round_trip") > mean("turnaround"), "{sense}: {parts:#}");
         }
     });
 }
@@ -96,7 +93,7 @@ fn recent(sense: &str, kind: &str) -> Value {
 
 fn assert_adds_up_exactly(parts: &Value) {
     println!("{parts}");
-    for part in ["round_trip", "link_there", "turn_around", "link_back"] {
+    for part in ["round_trip", "forward", "turnaround", "return"] {
         assert_eq!(parts[part]["samples"], 200, "{part}");
     }
     assert_eq!(parts["same_packets"], true);
@@ -130,7 +127,7 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/"]);
         let parts = recent("seen_from_a", "recent_tcp_handshake");
         assert_eq!(
-            (&parts["round_trip"]["samples"], &parts["turn_around"]["samples"]),
+            (&parts["round_trip"]["samples"], &parts["turnaround"]["samples"]),
             (&1.into(), &1.into())
         );
         assert_eq!(parts["same_packets"], false, "the link carried pings as well");

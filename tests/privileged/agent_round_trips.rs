@@ -14,7 +14,7 @@ use netmon_tests::{
     sandbox::{run, sandbox},
 };
 
-const ROOT: [(&str, &str); 2] = [("namespace", "root"), ("interface", "veth0")];
+const ROOT: [(&str, &str); 2] = [("netns", "root"), ("interface", "veth0")];
 const HISTOGRAM: [&str; 2] = ["netmon_icmp_rtt_seconds_sum", "netmon_icmp_rtt_seconds_count"];
 /// Noise only ever adds to what lies between two observers: the best of some short runs tells what they
 /// differ by, also on a machine that is busy with something else.

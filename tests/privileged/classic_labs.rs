@@ -33,7 +33,7 @@ struct Visit<'a> {
 }
 
 fn counted(metrics: &Metrics, end: &End, more: &[(&str, &str)]) -> f64 {
-    let place = [("namespace", end.namespace.as_str()), ("interface", end.interface.as_str())];
+    let place = [("netns", end.namespace.as_str()), ("interface", end.interface.as_str())];
     metrics.sum("netmon_packets_total", &[&place[..], more].concat())
 }
 

@@ -46,7 +46,7 @@ fn a_connection_is_listed_at_both_ends_with_all_its_packets() {
         let counted = scrape();
         for (flow, namespace) in [(client, "root"), (server, "direct_netns")] {
             for direction in ["ingress", "egress"] {
-                let labels = [("namespace", namespace), ("direction", direction), ("protocol", "tcp")];
+                let labels = [("netns", namespace), ("direction", direction), ("protocol", "tcp")];
                 for (metric, field) in [("netmon_packets_total", "packets"), ("netmon_bytes_total", "bytes")]
                 {
                     let listed = flow[direction][field].as_u64().unwrap() as f64;

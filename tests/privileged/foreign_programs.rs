@@ -14,7 +14,7 @@ use netmon_tests::{
 };
 use rustix::process::Signal;
 
-const VETH0: [(&str, &str); 3] = [("namespace", "root"), ("interface", "veth0"), ("protocol", "icmp")];
+const VETH0: [(&str, &str); 3] = [("netns", "root"), ("interface", "veth0"), ("protocol", "icmp")];
 /// `TCX_NEXT`
 const NEXT: i32 = -1;
 /// `TCX_PASS`: whoever comes behind is not asked.

@@ -29,7 +29,7 @@ fn lost(metrics: &Metrics) -> f64 {
 /// UDP packets that left through the egress hook, and that arrived at the other end.
 fn passed(metrics: &Metrics) -> [f64; 2] {
     [("root", "egress"), ("far", "ingress")].map(|(namespace, direction)| {
-        let labels = [("namespace", namespace), ("direction", direction), ("protocol", "udp")];
+        let labels = [("netns", namespace), ("direction", direction), ("protocol", "udp")];
         metrics.sum("netmon_packets_total", &labels)
     })
 }
@@ -43,19 +43,17 @@ fn dropped() -> f64 {
 fn lost_is_dropped() -> f64 {
     let lost = eventually("the loss to be told", PATIENCE, || {
         let metrics = scrape();
-        let by_reason = metrics.sum(
-            "netmon_drops_total",
-            &[("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")],
-        );
+        let by_reason = metrics
+            .sum("netmon_drops_total", &[("netns", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")]);
         let told = lost(&metrics);
         (told == dropped() && by_reason == told).then_some(told)
     });
     let explained =
-        [("namespace", "root"), ("interface", "up0"), ("direction", "egress"), ("cause", "tc_egress")];
+        [("netns", "root"), ("interface", "up0"), ("direction", "egress"), ("cause", "tc_egress")];
     eventually("the audit to explain it", PATIENCE, || {
         (scrape().sum("netmon_audit_explained_packets", &explained) == dropped()).then_some(())
     });
-    let difference = [("namespace", "root"), ("interface", "up0"), ("direction", "egress")];
+    let difference = [("netns", "root"), ("interface", "up0"), ("direction", "egress")];
     assert_eq!(scrape().sum("netmon_audit_difference_packets", &difference), 0.0);
     lost
 }
@@ -183,9 +181,9 @@ fn a_sender_is_not_told_of_the_loss_at_its_own_end() {
         // Five standard deviations.
         assert!((227.0..373.0).contains(&(sent - received)), "{sent} sent, {received} came back");
         eventually("the loss to be told", PATIENCE, || {
-            let labels = [("namespace", "root"), ("direction", "egress"), ("protocol", "icmp")];
+            let labels = [("netns", "root"), ("direction", "egress"), ("protocol", "icmp")];
             let left = scrape().sum("netmon_packets_total", &labels);
-            let unanswered = scrape().sum("netmon_icmp_unanswered_total", &[("namespace", "root")]);
+            let unanswered = scrape().sum("netmon_icmp_unanswered_total", &[("netns", "root")]);
             // A sender that is told would have sent others in their place.
             (left == sent && unanswered == sent - received).then_some(())
         });

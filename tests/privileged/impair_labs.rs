@@ -42,7 +42,7 @@ fn the_lab_impaired_answers_nine_in_ten_and_says_why() {
         eventually("the loss to be told", PATIENCE, || {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("link", "line"), ("from", "far")]);
-            let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("namespace", "far")]);
+            let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("netns", "far")]);
             let dropped = dropped_at("far", "line1", &metrics);
             (lost <= dropped && dropped <= lost + unstamped && lost >= 1000.0 - answered).then_some(())
         });

@@ -48,7 +48,7 @@ fn overload() -> (u32, f64) {
 }
 
 fn wire(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {
-    metrics.sum("netmon_wire_bytes_total", &[("namespace", namespace), ("direction", direction)])
+    metrics.sum("netmon_wire_bytes_total", &[("netns", namespace), ("direction", direction)])
 }
 
 /// What came of an overload.

@@ -13,7 +13,7 @@ use netmon_tests::{
     skip::skip,
 };
 
-const INSIDE: [(&str, &str); 2] = [("namespace", "direct_netns"), ("interface", "veth1")];
+const INSIDE: [(&str, &str); 2] = [("netns", "direct_netns"), ("interface", "veth1")];
 const DATAGRAMS: u64 = 500;
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -20,7 +20,7 @@ const INSIDE: (&str, &str) = ("direct_netns", "10.200.0.3");
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn udp(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {
-    let labels = [("namespace", namespace), ("direction", direction), ("protocol", "udp")];
+    let labels = [("netns", namespace), ("direction", direction), ("protocol", "udp")];
     metrics.sum("netmon_packets_total", &labels)
 }
 
@@ -41,7 +41,7 @@ fn assert_samples_are_whole() {
         let metrics = scrape();
         let into = |namespace| {
             let of = |protocol| {
-                let labels = [("namespace", namespace), ("direction", "ingress"), ("protocol", protocol)];
+                let labels = [("netns", namespace), ("direction", "ingress"), ("protocol", protocol)];
                 metrics.sum("netmon_packets_total", &labels)
             };
             ["icmp", "icmpv6", "tcp", "udp"].into_iter().map(of).sum::<f64>()
@@ -131,19 +131,19 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
 
 #[test]
 fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() {
-    use netmon::control::{Asked, HookOrder, Request};
+    use netmon::control::{Client, HookCommand, Request};
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
         run("ping", &["-q", "-c", "7", "-i", "0.01", "10.200.0.3"]);
-        let mut asked = Asked::connect(&"direct".parse().unwrap()).unwrap();
+        let mut asked = Client::connect(&"direct".parse().unwrap()).unwrap();
         let link = "root:veth0--direct_netns:veth1".parse().unwrap();
         assert_eq!(asked.say(&Request::Hooks(link)).unwrap().errors, [""; 0]);
-        assert_eq!(asked.say(&HookOrder::Off).unwrap().errors, [""; 0]);
+        assert_eq!(asked.say(&HookCommand::Off).unwrap().errors, [""; 0]);
         run("ping", &["-q", "-c", "5", "-i", "0.01", "10.200.0.3"]);
         agent.end(Signal::KILL);
         let _agent = Agent::start(["--persist"]);
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
-        let labels = [("namespace", "root"), ("direction", "egress"), ("protocol", "icmp")];
+        let labels = [("netns", "root"), ("direction", "egress"), ("protocol", "icmp")];
         assert_eq!(scrape().sum("netmon_packets_total", &labels), 10.0);
     });
 }
@@ -164,7 +164,7 @@ fn pings_that_are_under_way_and_drops_without_an_agent_are_not_lost() {
         let agent = Agent::start(["--persist"]);
         let ping = ["-q", "-c", "400", "-i", "0.01", "10.200.0.3"];
         let mut pinging = Command::new("ping").args(ping).stdout(Stdio::null()).spawn().unwrap();
-        let echoes = || scrape().sum("netmon_icmp_rtt_seconds_count", &[("namespace", "root")]);
+        let echoes = || scrape().sum("netmon_icmp_rtt_seconds_count", &[("netns", "root")]);
         eventually("the first answers", PATIENCE, || (echoes() > 20.0).then_some(()));
         agent.end(Signal::KILL);
         // Nobody listens there: each is dropped where it arrives.
@@ -176,7 +176,7 @@ fn pings_that_are_under_way_and_drops_without_an_agent_are_not_lost() {
         assert!(pinging.wait().unwrap().success());
         assert_eq!(echoes(), 400.0);
         let dropped =
-            scrape().sum("netmon_drops_total", &[("namespace", "direct_netns"), ("reason", "NO_SOCKET")]);
+            scrape().sum("netmon_drops_total", &[("netns", "direct_netns"), ("reason", "NO_SOCKET")]);
         assert_eq!(dropped, 30.0);
     });
 }

@@ -92,7 +92,7 @@ fn unanswered_pings_are_not_forgotten() {
             .args(["-q", "-c", "9", "-i", "0.01", "-W", "1", "10.200.0.3"])
             .output();
         assert!(!ping.unwrap().status.success());
-        let unanswered = || scrape().sum("netmon_icmp_unanswered_total", &[("namespace", "root")]);
+        let unanswered = || scrape().sum("netmon_icmp_unanswered_total", &[("netns", "root")]);
         eventually("unanswered requests", PATIENCE, || (unanswered() == 9.0).then_some(()));
         agent.end(Signal::KILL);
         let _agent = Agent::start(["--persist"]);
@@ -159,7 +159,7 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
             #[expect(clippy::cast_precision_loss, reason = "few packets")]
             let sent = (out.end() as f64, back.end() as f64);
             let udp = |namespace, direction| {
-                let labels = [("namespace", namespace), ("direction", direction), ("protocol", "udp")];
+                let labels = [("netns", namespace), ("direction", direction), ("protocol", "udp")];
                 scrape().sum("netmon_packets_total", &labels)
             };
             assert_eq!((udp("root", "egress"), udp("direct_netns", "egress")), sent);

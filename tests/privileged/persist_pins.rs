@@ -108,7 +108,7 @@ fn maps_of_another_abi_version_are_replaced_and_it_is_said() {
         assert!(said.contains(&expected), "{said}");
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
         let _agent = Agent::start([""; 0]);
-        let labels = [("protocol", "icmp"), ("direction", "egress"), ("namespace", "root")];
+        let labels = [("protocol", "icmp"), ("direction", "egress"), ("netns", "root")];
         assert_eq!(scrape().sum("netmon_packets_total", &labels), 3.0);
     });
 }
@@ -235,7 +235,7 @@ fn of_a_large_lab_it_is_filters_that_count_on_and_are_gone_on_with() {
         let agent = Agent::start([LAB]);
         let metrics = scrape();
         assert_eq!(metrics.sum("netmon_program_attached", &[("mode", "clsact")]), 204.0);
-        let icmp = [("protocol", "icmp"), ("direction", "egress"), ("namespace", "root")];
+        let icmp = [("protocol", "icmp"), ("direction", "egress"), ("netns", "root")];
         assert_eq!(metrics.sum("netmon_packets_total", &icmp), 7.0);
         drop(agent);
         says(&["down", LAB], 0);

@@ -98,7 +98,7 @@ fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
         // What succeeded by the first reading was seen by the second; and by the first no more was seen than had succeeded
         // by the second, but for the two of each that may be under way.
         let (first, second) = (scrape(), scrape());
-        let near = [("namespace", "near")];
+        let near = [("netns", "near")];
         let close = |what: &str, probed: &dyn Fn(&Metrics) -> f64, name: &str, labels: &[(&str, &str)]| {
             let seen = |metrics: &Metrics| metrics.sum(name, labels);
             let (early, late) = (seen(&first), seen(&second));
@@ -112,7 +112,7 @@ fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
         close("echoes", &|of| succeeded(of, "icmp"), "netmon_icmp_rtt_seconds_count", &near);
         let connected = |of: &Metrics| succeeded(of, "tcp") + succeeded(of, "http");
         close("connections", &connected, "netmon_tcp_handshake_seconds_count", &near);
-        let answers = [("namespace", "near"), ("rcode", "noerror")];
+        let answers = [("netns", "near"), ("rcode", "noerror")];
         close("answers", &|of| succeeded(of, "dns"), "netmon_dns_responses_total", &answers);
         // The name that is not there is no success, and the server that says so is not at fault.
         let absent = eventually("a verdict", PATIENCE, || {
@@ -150,7 +150,7 @@ fn a_server_that_goes_away_is_seen_at_the_next_attempt_and_so_is_its_return() {
         // An interval, and what a busy machine takes to be asked.
         assert!(noticed < Duration::from_millis(250) + Duration::from_secs(1), "{noticed:?}");
         let probe = of("tcp");
-        assert!(probe["why"].as_str().is_some_and(|why| why.contains("refused")), "{probe}");
+        assert!(probe["error"].as_str().is_some_and(|error| error.contains("refused")), "{probe}");
         let _second = listen();
         up(true);
         let metrics = scrape();

@@ -128,7 +128,7 @@ fn what_is_wrong_or_in_somebodys_way_changes_nothing() {
         write(&FIRST.replace("10.32.0.2/24", "10.32.0.2/99"));
         kill_process(agent.pid(), Signal::HUP).expect("it runs");
         write(FIRST);
-        // Asked after them, so answered after them.
+        // Client after them, so answered after them.
         assert_eq!(netmon_says(&["reload", FILE]).0, 0);
         assert_eq!(left_behind(), before);
         assert!(served("http://10.32.0.2/"));

@@ -6,7 +6,7 @@ use std::{cell::Cell, fs, path::Path, process::Command, process::Stdio};
 
 use netmon::{
     ownership::Claim,
-    topology::{self, NoInstrument},
+    topology::{self, NoObserver},
 };
 use netmon_model::{lab::Lab, progress::Progress};
 use netmon_tests::{
@@ -36,10 +36,10 @@ impl<F: Fn()> Progress for Meanwhile<F> {
 /// Builds `lab` while somebody does `act`, which has to make it fail; the host is afterwards as it is with that alone.
 fn fails_without_a_trace(lab: &Lab, what: &'static str, done: usize, act: impl Fn(), words: &str) {
     let meanwhile = Meanwhile { what, done, act, acted: Cell::new(false) };
-    let built = topology::up(lab, &Claim::take(&lab.name).unwrap(), &mut NoInstrument, &meanwhile);
+    let built = topology::up(lab, &Claim::take(&lab.name).unwrap(), &mut NoObserver, &meanwhile);
     let error = built.expect_err(words);
     assert!(meanwhile.acted.get(), "{what} {done}");
-    let said = netmon_model::error::in_full(&error);
+    let said = netmon_model::error::chain(&error);
     assert!(said.contains(words) && !said.contains("could not be undone"), "{said}");
 }
 
@@ -196,7 +196,7 @@ fn a_change_that_fails_in_the_middle_leaves_the_lab_as_it_was() {
     sandbox(|| {
         let lab = labs::direct();
         let claim = Claim::take(&lab.name).unwrap();
-        topology::up(&lab, &claim, &mut NoInstrument, &netmon_model::progress::Silent).unwrap();
+        topology::up(&lab, &claim, &mut NoObserver, &netmon_model::progress::Silent).unwrap();
         let state = fs::read("/run/netmon/direct/state.json").unwrap();
         let before = left_behind();
         let mut more = labs::direct();

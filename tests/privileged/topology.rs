@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use netmon::{
     ownership::Claim,
-    topology::{self, Endpoint, Instrument, NoInstrument, Report, TopologyError, error::BoxError},
+    topology::{self, AttachObserver, Endpoint, NoObserver, Report, TopologyError, error::BoxError},
 };
 use netmon_kernel::netlink::Netlink;
 use netmon_model::{lab::Lab, progress::Silent};
@@ -16,7 +16,7 @@ use netmon_tests::{
 };
 
 fn up(lab: &Lab) -> Result<Vec<Endpoint>, TopologyError> {
-    topology::up(lab, &Claim::take(&lab.name)?, &mut NoInstrument, &Silent)
+    topology::up(lab, &Claim::take(&lab.name)?, &mut NoObserver, &Silent)
 }
 
 fn down(lab: &Lab) -> Report {
@@ -126,7 +126,7 @@ fn another_labs_objects_are_as_foreign_as_anybodys() {
 /// Refuses to watch, as a kernel without eBPF would.
 struct Refuses;
 
-impl Instrument for Refuses {
+impl AttachObserver for Refuses {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
         for endpoint in endpoints {
             let interfaces = Netlink::open_in(&endpoint.netns)?.interfaces()?;
@@ -144,7 +144,7 @@ fn a_failure_half_way_leaves_the_host_as_it_was() {
         let lab = direct();
         let claim = Claim::take(&lab.name).unwrap();
         let error = topology::up(&lab, &claim, &mut Refuses, &Silent).unwrap_err();
-        assert!(matches!(error, TopologyError::Instrument(_)), "{error}");
+        assert!(matches!(error, TopologyError::AttachObserver(_)), "{error}");
         drop(claim);
         assert_eq!(left_behind(), before);
         // A setting that the kernel does not have, a route that leads nowhere: late steps.
@@ -154,7 +154,7 @@ fn a_failure_half_way_leaves_the_host_as_it_was() {
         assert_eq!(left_behind(), before);
         let mut wrong = direct();
         wrong.namespaces[0].routes.push(route("10.9.0.0/16", "10.77.0.1"));
-        let error = netmon_model::error::in_full(&up(&wrong).unwrap_err());
+        let error = netmon_model::error::chain(&up(&wrong).unwrap_err());
         assert!(error.contains("10.77.0.1"), "{error}");
         assert_eq!(left_behind(), before);
     });

@@ -15,7 +15,7 @@ use std::{
 use netmon::{
     datapath::{Datapath, Options},
     ownership::Claim,
-    topology::{self, BoxError, Endpoint, Instrument, NoInstrument},
+    topology::{self, AttachObserver, BoxError, Endpoint, NoObserver},
 };
 use netmon_kernel::sys::heap;
 use netmon_model::{
@@ -73,7 +73,7 @@ struct Watching {
     objects: BTreeSet<Object>,
 }
 
-impl Instrument for Watching {
+impl AttachObserver for Watching {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
         self.datapath.attach_only(endpoints)?;
         self.objects = held_by(getpid());
@@ -88,7 +88,7 @@ fn cycles(lab: &Lab, times: usize) {
         if number % WATCHED_EVERY == 0 {
             watched_up(lab, &claim);
         } else {
-            topology::up(lab, &claim, &mut NoInstrument, &Silent).expect("nothing is in the way");
+            topology::up(lab, &claim, &mut NoObserver, &Silent).expect("nothing is in the way");
         }
         let report = topology::down(&claim, |_, _| Vec::new(), &Silent);
         assert!(report.errors.is_empty() && report.warnings.is_empty(), "{report:?}");

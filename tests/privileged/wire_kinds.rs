@@ -162,7 +162,7 @@ fn super_packets_are_counted_one_by_one_as_a_capture_at_either_end_shows_them() 
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/20000000"]);
         let (metrics, _) = at_rest(&DIRECT);
         for (capture, (namespace, interface)) in captures.into_iter().zip(DIRECT) {
-            let at = [("namespace", namespace), ("interface", interface), ("protocol", "tcp")];
+            let at = [("netns", namespace), ("interface", interface), ("protocol", "tcp")];
             let packets = metrics.sum("netmon_packets_total", &at);
             let counted = (packets, metrics.sum("netmon_bytes_total", &at));
             let packets = capture.packets(packets as usize);
@@ -181,7 +181,7 @@ fn fragments_that_the_kernel_makes_are_counted_as_a_capture_shows_them() {
         // Three fragments each way, of which the first tells that it is an echo.
         run("ping", &["-q", "-c", "10", "-i", "0.01", "-s", "4000", "10.200.0.3"]);
         let (metrics, _) = at_rest(&DIRECT);
-        let at = [("namespace", "root"), ("interface", "veth0"), ("protocol", "icmp")];
+        let at = [("netns", "root"), ("interface", "veth0"), ("protocol", "icmp")];
         let counted = (metrics.sum("netmon_packets_total", &at), metrics.sum("netmon_bytes_total", &at));
         assert_eq!(counted.0, 60.0);
         assert_eq!(captured(&capture.packets(60)), counted);
@@ -189,7 +189,7 @@ fn fragments_that_the_kernel_makes_are_counted_as_a_capture_shows_them() {
         let later = metrics.sum("netmon_parse_exits_total", &[("reason", "later_fragment")]);
         assert_eq!(later, 80.0);
         for end in DIRECT {
-            let trips = metrics.sum("netmon_icmp_rtt_seconds_count", &[("namespace", end.0)]);
+            let trips = metrics.sum("netmon_icmp_rtt_seconds_count", &[("netns", end.0)]);
             assert_eq!(trips, 10.0, "{end:?}");
         }
     });

@@ -290,7 +290,7 @@ fn an_agent_goes_on_whatever_it_is_told_to_reload() {
             rustix::process::kill_process(agent.pid(), Signal::HUP).unwrap();
         }
         fs::write(file, &right).unwrap();
-        // Asked after them, so answered after them.
+        // Client after them, so answered after them.
         run(netmon().to_str().unwrap(), &["reload", file]);
         assert_eq!(left_behind(), before);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.200.0.3"]);

@@ -76,7 +76,7 @@ impl End {
 }
 
 fn hook(metrics: &Metrics, namespace: &str, interface: &str, direction: &str) -> Hook {
-    let labels = [("namespace", namespace), ("interface", interface), ("direction", direction)];
+    let labels = [("netns", namespace), ("interface", interface), ("direction", direction)];
     let count =
         |packets, bytes| Count { packets: metrics.sum(packets, &labels), bytes: metrics.sum(bytes, &labels) };
     Hook {

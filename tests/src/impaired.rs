@@ -57,7 +57,7 @@ pub fn sent_by_kernel(namespace: &str, interface: &str) -> f64 {
 /// Packets that came to an end's egress hook and that the kernel did not send, since the end is there.
 #[must_use]
 pub fn dropped_at(namespace: &str, interface: &str, metrics: &Metrics) -> f64 {
-    let hook = [("namespace", namespace), ("interface", interface), ("direction", "egress")];
+    let hook = [("netns", namespace), ("interface", interface), ("direction", "egress")];
     metrics.sum("netmon_packets_total", &hook) - sent_by_kernel(namespace, interface)
 }
 

@@ -32,9 +32,9 @@ fn the_way_to_attach_is_found_and_every_packet_is_the_kernels() {
             for (direction, (hook, kernel)) in DIRECTIONS.iter().zip(end.hooks.iter().zip(end.kernel)) {
                 assert_eq!(hook.whole, kernel, "{direction} of {interface}");
             }
-            let icmp = [("namespace", namespace), ("interface", interface), ("protocol", "icmp")];
+            let icmp = [("netns", namespace), ("interface", interface), ("protocol", "icmp")];
             assert_eq!(metrics.sum("netmon_packets_total", &icmp), 40.0, "{interface}");
-            let here = [("namespace", namespace), ("interface", interface)];
+            let here = [("netns", namespace), ("interface", interface)];
             let answered = if namespace == "root" { 20.0 } else { 0.0 };
             assert!(metrics.sum("netmon_icmp_rtt_seconds_count", &here) >= answered, "{interface}");
         }

@@ -36,7 +36,7 @@ fn a_declared_delay_and_a_declared_loss_are_measured_each_in_its_direction() {
         eventually("the loss to be told", PATIENCE, || {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("from", "far")]);
-            let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("namespace", "far")]);
+            let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("netns", "far")]);
             let dropped = dropped_at("far", "up1", &metrics);
             (lost > 0.0 && lost <= dropped && dropped <= lost + unstamped).then_some(())
         });

@@ -81,7 +81,7 @@ fn what_is_held_for_a_second_from_the_first_packet_on_is_late_and_not_lost() {
         eventually("all to arrive", PATIENCE, || {
             let metrics = scrape();
             assert_eq!(metrics.sum("netmon_link_lost_packets_total", &UP), 0.0);
-            let arrived = [("namespace", "far"), ("direction", "ingress"), ("protocol", "udp")];
+            let arrived = [("netns", "far"), ("direction", "ingress"), ("protocol", "udp")];
             (metrics.sum("netmon_packets_total", &arrived) == 50.0).then_some(())
         });
         let [count, below, sum] = latencies(&scrape());
@@ -97,10 +97,10 @@ fn a_loss_and_a_delay_are_both_told_for_what_they_are() {
         let _agent = Agent::start([FILE]);
         know_each_other();
         send(500);
-        let reason = [("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")];
+        let reason = [("netns", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")];
         let lost = eventually("the loss to be told", PATIENCE, || {
             let metrics = scrape();
-            let arrived = [("namespace", "far"), ("direction", "ingress"), ("protocol", "udp")];
+            let arrived = [("netns", "far"), ("direction", "ingress"), ("protocol", "udp")];
             let [lost, arrived] = [
                 metrics.sum("netmon_link_lost_packets_total", &UP),
                 metrics.sum("netmon_packets_total", &arrived),

@@ -27,7 +27,7 @@ fn every_ping_is_counted(how: &str) {
     let after = scrape();
     for (namespace, interface) in DIRECT {
         for direction in ["ingress", "egress"] {
-            let here = [("namespace", namespace), ("interface", interface), ("direction", direction)];
+            let here = [("netns", namespace), ("interface", interface), ("direction", direction)];
             let icmp = [&here[..], &[("protocol", "icmp")]].concat();
             let added = |metrics: &Metrics| metrics.sum("netmon_packets_total", &icmp);
             assert_eq!(added(&after) - added(&before), PINGS, "{how}: {direction} of {interface}");
@@ -45,7 +45,7 @@ fn nothing_is_unexplained() {
     let metrics = scrape();
     for (namespace, interface) in DIRECT {
         for direction in ["ingress", "egress"] {
-            let here = [("namespace", namespace), ("interface", interface), ("direction", direction)];
+            let here = [("netns", namespace), ("interface", interface), ("direction", direction)];
             assert_eq!(
                 metrics.sum("netmon_audit_difference_packets", &here),
                 0.0,

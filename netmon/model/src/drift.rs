@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// How an interface is not as the lab file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Disturbance {
+pub enum Drift {
     /// It is not there any more.
     Deleted,
     /// It is in another namespace, and not the lab's there.
@@ -37,7 +37,7 @@ pub enum Disturbance {
     NamespaceUnnamed,
 }
 
-impl fmt::Display for Disturbance {
+impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deleted => f.write_str("was deleted by somebody else"),

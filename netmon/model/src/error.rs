@@ -4,7 +4,7 @@ use std::error::Error;
 
 /// `error: its cause: the cause of that`
 #[must_use]
-pub fn in_full(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {

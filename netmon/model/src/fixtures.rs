@@ -15,8 +15,8 @@ use crate::{
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
         AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState,
-        FlowTable, Furnished, HookCounters, LabInfo, LinkSnapshot, Opener, ProbeSnapshot, ProtocolCounters,
-        RoundTrips, Snapshot,
+        FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
+        ProtocolCounters, RoundTrips, Snapshot,
     },
 };
 
@@ -98,7 +98,7 @@ fn endpoint(
         ifindex: IfIndex(2 + id / 2),
         addresses: vec![address.parse().unwrap()],
         up: true,
-        disturbances: Vec::new(),
+        drift: Vec::new(),
         ingress: hook(numbers),
         egress: hook(numbers),
         unstamped_packets: numbers.below(1000),
@@ -143,23 +143,23 @@ fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Numbers) -> Link
 fn probes() -> Vec<ProbeSnapshot> {
     let up = ProbeSnapshot {
         from: "root".parse().unwrap(),
-        target: "web".to_owned(),
+        name: "web".to_owned(),
         kind: "http",
-        aim: "http://10.200.0.3/".to_owned(),
+        target: "http://10.200.0.3/".to_owned(),
         interval: Duration::from_secs(1),
         success: Some(true),
         last: Some(Duration::from_micros(700)),
-        why: None,
+        error: None,
         durations: histogram_of([600_000, 700_000]),
         failures: 5,
     };
     let down = ProbeSnapshot {
-        target: "10.200.0.3".to_owned(),
+        name: "10.200.0.3".to_owned(),
         kind: "icmp",
-        aim: "10.200.0.3".to_owned(),
+        target: "10.200.0.3".to_owned(),
         success: Some(false),
         last: None,
-        why: Some("no answer within 1s".to_owned()),
+        error: Some("no answer within 1s".to_owned()),
         durations: histogram_of([40_000]),
         failures: 9,
         ..up.clone()
@@ -176,7 +176,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
             name: "direct".parse().unwrap(),
             file: "built-in".to_owned(),
             persists: false,
-            furnished: vec![Furnished {
+            namespaces: vec![NamespaceContents {
                 namespace: "direct_netns".parse().unwrap(),
                 bridges: Vec::new(),
                 services: vec!["http 10.200.0.3:80".to_owned()],

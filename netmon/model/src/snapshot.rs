@@ -3,7 +3,7 @@
 //! All outputs are made from a [`Snapshot`] and from nothing else: metrics, the HTTP interface and the
 //! command line never touch the kernel. Durations are nanoseconds of the monotonic clock.
 
-mod furnished;
+mod contents;
 
 use std::{
     net::SocketAddr,
@@ -12,10 +12,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use self::furnished::Furnished;
+pub use self::contents::NamespaceContents;
 use crate::{
     cost::Cost,
-    drift::Disturbance,
+    drift::Drift,
     histogram::{Histogram, Total},
     impairment::Impairment,
     names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
@@ -56,7 +56,7 @@ pub struct LabInfo {
     /// Whether counting goes on when the agent does not.
     pub persists: bool,
     /// The namespaces in which there is more than ends of links.
-    pub furnished: Vec<Furnished>,
+    pub namespaces: Vec<NamespaceContents>,
 }
 
 /// What was found on this kernel, and is used.
@@ -94,12 +94,12 @@ impl AttachMode {
 pub struct ProbeSnapshot {
     /// Where it is sent from.
     pub from: NsName,
-    /// What its metrics call its target.
-    pub target: String,
+    /// Its name, or else its target: the `target` label of its metrics.
+    pub name: String,
     /// `icmp`, `tcp`, `http` or `dns`.
     pub kind: &'static str,
-    /// What it is aimed at.
-    pub aim: String,
+    /// The address or URL that it attempts.
+    pub target: String,
     /// From one attempt to the next.
     pub interval: Duration,
     /// Whether the last attempt succeeded; none before the first that counts.
@@ -107,7 +107,7 @@ pub struct ProbeSnapshot {
     /// How long the last attempt took, if it succeeded.
     pub last: Option<Duration>,
     /// Why the last attempt failed, if it did.
-    pub why: Option<String>,
+    pub error: Option<String>,
     /// How long those took that succeeded.
     pub durations: Histogram,
     /// How many failed.
@@ -168,7 +168,7 @@ pub struct EndpointSnapshot {
     /// Whether the interface exists and is up.
     pub up: bool,
     /// What somebody else did to it while it was watched.
-    pub disturbances: Vec<Disturbance>,
+    pub drift: Vec<Drift>,
     /// What passed the ingress hook.
     pub ingress: HookCounters,
     /// What passed the egress hook.

@@ -12,7 +12,7 @@ use std::{
 use log::{info, warn};
 use netmon_labfile;
 use netmon_model::{
-    error::in_full,
+    error::chain,
     impairment::Change,
     lab::{BUILT_IN, Lab},
     names::{LinkName, Side},
@@ -59,7 +59,7 @@ fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Answer> {
     let refuse = |refused, error: String| Err(Answer { errors: vec![error], refused });
     let lab = match netmon_labfile::open(file) {
         Ok(lab) => lab,
-        Err(error) => return refuse(Some(Refused::Invalid), in_full(&error)),
+        Err(error) => return refuse(Some(Refused::Invalid), chain(&error)),
     };
     if lab.name != built.lab.name {
         let other = format!("{} is lab {}, and this agent runs lab {}", lab.source, lab.name, built.lab.name);
@@ -67,7 +67,7 @@ fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Answer> {
     }
     match block_in_place(|| topology::plan(&lab)) {
         Ok(_) => Ok(lab),
-        Err(error) => refuse(Refused::of(&error), in_full(&error)),
+        Err(error) => refuse(Refused::of(&error), chain(&error)),
     }
 }
 
@@ -105,8 +105,7 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
 
 /// Makes the lab as `lab` has it, and gives back what it was; when that fails, it is as it was.
 fn remake(built: &mut Built, lab: Lab) -> Result<Lab, String> {
-    block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim))
-        .map_err(|error| in_full(&error))?;
+    block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim)).map_err(|error| chain(&error))?;
     Ok(mem::replace(&mut built.lab, lab))
 }
 
@@ -125,7 +124,7 @@ fn are_running(built: &Built, services: &Option<Supervisor>) -> bool {
 
 async fn start(built: &Built, services: &mut Option<Supervisor>) -> Result<(), String> {
     let started = Supervisor::start(&built.lab, &state::directory(&built.lab.name)).await;
-    *services = Some(started.map_err(|error| in_full(&error))?);
+    *services = Some(started.map_err(|error| chain(&error))?);
     Ok(())
 }
 
@@ -138,7 +137,7 @@ pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], cha
     };
     let now = match changed {
         Ok(now) => now,
-        Err(error) => return refused(in_full(&error), Refused::of(&error)),
+        Err(error) => return refused(chain(&error), Refused::of(&error)),
     };
     for (side, impairment) in now {
         // From now on this is the lab: a change that fails leads back here.
@@ -158,12 +157,12 @@ pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], cha
 /// Ends the services, also those under a supervisor that `netmon up` left.
 async fn stop(built: &Built, services: &mut Option<Supervisor>) {
     let left: Vec<String> = match services.take() {
-        Some(services) => services.stop().await.iter().map(|error| in_full(error)).collect(),
+        Some(services) => services.stop().await.iter().map(|error| chain(error)).collect(),
         None => {
             let folder = state::directory(&built.lab.name);
             block_in_place(|| stop_recorded(&built.lab.name, &folder))
                 .iter()
-                .map(|error| in_full(error))
+                .map(|error| chain(error))
                 .collect()
         }
     };

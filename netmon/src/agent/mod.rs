@@ -17,7 +17,7 @@ use netmon_kernel::{
     sys::capabilities::{self, Capability},
 };
 use netmon_model::{
-    error::in_full,
+    error::chain,
     lab::{Lab, Probe},
     names::LabName,
     progress::Progress,
@@ -31,7 +31,7 @@ use tokio::{
 use self::signals::{HangUp, Meaning, Stop};
 pub use self::{error::AgentError, persist::leave_counting};
 use crate::{
-    control::{Answer, Handover, Question, Request},
+    control::{Answer, Connection, Request, Server},
     datapath::Options,
     ownership::{Claim, OwnershipError, claim, state, temporary},
     server::{self, Limits},
@@ -141,7 +141,7 @@ struct Built {
     /// Whether the lab's probes run.
     probes: bool,
     /// Who asked for the end, and waits for it; none when it was a signal.
-    asked: Option<Question>,
+    asked: Option<Connection>,
 }
 
 async fn build(
@@ -195,7 +195,7 @@ async fn watch_over(
         Err(error) => return Err((AgentError::Signals(error), services)),
     };
     let (http, mut handover) =
-        match listener.local_addr().and_then(|http| Ok((http, Handover::listen(&built.lab.name)?))) {
+        match listener.local_addr().and_then(|http| Ok((http, Server::listen(&built.lab.name)?))) {
             Ok(both) => both,
             Err(error) => return Err((AgentError::Serve(error), services)),
         };
@@ -249,7 +249,7 @@ enum Heeded {
 }
 
 /// Does what somebody asks for. Who asks for the end is answered when it has come.
-async fn heed(question: Question, built: &mut Built, services: &mut Option<Supervisor>) -> Heeded {
+async fn heed(question: Connection, built: &mut Built, services: &mut Option<Supervisor>) -> Heeded {
     match question.request.clone() {
         Request::Down => {
             built.stays = false;
@@ -279,7 +279,7 @@ async fn start_services(lab: &Lab) -> Result<Option<Supervisor>, AgentError> {
     }
     if detached_supervisor(&folder).is_some() {
         for error in block_in_place(|| stop_recorded(&lab.name, &folder)) {
-            warn!("{}", in_full(&error));
+            warn!("{}", chain(&error));
         }
     }
     Ok(Some(Supervisor::start(lab, &folder).await?))
@@ -297,7 +297,7 @@ async fn unless_stopped<T>(work: impl Future<Output = T>, stop: &mut Stop) -> Op
 /// Leaves the services of a lab that stays with a supervisor of their own.
 fn leave_services(lab: &Lab) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| format!("netmon's own program: {error}"))?;
-    spawn_detached(&program, lab, &state::directory(&lab.name)).map(drop).map_err(|error| in_full(&error))
+    spawn_detached(&program, lab, &state::directory(&lab.name)).map(drop).map_err(|error| chain(&error))
 }
 
 impl Built {
@@ -317,7 +317,7 @@ impl Built {
     fn start_probes(&self) {
         let wanted: &[Probe] = if self.probes { &self.lab.probes } else { &[] };
         if let Err(error) = self.watcher.probes().start(wanted) {
-            warn!("the lab's probes do not run: {}", in_full(&error));
+            warn!("the lab's probes do not run: {}", chain(&error));
         }
     }
 
@@ -338,7 +338,7 @@ impl Built {
         let Self { lab, claim, watcher, stays, .. } = self;
         let take_down = move || {
             progress.busy("detaching from interfaces");
-            let mut left: Vec<String> = watcher.let_go().iter().map(|error| in_full(error)).collect();
+            let mut left: Vec<String> = watcher.let_go().iter().map(|error| chain(error)).collect();
             if stays {
                 if supervised {
                     left.extend(leave_services(&lab).err());
@@ -359,7 +359,7 @@ impl Built {
                 warn!("{warning}");
             }
             left.extend(report.errors);
-            left.extend(pins::remove_all_of(&lab.name).iter().map(|error| in_full(error)));
+            left.extend(pins::remove_all_of(&lab.name).iter().map(|error| chain(error)));
             info!("everything is put back");
             left
         };

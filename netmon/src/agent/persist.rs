@@ -2,13 +2,13 @@
 
 use log::{info, warn};
 use netmon_kernel::pins::{Folder, PinError};
-use netmon_model::{error::in_full, lab::Lab, progress::Progress};
+use netmon_model::{error::chain, lab::Lab, progress::Progress};
 
 use super::AgentError;
 use crate::{
     datapath::{Datapath, Options, features::mode_for},
     ownership::Claim,
-    topology::{self, Endpoint, Instrument},
+    topology::{self, AttachObserver, Endpoint},
 };
 
 /// Puts the datapath onto what the topology makes.
@@ -17,7 +17,7 @@ pub(crate) struct Eyes<'a> {
     pub(crate) endpoints: Vec<Endpoint>,
 }
 
-impl Instrument for Eyes<'_> {
+impl AttachObserver for Eyes<'_> {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), topology::BoxError> {
         self.datapath.attach_only(endpoints)?;
         self.endpoints = endpoints.to_vec();
@@ -71,7 +71,7 @@ fn take_back(datapath: Datapath) {
     let made = datapath.pinned().filter(|(_, is_new)| *is_new).map(|(folder, _)| folder.clone());
     drop(datapath);
     for error in made.iter().flat_map(Folder::remove) {
-        warn!("{}", in_full(&error));
+        warn!("{}", chain(&error));
     }
 }
 
@@ -89,7 +89,7 @@ pub fn leave_counting(
     progress: &dyn Progress,
 ) -> Result<bool, AgentError> {
     if !persist && !is_pinned(lab) {
-        topology::up(lab, claim, &mut topology::NoInstrument, progress)?;
+        topology::up(lab, claim, &mut topology::NoObserver, progress)?;
         return Ok(false);
     }
     let (datapath, _) = build(lab, claim, options, persist, progress)?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ipnet::IpNet;
 use netmon_model::{
-    drift::Disturbance,
+    drift::Drift,
     histogram::Histogram,
     names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
     snapshot::{self, AttachMode, LinkSnapshot, Snapshot},
@@ -37,9 +37,9 @@ pub struct Link {
     /// End `b`.
     pub b: Endpoint,
     /// From `a` to `b`.
-    pub a_to_b: Crossing,
+    pub a_to_b: LinkDirection,
     /// From `b` to `a`.
-    pub b_to_a: Crossing,
+    pub b_to_a: LinkDirection,
     /// Round trips over this link, taken apart.
     pub round_trip_parts: RoundTripParts,
 }
@@ -59,7 +59,7 @@ pub struct Endpoint {
     pub up: bool,
     /// What somebody else did to it while it was watched.
     #[serde(default)]
-    pub disturbances: Vec<Disturbance>,
+    pub drift: Vec<Drift>,
     /// What arrived in the namespace.
     pub ingress: Hook,
     /// What left the namespace.
@@ -167,7 +167,7 @@ pub struct RoundTrips {
 
 /// One direction of a link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Crossing {
+pub struct LinkDirection {
     /// Where packets leave.
     pub from: EndpointName,
     /// Where they arrive.
@@ -227,8 +227,8 @@ impl Link {
         let (a, b) = (Endpoint::of(link, Side::A, base), Endpoint::of(link, Side::B, base));
         Self {
             name: link.name.clone(),
-            a_to_b: Crossing::of(link, Side::A, &b.ingress, base),
-            b_to_a: Crossing::of(link, Side::B, &a.ingress, base),
+            a_to_b: LinkDirection::of(link, Side::A, &b.ingress, base),
+            b_to_a: LinkDirection::of(link, Side::B, &a.ingress, base),
             a,
             b,
             round_trip_parts: RoundTripParts::of(link, base.map(|base| base.sample)),
@@ -236,7 +236,7 @@ impl Link {
     }
 
     /// Both directions, each with the hook that packets leave through.
-    pub fn directions(&self) -> [(&Crossing, &Hook); 2] {
+    pub fn directions(&self) -> [(&LinkDirection, &Hook); 2] {
         [(&self.a_to_b, &self.a.egress), (&self.b_to_a, &self.b.egress)]
     }
 }
@@ -257,7 +257,7 @@ impl Endpoint {
             ifindex: end.ifindex,
             addresses: end.addresses.clone(),
             up: end.up,
-            disturbances: end.disturbances.clone(),
+            drift: end.drift.clone(),
             ingress: hook(Direction::Ingress),
             egress: hook(Direction::Egress),
             unstamped_packets: end.unstamped_packets,
@@ -315,7 +315,7 @@ impl From<&snapshot::RoundTrips> for RoundTrips {
     }
 }
 
-impl Crossing {
+impl LinkDirection {
     fn of(link: &LinkSnapshot, from: Side, arriving: &Hook, base: Option<Base<'_>>) -> Self {
         let name = |side| EndpointName {
             namespace: link.end(side).namespace.clone(),

@@ -16,15 +16,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use netmon_model::{
     names::LabName,
-    snapshot::{Furnished, LabInfo},
+    snapshot::{LabInfo, NamespaceContents},
 };
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     flows::{Flow, Flows, Table, WhichFlows},
     impairment::{Amounts, DeclaredImpairment, Measured},
-    links::{Audit, Crossing, Endpoint, EndpointName, Hook, Link, Links, ProtocolCount, RoundTrips},
-    parts::{Part, Parts, RoundTripParts, Sense},
+    links::{Audit, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount, RoundTrips},
+    parts::{Part, Parts, Perspective, RoundTripParts},
     probes::{Probe, Probes},
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
@@ -42,7 +42,7 @@ pub struct Lab {
     pub persists: bool,
     /// The namespaces in which there is more than ends of links.
     #[serde(default)]
-    pub furnished: Vec<Furnished>,
+    pub namespaces: Vec<NamespaceContents>,
 }
 
 impl From<&LabInfo> for Lab {
@@ -51,7 +51,7 @@ impl From<&LabInfo> for Lab {
             name: lab.name.clone(),
             file: lab.file.clone(),
             persists: lab.persists,
-            furnished: lab.furnished.clone(),
+            namespaces: lab.namespaces.clone(),
         }
     }
 }

@@ -23,14 +23,14 @@ use crate::live::rates::{RoundTripTotals, Sample};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundTripParts {
     /// Requests that left `a`, and whose answers came back there.
-    pub seen_from_a: Sense,
+    pub seen_from_a: Perspective,
     /// Requests that left `b`, and whose answers came back there.
-    pub seen_from_b: Sense,
+    pub seen_from_b: Perspective,
 }
 
 /// Round trips that begin and end at one end of a link; null where that end asked nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sense {
+pub struct Perspective {
     /// ICMP and ICMPv6 echo, since the agent began.
     pub icmp: Option<Parts>,
     /// The same over [`super::Links::window_seconds`].
@@ -47,11 +47,12 @@ pub struct Parts {
     /// The whole, as the end that asks saw it.
     pub round_trip: Part,
     /// From the end that asks to the other.
-    pub link_there: Part,
+    pub forward: Part,
     /// From the request's arrival at the other end to the answer's departure.
-    pub turn_around: Part,
+    pub turnaround: Part,
     /// From the other end to the one that asks.
-    pub link_back: Part,
+    #[serde(rename = "return")]
+    pub back: Part,
     /// The three parts together.
     pub sum_ns: u64,
     /// The whole less its parts: zero but for rounding where all means are over the same packets.
@@ -77,17 +78,16 @@ impl Part {
 
 impl Parts {
     /// None where nothing was asked in this sense, or a part was not measured.
-    fn of(whole: Total, there: Total, turn_around: Total, back: Total) -> Option<Self> {
+    fn of(whole: Total, there: Total, turnaround: Total, back: Total) -> Option<Self> {
         let round_trip = Part::of(whole)?;
-        let (link_there, turn_around, link_back) =
-            (Part::of(there)?, Part::of(turn_around)?, Part::of(back)?);
-        let parts = [link_there, turn_around, link_back];
+        let (forward, turnaround, back) = (Part::of(there)?, Part::of(turnaround)?, Part::of(back)?);
+        let parts = [forward, turnaround, back];
         let sum_ns = parts.iter().map(|part| part.mean_ns).sum();
         Some(Self {
             round_trip,
-            link_there,
-            turn_around,
-            link_back,
+            forward,
+            turnaround,
+            back,
             sum_ns,
             difference_ns: round_trip.mean_ns.wrapping_sub(sum_ns).cast_signed(),
             same_packets: parts.iter().all(|part| part.samples == round_trip.samples),
@@ -135,14 +135,14 @@ impl Seen {
 
     /// Handshakes, in the same way.
     fn tcp_handshake(self, asking: usize) -> Option<Parts> {
-        let [whole, turn_around] = [asking, 1 - asking].map(|index| self.ends[index].tcp_handshake);
+        let [whole, turnaround] = [asking, 1 - asking].map(|index| self.ends[index].tcp_handshake);
         // Otherwise these are the other end's round trips, and turn-arounds here.
-        let asked = whole.mean_ns()? > turn_around.mean_ns()?;
-        asked.then(|| self.parts(asking, whole, turn_around)).flatten()
+        let asked = whole.mean_ns()? > turnaround.mean_ns()?;
+        asked.then(|| self.parts(asking, whole, turnaround)).flatten()
     }
 
-    fn parts(self, asking: usize, whole: Total, turn_around: Total) -> Option<Parts> {
-        Parts::of(whole, self.links[asking]?, turn_around, self.links[1 - asking]?)
+    fn parts(self, asking: usize, whole: Total, turnaround: Total) -> Option<Parts> {
+        Parts::of(whole, self.links[asking]?, turnaround, self.links[1 - asking]?)
     }
 }
 
@@ -151,7 +151,7 @@ impl RoundTripParts {
     pub(super) fn of(link: &LinkSnapshot, earlier: Option<&Sample>) -> Self {
         let all = Seen::now(link);
         let recent = earlier.and_then(|sample| Some(all.since(Seen::then(link, sample)?)));
-        let sense = |asking| Sense {
+        let sense = |asking| Perspective {
             icmp: all.icmp(asking),
             recent_icmp: recent.and_then(|recent| recent.icmp(asking)),
             tcp_handshake: all.tcp_handshake(asking),
@@ -200,12 +200,9 @@ mod tests {
         let parts = RoundTripParts::of(&snapshot.links[0], None);
         let icmp = parts.seen_from_a.icmp.unwrap();
         assert_eq!(icmp.round_trip, Part { mean_ns: 10_000, samples: 20 });
-        assert_eq!(
-            [icmp.link_there, icmp.turn_around, icmp.link_back].map(|part| part.mean_ns),
-            [2000, 5000, 3000]
-        );
+        assert_eq!([icmp.forward, icmp.turnaround, icmp.back].map(|part| part.mean_ns), [2000, 5000, 3000]);
         assert_eq!((icmp.sum_ns, icmp.difference_ns, icmp.same_packets), (10_000, 0, true));
-        assert_eq!(parts.seen_from_b, Sense::default());
+        assert_eq!(parts.seen_from_b, Perspective::default());
         assert_eq!(parts.seen_from_a.tcp_handshake, None);
         assert_eq!(parts.seen_from_a.recent_icmp, None, "there is no earlier sample");
     }
@@ -217,7 +214,7 @@ mod tests {
         let stream = fixtures::histogram_of(vec![12_000; 20]);
         snapshot.links[0].a_to_b.latency.as_mut().unwrap().add(&stream);
         let icmp = RoundTripParts::of(&snapshot.links[0], None).seen_from_a.icmp.unwrap();
-        assert_eq!(icmp.link_there, Part { mean_ns: 7000, samples: 40 });
+        assert_eq!(icmp.forward, Part { mean_ns: 7000, samples: 40 });
         assert_eq!((icmp.difference_ns, icmp.same_packets), (-5000, false));
     }
 
@@ -235,7 +232,7 @@ mod tests {
         assert_eq!((recent.sum_ns, recent.difference_ns, recent.same_packets), (10_000, 0, true));
         let all = parts.seen_from_b.icmp.unwrap();
         assert_eq!(all.round_trip, Part { mean_ns: 900_000, samples: 3 }, "who asked is kept apart");
-        assert_eq!(all.turn_around, Part { mean_ns: 700_000, samples: 3 });
+        assert_eq!(all.turnaround, Part { mean_ns: 700_000, samples: 3 });
         assert!(!all.same_packets, "the link carried both: {all:?}");
     }
 
@@ -244,6 +241,6 @@ mod tests {
         let mut snapshot = silent();
         asked_from_a(&mut snapshot, 4);
         snapshot.links[0].b_to_a.latency = None;
-        assert_eq!(RoundTripParts::of(&snapshot.links[0], None).seen_from_a, Sense::default());
+        assert_eq!(RoundTripParts::of(&snapshot.links[0], None).seen_from_a, Perspective::default());
     }
 }

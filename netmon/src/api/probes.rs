@@ -24,12 +24,12 @@ pub struct Probes {
 pub struct Probe {
     /// The namespace that it is sent from.
     pub from: NsName,
-    /// What its metrics call its target.
-    pub target: String,
+    /// Its name, or else its target: the `target` label of its metrics.
+    pub name: String,
     /// `icmp`, `tcp`, `http` or `dns`.
     pub kind: String,
-    /// What it is aimed at.
-    pub aim: String,
+    /// The address or URL that it attempts.
+    pub target: String,
     /// From one attempt to the next.
     pub interval_ns: u64,
     /// Whether the last attempt succeeded; null before the first that counts.
@@ -37,7 +37,7 @@ pub struct Probe {
     /// How long the last attempt took, if it succeeded.
     pub last_ns: Option<u64>,
     /// Why the last attempt failed, if it did.
-    pub why: Option<String>,
+    pub error: Option<String>,
     /// How long those took that succeeded.
     pub duration: Summary,
     /// How many failed.
@@ -58,13 +58,13 @@ impl From<&ProbeSnapshot> for Probe {
     fn from(probe: &ProbeSnapshot) -> Self {
         Self {
             from: probe.from.clone(),
-            target: probe.target.clone(),
+            name: probe.name.clone(),
             kind: probe.kind.to_owned(),
-            aim: probe.aim.clone(),
+            target: probe.target.clone(),
             interval_ns: nanoseconds(probe.interval),
             success: probe.success,
             last_ns: probe.last.map(nanoseconds),
-            why: probe.why.clone(),
+            error: probe.error.clone(),
             duration: Summary::from(&probe.durations),
             failures: probe.failures,
         }

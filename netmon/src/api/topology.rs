@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use netmon_model::{
-    drift::Disturbance,
+    drift::Drift,
     names::{IfIndex, IfName, LinkName, NsName},
     snapshot::{AttachMode, EndpointSnapshot, Features, Snapshot},
 };
@@ -51,7 +51,7 @@ pub struct TopologyEndpoint {
     pub up: bool,
     /// What somebody else did to it while it was watched.
     #[serde(default)]
-    pub disturbances: Vec<Disturbance>,
+    pub drift: Vec<Drift>,
     /// How the program is attached to the ingress hook; null when it is not.
     pub ingress_attached: Option<AttachMode>,
     /// How the program is attached to the egress hook; null when it is not.
@@ -92,7 +92,7 @@ impl From<&EndpointSnapshot> for TopologyEndpoint {
             ifindex: end.ifindex,
             addresses: end.addresses.clone(),
             up: end.up,
-            disturbances: end.disturbances.clone(),
+            drift: end.drift.clone(),
             ingress_attached: end.ingress.attached,
             egress_attached: end.egress.attached,
         }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use clap::Args;
 use netmon_kernel::netns::directory;
-use netmon_model::{error::in_full, names::LabName};
+use netmon_model::{error::chain, names::LabName};
 use serde::Serialize;
 
 use super::{
@@ -127,7 +127,7 @@ impl Clean {
                 Work::Filters => lab.claim().map(|_claim| lab.remove_filters()),
                 Work::All => lab.claim().map(|claim| down::remove(&claim).errors),
             };
-            let failed = failed.unwrap_or_else(|error| vec![in_full(&error)]);
+            let failed = failed.unwrap_or_else(|error| vec![chain(&error)]);
             if failed.is_empty() {
                 log::info!("lab {} is cleaned up", lab.lab);
                 cleaned.push(lab.lab.clone());
@@ -135,7 +135,7 @@ impl Clean {
             errors.extend(failed.into_iter().map(|error| format!("lab {}: {error}", lab.lab)));
         }
         if found.netns_directory {
-            errors.extend(directory::restore_if_unused().err().map(|error| in_full(&error)));
+            errors.extend(directory::restore_if_unused().err().map(|error| chain(&error)));
             // Only when nothing is in it.
             let _ = std::fs::remove_dir(state::RUN_DIRECTORY);
         }

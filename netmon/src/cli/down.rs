@@ -2,7 +2,7 @@
 
 use clap::Args;
 use netmon_kernel::pins;
-use netmon_model::{error::in_full, names::LabName};
+use netmon_model::{error::chain, names::LabName};
 
 use super::{exit::ExitCode, failure, lab_file::LabFile};
 use crate::{
@@ -65,7 +65,7 @@ pub fn remove(claim: &Claim) -> Report {
     );
     drop(progress);
     // Last: of an interface that is gone nothing has to be taken off.
-    report.errors.extend(pins::remove_all_of(claim.lab()).iter().map(|error| in_full(error)));
+    report.errors.extend(pins::remove_all_of(claim.lab()).iter().map(|error| chain(error)));
     report.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     report
 }

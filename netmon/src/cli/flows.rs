@@ -121,7 +121,7 @@ fn listing(flows: &Flows) -> String {
         ("STATE", false),
         ("IN", true),
         ("OUT", true),
-        ("AGAIN", true),
+        ("RETRANS", true),
         ("RTT", true),
         ("IDLE", true),
     ];

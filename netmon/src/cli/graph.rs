@@ -11,7 +11,7 @@ use crate::{
     control::locate,
     render::{
         graph::{self, model::Graph},
-        terminal::Screen,
+        terminal::Terminal,
     },
 };
 
@@ -64,7 +64,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let text = match args.output {
-        Format::Text => graph::text(&graph, Screen::of_stdout()),
+        Format::Text => graph::text(&graph, Terminal::of_stdout()),
         Format::Mermaid => graph::mermaid::render(&graph),
         Format::Dot => graph::dot::render(&graph),
         Format::Json => serde_json::to_string_pretty(&graph)? + "\n",

@@ -169,7 +169,7 @@ fn by_agent(
     held: OwnershipError,
 ) -> anyhow::Result<()> {
     // Whoever holds it and does not listen, a `netmon up` for instance, is a conflict.
-    let Ok(mut agent) = control::Asked::connect(lab) else { return Err(failure::of_ownership(held)) };
+    let Ok(mut agent) = control::Client::connect(lab) else { return Err(failure::of_ownership(held)) };
     let request = Request::Impair { link: link.clone(), sides: sides.to_vec(), change };
     let Answer { errors, refused } =
         agent.say(&request).with_context(|| format!("asking the agent of lab {lab}"))?;

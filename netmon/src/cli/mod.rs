@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, and nothing in them but parsing and printing.
 
+pub mod banner;
 pub mod clean;
 pub mod completions;
 pub mod doctor;
@@ -16,7 +17,6 @@ pub mod logging;
 pub mod man;
 pub mod output;
 pub mod overhead;
-pub mod panel;
 pub mod plan;
 pub mod reload;
 pub mod run;

@@ -6,11 +6,11 @@ use clap::Args as ClapArgs;
 use log::log_enabled;
 use netmon_model::lab::Lab;
 
-use super::{exit::ExitCode, failure, lab_file::LabFile, panel::Panel, watching::Watching};
+use super::{banner::Panel, exit::ExitCode, failure, lab_file::LabFile, watching::Watching};
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
-    render::{progress::ProgressLine, terminal::Screen},
+    render::{progress::ProgressLine, terminal::Terminal},
     server::DEFAULT_ADDRESS,
 };
 
@@ -72,11 +72,11 @@ fn log_level() -> u8 {
 fn greet(lab: &Lab, started: &Started) {
     let Started { http, features, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
-    let screen = Screen::of_stdout();
-    let panel =
+    let screen = Terminal::of_stdout();
+    let banner =
         Panel { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, screen };
     // Somebody who closed our output still wants the lab.
-    let _ = write!(anstream::stdout(), "{panel}");
+    let _ = write!(anstream::stdout(), "{banner}");
 }
 
 /// How netmon was called, so that what it says to type works wherever it is installed.

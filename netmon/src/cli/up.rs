@@ -5,7 +5,7 @@ use std::{env, path::PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use netmon_kernel::sys::capabilities::{Capability, require};
-use netmon_model::{error::in_full, lab::Lab};
+use netmon_model::{error::chain, lab::Lab};
 
 use super::{
     down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, reload, watching::Watching,
@@ -74,7 +74,7 @@ pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
 /// A lab that another process holds is left to it: its agent makes it as the file says. Whoever holds it and does not
 /// listen, another `netmon up` for instance, is a conflict.
 fn by_holder(lab: &Lab, file: Option<&PathBuf>, held: OwnershipError) -> anyhow::Result<ExitCode> {
-    if !matches!(held, OwnershipError::Held { .. }) || control::Asked::connect(&lab.name).is_err() {
+    if !matches!(held, OwnershipError::Held { .. }) || control::Client::connect(&lab.name).is_err() {
         return Err(failure::of_ownership(held));
     }
     reload::by_agent(lab, file)?;
@@ -88,7 +88,7 @@ fn start_services(lab: &Lab) -> anyhow::Result<()> {
         return Ok(());
     }
     for error in stop_recorded(&lab.name, &folder) {
-        log::warn!("{}", in_full(&error));
+        log::warn!("{}", chain(&error));
     }
     let program = env::current_exe().context("cannot find netmon's own program")?;
     spawn_detached(&program, lab, &folder)?;

@@ -20,14 +20,14 @@ const ANSWER_TIME: Duration = Duration::from_secs(120);
 ///
 /// When there is no agent that answers.
 pub fn ask(lab: &LabName, request: &Request) -> io::Result<Answer> {
-    Asked::connect(lab)?.say(request)
+    Client::connect(lab)?.say(request)
 }
 
 /// A conversation with an agent. It ends when this is dropped.
 #[derive(Debug)]
-pub struct Asked(BufReader<UnixStream>);
+pub struct Client(BufReader<UnixStream>);
 
-impl Asked {
+impl Client {
     /// Begins one with the agent that holds `lab`.
     ///
     /// # Errors

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use netmon_model::names::LabName;
 
 pub use self::{
-    client::{Asked, ask},
-    protocol::{Answer, HookOrder, Refused, Request},
-    server::{Handover, Question},
+    client::{Client, ask},
+    protocol::{Answer, HookCommand, Refused, Request},
+    server::{Connection, Server},
 };
 use crate::ownership::state;
 

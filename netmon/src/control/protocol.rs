@@ -27,7 +27,7 @@ pub enum Request {
         /// What is changed.
         change: Change,
     },
-    /// Take this link's hooks off and put them on as the asker says next, each time as a [`HookOrder`]. They
+    /// Take this link's hooks off and put them on as the asker says next, each time as a [`HookCommand`]. They
     /// are put on when the asker hangs up.
     Hooks(LinkName),
 }
@@ -35,7 +35,7 @@ pub enum Request {
 /// What is said after [`Request::Hooks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum HookOrder {
+pub enum HookCommand {
     /// Take the hooks off.
     Off,
     /// Put them on.

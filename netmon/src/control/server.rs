@@ -5,13 +5,13 @@ use std::{fs::Permissions, future, io, os::unix::fs::PermissionsExt as _, time::
 use netmon_model::names::LabName;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
-    net::{UnixListener, UnixStream as Connection},
+    net::{UnixListener, UnixStream},
     sync::mpsc,
     task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
 
-use super::{Answer, HookOrder, Request, path_of};
+use super::{Answer, HookCommand, Request, path_of};
 
 /// How long a client may take to say what it wants, on a host that is busy with something else.
 const QUESTION_TIME: Duration = Duration::from_secs(10);
@@ -22,20 +22,20 @@ const QUESTION_BYTES: u64 = 16_384;
 
 /// The agent's side: takes questions while it lives.
 #[derive(Debug)]
-pub struct Handover {
-    questions: mpsc::Receiver<Question>,
+pub struct Server {
+    questions: mpsc::Receiver<Connection>,
     listening: JoinHandle<()>,
 }
 
 /// A question, to be answered when the work is done.
 #[derive(Debug)]
-pub struct Question {
+pub struct Connection {
     /// What is wanted.
     pub request: Request,
-    connection: Connection,
+    stream: UnixStream,
 }
 
-impl Handover {
+impl Server {
     /// Listens for questions about `lab`. The caller holds the lab, so a socket that is there is a dead agent's.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Handover {
     }
 
     /// The next question. Nothing is lost when this is not waited for to its end.
-    pub async fn next(&mut self) -> Question {
+    pub async fn next(&mut self) -> Connection {
         match self.questions.recv().await {
             Some(question) => question,
             // Nobody listens any more: there will be none.
@@ -63,7 +63,7 @@ impl Handover {
     }
 }
 
-impl Drop for Handover {
+impl Drop for Server {
     fn drop(&mut self) {
         self.listening.abort();
     }
@@ -71,7 +71,7 @@ impl Drop for Handover {
 
 /// Lets everybody in at once, so that whoever says nothing keeps nobody else waiting. What is no question, or of somebody
 /// who may not ask, is logged and left unanswered.
-async fn listen(listener: UnixListener, questions: mpsc::Sender<Question>) {
+async fn listen(listener: UnixListener, questions: mpsc::Sender<Connection>) {
     let mut asking = JoinSet::new();
     loop {
         tokio::select! {
@@ -88,7 +88,7 @@ async fn listen(listener: UnixListener, questions: mpsc::Sender<Question>) {
     }
 }
 
-async fn take(connection: Connection, questions: mpsc::Sender<Question>) {
+async fn take(connection: UnixStream, questions: mpsc::Sender<Connection>) {
     match read_question(connection).await {
         // The agent may be on its way out, which the asker sees.
         Ok(question) => drop(questions.send(question).await),
@@ -98,7 +98,7 @@ async fn take(connection: Connection, questions: mpsc::Sender<Question>) {
     }
 }
 
-async fn read_question(mut connection: Connection) -> io::Result<Question> {
+async fn read_question(mut connection: UnixStream) -> io::Result<Connection> {
     let asking = connection.peer_cred()?.uid();
     if asking != 0 && asking != rustix::process::geteuid().as_raw() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("user {asking} may not ask")));
@@ -107,11 +107,11 @@ async fn read_question(mut connection: Connection) -> io::Result<Question> {
     if line.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(Question { request: serde_json::from_str(&line)?, connection })
+    Ok(Connection { request: serde_json::from_str(&line)?, stream: connection })
 }
 
 /// One line, or what came of it before the other side hung up.
-async fn read_line(connection: &mut Connection, within: Duration) -> io::Result<String> {
+async fn read_line(connection: &mut UnixStream, within: Duration) -> io::Result<String> {
     let mut line = String::new();
     let read =
         async { tokio::io::BufReader::new(connection.take(QUESTION_BYTES)).read_line(&mut line).await };
@@ -119,23 +119,23 @@ async fn read_line(connection: &mut Connection, within: Duration) -> io::Result<
     Ok(line)
 }
 
-impl Question {
+impl Connection {
     /// Says what became of it, and hangs up. That nobody waits for the answer any more is no error.
     pub async fn answer(mut self, answer: &Answer) {
         self.reply(answer).await;
-        let _ = self.connection.shutdown().await;
+        let _ = self.stream.shutdown().await;
     }
 
     /// Says what became of it. That nobody waits for the answer any more is no error.
     pub async fn reply(&mut self, answer: &Answer) {
         let Ok(mut line) = serde_json::to_vec(answer) else { return };
         line.push(b'\n');
-        let _ = self.connection.write_all(&line).await;
+        let _ = self.stream.write_all(&line).await;
     }
 
     /// What the asker says next, after an answer; none when it hung up, or says nothing for so long.
-    pub async fn next_order(&mut self, within: Duration) -> Option<HookOrder> {
-        let line = read_line(&mut self.connection, within).await.ok()?;
+    pub async fn next_command(&mut self, within: Duration) -> Option<HookCommand> {
+        let line = read_line(&mut self.stream, within).await.ok()?;
         serde_json::from_str(&line).ok()
     }
 }

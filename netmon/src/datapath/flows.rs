@@ -11,7 +11,7 @@ use netmon_ebpf::{
 };
 use netmon_model::snapshot::{Flow, FlowCounts, FlowState, Opener};
 
-use super::{Datapath, clock::monotonic_ns, watched::WatchedEnd};
+use super::{Datapath, clock::monotonic_ns, watched::WatchedEndpoint};
 
 impl Datapath {
     /// Every TCP connection that is in the table now, as each endpoint of its way sees it.
@@ -27,7 +27,7 @@ impl Datapath {
     }
 }
 
-fn flow(end: &WatchedEnd, entry: &Entry, now_ns: u64) -> Flow {
+fn flow(end: &WatchedEndpoint, entry: &Entry, now_ns: u64) -> Flow {
     let Entry { tcp, key, .. } = entry;
     Flow {
         link: end.endpoint.link.clone(),

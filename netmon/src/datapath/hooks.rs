@@ -5,7 +5,7 @@ use netmon_model::names::EndpointId;
 
 use super::{
     Datapath, DatapathError, sums,
-    watched::{WatchedEnd, WatchedLink},
+    watched::{WatchedEndpoint, WatchedLink},
 };
 use crate::{
     topology::Endpoint,
@@ -50,7 +50,7 @@ impl Datapath {
         self.persistence.as_mut().map_or(Ok(()), |persistence| persistence.keep_accounts(id, text))
     }
 
-    fn hooks_of(&self, end: &WatchedEnd) -> Result<Hooks, DatapathError> {
+    fn hooks_of(&self, end: &WatchedEndpoint) -> Result<Hooks, DatapathError> {
         let refused = |source| DatapathError::Map { name: "COUNTERS", source };
         let counters = self.object.counters.get(end.id).map_err(refused)?;
         let passed = |index| {

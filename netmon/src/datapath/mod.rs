@@ -37,9 +37,9 @@ use std::{cmp::Reverse, collections::HashMap, os::fd::AsFd as _, time::Duration}
 
 use log::Level;
 use netmon_ebpf::record::Tally;
-use netmon_kernel::{netns::Identity, pins::Folder};
+use netmon_kernel::{netns::NetnsId, pins::Folder};
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{Direction, LinkName, Side},
     snapshot::{AttachMode, Features},
 };
@@ -54,7 +54,7 @@ use self::{
     persistence::{Opened, Persistence, Stage},
     run_time::RunTime,
     slots::Slots,
-    watched::{Attaching, WatchedEnd, WatchedLink},
+    watched::{Attaching, WatchedEndpoint, WatchedLink},
 };
 use crate::topology::Endpoint;
 
@@ -132,7 +132,7 @@ impl Datapath {
         let made = opened.settings().is_none().then(|| opened.folder().clone());
         Self::load_into(options, Some(opened)).inspect_err(|_| {
             for error in made.iter().flat_map(Folder::remove) {
-                log::warn!("{}", in_full(&error));
+                log::warn!("{}", chain(&error));
             }
         })
     }
@@ -229,7 +229,7 @@ impl Datapath {
     pub fn attach_only(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
         let wanted: HashMap<_, &Endpoint> =
             endpoints.iter().map(|endpoint| ((&endpoint.namespace, &endpoint.interface), endpoint)).collect();
-        let now = |end: &WatchedEnd| {
+        let now = |end: &WatchedEndpoint| {
             let there = wanted.get(&(&end.endpoint.namespace, &end.endpoint.interface))?;
             (end.is(there) && end.endpoint.link == there.link).then_some(*there)
         };
@@ -244,7 +244,7 @@ impl Datapath {
         self.links = staying;
         // Their interfaces are gone, and their hooks with them.
         for error in self.forget(going) {
-            log::debug!("{}", in_full(&error));
+            log::debug!("{}", chain(&error));
         }
         self.adopt(endpoints)?;
         self.attach(endpoints)
@@ -340,7 +340,7 @@ impl Datapath {
     /// # Errors
     ///
     /// When a namespace cannot be entered, or the kernel does not tell.
-    pub fn check_order(&mut self) -> Result<Vec<(Endpoint, Direction)>, DatapathError> {
+    pub fn check_chain_position(&mut self) -> Result<Vec<(Endpoint, Direction)>, DatapathError> {
         let mut found = Vec::new();
         for ends in by_namespace(&mut self.links).into_values() {
             found.extend(watched::overtaken(ends)?);
@@ -351,8 +351,8 @@ impl Datapath {
 }
 
 /// The ends of links, by the namespace that they are in.
-fn by_namespace(links: &mut [WatchedLink]) -> HashMap<Identity, Vec<&mut WatchedEnd>> {
-    let mut ends: HashMap<Identity, Vec<&mut WatchedEnd>> = HashMap::new();
+fn by_namespace(links: &mut [WatchedLink]) -> HashMap<NetnsId, Vec<&mut WatchedEndpoint>> {
+    let mut ends: HashMap<NetnsId, Vec<&mut WatchedEndpoint>> = HashMap::new();
     for end in links.iter_mut().flat_map(WatchedLink::ends_mut) {
         ends.entry(end.endpoint.netns.identity()).or_default().push(end);
     }

@@ -14,7 +14,7 @@ use netmon_ebpf::{
     record::Settings,
 };
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::EndpointId,
     snapshot::{AttachMode, Features},
 };
@@ -145,7 +145,7 @@ fn start_drops(
     opened: Option<&Opened>,
 ) -> Result<Drops, String> {
     let pin = opened.map(|opened| opened.folder().drops());
-    let start = |types| Drops::start(ebpf, types, pin.as_deref()).map_err(|error| in_full(&error));
+    let start = |types| Drops::start(ebpf, types, pin.as_deref()).map_err(|error| chain(&error));
     let started = types.and_then(start);
     started.inspect_err(|missing| log::warn!("no drops by reason (netmon_drops_total): {missing}"))
 }

@@ -13,7 +13,7 @@ use netmon_ebpf::{
     epoch::LOSS_EPOCHS,
 };
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{Direction, LinkName},
 };
 use rustix::event::{Timespec, poll};
@@ -23,7 +23,7 @@ use super::{
     persistence::Stage,
     run_time::RunTime,
     sums,
-    watched::{self, WatchedEnd, WatchedLink},
+    watched::{self, WatchedEndpoint, WatchedLink},
 };
 
 /// How long packets that are under way are waited for.
@@ -72,7 +72,7 @@ impl Datapath {
         let at = self.place_of(link)?;
         self.enter_all(at).inspect_err(|_| {
             if let Err(error) = self.hooks_off(link) {
-                log::warn!("{}", in_full(&error));
+                log::warn!("{}", chain(&error));
             }
         })
     }
@@ -130,7 +130,7 @@ fn missing(sent: &[u32; LOSS_EPOCHS], arrived: &[u32; LOSS_EPOCHS]) -> i64 {
     sent.iter().zip(arrived).map(|(sent, arrived)| i64::from(sent.wrapping_sub(*arrived).cast_signed())).sum()
 }
 
-fn leave_egress(end: &mut WatchedEnd) -> Result<(), DatapathError> {
+fn leave_egress(end: &mut WatchedEndpoint) -> Result<(), DatapathError> {
     let Some(attached) = &mut end.attached else { return Ok(()) };
     attached
         .leave(Direction::Egress)

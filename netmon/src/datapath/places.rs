@@ -7,7 +7,7 @@ use netmon_model::names::EndpointId;
 use super::{
     Datapath, DatapathError,
     persistence::Stage,
-    watched::{WatchedEnd, WatchedLink},
+    watched::{WatchedEndpoint, WatchedLink},
 };
 use crate::topology::Endpoint;
 
@@ -31,15 +31,15 @@ impl Datapath {
         Ok(())
     }
 
-    fn add(&mut self, endpoint: Endpoint) -> Result<WatchedEnd, DatapathError> {
+    fn add(&mut self, endpoint: Endpoint) -> Result<WatchedEndpoint, DatapathError> {
         let id = self.slots.take();
         let pins = self.persistence.as_ref().map(|persistence| persistence.hooks(id));
-        let end = WatchedEnd::new(id, endpoint, pins);
+        let end = WatchedEndpoint::new(id, endpoint, pins);
         self.reserve(&end).inspect_err(|_| self.slots.give_back(end.id))?;
         Ok(end)
     }
 
-    fn reserve(&mut self, end: &WatchedEnd) -> Result<(), DatapathError> {
+    fn reserve(&mut self, end: &WatchedEndpoint) -> Result<(), DatapathError> {
         let refused = |source| DatapathError::Map { name: "COUNTERS", source };
         self.object.counters.reserve(end.id).map_err(refused)?;
         self.object.round_trips.reserve(end.id).map_err(refused)?;

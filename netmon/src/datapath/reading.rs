@@ -19,7 +19,7 @@ use super::{
     closed_epochs::ClosedEpochs,
     object::Object,
     sums,
-    watched::{WatchedEnd, WatchedLink},
+    watched::{WatchedEndpoint, WatchedLink},
 };
 
 /// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them
@@ -46,7 +46,7 @@ pub struct Reading {
 }
 
 /// The values of one endpoint, and when they were read.
-pub(super) struct EndValues {
+pub(super) struct EndpointValues {
     pub(super) counters: PerCpuValues<Counters>,
     round_trips: PerCpuValues<AbiRoundTrips>,
 }
@@ -87,12 +87,12 @@ impl Datapath {
 }
 
 impl Object {
-    pub(super) fn read_end(&self, id: EndpointId) -> Result<EndValues, DatapathError> {
+    pub(super) fn read_end(&self, id: EndpointId) -> Result<EndpointValues, DatapathError> {
         let counters =
             self.counters.get(id).map_err(|source| DatapathError::Map { name: "COUNTERS", source })?;
         let round_trips =
             self.round_trips.get(id).map_err(|source| DatapathError::Map { name: "ROUND_TRIPS", source })?;
-        Ok(EndValues { counters, round_trips })
+        Ok(EndpointValues { counters, round_trips })
     }
 
     fn read_exits(&self) -> Result<Vec<(&'static str, u64)>, DatapathError> {
@@ -116,7 +116,7 @@ fn read_link(
     let read = (before_ns, monotonic_ns());
     let a_to_b = direction(read, &link.a, &a, &b, &mut link.a_to_b);
     let b_to_a = direction(read, &link.b, &b, &a, &mut link.b_to_a);
-    let unmeasured = |end: &WatchedEnd, measured: DirectionSnapshot| {
+    let unmeasured = |end: &WatchedEndpoint, measured: DirectionSnapshot| {
         if features.packet_stamp && end.stamps { measured } else { DirectionSnapshot::default() }
     };
     Ok(LinkSnapshot {
@@ -131,9 +131,9 @@ fn read_link(
 /// What is known of the packets from one end to the other: `read` says between which times.
 fn direction(
     read: (u64, u64),
-    from_end: &WatchedEnd,
-    from: &EndValues,
-    to: &EndValues,
+    from_end: &WatchedEndpoint,
+    from: &EndpointValues,
+    to: &EndpointValues,
     loss: &mut ClosedEpochs<LOSS_EPOCHS>,
 ) -> DirectionSnapshot {
     let latency = sums::histogram(&to.counters, |value| &value.latency);
@@ -154,7 +154,7 @@ fn settle_epochs(latency: &Histogram, held_ns: u64) -> u64 {
     (2 + (longest_ns.max(held_ns) >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
 }
 
-fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> EndpointSnapshot {
+fn endpoint(read: (u64, u64), end: &mut WatchedEndpoint, values: &EndpointValues) -> EndpointSnapshot {
     let [requests, answered] = sums::echoes(&values.counters);
     end.unanswered.update(read, ANSWER_SETTLE_EPOCHS, &requests, &answered);
     let mode = end.attached.as_ref().map(super::attach::Attached::mode);
@@ -165,7 +165,7 @@ fn endpoint(read: (u64, u64), end: &mut WatchedEnd, values: &EndValues) -> Endpo
         ifindex: end.endpoint.ifindex,
         addresses: end.endpoint.addresses.clone(),
         up: end.attached.is_some(),
-        disturbances: Vec::new(),
+        drift: Vec::new(),
         ingress: sums::hook(&values.counters, INGRESS, mode),
         egress: sums::hook(&values.counters, EGRESS, mode),
         drops: None,

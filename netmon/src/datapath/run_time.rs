@@ -10,7 +10,7 @@ use netmon_ebpf::record::Tally;
 use netmon_kernel::sys::bpf_info::{keep_run_time, program_runs};
 use netmon_model::{cost::ProgramRuns, names::Direction};
 
-use super::{DatapathError, dispatcher, object::Object, tallies::Tallies, watched::WatchedEnd};
+use super::{DatapathError, dispatcher, object::Object, tallies::Tallies, watched::WatchedEndpoint};
 
 /// The program at the kernel's tracepoint of drops.
 const DROP: &str = "netmon_drop";
@@ -31,7 +31,7 @@ impl RunTime {
     }
 
     /// Keeps the figures of an end whose programs are about to go.
-    pub(super) fn retire(end: &mut WatchedEnd, gone: &mut Tallies) -> Result<(), DatapathError> {
+    pub(super) fn retire(end: &mut WatchedEndpoint, gone: &mut Tallies) -> Result<(), DatapathError> {
         let Some(programs) = end.programs.take() else { return Ok(()) };
         for (program, (runs, ns)) in programs.iter().zip(GONE) {
             let (more_runs, more_ns) = program_runs(program).map_err(DatapathError::Accounts)?;
@@ -43,7 +43,7 @@ impl RunTime {
 
     /// Everything so far, by program.
     pub(super) fn read<'a>(
-        ends: impl Iterator<Item = &'a WatchedEnd>,
+        ends: impl Iterator<Item = &'a WatchedEndpoint>,
         object: &Object,
     ) -> Result<Vec<ProgramRuns>, DatapathError> {
         let tallies = &object.tallies;

@@ -24,7 +24,7 @@ use super::{
 use crate::topology::Endpoint;
 
 /// One end of a link that is watched.
-pub(super) struct WatchedEnd {
+pub(super) struct WatchedEndpoint {
     pub(super) id: EndpointId,
     pub(super) endpoint: Endpoint,
     pub(super) attached: Option<Attached>,
@@ -46,7 +46,7 @@ pub(super) struct WatchedEnd {
     pub(super) unanswered: ClosedEpochs<ANSWER_EPOCHS>,
 }
 
-impl WatchedEnd {
+impl WatchedEndpoint {
     pub(super) fn new(id: EndpointId, endpoint: Endpoint, hook_pins: Option<[PathBuf; 2]>) -> Self {
         Self {
             id,
@@ -99,7 +99,7 @@ impl WatchedEnd {
     }
 }
 
-impl WatchedEnd {
+impl WatchedEndpoint {
     /// Puts the end's program onto one hook, unless it is there, from a thread in its namespace.
     pub(super) fn enter(&mut self, mode: AttachMode, direction: Direction) -> Result<(), DatapathError> {
         let Some([ingress, egress]) = &self.programs else { return Ok(()) };
@@ -118,8 +118,8 @@ impl WatchedEnd {
 /// Both ends of a link, and what is known of the packets between them.
 pub(super) struct WatchedLink {
     pub(super) name: LinkName,
-    pub(super) a: WatchedEnd,
-    pub(super) b: WatchedEnd,
+    pub(super) a: WatchedEndpoint,
+    pub(super) b: WatchedEndpoint,
     /// Loss from a to b.
     pub(super) a_to_b: ClosedEpochs<LOSS_EPOCHS>,
     /// Loss from b to a.
@@ -127,17 +127,17 @@ pub(super) struct WatchedLink {
 }
 
 impl WatchedLink {
-    pub(super) fn new(a: WatchedEnd, b: WatchedEnd) -> Self {
+    pub(super) fn new(a: WatchedEndpoint, b: WatchedEndpoint) -> Self {
         let name = a.endpoint.link.clone();
         let loss = ClosedEpochs::new(LOSS_EPOCH_SHIFT);
         Self { name, a, b, a_to_b: loss.clone(), b_to_a: loss }
     }
 
-    pub(super) fn ends(&self) -> impl Iterator<Item = &WatchedEnd> {
+    pub(super) fn ends(&self) -> impl Iterator<Item = &WatchedEndpoint> {
         [&self.a, &self.b].into_iter()
     }
 
-    pub(super) fn ends_mut(&mut self) -> impl Iterator<Item = &mut WatchedEnd> {
+    pub(super) fn ends_mut(&mut self) -> impl Iterator<Item = &mut WatchedEndpoint> {
         [&mut self.a, &mut self.b].into_iter()
     }
 
@@ -152,8 +152,8 @@ impl WatchedLink {
 
 /// Visits the namespace that all of `ends` are in.
 pub(super) fn visit<T: Send>(
-    mut ends: Vec<&mut WatchedEnd>,
-    work: impl FnOnce(&mut [&mut WatchedEnd]) -> Result<T, DatapathError> + Send,
+    mut ends: Vec<&mut WatchedEndpoint>,
+    work: impl FnOnce(&mut [&mut WatchedEndpoint]) -> Result<T, DatapathError> + Send,
 ) -> Result<Option<T>, DatapathError> {
     let Some(first) = ends.first() else { return Ok(None) };
     let netns = first.endpoint.netns.clone();
@@ -161,7 +161,7 @@ pub(super) fn visit<T: Send>(
 }
 
 /// Asks whether departures may be stamped at each of `ends`, which share a namespace.
-pub(super) fn ask_stamps(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
+pub(super) fn ask_stamps(ends: Vec<&mut WatchedEndpoint>) -> Result<(), DatapathError> {
     visit(ends, |ends| {
         let unstamped = users_of_delivery_time()
             .map_err(|source| DatapathError::Qdiscs { namespace: name_of(ends), source })?;
@@ -199,7 +199,7 @@ impl<'a> Attaching<'a> {
 
     /// Puts onto the hooks of `ends`, which share a namespace, what may be there by now: a second visit
     /// completes what the first could not.
-    pub(super) fn visit(&mut self, ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
+    pub(super) fn visit(&mut self, ends: Vec<&mut WatchedEndpoint>) -> Result<(), DatapathError> {
         let mut ends: Vec<_> = ends.into_iter().filter(|end| !self.departures.contains(&end.id)).collect();
         // Of a link with both ends here, either may be the first.
         for _ in 0..2 {
@@ -211,11 +211,11 @@ impl<'a> Attaching<'a> {
         Ok(())
     }
 
-    fn may_depart(&self, end: &WatchedEnd) -> bool {
+    fn may_depart(&self, end: &WatchedEndpoint) -> bool {
         end.peer.is_some_and(|peer| self.arrivals.contains(&peer))
     }
 
-    fn attach(&mut self, end: &mut WatchedEnd) -> Result<(), DatapathError> {
+    fn attach(&mut self, end: &mut WatchedEndpoint) -> Result<(), DatapathError> {
         if !self.arrivals.contains(&end.id) {
             end.programs = Some(end.dispatchers(self.jump_table)?);
             end.enter(self.mode, Direction::Ingress)?;
@@ -230,7 +230,7 @@ impl<'a> Attaching<'a> {
 }
 
 /// Detaches from each of `ends`, which share a namespace. Goes on after an error, and tells the first.
-pub(super) fn detach(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
+pub(super) fn detach(ends: Vec<&mut WatchedEndpoint>) -> Result<(), DatapathError> {
     visit(ends, |ends| {
         let mut first = Ok(());
         for end in ends {
@@ -245,7 +245,9 @@ pub(super) fn detach(ends: Vec<&mut WatchedEnd>) -> Result<(), DatapathError> {
 }
 
 /// Where somebody went before us, among `ends`, which share a namespace.
-pub(super) fn overtaken(ends: Vec<&mut WatchedEnd>) -> Result<Vec<(Endpoint, Direction)>, DatapathError> {
+pub(super) fn overtaken(
+    ends: Vec<&mut WatchedEndpoint>,
+) -> Result<Vec<(Endpoint, Direction)>, DatapathError> {
     let found = visit(ends, |ends| {
         let mut found = Vec::new();
         for end in ends {
@@ -262,6 +264,6 @@ pub(super) fn overtaken(ends: Vec<&mut WatchedEnd>) -> Result<Vec<(Endpoint, Dir
     Ok(found.unwrap_or_default())
 }
 
-fn name_of(ends: &[&mut WatchedEnd]) -> String {
+fn name_of(ends: &[&mut WatchedEndpoint]) -> String {
     ends.first().map(|end| end.endpoint.namespace.to_string()).unwrap_or_default()
 }

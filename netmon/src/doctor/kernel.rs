@@ -6,7 +6,7 @@ use netmon_kernel::{
     netlink::Netlink,
     sys::capabilities::{Capability, has},
 };
-use netmon_model::error::in_full;
+use netmon_model::error::chain;
 
 use super::{Finding, Section};
 use crate::datapath::{Datapath, Options, features};
@@ -58,7 +58,7 @@ fn cookies() -> Finding {
         Err(error) => Finding::missing(
             SECTION,
             "namespace cookies",
-            in_full(&error),
+            chain(&error),
             "Linux 5.14 or later is needed: netmon tells namespaces apart by them",
         ),
     }
@@ -135,7 +135,7 @@ fn load(flow_entries: u32) -> Loaded {
         Err(error) => Loaded::No(Finding::missing(
             SECTION,
             "eBPF programs",
-            in_full(&error),
+            chain(&error),
             "`netmon run` cannot measure here; `netmon up` builds labs all the same",
         )),
     }

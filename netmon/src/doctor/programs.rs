@@ -13,7 +13,7 @@ use netmon_kernel::{
     },
 };
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{Direction, IfIndex, IfName, NsName},
     snapshot::AttachMode,
 };
@@ -97,16 +97,16 @@ fn in_namespace(namespace: &NsName) -> Result<(usize, Vec<ForeignProgram>), Stri
         return on_this_thread(namespace);
     }
     match Handle::open(namespace) {
-        Ok(handle) => handle.namespace.run(|| on_this_thread(namespace)).map_err(|error| in_full(&error))?,
+        Ok(handle) => handle.namespace.run(|| on_this_thread(namespace)).map_err(|error| chain(&error))?,
         Err(TopologyError::NetNs(error)) if error.kind() == io::ErrorKind::NotFound => Ok((0, Vec::new())),
-        Err(error) => Err(in_full(&error)),
+        Err(error) => Err(chain(&error)),
     }
 }
 
 /// The same for a thread that is in that namespace.
 fn on_this_thread(namespace: &NsName) -> Result<(usize, Vec<ForeignProgram>), String> {
-    let mut netlink = Netlink::open().map_err(|error| in_full(&error))?;
-    let interfaces = netlink.interfaces().map_err(|error| in_full(&error))?;
+    let mut netlink = Netlink::open().map_err(|error| chain(&error))?;
+    let interfaces = netlink.interfaces().map_err(|error| chain(&error))?;
     let (mut hooks, mut foreign) = (0, Vec::new());
     for veth in interfaces.iter().filter(|interface| interface.kind.as_deref() == Some("veth")) {
         let Ok(interface) = veth.name.parse::<IfName>() else { continue };
@@ -148,7 +148,7 @@ fn on_hook(netlink: &mut Netlink, index: IfIndex, direction: Direction) -> Resul
         }
         // No clsact qdisc, or no interface any more.
         Err(error) if error.is_not_found() => {}
-        Err(error) => return Err(in_full(&error)),
+        Err(error) => return Err(chain(&error)),
     }
     Ok(all)
 }

@@ -18,7 +18,7 @@ use netmon_model::{
 use tokio::time::sleep;
 
 use crate::api::{
-    Crossing, Endpoint, Links, ProtocolCount,
+    Endpoint, LinkDirection, Links, ProtocolCount,
     client::{Client, ClientError},
 };
 
@@ -65,7 +65,7 @@ impl Counts {
         let said: Links = client.get("/api/v1/links").await?;
         let named = |name: &LinkName| expectation.links().any(|link| link == name);
         let left = |end: &Endpoint| packets(&end.egress.protocols, echo_requests(end), &expectation.traffic);
-        let latency = |crossing: &Crossing| {
+        let latency = |crossing: &LinkDirection| {
             crossing.latency.as_ref().map(|latency| Total { count: latency.count, sum_ns: latency.sum_ns })
         };
         let counts = said.links.iter().filter(|link| named(&link.name)).map(|link| {

@@ -3,7 +3,7 @@
 
 use netmon_kernel::netlink::{Netlink, NetlinkError, clsact};
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{Direction, IfIndex},
 };
 use serde::Serialize;
@@ -42,7 +42,7 @@ impl FoundLab {
     /// Takes netmon's filters off the lab's interfaces, under its claim. The clsact qdisc stays: nobody knows
     /// any more whether it was there before. Goes on after an error, and returns all of them.
     pub fn remove_filters(&self) -> Vec<String> {
-        self.filters.iter().filter_map(|filter| filter.remove().err()).map(|error| in_full(&error)).collect()
+        self.filters.iter().filter_map(|filter| filter.remove().err()).map(|error| chain(&error)).collect()
     }
 }
 

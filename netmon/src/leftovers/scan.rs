@@ -11,14 +11,14 @@ use std::{
 use netmon_kernel::{
     netlink::{clsact, link::Interface},
     netns::{
-        Identity, directory,
+        NetnsId, directory,
         names::{self, Name},
     },
     pins,
     sys::capabilities::{Capability, has},
 };
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{IfIndex, IfName, LabName, NsName},
 };
 
@@ -58,7 +58,7 @@ pub fn scan() -> Leftovers {
 struct Scan {
     labs: BTreeMap<LabName, Found>,
     /// Those that were looked at: a namespace may have several names.
-    namespaces: BTreeSet<Identity>,
+    namespaces: BTreeSet<NetnsId>,
     not_looked_at: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ impl Scan {
 
     fn note<T>(&mut self, result: Result<T, TopologyError>) {
         if let Err(error) = result {
-            self.not_looked_at.push(in_full(&error));
+            self.not_looked_at.push(chain(&error));
         }
     }
 
@@ -198,7 +198,7 @@ impl Scan {
     fn pins(&mut self) {
         match pins::found() {
             Ok(found) => found.into_iter().for_each(|one| self.lab(one.lab().clone()).pins.push(one)),
-            Err(error) => self.not_looked_at.push(in_full(&error)),
+            Err(error) => self.not_looked_at.push(chain(&error)),
         }
     }
 

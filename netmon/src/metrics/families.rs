@@ -43,7 +43,7 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     identity(snapshot, failures, to);
 }
 
-/// Every endpoint with its label values: link, namespace, interface.
+/// Every endpoint with its label values: link, netns, interface.
 fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointSnapshot)> {
     snapshot.links.iter().flat_map(|link| {
         link.ends().map(|end| {
@@ -53,18 +53,18 @@ fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointS
     })
 }
 
-/// Every hook with its label values: link, namespace, interface, direction.
+/// Every hook with its label values: link, netns, interface, direction.
 fn hooks(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 4], &HookCounters)> {
-    endpoints(snapshot).flat_map(|([link, namespace, interface], end)| {
-        Direction::BOTH.map(|at| ([link, namespace, interface, at.as_str()], end.hook(at)))
+    endpoints(snapshot).flat_map(|([link, netns, interface], end)| {
+        Direction::BOTH.map(|at| ([link, netns, interface, at.as_str()], end.hook(at)))
     })
 }
 
 fn by_protocol(metric: Metric, pick: fn(&ProtocolCounters) -> u64, snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(metric);
-    for ([link, namespace, interface, direction], hook) in hooks(snapshot) {
+    for ([link, netns, interface, direction], hook) in hooks(snapshot) {
         for counted in &hook.protocols {
-            family.count([link, namespace, interface, direction, counted.protocol], pick(counted));
+            family.count([link, netns, interface, direction, counted.protocol], pick(counted));
         }
     }
 }
@@ -166,7 +166,7 @@ fn unanswered(snapshot: &Snapshot, to: &mut Writer) {
 
 /// The label values of a probe.
 fn aimed(probe: &ProbeSnapshot) -> [&str; 3] {
-    [probe.from.as_str(), &probe.target, probe.kind]
+    [probe.from.as_str(), &probe.name, probe.kind]
 }
 
 fn probes(snapshot: &Snapshot, to: &mut Writer) {
@@ -188,9 +188,9 @@ fn probes(snapshot: &Snapshot, to: &mut Writer) {
 
 fn drops(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::DROPS);
-    for ([_, namespace, interface], end) in endpoints(snapshot) {
+    for ([_, netns, interface], end) in endpoints(snapshot) {
         for (reason, count) in end.drops.iter().flatten() {
-            family.count([namespace, interface, reason.as_str()], *count);
+            family.count([netns, interface, reason.as_str()], *count);
         }
     }
 }
@@ -198,13 +198,13 @@ fn drops(snapshot: &Snapshot, to: &mut Writer) {
 fn audit(snapshot: &Snapshot, to: &mut Writer) {
     let audits = || hooks(snapshot).filter_map(|(labels, hook)| Some((labels, hook.audit.as_ref()?)));
     let mut difference = to.family(names::AUDIT_DIFFERENCE);
-    for ([_, namespace, interface, direction], audit) in audits() {
-        difference.signed([namespace, interface, direction], audit.difference);
+    for ([_, netns, interface, direction], audit) in audits() {
+        difference.signed([netns, interface, direction], audit.difference);
     }
     let mut explained = to.family(names::AUDIT_EXPLAINED);
-    for ([_, namespace, interface, direction], audit) in audits() {
+    for ([_, netns, interface, direction], audit) in audits() {
         for &(cause, packets) in &audit.explained {
-            explained.signed([namespace, interface, direction, cause], packets);
+            explained.signed([netns, interface, direction, cause], packets);
         }
     }
 }
@@ -217,22 +217,22 @@ fn by_kind(
     to: &mut Writer,
 ) {
     let mut family = to.family(metric);
-    for ([link, namespace, interface], end) in endpoints(snapshot) {
+    for ([link, netns, interface], end) in endpoints(snapshot) {
         for &(kind, count) in pick(&end.round_trips) {
-            family.count([link, namespace, interface, kind], count);
+            family.count([link, netns, interface, kind], count);
         }
     }
 }
 
 fn retransmits(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::TCP_RETRANSMITS);
-    for ([link, namespace, interface], end) in endpoints(snapshot) {
+    for ([link, netns, interface], end) in endpoints(snapshot) {
         let trips = &end.round_trips;
         for (direction, segments) in [
             (Direction::Ingress, trips.tcp_retransmits_ingress),
             (Direction::Egress, trips.tcp_retransmits_egress),
         ] {
-            family.count([link, namespace, interface, direction.as_str()], segments);
+            family.count([link, netns, interface, direction.as_str()], segments);
         }
     }
 }
@@ -248,9 +248,9 @@ fn state(snapshot: &Snapshot, to: &mut Writer) {
         up.flag(labels, end.up);
     }
     let mut attached = to.family(names::PROGRAM_ATTACHED);
-    for ([_, namespace, interface, direction], hook) in hooks(snapshot) {
+    for ([_, netns, interface, direction], hook) in hooks(snapshot) {
         let mode = hook.attached.unwrap_or(snapshot.features.mode).as_str();
-        attached.flag([namespace, interface, direction, mode], hook.attached.is_some());
+        attached.flag([netns, interface, direction, mode], hook.attached.is_some());
     }
     to.family(names::FLOW_ENTRIES).count([], snapshot.flows.entries);
     to.family(names::FLOW_EVICTIONS).count([], snapshot.flows.evicted_flows);

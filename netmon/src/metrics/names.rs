@@ -41,9 +41,9 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const HOOK_PROTOCOL: &[&str] = &["link", "namespace", "interface", "direction", "protocol"];
-const HOOK: &[&str] = &["link", "namespace", "interface", "direction"];
-const ENDPOINT: &[&str] = &["link", "namespace", "interface"];
+const HOOK_PROTOCOL: &[&str] = &["link", "netns", "interface", "direction", "protocol"];
+const HOOK: &[&str] = &["link", "netns", "interface", "direction"];
+const ENDPOINT: &[&str] = &["link", "netns", "interface"];
 const PROBE: &[&str] = &["from", "target", "kind"];
 const CROSSING: &[&str] = &["link", "from", "from_interface", "to", "to_interface"];
 
@@ -163,7 +163,7 @@ pub const TCP_RESPONSE: Metric = Metric {
 pub const TCP_CONNECTIONS: Metric = Metric {
     name: "netmon_tcp_connections_total",
     kind: Kind::Counter,
-    labels: &["link", "namespace", "interface", "event"],
+    labels: &["link", "netns", "interface", "event"],
     help: "TCP connections seen at this endpoint: opened, closed by both sides, reset, refused.",
 };
 /// TCP retransmissions.
@@ -184,21 +184,21 @@ pub const DNS_LATENCY: Metric = Metric {
 pub const DNS_RESPONSES: Metric = Metric {
     name: "netmon_dns_responses_total",
     kind: Kind::Counter,
-    labels: &["link", "namespace", "interface", "rcode"],
+    labels: &["link", "netns", "interface", "rcode"],
     help: "DNS responses over UDP by response code, as seen at this endpoint.",
 };
 /// Drops by the kernel's reason.
 pub const DROPS: Metric = Metric {
     name: "netmon_drops_total",
     kind: Kind::Counter,
-    labels: &["namespace", "interface", "reason"],
+    labels: &["netns", "interface", "reason"],
     help: "Packets that the kernel dropped on this interface, by its own reason (enum skb_drop_reason).",
 };
 /// Difference between our count and the kernel's.
 pub const AUDIT_DIFFERENCE: Metric = Metric {
     name: "netmon_audit_difference_packets",
     kind: Kind::Gauge,
-    labels: &["namespace", "interface", "direction"],
+    labels: &["netns", "interface", "direction"],
     help: "Packets that passed the hook, less those that the kernel counted, less what is explained. Above zero \
            they vanished behind the hook, below zero they bypassed it.",
 };
@@ -206,7 +206,7 @@ pub const AUDIT_DIFFERENCE: Metric = Metric {
 pub const AUDIT_EXPLAINED: Metric = Metric {
     name: "netmon_audit_explained_packets",
     kind: Kind::Gauge,
-    labels: &["namespace", "interface", "direction", "cause"],
+    labels: &["netns", "interface", "direction", "cause"],
     help: "Packets that passed the hook and that the kernel did not count, or, below zero, that it counted more, \
            by cause.",
 };
@@ -228,7 +228,7 @@ pub const ENDPOINT_UP: Metric = Metric {
 pub const PROGRAM_ATTACHED: Metric = Metric {
     name: "netmon_program_attached",
     kind: Kind::Gauge,
-    labels: &["namespace", "interface", "direction", "mode"],
+    labels: &["netns", "interface", "direction", "mode"],
     help: "Whether the eBPF program is attached to the hook.",
 };
 /// Fill of the flow table.

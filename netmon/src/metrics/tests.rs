@@ -117,11 +117,8 @@ fn every_count_of_the_snapshot_is_found_under_its_labels() {
     let link = &snapshot.links[0];
     for end in link.ends() {
         let (namespace, interface) = fixtures::named(end);
-        let at = [
-            ("link", link.name.as_str()),
-            ("namespace", namespace.as_str()),
-            ("interface", interface.as_str()),
-        ];
+        let at =
+            [("link", link.name.as_str()), ("netns", namespace.as_str()), ("interface", interface.as_str())];
         assert_eq!(scrape.get("netmon_unstamped_packets_total", &at), end.unstamped_packets as f64);
         assert_eq!(scrape.get("netmon_endpoint_up", &at), 1.0);
         for (direction, hook) in [("ingress", &end.ingress), ("egress", &end.egress)] {
@@ -216,7 +213,7 @@ fn a_duration_of_exactly_a_bound_is_counted_above_it_and_one_nanosecond_less_bel
     let scrape = Scrape::parse(&render(&snapshot));
     let link = snapshot.links[0].name.as_str();
     let at_most = |le: &str| {
-        let labels = [("link", link), ("namespace", "root"), ("interface", "veth0"), ("le", le)];
+        let labels = [("link", link), ("netns", "root"), ("interface", "veth0"), ("le", le)];
         scrape.get("netmon_icmp_rtt_seconds_bucket", &labels)
     };
     assert_eq!(at_most("0.000000256"), 1.0);
@@ -245,7 +242,7 @@ fn what_is_not_measured_has_no_series_rather_than_a_zero() {
     assert!(!text.contains("netmon_program_run"));
     assert!(!text.contains("netmon_tcp_rtt_seconds") && !text.contains("netmon_dns_latency_seconds"));
     let mode = AttachMode::Tcx.as_str();
-    let at = [("namespace", "direct_netns"), ("interface", "veth1"), ("direction", "egress"), ("mode", mode)];
+    let at = [("netns", "direct_netns"), ("interface", "veth1"), ("direction", "egress"), ("mode", mode)];
     assert_eq!(scrape.get("netmon_program_attached", &at), 0.0);
 }
 

@@ -5,7 +5,7 @@ use netmon_model::names::{LabName, LinkName};
 
 use super::{OverheadError, link::End};
 use crate::{
-    control::{Asked, HookOrder, Request},
+    control::{Client, HookCommand, Request},
     datapath::{Datapath, Options},
     topology::Endpoint,
 };
@@ -29,7 +29,7 @@ pub trait Hooks {
 
 /// Those of an agent, which it keeps the counters of. They are on when this is dropped, and when its process ends.
 #[derive(Debug)]
-pub struct AgentsHooks(Asked);
+pub struct AgentsHooks(Client);
 
 impl AgentsHooks {
     /// Asks the agent of `lab` for the hooks of `link`.
@@ -38,7 +38,7 @@ impl AgentsHooks {
     ///
     /// When it does not answer, or somebody else has them.
     pub fn borrow(lab: &LabName, link: &LinkName) -> Result<Self, OverheadError> {
-        let mut agent = Self(Asked::connect(lab).map_err(OverheadError::Agent)?);
+        let mut agent = Self(Client::connect(lab).map_err(OverheadError::Agent)?);
         agent.say(&Request::Hooks(link.clone()))?;
         Ok(agent)
     }
@@ -51,11 +51,11 @@ impl AgentsHooks {
 
 impl Hooks for AgentsHooks {
     fn off(&mut self) -> Result<(), OverheadError> {
-        self.say(&HookOrder::Off)
+        self.say(&HookCommand::Off)
     }
 
     fn on(&mut self) -> Result<(), OverheadError> {
-        self.say(&HookOrder::On)
+        self.say(&HookCommand::On)
     }
 }
 

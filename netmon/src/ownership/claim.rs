@@ -14,7 +14,7 @@ use std::{
 };
 
 use netmon_kernel::owned_files;
-use netmon_model::{error::in_full, names::LabName};
+use netmon_model::{error::chain, names::LabName};
 use rustix::{
     event::{Timespec, poll},
     fs::{FlockOperation, flock},
@@ -97,7 +97,7 @@ impl Claim {
                 let mut claim = Self { lab: lab.clone(), file, agent: None };
                 if let Err(error) = claim.write(&Holder::this_process(None)) {
                     // Without space in /run a lab can still be removed; others only do not see by whom.
-                    log::warn!("{}", in_full(&error));
+                    log::warn!("{}", chain(&error));
                 }
                 return Ok(claim);
             }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt, fs, os::unix::fs::MetadataExt as _};
 
-use netmon_kernel::netns::{Identity, names};
+use netmon_kernel::netns::{NetnsId, names};
 use netmon_model::names::NsName;
 
 /// A process inside a namespace.
@@ -26,7 +26,7 @@ impl fmt::Display for Process {
 /// or that we may not look at, are not seen.
 #[must_use]
 pub fn find(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
-    let wanted: BTreeMap<Identity, &NsName> =
+    let wanted: BTreeMap<NetnsId, &NsName> =
         namespaces.iter().filter_map(|name| Some((identity(&names::path_of(name))?, name))).collect();
     let mut found: BTreeMap<NsName, Vec<Process>> = BTreeMap::new();
     if wanted.is_empty() {
@@ -47,7 +47,7 @@ pub fn find(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
     found
 }
 
-fn identity(path: &std::path::Path) -> Option<Identity> {
+fn identity(path: &std::path::Path) -> Option<NetnsId> {
     let metadata = fs::metadata(path).ok()?;
-    Some(Identity { device: metadata.dev(), inode: metadata.ino() })
+    Some(NetnsId { device: metadata.dev(), inode: metadata.ino() })
 }

@@ -76,7 +76,7 @@ pub async fn download(from: &Place, url: &Url) -> Result<Passed, String> {
     let enough = |bytes| bytes >= MOST_BYTES || begun.elapsed() >= RUN;
     let fetched = timeout(RUN + PATIENCE, http::fetch(stream, url, enough)).await;
     let fetched = fetched.map_err(|_| format!("no page within {:?}", RUN + PATIENCE))?;
-    let fetched = fetched.map_err(|error| netmon_model::error::in_full(&*error))?;
+    let fetched = fetched.map_err(|error| netmon_model::error::chain(&*error))?;
     if !(200..300).contains(&fetched.status) {
         return Err(format!("status {}", fetched.status));
     }

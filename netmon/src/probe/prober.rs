@@ -11,7 +11,7 @@ use std::{
 
 use netmon_kernel::netns::{NetNs, Opener};
 use netmon_model::{
-    error::in_full,
+    error::chain,
     lab::{Query, Traffic},
     names::NsName,
 };
@@ -50,7 +50,7 @@ impl Place {
     ///
     /// When there is none.
     pub fn new(name: &NsName, opener: &Opener) -> Result<Self, String> {
-        let namespace = NetNs::open(name).map_err(|error| in_full(&error))?;
+        let namespace = NetNs::open(name).map_err(|error| chain(&error))?;
         Ok(Self { name: name.clone(), namespace: Arc::new(namespace), opener: opener.clone() })
     }
 
@@ -166,7 +166,7 @@ impl Prober {
             }
             (Traffic::Http(url), Socket::Tcp(socket)) => {
                 let stream = socket.connect(url.address).await.map_err(said)?;
-                let fetched = http::fetch(stream, url, |_| false).await.map_err(|error| in_full(&*error))?;
+                let fetched = http::fetch(stream, url, |_| false).await.map_err(|error| chain(&*error))?;
                 right(fetched, self.status).map(|()| (begun.elapsed(), None))
             }
             (Traffic::Command(words), _) => {

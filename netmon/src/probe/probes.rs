@@ -134,13 +134,13 @@ async fn again_and_again(probe: Probe, mut prober: Prober, record: Arc<Mutex<Rec
 fn snapshot(probe: &Probe, record: &Record) -> ProbeSnapshot {
     ProbeSnapshot {
         from: probe.from.clone(),
-        target: probe.target.clone(),
+        name: probe.target.clone(),
         kind: probe.traffic.kind(),
-        aim: probe.traffic.target(),
+        target: probe.traffic.target(),
         interval: probe.interval,
         success: record.last.as_ref().map(Result::is_ok),
         last: record.last.as_ref().and_then(|last| last.as_ref().ok().copied()),
-        why: record.last.as_ref().and_then(|last| last.as_ref().err().cloned()),
+        error: record.last.as_ref().and_then(|last| last.as_ref().err().cloned()),
         durations: record.durations.clone(),
         failures: record.failures,
     }

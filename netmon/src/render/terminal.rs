@@ -9,7 +9,7 @@ const USUAL_COLUMNS: usize = 80;
 
 /// Width and characters of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Screen {
+pub struct Terminal {
     /// Characters in a line.
     pub columns: usize,
     /// Which characters lines and boxes are drawn with.
@@ -25,7 +25,7 @@ pub enum Charset {
     Utf8,
 }
 
-impl Screen {
+impl Terminal {
     /// What the standard output can show.
     #[must_use]
     pub fn of_stdout() -> Self {

@@ -15,10 +15,10 @@ use netmon_model::{
 
 use super::{
     Row, SelftestError,
-    bench::{Bench, PATIENCE, rest},
-    card::Unit,
+    fixture::{Fixture, PATIENCE, rest},
     lab::Line,
     rounds::{Rounds, Seen},
+    scorecard::Unit,
 };
 
 /// Codes of the answers (RFC 6895, 2.3), in turn.
@@ -32,7 +32,7 @@ const WAY: Duration = Duration::from_micros(200);
 /// No answer takes longer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let failed = |source| SelftestError::Socket("exchange DNS messages", source);
     let bound = |address: &'static str| {
         move || {
@@ -71,7 +71,7 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
     Ok(())
 }
 
-fn latency(bench: &mut Bench<'_>) -> Result<Histogram, SelftestError> {
+fn latency(bench: &mut Fixture<'_>) -> Result<Histogram, SelftestError> {
     Ok(bench.link(Line::Talk)?.a.round_trips.dns.unwrap_or_default())
 }
 

@@ -6,16 +6,16 @@ use netmon_model::{names::Side, snapshot::LinkSnapshot};
 
 use super::{
     Row, SelftestError,
-    bench::{Bench, PATIENCE},
-    card::Unit,
+    fixture::{Fixture, PATIENCE},
     lab::Line,
+    scorecard::Unit,
 };
 
 /// How many.
 const DATAGRAMS: u64 = 20;
 const REASON: &str = "NO_SOCKET";
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let before = bench.link(Line::Talk)?;
     if before.b.drops.is_none() {
         // This kernel does not tell, and the agent says so: there is no such measure.

@@ -6,10 +6,10 @@ use netmon_model::{names::Side, snapshot::LinkSnapshot};
 
 use super::{
     Row, SelftestError,
-    bench::{Bench, PATIENCE},
-    card::Unit,
+    fixture::{Fixture, PATIENCE},
     lab::{Line, has_ipv6},
     rounds::Seen,
+    scorecard::Unit,
 };
 use crate::probe::Pinger;
 
@@ -18,7 +18,7 @@ const ECHOES: u16 = 200;
 /// What lies between user space and the hook at most: two system calls and a wake-up.
 const WAY: Duration = Duration::from_micros(100);
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     one_family(bench, "icmp", IpAddr::from([10, 98, 1, 2]))?;
     if has_ipv6() {
         one_family(bench, "icmpv6", IpAddr::from([0xfd98, 1, 0, 0, 0, 0, 0, 2]))?;
@@ -26,7 +26,7 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
     Ok(())
 }
 
-fn one_family(bench: &mut Bench<'_>, what: &str, to: IpAddr) -> Result<(), SelftestError> {
+fn one_family(bench: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), SelftestError> {
     let pinger = bench
         .inside(Side::A, || Pinger::open(to))?
         .map_err(|source| SelftestError::Socket("open a raw socket", source))?;

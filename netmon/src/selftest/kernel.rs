@@ -6,7 +6,7 @@ use netmon_model::{
     snapshot::LinkSnapshot,
 };
 
-use super::{Row, SelftestError, bench::Bench, card::Unit, lab::Line};
+use super::{Row, SelftestError, fixture::Fixture, lab::Line, scorecard::Unit};
 
 /// How often it is tried to read both while nothing passes: IPv6 has something to say now and then.
 const ATTEMPTS: usize = 200;
@@ -14,7 +14,7 @@ const ATTEMPTS: usize = 200;
 /// What one end sent and received: packets and bytes.
 type Counts = [u64; 4];
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     of_link(bench, Line::Silent, "frames")?;
     of_link(bench, Line::Talk, "sockets")?;
     if let Some(lost) = bench.link(Line::Talk)?.a_to_b.lost_segments {
@@ -24,7 +24,7 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
     Ok(())
 }
 
-fn of_link(bench: &mut Bench<'_>, line: Line, what: &str) -> Result<(), SelftestError> {
+fn of_link(bench: &mut Fixture<'_>, line: Line, what: &str) -> Result<(), SelftestError> {
     let (link, [a, b]) = at_rest(bench, line)?;
     let [packets_out, bytes_out, packets_in, bytes_in] = a;
     let samples = packets_out;
@@ -42,7 +42,7 @@ fn of_link(bench: &mut Bench<'_>, line: Line, what: &str) -> Result<(), Selftest
 }
 
 /// netmon's and the kernel's counts of one moment.
-fn at_rest(bench: &mut Bench<'_>, line: Line) -> Result<(LinkSnapshot, [Counts; 2]), SelftestError> {
+fn at_rest(bench: &mut Fixture<'_>, line: Line) -> Result<(LinkSnapshot, [Counts; 2]), SelftestError> {
     let index = |side| bench.end(line, side).ifindex;
     let (a, b) = (index(Side::A), index(Side::B));
     let (mut at_a, mut at_b) = (bench.netlink(Side::A)?, bench.netlink(Side::B)?);

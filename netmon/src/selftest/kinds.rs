@@ -10,10 +10,10 @@ use netmon_model::{
 
 use super::{
     Row, SelftestError,
-    bench::{Bench, PATIENCE},
-    card::Unit,
+    fixture::{Fixture, PATIENCE},
     frames::kinds,
     lab::Line,
+    scorecard::Unit,
 };
 
 /// Frames of each kind.
@@ -30,12 +30,12 @@ fn worst(expected: u64, counts: [u64; 2]) -> u64 {
     if counts[0] == expected { counts[1] } else { counts[0] }
 }
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let ifindex = bench.end(Line::Silent, Side::A).ifindex.0;
     let socket = bench
         .inside(Side::A, || PacketSocket::open(ifindex))?
         .map_err(|source| SelftestError::Socket("open a packet socket", source))?;
-    let exits = |bench: &mut Bench<'_>| -> Result<u64, SelftestError> {
+    let exits = |bench: &mut Fixture<'_>| -> Result<u64, SelftestError> {
         Ok(bench.reading()?.parse_exits.iter().map(|(_, count)| count).sum())
     };
     let (exits_before, mut expected) = (exits(bench)?, Expected::default());
@@ -76,7 +76,7 @@ struct Expected {
     stamped: u64,
 }
 
-fn compare(bench: &mut Bench<'_>, expected: &Expected) -> Result<(), SelftestError> {
+fn compare(bench: &mut Fixture<'_>, expected: &Expected) -> Result<(), SelftestError> {
     let LinkSnapshot { a, b, a_to_b, .. } = bench.link(Line::Silent)?;
     let samples = expected.packets;
     let bytes = |measure, expected, measured| Row::exact(measure, Unit::Bytes, expected, measured, samples);
@@ -91,7 +91,7 @@ fn compare(bench: &mut Bench<'_>, expected: &Expected) -> Result<(), SelftestErr
 }
 
 /// The echo requests among the frames, which nobody answered.
-pub(super) fn measure_unanswered(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure_unanswered(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let asked = kinds().iter().filter(|kind| kind.asks).count() as u64 * u64::from(FRAMES);
     let told = |link: &LinkSnapshot| link.a.round_trips.icmp_unanswered;
     let link = bench.link_when(Line::Silent, UNANSWERED, |link| told(link) >= asked)?;

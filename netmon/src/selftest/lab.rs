@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use netmon_model::{
-    error::in_full,
+    error::chain,
     impairment::Impairment,
     lab::{End, Lab, Link, Namespace},
     names::{InvalidName, LabName, LinkName},
@@ -14,7 +14,7 @@ use super::SelftestError;
 use crate::{
     datapath::Datapath,
     ownership::{Claim, state, temporary},
-    topology::{self, BoxError, Endpoint, Instrument},
+    topology::{self, AttachObserver, BoxError, Endpoint},
 };
 
 /// How the names of all such labs begin.
@@ -148,9 +148,9 @@ struct Eyes<'a> {
     endpoints: Vec<Endpoint>,
 }
 
-impl Instrument for Eyes<'_> {
+impl AttachObserver for Eyes<'_> {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
-        self.datapath.attach(endpoints).map_err(|error| in_full(&error))?;
+        self.datapath.attach(endpoints).map_err(|error| chain(&error))?;
         self.endpoints = endpoints.to_vec();
         Ok(())
     }

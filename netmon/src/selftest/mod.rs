@@ -6,32 +6,32 @@
 //! known of it; each other file is one kind of traffic; [`card`] is what comes out. Nothing outside of the lab is
 //! touched, and no other program is needed.
 
-mod bench;
-pub mod card;
 mod dns;
 mod drops;
 mod echo;
 mod error;
+mod fixture;
 mod frames;
 mod kernel;
 mod kinds;
 mod lab;
 mod queue;
 mod rounds;
+pub mod scorecard;
 mod tcp;
 
 use std::{sync::atomic::AtomicBool, time::Instant};
 
 use netmon_model::progress::Progress;
 
-use self::bench::Bench;
+use self::fixture::Fixture;
 pub use self::{
-    card::{Card, Row},
     error::SelftestError,
+    scorecard::{Row, Scorecard},
 };
 
 /// One kind of traffic.
-type Step = fn(&mut Bench<'_>) -> Result<(), SelftestError>;
+type Step = fn(&mut Fixture<'_>) -> Result<(), SelftestError>;
 
 /// One kind of traffic after the other. What was sent first and is waited for longest comes last.
 const STEPS: [Step; 8] = [
@@ -51,15 +51,15 @@ const STEPS: [Step; 8] = [
 ///
 /// What stood in the way of measuring, or what could not be taken away. A number that is wrong is no error: it
 /// is on the card.
-pub fn run(interrupted: &AtomicBool, progress: &dyn Progress) -> Result<Card, SelftestError> {
+pub fn run(interrupted: &AtomicBool, progress: &dyn Progress) -> Result<Scorecard, SelftestError> {
     let begun = Instant::now();
     lab::clean_up_after_others();
-    let mut bench = Bench::build(interrupted)?;
+    let mut bench = Fixture::build(interrupted)?;
     let outcome = STEPS.iter().enumerate().try_for_each(|(done, step)| {
         progress.at("measures", done, STEPS.len());
         step(&mut bench)
     });
     let rows = bench.take_down();
     outcome?;
-    Ok(Card::of(rows?, begun.elapsed()))
+    Ok(Scorecard::of(rows?, begun.elapsed()))
 }

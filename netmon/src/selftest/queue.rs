@@ -11,10 +11,10 @@ use netmon_model::{histogram::Histogram, impairment::TokenBucket, names::Side, s
 
 use super::{
     Row, SelftestError,
-    bench::Bench,
-    card::Unit,
+    fixture::Fixture,
     lab::Line,
     rounds::{Rounds, Seen},
+    scorecard::Unit,
 };
 use crate::probe::Pinger;
 
@@ -35,7 +35,7 @@ const WAY: Duration = Duration::from_micros(200);
 /// Loss is told when it is certain: some epochs after the longest way through the queue.
 const CERTAIN: Duration = Duration::from_secs(4);
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     if !bench.reading()?.features.packet_stamp {
         // Before Linux 5.18 there is neither one-way latency nor loss.
         return Ok(());
@@ -68,8 +68,8 @@ fn lost(link: &LinkSnapshot) -> u64 {
 }
 
 /// Datagrams that wait behind each other.
-fn one_way(bench: &mut Bench<'_>, from: &UdpSocket, to: &UdpSocket) -> Result<(), SelftestError> {
-    let latency = |bench: &mut Bench<'_>| -> Result<Histogram, SelftestError> {
+fn one_way(bench: &mut Fixture<'_>, from: &UdpSocket, to: &UdpSocket) -> Result<(), SelftestError> {
+    let latency = |bench: &mut Fixture<'_>| -> Result<Histogram, SelftestError> {
         Ok(bench.link(Line::Queue)?.a_to_b.latency.unwrap_or_default())
     };
     let mut rounds = Rounds::default();
@@ -84,7 +84,7 @@ fn one_way(bench: &mut Bench<'_>, from: &UdpSocket, to: &UdpSocket) -> Result<()
 }
 
 /// Echoes that wait behind datagrams, timed as ping does it.
-fn echoes(bench: &mut Bench<'_>, from: &UdpSocket, to: &UdpSocket) -> Result<(), SelftestError> {
+fn echoes(bench: &mut Fixture<'_>, from: &UdpSocket, to: &UdpSocket) -> Result<(), SelftestError> {
     let failed = |source| SelftestError::Socket("send an echo request through a queue", source);
     let pinger = bench.inside(Side::A, || Pinger::open([10, 98, 2, 2].into()))?.map_err(failed)?;
     let mut rounds = Rounds::default();

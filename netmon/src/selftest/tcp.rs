@@ -15,10 +15,10 @@ use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout};
 
 use super::{
     Row, SelftestError,
-    bench::{Bench, PATIENCE, rest},
-    card::Unit,
+    fixture::{Fixture, PATIENCE, rest},
     lab::Line,
     rounds::{Rounds, Seen},
+    scorecard::Unit,
 };
 
 /// Connections that are opened and closed, with requests on each.
@@ -38,7 +38,7 @@ const WAY: Duration = Duration::from_micros(200);
 /// Nothing here takes longer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let listener = listen(bench)?;
     let address = listener.local_addr().map_err(failed)?;
     let before = bench.link(Line::Talk)?;
@@ -81,7 +81,7 @@ fn failed(source: io::Error) -> SelftestError {
 }
 
 /// A listener at b that does not wait for ever.
-fn listen(bench: &Bench<'_>) -> Result<TcpListener, SelftestError> {
+fn listen(bench: &Fixture<'_>) -> Result<TcpListener, SelftestError> {
     let address = SocketAddr::from(([10, 98, 1, 2], 0));
     let listener = bench.inside(Side::B, || TcpListener::bind(address))?.map_err(failed)?;
     set_socket_timeout(&listener, Timeout::Recv, Some(TIMEOUT)).map_err(|error| failed(error.into()))?;
@@ -89,7 +89,7 @@ fn listen(bench: &Bench<'_>) -> Result<TcpListener, SelftestError> {
 }
 
 /// A connection from a, and how long that took.
-fn connect(bench: &Bench<'_>, address: SocketAddr, seen: &mut Seen) -> Result<TcpStream, SelftestError> {
+fn connect(bench: &Fixture<'_>, address: SocketAddr, seen: &mut Seen) -> Result<TcpStream, SelftestError> {
     let timed = || {
         let begun = Instant::now();
         let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
@@ -104,7 +104,7 @@ fn connect(bench: &Bench<'_>, address: SocketAddr, seen: &mut Seen) -> Result<Tc
 }
 
 /// How long connecting took, and how long answers took beside what netmon says of them.
-fn converse(bench: &mut Bench<'_>, address: SocketAddr) -> Result<(Seen, Rounds), SelftestError> {
+fn converse(bench: &mut Fixture<'_>, address: SocketAddr) -> Result<(Seen, Rounds), SelftestError> {
     let (mut connects, mut rounds) = (Seen::default(), Rounds::default());
     for _ in 0..CONNECTIONS {
         let mut stream = connect(bench, address, &mut connects)?;
@@ -148,7 +148,7 @@ fn serve(listener: &TcpListener) {
 }
 
 /// A transfer in super-packets: what leaves one end on the wire arrives at the other.
-fn bulk(bench: &mut Bench<'_>) -> Result<(), SelftestError> {
+fn bulk(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let listener = listen(bench)?;
     let address = listener.local_addr().map_err(failed)?;
     let before = bench.link(Line::Talk)?;

@@ -108,7 +108,7 @@ async fn json<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Result
 
 impl IntoResponse for ReadError {
     fn into_response(self) -> Response {
-        let text = netmon_model::error::in_full(&self);
+        let text = netmon_model::error::chain(&self);
         log::warn!("an HTTP request failed: {text}");
         (StatusCode::INTERNAL_SERVER_ERROR, text + "\n").into_response()
     }

@@ -21,7 +21,7 @@ pub(super) async fn sample(readings: &Readings, history: &History) {
             }
             Err(error) if !failing => {
                 failing = true;
-                log::warn!("no rates for now: {}", netmon_model::error::in_full(&error));
+                log::warn!("no rates for now: {}", netmon_model::error::chain(&error));
             }
             Err(_) => {}
         }

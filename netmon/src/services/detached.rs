@@ -26,7 +26,7 @@ use super::{
     Plan, StartError, Supervisor,
     bounded_log::{BoundedLog, MOST_BYTES, append_to},
     error::with_sources,
-    process::{Identity, boot_id},
+    process::{ProcessId, boot_id},
     record::{make_private_dir, replace_file, services_dir},
     status,
     wait::{left_until, until_ended},
@@ -70,7 +70,7 @@ pub enum DetachError {
 /// Who the detached supervisor is.
 #[derive(Debug, Serialize, Deserialize)]
 struct SupervisorRecord {
-    identity: Identity,
+    identity: ProcessId,
     boot_id: String,
 }
 
@@ -137,7 +137,7 @@ fn read_answer(mut from: ChildStdout, time: Duration) -> String {
 
 /// A child that failed is ending; one that hangs is ended.
 fn reap(child: &mut Child) {
-    if let Some(pidfd) = Identity::of(child.id()).and_then(open) {
+    if let Some(pidfd) = ProcessId::of(child.id()).and_then(open) {
         let _ = pidfd_send_signal(&pidfd, Signal::TERM);
         until_ended(&[pidfd], Instant::now() + STOP_TIME);
     }
@@ -159,7 +159,7 @@ pub fn detached_supervisor(state_dir: &Path) -> Option<u32> {
     running(state_dir).map(|identity| identity.pid)
 }
 
-fn running(state_dir: &Path) -> Option<Identity> {
+fn running(state_dir: &Path) -> Option<ProcessId> {
     let record: SupervisorRecord = serde_json::from_slice(&fs::read(record_file(state_dir)).ok()?).ok()?;
     let this_boot = boot_id().is_ok_and(|boot_id| boot_id == record.boot_id);
     Some(record.identity).filter(|identity| this_boot && identity.runs())
@@ -184,7 +184,7 @@ pub(crate) fn end(state_dir: &Path) {
 }
 
 /// A descriptor that stands for this very process.
-fn open(identity: Identity) -> Option<OwnedFd> {
+fn open(identity: ProcessId) -> Option<OwnedFd> {
     let pidfd = pidfd_open(identity.pid()?, PidfdFlags::empty()).ok()?;
     // Only now is the look at /proc worth something: the descriptor does not move to another process.
     identity.runs().then_some(pidfd)
@@ -246,7 +246,7 @@ async fn run_plan(plan: &Plan, state_dir: &Path) -> Result<(), DetachError> {
 }
 
 fn record_self(state_dir: &Path) -> io::Result<()> {
-    let record = SupervisorRecord { identity: Identity::own()?, boot_id: boot_id()? };
+    let record = SupervisorRecord { identity: ProcessId::own()?, boot_id: boot_id()? };
     replace_file(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
 }
 

@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{
     cgroup,
-    process::{Identity, Stat, all_pids},
+    process::{ProcessId, Stat, all_pids},
     record::{Leader, Record},
     wait::has_ended,
 };
@@ -52,8 +52,8 @@ fn hold(pids: &[u32]) -> Vec<Member> {
 }
 
 /// Only once it is open is a look at /proc worth something: the descriptor does not move to another process.
-fn hold_known(known: impl IntoIterator<Item = Identity>) -> Vec<Member> {
-    let open = |identity: Identity| hold(&[identity.pid]).pop().filter(|_| identity.runs());
+fn hold_known(known: impl IntoIterator<Item = ProcessId>) -> Vec<Member> {
+    let open = |identity: ProcessId| hold(&[identity.pid]).pop().filter(|_| identity.runs());
     known.into_iter().filter_map(open).collect()
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn signal(members: &[Member], signal: Signal) {
 /// A process that might belong to a service.
 #[derive(Clone, Debug)]
 struct Candidate {
-    identity: Identity,
+    identity: ProcessId,
     parent: u32,
     mount_namespace: String,
     marked: bool,
@@ -95,7 +95,7 @@ fn is_marked(pid: u32, mark: &str) -> bool {
 }
 
 /// The service's processes among all of the host.
-fn family(leader: Option<&Leader>, all: &[Candidate]) -> HashSet<Identity> {
+fn family(leader: Option<&Leader>, all: &[Candidate]) -> HashSet<ProcessId> {
     let is_leader = |c: &Candidate| leader.is_some_and(|leader| leader.identity == c.identity);
     let in_made_namespace =
         |c: &Candidate| leader.is_some_and(|leader| leader.mount_namespace == c.mount_namespace);
@@ -107,7 +107,7 @@ fn family(leader: Option<&Leader>, all: &[Candidate]) -> HashSet<Identity> {
         .map(|c| c.mount_namespace.as_str())
         .collect();
     let is_own = |c: &Candidate| is_leader(c) || own_namespaces.contains(c.mount_namespace.as_str());
-    let mut family: HashMap<u32, Identity> =
+    let mut family: HashMap<u32, ProcessId> =
         all.iter().filter(|c| is_own(c)).map(|c| (c.identity.pid, c.identity)).collect();
     loop {
         let before = family.len();
@@ -127,12 +127,12 @@ mod tests {
     use super::*;
 
     fn candidate(pid: u32, parent: u32, mount_namespace: &str, marked: bool) -> Candidate {
-        let identity = Identity { pid, start_ticks: u64::from(pid) };
+        let identity = ProcessId { pid, start_ticks: u64::from(pid) };
         Candidate { identity, parent, mount_namespace: mount_namespace.to_owned(), marked }
     }
 
     fn leader(pid: u32, start_ticks: u64) -> Leader {
-        Leader { identity: Identity { pid, start_ticks }, mount_namespace: "mnt:[7]".to_owned() }
+        Leader { identity: ProcessId { pid, start_ticks }, mount_namespace: "mnt:[7]".to_owned() }
     }
 
     fn family_of(leader: &Leader, all: &[Candidate]) -> Vec<u32> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// One process of this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Identity {
+pub(crate) struct ProcessId {
     /// The process's number.
     pub(crate) pid: u32,
     /// When it started, in clock ticks since boot.
@@ -20,13 +20,13 @@ pub(crate) struct Identity {
 /// What is needed of `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
-    pub(crate) identity: Identity,
+    pub(crate) identity: ProcessId,
     pub(crate) parent: u32,
     /// A zombie, or on its way out: it runs nothing any more.
     pub(crate) ended: bool,
 }
 
-impl Identity {
+impl ProcessId {
     /// The process that calls.
     pub(crate) fn own() -> io::Result<Self> {
         let line = fs::read_to_string("/proc/self/stat")?;
@@ -65,7 +65,7 @@ impl Stat {
         let parent = fields.next()?.parse().ok()?;
         // `rest` begins with field 3; two are taken, so field 22 is 17 further on.
         let start_ticks = fields.nth(17)?.parse().ok()?;
-        Some(Self { identity: Identity { pid: pid.parse().ok()?, start_ticks }, parent, ended })
+        Some(Self { identity: ProcessId { pid: pid.parse().ok()?, start_ticks }, parent, ended })
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_program_name_that_looks_like_fields_does_not_shift_them() {
         let stat = Stat::parse(LINE).unwrap();
-        assert_eq!(stat.identity, Identity { pid: 4711, start_ticks: 998_877 });
+        assert_eq!(stat.identity, ProcessId { pid: 4711, start_ticks: 998_877 });
         assert_eq!(stat.parent, 12);
         assert!(!stat.ended);
     }
@@ -113,10 +113,10 @@ mod tests {
 
     #[test]
     fn another_process_under_the_same_pid_is_not_taken_for_the_recorded_one() {
-        let own = Identity::own().unwrap();
+        let own = ProcessId::own().unwrap();
         assert_eq!(own.pid, std::process::id());
         assert!(own.runs());
-        assert!(!Identity { start_ticks: own.start_ticks + 1, ..own }.runs());
-        assert!(!Identity { start_ticks: 0, ..own }.runs());
+        assert!(!ProcessId { start_ticks: own.start_ticks + 1, ..own }.runs());
+        assert!(!ProcessId { start_ticks: 0, ..own }.runs());
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cgroup,
-    process::{Identity, Stat, boot_id, unique_id},
+    process::{ProcessId, Stat, boot_id, unique_id},
 };
 
 /// The folder of all services under the lab's state folder.
@@ -43,7 +43,7 @@ pub(crate) struct Record {
 /// Who the service's first process is, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Leader {
-    pub(crate) identity: Identity,
+    pub(crate) identity: ProcessId,
     /// As `/proc/PID/ns/mnt` reads: `mnt:[4026532]`.
     pub(crate) mount_namespace: String,
 }

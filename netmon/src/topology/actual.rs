@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use netmon_kernel::{
     netlink::link::{self, Interface},
     netns::{
-        Identity, NetNs, NetNsError,
+        NetNs, NetNsError, NetnsId,
         names::{self, Name},
     },
 };
@@ -182,7 +182,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Looks at every name in /run/netns, and says which are those of a namespace, once for each namespace.
-    fn names(&self, root: Identity, actual: &mut Actual) -> Result<Vec<(NsName, NetNs)>, TopologyError> {
+    fn names(&self, root: NetnsId, actual: &mut Actual) -> Result<Vec<(NsName, NetNs)>, TopologyError> {
         let mut names = names::list()?;
         // Of several names for one namespace, the one that the lab knows is its own, and the others are not.
         let recorded = self.state.iter().flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);

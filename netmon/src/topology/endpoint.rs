@@ -33,7 +33,7 @@ pub struct Endpoint {
 
 /// Watches endpoints. Called when interfaces exist and before they are set up, so that nothing passes
 /// uncounted.
-pub trait Instrument {
+pub trait AttachObserver {
     /// Starts to watch all of `endpoints`: every end of the lab, in the order of its file. Those that are
     /// watched already (known by cookie and ifindex) are left as they are.
     ///
@@ -45,9 +45,9 @@ pub trait Instrument {
 
 /// Watches nothing: what `up` without an agent uses.
 #[derive(Clone, Copy, Debug)]
-pub struct NoInstrument;
+pub struct NoObserver;
 
-impl Instrument for NoInstrument {
+impl AttachObserver for NoObserver {
     fn attach(&mut self, _endpoints: &[Endpoint]) -> Result<(), BoxError> {
         Ok(())
     }

@@ -64,7 +64,7 @@ pub enum TopologyError {
     Removal(Vec<String>),
     /// The programs could not be attached.
     #[error("cannot instrument the lab's endpoints")]
-    Instrument(#[source] BoxError),
+    AttachObserver(#[source] BoxError),
     /// No such link was made.
     #[error("lab {lab} has no link {link}")]
     NoSuchLink {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use netmon_kernel::netlink::Request;
 use netmon_model::{
-    error::in_full,
+    error::chain,
     impairment::{Change, Impairment, USUAL_MTU},
     names::{IfIndex, LabName, LinkName, Side},
 };
@@ -116,7 +116,7 @@ fn take_back(
     for (side, inverse) in done.into_iter().rev() {
         let Some(end) = ends.get_mut(&side) else { continue };
         let mut ask = |one| end.handle.netlink().and_then(|netlink| netlink.request(one));
-        left.extend(inverse.iter().filter_map(|one| ask(one).err()).map(|e| in_full(&e)));
+        left.extend(inverse.iter().filter_map(|one| ask(one).err()).map(|e| chain(&e)));
     }
     if left.is_empty() { source } else { TopologyError::NotUndone { source: Box::new(source), left } }
 }

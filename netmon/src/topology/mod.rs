@@ -3,7 +3,7 @@
 //! [`plan`] is pure; [`actual`] only reads; [`apply`] and [`removal`] are the only ones that change the host,
 //! and they touch nothing that does not carry the lab's [`mark`]. What is about to be made is written down
 //! first ([`state`]), so that a process that is killed at any moment leaves something that the next one
-//! understands. Nothing here attaches programs: whoever does is called back ([`Instrument`]) when the
+//! understands. Nothing here attaches programs: whoever does is called back ([`AttachObserver`]) when the
 //! interfaces exist and before they are up.
 
 pub mod actual;
@@ -25,7 +25,7 @@ pub mod sysctl;
 pub mod undo;
 
 pub use self::{
-    endpoint::{Endpoint, Instrument, NoInstrument},
+    endpoint::{AttachObserver, Endpoint, NoObserver},
     error::{BoxError, TopologyError},
     plan::{Plan, Step},
     run::{Report, down, plan, up},

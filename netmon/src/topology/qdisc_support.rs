@@ -11,7 +11,7 @@ use netmon_kernel::{
     netns::NetNs,
     sys::capabilities::{Capability, has},
 };
-use netmon_model::{error::in_full, impairment::Impairment, lab::Lab, names::LinkName};
+use netmon_model::{error::chain, impairment::Impairment, lab::Lab, names::LinkName};
 
 /// A kind of queueing discipline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,8 +141,8 @@ fn has_module(list: &str, module: &str) -> bool {
 /// Asks the kernel in a namespace that nobody else has, on a thread that ends with it.
 fn ask(kind: &str) -> Result<bool, String> {
     let inside = || {
-        NetNs::unshare().map_err(|error| in_full(&error))?;
-        Netlink::open().and_then(|mut netlink| netlink.knows_qdisc(kind)).map_err(|error| in_full(&error))
+        NetNs::unshare().map_err(|error| chain(&error))?;
+        Netlink::open().and_then(|mut netlink| netlink.knows_qdisc(kind)).map_err(|error| chain(&error))
     };
     thread::scope(|scope| {
         let asked = thread::Builder::new().name("qdiscs".to_owned()).spawn_scoped(scope, inside);

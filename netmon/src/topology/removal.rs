@@ -15,7 +15,7 @@ use netmon_kernel::{
     netns::names,
 };
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{IfIndex, NsName},
     progress::Progress,
 };
@@ -125,7 +125,7 @@ impl Removal {
 impl Outcome {
     fn note(&mut self, result: Result<(), TopologyError>) {
         if let Err(e) = result {
-            self.errors.push(in_full(&e));
+            self.errors.push(chain(&e));
         }
     }
 }

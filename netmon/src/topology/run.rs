@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 
 use netmon_kernel::netns::directory;
 use netmon_model::{
-    error::in_full,
+    error::chain,
     lab::Lab,
     names::{IfIndex, IfName, LabName, NsName},
     progress::Progress,
@@ -13,7 +13,7 @@ use netmon_model::{
 use super::{
     actual::{self, Actual, ActualNamespace},
     apply::Build,
-    endpoint::{Endpoint, Instrument},
+    endpoint::{AttachObserver, Endpoint},
     error::{BoxError, TopologyError},
     handle,
     plan::{Place, Plan},
@@ -52,7 +52,7 @@ pub fn plan(lab: &Lab) -> Result<Plan, TopologyError> {
 pub fn up(
     lab: &Lab,
     claim: &Claim,
-    instrument: &mut dyn Instrument,
+    instrument: &mut dyn AttachObserver,
     progress: &dyn Progress,
 ) -> Result<Vec<Endpoint>, TopologyError> {
     debug_assert_eq!(claim.lab(), &lab.name);
@@ -99,7 +99,7 @@ pub fn down(
     let mut report = Report::default();
     progress.busy("stopping services");
     let stopped = stop_services(lab, &state::directory(lab));
-    report.errors.extend(stopped.iter().map(|e| in_full(e.as_ref())));
+    report.errors.extend(stopped.iter().map(|e| chain(e.as_ref())));
     progress.busy("reading what is there");
     match actual::read(&mark, state.as_ref(), None) {
         Ok((actual, mut handles)) => {
@@ -112,10 +112,10 @@ pub fn down(
             report.warnings.extend(outcome.warnings);
             report.errors.extend(outcome.errors);
         }
-        Err(e) => report.errors.push(in_full(&e)),
+        Err(e) => report.errors.push(chain(&e)),
     }
     let put_back = put_back(lab, state.as_ref(), report.errors.is_empty());
-    report.errors.extend(put_back.iter().map(|e| in_full(e)));
+    report.errors.extend(put_back.iter().map(|e| chain(e)));
     report
 }
 

@@ -11,7 +11,7 @@ use netmon_kernel::{
     netns::directory,
 };
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{IfIndex, NsName},
     progress::Silent,
 };
@@ -109,13 +109,13 @@ impl Undo {
         for (namespace, request) in self.requests.drain(..).rev() {
             let Some(handle) = handles.get_mut(&namespace) else { continue };
             match handle.netlink().and_then(|netlink| netlink.request(&request)) {
-                Err(e) if !e.is_not_found() && !e.is_already_there() => left.push(in_full(&e)),
+                Err(e) if !e.is_not_found() && !e.is_already_there() => left.push(chain(&e)),
                 _ => {}
             }
         }
         for (namespace, key, before) in self.settings.drain(..).rev() {
             let Some(handle) = handles.get(&namespace) else { continue };
-            left.extend(sysctl::write(&handle.namespace, &key, &before).err().map(|e| in_full(&e)));
+            left.extend(sysctl::write(&handle.namespace, &key, &before).err().map(|e| chain(&e)));
         }
         let removal = self.removal(handles, &mut left);
         left.extend(removal.execute(handles, mark, &Silent).errors);
@@ -137,7 +137,7 @@ impl Undo {
                     let there = there.into_iter().map(|i| (i.name, IfIndex(i.index))).collect();
                     indexes.insert(&end.namespace, there);
                 }
-                Err(e) => left.push(in_full(&e)),
+                Err(e) => left.push(chain(&e)),
             }
         }
         let doomed = |here: &Place, peer: &Place| {
@@ -159,7 +159,7 @@ impl Undo {
         for (namespace, before) in self.files.drain(..) {
             if let Some(servers) = before {
                 let written = resolv::write(&namespace, &servers, mark, state.folders.iter());
-                left.extend(written.err().map(|e| in_full(&e)));
+                left.extend(written.err().map(|e| chain(&e)));
             }
         }
     }
@@ -169,14 +169,14 @@ fn restore_state(state: &State, before: Option<&State>, left: &mut Vec<String>) 
     match before {
         // What could not be written, for want of space perhaps, need not be written back.
         Some(before) if State::load(&state.lab).as_ref() == Some(before) => {}
-        Some(before) => left.extend(before.store().err().map(|e| in_full(&e))),
+        Some(before) => left.extend(before.store().err().map(|e| chain(&e))),
         None => {
             for folder in state.folders.iter().rev() {
-                left.extend(resolv::remove_folder_if_empty(folder).err().map(|e| in_full(&e)));
+                left.extend(resolv::remove_folder_if_empty(folder).err().map(|e| chain(&e)));
             }
             // When this fails the state says that all of it may be there, which is safe.
             let _ = fs::remove_file(path_of(&state.lab));
         }
     }
-    left.extend(directory::restore_if_unused().err().map(|e| in_full(&e)));
+    left.extend(directory::restore_if_unused().err().map(|e| chain(&e)));
 }

@@ -19,11 +19,11 @@ use std::{
 use log::{info, warn};
 use netmon_kernel::{
     netlink::{Netlink, NetlinkError, link::Interface, watch::LinkWatch},
-    netns::{Identity, name_watch::NameWatch, names},
+    netns::{NetnsId, name_watch::NameWatch, names},
 };
 use netmon_model::{
-    drift::Disturbance,
-    error::in_full,
+    drift::Drift,
+    error::chain,
     names::{IfIndex, NsName},
     snapshot::AttachMode,
 };
@@ -36,14 +36,14 @@ use crate::topology::Endpoint;
 const ROUNDS: usize = 8;
 
 /// The sockets that the interfaces of each namespace are listed with. They hold their namespaces.
-pub(crate) type Sockets = HashMap<Identity, Arc<Mutex<Netlink>>>;
+pub(crate) type Sockets = HashMap<NetnsId, Arc<Mutex<Netlink>>>;
 
 /// The ends of links and the bridges, by the lab's name for their namespace.
 type States = HashMap<NsName, HashMap<IfIndex, Subject>>;
 
 /// How one end of a link is.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EndState {
+pub(crate) struct InterfaceState {
     /// Whether it is in its namespace.
     pub(crate) exists: bool,
     /// Whether it is there, and up.
@@ -51,7 +51,7 @@ pub(crate) struct EndState {
     /// Whether what was on its hooks went with it.
     pub(crate) hooks_gone: bool,
     /// What somebody else did to it.
-    pub(crate) disturbances: Vec<Disturbance>,
+    pub(crate) drift: Vec<Drift>,
 }
 
 /// Follows the lab's interfaces for as long as it lives.
@@ -66,7 +66,7 @@ pub(crate) struct LinkStates {
 /// One namespace's subscription, and the socket to list its interfaces with. Both hold the namespace.
 struct Followed {
     namespace: NsName,
-    identity: Identity,
+    identity: NetnsId,
     watch: LinkWatch,
     netlink: Arc<Mutex<Netlink>>,
 }
@@ -76,7 +76,7 @@ impl LinkStates {
     /// ports of. Its sockets may be shared.
     pub(crate) fn follow(endpoints: &[Endpoint], mode: AttachMode) -> io::Result<(Self, Sockets)> {
         let mut states = States::new();
-        let mut namespaces: HashMap<Identity, &Endpoint> = HashMap::new();
+        let mut namespaces: HashMap<NetnsId, &Endpoint> = HashMap::new();
         for endpoint in endpoints {
             namespaces.entry(endpoint.netns.identity()).or_insert(endpoint);
             let subject = Subject::new(endpoint.ifindex, endpoint.interface.clone());
@@ -105,17 +105,17 @@ impl LinkStates {
     }
 
     /// How an end is.
-    pub(crate) fn of(&self, namespace: &NsName, ifindex: IfIndex) -> EndState {
+    pub(crate) fn of(&self, namespace: &NsName, ifindex: IfIndex) -> InterfaceState {
         let states = lock(&self.states);
         let Some(subject) = states.get(namespace).and_then(|there| there.get(&ifindex)) else {
-            return EndState { hooks_gone: true, ..EndState::default() };
+            return InterfaceState { hooks_gone: true, ..InterfaceState::default() };
         };
         let exists = subject.presence == Presence::There;
-        EndState {
+        InterfaceState {
             exists,
             up: exists && subject.up,
             hooks_gone: self.hooks_gone(subject),
-            disturbances: subject.disturbances(),
+            drift: subject.drift(),
         }
     }
 
@@ -225,7 +225,7 @@ impl Followed {
         let Some(subjects) = states.get_mut(&self.namespace) else { return };
         let listed = match self.list() {
             Ok(listed) => listed,
-            Err(error) => return warn!("{}", in_full(&error)),
+            Err(error) => return warn!("{}", chain(&error)),
         };
         subjects.values_mut().for_each(|subject| subject.begin(&listed));
         let bridges: HashSet<u32> = subjects.values().filter_map(Subject::bridge).collect();
@@ -259,7 +259,7 @@ impl Followed {
             }
         });
         if let Err(error) = listed {
-            warn!("{}", in_full(&error));
+            warn!("{}", chain(&error));
         }
     }
 
@@ -276,9 +276,9 @@ impl Followed {
     fn update(&self, states: &Mutex<States>, change: impl Fn(&mut Subject)) {
         let mut states = lock(states);
         for subject in states.get_mut(&self.namespace).into_iter().flat_map(HashMap::values_mut) {
-            let before = subject.disturbances();
+            let before = subject.drift();
             change(subject);
-            let (interface, namespace, after) = (&subject.interface, &self.namespace, subject.disturbances());
+            let (interface, namespace, after) = (&subject.interface, &self.namespace, subject.drift());
             for new in after.iter().filter(|new| !before.contains(new)) {
                 warn!("{interface} in {namespace} {new}");
             }

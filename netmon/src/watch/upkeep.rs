@@ -37,7 +37,7 @@ impl Upkeep {
                 let watcher = Arc::clone(&watcher);
                 // It enters every namespace, on threads of its own, and waits for them.
                 let look = move || {
-                    watcher.check_order();
+                    watcher.check_chain_position();
                     // Building, and looking into every namespace, takes much for a moment.
                     heap::give_back();
                 };

@@ -12,19 +12,19 @@ use std::{
 };
 
 use log::{debug, warn};
-use netmon_kernel::netns::Identity;
+use netmon_kernel::netns::NetnsId;
 use netmon_model::{
-    error::in_full,
+    error::chain,
     impairment::USUAL_MTU,
     lab::{End, Lab, Link},
     names::{Direction, EndpointId, IfIndex, LinkName, NsName},
     progress::Silent,
-    snapshot::{Features, Flow, Furnished, LabInfo, Snapshot},
+    snapshot::{Features, Flow, LabInfo, NamespaceContents, Snapshot},
 };
 
 use crate::{
     agent::{AgentError, persist::Eyes},
-    control::HookOrder,
+    control::HookCommand,
     datapath::{Datapath, DatapathError, Failure, Reading},
     ownership::Claim,
     probe::Probes,
@@ -125,13 +125,13 @@ impl Watcher {
         *lock(&self.audited) = found;
         self.note(Failure::Audit, errors.len());
         for error in errors {
-            debug!("{}", in_full(&error));
+            debug!("{}", chain(&error));
         }
     }
 
     /// Says where somebody's program runs before ours.
-    pub(crate) fn check_order(&self) {
-        let found = self.datapath().check_order();
+    pub(crate) fn check_chain_position(&self) {
+        let found = self.datapath().check_chain_position();
         match found {
             Ok(found) => {
                 for (endpoint, direction) in found {
@@ -144,17 +144,17 @@ impl Watcher {
             }
             Err(error) => {
                 self.note(Failure::Order, 1);
-                warn!("{}", in_full(&error));
+                warn!("{}", chain(&error));
             }
         }
     }
 
     /// Takes the programs off a link's hooks, or puts them on.
-    pub(crate) fn set_hooks(&self, link: &LinkName, order: HookOrder) -> Result<(), DatapathError> {
+    pub(crate) fn set_hooks(&self, link: &LinkName, order: HookCommand) -> Result<(), DatapathError> {
         let mut datapath = self.datapath();
         match order {
-            HookOrder::Off => datapath.hooks_off(link),
-            HookOrder::On => datapath.hooks_on(link),
+            HookCommand::Off => datapath.hooks_off(link),
+            HookCommand::On => datapath.hooks_on(link),
         }
     }
 
@@ -206,14 +206,14 @@ impl Watcher {
             .filter(|link| !bare.contains(*link))
             .collect();
         for error in datapath.detach(|link| !stays.contains(link)) {
-            debug!("{}", in_full(&error));
+            debug!("{}", chain(&error));
         }
         let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
         let (changed, lab) = match topology::up(new, claim, &mut eyes, &Silent) {
             Ok(_) => (Ok(()), new),
             Err(error) => {
                 if let Err(error) = topology::up(old, claim, &mut eyes, &Silent) {
-                    warn!("the lab could not be made as it was: {}", in_full(&error));
+                    warn!("the lab could not be made as it was: {}", chain(&error));
                 }
                 (Err(error.into()), old)
             }
@@ -252,7 +252,7 @@ impl Watcher {
 
 fn info(lab: &Lab, persists: bool) -> LabInfo {
     let (name, file) = (lab.name.clone(), lab.source.clone());
-    LabInfo { name, file, persists, furnished: Furnished::of(lab) }
+    LabInfo { name, file, persists, namespaces: NamespaceContents::of(lab) }
 }
 
 /// Whether a link joins the same interfaces under the same name.
@@ -268,7 +268,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The endpoints to audit, by the namespace that they are in.
 fn witnessed(datapath: &Datapath, sockets: &Sockets) -> Vec<Witnessed> {
-    let mut namespaces: HashMap<Identity, Witnessed> = HashMap::new();
+    let mut namespaces: HashMap<NetnsId, Witnessed> = HashMap::new();
     for (id, endpoint) in datapath.endpoints() {
         let identity = endpoint.netns.identity();
         let Some(netlink) = sockets.get(&identity) else { continue };
@@ -306,7 +306,7 @@ impl SnapshotSource for Watcher {
         let audited = lock(&self.audited).clone();
         for end in reading.links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
             let state = lock(&self.link_states).of(&end.namespace, end.ifindex);
-            (end.up, end.disturbances) = (state.up, state.disturbances);
+            (end.up, end.drift) = (state.up, state.drift);
             if let Some(accounts) = audited.get(&end.id).filter(|_| state.exists) {
                 end.hook_mut(Direction::Ingress).audit.clone_from(&accounts.ingress);
                 end.hook_mut(Direction::Egress).audit.clone_from(&accounts.egress);

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use netmon::{
     datapath::{Datapath, Options, features::mode_for},
     ownership::Claim,
-    topology::{self, BoxError, Endpoint, Instrument},
+    topology::{self, AttachObserver, BoxError, Endpoint},
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{
@@ -104,7 +104,7 @@ struct Timed {
     took: Duration,
 }
 
-impl Instrument for Timed {
+impl AttachObserver for Timed {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
         let begun = Instant::now();
         self.datapath.attach_only(endpoints)?;

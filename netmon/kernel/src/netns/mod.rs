@@ -37,12 +37,12 @@ const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
 #[derive(Debug)]
 pub struct NetNs {
     file: File,
-    identity: Identity,
+    identity: NetnsId,
 }
 
 /// Which namespace it is, for as long as a descriptor is held: inode numbers are reused at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identity {
+pub struct NetnsId {
     /// `st_dev` of the nsfs file.
     pub device: u64,
     /// `st_ino` of the nsfs file.
@@ -115,12 +115,12 @@ impl NetNs {
         if kind.f_type != libc::NSFS_MAGIC {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "this file is no namespace")));
         }
-        Ok(Self { file, identity: Identity { device: metadata.dev(), inode: metadata.ino() } })
+        Ok(Self { file, identity: NetnsId { device: metadata.dev(), inode: metadata.ino() } })
     }
 
     /// Which namespace this is, while it is held.
     #[must_use]
-    pub fn identity(&self) -> Identity {
+    pub fn identity(&self) -> NetnsId {
         self.identity
     }
 

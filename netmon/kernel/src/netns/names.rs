@@ -17,7 +17,7 @@ use rustix::{
     mount::{UnmountFlags, mount_bind, unmount},
 };
 
-use super::{Identity, NetNs, NetNsError, directory::DIRECTORY};
+use super::{NetNs, NetNsError, NetnsId, directory::DIRECTORY};
 
 /// What stands in /run/netns under a name.
 #[derive(Debug)]
@@ -80,9 +80,9 @@ pub fn look_up(name: &NsName) -> Result<Option<Name>, NetNsError> {
 
 /// Whether `name` leads to this namespace; none when it leads nowhere, or nobody can tell.
 #[must_use]
-pub fn leads_to(name: &NsName, namespace: Identity) -> Option<bool> {
+pub fn leads_to(name: &NsName, namespace: NetnsId) -> Option<bool> {
     let there = fs::metadata(path_of(name)).ok()?;
-    Some(Identity { device: there.dev(), inode: there.ino() } == namespace)
+    Some(NetnsId { device: there.dev(), inode: there.ino() } == namespace)
 }
 
 /// Gives `namespace` the name `name`. `mark` goes into the file below the mount.

@@ -75,7 +75,7 @@ fn work(home: &NetNs, to_do: &mpsc::Receiver<Job>) {
             let next = to_do.try_recv().ok();
             if next.is_none() && !is_home {
                 if let Err(error) = home.enter() {
-                    log::error!("{}", netmon_model::error::in_full(&error));
+                    log::error!("{}", netmon_model::error::chain(&error));
                     return;
                 }
                 is_home = true;

@@ -60,12 +60,12 @@ pub enum Step {
     /// Binding a file of /etc/netns over one of /etc, or mounting the namespace's /sys.
     Binds = 5,
     /// Writing down who the process is.
-    Identity = 6,
+    NetnsId = 6,
 }
 
 impl Step {
     const ALL: [Self; 6] =
-        [Self::Parent, Self::Cgroup, Self::Network, Self::Mounts, Self::Binds, Self::Identity];
+        [Self::Parent, Self::Cgroup, Self::Network, Self::Mounts, Self::Binds, Self::NetnsId];
 
     /// The step of a number that came through [`Confinement::failure`].
     #[must_use]
@@ -82,7 +82,7 @@ impl Step {
             Self::Network => "cannot enter the network namespace",
             Self::Mounts => "cannot make a mount namespace",
             Self::Binds => "cannot put the files of /etc/netns and the namespace's /sys in place",
-            Self::Identity => "cannot record the process",
+            Self::NetnsId => "cannot record the process",
         }
     }
 }
@@ -120,7 +120,7 @@ impl Confinement {
         }
         self.own_mounts().map_err(|e| (Step::Mounts, e))?;
         self.bind_files().map_err(|e| (Step::Binds, e))?;
-        self.record_identity().map_err(|e| (Step::Identity, e))?;
+        self.record_identity().map_err(|e| (Step::NetnsId, e))?;
         // From here on a program that ends in an orderly way, and takes its children along, may do so.
         die_with(parent, Signal::TERM).map_err(|e| (Step::Parent, e))
     }

@@ -5,10 +5,10 @@ use crate::{
         table::table,
         units::{NONE, count, duration},
     },
-    selftest::{Card, Row, card::Unit},
+    selftest::{Row, Scorecard, scorecard::Unit},
 };
 
-pub(super) fn text(card: &Card) -> String {
+pub(super) fn text(card: &Scorecard) -> String {
     let columns = [
         ("MEASURE", false),
         ("EXPECTED", true),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::report::of_endpoint;
 use crate::{
-    api::{Endpoint, Links, Parts, Sense},
+    api::{Endpoint, Links, Parts, Perspective},
     render::{table::table, units},
 };
 
@@ -44,7 +44,7 @@ const OTHERS: &str = "\nThe links' means are over all packets, of which these we
                       difference.";
 
 /// Each kind, over the last seconds where there was something, otherwise over all.
-fn shown(sense: &Sense, window: Option<f64>) -> impl Iterator<Item = (&'static str, String, Parts)> {
+fn shown(sense: &Perspective, window: Option<f64>) -> impl Iterator<Item = (&'static str, String, Parts)> {
     let recently = window.map(|window| units::seconds(Duration::from_secs_f64(window)));
     let kinds = [
         ("ICMP echo", sense.recent_icmp, sense.icmp),
@@ -64,9 +64,9 @@ fn row(end: &Endpoint, kind: &str, over: String, parts: &Parts) -> [String; 9] {
         over,
         units::count(parts.round_trip.samples),
         mean(parts.round_trip),
-        mean(parts.link_there),
-        mean(parts.turn_around),
-        mean(parts.link_back),
+        mean(parts.forward),
+        mean(parts.turnaround),
+        mean(parts.back),
         difference(parts),
     ]
 }
@@ -87,31 +87,31 @@ mod tests {
     use super::*;
     use crate::api::Part;
 
-    fn parts(round_trip: u64, there: u64, turn_around: u64, back: u64) -> Parts {
+    fn parts(round_trip: u64, there: u64, turnaround: u64, back: u64) -> Parts {
         let part = |mean_ns| Part { mean_ns, samples: 200 };
-        let sum_ns = there + turn_around + back;
+        let sum_ns = there + turnaround + back;
         Parts {
             round_trip: part(round_trip),
-            link_there: part(there),
-            turn_around: part(turn_around),
-            link_back: part(back),
+            forward: part(there),
+            turnaround: part(turnaround),
+            back: part(back),
             sum_ns,
             difference_ns: round_trip.cast_signed() - sum_ns.cast_signed(),
             same_packets: true,
         }
     }
 
-    fn links(seen_from_a: Sense) -> Links {
+    fn links(seen_from_a: Perspective) -> Links {
         let mut links = Links::without_rates(&fixtures::direct());
         links.links[0].round_trip_parts.seen_from_a = seen_from_a;
-        links.links[0].round_trip_parts.seen_from_b = Sense::default();
+        links.links[0].round_trip_parts.seen_from_b = Perspective::default();
         links.window_seconds = Some(5.0);
         links
     }
 
     #[test]
     fn a_row_has_the_whole_its_parts_and_what_is_left_over() {
-        let sense = Sense { icmp: Some(parts(10_000, 2000, 5000, 2500)), ..Sense::default() };
+        let sense = Perspective { icmp: Some(parts(10_000, 2000, 5000, 2500)), ..Perspective::default() };
         let text = section(&links(sense)).unwrap();
         let cells: Vec<_> = text.lines().nth(2).unwrap().split("  ").map(str::trim).collect();
         let cells: Vec<_> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
@@ -126,7 +126,7 @@ mod tests {
         let mut recent = parts(10_000, 2000, 5000, 3000);
         recent.same_packets = false;
         let all = parts(20_000, 2000, 5000, 3000);
-        let sense = Sense { icmp: Some(all), recent_icmp: Some(recent), ..Sense::default() };
+        let sense = Perspective { icmp: Some(all), recent_icmp: Some(recent), ..Perspective::default() };
         let text = section(&links(sense)).unwrap();
         assert!(text.contains(" 5 s ") && text.contains("10.0 µs") && !text.contains("20.0 µs"), "{text}");
         assert!(text.contains("0.0 %") && text.ends_with("difference."), "{text}");
@@ -134,6 +134,6 @@ mod tests {
 
     #[test]
     fn without_round_trips_there_is_nothing_to_show() {
-        assert_eq!(section(&links(Sense::default())), None);
+        assert_eq!(section(&links(Perspective::default())), None);
     }
 }

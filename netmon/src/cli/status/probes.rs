@@ -12,15 +12,15 @@ use crate::{
 pub(super) fn section(probes: &[Probe]) -> Option<String> {
     let row = |probe: &Probe| {
         let duration = |ns: Option<u64>| ns.map_or(NONE.to_owned(), units::duration);
-        let state = match (probe.success, &probe.why) {
+        let state = match (probe.success, &probe.error) {
             (None, _) => "starting".to_owned(),
             (Some(true), _) => "ok".to_owned(),
-            (Some(false), why) => why.clone().unwrap_or_else(|| "failed".to_owned()),
+            (Some(false), error) => error.clone().unwrap_or_else(|| "failed".to_owned()),
         };
         [
             probe.from.to_string(),
             probe.kind.clone(),
-            probe.target.clone(),
+            probe.name.clone(),
             units::count(probe.duration.count),
             units::count(probe.failures),
             duration(probe.duration.p50_ns),
@@ -50,18 +50,18 @@ mod tests {
     fn a_probe_is_shown_with_what_it_does_now_and_why_it_fails() {
         let up = Probe {
             from: "near".parse().unwrap(),
-            target: "10.0.0.2:80".to_owned(),
+            name: "10.0.0.2:80".to_owned(),
             kind: "tcp".to_owned(),
-            aim: "10.0.0.2:80".to_owned(),
+            target: "10.0.0.2:80".to_owned(),
             interval_ns: 1_000_000_000,
             success: Some(true),
             last_ns: Some(50_000),
-            why: None,
+            error: None,
             duration: Summary { count: 3, p50_ns: Some(50_000), ..Summary::default() },
             failures: 0,
         };
-        let why = Some("no connection within 1s".to_owned());
-        let down = Probe { success: Some(false), why, failures: 7, ..up.clone() };
+        let error = Some("no connection within 1s".to_owned());
+        let down = Probe { success: Some(false), error, failures: 7, ..up.clone() };
         let starting = Probe { success: None, ..up.clone() };
         let text = section(&[up, down, starting]).unwrap();
         let lines: Vec<_> = text.lines().collect();

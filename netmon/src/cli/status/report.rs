@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{audit, parts, probes};
 use crate::{
-    api::{Crossing, Endpoint, EndpointName, Hook, Link, Links, Probe, Summary},
+    api::{Endpoint, EndpointName, Hook, Link, LinkDirection, Links, Probe, Summary},
     cli::impair::report as impairment,
     render::{
         table::table,
@@ -74,10 +74,10 @@ fn heading(address: SocketAddr, links: &Links) -> String {
         "{BOLD}{lab}{BOLD:#} ({file}), {style}{attached} of {all} hooks watched{style:#}, http://{address}/{persists}\n"
     );
     for end in links.links.iter().flat_map(|link| [&link.a, &link.b]) {
-        for disturbance in &end.disturbances {
+        for disturbance in &end.drift {
             let _ = writeln!(text, "{BAD}{} {disturbance}{BAD:#}", of_endpoint(end));
         }
-        if !end.up && end.disturbances.is_empty() {
+        if !end.up && end.drift.is_empty() {
             let _ = writeln!(text, "{BAD}{} is down or gone{BAD:#}", of_endpoint(end));
         }
     }
@@ -85,7 +85,7 @@ fn heading(address: SocketAddr, links: &Links) -> String {
 }
 
 fn traffic(links: &Links) -> String {
-    let row = |(crossing, sent): (&Crossing, &Hook)| {
+    let row = |(crossing, sent): (&LinkDirection, &Hook)| {
         let quantile = |pick: fn(&Summary) -> Option<u64>| {
             crossing.latency.as_ref().and_then(pick).map_or(NONE.to_owned(), units::duration)
         };
@@ -195,7 +195,7 @@ pub(super) fn of_endpoint(end: &Endpoint) -> String {
 
 #[cfg(test)]
 mod tests {
-    use netmon_model::{drift::Disturbance, fixtures, histogram::Histogram, snapshot::Snapshot};
+    use netmon_model::{drift::Drift, fixtures, histogram::Histogram, snapshot::Snapshot};
 
     use super::*;
 
@@ -278,7 +278,7 @@ mod tests {
         let text = plain(&Links::without_rates(&snapshot));
         assert!(text.contains("3 of 4 hooks watched"), "{text}");
         assert!(text.contains("direct_netns:veth1 is down or gone\n"), "{text}");
-        snapshot.links[0].a.disturbances = vec![Disturbance::Renamed { to: "eth9".to_owned() }];
+        snapshot.links[0].a.drift = vec![Drift::Renamed { to: "eth9".to_owned() }];
         let text = plain(&Links::without_rates(&snapshot));
         assert!(text.contains("root:veth0 is called eth9 now"), "{text}");
     }

@@ -9,7 +9,7 @@ use netmon_ebpf::{
 };
 use netmon_kernel::pins::unpin_link;
 use netmon_model::{
-    error::in_full,
+    error::chain,
     names::{Direction, EndpointId},
 };
 
@@ -19,7 +19,7 @@ use crate::{
         Datapath, DatapathError,
         attach::Attached,
         by_namespace,
-        watched::{self, WatchedEnd, WatchedLink},
+        watched::{self, WatchedEndpoint, WatchedLink},
     },
     topology::Endpoint,
 };
@@ -71,7 +71,7 @@ impl Datapath {
             link.ends().all(|end| records.get(&end.id).is_some_and(|record| record.flags & END_PAUSED != 0))
         };
         let (good, bad): (Vec<_>, Vec<_>) =
-            links.into_iter().partition(|link| is_paused(link) || link.ends().all(WatchedEnd::is_whole));
+            links.into_iter().partition(|link| is_paused(link) || link.ends().all(WatchedEndpoint::is_whole));
         for link in &bad {
             log::warn!(
                 "link {}: its programs are not on its hooks any more, it is counted from zero",
@@ -116,7 +116,7 @@ impl Datapath {
                             }
                             end.attached = Some(attached);
                         }
-                        Err(error) => log::warn!("{}: {}", end.shown(), in_full(&error)),
+                        Err(error) => log::warn!("{}: {}", end.shown(), chain(&error)),
                     }
                 }
                 Ok(())
@@ -144,7 +144,7 @@ fn restored(
     persistence: &Persistence,
 ) -> WatchedLink {
     let end = |endpoint, id: EndpointId, record: &EndRecord| {
-        let mut end = WatchedEnd::new(id, endpoint, Some(persistence.hooks(id)));
+        let mut end = WatchedEndpoint::new(id, endpoint, Some(persistence.hooks(id)));
         end.pauses = record.pauses;
         end.peer = Some(EndpointId(record.peer));
         end.stamps = record.flags & END_STAMPS != 0;

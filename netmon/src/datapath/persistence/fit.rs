@@ -14,7 +14,7 @@ use netmon_kernel::{
     pins::{self, Folder},
     sys::{bpf_info::map_name, bpf_pins::pinned},
 };
-use netmon_model::error::in_full;
+use netmon_model::error::chain;
 
 const WORD: usize = size_of::<u32>();
 const COUNT: usize = size_of::<u64>();
@@ -55,7 +55,7 @@ pub(super) fn settings(folder: &Folder) -> Result<Settings, String> {
         let path = folder.map(name);
         is_map(&path, name, key, value).map_err(|why| format!("map {name} in it: {why}"))?;
     }
-    read(folder).map_err(|error| format!("its settings: {}", in_full(&error)))
+    read(folder).map_err(|error| format!("its settings: {}", chain(&error)))
 }
 
 fn is_map(path: &Path, name: &str, key: usize, value: usize) -> Result<(), String> {

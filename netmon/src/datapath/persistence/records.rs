@@ -18,7 +18,7 @@ use crate::datapath::{
     attach::Attached,
     closed_epochs::ClosedEpochs,
     error::gone,
-    watched::{WatchedEnd, WatchedLink},
+    watched::{WatchedEndpoint, WatchedLink},
 };
 
 impl Persistence {
@@ -28,7 +28,7 @@ impl Persistence {
     }
 
     /// Writes down an end that is about to be attached to.
-    pub(in crate::datapath) fn record_end(&mut self, end: &WatchedEnd) -> Result<(), DatapathError> {
+    pub(in crate::datapath) fn record_end(&mut self, end: &WatchedEndpoint) -> Result<(), DatapathError> {
         self.record(end.id, of(end, &ClosedEpochs::new(LOSS_EPOCH_SHIFT), Stage::Unfinished))
     }
 
@@ -44,7 +44,7 @@ impl Persistence {
 
     /// Writes down what became known of a link since the last time, before anybody is told.
     pub(in crate::datapath) fn keep(&mut self, link: &mut WatchedLink) -> Result<(), DatapathError> {
-        let stage = if link.ends().all(WatchedEnd::is_whole) { Stage::Complete } else { Stage::Paused };
+        let stage = if link.ends().all(WatchedEndpoint::is_whole) { Stage::Complete } else { Stage::Paused };
         if link.a_to_b.take_changed() | link.a.unanswered.take_changed() {
             self.record(link.a.id, of(&link.a, &link.a_to_b, stage))?;
         }
@@ -108,7 +108,11 @@ pub(in crate::datapath) enum Stage {
 }
 
 /// What is to be known of an end.
-pub(in crate::datapath) fn of(end: &WatchedEnd, lost: &ClosedEpochs<LOSS_EPOCHS>, stage: Stage) -> EndRecord {
+pub(in crate::datapath) fn of(
+    end: &WatchedEndpoint,
+    lost: &ClosedEpochs<LOSS_EPOCHS>,
+    stage: Stage,
+) -> EndRecord {
     let attached = end.attached.as_ref();
     let flag = |flag: u32, is_set: bool| if is_set { flag } else { 0 };
     EndRecord {

@@ -8,8 +8,8 @@ use netmon_model::names::NsName;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
+    glyphs::Glyphs,
     model::Graph,
-    pen::Pen,
     stars::{Spoke, Star, stars},
     traffic,
 };
@@ -25,7 +25,7 @@ pub(crate) fn width(lines: &[String]) -> usize {
 }
 
 /// Draws all of a lab.
-pub(crate) fn draw(graph: &Graph, pen: Pen) -> Vec<String> {
+pub(crate) fn draw(graph: &Graph, pen: Glyphs) -> Vec<String> {
     let mut drawn = HashSet::new();
     let mut lines = Vec::new();
     for star in stars(graph) {
@@ -41,7 +41,7 @@ pub(crate) fn draw(graph: &Graph, pen: Pen) -> Vec<String> {
 }
 
 impl<'l> Star<'l> {
-    fn draw(&self, graph: &'l Graph, drawn: &mut HashSet<&'l NsName>, pen: Pen) -> Vec<String> {
+    fn draw(&self, graph: &'l Graph, drawn: &mut HashSet<&'l NsName>, pen: Glyphs) -> Vec<String> {
         let hub = Node::new(self.hub, graph, drawn.insert(self.hub));
         let peers: Vec<_> =
             self.spokes.iter().map(|spoke| Node::new(spoke.peer, graph, drawn.insert(spoke.peer))).collect();
@@ -88,7 +88,7 @@ impl Row {
         }
     }
 
-    fn draw(&self, width: usize, pen: Pen) -> String {
+    fn draw(&self, width: usize, pen: Glyphs) -> String {
         match self {
             Self::Texts(near, far) => {
                 let space = width.saturating_sub(near.width() + far.width() + 2);
@@ -101,7 +101,7 @@ impl Row {
 
 impl Spoke<'_> {
     /// The interfaces' names, the link, and below it the addresses and what passes; for each link.
-    fn rows(&self, pen: Pen) -> Vec<Row> {
+    fn rows(&self, pen: Glyphs) -> Vec<Row> {
         let mut rows = Vec::new();
         for wire in &self.wires {
             let (near, far) = (wire.near, wire.far);
@@ -117,7 +117,7 @@ impl Spoke<'_> {
     }
 
     /// The rows right of the hub, each with whether a link leaves the hub there.
-    fn draw(&self, peer: &Node, gap: usize, pen: Pen) -> Vec<(bool, String)> {
+    fn draw(&self, peer: &Node, gap: usize, pen: Glyphs) -> Vec<(bool, String)> {
         let between = self.rows(pen);
         let rows = between.len().max(peer.contents.len() + peer.first_row);
         let row = |row: usize| {
@@ -153,7 +153,7 @@ impl Node {
     }
 
     /// One row of a box with `rows` rows inside.
-    fn row(&self, row: usize, rows: usize, left: char, right: char, pen: Pen) -> String {
+    fn row(&self, row: usize, rows: usize, left: char, right: char, pen: Glyphs) -> String {
         let line = |length: usize| pen.line.to_string().repeat(length);
         let [top_left, top_right, bottom_left, bottom_right] = pen.corners;
         if row == 0 {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn drawn(text: &str) -> String {
-        draw(&graph(text), Pen::new(Charset::Utf8)).join("\n")
+        draw(&graph(text), Glyphs::new(Charset::Utf8)).join("\n")
     }
 
     const THREE: &str = r#"
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn wide_characters_do_not_push_the_sides_out() {
         let text = "[[namespace]]\nname = \"網路命名空間網路\"\n";
-        let lines = draw(&graph(text), Pen::new(Charset::Utf8));
+        let lines = draw(&graph(text), Glyphs::new(Charset::Utf8));
         assert!(lines.iter().all(|line| line.width() == 20), "{lines:#?}");
     }
 }

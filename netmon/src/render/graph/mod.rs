@@ -2,23 +2,23 @@
 
 pub mod dot;
 pub mod drawing;
+pub mod glyphs;
 pub mod mermaid;
 pub mod model;
-pub mod pen;
 mod stars;
 mod traffic;
 pub mod tree;
 
-use self::{model::Graph, pen::Pen};
-use super::terminal::{Charset, Screen};
+use self::{glyphs::Glyphs, model::Graph};
+use super::terminal::{Charset, Terminal};
 
 /// With more links or namespaces than this, boxes are more than a screen shows.
 pub const MOST_BOXES: usize = 8;
 
 /// Boxes where they fit the screen, a list elsewhere.
 #[must_use]
-pub fn text(graph: &Graph, screen: Screen) -> String {
-    let pen = Pen::new(screen.charset);
+pub fn text(graph: &Graph, screen: Terminal) -> String {
+    let pen = Glyphs::new(screen.charset);
     let is_small = graph.links.len() <= MOST_BOXES && graph.namespaces.len() <= MOST_BOXES;
     let boxes = is_small.then(|| drawing::draw(graph, pen));
     let fitting = boxes.filter(|lines| drawing::width(lines) <= screen.columns);

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use netmon_model::{
     lab::{self, Lab},
     names::{IfName, LabName, LinkName, NsName},
-    snapshot::Furnished,
+    snapshot::NamespaceContents,
 };
 use serde::Serialize;
 
@@ -36,12 +36,12 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    fn furnished(name: &NsName, furnished: &[Furnished]) -> Self {
-        let furnished = furnished.iter().find(|one| one.namespace == *name);
+    fn with_contents(name: &NsName, contents: &[NamespaceContents]) -> Self {
+        let contents = contents.iter().find(|one| one.namespace == *name);
         Self {
             name: name.clone(),
-            bridges: furnished.map(|one| one.bridges.clone()).unwrap_or_default(),
-            services: furnished.map(|one| one.services.clone()).unwrap_or_default(),
+            bridges: contents.map(|one| one.bridges.clone()).unwrap_or_default(),
+            services: contents.map(|one| one.services.clone()).unwrap_or_default(),
         }
     }
 
@@ -96,22 +96,22 @@ impl Graph {
         let served = lab.services.iter().map(|service| &service.namespace);
         let bridged = lab.bridges.iter().map(|bridge| &bridge.namespace);
         let all = names.chain(ends(&links).map(|end| &end.namespace)).chain(served).chain(bridged);
-        let furnished = Furnished::of(lab);
-        let namespaces = distinct(all, |name| Namespace::furnished(name, &furnished));
+        let contents = NamespaceContents::of(lab);
+        let namespaces = distinct(all, |name| Namespace::with_contents(name, &contents));
         Self { lab: lab.name.clone(), is_running: false, namespaces, links }
     }
 
     /// What an agent says.
     pub(crate) fn of_links(said: &Links) -> Self {
-        let furnished = &said.lab.furnished;
+        let contents = &said.lab.namespaces;
         let mut links: Vec<_> = said.links.iter().map(Link::from).collect();
         for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
             let mut ports =
-                furnished.iter().filter(|one| one.namespace == end.namespace).flat_map(|one| &one.ports);
+                contents.iter().filter(|one| one.namespace == end.namespace).flat_map(|one| &one.ports);
             end.bridge = ports.find(|(port, _)| *port == end.interface).map(|(_, bridge)| bridge.clone());
         }
-        let names = ends(&links).map(|end| &end.namespace).chain(furnished.iter().map(|one| &one.namespace));
-        let namespaces = distinct(names, |name| Namespace::furnished(name, furnished));
+        let names = ends(&links).map(|end| &end.namespace).chain(contents.iter().map(|one| &one.namespace));
+        let namespaces = distinct(names, |name| Namespace::with_contents(name, contents));
         Self { lab: said.lab.name.clone(), is_running: true, namespaces, links }
     }
 
@@ -167,14 +167,14 @@ impl From<&api::Link> for Link {
             up: Some(end.up),
         };
         let [a_to_b, b_to_a] = link.directions().map(|(crossing, sent)| Some(Traffic::of(crossing, sent)));
-        let declared = |of: &api::Crossing| of.impairment.map(|of| of.declared).unwrap_or_default();
+        let declared = |of: &api::LinkDirection| of.impairment.map(|of| of.declared).unwrap_or_default();
         let impaired = [declared(&link.a_to_b), declared(&link.b_to_a)];
         Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b, b_to_a, impaired }
     }
 }
 
 impl Traffic {
-    fn of(crossing: &api::Crossing, sent: &api::Hook) -> Self {
+    fn of(crossing: &api::LinkDirection, sent: &api::Hook) -> Self {
         let median = |summary: &Option<api::Summary>| summary.as_ref().and_then(|summary| summary.p50_ns);
         Self {
             packets: sent.packets,

@@ -7,8 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use netmon_model::names::NsName;
 
 use super::{
+    glyphs::Glyphs,
     model::{End, Graph, Link, Traffic},
-    pen::Pen,
     traffic,
 };
 use crate::api::Amounts;
@@ -48,7 +48,7 @@ impl<'l> Wire<'l> {
     }
 
     /// What passes away from the hub and towards it, where that is known.
-    pub(super) fn traffic(&self, pen: Pen) -> Vec<String> {
+    pub(super) fn traffic(&self, pen: Glyphs) -> Vec<String> {
         let known = pen.arrows.into_iter().zip(self.passing);
         known.filter_map(|(arrow, (passing, impaired))| traffic::line(arrow, passing, impaired)).collect()
     }

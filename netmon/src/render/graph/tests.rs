@@ -7,11 +7,11 @@ use crate::{
     api::Links,
     render::{
         graph::model::Traffic,
-        terminal::{Charset, Screen},
+        terminal::{Charset, Terminal},
     },
 };
 
-const WIDE: Screen = Screen { columns: 120, charset: Charset::Utf8 };
+const WIDE: Terminal = Terminal { columns: 120, charset: Charset::Utf8 };
 
 fn of(text: &str) -> Graph {
     Graph::of_lab(&netmon_labfile::parse(text, "f", "f").unwrap())
@@ -93,7 +93,7 @@ root
         http: false,
     };
     let star = of(&netmon_labfile::generate::lab_file(&wish).unwrap());
-    assert_eq!(text(&star, Screen { columns: 40, ..WIDE }), expected, "too narrow for boxes");
+    assert_eq!(text(&star, Terminal { columns: 40, ..WIDE }), expected, "too narrow for boxes");
     let fifty =
         netmon_labfile::generate::lab_file(&netmon_labfile::generate::Wish { namespaces: Some(50), ..wish })
             .unwrap();
@@ -108,8 +108,8 @@ lab direct, as it runs
 root
  └─ veth0 ── veth1  direct_netns (http 10.200.0.3:80)  → 50.0 pkt/s, 4.90 kB/s, 4.10 µs  ← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost
 ";
-    assert_eq!(text(&running(), Screen { columns: 40, ..WIDE }), expected);
-    let ascii = text(&running(), Screen { columns: 40, charset: Charset::Ascii });
+    assert_eq!(text(&running(), Terminal { columns: 40, ..WIDE }), expected);
+    let ascii = text(&running(), Terminal { columns: 40, charset: Charset::Ascii });
     assert!(
         ascii.is_ascii()
             && ascii.contains(" `- veth0 -- veth1  direct_netns (http 10.200.0.3:80)  -> 50.0 pkt/s"),
@@ -174,5 +174,5 @@ fn what_is_down_and_what_is_alone_is_said() {
     assert!(text(&graph, WIDE).contains("veth1 (down) │"));
     let alone =
         of("[[namespace]]\nname = \"spare\"\n[[service]]\nnamespace = \"spare\"\nhttp = \"0.0.0.0:80\"\n");
-    assert_eq!(text(&alone, Screen { columns: 10, ..WIDE }), "lab f\n\nspare (http 0.0.0.0:80)\n");
+    assert_eq!(text(&alone, Terminal { columns: 10, ..WIDE }), "lab f\n\nspare (http 0.0.0.0:80)\n");
 }

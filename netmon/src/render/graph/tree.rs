@@ -5,14 +5,14 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
+    glyphs::Glyphs,
     model::{End, Graph, Namespace},
-    pen::Pen,
     stars::{Spoke, Star, Wire, stars},
     traffic,
 };
 
 /// The lines.
-pub(super) fn draw(graph: &Graph, pen: Pen) -> Vec<String> {
+pub(super) fn draw(graph: &Graph, pen: Glyphs) -> Vec<String> {
     let mut lines = Vec::new();
     let mut is_listed = vec![false; graph.namespaces.len()];
     for star in stars(graph) {
@@ -35,7 +35,7 @@ fn title(namespace: &Namespace) -> String {
 }
 
 /// The links of a star, with columns that line up.
-fn below(star: &Star<'_>, graph: &Graph, pen: Pen) -> Vec<String> {
+fn below(star: &Star<'_>, graph: &Graph, pen: Glyphs) -> Vec<String> {
     let rows: Vec<_> = star.spokes.iter().flat_map(|spoke| rows(spoke, graph, pen)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths = [0, 1, 2, 3].map(width);
@@ -49,7 +49,7 @@ fn below(star: &Star<'_>, graph: &Graph, pen: Pen) -> Vec<String> {
 }
 
 /// Near end, far end, who is there, and what passes; for each link.
-fn rows(spoke: &Spoke<'_>, graph: &Graph, pen: Pen) -> Vec<[String; 4]> {
+fn rows(spoke: &Spoke<'_>, graph: &Graph, pen: Glyphs) -> Vec<[String; 4]> {
     let peer = title(&graph.namespaces[graph.index_of(spoke.peer)]);
     let row = |wire: &Wire<'_>| {
         let passes = wire.traffic(pen);

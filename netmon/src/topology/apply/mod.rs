@@ -22,7 +22,7 @@ use netmon_model::{
 use self::impairments::Programs;
 use super::{
     actual::Actual,
-    endpoint::{Endpoint, Instrument},
+    endpoint::{AttachObserver, Endpoint},
     error::TopologyError,
     handle::{Handles, make_all},
     plan::{Place, Plan, Step},
@@ -134,7 +134,7 @@ impl<'a> Build<'a> {
     pub fn execute(
         mut self,
         before: Option<&State>,
-        instrument: &mut dyn Instrument,
+        instrument: &mut dyn AttachObserver,
     ) -> Result<Vec<Endpoint>, TopologyError> {
         match self.try_execute(before, instrument) {
             Ok(endpoints) => Ok(endpoints),
@@ -152,7 +152,7 @@ impl<'a> Build<'a> {
     fn try_execute(
         &mut self,
         before: Option<&State>,
-        instrument: &mut dyn Instrument,
+        instrument: &mut dyn AttachObserver,
     ) -> Result<Vec<Endpoint>, TopologyError> {
         if !self.plan.is_empty() {
             self.write_down_intention(before)?;
@@ -169,7 +169,7 @@ impl<'a> Build<'a> {
         }
         let endpoints = self.endpoints()?;
         self.progress.busy("attaching to interfaces");
-        instrument.attach(&endpoints).map_err(TopologyError::Instrument)?;
+        instrument.attach(&endpoints).map_err(TopologyError::AttachObserver)?;
         self.requests("interfaces set up", Self::setting_up)?;
         self.requests("routes", Self::routing)?;
         self.write_down_result(before)?;

@@ -3,7 +3,7 @@
 
 use netmon_kernel::netlink::{link::Interface, watch::Seen};
 use netmon_model::{
-    drift::Disturbance,
+    drift::Drift,
     mac::Mac,
     names::{IfIndex, IfName},
 };
@@ -115,28 +115,28 @@ impl Subject {
     }
 
     /// How it is not as it should be.
-    pub(super) fn disturbances(&self) -> Vec<Disturbance> {
+    pub(super) fn drift(&self) -> Vec<Drift> {
         match self.presence {
-            Presence::Deleted => return vec![Disturbance::Deleted],
-            Presence::Moved => return vec![Disturbance::Moved],
+            Presence::Deleted => return vec![Drift::Deleted],
+            Presence::Moved => return vec![Drift::Moved],
             Presence::There => {}
         }
         let mut found = Vec::new();
         if self.unnamed {
-            found.push(Disturbance::NamespaceUnnamed);
+            found.push(Drift::NamespaceUnnamed);
         }
         if self.name != self.interface.as_str() {
-            found.push(Disturbance::Renamed { to: self.name.clone() });
+            found.push(Drift::Renamed { to: self.name.clone() });
         }
         if !self.up {
-            found.push(Disturbance::SetDown);
+            found.push(Drift::SetDown);
         }
         match &self.bridge {
             Some(Bridge { name, is_left: true, .. }) => {
-                found.push(Disturbance::OffBridge { bridge: name.clone() });
+                found.push(Drift::OffBridge { bridge: name.clone() });
             }
             Some(Bridge { name, is_down: true, .. }) => {
-                found.push(Disturbance::BridgeDown { bridge: name.clone() });
+                found.push(Drift::BridgeDown { bridge: name.clone() });
             }
             _ => {}
         }
@@ -167,7 +167,7 @@ mod tests {
     fn veth0() -> Subject {
         let mut subject = Subject::new(INDEX, "veth0".parse().unwrap());
         subject.begin(&[listed("veth0", 7, 1)]);
-        assert_eq!(subject.disturbances(), []);
+        assert_eq!(subject.drift(), []);
         subject
     }
 
@@ -175,9 +175,9 @@ mod tests {
     fn a_name_that_changes_is_told_until_it_changes_back() {
         let mut subject = veth0();
         subject.take(&[listed("eth9", 7, 1)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.disturbances(), [Disturbance::Renamed { to: "eth9".to_owned() }]);
+        assert_eq!(subject.drift(), [Drift::Renamed { to: "eth9".to_owned() }]);
         subject.take(&[listed("veth0", 7, 1)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.disturbances(), []);
+        assert_eq!(subject.drift(), []);
         assert!(!subject.was_away);
     }
 
@@ -185,28 +185,28 @@ mod tests {
     fn one_that_was_moved_may_come_back_and_was_away_then() {
         let mut subject = veth0();
         subject.take(&[], &[Seen::Moved(INDEX)]);
-        assert_eq!(subject.disturbances(), [Disturbance::Moved]);
+        assert_eq!(subject.drift(), [Drift::Moved]);
         subject.take(&[], &[]);
         assert_eq!(subject.presence, Presence::Moved, "another announcement changes nothing");
         let back = Interface { up: false, ..listed("veth0", 7, 1) };
         subject.take(&[back], &[Seen::Changed(INDEX)]);
-        assert_eq!((subject.disturbances(), subject.was_away), (vec![Disturbance::SetDown], true));
+        assert_eq!((subject.drift(), subject.was_away), (vec![Drift::SetDown], true));
     }
 
     #[test]
     fn another_interface_of_the_same_number_is_another() {
         let mut subject = veth0();
         subject.take(&[listed("veth0", 7, 2)], &[Seen::Gone(INDEX), Seen::Changed(INDEX)]);
-        assert_eq!(subject.disturbances(), [Disturbance::Deleted]);
+        assert_eq!(subject.drift(), [Drift::Deleted]);
         subject.take(&[listed("veth0", 7, 2)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.disturbances(), [Disturbance::Deleted]);
+        assert_eq!(subject.drift(), [Drift::Deleted]);
     }
 
     #[test]
     fn a_link_layer_address_that_somebody_changes_makes_it_no_other() {
         let mut subject = veth0();
         subject.take(&[listed("veth0", 7, 9)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.disturbances(), []);
+        assert_eq!(subject.drift(), []);
     }
 
     #[test]
@@ -214,12 +214,12 @@ mod tests {
         let port = |controller| Interface { controller, ..listed("veth0", 7, 1) };
         let mut subject = Subject::new(INDEX, "veth0".parse().unwrap());
         subject.begin(&[port(Some(3)), listed("br0", 3, 5)]);
-        assert_eq!((subject.disturbances(), subject.bridge()), (Vec::new(), Some(3)));
+        assert_eq!((subject.drift(), subject.bridge()), (Vec::new(), Some(3)));
         let down = Interface { up: false, ..listed("br0", 3, 5) };
         subject.take(&[port(Some(3)), down], &[]);
-        assert_eq!(subject.disturbances(), [Disturbance::BridgeDown { bridge: "br0".to_owned() }]);
+        assert_eq!(subject.drift(), [Drift::BridgeDown { bridge: "br0".to_owned() }]);
         subject.take(&[port(None)], &[Seen::Gone(IfIndex(3)), Seen::Changed(INDEX)]);
-        assert_eq!(subject.disturbances(), [Disturbance::OffBridge { bridge: "br0".to_owned() }]);
+        assert_eq!(subject.drift(), [Drift::OffBridge { bridge: "br0".to_owned() }]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
 
 /// What a lab has in a namespace beside its links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Furnished {
+pub struct NamespaceContents {
     /// The namespace.
     pub namespace: NsName,
     /// Its bridges, each with its addresses.
@@ -20,7 +20,7 @@ pub struct Furnished {
     pub ports: Vec<(IfName, IfName)>,
 }
 
-impl Furnished {
+impl NamespaceContents {
     /// What a lab has in each namespace, where it has anything.
     #[must_use]
     pub fn of(lab: &Lab) -> Vec<Self> {

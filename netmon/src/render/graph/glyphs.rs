@@ -4,7 +4,7 @@ use crate::render::terminal::Charset;
 
 /// The characters of a drawing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pen {
+pub(crate) struct Glyphs {
     pub(super) line: char,
     pub(super) side: char,
     pub(super) corners: [char; 4],
@@ -18,7 +18,7 @@ pub(crate) struct Pen {
     pub(super) arrows: [&'static str; 2],
 }
 
-impl Pen {
+impl Glyphs {
     pub(crate) fn new(charset: Charset) -> Self {
         match charset {
             Charset::Utf8 => Self {

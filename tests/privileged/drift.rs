@@ -94,7 +94,7 @@ fn all_is_well() {
     let metrics = scrape();
     assert_eq!(metrics.sum("netmon_endpoint_up", &[]), 6.0);
     assert_eq!(metrics.sum("netmon_program_attached", &[]), 12.0);
-    assert_eq!(disturbances("links"), [""; 0]);
+    assert_eq!(drift("links"), [""; 0]);
     let sent = |link| echoes_out(&metrics, link);
     assert!(sent("direct") > 0.0 && sent("bridged") > 0.0 && sent("between") > 0.0, "they are counted");
 }
@@ -113,12 +113,12 @@ fn api(path: &str) -> Value {
 }
 
 /// `NAMESPACE:INTERFACE KIND` of everything that one of the two places tells that tell it.
-fn disturbances(path: &str) -> Vec<String> {
+fn drift(path: &str) -> Vec<String> {
     let all = api(path);
     let mut found = Vec::new();
     for end in all["links"].as_array().unwrap().iter().flat_map(|link| [&link["a"], &link["b"]]) {
         let [namespace, interface] = ["namespace", "interface"].map(|key| end[key].as_str().unwrap());
-        let kinds = end["disturbances"].as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap());
+        let kinds = end["drift"].as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap());
         found.extend(kinds.map(|kind| format!("{namespace}:{interface} {kind}")));
     }
     found
@@ -127,9 +127,9 @@ fn disturbances(path: &str) -> Vec<String> {
 /// Waits for exactly these, in the bound that is promised; the log and `netmon status` tell them, too.
 fn told(wanted: &[&str], up: f64, in_words: &[&str]) {
     let begun = Instant::now();
-    eventually(&format!("{wanted:?}"), NOTICED, || (disturbances("topology") == wanted).then_some(()));
+    eventually(&format!("{wanted:?}"), NOTICED, || (drift("topology") == wanted).then_some(()));
     println!("{wanted:?} after {:?}", begun.elapsed());
-    assert_eq!(disturbances("links"), wanted);
+    assert_eq!(drift("links"), wanted);
     assert_eq!(scrape().sum("netmon_endpoint_up", &[]), up, "{wanted:?}");
     let (code, status) = netmon_says(&["status"]);
     assert_eq!(code, 0, "{status}");
@@ -181,7 +181,7 @@ fn an_interface_that_is_moved_to_another_namespace_is_told_and_may_come_back() {
             run("ip", &["-n", "one", "link", "set", "eth1", "netns", "theirs"]);
             told(&["one:eth1 moved"], 5.0, &["eth1 in one was moved to another namespace"]);
             let attached =
-                || scrape().sum("netmon_program_attached", &[("interface", "eth1"), ("namespace", "one")]);
+                || scrape().sum("netmon_program_attached", &[("interface", "eth1"), ("netns", "one")]);
             assert_eq!(attached(), hooks_of_it, "a TCX program goes along, a filter does not");
             ping("root", "10.34.1.2");
             // Its number is free, since nothing was made in its namespace meanwhile.

@@ -1,4 +1,4 @@
-//! The panel after the start: the topology in characters, where the metrics are, and what to type next.
+//! The banner after the start: the topology in characters, where the metrics are, and what to type next.
 //!
 //! Pure: a lab and a few facts in, text out. It asks the host for nothing.
 
@@ -17,9 +17,9 @@ use netmon_model::{
     snapshot::Features,
 };
 
-use crate::render::terminal::Screen;
+use crate::render::terminal::Terminal;
 
-/// What the panel is made of.
+/// What the banner is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Panel<'a> {
     /// What is up.
@@ -35,7 +35,7 @@ pub struct Panel<'a> {
     /// How netmon itself is called, for commands to type.
     pub program: &'a str,
     /// What the output can show.
-    pub screen: Screen,
+    pub screen: Terminal,
 }
 
 impl fmt::Display for Panel<'_> {
@@ -103,8 +103,8 @@ mod tests {
     use super::*;
     use crate::render::terminal::Charset;
 
-    fn panel(lab: &Lab, columns: usize, charset: Charset) -> String {
-        let screen = Screen { columns, charset };
+    fn banner(lab: &Lab, columns: usize, charset: Charset) -> String {
+        let screen = Terminal { columns, charset };
         let http = "127.0.0.1:9477".parse().unwrap();
         let features = Features { mode: AttachMode::Tcx, packet_stamp: true };
         let pinned = None;
@@ -130,12 +130,12 @@ mod tests {
            netmon status
   end      Ctrl-C; the lab goes with it
 ";
-        assert_eq!(panel(&netmon_labfile::built_in(), 80, Charset::Utf8), expected);
+        assert_eq!(banner(&netmon_labfile::built_in(), 80, Charset::Utf8), expected);
     }
 
     #[test]
     fn without_utf_8_the_panel_is_ascii() {
-        let text = panel(&netmon_labfile::built_in(), 80, Charset::Ascii);
+        let text = banner(&netmon_labfile::built_in(), 80, Charset::Ascii);
         assert!(text.is_ascii(), "{text}");
         assert!(
             text.contains("  |            +-------------------------------+ http 10.200.0.3:80 |\n"),
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_lacks_is_said() {
-        let screen = Screen { columns: 80, charset: Charset::Utf8 };
+        let screen = Terminal { columns: 80, charset: Charset::Utf8 };
         let http = "127.0.0.1:9477".parse().unwrap();
         let features = Features { mode: AttachMode::Clsact, packet_stamp: false };
         let lab = netmon_labfile::built_in();

@@ -112,7 +112,7 @@ fn nanos(duration: Duration) -> f64 {
 
 /// All measures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Card {
+pub struct Scorecard {
     /// In the order in which they were taken.
     pub rows: Vec<Row>,
     /// Whether all are.
@@ -121,7 +121,7 @@ pub struct Card {
     pub seconds: f64,
 }
 
-impl Card {
+impl Scorecard {
     /// The card of these rows. One without rows has nothing to be right about.
     #[must_use]
     pub fn of(rows: Vec<Row>, took: Duration) -> Self {
@@ -141,10 +141,10 @@ mod tests {
         for wrong in [49, 51] {
             let row = Row::exact("packets", Unit::Count, 50, wrong, 50);
             assert!(!row.within_bounds, "{wrong}");
-            assert!(!Card::of(vec![right.clone(), row], Duration::ZERO).within_bounds, "{wrong}");
+            assert!(!Scorecard::of(vec![right.clone(), row], Duration::ZERO).within_bounds, "{wrong}");
         }
-        assert!(Card::of(vec![right], Duration::ZERO).within_bounds);
-        assert!(!Card::of(Vec::new(), Duration::ZERO).within_bounds);
+        assert!(Scorecard::of(vec![right], Duration::ZERO).within_bounds);
+        assert!(!Scorecard::of(Vec::new(), Duration::ZERO).within_bounds);
     }
 
     #[test]

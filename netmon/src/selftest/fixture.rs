@@ -24,7 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The lab, watched. Fields go in this order: the lab last, when nobody holds its namespaces.
-pub(super) struct Bench<'a> {
+pub(super) struct Fixture<'a> {
     datapath: Datapath,
     ends: Vec<Endpoint>,
     interrupted: &'a AtomicBool,
@@ -32,7 +32,7 @@ pub(super) struct Bench<'a> {
     lab: ThrowAway,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Fixture<'a> {
     pub(super) fn build(interrupted: &'a AtomicBool) -> Result<Self, SelftestError> {
         let mut datapath = Datapath::load(&Options::default())?;
         let (lab, ends) = ThrowAway::build(&mut datapath)?;

@@ -9,26 +9,26 @@ use netmon_model::{
 };
 
 use crate::render::{
-    graph::{MOST_BOXES, drawing, model::Graph, pen::Pen},
-    terminal::Screen,
+    graph::{MOST_BOXES, drawing, glyphs::Glyphs, model::Graph},
+    terminal::Terminal,
 };
 
 /// How many of the best connected namespaces a summary names.
 const HUBS: usize = 5;
 
 /// The topology, a line each.
-pub(super) fn lines(lab: &Lab, screen: Screen) -> Vec<String> {
+pub(super) fn lines(lab: &Lab, screen: Terminal) -> Vec<String> {
     if lab.links.len() > MOST_BOXES || lab.namespaces.len() > MOST_BOXES {
         return summary(lab);
     }
-    let pen = Pen::new(screen.charset);
+    let pen = Glyphs::new(screen.charset);
     let drawn = drawing::draw(&Graph::of_lab(lab), pen);
     // Two columns of margin on the left.
     if drawing::width(&drawn) + 2 <= screen.columns { drawn } else { list(lab, pen) }
 }
 
 /// Each link on two lines, for screens too narrow for boxes.
-fn list(lab: &Lab, pen: Pen) -> Vec<String> {
+fn list(lab: &Lab, pen: Glyphs) -> Vec<String> {
     let end = |end: &End| {
         let addresses: Vec<_> = end.addresses.iter().map(ToString::to_string).collect();
         format!("{} {} {}", end.namespace, end.interface, addresses.join(" "))
@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn shown(text: &str, columns: usize) -> String {
-        lines(&lab(text), Screen { columns, charset: Charset::Utf8 }).join("\n")
+        lines(&lab(text), Terminal { columns, charset: Charset::Utf8 }).join("\n")
     }
 
     #[test]
