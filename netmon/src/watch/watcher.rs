@@ -16,7 +16,7 @@ use netmon_kernel::netns::NetnsId;
 use netmon_model::{
     error::chain,
     impairment::USUAL_MTU,
-    lab::{End, Lab, Link},
+    lab::{Lab, Link},
     names::{Direction, EndpointId, IfIndex, LinkName, NsName},
     progress::Silent,
     snapshot::{Features, Flow, LabInfo, NamespaceContents, Snapshot},
@@ -194,23 +194,18 @@ impl Watcher {
     /// Makes the lab as `new` has it, from `old`, and watches that. Links that stay keep their counters. When it
     /// fails, the lab is made as it was.
     pub(crate) fn change(&self, old: &Lab, new: &Lab, claim: &Claim) -> Result<(), AgentError> {
+        let prepared = topology::prepare(new, claim, &Silent)?;
         self.hold_no_namespaces();
         let mut datapath = self.datapath();
         let bare = self.without_hooks(&datapath);
         // These go with their interfaces; what holds their namespaces has to go before.
-        let stays: HashSet<&LinkName> = new
-            .links
-            .iter()
-            .filter(|link| old.links.iter().any(|was| is_same(was, link)))
-            .map(|l| &l.name)
-            .filter(|link| !bare.contains(*link))
-            .collect();
-        for error in datapath.detach(|link| !stays.contains(link)) {
+        let kept = &prepared.plan().kept;
+        for error in datapath.detach(|link| !kept.contains(link) || bare.contains(link)) {
             debug!("{}", chain(&error));
         }
         let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
-        let (changed, lab) = match topology::up(new, claim, &mut eyes, &Silent) {
-            Ok(_) => (Ok(()), new),
+        let (changed, lab) = match prepared.apply(&mut eyes, &Silent) {
+            Ok(()) => (Ok(()), new),
             Err(error) => {
                 if let Err(error) = topology::up(old, claim, &mut eyes, &Silent) {
                     warn!("the lab could not be made as it was: {}", chain(&error));
@@ -253,12 +248,6 @@ impl Watcher {
 fn info(lab: &Lab, persists: bool) -> LabInfo {
     let (name, file) = (lab.name.clone(), lab.source.clone());
     LabInfo { name, file, persists, namespaces: NamespaceContents::of(lab) }
-}
-
-/// Whether a link joins the same interfaces under the same name.
-fn is_same(was: &Link, is: &Link) -> bool {
-    let end = |end: &End| (end.namespace.clone(), end.interface.clone());
-    was.name == is.name && end(&was.a) == end(&is.a) && end(&was.b) == end(&is.b)
 }
 
 /// A panic while a lock was held leaves counters that are as good as before.

@@ -24,7 +24,7 @@ pub use self::{
 use crate::{
     impairment::Impairment,
     mac::Mac,
-    names::{IfName, LabName, LinkName, NsName, Side},
+    names::{IfName, LabName, LinkName, NsName, Place, Side},
 };
 
 /// What [`Lab::source`] says of the built-in lab.
@@ -88,6 +88,14 @@ pub struct Bridge {
     pub addresses: Vec<IpNet>,
 }
 
+impl Bridge {
+    /// Returns the namespace and the name of the bridge's interface.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { namespace: self.namespace.clone(), interface: self.name.clone() }
+    }
+}
+
 impl fmt::Display for Bridge {
     /// Its name, and its addresses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,6 +144,14 @@ pub struct End {
     /// What is done to the packets that leave through it.
     #[serde(skip_serializing_if = "Impairment::is_none")]
     pub impairment: Impairment,
+}
+
+impl End {
+    /// Returns the namespace and the name of the end's interface.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { namespace: self.namespace.clone(), interface: self.interface.clone() }
+    }
 }
 
 /// The file under /proc/sys that a key stands for. As in sysctl(8), `.` separates, and `/` inside a part
