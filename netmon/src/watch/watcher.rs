@@ -246,7 +246,7 @@ impl Watcher {
 }
 
 fn info(lab: &Lab, persists: bool) -> LabInfo {
-    let (name, file) = (lab.name.clone(), lab.source.clone());
+    let (name, file) = (lab.name.clone(), lab.source.to_string());
     LabInfo { name, file, persists, namespaces: NamespaceContents::of(lab) }
 }
 
