@@ -2,9 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use netmon::{
-    datapath::{Datapath, Options},
+    datapath::Options,
     ownership::Claim,
     topology::{self, Endpoint},
+    watch::Meter,
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{labs::direct, sandbox::run as program};
@@ -27,18 +28,18 @@ pub(crate) fn run(pairs: u32, flow_entries: u32) -> Result<()> {
     let claim = Claim::take(&lab.name)?;
     let mut endpoints: Vec<Endpoint> = Vec::new();
     topology::up(&lab, &claim, &mut endpoints, &Silent)?;
-    let mut datapath = Datapath::load(&Options { flow_entries, ..Options::default() })?;
+    let mut meter = Meter::load(&Options { flow_entries, ..Options::default() })?;
     ping()?;
     let (mut off, mut on) = (Vec::new(), Vec::new());
     println!("{:>5} {:>14} {:>14} {:>14} {:>14}", "pair", "off: minimum", "mean", "on: minimum", "mean");
     for pair in 1..=pairs {
         // Who goes first changes from pair to pair, so that a drift of the machine favours neither.
         if pair % 2 == 0 {
-            on.push(watched(&mut datapath, &endpoints)?);
+            on.push(watched(&mut meter, &endpoints)?);
             off.push(ping()?);
         } else {
             off.push(ping()?);
-            on.push(watched(&mut datapath, &endpoints)?);
+            on.push(watched(&mut meter, &endpoints)?);
         }
         let (without, with) = (off[off.len() - 1], on[on.len() - 1]);
         println!(
@@ -47,14 +48,14 @@ pub(crate) fn run(pairs: u32, flow_entries: u32) -> Result<()> {
         );
     }
     report(&off, &on);
-    drop((endpoints, datapath));
+    drop((endpoints, meter));
     Ok(())
 }
 
-fn watched(datapath: &mut Datapath, endpoints: &[Endpoint]) -> Result<Rtt> {
-    datapath.attach(endpoints)?;
+fn watched(meter: &mut Meter, endpoints: &[Endpoint]) -> Result<Rtt> {
+    meter.attach(endpoints)?;
     let rtt = ping()?;
-    match datapath.detach_all().into_iter().next() {
+    match meter.release().into_iter().next() {
         Some(error) => Err(error.into()),
         None => Ok(rtt),
     }
