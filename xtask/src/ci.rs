@@ -16,7 +16,7 @@ type Step = (&'static str, fn() -> Result<()>);
 const STEPS: [Step; 6] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
-    ("tidy", tidy::run),
+    ("tidy", tidy::check),
     ("lint", lint::run),
     ("test", || test::run(&[])),
     ("vm", vm::run_all),

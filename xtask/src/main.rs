@@ -55,8 +55,8 @@ enum Command {
     Ci,
     /// Run clippy, for the agent and for the eBPF programs apart
     Lint,
-    /// Check what the compiler does not: layers, metric names, links, licences, sizes
-    Tidy,
+    /// Check what the compiler does not: rooms and their imports, metric names, links, licences, sizes
+    Tidy(tidy::Tidy),
     /// Say what the build needs and what is there, without changing anything
     Doctor,
     /// Run tests on other kernels, in emulated virtual machines
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         Command::Test { filters } => test::run(&filters),
         Command::Ci => ci::run(),
         Command::Lint => lint::run(),
-        Command::Tidy => tidy::run(),
+        Command::Tidy(tidy) => tidy::run(&tidy),
         Command::Doctor => doctor::run(),
         Command::Vm(vm) => vm::run(&vm),
         Command::Bench { bench } => bench::run(&bench),

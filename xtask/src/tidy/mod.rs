@@ -5,10 +5,10 @@
 //! instead.
 
 mod adr;
+mod arrows;
 mod changelog;
 mod dashboards;
 mod dependencies;
-mod layers;
 mod licences;
 mod links;
 mod metrics;
@@ -26,8 +26,10 @@ mod unsafe_code;
 use std::fmt;
 
 use anyhow::{Result, bail};
+use clap::Args;
 
 use self::tree::Tree;
+use crate::workspace;
 
 /// A place where a rule is broken.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ enum Check {
 const RULES: [(&str, Check); 14] = [
     ("unsafe-code", Check::Parsed(unsafe_code::check)),
     ("module-doc", Check::Text(module_doc::check)),
-    ("layers", Check::Parsed(layers::check)),
+    ("arrows", Check::Parsed(arrows::check)),
     ("setns", Check::Parsed(namespace::check)),
     ("size", Check::Parsed(size::check)),
     ("sleep", Check::Parsed(sleep::check)),
@@ -77,9 +79,26 @@ const RULES: [(&str, Check); 14] = [
     ("text", Check::Text(text::check)),
 ];
 
+/// What tidy is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Tidy {
+    /// Print the rooms of the code and the imports between them, in the notation of tidy/arrows/rooms.rs
+    #[arg(long)]
+    arrows: bool,
+}
+
+/// Checks the rules, or lists what one of them sees.
+pub(crate) fn run(tidy: &Tidy) -> Result<()> {
+    if tidy.arrows {
+        print!("{}", arrows::listing(&Tree::read(&workspace::root()?)?)?);
+        return Ok(());
+    }
+    check()
+}
+
 /// Checks every rule and reports every finding, not only the first.
-pub(crate) fn run() -> Result<()> {
-    let tree = Tree::read(&crate::workspace::root()?)?;
+pub(crate) fn check() -> Result<()> {
+    let tree = Tree::read(&workspace::root()?)?;
     let mut findings = 0;
     for (name, check) in &RULES {
         let found = match check {

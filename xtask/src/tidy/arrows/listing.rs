@@ -1,0 +1,76 @@
+//! `cargo xtask tidy --arrows`: the rooms of the tree, in the notation of the table, each arrow with an example.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use super::{Place, Uses, rooms::TABLE, sources::Sources};
+use crate::tidy::tree::Tree;
+
+/// Every room from the bottom up. Of rooms in a circle, the one that the table lists first comes first; its arrows
+/// to rooms behind it are marked.
+pub(in crate::tidy) fn listing(tree: &Tree) -> Result<String> {
+    let sources = Sources::of(tree, &TABLE)?;
+    let uses = Uses::of(&sources, &TABLE);
+    let mut text = String::new();
+    let mut listed: Vec<&str> = Vec::new();
+    for room in bottom_up(&sources, &uses) {
+        let (rooms, crates) = (of_room(&uses.arrows, room), of_room(&uses.kernel, room));
+        let words =
+            |named: &[(&str, &Place)]| named.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
+        let (imports, kernel) = (words(&rooms), words(&crates));
+        text += &format!("Room {{ name: {room:?}, imports: {imports:?}, kernel: {kernel:?} }},\n");
+        for (what, place) in rooms.into_iter().chain(crates) {
+            let is_up = uses.has(room, what) && !listed.contains(&what);
+            let mark = if is_up { " (closes a circle)" } else { "" };
+            text += &format!("    // {what}: {}:{}{mark}\n", place.path, place.line);
+        }
+        listed.push(room);
+    }
+    Ok(text)
+}
+
+/// What a room imports, each with the first place.
+fn of_room<'u>(uses: &'u BTreeMap<(String, String), Vec<Place>>, room: &str) -> Vec<(&'u str, &'u Place)> {
+    let of_it = uses.iter().filter(|((from, _), _)| from == room);
+    of_it.filter_map(|((_, to), places)| Some((to.as_str(), places.first()?))).collect()
+}
+
+/// The rooms, each behind those that it imports, as far as there is no circle.
+fn bottom_up<'s>(sources: &'s Sources<'_>, uses: &'s Uses) -> Vec<&'s str> {
+    let mut left: Vec<&str> = sources.rooms().keys().map(String::as_str).collect();
+    // The bare root of a divided crate is not listed in the table either.
+    left.retain(|room| !TABLE.is_divided(room) || uses.has_arrows(room));
+    // As the table has them: an order that is right stays as it is.
+    left.sort_by_key(|name| TABLE.rooms.iter().position(|room| room.name == *name).unwrap_or(usize::MAX));
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let missing = |from: &str| left.iter().filter(|to| uses.has(from, to)).count();
+        let free = left.iter().position(|room| missing(room) == 0);
+        // If none is free, some are in a circle. What only imports from a circle has to wait.
+        let circle = || {
+            let round = (0..left.len()).filter(|at| is_in_circle(left[*at], &left, uses));
+            round.min_by_key(|at| missing(left[*at]))
+        };
+        let next = free.or_else(circle).unwrap_or_default();
+        order.push(left.remove(next));
+    }
+    order
+}
+
+/// Whether arrows lead from a room back to itself, by way of these.
+fn is_in_circle(room: &str, rooms: &[&str], uses: &Uses) -> bool {
+    let mut reached = vec![room];
+    let mut next = 0;
+    while let Some(from) = reached.get(next).copied() {
+        if next > 0 && uses.has(from, room) {
+            return true;
+        }
+        reached.extend(rooms.iter().filter(|to| uses.has(from, to)));
+        // Each room once: behind those that were looked at, and those that wait.
+        let mut seen = BTreeSet::new();
+        reached.retain(|room| seen.insert(*room));
+        next += 1;
+    }
+    false
+}
