@@ -18,7 +18,7 @@ pub(crate) fn run() -> Result<()> {
     host()?;
     programs(ebpf.foreign_name())?;
     match Access::detect() {
-        Access::Root => bench::programs(),
+        Access::Root => bench::verify(),
         // Lint is what people run at every save: it asks nobody for a password.
         Access::Sudo(_) | Access::None => {
             eprintln!("xtask: the verifier was not asked: that needs root (`sudo cargo xtask lint`)");

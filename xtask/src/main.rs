@@ -61,11 +61,8 @@ enum Command {
     Doctor,
     /// Run tests on other kernels, in emulated virtual machines
     Vm(vm::Vm),
-    /// Run a benchmark
-    Bench {
-        #[command(subcommand)]
-        bench: bench::Bench,
-    },
+    /// Run a benchmark, of this tree alone or in turn with another commit
+    Bench(bench::Wish),
 }
 
 fn main() -> ExitCode {
@@ -78,7 +75,7 @@ fn main() -> ExitCode {
         Command::Tidy(tidy) => tidy::run(&tidy),
         Command::Doctor => doctor::run(),
         Command::Vm(vm) => vm::run(&vm),
-        Command::Bench { bench } => bench::run(&bench),
+        Command::Bench(wish) => bench::run(&wish),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,27 +1,40 @@
 //! `cargo xtask bench`: measurements that take longer than a test should, and whose result is a figure.
 //!
 //! The measuring is done by a program of its own, `netmon-bench` in `tests/bench`, which links the library and
-//! runs as root; here it is built, with optimizations, and started. `docs/BENCHMARKS.md` says how to read the
-//! figures.
+//! runs as root; here it is built, with optimizations, and started. With `--against` the same program of another
+//! commit is built too, and both are run in turn ([`against`]). `docs/BENCHMARKS.md` says how to read the figures.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+mod against;
+mod commit;
+mod figures;
+mod interval;
+mod observer_table;
+mod programs;
+mod report;
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-use crate::{
-    build, cargo, process,
-    provision::{self, Want},
-    root::Access,
-    test,
-};
+use self::programs::Programs;
+pub(crate) use self::programs::verify;
+
+/// A benchmark, and what it is compared with.
+#[derive(Debug, Args)]
+pub(crate) struct Wish {
+    /// Build this commit too, run both in turn, and print how their figures compare
+    #[arg(long, global = true, value_name = "COMMIT")]
+    against: Option<String>,
+    /// Runs of each of the two; below 6 there is no interval
+    #[arg(long, global = true, default_value_t = 9, requires = "against", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    turns: u32,
+    #[command(subcommand)]
+    bench: Bench,
+}
 
 /// The benchmarks.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
+enum Bench {
     /// What watching changes: the round trip of a ping with hooks and without, in turn
     Observer {
         /// Runs with hooks, and as many without
@@ -30,6 +43,9 @@ pub(crate) enum Bench {
         /// Most conversations that are followed; 0 shows what the round trips cost
         #[arg(long, default_value_t = 65_536)]
         flow_entries: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Nanoseconds a packet, by kind and hook, against an empty program and one that reads the clock
     Datapath {
@@ -67,54 +83,63 @@ pub(crate) enum Bench {
     },
 }
 
+impl Bench {
+    /// The name by which `netmon-bench` knows it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Observer { .. } => "observer",
+            Self::Datapath { .. } => "datapath",
+            Self::Veth { .. } => "veth",
+            Self::Topology { .. } => "topology",
+        }
+    }
+
+    fn json(&self) -> bool {
+        match *self {
+            Self::Observer { json, .. }
+            | Self::Datapath { json }
+            | Self::Veth { json, .. }
+            | Self::Topology { json, .. } => json,
+        }
+    }
+
+    /// What `netmon-bench` is given, but for `--json`.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![self.name().to_owned()];
+        match self {
+            Self::Observer { pairs, flow_entries, .. } => {
+                arguments.extend([pairs, flow_entries].map(u32::to_string));
+            }
+            Self::Datapath { .. } => {}
+            Self::Veth { pairs, .. } => arguments.push(pairs.to_string()),
+            Self::Topology { namespaces, rounds, script, watched, .. } => {
+                arguments.push(namespaces.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+                arguments.extend([rounds, script, watched].map(u32::to_string));
+            }
+        }
+        arguments
+    }
+}
+
 /// Runs one.
-pub(crate) fn run(bench: &Bench) -> Result<()> {
-    let mut command = match bench {
-        Bench::Topology { .. } => beside_netmon()?,
-        _ => command(true)?,
-    };
-    match *bench {
-        Bench::Observer { pairs, flow_entries } => {
-            command.args(["observer", &pairs.to_string(), &flow_entries.to_string()])
-        }
-        Bench::Datapath { json: false } => command.arg("datapath"),
-        Bench::Datapath { json: true } => command.args(["datapath", "--json"]),
-        Bench::Veth { pairs, json } => {
-            command.args(["veth", &pairs.to_string()]).args(json.then_some("--json"))
-        }
-        Bench::Topology { ref namespaces, rounds, script, watched, json } => {
-            let namespaces: Vec<String> = namespaces.iter().map(u32::to_string).collect();
-            command
-                .args(["topology", &namespaces.join(",")])
-                .args([rounds, script, watched].map(|number| number.to_string()))
-                .args(json.then_some("--json"))
-        }
-    };
-    process::run(&mut command)
+pub(crate) fn run(wish: &Wish) -> Result<()> {
+    let programs = Programs::of_this_tree()?;
+    match &wish.against {
+        Some(commit) => against::run(&wish.bench, &programs, commit, wish.turns),
+        None => programs.run(&wish.bench),
+    }
 }
 
-/// The measuring program, told where netmon is: it starts it as people do.
-fn beside_netmon() -> Result<Command> {
-    let (netmon, bench) = (build::netmon(true)?, built(true)?);
-    // sudo passes variables on by name, so they go through `env`, which works for root as well.
-    let mut command = Access::detect().command(Path::new("/usr/bin/env"))?;
-    command.arg(format!("{}={}", test::BINARY, netmon.display())).arg(bench);
-    Ok(command)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The verifier's instruction count of each program, and how long they take to load.
-pub(crate) fn programs() -> Result<()> {
-    process::run(command(false)?.arg("programs"))
-}
-
-/// The measuring program, built, and started as root.
-fn command(release: bool) -> Result<Command> {
-    provision::ensure(&[Want::Ebpf])?;
-    Access::detect().command(&built(release)?)
-}
-
-fn built(release: bool) -> Result<PathBuf> {
-    let args: &[&str] =
-        if release { &["--bin", "netmon-bench", "--release"] } else { &["--bin", "netmon-bench"] };
-    cargo::built("build", "netmon-bench", args)
+    #[test]
+    fn the_measuring_program_is_given_every_number() {
+        let observer = Bench::Observer { pairs: 3, flow_entries: 0, json: true };
+        assert_eq!(observer.arguments(), ["observer", "3", "0"]);
+        let namespaces = vec![10, 20];
+        let topology = Bench::Topology { namespaces, rounds: 1, script: 0, watched: 10, json: false };
+        assert_eq!(topology.arguments(), ["topology", "10,20", "1", "0", "10"]);
+    }
 }
