@@ -1,5 +1,6 @@
-//! `cargo xtask ci`: what CI runs and what a person runs before a commit. The same commands, in the order
-//! in which they are cheap, and the first failure ends it.
+//! `cargo xtask ci`: the checks that CI runs, and that a developer runs before a commit.
+//!
+//! The cheapest check comes first, and the first failure ends the run.
 
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ const STEPS: [Step; 6] = [
     ("vm", vm::run_all),
 ];
 
-/// Runs every step; nothing is skipped.
+/// Runs every step. None is skipped.
 pub(crate) fn run() -> Result<()> {
     let mut times = Vec::new();
     for (name, step) in STEPS {

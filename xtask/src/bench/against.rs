@@ -1,8 +1,8 @@
-//! Two commits in one run: their programs are started in turn, and their figures are compared pair by pair.
+//! Compares two commits in one run: their programs alternate, and their figures are compared pair by pair.
 //!
-//! Two runs next to each other see the same machine; two that lie hours apart do not. Which goes first changes from
-//! pair to pair, so that a drift of the machine favours neither. Each commit runs its own `netmon-bench`: it links
-//! the library that is measured.
+//! Two consecutive runs see the same machine; two runs hours apart do not. The order changes from pair to pair, so that
+//! a drift of the machine favours neither commit. Each commit runs its own `netmon-bench`, since that links the library
+//! that is measured.
 
 use anyhow::{Context as _, Result};
 
@@ -15,7 +15,7 @@ use super::{
     report::Report,
 };
 
-/// One of the two, and what it measured.
+/// One of the two commits with its runs.
 struct Side<'p> {
     name: String,
     programs: &'p Programs,
@@ -29,7 +29,7 @@ pub(super) fn run(bench: &Bench, programs: &Programs, revision: &str, turns: u32
     let mut old = Side::new(bench, &commit.programs, &commit.name);
     let mut new = Side::new(bench, programs, "this tree");
     let done = alternate(bench, &mut old, &mut new, turns);
-    // What was measured before a failure took minutes: it is printed all the same.
+    // The runs before a failure took minutes, so their comparison is printed all the same.
     if !new.runs.is_empty() {
         let report = Report::new(bench.name(), &commit.name, &old.runs, &new.runs);
         if bench.json() { println!("{:#}", report.json()) } else { print!("{report}") }
@@ -60,7 +60,7 @@ impl<'p> Side<'p> {
     fn measure(&self, bench: &Bench) -> Result<Vec<Figure>> {
         let failed = || format!("{} of {}", bench.name(), self.name);
         let said = self.programs.output(bench, self.json).with_context(failed)?;
-        // The observer's table is read where its commit prints no JSON; the other benchmarks always did.
+        // The observer of an old commit prints no JSON, so its table is parsed. The other benchmarks always did.
         let values = if self.json { serde_json::from_str(&said)? } else { observer_table::parse(&said)? };
         Ok(figures::of(&values))
     }

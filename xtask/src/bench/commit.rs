@@ -1,8 +1,8 @@
-//! The programs of another commit, built beside those of this tree.
+//! Builds the programs of another commit.
 //!
-//! The commit is checked out as a git worktree in the target folder, and built into a target folder of its own that
-//! all other commits share, so that their dependencies are compiled once. The two programs are kept under the name
-//! of the commit and used again; the worktree is removed.
+//! The commit is checked out as a git worktree below the target folder. All such commits share a second target folder,
+//! so that their dependencies are compiled once. The two programs are kept under the hash of the commit, and the next
+//! run reuses them; the worktree is removed.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ use crate::{
 
 /// The binary that some benchmarks start.
 const NETMON: &str = "netmon";
-/// As many digits of a commit as name it here.
+/// How many digits of a hash name a commit here.
 const DIGITS: usize = 12;
 
 /// A commit with its programs.
@@ -34,14 +34,14 @@ pub(super) struct Commit {
 }
 
 impl Commit {
-    /// Builds a commit, by any name that git understands, unless its programs are there.
+    /// Builds a commit, named by any revision that git understands, unless an earlier run has built it.
     pub(super) fn build(revision: &str) -> Result<Self> {
         let name = resolve(revision)?;
         let folder = workspace::target()?.join("against");
         let kept = folder.join(&name);
         let programs = Programs { bench: kept.join(BENCH), netmon: kept.join(NETMON) };
         if programs.bench.is_file() && programs.netmon.is_file() {
-            eprintln!("xtask: {name} was built before: using {}", kept.display());
+            eprintln!("xtask: reusing the programs of {name} in {}", kept.display());
             return Ok(Self { name, programs });
         }
         provision::ensure(&[Want::Ebpf])?;
@@ -57,7 +57,7 @@ impl Commit {
     }
 }
 
-/// The first digits of the hash that a revision means.
+/// Returns the first digits of the hash of a revision.
 fn resolve(revision: &str) -> Result<String> {
     let commit = format!("{revision}^{{commit}}");
     let hash = process::output(git()?.args(["rev-parse", "--verify", "--end-of-options"]).arg(commit))
@@ -71,18 +71,18 @@ fn git() -> Result<Command> {
     Ok(command)
 }
 
-/// The tools that were provided for this tree, where the commit's build script looks.
+/// Links the tools of this tree to where the commit's build script looks for them.
 fn offer_tools(build: &Path) -> Result<()> {
     let link = build.join("tools");
     if link.symlink_metadata().is_ok() {
         return Ok(());
     }
-    fs::create_dir_all(build).with_context(|| format!("cannot make {}", build.display()))?;
-    symlink(workspace::tools()?, &link).with_context(|| format!("cannot make {}", link.display()))
+    fs::create_dir_all(build).with_context(|| format!("cannot create {}", build.display()))?;
+    symlink(workspace::tools()?, &link).with_context(|| format!("cannot create {}", link.display()))
 }
 
 fn compile(source: &Path, build: &Path) -> Result<()> {
-    eprintln!("xtask: building it in {}", build.display());
+    eprintln!("xtask: building the commit in {}", build.display());
     let mut command = cargo::command()?;
     command.current_dir(source).env("CARGO_TARGET_DIR", build).arg("build").args(cargo::ALL).args([
         "--release",
@@ -94,9 +94,9 @@ fn compile(source: &Path, build: &Path) -> Result<()> {
     process::run(&mut command)
 }
 
-/// Copies the programs to where the next build does not replace them.
+/// Copies the programs out of the shared target folder, where the next build would replace them.
 fn keep(build: &Path, kept: &Path) -> Result<()> {
-    fs::create_dir_all(kept).with_context(|| format!("cannot make {}", kept.display()))?;
+    fs::create_dir_all(kept).with_context(|| format!("cannot create {}", kept.display()))?;
     for program in [NETMON, BENCH] {
         let from = build.join("release").join(program);
         fs::copy(&from, kept.join(program)).with_context(|| format!("cannot copy {}", from.display()))?;
@@ -111,7 +111,7 @@ struct Worktree {
 
 impl Worktree {
     fn add(path: PathBuf, commit: &str) -> Result<Self> {
-        // A run that was interrupted leaves one behind.
+        // An interrupted run leaves its worktree behind.
         if path.exists() {
             remove(&path)?;
         }
@@ -125,7 +125,7 @@ impl Worktree {
 impl Drop for Worktree {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
-            eprintln!("xtask: the worktree in {} is left behind: {error:#}", self.path.display());
+            eprintln!("xtask: cannot remove the worktree {}: {error:#}", self.path.display());
         }
     }
 }

@@ -1,38 +1,38 @@
-//! The figures in a benchmark's JSON, of any commit: a figure is what has a median, or a number with its unit.
+//! Extracts the figures from a benchmark's JSON: objects with a median, and numbers whose field names their unit.
 //!
-//! No list of them is kept here: a benchmark that measures more prints more, and it is compared from the first
-//! commit on that has it. A name is made of what the JSON says around the figure.
+//! There is no list of figures: a new one in the JSON is compared as soon as both commits print it. Its name is built
+//! from the fields around it.
 
 use serde_json::{Map, Value};
 
-/// One of them.
+/// A figure of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Figure {
     pub(super) name: String,
     pub(super) unit: &'static str,
     pub(super) value: f64,
-    /// Whether more is better.
+    /// Whether a higher value is better.
     pub(super) more_is_better: bool,
-    /// Whether two of them are compared by their difference, because they may be zero or below.
+    /// Whether two values are compared by difference instead of ratio, because they may be zero or negative.
     pub(super) by_difference: bool,
-    /// Whether it is of something else than netmon, measured for comparison.
+    /// Whether it measures a reference instead of netmon.
     pub(super) control: bool,
 }
 
-/// Fields that tell one object of a list from the other.
+/// Fields that identify an object in a list.
 const LABELS: [&str; 8] = ["namespaces", "links", "packet", "load", "what", "hook", "flows", "endpoints"];
-/// Endings of a field's name that are units, and how these are written.
+/// Suffixes of field names that are units, with the way to print these.
 const UNITS: [(&str, &str); 5] =
     [("ns", "ns"), ("us", "us"), ("ms", "ms"), ("mib", "MiB"), ("per_cent", "%")];
-/// Fields whose names add nothing.
+/// Fields that do not appear in the names of figures.
 const SILENT: [&str; 1] = ["cost"];
-/// How the parts of names begin that are not of netmon.
+/// Prefixes of the parts of names that mark a reference.
 const CONTROLS: [&str; 7] =
     ["empty", "clock", "off", "up: reference", "up: script", "down: reference", "down: `ip netns del`"];
-/// What is in the parts of names of which more is better.
+/// Substrings of the parts of names whose higher value is better.
 const MORE_IS_BETTER: [&str; 4] = ["Gbit/s", "packets/s", "script to up", "loop to down"];
 
-/// All of them, in the order of the JSON; each has another name.
+/// Returns all figures in the order of the JSON, each with a unique name.
 pub(super) fn of(values: &Value) -> Vec<Figure> {
     let mut found = Vec::new();
     walk(values, &[], None, &mut found);
@@ -46,7 +46,7 @@ pub(super) fn of(values: &Value) -> Vec<Figure> {
     found
 }
 
-/// `parts`: the name so far; `unit`: what the name of the field said.
+/// Collects the figures in a value. `parts` is the name so far, `unit` the unit in the name of the field.
 fn walk(value: &Value, parts: &[String], unit: Option<&'static str>, found: &mut Vec<Figure>) {
     match value {
         Value::Array(items) => {
@@ -68,7 +68,7 @@ fn walk(value: &Value, parts: &[String], unit: Option<&'static str>, found: &mut
             }
         }
         Value::Number(number) => {
-            // Without a unit it is a count of what was done.
+            // A number without a unit is a parameter of the run.
             if let (Some(unit), Some(value)) = (unit, number.as_f64()) {
                 found.push(figure(parts, unit, value));
             }
@@ -88,7 +88,7 @@ fn of_field(name: &str, value: &Value, parts: &[String], found: &mut Vec<Figure>
     walk(value, &[parts, &Vec::from_iter(part)].concat(), unit.map(|(_, unit)| *unit), found);
 }
 
-/// In a list of rows, one without a colon belongs to the last one that has one: its name says so.
+/// In a list of rows, a row without a colon details the last row with one: prefixes its name with that row's.
 fn under_heading(item: &Value, heading: &mut Option<String>) -> Value {
     let mut item = item.clone();
     if let Some(Value::String(what)) = item.get_mut("what") {
@@ -118,7 +118,7 @@ fn figure(parts: &[String], unit: &'static str, value: f64) -> Figure {
         name: parts.join(", "),
         unit,
         value,
-        // A loss in per cent of what should be much is a cost: less of it is better.
+        // A loss of throughput in per cent is a cost: a lower value is better.
         more_is_better: !by_difference && any(&|part| MORE_IS_BETTER.iter().any(|word| part.contains(word))),
         by_difference,
         control: any(&|part| CONTROLS.iter().any(|control| part.starts_with(control))),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_datapaths_figures_are_named_by_packet_hook_and_endpoints() {
+    fn figures_of_the_datapath_are_named_by_packet_hook_and_endpoints() {
         let figure = |value: f64| json!({ "median_ns": value, "lowest_ns": 1.0, "highest_ns": 9.0 });
         let values = json!({
             "rounds": 9, "conditions": "Linux", "empty": figure(26.0),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_topologys_rows_are_named_by_what_they_belong_to() {
+    fn rows_of_the_topology_are_named_by_their_heading() {
         let row =
             |what: &str| json!({ "what": what, "ms": { "median": 2.0, "lowest": 1.0, "highest": 3.0 } });
         let values = json!({
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_rate_more_is_better_and_of_its_loss_in_per_cent_less() {
+    fn a_higher_rate_is_better_and_a_lower_loss_in_per_cent() {
         let values = json!({ "loads": [{ "load": "TCP, Gbit/s", "on": { "median": 9.0 },
             "cost_per_cent": { "median": -0.5 }, "bound_per_cent": 3.0 }] });
         let mut found = of(&values);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn two_figures_of_one_name_are_told_apart() {
+    fn two_figures_with_the_same_name_get_different_names() {
         let values = json!([{ "took_ms": 1.0 }, { "took_ms": 2.0 }]);
         assert_eq!(names(&values), ["took = 1 ms", "took (2) = 2 ms"]);
     }

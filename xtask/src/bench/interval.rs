@@ -1,24 +1,24 @@
-//! The median of a few values, and the interval that it lies in.
+//! The median of a few values with its confidence interval.
 //!
-//! The interval is that of the sign test: the values between two order statistics. It assumes nothing about how noise
-//! is distributed, and noise here has long tails. `tests/bench/paired.rs` has the same for what one run compares.
+//! The interval is that of the sign test: it extends from one order statistic to another. It assumes nothing about the
+//! distribution of the noise, which has long tails here. `tests/bench/paired.rs` computes the same within one run.
 
 use std::fmt;
 
-/// The chance that the median lies outside, on either side.
+/// The probability that the median lies outside the interval, on each side.
 const DOUBT: f64 = 0.025;
 
 /// A median with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Interval {
     pub(super) median: f64,
-    /// Infinite below six values: then there is no such interval.
+    /// Infinite for fewer than six values, which have no such interval.
     pub(super) low: f64,
     pub(super) high: f64,
 }
 
 impl Interval {
-    /// `None` without values.
+    /// Returns `None` if there are no values.
     pub(super) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_unstable_by(f64::total_cmp);
         let median = median(&values)?;
@@ -30,7 +30,7 @@ impl Interval {
         Some(Self { median, low, high })
     }
 
-    /// Whether there is one at all.
+    /// Returns whether there are enough values for an interval.
     pub(super) fn is_known(self) -> bool {
         self.low.is_finite()
     }
@@ -47,14 +47,14 @@ impl fmt::Display for Interval {
     }
 }
 
-/// The middle of sorted values.
+/// Returns the median of sorted values, or `None` if there are none.
 pub(super) fn median(sorted: &[f64]) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     Some(f64::midpoint(sorted[last / 2], sorted[sorted.len() / 2]))
 }
 
-/// How many of `count` values are left out at either end: as many as fall on one side of the median by chance with
-/// less than [`DOUBT`]. `None` if not even all of them do.
+/// Returns how many of `count` sorted values lie outside the interval at each end, or `None` if there is no interval:
+/// even that all values lie on the same side of the median has a probability above [`DOUBT`].
 fn left_out(count: usize) -> Option<usize> {
     let mut chance = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
     let mut together = chance;
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_interval_is_that_of_the_sign_test() {
-        // From the table of the binomial distribution: 6 to 8 values leave none out, 9 to 11 one, 12 two.
+        // From the binomial distribution: none of 6 to 8 values lies outside, one of 9 to 11, two of 12.
         assert_eq!(
             (5..=12).map(left_out).collect::<Vec<_>>(),
             [None, Some(0), Some(0), Some(0), Some(1), Some(1), Some(1), Some(2)]

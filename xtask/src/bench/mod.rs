@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: measurements that take longer than a test should, and whose result is a figure.
 //!
-//! The measuring is done by a program of its own, `netmon-bench` in `tests/bench`, which links the library and
-//! runs as root; here it is built, with optimizations, and started. With `--against` the same program of another
-//! commit is built too, and both are run in turn ([`against`]). `docs/BENCHMARKS.md` says how to read the figures.
+//! A program of its own measures: `netmon-bench` in `tests/bench`, which links the library and runs as root. It is
+//! built here in release mode and started. With `--against`, the same program of another commit is built too, and
+//! both alternate ([`against`]). `docs/BENCHMARKS.md` explains the figures.
 
 mod against;
 mod commit;
@@ -18,13 +18,13 @@ use clap::{Args, Subcommand};
 use self::programs::Programs;
 pub(crate) use self::programs::verify;
 
-/// A benchmark, and what it is compared with.
+/// A benchmark, and the commit to compare with.
 #[derive(Debug, Args)]
 pub(crate) struct Wish {
-    /// Build this commit too, run both in turn, and print how their figures compare
+    /// Build this commit too, alternate both, and compare their figures
     #[arg(long, global = true, value_name = "COMMIT")]
     against: Option<String>,
-    /// Runs of each of the two; below 6 there is no interval
+    /// Runs of each commit; fewer than 6 yield no interval
     #[arg(long, global = true, default_value_t = 9, requires = "against", value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..))]
     turns: u32,
@@ -35,46 +35,46 @@ pub(crate) struct Wish {
 /// The benchmarks.
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// What watching changes: the round trip of a ping with hooks and without, in turn
+    /// What watching changes: round trips of ping, alternating with and without hooks
     Observer {
-        /// Runs with hooks, and as many without
+        /// Runs with hooks, and without
         #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
         pairs: u32,
-        /// Most conversations that are followed; 0 shows what the round trips cost
+        /// Maximum number of flows to follow; 0 turns off round trips and shows what they cost
         #[arg(long, default_value_t = 65_536)]
         flow_entries: u32,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Nanoseconds a packet, by kind and hook, against an empty program and one that reads the clock
+    /// Nanoseconds per packet, by kind and hook, next to an empty program and one that reads the clock
     Datapath {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// What watching costs end to end: a TCP stream, small datagrams, a ping-pong, with hooks and without, in turn
+    /// What watching costs end to end: TCP stream, small datagrams, ping-pong, alternating with and without hooks
     Veth {
-        /// Runs with hooks, and as many without
+        /// Runs with hooks, and without
         #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(9..))]
         pairs: u32,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Building and removing labs of many namespaces, beside raw netlink and a script of `ip`; and watching one
+    /// Building and removing labs of many namespaces, next to raw netlink and a script of `ip`; and watching one
     Topology {
         /// Numbers of namespaces
         #[arg(short = 'n', long, value_delimiter = ',', default_values_t = [200, 1000, 2000],
               value_parser = clap::value_parser!(u32).range(1..=16_000))]
         namespaces: Vec<u32>,
-        /// How often each is built and removed, by each
+        /// How often each lab is built and removed, by each way
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
-        /// For which of these numbers the script of `ip` commands is run, once (45 s for 1,000); 0 leaves it out
+        /// Which of these numbers the script of `ip` commands builds, once (45 s for 1,000); 0 skips the script
         #[arg(long, default_value_t = 1000, value_name = "N")]
         script: u32,
-        /// How many links are watched afterwards; 0 leaves it out
+        /// How many links to watch afterwards; 0 skips it
         #[arg(long, default_value_t = 1000, value_name = "N")]
         watched: u32,
         /// Print JSON
@@ -84,7 +84,7 @@ enum Bench {
 }
 
 impl Bench {
-    /// The name by which `netmon-bench` knows it.
+    /// Returns its name in `netmon-bench`.
     fn name(&self) -> &'static str {
         match self {
             Self::Observer { .. } => "observer",
@@ -103,7 +103,7 @@ impl Bench {
         }
     }
 
-    /// What `netmon-bench` is given, but for `--json`.
+    /// Returns the arguments of `netmon-bench`, except `--json`.
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![self.name().to_owned()];
         match self {
@@ -121,7 +121,7 @@ impl Bench {
     }
 }
 
-/// Runs one.
+/// Runs a benchmark, or compares it with that of another commit.
 pub(crate) fn run(wish: &Wish) -> Result<()> {
     let programs = Programs::of_this_tree()?;
     match &wish.against {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_measuring_program_is_given_every_number() {
+    fn netmon_bench_gets_every_number() {
         let observer = Bench::Observer { pairs: 3, flow_entries: 0, json: true };
         assert_eq!(observer.arguments(), ["observer", "3", "0"]);
         let namespaces = vec![10, 20];

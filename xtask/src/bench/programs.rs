@@ -1,4 +1,4 @@
-//! `netmon-bench` and the `netmon` that it starts: built from this tree, and run as root.
+//! Builds `netmon-bench` and the `netmon` that it starts, and runs them as root.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,44 +15,44 @@ use crate::{
     test,
 };
 
-/// The binary that measures.
+/// The name of the measuring binary.
 pub(super) const BENCH: &str = "netmon-bench";
 
 /// Both programs of one commit.
 #[derive(Debug)]
 pub(super) struct Programs {
-    /// The measuring program; most of its figures are of the library that it links.
+    /// The measuring program. Most of its figures are of the library that it links.
     pub(super) bench: PathBuf,
-    /// What some benchmarks start, as people do.
+    /// The program that some benchmarks start, as users do.
     pub(super) netmon: PathBuf,
 }
 
 impl Programs {
-    /// Builds those of this tree.
+    /// Builds the programs of this tree.
     pub(super) fn of_this_tree() -> Result<Self> {
         Ok(Self { netmon: build::netmon(true)?, bench: built(true)? })
     }
 
-    /// Runs a benchmark and prints what it prints.
+    /// Runs a benchmark, which prints its result.
     pub(super) fn run(&self, bench: &Bench) -> Result<()> {
         let mut command = self.command()?;
         process::run(command.args(bench.arguments()).args(bench.json().then_some("--json")))
     }
 
-    /// Runs a benchmark and returns what it prints.
+    /// Runs a benchmark and returns its output.
     pub(super) fn output(&self, bench: &Bench, json: bool) -> Result<String> {
         process::output(self.command()?.args(bench.arguments()).args(json.then_some("--json")))
     }
 
-    /// Whether it can print a benchmark as JSON. Without arguments it prints its usage.
+    /// Returns whether the program can print a benchmark as JSON, from the usage that it prints without arguments.
     pub(super) fn has_json(&self, bench: &Bench) -> bool {
         let usage = Command::new(&self.bench).output().map(|output| output.stderr).unwrap_or_default();
         usage_has_json(&String::from_utf8_lossy(&usage), bench.name())
     }
 
-    /// The measuring program as root, told where netmon is.
+    /// Returns a command that runs the measuring program as root and tells it the path of netmon.
     fn command(&self) -> Result<Command> {
-        // sudo passes variables on by name, so they go through `env`, which works for root as well.
+        // sudo keeps only the variables that it is told to keep, so `env` sets it, which works for root as well.
         let mut command = Access::detect().command(Path::new("/usr/bin/env"))?;
         command.arg(format!("{}={}", test::BINARY, self.netmon.display())).arg(&self.bench);
         Ok(command)
@@ -70,7 +70,7 @@ fn built(release: bool) -> Result<PathBuf> {
     cargo::built("build", BENCH, args)
 }
 
-/// From `usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | ..`.
+/// Parses `usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | ..`.
 fn usage_has_json(usage: &str, bench: &str) -> bool {
     let mut forms =
         usage.split('|').map(|form| form.split_once("netmon-bench ").map_or(form, |(_, form)| form));

@@ -1,4 +1,4 @@
-//! How the figures of two commits compare, as a table and as JSON.
+//! The comparison of two commits, as a table and as JSON.
 
 use std::fmt;
 
@@ -9,28 +9,28 @@ use super::{
     interval::{Interval, median},
 };
 
-/// Every figure that both have.
+/// A comparison, with a row for every figure that both commits print.
 #[derive(Debug)]
 pub(super) struct Report<'r> {
     bench: &'r str,
     commit: &'r str,
     pairs: usize,
     rows: Vec<Row>,
-    /// Names of figures that only one of the two has.
+    /// Names of figures that only one commit prints, or that cannot be compared.
     alone: Vec<String>,
 }
 
-/// One figure.
+/// A figure of both commits.
 #[derive(Debug)]
 struct Row {
     figure: Figure,
     old: f64,
     new: f64,
-    /// Of new / old, or of new - old.
+    /// Of new / old for each pair of runs, or of new - old.
     change: Interval,
 }
 
-/// What the interval says.
+/// The conclusion from an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Worse,
@@ -39,7 +39,7 @@ enum Verdict {
 }
 
 impl<'r> Report<'r> {
-    /// `old` and `new` have a run each for every pair.
+    /// Compares the runs of two commits. The runs at the same index are a pair.
     pub(super) fn new(bench: &'r str, commit: &'r str, old: &[Vec<Figure>], new: &[Vec<Figure>]) -> Self {
         let pairs: Vec<_> = old.iter().zip(new).collect();
         let named =
@@ -52,7 +52,7 @@ impl<'r> Report<'r> {
             });
             match Row::of(figure, &values.collect::<Vec<_>>()) {
                 Some(row) => rows.push(row),
-                None => alone.push(format!("{} (not comparable, or only in this tree)", figure.name)),
+                None => alone.push(format!("{} (only in this tree, or not comparable)", figure.name)),
             }
         }
         for figure in old.first().into_iter().flatten() {
@@ -60,12 +60,12 @@ impl<'r> Report<'r> {
                 alone.push(format!("{} (only in {commit})", figure.name));
             }
         }
-        // What is measured for comparison comes last.
+        // References come last.
         rows.sort_by_key(|row| row.figure.control);
         Self { bench, commit, pairs: pairs.len(), rows, alone }
     }
 
-    /// The figures of netmon itself.
+    /// Returns the figures of netmon, without the references.
     fn own(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| !row.figure.control)
     }
@@ -91,13 +91,13 @@ impl<'r> Report<'r> {
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bench, commit, pairs, .. } = self;
-        writeln!(f, "{bench}: {pairs} pairs of runs, {commit} and this tree in turn; medians")?;
+        writeln!(f, "{bench}: medians of {pairs} runs each, alternating {commit} (old) and this tree (new)")?;
         writeln!(
             f,
-            "new/old: median of the pairs' ratios (95 % interval of the sign test); %: new - old instead"
+            "change: median ratio new/old of the pairs (95 % interval, sign test); for % and differences, new - old"
         )?;
         let widest = self.rows.iter().map(|row| row.figure.name.chars().count()).max().unwrap_or_default();
-        writeln!(f, "{:<widest$} {commit:>12} {:>12}      {:>24}", "", "this tree", "new/old")?;
+        writeln!(f, "{:<widest$} {commit:>12} {:>12}      {:>24}", "", "this tree", "change")?;
         for row in &self.rows {
             let Row { figure, old, new, change } = row;
             let (unit, verdict) = (figure.unit, row.verdict());
@@ -112,14 +112,13 @@ impl fmt::Display for Report<'_> {
         let chance = all as f64 * 0.025;
         writeln!(
             f,
-            "{worse} of {all} figures of netmon are worse with their whole interval; by chance alone up to {chance:.1} \
-             would be"
+            "{worse} of {all} figures of netmon are worse, by their whole interval; expect up to {chance:.1} by chance"
         )
     }
 }
 
 impl Row {
-    /// Of pairs of values, old and new; `None` if there are none that can be compared.
+    /// Compares pairs of an old and a new value. Returns `None` if no pair can be compared.
     fn of(figure: &Figure, pairs: &[(f64, f64)]) -> Option<Self> {
         let change = |(old, new): &(f64, f64)| if figure.by_difference { new - old } else { new / old };
         let changes = pairs.iter().map(change).filter(|change| change.is_finite()).collect();
@@ -185,7 +184,7 @@ mod tests {
         values.iter().map(|value| figures::of(&json!({ name: value, "off": { "mean_us": 4.0 } }))).collect()
     }
 
-    /// The verdict on each figure, by name.
+    /// Returns the verdict on each figure.
     fn verdicts(name: &str, old: &[f64], new: &[f64]) -> Vec<(String, Verdict)> {
         let report = Report::new("b", "c", &runs(name, old), &runs(name, new));
         report.rows.iter().map(|row| (row.figure.name.clone(), row.verdict())).collect()
@@ -211,7 +210,7 @@ mod tests {
     fn figures_that_only_one_has_are_named() {
         let report = Report::new("b", "c", &runs("old_ms", &[1.0]), &runs("new_ms", &[1.0]));
         let text = report.to_string();
-        assert!(text.contains("new (not comparable, or only in this tree)"), "{text}");
+        assert!(text.contains("new (only in this tree, or not comparable)"), "{text}");
         assert!(text.contains("old (only in c)"), "{text}");
         assert!(text.contains("0 of 0 figures"), "{text}");
     }

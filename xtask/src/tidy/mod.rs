@@ -1,8 +1,7 @@
-//! `cargo xtask tidy`: the rules of this repository that neither the compiler nor clippy checks.
+//! `cargo xtask tidy`: checks the rules of this repository that neither the compiler nor clippy checks.
 //!
 //! One rule a file: a function from the [`Tree`] to its [`Finding`]s, with a good and a bad sample in its
-//! tests. A rule that cannot be checked by a program stands in `docs/ARCHITECTURE.md` or CONTRIBUTING.md
-//! instead.
+//! tests. A rule that no program can check is written down in `docs/ARCHITECTURE.md` or CONTRIBUTING.md.
 
 mod adr;
 mod arrows;
@@ -32,14 +31,14 @@ use clap::Args;
 use self::tree::Tree;
 use crate::workspace;
 
-/// A place where a rule is broken.
+/// A place that breaks a rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// Path from the top of the workspace.
     path: String,
     /// Line, from 1; 0 if the whole file is meant.
     line: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and how to mend it.
     message: String,
 }
 
@@ -55,11 +54,11 @@ impl fmt::Display for Finding {
     }
 }
 
-/// How a rule is checked.
+/// The check of a rule.
 enum Check {
-    /// On the text as it is.
+    /// Reads text only.
     Text(fn(&Tree) -> Vec<Finding>),
-    /// On files that are parsed, which may fail.
+    /// Parses files, which may fail.
     Parsed(fn(&Tree) -> Result<Vec<Finding>>),
 }
 
@@ -84,23 +83,23 @@ const RULES: &[Rule] = &[
     ("text", Check::Text(text::check)),
 ];
 
-/// Rules that the tree does not keep yet. They are checked with `--pending` only, and move to [`RULES`] when the
-/// last finding is gone.
+/// Rules that the tree does not keep yet. Only `--pending` checks them. A rule moves to [`RULES`] when its last finding
+/// is gone.
 const PENDING: &[Rule] =
     &[("named-files", Check::Text(named_files::check)), ("words", Check::Text(words::check))];
 
-/// What tidy is asked for.
+/// The options of `cargo xtask tidy`.
 #[derive(Debug, Args)]
 pub(crate) struct Tidy {
-    /// Print the rooms of the code and the imports between them, in the notation of tidy/arrows/rooms.rs
+    /// Print the rooms of the code and their imports, in the notation of xtask/src/tidy/arrows/rooms.rs
     #[arg(long)]
     arrows: bool,
-    /// Check the rules that the tree does not keep yet, instead of those that it keeps
+    /// Check only the rules that the tree does not keep yet
     #[arg(long, conflicts_with = "arrows")]
     pending: bool,
 }
 
-/// Checks the rules, or lists what one of them sees.
+/// Checks the rules, or prints the rooms of the code.
 pub(crate) fn run(tidy: &Tidy) -> Result<()> {
     if tidy.arrows {
         print!("{}", arrows::listing(&Tree::read(&workspace::root()?)?)?);
@@ -109,12 +108,12 @@ pub(crate) fn run(tidy: &Tidy) -> Result<()> {
     check_rules(if tidy.pending { PENDING } else { RULES })
 }
 
-/// Checks every rule that the tree keeps.
+/// Checks every rule, except those that are pending.
 pub(crate) fn check() -> Result<()> {
     check_rules(RULES)
 }
 
-/// Reports every finding, not only the first.
+/// Prints every finding, not only the first.
 fn check_rules(rules: &[Rule]) -> Result<()> {
     let tree = Tree::read(&workspace::root()?)?;
     let mut findings = 0;

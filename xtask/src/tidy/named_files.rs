@@ -1,9 +1,9 @@
-//! The files that the architecture page names are there: a map with a street that is gone misleads.
+//! The files and folders that the architecture page names exist.
 
 use super::{Finding, tree::Tree};
 
 const PAGE: &str = "docs/ARCHITECTURE.md";
-/// Endings of the files that are named with less than their whole path.
+/// Endings that mark a name as a file, even without a folder.
 const ENDINGS: [&str; 4] = [".rs", ".md", ".toml", ".json"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -19,7 +19,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// What stands in backticks, with its line; drawings and examples are left out.
+/// Returns the text in backticks with its line, except in code blocks.
 fn named(page: &str) -> Vec<(usize, &str)> {
     let mut in_code = false;
     let mut names = Vec::new();
@@ -33,13 +33,13 @@ fn named(page: &str) -> Vec<(usize, &str)> {
     names
 }
 
-/// The name as a path, if it looks like one: below a folder of the workspace, a folder, or a file of ours. What
-/// stands for several (`*`), addresses and paths of the host are none.
+/// Returns the path in a name, or `None` if it does not look like one. A path begins with a top-level folder of the
+/// workspace, or is a folder (`a/`) or a source file. Patterns (`*`), Rust paths and absolute paths are not checked.
 fn as_path<'n>(tree: &Tree, name: &'n str) -> Option<&'n str> {
     if name.starts_with('/') || name.contains("::") || name.contains(['*', '<', '{', ' ']) {
         return None;
     }
-    // `a.rs:12` is a line of `a.rs`.
+    // `a.rs:12` is a line in `a.rs`.
     let path = name
         .rsplit_once(':')
         .filter(|(_, line)| line.parse::<usize>().is_ok())
@@ -50,12 +50,13 @@ fn as_path<'n>(tree: &Tree, name: &'n str) -> Option<&'n str> {
     looks_like_one.then_some(path)
 }
 
-/// Whether it begins with a folder at the top of the workspace.
+/// Returns whether a path begins with a top-level folder of the workspace.
 fn is_from_the_top(tree: &Tree, path: &str) -> bool {
     path.split_once('/').is_some_and(|(top, _)| tree.under(&format!("{top}/"), "").next().is_some())
 }
 
-/// From the top it is a whole path. Otherwise it is the end of one, since the text around it says of which room.
+/// Returns whether a path exists: from the top if it begins with a top-level folder, otherwise in any folder, since the
+/// text around it names the room.
 fn is_there(tree: &Tree, path: &str) -> bool {
     let path = path.trim_end_matches('/');
     let is_at_the_top =
@@ -81,15 +82,15 @@ mod tests {
     }
 
     #[test]
-    fn files_and_folders_that_are_there_pass() {
+    fn existing_files_and_folders_pass() {
         let page = "`netmon/src/cli/`, `cli/exit.rs`, `exit.rs:12`, `graph/`, `tests/src`, `Cargo.toml`, `netmon/`\n\
                     `/metrics`, `sys`, `a::b`, `netmon/src/*`, `ip/tc`, `cargo xtask tidy`\n```text\n`top/`\n```\n";
         assert_eq!(lines(page), [0; 0]);
     }
 
     #[test]
-    fn files_and_folders_that_are_gone_are_found() {
-        let page = "`netmon/src/top/`\n`top/`\n`cli/gone.rs`\n`tests/src/b`\n`src/cli/exit.rs` `netmon/exit.rs`\n`it.rs`\n";
+    fn missing_files_and_folders_are_found() {
+        let page = "`netmon/src/top/`\n`top/`\n`cli/gone.rs`\n`tests/src/b`\n`netmon/exit.rs`\n`it.rs`\n";
         assert_eq!(lines(page), [1, 2, 3, 4, 5, 6]);
     }
 }

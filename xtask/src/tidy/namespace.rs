@@ -1,13 +1,13 @@
-//! Only the folder of raw system calls changes the namespace of a thread.
+//! Only the folder of raw system calls changes a thread's namespace.
 //!
-//! A thread that stays behind in the wrong namespace is the worst bug this program can have, so there is one
-//! place where a thread changes over, and it is never one of Tokio's.
+//! A thread that stays in the wrong namespace is the worst bug this program can have. Therefore a single place changes
+//! namespaces, and never on a thread of Tokio's.
 
 use anyhow::Result;
 
 use super::{Finding, tokens, tree::Tree, unsafe_code::SYS};
 
-/// The system call, and rustix's names for it and for its relative.
+/// The system call, rustix's names for it, and rustix's name for `unshare`.
 const CALLS: [&str; 4] =
     ["setns", "move_into_link_name_space", "move_into_thread_name_spaces", "unshare_unsafe"];
 

@@ -1,7 +1,7 @@
-//! `unsafe` has its places, and each one says why it is sound.
+//! `unsafe` is allowed in a few places, and each use states why it is sound.
 //!
-//! The places: the folder of raw system calls, the eBPF programs, and the `Pod` implementations beside the ABI types.
-//! Clippy sees missing comments too, but not in every macro, and it does not know the places.
+//! The places are the folder of raw system calls, the eBPF programs, and the `Pod` implementations next to the ABI
+//! types. Clippy finds missing comments too, but not in every macro, and it does not know the places.
 
 use anyhow::Result;
 
@@ -13,9 +13,9 @@ use super::{
 
 /// The folders of raw system calls.
 pub(super) const SYS: [&str; 2] = ["netmon/kernel/src/sys/", "netmon/src/sys/"];
-/// The programs, where `unsafe` may be as well.
+/// The eBPF programs, where `unsafe` is allowed as well.
 const PROGRAMS: [&str; 2] = ["netmon-ebpf/src/main.rs", "netmon-ebpf/src/programs/"];
-/// Where only `unsafe impl Pod` may be.
+/// Where only `unsafe impl Pod` is allowed.
 const ABI: &str = "netmon-ebpf/src/";
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
@@ -29,14 +29,14 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// One `unsafe` and the tokens behind it.
+/// Checks one `unsafe`, which `rest` follows.
 fn of_use(file: &File, line: usize, rest: &[Token]) -> Option<Finding> {
     let next = rest.first().map_or("", |token| token.text.as_str());
     if !is_in_place(&file.path, rest) {
-        let message = format!("`unsafe` here: its place is {}", SYS.join(" or "));
+        let message = format!("`unsafe` outside {}", SYS.join(" or "));
         return Some(Finding::new(&file.path, line, message));
     }
-    // `unsafe fn` asks its callers for a proof, and an attribute has nothing to prove: neither gives one.
+    // `unsafe fn` passes the proof to its callers, and an attribute has nothing to prove.
     let proves = matches!(next, "{" | "impl");
     (proves && !has_reason(&file.text, line))
         .then(|| Finding::new(&file.path, line, "`unsafe` without a `SAFETY:` comment above it"))
@@ -50,7 +50,7 @@ fn is_in_place(path: &str, rest: &[Token]) -> bool {
     places.any(|place| path.starts_with(place)) || (path.starts_with(ABI) && is_pod)
 }
 
-/// The comment stands on the line, inside the block, or above the statement that the line belongs to.
+/// Returns whether a `SAFETY:` comment is on the line, inside the block, or above the statement of the line.
 fn has_reason(text: &str, line: usize) -> bool {
     let lines: Vec<&str> = text.lines().collect();
     let is_reason = |at: usize| lines.get(at).is_some_and(|text| text.contains("SAFETY:"));

@@ -1,16 +1,15 @@
-//! Words that hide who does something, or say it in a way that no engineer of the field would.
+//! Refuses a few words and phrases that do not belong into technical English.
 //!
-//! The subject of a sentence is the program, the kernel or the user: a process is not a person, and `None` is
-//! returned "if", not "none when". The rule reads comments, strings and names alike, since a test's name is a sentence
-//! as well. It holds a short list, not good style: `docs/STYLE.md` has that, with the bad examples that this rule
-//! has to skip.
+//! The subject of a sentence is the program, the kernel or the user: a process is not a person. The rule reads
+//! comments, strings and names alike, since the name of a test is a sentence too. It is a short list and no
+//! substitute for style: `docs/STYLE.md` explains that, with bad examples, which this rule skips.
 
 use super::{
     Finding,
     tree::{File, Tree},
 };
 
-/// What is refused, in lower case, and what to write instead.
+/// The refused phrases in lower case, with a hint for each.
 const REFUSED: &[(&str, &str)] = &[
     ("somebody", PERSON),
     ("someone", PERSON),
@@ -38,9 +37,9 @@ const CONTINUE: &str = "continue, resume, reuse";
 const RELEASE: &str = "release, close, detach";
 const WATCH: &str = "maintain, watch, handle";
 
-/// Pages in which the words may stand: this list, and the style page's bad examples.
+/// Files that may contain the words: this list, and the bad examples of the style page.
 const EXEMPT: [&str; 2] = ["xtask/src/tidy/words.rs", "docs/STYLE.md"];
-/// What is read beside Rust: pages at the top, and all of these folders.
+/// The pages at the top level that are read. All pages in `docs/` are read too.
 const PAGES: [&str; 2] = ["README.md", "CONTRIBUTING.md"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -60,7 +59,7 @@ fn of_file(file: &File) -> Vec<Finding> {
     if path.ends_with(".rs") || is_page { refused(path, &file.text) } else { Vec::new() }
 }
 
-/// The same lines with nothing but their comments.
+/// Returns the same lines, reduced to their comments.
 fn comments(toml: &str) -> String {
     toml.lines()
         .map(|line| line.split_once('#').map_or("", |(_, comment)| comment))
@@ -72,7 +71,7 @@ fn comments(toml: &str) -> String {
 #[derive(Clone, Copy, Debug)]
 struct Word<'t> {
     text: &'t str,
-    /// Where it begins, in bytes.
+    /// Its byte offset.
     start: usize,
     end: usize,
 }
@@ -91,20 +90,20 @@ fn refused(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// Runs of letters. An underscore ends one: names are made of words.
+/// Returns the runs of letters. An underscore separates words.
 fn words(text: &str) -> impl Iterator<Item = Word<'_>> {
     let mut start = 0;
     text.split(|character: char| !character.is_alphabetic()).filter_map(move |word| {
         let begins = start;
-        // Behind the word is one character that is no letter, of one byte or more.
+        // The separator is one character of one or more bytes.
         let end = begins + word.len();
         start = end + text[end..].chars().next().map_or(0, char::len_utf8);
         (!word.is_empty()).then_some(Word { text: word, start: begins, end })
     })
 }
 
-/// Whether the words of a phrase are the next ones, with nothing between them but blanks, the break of a comment's
-/// line, or an underscore.
+/// Returns whether the text continues with a phrase. Its words may be separated by blanks, by an underscore, or by a
+/// line break in a comment.
 fn stands_at(text: &str, words: &[Word<'_>], phrase: &str) -> bool {
     let wanted: Vec<&str> = phrase.split(' ').collect();
     let Some(words) = words.get(..wanted.len()) else { return false };
@@ -114,7 +113,7 @@ fn stands_at(text: &str, words: &[Word<'_>], phrase: &str) -> bool {
         && words.windows(2).all(|two| is_gap(&text[two[0].end..two[1].start]))
 }
 
-/// Whether it is the Unix user of that name: in quotes of its own, or in a piece of code.
+/// Returns whether a word is the Unix user `nobody`: quoted by itself, or in backticks.
 fn is_the_user(text: &str, word: Word<'_>) -> bool {
     if word.text != "nobody" {
         return false;
@@ -136,7 +135,7 @@ mod tests {
 
     #[test]
     fn plain_sentences_pass() {
-        let good = "//! Returns `None` when no process holds it, and none, when asked.\n// Body of some one: anybodys.\n\
+        let good = "//! Returns `None` when no process has it, and none, when asked.\n// Body of some one: anybodys.\n\
                     fn let_it_go() {}\n";
         assert_eq!(lines("netmon/src/a.rs", good), [0; 0]);
     }

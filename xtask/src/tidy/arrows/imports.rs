@@ -1,22 +1,22 @@
-//! The imports of a file: every path in its code that leads into a crate of the workspace or names a kernel crate.
+//! The imports of a file: every path in its code that leads into a crate of the workspace or a kernel crate.
 //!
-//! Paths in `use`, in types and expressions, in attributes and in the tokens of macros count alike; what is compiled
-//! for tests only does not. Names are not resolved further: an item that was imported once needs no second arrow.
+//! Paths in `use`, in types and expressions, in attributes and in the tokens of macros count. Code that is compiled for
+//! tests only does not. Names are not resolved: the `use` that imported an item is found, its later uses are not.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{Attribute, Meta, visit::Visit};
 
 use super::{paths, sources::Source, table::Table};
 
-/// One path.
+/// A path into another module or crate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Import {
-    /// From the name of the crate on.
+    /// Its segments, beginning with the name of the crate.
     pub(super) path: Vec<String>,
     pub(super) line: usize,
 }
 
-/// All imports of a file, those of its own room included.
+/// Returns all imports of a file, including those of its own room.
 pub(super) fn of(source: &Source<'_>, table: &Table) -> Vec<Import> {
     let mut reader = Reader { source, table, module: source.module.clone(), imports: Vec::new() };
     reader.visit_file(&source.syntax);
@@ -26,13 +26,13 @@ pub(super) fn of(source: &Source<'_>, table: &Table) -> Vec<Import> {
 struct Reader<'s, 't> {
     source: &'s Source<'t>,
     table: &'s Table,
-    /// The module around the code at hand: the file's, and those within it.
+    /// The module of the code that is visited: the file's module, and inline modules in it.
     module: Vec<String>,
     imports: Vec<Import>,
 }
 
 impl Reader<'_, '_> {
-    /// Adds a path as it is written, if it leads anywhere that counts.
+    /// Adds a path as it is written, if it is an import.
     fn add(&mut self, path: &[String], line: usize) {
         if let Some(path) = self.absolute(path) {
             self.imports.push(Import { path, line });
@@ -43,7 +43,7 @@ impl Reader<'_, '_> {
         let krate = [self.source.krate.to_owned()];
         let (first, rest) = path.split_first()?;
         match first.as_str() {
-            // A lone `crate` is a visibility.
+            // `crate` alone is a visibility.
             "crate" if rest.is_empty() => None,
             "crate" => Some([&krate, rest].concat()),
             "self" | "super" => {
@@ -54,9 +54,9 @@ impl Reader<'_, '_> {
                 let module = &self.module[..self.module.len().saturating_sub(up)];
                 (!rest.is_empty()).then(|| [&krate, module, rest].concat())
             }
-            // A lone name is a variable as well as a crate.
+            // A single name may be a variable.
             name if self.is_crate(name) => (!rest.is_empty()).then(|| path.to_vec()),
-            // At a crate's root, a path may begin with one of its modules.
+            // At the root of a crate, a path may begin with a module.
             _ if self.module.is_empty() => Some([&krate, path].concat()),
             _ => None,
         }
@@ -78,7 +78,7 @@ impl Reader<'_, '_> {
         match tree {
             syn::UseTree::Path(path) => self.add_use(&with(&path.ident), &path.tree),
             syn::UseTree::Name(name) => self.add(&with(&name.ident), name.ident.span().start().line),
-            // Behind another name, paths are not seen: all of it counts as imported here.
+            // Paths through the new name are not recognized, so the whole item counts as imported here.
             syn::UseTree::Rename(rename) => {
                 self.add(&all_of(with(&rename.ident)), rename.ident.span().start().line);
             }
@@ -90,7 +90,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Visits what these are made of, unless they are compiled for tests only.
+/// Visits nodes, except those that are compiled for tests only.
 macro_rules! outside_of_tests {
     ($($visit:ident $node:ident)*) => {$(
         fn $visit(&mut self, node: &'ast syn::$node) {
@@ -146,7 +146,7 @@ impl<'ast> Visit<'ast> for Reader<'_, '_> {
         let words: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         let line = path.segments.first().map_or(0, |first| first.ident.span().start().line);
         self.add(&words, line);
-        // A segment's arguments have paths of their own.
+        // Generic arguments contain paths too.
         syn::visit::visit_path(self, path);
     }
 
@@ -163,7 +163,7 @@ impl<'ast> Visit<'ast> for Reader<'_, '_> {
     }
 }
 
-/// Whether what carries these attributes is compiled for tests only.
+/// Returns whether an item with these attributes is compiled for tests only.
 pub(super) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::Path(path) => path.is_ident("test"),
@@ -172,7 +172,7 @@ pub(super) fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Whether a condition holds in tests only: `test`, `all(..)` with one such part, `any(..)` of nothing else.
+/// Returns whether a condition holds in tests only: `test`, `all(..)` with such a part, or `any(..)` of such parts.
 fn asks_for_test(condition: &TokenStream) -> bool {
     let trees: Vec<TokenTree> = condition.clone().into_iter().collect();
     match trees.as_slice() {

@@ -1,10 +1,9 @@
-//! Rooms and arrows: which part of the code may import which, by the one table in [`rooms`].
+//! Rooms and arrows: which part of the code may import which, by the table in [`rooms`].
 //!
-//! A room is a crate, or a top module of a crate that the table divides. An arrow is an import from one room by
-//! another. The table lists every room from the bottom up with the arrows that leave it, and with the crates of
-//! the kernel's interfaces that it may name. The rule holds code and table against each other in both directions:
-//! an import without an arrow is a finding, and so is an arrow without an import, so that the table tells the truth.
-//! Tests are exempt: they may reach for whatever they measure with.
+//! A room is a crate, or a top-level module of a crate that the table divides. An arrow says that one room imports
+//! another. The table lists every room from the bottom up, with its arrows and with the kernel crates (interfaces
+//! to the kernel such as aya and rustix) that it may name. An import without an arrow is a finding, and so is an
+//! arrow without an import, so that the table stays true. Tests are exempt: they may import anything.
 
 mod imports;
 mod listing;
@@ -25,7 +24,7 @@ use self::{
 };
 use super::{Finding, tree::Tree};
 
-/// The file that a finding about the table itself points to.
+/// The file that findings about the table point to.
 const TABLE_FILE: &str = "xtask/src/tidy/arrows/rooms.rs";
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
@@ -38,18 +37,18 @@ fn against(tree: &Tree, table: &Table) -> Result<Vec<Finding>> {
     let mut findings = unlisted_crates(tree, table);
     findings.extend(unlisted_rooms(&sources, &uses, table));
     findings.extend(uses.forbidden(table));
-    let of_itself = table.circles().into_iter().chain(table.renderers_that_ask());
+    let of_itself = table.cycles().into_iter().chain(table.renderers_with_kernel_access());
     findings.extend(of_itself.map(|(room, message)| of_table(tree, room, message)));
     findings.extend(unused(tree, &sources, &uses, table));
     Ok(findings)
 }
 
-/// Every arrow of the code, and every naming of a kernel crate, with the places where it is used.
+/// The imports of the code: between rooms, and of kernel crates.
 #[derive(Debug, Default)]
 struct Uses {
-    /// By the importing room and the imported one.
+    /// Their places, by the importing and the imported room.
     arrows: BTreeMap<(String, String), Vec<Place>>,
-    /// By the room and the crate that it names.
+    /// Their places, by the importing room and the kernel crate.
     kernel: BTreeMap<(String, String), Vec<Place>>,
 }
 
@@ -79,24 +78,24 @@ impl Uses {
         self.kernel.contains_key(&(from.to_owned(), krate.to_owned()))
     }
 
-    /// Whether arrows begin or end at a room.
+    /// Returns whether a room imports another or is imported.
     fn has_arrows(&self, room: &str) -> bool {
         self.arrows.keys().any(|(from, to)| from == room || to == room)
     }
 
-    /// Imports that the table does not allow.
+    /// Returns the imports that the table does not allow.
     fn forbidden(&self, table: &Table) -> Vec<Finding> {
         let mut findings = Vec::new();
         for ((from, to), places) in &self.arrows {
             if !table.allows(from, to) && !table.excepts(from, to) {
-                let message = format!("`{from}` imports `{to}`, an arrow that {TABLE_FILE} does not have");
+                let message = format!("`{from}` imports `{to}`, which {TABLE_FILE} does not allow");
                 findings.extend(places.iter().map(|place| place.finding(&message)));
             }
         }
         for ((from, krate), places) in &self.kernel {
             if !table.allows_kernel(from, krate) {
                 let message =
-                    format!("`{from}` names the crate `{krate}`, which {TABLE_FILE} does not allow it");
+                    format!("`{from}` names the crate `{krate}`, which {TABLE_FILE} does not allow");
                 findings.extend(places.iter().map(|place| place.finding(&message)));
             }
         }
@@ -104,7 +103,7 @@ impl Uses {
     }
 }
 
-/// Crates of the tree that the table does not know, and crates of the table that are not in the tree.
+/// Returns the crates that are in the tree but not in the table, and the other way round.
 fn unlisted_crates(tree: &Tree, table: &Table) -> Vec<Finding> {
     let known = |folder: &str| table.crates.iter().any(|krate| krate.source == format!("{folder}src/"));
     let mut findings = Vec::new();
@@ -124,8 +123,8 @@ fn unlisted_crates(tree: &Tree, table: &Table) -> Vec<Finding> {
     findings
 }
 
-/// Rooms of the tree that the table does not list. The root of a divided crate is one only if arrows begin or end
-/// there: most are nothing but a list of modules.
+/// Returns the rooms of the tree that the table does not list. It may omit the root of a divided crate that imports
+/// nothing and is not imported, which is usually just a list of modules.
 fn unlisted_rooms(sources: &Sources<'_>, uses: &Uses, table: &Table) -> Vec<Finding> {
     let is_bare_root = |room: &str| table.is_divided(room) && !uses.has_arrows(room);
     let rooms = sources.rooms();
@@ -135,7 +134,7 @@ fn unlisted_rooms(sources: &Sources<'_>, uses: &Uses, table: &Table) -> Vec<Find
         .collect()
 }
 
-/// Lines of the table that say more than the code does.
+/// Returns the entries of the table that the code does not use.
 fn unused(tree: &Tree, sources: &Sources<'_>, uses: &Uses, table: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |room: &str, message: String| findings.push(of_table(tree, room, message));
@@ -154,16 +153,16 @@ fn unused(tree: &Tree, sources: &Sources<'_>, uses: &Uses, table: &Table) -> Vec
     }
     for (from, to) in table.exceptions {
         if !uses.has(from, to) {
-            add(from, format!("`{from}` does not import `{to}` any more: remove the exception"));
+            add(from, format!("`{from}` no longer imports `{to}`: remove the exception"));
         }
         if table.allows(from, to) {
-            add(from, format!("`{from}` may import `{to}` by its arrows: remove the exception"));
+            add(from, format!("`{from}` has an arrow to `{to}`: remove the exception"));
         }
     }
     findings
 }
 
-/// A finding about the table, at the line of the room if it has one.
+/// Returns a finding about the table, at the line of the room if the table has it.
 fn of_table(tree: &Tree, room: &str, message: String) -> Finding {
     let name = format!("name: \"{room}\"");
     let text = tree.file(TABLE_FILE).map_or("", |file| file.text.as_str());

@@ -1,15 +1,15 @@
-//! Paths in tokens that no parser understands: the arguments and bodies of macros, and attributes.
+//! Paths in unparsed tokens: the arguments and bodies of macros, and attributes.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-/// Every path in the tokens with its line, also in groups, and each one of `a::{b, c::d}`.
+/// Returns every path in the tokens with its line, also in groups. `a::{b, c::d}` is two paths.
 pub(super) fn of(tokens: &TokenStream) -> Vec<(Vec<String>, usize)> {
     let mut found = Vec::new();
     scan(tokens.clone(), &mut found);
     found
 }
 
-/// What stands between the commas.
+/// Splits tokens at commas.
 pub(super) fn parts(tokens: TokenStream) -> Vec<TokenStream> {
     let mut parts = vec![Vec::new()];
     for tree in tokens {
@@ -37,7 +37,7 @@ fn scan(tokens: TokenStream, found: &mut Vec<(Vec<String>, usize)>) {
     }
 }
 
-/// Reads the path that begins at a word, and returns where it ends.
+/// Reads the path that begins at an identifier, and returns the index after it.
 fn path(before: &[String], trees: &[TokenTree], from: usize, found: &mut Vec<(Vec<String>, usize)>) -> usize {
     let mut words = before.to_vec();
     let line = trees[from].span().start().line;
@@ -55,7 +55,7 @@ fn path(before: &[String], trees: &[TokenTree], from: usize, found: &mut Vec<(Ve
                 }
                 return at + 1;
             }
-            // `::<` and the like: what was read is the path.
+            // `::<` and the like end the path.
             _ => break,
         }
         at += 1;
@@ -68,7 +68,7 @@ fn path(before: &[String], trees: &[TokenTree], from: usize, found: &mut Vec<(Ve
     at.max(from + 1)
 }
 
-/// Whether `::` stands there.
+/// Returns whether the tokens at `at` are `::`.
 fn is_separator(trees: &[TokenTree], at: usize) -> bool {
     let colon = |at: usize, spacing: Option<Spacing>| {
         matches!(trees.get(at), Some(TokenTree::Punct(mark))
@@ -100,12 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn a_type_behind_one_colon_is_another_path() {
+    fn a_type_after_a_colon_is_another_path() {
         assert_eq!(shown("a: crate::B"), ["a 1", "crate::B 1"]);
     }
 
     #[test]
-    fn parts_are_what_stands_between_commas() {
+    fn parts_are_separated_by_commas() {
         assert_eq!(parts("a(b, c), d,".parse().expect("tokens")).len(), 2);
         assert_eq!(parts(TokenStream::new()).len(), 0);
     }

@@ -1,8 +1,8 @@
-//! The table of rooms and arrows, and the only place to change when a room is added, moved or removed.
+//! The table of rooms and arrows: the only place to change when a room is added, moved or removed.
 //!
-//! Every room stands behind the rooms that it imports: the list reads from the bottom of the house to the top, and
-//! cannot have a circle. A new arrow is a decision: it says that one part of the program knows another. The command
-//! `cargo xtask tidy --arrows` prints the arrows of the code in this notation, each with an example.
+//! Every room comes after the rooms that it imports, so the list goes from the bottom up and cannot have a cycle. A new
+//! arrow is a decision: one part of the program gets to know another. `cargo xtask tidy --arrows` prints the rooms of
+//! the code in this notation, with an example of each arrow.
 
 use super::table::{Crate, Room, Rooms, Table};
 
@@ -84,5 +84,5 @@ const ROOMS: &[Room] = &[
     Room { name: "main", imports: "cli sys", kernel: "" },
 ];
 
-/// Arrows that close a circle today, and are to be removed. Nothing is ever added here.
+/// Arrows that close a cycle today and are to be removed. Never add one.
 const EXCEPTIONS: &[(&str, &str)] = &[("audit", "datapath"), ("impairment", "lab"), ("netlink", "lab")];

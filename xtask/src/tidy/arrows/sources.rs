@@ -1,4 +1,4 @@
-//! Which source file belongs to which room, and which files are tests.
+//! Maps source files to rooms, and leaves out tests.
 
 use std::collections::BTreeMap;
 
@@ -32,16 +32,16 @@ pub(super) struct Source<'t> {
     pub(super) syntax: syn::File,
     /// The name of its crate.
     pub(super) krate: &'static str,
-    /// Its module, from the root of the crate, which is empty.
+    /// The path of its module; empty for the root of the crate.
     pub(super) module: Vec<String>,
     pub(super) room: String,
 }
 
-/// All of them.
+/// All source files that are not tests.
 pub(super) struct Sources<'t> {
     crates: &'static [Crate],
     sources: Vec<Source<'t>>,
-    /// Every room with one of its files.
+    /// The rooms, each with one of its files.
     rooms: BTreeMap<String, &'t str>,
 }
 
@@ -59,13 +59,13 @@ impl<'t> Sources<'t> {
         self.sources.iter()
     }
 
-    /// Every room with one of its files.
+    /// Returns the rooms, each with one of its files.
     pub(super) fn rooms(&self) -> &BTreeMap<String, &'t str> {
         &self.rooms
     }
 
-    /// The room of an absolute path, which begins with the name of a crate; `None` for a crate that has no rooms.
-    /// What is no module is an item of the crate's root.
+    /// Returns the room of a path that begins with the name of a crate, or `None` if that crate has no rooms. A path
+    /// that leads to no module is an item of the crate's root.
     pub(super) fn room_of(&self, path: &[String]) -> Option<String> {
         let (first, rest) = path.split_first()?;
         let krate = self.crates.iter().find(|krate| krate.name == first)?;
@@ -74,7 +74,7 @@ impl<'t> Sources<'t> {
     }
 }
 
-/// The room of a module, if it is one.
+/// Returns the name that the room of a module would have.
 fn room(krate: &Crate, module: &[String]) -> String {
     match (krate.rooms, module.first()) {
         (Rooms::Modules(prefix), Some(top)) => format!("{prefix}{top}"),
@@ -82,7 +82,7 @@ fn room(krate: &Crate, module: &[String]) -> String {
     }
 }
 
-/// The files of one crate, without those that are compiled for tests only.
+/// Returns the files of a crate, except those that are compiled for tests only.
 fn of_crate<'t>(tree: &'t Tree, krate: &Crate) -> Result<Vec<Source<'t>>> {
     let mut sources = Vec::new();
     let mut tests = Vec::new();
@@ -100,14 +100,15 @@ fn of_crate<'t>(tree: &'t Tree, krate: &Crate) -> Result<Vec<Source<'t>>> {
     Ok(sources)
 }
 
-/// `a/b.rs`, `a/b/mod.rs` -> a, b; `lib.rs` -> nothing. A binary's `main.rs` is the module `main`.
+/// Returns the module of a file: `a::b` for `a/b.rs` and `a/b/mod.rs`, the root for `lib.rs`, and `main` for the
+/// `main.rs` of a binary.
 fn module_of(path: &str) -> Vec<String> {
     let stem = path.strip_suffix(".rs").unwrap_or(path);
     let stem = stem.strip_suffix("/mod").unwrap_or(stem);
     if stem == "lib" { Vec::new() } else { stem.split('/').map(str::to_owned).collect() }
 }
 
-/// Modules in files of their own that a declaration in `items` makes part of the tests.
+/// Returns the modules that `items` declare for tests only and that have a file of their own.
 fn test_modules(items: &[syn::Item], module: &[String]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for item in items {
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_the_module_that_its_path_says() {
+    fn the_path_of_a_file_names_its_module() {
         assert_eq!(module_of("lib.rs"), [""; 0]);
         assert_eq!(module_of("main.rs"), ["main"]);
         assert_eq!(module_of("names.rs"), ["names"]);

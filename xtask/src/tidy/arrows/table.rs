@@ -1,52 +1,52 @@
-//! The shape of the table, and what can be said of it without reading any code.
+//! The form of the table, and the checks that need no code.
 
-/// Everything that is written down about rooms.
+/// The table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table {
     /// The crates that have rooms.
     pub(super) crates: &'static [Crate],
-    /// Folders of the workspace's other crates, with `/` at the end: they have none.
+    /// Folders of the workspace's crates that have no rooms, with `/` at the end.
     pub(super) outside: &'static [&'static str],
-    /// Crates that are interfaces of the kernel.
+    /// Crates that are interfaces to the kernel.
     pub(super) kernel: &'static [&'static str],
-    /// Rooms that show data and never ask the kernel for it, whether or not they are there yet: otherwise two outputs
-    /// would disagree about the same moment, and drawing could not be tested without root.
+    /// Rooms that render data and never read it from the kernel; some may not exist yet. Otherwise two outputs could
+    /// disagree about the same moment, and rendering could not be tested without root.
     pub(super) renderers: &'static [&'static str],
-    /// Rooms that a renderer may not import because they are the way to the kernel; a crate stands for all its rooms.
+    /// Rooms that a renderer may not import because they access the kernel. A crate stands for all its rooms.
     pub(super) kernel_rooms: &'static [&'static str],
     /// Every room, from the bottom up.
     pub(super) rooms: &'static [Room],
-    /// Arrows that are to be removed, from and to. They may close a circle.
+    /// Arrows that are to be removed, as pairs of rooms. They may close a cycle.
     pub(super) exceptions: &'static [(&'static str, &'static str)],
 }
 
 /// A crate of the workspace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Crate {
-    /// As code names it.
+    /// Its name in code.
     pub(super) name: &'static str,
     /// The folder of its source, with `/` at the end.
     pub(super) source: &'static str,
-    /// Whether it is one room, or one for each top module.
+    /// How it is divided into rooms.
     pub(super) rooms: Rooms,
 }
 
-/// How a crate is divided.
+/// How a crate is divided into rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rooms {
-    /// It is one room, named like the crate.
+    /// The crate is one room of its name.
     One,
-    /// Each top module is a room, and the crate's root is one. A module is named behind this: nothing for the
-    /// agent's own crate, `netmon_kernel::` and the like for others.
+    /// Each top-level module is a room, and so is the root of the crate. This is the prefix of the modules' names:
+    /// empty for the agent's crate, `netmon_kernel::` for that crate, and so on.
     Modules(&'static str),
 }
 
-/// A room. Its lists are words with blanks between, so that a room is a line or two of the table.
+/// A room. Its lists are words separated by blanks, so that it takes a line or two of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
-    /// Its name: of a crate, or of a top module.
+    /// The name of a crate or of a top-level module.
     pub(super) name: &'static str,
-    /// The rooms that it may import. All of them stand before it in the list.
+    /// The rooms that it may import. All of them come before it in the list.
     pub(super) imports: &'static str,
     /// The kernel crates that it may name.
     pub(super) kernel: &'static str,
@@ -79,14 +79,14 @@ impl Table {
         self.room(from).is_some_and(|room| room.kernel().any(|name| name == krate))
     }
 
-    /// Whether a room is the root of a crate that is divided.
+    /// Returns whether a room is the root of a divided crate.
     pub(super) fn is_divided(&self, room: &str) -> bool {
         self.crates.iter().any(|krate| krate.name == room && krate.rooms != Rooms::One)
     }
 
-    /// Rooms with arrows that do not point down, and why: they close a circle, or the list is out of order. A list in
-    /// order, from the bottom up, has no circle.
-    pub(super) fn circles(&self) -> Vec<(&'static str, String)> {
+    /// Returns the rooms with arrows that do not point down, and the reason: a cycle, or a wrong order of the list. A
+    /// list in order has no cycle.
+    pub(super) fn cycles(&self) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
         for (at, room) in self.rooms.iter().enumerate() {
             let before = &self.rooms[..at];
@@ -102,7 +102,7 @@ impl Table {
 
     fn why_not_down(&self, from: &str, to: &str) -> String {
         if let Some(way) = self.way(to, from, &mut Vec::new()) {
-            return format!("a circle: `{from}` -> `{}`", way.join("` -> `"));
+            return format!("a cycle: `{from}` -> `{}`", way.join("` -> `"));
         }
         if self.room(to).is_none() {
             return format!("`{from}` imports `{to}`, which is not in the list");
@@ -110,8 +110,8 @@ impl Table {
         format!("`{from}` imports `{to}`, which is listed after it: the list goes from the bottom up")
     }
 
-    /// Renderers to which the table gives a way to the kernel.
-    pub(super) fn renderers_that_ask(&self) -> Vec<(&'static str, String)> {
+    /// Returns the renderers that the table allows to access the kernel.
+    pub(super) fn renderers_with_kernel_access(&self) -> Vec<(&'static str, String)> {
         let is_kernel = |room: &str| self.kernel_rooms.contains(&room.split("::").next().unwrap_or(room));
         let mut found = Vec::new();
         for room in self.rooms.iter().filter(|room| self.renderers.contains(&room.name)) {
@@ -123,7 +123,7 @@ impl Table {
         found
     }
 
-    /// The rooms on a way along arrows, both ends included.
+    /// Returns the rooms on a path of arrows, including both ends.
     fn way(&self, from: &str, to: &str, seen: &mut Vec<String>) -> Option<Vec<String>> {
         if from == to {
             return Some(vec![to.to_owned()]);

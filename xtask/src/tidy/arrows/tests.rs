@@ -1,4 +1,4 @@
-//! The rule over small trees: what it allows, and one broken line of each kind.
+//! Tests of the rule with small trees.
 
 use super::{
     table::{Crate, Room, Rooms, Table},
@@ -29,7 +29,7 @@ const BASE: Table = Table {
     exceptions: &[],
 };
 
-/// A tree that keeps to the table.
+/// A tree that conforms to the table.
 const GOOD: [(&str, &str); 8] = [
     ("base/src/lib.rs", "pub mod a;\nuse crate::a::A;\n"),
     ("base/src/a.rs", "pub struct A;\nuse super::B;\n"),
@@ -41,7 +41,7 @@ const GOOD: [(&str, &str); 8] = [
     ("app/src/page.rs", "use super::names::Name;\n"),
 ];
 
-/// The good tree with a file changed or added.
+/// Returns the good tree with a file changed or added.
 fn with(path: &str, text: &str) -> Tree {
     let mut files: Vec<(&str, &str)> = GOOD.iter().copied().filter(|(good, _)| *good != path).collect();
     files.push((path, text));
@@ -52,8 +52,8 @@ fn messages(tree: &Tree, table: &Table) -> Vec<String> {
     against(tree, table).expect("checked").iter().map(ToString::to_string).collect()
 }
 
-/// Asserts that a file of the room `page` that says this reaches into `lab`, in these lines.
-fn assert_reaches_lab(text: &str, lines: &[usize]) {
+/// Asserts that a file of the room `page` with this text has forbidden imports of `lab` at these lines.
+fn assert_imports_lab(text: &str, lines: &[usize]) {
     let text = format!("{text}\nuse crate::names::Name;\n");
     let found = against(&with("app/src/page/inner.rs", &text), &BASE).expect("checked");
     let found: Vec<_> = found.iter().map(|finding| (finding.path.as_str(), finding.line)).collect();
@@ -62,14 +62,14 @@ fn assert_reaches_lab(text: &str, lines: &[usize]) {
 }
 
 #[test]
-fn a_tree_that_keeps_to_the_table_passes() {
+fn a_tree_that_conforms_to_the_table_passes() {
     assert_eq!(messages(&Tree::of(&GOOD), &BASE), [""; 0]);
 }
 
 #[test]
-fn the_table_of_this_tree_has_no_circle_and_no_renderer_that_asks() {
-    assert_eq!(TABLE.circles(), []);
-    assert_eq!(TABLE.renderers_that_ask(), []);
+fn the_table_of_this_tree_has_no_cycle_and_no_renderer_with_kernel_access() {
+    assert_eq!(TABLE.cycles(), []);
+    assert_eq!(TABLE.renderers_with_kernel_access(), []);
 }
 
 #[test]
@@ -77,45 +77,45 @@ fn a_forbidden_arrow_is_found_with_both_its_rooms() {
     let found = messages(&with("app/src/page.rs", "use crate::names::N;\nuse crate::lab::Lab;\n"), &BASE);
     assert_eq!(
         found,
-        [format!("app/src/page.rs:2: `page` imports `lab`, an arrow that {TABLE_FILE} does not have")]
+        [format!("app/src/page.rs:2: `page` imports `lab`, which {TABLE_FILE} does not allow")]
     );
 }
 
 #[test]
-fn every_way_to_write_an_import_counts() {
-    assert_reaches_lab("use crate::lab;", &[1]);
-    assert_reaches_lab("use super::super::lab::Lab;", &[1]);
-    assert_reaches_lab("use super::{inner, super::{names, lab::{Lab, *}}};", &[1, 1]);
-    assert_reaches_lab("use crate::{\n    names::{A, B},\n    lab::{self as file, C},\n};", &[3, 3]);
-    assert_reaches_lab("fn f(a: Vec<crate::lab::Lab>) -> u8 {\n    super::super::lab::g()\n}", &[1, 2]);
-    assert_reaches_lab("mod deep {\n    use super::super::super::lab::Lab;\n    use super::lab;\n}", &[2]);
-    assert_reaches_lab("fn f() {\n    m!(a, { crate::lab::C });\n}", &[2]);
-    assert_reaches_lab("macro_rules! m {\n    () => { $crate::lab::f() };\n}", &[2]);
-    assert_reaches_lab("#[arg(value_parser = crate::lab::parse)]\nstruct A;", &[1]);
-    assert_reaches_lab("pub use app::lab::Lab;", &[1]);
+fn every_syntax_of_an_import_counts() {
+    assert_imports_lab("use crate::lab;", &[1]);
+    assert_imports_lab("use super::super::lab::Lab;", &[1]);
+    assert_imports_lab("use super::{inner, super::{names, lab::{Lab, *}}};", &[1, 1]);
+    assert_imports_lab("use crate::{\n    names::{A, B},\n    lab::{self as file, C},\n};", &[3, 3]);
+    assert_imports_lab("fn f(a: Vec<crate::lab::Lab>) -> u8 {\n    super::super::lab::g()\n}", &[1, 2]);
+    assert_imports_lab("mod deep {\n    use super::super::super::lab::Lab;\n    use super::lab;\n}", &[2]);
+    assert_imports_lab("fn f() {\n    m!(a, { crate::lab::C });\n}", &[2]);
+    assert_imports_lab("macro_rules! m {\n    () => { $crate::lab::f() };\n}", &[2]);
+    assert_imports_lab("#[arg(value_parser = crate::lab::parse)]\nstruct A;", &[1]);
+    assert_imports_lab("pub use app::lab::Lab;", &[1]);
 }
 
 #[test]
-fn comments_strings_and_names_that_only_look_alike_are_no_imports() {
-    assert_reaches_lab("// crate::lab\nconst A: &str = \"crate::lab\";", &[]);
-    assert_reaches_lab("use self::lab::A;\nuse other::crate_::lab;\nfn f(lab: u8) { lab.lab() }", &[]);
-    assert_reaches_lab("pub(crate) fn f(libc: u8) -> u8 { libc }", &[]);
+fn comments_strings_and_similar_names_are_not_imports() {
+    assert_imports_lab("// crate::lab\nconst A: &str = \"crate::lab\";", &[]);
+    assert_imports_lab("use self::lab::A;\nuse other::crate_::lab;\nfn f(lab: u8) { lab.lab() }", &[]);
+    assert_imports_lab("pub(crate) fn f(libc: u8) -> u8 { libc }", &[]);
 }
 
 #[test]
 fn tests_may_import_anything() {
-    assert_reaches_lab("#[cfg(test)]\nmod tests {\n    use crate::lab::Lab;\n}", &[]);
-    assert_reaches_lab("#[cfg(all(test, unix))]\nuse crate::lab::Lab;", &[]);
-    assert_reaches_lab("#[test]\nfn t() { crate::lab::f() }", &[]);
-    assert_reaches_lab("#[cfg(any(test, feature = \"more\"))]\nuse crate::lab::Lab;", &[2]);
-    assert_reaches_lab("#[cfg(not(test))]\nuse crate::lab::Lab;", &[2]);
+    assert_imports_lab("#[cfg(test)]\nmod tests {\n    use crate::lab::Lab;\n}", &[]);
+    assert_imports_lab("#[cfg(all(test, unix))]\nuse crate::lab::Lab;", &[]);
+    assert_imports_lab("#[test]\nfn t() { crate::lab::f() }", &[]);
+    assert_imports_lab("#[cfg(any(test, feature = \"more\"))]\nuse crate::lab::Lab;", &[2]);
+    assert_imports_lab("#[cfg(not(test))]\nuse crate::lab::Lab;", &[2]);
     for path in ["app/src/page/tests.rs", "app/src/page/tests/deep.rs", "app/src/tests.rs"] {
         assert_eq!(messages(&with(path, "use crate::lab::Lab;\n"), &BASE), [""; 0]);
     }
 }
 
 #[test]
-fn a_module_that_is_declared_for_tests_is_a_test_with_all_its_files() {
+fn all_files_of_a_module_that_is_declared_for_tests_are_tests() {
     let mut files = GOOD.to_vec();
     files[4].1 = "pub mod lab;\nmod names;\nmod page;\n#[cfg(test)]\nmod sample;\n";
     files.push(("app/src/sample.rs", "use crate::lab::Lab;\n"));
@@ -124,7 +124,7 @@ fn a_module_that_is_declared_for_tests_is_a_test_with_all_its_files() {
 }
 
 #[test]
-fn a_crate_is_reached_by_its_name_and_its_rooms_are_told_apart() {
+fn imports_by_the_name_of_a_crate_count_for_its_rooms() {
     let found = messages(&with("app/src/names.rs", "use base::A;\nfn f() { low::sys::f() }\n"), &BASE);
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("app/src/names.rs:2: `names` imports `low::sys`"), "{found:?}");
@@ -136,14 +136,14 @@ fn a_crate_is_reached_by_its_name_and_its_rooms_are_told_apart() {
 fn an_item_at_the_root_of_a_crate_is_imported_from_the_root() {
     let found = messages(&with("app/src/names.rs", "use base::A;\nuse crate::Thing;\n"), &BASE);
     assert!(found.iter().any(|message| message.contains("`names` imports `app`")), "{found:?}");
-    // And what the root passes on, it imports.
+    // The root imports what it re-exports.
     let root = "pub mod lab;\nmod names;\nmod page;\npub use lab::Lab;\n";
     let found = messages(&with("app/src/lib.rs", root), &BASE);
     assert!(found.iter().any(|message| message.contains("`app` imports `lab`")), "{found:?}");
 }
 
 #[test]
-fn a_kernel_crate_is_named_only_where_the_table_has_it() {
+fn a_kernel_crate_that_the_table_does_not_allow_is_found() {
     let found = messages(&with("app/src/names.rs", "use base::A;\nuse ::libc::c_int;\n"), &BASE);
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("app/src/names.rs:2: `names` names the crate `libc`"), "{found:?}");
@@ -156,7 +156,7 @@ fn a_room_that_is_not_in_the_table_is_found() {
 }
 
 #[test]
-fn a_room_an_arrow_and_a_kernel_crate_that_no_code_has_are_found() {
+fn unused_rooms_arrows_and_kernel_crates_are_found() {
     const TOO_MUCH: Table = Table {
         rooms: &[
             Room { name: "base", imports: "", kernel: "aya" },
@@ -176,16 +176,16 @@ fn a_room_an_arrow_and_a_kernel_crate_that_no_code_has_are_found() {
 }
 
 #[test]
-fn a_circle_and_a_list_out_of_order_are_found() {
-    const ROUND: Table = Table {
+fn a_cycle_and_a_list_out_of_order_are_found() {
+    const CYCLIC: Table = Table {
         rooms: &[room("a", "c"), room("b", "a"), room("c", "b"), room("d", "e"), room("e", "f")],
         ..BASE
     };
-    let found: Vec<String> = ROUND.circles().into_iter().map(|(_, message)| message).collect();
+    let found: Vec<String> = CYCLIC.cycles().into_iter().map(|(_, message)| message).collect();
     assert_eq!(
         found,
         [
-            "a circle: `a` -> `c` -> `b` -> `a`",
+            "a cycle: `a` -> `c` -> `b` -> `a`",
             "`d` imports `e`, which is listed after it: the list goes from the bottom up",
             "`e` imports `f`, which is not in the list",
         ]
@@ -193,16 +193,16 @@ fn a_circle_and_a_list_out_of_order_are_found() {
 }
 
 #[test]
-fn an_exception_allows_a_circle_as_long_as_it_is_needed() {
+fn an_exception_allows_a_cycle_as_long_as_it_is_used() {
     const EXCEPTED: Table = Table { exceptions: &[("names", "lab"), ("page", "lab")], ..BASE };
     let found = messages(&with("app/src/names.rs", "use base::A;\nuse crate::lab::Lab;\n"), &EXCEPTED);
     assert_eq!(found.len(), 1);
-    assert!(found[0].contains("`page` does not import `lab` any more: remove the exception"), "{found:?}");
+    assert!(found[0].contains("`page` no longer imports `lab`: remove the exception"), "{found:?}");
 }
 
 #[test]
-fn a_renderer_has_no_way_to_the_kernel_even_by_the_table() {
-    const ASKING: Table = Table {
+fn the_table_cannot_allow_a_renderer_to_access_the_kernel() {
+    const ACCESS: Table = Table {
         rooms: &[
             room("names", ""),
             room("low::sys", ""),
@@ -210,7 +210,8 @@ fn a_renderer_has_no_way_to_the_kernel_even_by_the_table() {
         ],
         ..BASE
     };
-    let found: Vec<String> = ASKING.renderers_that_ask().into_iter().map(|(_, message)| message).collect();
+    let found: Vec<String> =
+        ACCESS.renderers_with_kernel_access().into_iter().map(|(_, message)| message).collect();
     assert_eq!(
         found,
         [
@@ -221,7 +222,7 @@ fn a_renderer_has_no_way_to_the_kernel_even_by_the_table() {
 }
 
 #[test]
-fn a_crate_that_the_table_does_not_know_and_one_that_is_gone_are_found() {
+fn an_unlisted_crate_and_one_that_does_not_exist_are_found() {
     let mut files = GOOD.to_vec();
     files.extend([("base/Cargo.toml", ""), ("tool/Cargo.toml", ""), ("new/Cargo.toml", "")]);
     files.retain(|(path, _)| !path.starts_with("low/"));
