@@ -1,7 +1,10 @@
 //! `cargo xtask tidy --arrows`: lists the rooms of the code in the notation of the table, with an example of each
 //! arrow.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use anyhow::Result;
 
@@ -46,11 +49,12 @@ fn bottom_up<'s>(sources: &'s Sources<'_>, uses: &'s Uses) -> Vec<&'s str> {
     let mut order = Vec::new();
     while !left.is_empty() {
         let missing = |from: &str| left.iter().filter(|to| uses.has(from, to)).count();
+        let importers = |to: &str| left.iter().filter(|from| uses.has(from, to)).count();
         let free = left.iter().position(|room| missing(room) == 0);
         // If no room is free, some are in a cycle. Rooms that only import from a cycle come after it.
         let cycle = || {
             let round = (0..left.len()).filter(|at| is_in_cycle(left[*at], &left, uses));
-            round.min_by_key(|at| missing(left[*at]))
+            round.min_by_key(|at| (missing(left[*at]), Reverse(importers(left[*at]))))
         };
         let next = free.or_else(cycle).unwrap_or_default();
         order.push(left.remove(next));

@@ -62,8 +62,13 @@ impl Uses {
                     Some(room) => (&mut uses.arrows, room),
                     None => (&mut uses.kernel, import.path[0].clone()),
                 };
-                if to != source.room {
-                    all.entry((source.room.clone(), to)).or_default().push(place);
+                if to == source.room {
+                    continue;
+                }
+                let places = all.entry((source.room.clone(), to)).or_default();
+                // A `use` of several items is one import.
+                if !places.contains(&place) {
+                    places.push(place);
                 }
             }
         }

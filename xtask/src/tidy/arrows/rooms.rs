@@ -12,7 +12,7 @@ pub(super) const TABLE: Table = Table {
         Crate { name: "netmon", source: "netmon/src/", rooms: Rooms::Modules("") },
     ],
     outside: &["tests/", "xtask/"],
-    kernel: &["aya", "aya_log", "libc", "nix", "rtnetlink", "rustix"],
+    kernel: &["aya", "aya_log", "aya_obj", "libc", "nix", "rtnetlink", "rustix"],
     renderers: &["api", "live", "metrics", "render", "top"],
     kernel_rooms: &["datapath", "netlink", "netmon_kernel", "netns", "sys", "topology"],
     rooms: ROOMS,

@@ -85,8 +85,8 @@ fn a_forbidden_arrow_is_found_with_both_its_rooms() {
 fn every_syntax_of_an_import_counts() {
     assert_imports_lab("use crate::lab;", &[1]);
     assert_imports_lab("use super::super::lab::Lab;", &[1]);
-    assert_imports_lab("use super::{inner, super::{names, lab::{Lab, *}}};", &[1, 1]);
-    assert_imports_lab("use crate::{\n    names::{A, B},\n    lab::{self as file, C},\n};", &[3, 3]);
+    assert_imports_lab("use super::{inner, super::{names, lab::{Lab, *}}};", &[1]);
+    assert_imports_lab("use crate::{\n    names::{A, B},\n    lab::{self as file, C},\n};", &[3]);
     assert_imports_lab("fn f(a: Vec<crate::lab::Lab>) -> u8 {\n    super::super::lab::g()\n}", &[1, 2]);
     assert_imports_lab("mod deep {\n    use super::super::super::lab::Lab;\n    use super::lab;\n}", &[2]);
     assert_imports_lab("fn f() {\n    m!(a, { crate::lab::C });\n}", &[2]);
