@@ -8,6 +8,7 @@ use crate::{
     abi::HOOKS,
     epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
     histogram::Histogram,
+    indexed::indexed,
     protocol::PROTOCOLS,
 };
 
@@ -66,54 +67,34 @@ pub struct Echoes {
     pub round_trips: Histogram,
 }
 
-/// Which round trip a histogram of [`RoundTrips`] holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum RoundTrip {
+indexed! {
+    /// Which round trip a histogram of [`RoundTrips`] holds.
+    pub enum RoundTrip;
+    /// How many kinds of round trip there are, besides echoes.
+    pub const ROUND_TRIPS;
     /// SYN to SYN/ACK.
-    TcpHandshake = 0,
+    TcpHandshake,
     /// Data that left through this interface to its ACK.
-    TcpRtt = 1,
+    TcpRtt,
     /// Last byte of a request to the first byte of its answer.
-    TcpResponse = 2,
+    TcpResponse,
     /// DNS query to its response.
-    Dns = 3,
+    Dns,
 }
 
-/// How many kinds of round trip there are, besides echoes.
-pub const ROUND_TRIPS: usize = 4;
-
-/// What happened to a TCP connection. The discriminant is the index into [`RoundTrips::tcp_events`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum TcpEvent {
+indexed! {
+    /// What happened to a TCP connection. The discriminant is the index into [`RoundTrips::tcp_events`].
+    pub enum TcpEvent;
+    /// How many kinds of event there are.
+    pub const TCP_EVENTS;
     /// The handshake was completed.
-    Opened = 0,
+    Opened = "opened",
     /// Both sides sent FIN.
-    Closed = 1,
+    Closed = "closed",
     /// RST after it was opened.
-    Reset = 2,
+    Reset = "reset",
     /// RST as the answer to a SYN.
-    Refused = 3,
-}
-
-/// How many kinds of event there are.
-pub const TCP_EVENTS: usize = 4;
-
-impl TcpEvent {
-    /// Every event, in the order of its index.
-    pub const ALL: [Self; TCP_EVENTS] = [Self::Opened, Self::Closed, Self::Reset, Self::Refused];
-
-    /// The metric label's value.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Closed => "closed",
-            Self::Reset => "reset",
-            Self::Refused => "refused",
-        }
-    }
+    Refused = "refused",
 }
 
 /// DNS response codes that are told apart: 0 to 14 as they are (RFC 1035, RFC 2136), 15 and the extended

@@ -13,10 +13,12 @@ pub mod endpoint;
 pub mod epoch;
 pub mod flow;
 pub mod histogram;
+mod indexed;
 pub mod parse;
 pub mod protocol;
 pub mod record;
 pub mod requests;
+mod stage;
 pub mod tag;
 pub mod tcp;
 

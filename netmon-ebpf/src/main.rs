@@ -23,43 +23,30 @@ use self::programs::{Linear, Whole, conversation, drops, measure, tcp};
 /// `TC_ACT_UNSPEC` for a filter on clsact, `TCX_NEXT` in a TCX chain: the next program decides.
 const NEXT: i32 = -1;
 
-/// The programs of one hook, named as in [`netmon_ebpf::abi::PROGRAMS`].
-macro_rules! programs {
-    ($hook:ident: $($name:ident => $module:ident::$body:ident($frame:ident)),* $(,)?) => {$(
+/// A program at one hook.
+macro_rules! program {
+    ($name:ident at $hook:ident => $module:ident::$body:ident($frame:ident)) => {
         #[doc = concat!("`", stringify!($module), "::", stringify!($body), "` at ", stringify!($hook), ".")]
         #[classifier]
         pub(crate) fn $name(ctx: TcContext) -> i32 {
             $module::$body::<$hook, $frame<'_>>(&ctx);
             NEXT
         }
-    )*};
+    };
 }
 
-programs!(INGRESS:
-    netmon_in => measure::plain(Linear),
-    netmon_in_tag => measure::tagged(Linear),
-    netmon_in_any => measure::any(Linear),
-    netmon_in_whole => measure::any(Whole),
-    netmon_in_tcp => tcp::tcp(Linear),
-    netmon_in_tcp_w => tcp::tcp(Whole),
-    netmon_in_echo => conversation::echo(Linear),
-    netmon_in_echo_w => conversation::echo(Whole),
-    netmon_in_dns => conversation::dns(Linear),
-    netmon_in_dns_w => conversation::dns(Whole),
-);
+/// The programs of the jump table, at either hook.
+macro_rules! programs {
+    ($(
+        $(#[$doc:meta])*
+        $stage:ident: $ingress:ident, $egress:ident => $module:ident::$body:ident($frame:ident),
+    )*) => {
+        $(program!($ingress at INGRESS => $module::$body($frame));)*
+        $(program!($egress at EGRESS => $module::$body($frame));)*
+    };
+}
 
-programs!(EGRESS:
-    netmon_out => measure::plain(Linear),
-    netmon_out_tag => measure::tagged(Linear),
-    netmon_out_any => measure::any(Linear),
-    netmon_out_whole => measure::any(Whole),
-    netmon_out_tcp => tcp::tcp(Linear),
-    netmon_out_tcp_w => tcp::tcp(Whole),
-    netmon_out_echo => conversation::echo(Linear),
-    netmon_out_echo_w => conversation::echo(Whole),
-    netmon_out_dns => conversation::dns(Linear),
-    netmon_out_dns_w => conversation::dns(Whole),
-);
+netmon_ebpf::for_each_stage!(programs);
 
 /// A packet that the kernel drops.
 #[expect(clippy::needless_pass_by_value, reason = "this is how aya's macro calls it")]

@@ -4,7 +4,10 @@
 //! The programs never look at it. It lies in maps because these live exactly as long as what they speak of, and
 //! because one update of a map is never half done, whenever the agent is killed.
 
-use crate::epoch::{ANSWER_EPOCHS, LOSS_EPOCHS};
+use crate::{
+    epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
+    indexed::indexed,
+};
 
 /// What the programs were set up with: others that share their tables must be set up alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,12 +90,13 @@ pub struct AuditRecord {
     pub text: [u8; AUDIT_BYTES],
 }
 
-/// What the agent counts itself, by index into the map `TALLIES`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Tally {
+indexed! {
+    /// What the agent counts itself, by index into the map `TALLIES`.
+    pub enum Tally;
+    /// How many there are.
+    pub const TALLIES;
     /// Somebody ran before us.
-    Overtaken = 0,
+    Overtaken,
     /// A reading of the maps failed.
     ReadErrors,
     /// The order of programs could not be told.
@@ -109,14 +113,10 @@ pub enum Tally {
     GoneEgressNs,
 }
 
-/// How many there are.
-pub const TALLIES: usize = 8;
-
 const _: () = {
     assert!(size_of::<Settings>() == 32);
     assert!(size_of::<EndRecord>() == 40 + 8 * (LOSS_EPOCHS + 1) + 8 * (ANSWER_EPOCHS + 1));
     assert!(size_of::<AuditRecord>() == 4 + AUDIT_BYTES);
-    assert!(Tally::GoneEgressNs as usize == TALLIES - 1);
 };
 
 #[cfg(feature = "user")]
