@@ -54,9 +54,9 @@ pub const HOOKS: usize = 2;
 indexed! {
     /// Why a program stopped short of measuring a packet in full. Each is counted, and its label is the
     /// metric's.
-    pub enum Exit;
+    pub enum ParseStop;
     /// How many reasons there are.
-    pub const EXITS;
+    pub const PARSE_STOPS;
     /// The dispatcher named an endpoint that has no counters: not counted anywhere else.
     UnknownEndpoint = "unknown_endpoint",
     /// Shorter than an Ethernet header.

@@ -81,7 +81,7 @@ pub struct FlowSet {
 
 /// An entry that was taken for a new connection, and is not to be found before it is written.
 #[derive(Clone, Copy, Debug)]
-pub struct Taken {
+pub struct Claimed {
     /// Which entry of the set.
     pub way: usize,
     /// Whether there was a connection in it.
@@ -98,7 +98,7 @@ impl FlowSet {
     /// Takes an entry for a new connection: an empty one, or else the one that was quiet for longest by
     /// `last_ns`. None when another CPU was faster.
     #[inline(always)]
-    pub fn take(&self, last_ns: impl Fn(usize) -> u64, words: impl SharedWords) -> Option<Taken> {
+    pub fn claim(&self, last_ns: impl Fn(usize) -> u64, words: impl SharedWords) -> Option<Claimed> {
         let (mut way, mut oldest_ns, mut held) = (0, u64::MAX, 0);
         for candidate in 0..FLOW_WAYS {
             let holds = words.load(&self.tags[candidate]);
@@ -108,8 +108,8 @@ impl FlowSet {
             }
         }
         let place = self.tags.get(way)?;
-        let taken = words.compare_exchange(place, held, BEING_WRITTEN);
-        taken.then_some(Taken { way, displaced: held != 0 })
+        let claimed = words.compare_exchange(place, held, BEING_WRITTEN);
+        claimed.then_some(Claimed { way, displaced: held != 0 })
     }
 
     /// From now on the entry, which was taken and written, is found.

@@ -3,7 +3,7 @@
 //! Pure and generic over [`Packet`], so that the same code runs in the kernel over an skb and on the host
 //! over bytes. It follows 802.1Q and 802.1ad tags (IEEE 802.1Q), IPv4 with options (RFC 791), IPv6 with
 //! extension headers (RFC 8200), and stops at the transport header. Whatever it cannot follow is still a
-//! packet of some protocol, with the reason in [`Parsed::exit`].
+//! packet of some protocol, with the reason in [`Parsed::stop`].
 
 mod link;
 mod plain;
@@ -13,9 +13,9 @@ pub use self::{
     link::{
         ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, ethertype, link_layer,
     },
-    plain::{Take, plain_ipv4, plain_ipv6},
+    plain::{Visitor, plain_ipv4, plain_ipv6},
 };
-use crate::{abi::Exit, protocol::Protocol};
+use crate::{abi::ParseStop, protocol::Protocol};
 
 /// Bytes of a frame, wherever they are.
 pub trait Packet {
@@ -100,7 +100,7 @@ pub struct Parsed {
     pub network: Network,
     /// Where the IP header begins, bytes from the link-layer header; 0 without one.
     pub network_offset: usize,
-    /// Where the transport header begins. It is there in full when `exit` is none and the protocol has one.
+    /// Where the transport header begins. It is there in full when `stop` is none and the protocol has one.
     pub transport_offset: usize,
     /// Bytes of all headers, as far as they were understood: what each segment of a super-packet repeats.
     pub header_bytes: usize,
@@ -110,12 +110,12 @@ pub struct Parsed {
     /// Whether it is UDP from or to port 53.
     pub is_dns: bool,
     /// Why the parsing stopped short.
-    pub exit: Option<Exit>,
+    pub stop: Option<ParseStop>,
 }
 
 impl Parsed {
-    const fn stopped(protocol: Protocol, exit: Exit, header_bytes: usize) -> Self {
-        Self::without_network(protocol, Some(exit), header_bytes)
+    const fn stopped(protocol: Protocol, stop: ParseStop, header_bytes: usize) -> Self {
+        Self::without_network(protocol, Some(stop), header_bytes)
     }
 
     /// An ARP packet, behind `header_bytes` of link-layer header: only counted.
@@ -126,7 +126,7 @@ impl Parsed {
     }
 
     #[inline(always)]
-    const fn without_network(protocol: Protocol, exit: Option<Exit>, header_bytes: usize) -> Self {
+    const fn without_network(protocol: Protocol, stop: Option<ParseStop>, header_bytes: usize) -> Self {
         Self {
             protocol,
             network: Network::Other,
@@ -135,7 +135,7 @@ impl Parsed {
             header_bytes,
             end: 0,
             is_dns: false,
-            exit,
+            stop,
         }
     }
 
@@ -144,12 +144,12 @@ impl Parsed {
     #[must_use]
     pub const fn wants_more_bytes(&self) -> bool {
         matches!(
-            self.exit,
+            self.stop,
             Some(
-                Exit::EthernetTruncated
-                    | Exit::Ipv4Truncated
-                    | Exit::Ipv6Truncated
-                    | Exit::TransportTruncated
+                ParseStop::EthernetTruncated
+                    | ParseStop::Ipv4Truncated
+                    | ParseStop::Ipv6Truncated
+                    | ParseStop::TransportTruncated
             )
         )
     }
@@ -160,31 +160,33 @@ impl Parsed {
 pub fn parse<P: Packet>(packet: &P) -> Parsed {
     let (ethertype, offset) = match link_layer(packet) {
         Ok(inner) => inner,
-        Err(offset) => return Parsed::stopped(Protocol::Other, Exit::EthernetTruncated, offset),
+        Err(offset) => return Parsed::stopped(Protocol::Other, ParseStop::EthernetTruncated, offset),
     };
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(packet, offset),
         ETHERTYPE_IPV6 => ipv6(packet, offset),
         ETHERTYPE_ARP => Parsed::arp(offset),
-        ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, Exit::VlanDepth, offset),
-        _ => Parsed::stopped(Protocol::Other, Exit::UnknownEthertype, offset),
+        ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, ParseStop::VlanDepth, offset),
+        _ => Parsed::stopped(Protocol::Other, ParseStop::UnknownEthertype, offset),
     }
 }
 
 #[inline(always)]
 fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop =
-        |exit| Parsed { network: Network::Ipv4, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    let stop = |reason| Parsed {
+        network: Network::Ipv4,
+        ..Parsed::stopped(Protocol::Other, reason, network_offset)
+    };
     // Version, length of the header, total length; then fragmentation and the protocol.
     let Some([version, _, length_high, length_low]) = packet.load::<4>(network_offset) else {
-        return stop(Exit::Ipv4Truncated);
+        return stop(ParseStop::Ipv4Truncated);
     };
     let header = usize::from(version & 0x0f) * 4;
     if version >> 4 != 4 || header < IPV4_HEADER {
-        return stop(Exit::Ipv4Malformed);
+        return stop(ParseStop::Ipv4Malformed);
     }
     let Some([fragment_high, fragment_low, _, number]) = packet.load::<4>(network_offset + 6) else {
-        return stop(Exit::Ipv4Truncated);
+        return stop(ParseStop::Ipv4Truncated);
     };
     let total = usize::from(u16::from_be_bytes([length_high, length_low]));
     let transport_offset = network_offset + header;
@@ -201,14 +203,16 @@ fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
 
 #[inline(always)]
 fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop =
-        |exit| Parsed { network: Network::Ipv6, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    let stop = |reason| Parsed {
+        network: Network::Ipv6,
+        ..Parsed::stopped(Protocol::Other, reason, network_offset)
+    };
     let Some([version, _, _, _, length_high, length_low, mut number, _]) = packet.load::<8>(network_offset)
     else {
-        return stop(Exit::Ipv6Truncated);
+        return stop(ParseStop::Ipv6Truncated);
     };
     if version >> 4 != 6 {
-        return stop(Exit::Ipv6Malformed);
+        return stop(ParseStop::Ipv6Malformed);
     }
     let length = usize::from(u16::from_be_bytes([length_high, length_low]));
     let ip = Ip {
@@ -236,7 +240,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
             return ip.transport(packet, number, offset);
         }
         let Some([next, length, high, low]) = packet.load::<4>(offset) else {
-            return stop(Exit::Ipv6Truncated);
+            return stop(ParseStop::Ipv6Truncated);
         };
         if length > MAX_EXTENSION_LENGTH && number != IPPROTO_FRAGMENT {
             break;
@@ -256,7 +260,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         number = next;
         extensions += 1;
     }
-    stop(Exit::Ipv6Extensions)
+    stop(ParseStop::Ipv6Extensions)
 }
 
 /// What the network layer told of a packet.
@@ -271,14 +275,14 @@ impl Ip {
     fn transport<P: Packet>(&self, packet: &P, number: u8, transport_offset: usize) -> Parsed {
         let transport_offset = transport_offset & OFFSET_MASK;
         let Some(protocol) = transport_of(self.network, number) else {
-            return self.parsed(Protocol::Other, transport_offset, 0, Some(Exit::UnknownTransport));
+            return self.parsed(Protocol::Other, transport_offset, 0, Some(ParseStop::UnknownTransport));
         };
         let header = match protocol {
             Protocol::Tcp => match packet.load::<1>(transport_offset + 12) {
                 Some([offset]) => {
                     let header = usize::from(offset >> 4) * 4;
                     if header < TCP_HEADER {
-                        return self.parsed(protocol, transport_offset, 0, Some(Exit::TcpMalformed));
+                        return self.parsed(protocol, transport_offset, 0, Some(ParseStop::TcpMalformed));
                     }
                     // The fields that are read later lie in the first 20 bytes.
                     packet.load::<1>(transport_offset + TCP_HEADER - 1).map(|_| header)
@@ -287,7 +291,7 @@ impl Ip {
             },
             Protocol::Udp => {
                 let Some([s0, s1, d0, d1, ..]) = packet.load::<UDP_HEADER>(transport_offset) else {
-                    return self.parsed(protocol, transport_offset, 0, Some(Exit::TransportTruncated));
+                    return self.parsed(protocol, transport_offset, 0, Some(ParseStop::TransportTruncated));
                 };
                 let ports = [u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1])];
                 let is_dns = ports.contains(&DNS_PORT);
@@ -298,7 +302,7 @@ impl Ip {
         };
         match header {
             Some(header) => self.parsed(protocol, transport_offset, header, None),
-            None => self.parsed(protocol, transport_offset, 0, Some(Exit::TransportTruncated)),
+            None => self.parsed(protocol, transport_offset, 0, Some(ParseStop::TransportTruncated)),
         }
     }
 
@@ -306,7 +310,7 @@ impl Ip {
     #[inline(always)]
     fn later_fragment(&self, number: u8, offset: usize) -> Parsed {
         let protocol = transport_of(self.network, number).unwrap_or(Protocol::Other);
-        self.parsed(protocol, offset, 0, Some(Exit::LaterFragment))
+        self.parsed(protocol, offset, 0, Some(ParseStop::LaterFragment))
     }
 
     #[inline(always)]
@@ -315,7 +319,7 @@ impl Ip {
         protocol: Protocol,
         transport_offset: usize,
         header: usize,
-        exit: Option<Exit>,
+        stop: Option<ParseStop>,
     ) -> Parsed {
         Parsed {
             protocol,
@@ -325,7 +329,7 @@ impl Ip {
             header_bytes: transport_offset + header,
             end: self.end,
             is_dns: false,
-            exit,
+            stop,
         }
     }
 }

@@ -15,19 +15,19 @@ macro_rules! for_each_stage {
             /// Any packet.
             MeasureAny: netmon_in_any, netmon_out_any => measure::any(Linear),
             /// Whole.
-            MeasureWhole: netmon_in_whole, netmon_out_whole => measure::any(Whole),
+            MeasureNonLinear: netmon_in_whole, netmon_out_whole => measure::any(NonLinear),
             /// Follows a TCP connection.
             Tcp: netmon_in_tcp, netmon_out_tcp => tcp::tcp(Linear),
             /// Whole.
-            TcpWhole: netmon_in_tcp_w, netmon_out_tcp_w => tcp::tcp(Whole),
+            TcpNonLinear: netmon_in_tcp_w, netmon_out_tcp_w => tcp::tcp(NonLinear),
             /// Follows ICMP and ICMPv6 echo.
             Echo: netmon_in_echo, netmon_out_echo => conversation::echo(Linear),
             /// Whole.
-            EchoWhole: netmon_in_echo_w, netmon_out_echo_w => conversation::echo(Whole),
+            EchoNonLinear: netmon_in_echo_w, netmon_out_echo_w => conversation::echo(NonLinear),
             /// Follows DNS over UDP.
             Dns: netmon_in_dns, netmon_out_dns => conversation::dns(Linear),
             /// Whole.
-            DnsWhole: netmon_in_dns_w, netmon_out_dns_w => conversation::dns(Whole),
+            DnsNonLinear: netmon_in_dns_w, netmon_out_dns_w => conversation::dns(NonLinear),
         }
     };
 }

@@ -21,13 +21,13 @@ const DNS: u64 = 2;
 pub(super) const TCP: u64 = 4;
 
 /// A packet that is part of a conversation.
-pub(super) struct Passing<F> {
+pub(super) struct PacketContext<F> {
     pub(super) frame: F,
     pub(super) endpoint: u32,
     pub(super) headers: Headers,
 }
 
-impl<'a, F: Frame<'a>> Passing<F> {
+impl<'a, F: Frame<'a>> PacketContext<F> {
     #[inline(always)]
     pub(super) fn of(ctx: &'a TcContext) -> Self {
         let (endpoint, headers) = Headers::take_up(ctx);
@@ -73,24 +73,24 @@ const fn other(hook: usize) -> usize {
 /// Follows ICMP and ICMPv6 echo: request to reply.
 #[inline(always)]
 pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let passing = &Passing::<F>::of(ctx);
-    let (request, reply) = match passing.headers.network {
+    let packet = &PacketContext::<F>::of(ctx);
+    let (request, reply) = match packet.headers.network {
         Network::Ipv6 => (128, 129),
         _ => (8, 0),
     };
-    let Some([kind, _, _, _, id0, id1, s0, s1]) = passing.transport::<8>(0) else {
+    let Some([kind, _, _, _, id0, id1, s0, s1]) = packet.transport::<8>(0) else {
         return;
     };
     let id = u16::from_ne_bytes([id0, id1]).into();
     let sequence = u16::from_be_bytes([s0, s1]);
     if kind == request {
-        if let Some(hash) = passing.hash::<HOOK>(ECHO + HOOK as u64, id) {
-            echo_requested(passing.endpoint, in_sequence(hash, sequence), passing.headers.now_ns);
+        if let Some(hash) = packet.hash::<HOOK>(ECHO + HOOK as u64, id) {
+            echo_requested(packet.endpoint, in_sequence(hash, sequence), packet.headers.now_ns);
         }
     } else if kind == reply {
         let asked_at = other(HOOK);
-        if let Some(hash) = passing.hash::<HOOK>(ECHO + asked_at as u64, id) {
-            echo_answered(passing.endpoint, in_sequence(hash, sequence), asked_at, passing.headers.now_ns);
+        if let Some(hash) = packet.hash::<HOOK>(ECHO + asked_at as u64, id) {
+            echo_answered(packet.endpoint, in_sequence(hash, sequence), asked_at, packet.headers.now_ns);
         }
     }
 }
@@ -140,15 +140,15 @@ fn echo_answered(endpoint: u32, hash: u64, asked_at: usize, now_ns: u64) {
 /// Follows DNS over UDP: query to response.
 #[inline(always)]
 pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let passing = &Passing::<F>::of(ctx);
-    let Some([s0, s1, d0, d1]) = passing.transport::<4>(0) else {
+    let packet = &PacketContext::<F>::of(ctx);
+    let Some([s0, s1, d0, d1]) = packet.transport::<4>(0) else {
         return;
     };
     let ports = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
     // Identifier and flags (RFC 1035, 4.1.1).
-    let Some([id0, id1, flags, rcode]) = passing.transport::<4>(UDP_HEADER) else {
-        if passing.frame.is_partial(ctx) {
-            maps::go_on::<HOOK, { Stage::DnsWhole as usize }>(ctx);
+    let Some([id0, id1, flags, rcode]) = packet.transport::<4>(UDP_HEADER) else {
+        if packet.frame.is_partial(ctx) {
+            maps::go_on::<HOOK, { Stage::DnsNonLinear as usize }>(ctx);
         }
         return;
     };
@@ -159,21 +159,21 @@ pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         return;
     }
     let rest = u64::from(asker) | u64::from(u16::from_ne_bytes([id0, id1])) << 16;
-    let Some(hash) = passing.hash::<HOOK>(DNS + asked_at as u64, rest) else {
+    let Some(hash) = packet.hash::<HOOK>(DNS + asked_at as u64, rest) else {
         return;
     };
-    let tag = tag(hash, passing.endpoint, false);
+    let tag = tag(hash, packet.endpoint, false);
     if !is_response {
-        remember(tag, hash, passing.headers.now_ns);
+        remember(tag, hash, packet.headers.now_ns);
         return;
     }
     let Some(request_ns) = answer(tag, hash) else {
         return;
     };
-    if let Some(round_trips) = maps::round_trips(passing.endpoint) {
+    if let Some(round_trips) = maps::round_trips(packet.endpoint) {
         record(
             &mut round_trips.histograms[RoundTrip::Dns as usize],
-            passing.headers.now_ns.wrapping_sub(request_ns),
+            packet.headers.now_ns.wrapping_sub(request_ns),
         );
         round_trips.dns_rcodes[usize::from(rcode) & (RCODES - 1)] += 1;
     }

@@ -15,11 +15,11 @@ use aya_ebpf::{
     programs::RawTracePointContext,
 };
 use netmon_ebpf::{
-    abi::Exit,
+    abi::ParseStop,
     drops::{DECLARED_LOSS, DropKey, DropOffsets, DropPlace, LOSS_MARK},
 };
 
-use super::maps::count_exit;
+use super::maps::count_stop;
 
 /// The endpoints, by what a tracepoint sees of them.
 #[btf_map]
@@ -63,7 +63,7 @@ fn count(key: &DropKey) {
     match DROPS.get_ptr_mut(key) {
         // SAFETY: this CPU's u64; the kernel does not let the program interrupt itself.
         Some(count) => unsafe { *count += 1 },
-        None if DROPS.insert(key, 1, u64::from(BPF_ANY)).is_err() => count_exit(Exit::DropRefused),
+        None if DROPS.insert(key, 1, u64::from(BPF_ANY)).is_err() => count_stop(ParseStop::DropRefused),
         None => {}
     }
 }

@@ -11,8 +11,8 @@ use aya_ebpf::{
 };
 use netmon_ebpf::{
     abi::{
-        ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, EXITS, Evicted, Exit, HOOKS, MAX_CHUNKS, STAGES, chunk_of,
-        slot_of, stage_index,
+        ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, Evicted, HOOKS, MAX_CHUNKS, PARSE_STOPS, ParseStop, STAGES,
+        chunk_of, slot_of, stage_index,
     },
     endpoint::{Counters, RoundTrips},
     flow::{FLOW_WAYS, Flow, FlowSet},
@@ -71,7 +71,7 @@ static ROUND_TRIPS: ArrayOfMaps<Chunk<{ words::<RoundTrips>() }>, { MAX_CHUNKS a
 
 /// Early exits by reason.
 #[btf_map]
-static EXITS_BY_REASON: PerCpuArray<u64, EXITS> = PerCpuArray::new();
+static EXITS_BY_REASON: PerCpuArray<u64, PARSE_STOPS> = PerCpuArray::new();
 
 /// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, nanoseconds, kept current by the agent. The only variable, so
 /// it is all of the map `.bss`: no look-up finds it.
@@ -175,8 +175,8 @@ pub(super) fn round_trips(endpoint: u32) -> Option<&'static mut RoundTrips> {
 
 /// Counts an early exit.
 #[inline(always)]
-pub(super) fn count_exit(exit: Exit) {
-    if let Some(count) = EXITS_BY_REASON.get_ptr_mut(exit as u32) {
+pub(super) fn count_stop(stop: ParseStop) {
+    if let Some(count) = EXITS_BY_REASON.get_ptr_mut(stop as u32) {
         // SAFETY: a u64 of this CPU's.
         unsafe { *count += 1 };
     }

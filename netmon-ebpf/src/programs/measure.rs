@@ -9,12 +9,12 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     Protocol,
-    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, Exit, FLAG_STAMP, HOOKS, INGRESS, Stage},
+    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, FLAG_STAMP, HOOKS, INGRESS, ParseStop, Stage},
     endpoint::Counters,
     epoch::loss_slot,
     parse::{
         ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
-        Network, Parsed, Take, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
+        Network, Parsed, Visitor, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
     },
 };
 
@@ -22,13 +22,13 @@ use super::{Frame, headers::Headers, maps, record};
 
 const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
 const MEASURE_ANY: usize = Stage::MeasureAny as usize;
-const MEASURE_WHOLE: usize = Stage::MeasureWhole as usize;
+const MEASURE_NON_LINEAR: usize = Stage::MeasureNonLinear as usize;
 const TCP: usize = Stage::Tcp as usize;
-const TCP_WHOLE: usize = Stage::TcpWhole as usize;
+const TCP_NON_LINEAR: usize = Stage::TcpNonLinear as usize;
 const ECHO: usize = Stage::Echo as usize;
-const ECHO_WHOLE: usize = Stage::EchoWhole as usize;
+const ECHO_NON_LINEAR: usize = Stage::EchoNonLinear as usize;
 const DNS: usize = Stage::Dns as usize;
-const DNS_WHOLE: usize = Stage::DnsWhole as usize;
+const DNS_NON_LINEAR: usize = Stage::DnsNonLinear as usize;
 
 /// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before 6.11).
 const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
@@ -40,14 +40,14 @@ const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
 pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::of(ctx);
     let measure = Measure::<HOOK, F>::of(ctx);
-    let taken = match ethertype(&frame) {
+    let visited = match ethertype(&frame) {
         Some(ETHERTYPE_IPV4) => plain_ipv4(&frame, ETHERNET_HEADER, &measure),
         Some(ETHERTYPE_IPV6) => plain_ipv6(&frame, ETHERNET_HEADER, &measure),
-        Some(ETHERTYPE_ARP) => return measure.take(&Parsed::arp(ETHERNET_HEADER)),
+        Some(ETHERTYPE_ARP) => return measure.visit(&Parsed::arp(ETHERNET_HEADER)),
         Some(ETHERTYPE_VLAN | ETHERTYPE_QINQ) => return maps::go_on::<HOOK, MEASURE_TAGGED>(ctx),
         _ => None,
     };
-    if taken.is_none() {
+    if visited.is_none() {
         maps::go_on::<HOOK, MEASURE_ANY>(ctx);
     }
 }
@@ -57,12 +57,12 @@ pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
 pub(crate) fn tagged<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::of(ctx);
     let measure = Measure::<HOOK, F>::of(ctx);
-    let taken = match link_layer(&frame) {
+    let visited = match link_layer(&frame) {
         Ok((ETHERTYPE_IPV4, offset)) => plain_ipv4(&frame, offset, &measure),
         Ok((ETHERTYPE_IPV6, offset)) => plain_ipv6(&frame, offset, &measure),
         _ => None,
     };
-    if taken.is_none() {
+    if visited.is_none() {
         maps::go_on::<HOOK, MEASURE_ANY>(ctx);
     }
 }
@@ -74,9 +74,9 @@ pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::of(ctx);
     let parsed = parse(&frame);
     if parsed.wants_more_bytes() && frame.is_partial(ctx) {
-        return maps::go_on::<HOOK, MEASURE_WHOLE>(ctx);
+        return maps::go_on::<HOOK, MEASURE_NON_LINEAR>(ctx);
     }
-    Measure::<HOOK, F>::of(ctx).take(&parsed);
+    Measure::<HOOK, F>::of(ctx).visit(&parsed);
 }
 
 /// What is done with a packet once it is known what it is.
@@ -92,11 +92,11 @@ impl<'a, const HOOK: usize, F> Measure<'a, HOOK, F> {
     }
 }
 
-impl<'a, const HOOK: usize, F: Frame<'a>> Take for Measure<'a, HOOK, F> {
-    type Taken = ();
+impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
+    type Output = ();
 
     #[inline(always)]
-    fn take(&self, parsed: &Parsed) {
+    fn visit(&self, parsed: &Parsed) {
         if let Some(now_ns) = account::<HOOK>(self.ctx, parsed) {
             follow::<HOOK, F>(self.ctx, parsed, now_ns);
         }
@@ -109,13 +109,13 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
     let cb = ctx.cb();
     let endpoint = cb[CB_ENDPOINT];
     let Some(counters) = maps::counters(endpoint) else {
-        maps::count_exit(Exit::UnknownEndpoint);
+        maps::count_stop(ParseStop::UnknownEndpoint);
         debug!(ctx, "no counters for endpoint {}", endpoint);
         return None;
     };
-    if let Some(exit) = parsed.exit {
-        maps::count_exit(exit);
-        debug!(ctx, "endpoint {}: parsing stopped, reason {}", endpoint, exit as u32);
+    if let Some(stop) = parsed.stop {
+        maps::count_stop(stop);
+        debug!(ctx, "endpoint {}: parsing stopped, reason {}", endpoint, stop as u32);
     }
     let now_ns = if matches!(parsed.network, Network::Other) {
         // Neither stamped nor followed: it is spared the clock, which costs more than all the rest.
@@ -143,22 +143,22 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
 /// Hands the packet to the program that follows its conversation, if it is part of one.
 #[inline(always)]
 fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed, now_ns: u64) {
-    if !maps::flows() || parsed.exit.is_some() {
+    if !maps::flows() || parsed.stop.is_some() {
         return;
     }
     let leave = || Headers::of(parsed, now_ns, ctx.len()).leave(ctx);
     match parsed.protocol {
         Protocol::Tcp => {
             leave();
-            go_on_reading::<HOOK, F, TCP, TCP_WHOLE>(ctx);
+            go_on_reading::<HOOK, F, TCP, TCP_NON_LINEAR>(ctx);
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
             leave();
-            go_on_reading::<HOOK, F, ECHO, ECHO_WHOLE>(ctx);
+            go_on_reading::<HOOK, F, ECHO, ECHO_NON_LINEAR>(ctx);
         }
         Protocol::Udp if parsed.is_dns => {
             leave();
-            go_on_reading::<HOOK, F, DNS, DNS_WHOLE>(ctx);
+            go_on_reading::<HOOK, F, DNS, DNS_NON_LINEAR>(ctx);
         }
         _ => {}
     }
@@ -166,10 +166,10 @@ fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed,
 
 /// Goes on in that program of two which reads as this one does.
 #[inline(always)]
-fn go_on_reading<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize, const WHOLE: usize>(
+fn go_on_reading<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize, const NON_LINEAR: usize>(
     ctx: &TcContext,
 ) {
-    if F::WHOLE { maps::go_on::<HOOK, WHOLE>(ctx) } else { maps::go_on::<HOOK, LINEAR>(ctx) }
+    if F::NON_LINEAR { maps::go_on::<HOOK, NON_LINEAR>(ctx) } else { maps::go_on::<HOOK, LINEAR>(ctx) }
 }
 
 /// What a frame is on the wire, once a super-packet is cut.
@@ -226,7 +226,7 @@ fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64,
         count_epoch::<EGRESS>(counters, now_ns, segments);
     } else {
         counters.unstamped += 1;
-        maps::count_exit(Exit::StampRefused);
+        maps::count_stop(ParseStop::StampRefused);
     }
 }
 
@@ -235,7 +235,7 @@ fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64,
 #[inline(always)]
 fn arrived(ctx: &TcContext, counters: &mut Counters, departed_ns: u64, now_ns: u64, segments: u32) {
     if departed_ns > now_ns {
-        maps::count_exit(Exit::StampInFuture);
+        maps::count_stop(ParseStop::StampInFuture);
     } else {
         record(&mut counters.latency, now_ns - departed_ns);
         count_epoch::<INGRESS>(counters, departed_ns, segments);

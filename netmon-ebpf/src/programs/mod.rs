@@ -12,7 +12,7 @@ pub(crate) mod tcp;
 
 use netmon_ebpf::histogram::{Histogram, bucket};
 
-pub(crate) use self::skb::{Frame, Linear, Whole};
+pub(crate) use self::skb::{Frame, Linear, NonLinear};
 
 /// Adds one observation to a histogram.
 #[inline(always)]

@@ -11,7 +11,7 @@ use netmon_ebpf::parse::Packet;
 /// A way to read a frame.
 pub(crate) trait Frame<'a>: Packet {
     /// Whether all of the frame can be read this way.
-    const WHOLE: bool;
+    const NON_LINEAR: bool;
 
     /// The frame of a context.
     fn of(ctx: &'a TcContext) -> Self;
@@ -28,7 +28,7 @@ pub(crate) struct Linear<'a> {
 }
 
 impl<'a> Frame<'a> for Linear<'a> {
-    const WHOLE: bool = false;
+    const NON_LINEAR: bool = false;
 
     #[inline(always)]
     fn of(ctx: &'a TcContext) -> Self {
@@ -54,10 +54,10 @@ impl Packet for Linear<'_> {
 }
 
 /// The whole frame.
-pub(crate) struct Whole<'a>(&'a TcContext);
+pub(crate) struct NonLinear<'a>(&'a TcContext);
 
-impl<'a> Frame<'a> for Whole<'a> {
-    const WHOLE: bool = true;
+impl<'a> Frame<'a> for NonLinear<'a> {
+    const NON_LINEAR: bool = true;
 
     #[inline(always)]
     fn of(ctx: &'a TcContext) -> Self {
@@ -70,7 +70,7 @@ impl<'a> Frame<'a> for Whole<'a> {
     }
 }
 
-impl Packet for Whole<'_> {
+impl Packet for NonLinear<'_> {
     #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let mut bytes = [0; N];

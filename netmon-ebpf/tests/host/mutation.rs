@@ -6,7 +6,7 @@ use netmon_ebpf::{
     endpoint::{RoundTrip, TcpEvent},
     flow::TcpFlow,
     parse::{
-        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Take, addresses, link_layer, parse,
+        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Visitor, addresses, link_layer, parse,
         plain_ipv4, plain_ipv6,
     },
     tcp::{Findings, Segment},
@@ -96,10 +96,10 @@ impl Findings for Counted {
 /// Takes a packet by remembering what it is.
 struct Copied;
 
-impl Take for Copied {
-    type Taken = Parsed;
+impl Visitor for Copied {
+    type Output = Parsed;
 
-    fn take(&self, parsed: &Parsed) -> Parsed {
+    fn visit(&self, parsed: &Parsed) -> Parsed {
         *parsed
     }
 }
@@ -114,7 +114,7 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     };
     assert!(plain.is_none_or(|plain| plain == parsed), "{frame:?}");
     assert!(parsed.network_offset <= parsed.transport_offset || parsed.transport_offset == 0);
-    if parsed.exit.is_some() {
+    if parsed.stop.is_some() {
         return;
     }
     if parsed.network != Network::Other {

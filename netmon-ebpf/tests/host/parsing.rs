@@ -2,7 +2,7 @@
 
 use netmon_ebpf::{
     Protocol,
-    abi::Exit,
+    abi::ParseStop,
     parse::{Network, Parsed, addresses, parse},
 };
 
@@ -18,13 +18,13 @@ fn parsed(frame: &[u8]) -> Parsed {
 /// Parses a frame that holds nothing to stumble over.
 fn understood(frame: &[u8]) -> Parsed {
     let parsed = parsed(frame);
-    assert_eq!(parsed.exit, None, "{parsed:?}");
+    assert_eq!(parsed.stop, None, "{parsed:?}");
     parsed
 }
 
-fn stopped(frame: &[u8]) -> (Protocol, Exit) {
+fn stopped(frame: &[u8]) -> (Protocol, ParseStop) {
     let parsed = parsed(frame);
-    (parsed.protocol, parsed.exit.unwrap_or_else(|| panic!("understood: {parsed:?}")))
+    (parsed.protocol, parsed.stop.unwrap_or_else(|| panic!("understood: {parsed:?}")))
 }
 
 fn some_udp() -> Vec<u8> {
@@ -65,7 +65,7 @@ fn the_first_fragment_has_a_transport_header_and_the_later_ones_have_none() {
     for fragment in [0x2001, 0x00b9, 0x1fff] {
         let later = Ipv4 { fragment, ..Ipv4::default() };
         let outcome = stopped(&later.frame(number::UDP, &some_udp()));
-        assert_eq!(outcome, (Protocol::Udp, Exit::LaterFragment));
+        assert_eq!(outcome, (Protocol::Udp, ParseStop::LaterFragment));
     }
     // "Don't fragment" is no offset.
     let whole = Ipv4 { fragment: 0x4000, ..Ipv4::default() };
@@ -79,7 +79,7 @@ fn the_first_fragment_over_ipv6_has_a_transport_header_and_the_later_ones_have_n
     assert_eq!((first.protocol, first.transport_offset), (Protocol::Udp, 14 + 40 + 8));
     for (offset, more) in [(1, true), (181, true), (8191, false)] {
         let outcome = stopped(&of(offset, more).frame(number::ICMPV6, &echo(128, 1, 1)));
-        assert_eq!(outcome, (Protocol::Icmpv6, Exit::LaterFragment));
+        assert_eq!(outcome, (Protocol::Icmpv6, ParseStop::LaterFragment));
     }
 }
 
@@ -122,14 +122,14 @@ fn a_chain_of_all_extension_headers_leads_to_the_transport_header() {
 #[test]
 fn a_chain_that_is_longer_than_any_right_one_is_not_followed_to_its_end() {
     let frame = all_extensions().with(number::DESTINATION, options(0)).frame(number::UDP, &some_udp());
-    assert_eq!(stopped(&frame), (Protocol::Other, Exit::Ipv6Extensions));
+    assert_eq!(stopped(&frame), (Protocol::Other, ParseStop::Ipv6Extensions));
 }
 
 #[test]
 fn an_extension_header_of_two_kilobytes_is_not_mistaken_for_its_own_beginning() {
     let ip = Ipv6::default().with(number::DESTINATION, options(255));
     let outcome = stopped(&ip.frame(number::UDP, &some_udp()));
-    assert_eq!(outcome, (Protocol::Other, Exit::Ipv6Extensions));
+    assert_eq!(outcome, (Protocol::Other, ParseStop::Ipv6Extensions));
     // The longest that is followed, and as many of them as there may be.
     let longest = (0..6).fold(Ipv6::default(), |ip, _| ip.with(number::DESTINATION, options(31)));
     assert_eq!(understood(&longest.frame(number::UDP, &some_udp())).transport_offset, 54 + 6 * 256);
@@ -140,11 +140,11 @@ fn a_packet_without_next_header_and_an_encrypted_one_are_others() {
     for next in [number::NO_NEXT, number::ESP, 200] {
         assert_eq!(
             stopped(&Ipv6::default().frame(next, &[0; 20])),
-            (Protocol::Other, Exit::UnknownTransport)
+            (Protocol::Other, ParseStop::UnknownTransport)
         );
         assert_eq!(
             stopped(&Ipv4::default().frame(next, &[0; 20])),
-            (Protocol::Other, Exit::UnknownTransport)
+            (Protocol::Other, ParseStop::UnknownTransport)
         );
     }
 }
@@ -157,7 +157,7 @@ fn one_vlan_tag_and_two_are_stepped_over_and_three_are_too_many() {
         assert_eq!((parsed.protocol, parsed.network_offset), (Protocol::Udp, offset));
     }
     let three = tagged(&[DOT1AD, DOT1Q, DOT1Q], IPV4, &packet);
-    assert_eq!(stopped(&three), (Protocol::Other, Exit::VlanDepth));
+    assert_eq!(stopped(&three), (Protocol::Other, ParseStop::VlanDepth));
     assert_eq!(understood(&tagged(&[DOT1AD, DOT1Q], ARP, &[0; 28])).protocol, Protocol::Arp);
     let six = Ipv6::default().packet(number::ICMPV6, &echo(128, 1, 1));
     assert_eq!(understood(&tagged(&[DOT1AD, DOT1Q], IPV6, &six)).transport_offset, 22 + 40);
@@ -184,7 +184,7 @@ fn each_protocol_is_told_by_its_number() {
 fn an_unknown_ethertype_and_an_802_3_length_are_others() {
     for ethertype in [0x88cc, 0x8847, 0x9100, 0x0026, 0] {
         let outcome = stopped(&ethernet(ethertype, &[0; 46]));
-        assert_eq!(outcome, (Protocol::Other, Exit::UnknownEthertype));
+        assert_eq!(outcome, (Protocol::Other, ParseStop::UnknownEthertype));
     }
 }
 
@@ -203,15 +203,15 @@ fn headers_that_contradict_themselves_are_malformed() {
     for version in [0x44, 0x40, 0x65, 0x05] {
         let ip = Ipv4 { version: Some(version), ..Ipv4::default() };
         let outcome = stopped(&ip.frame(number::UDP, &some_udp()));
-        assert_eq!(outcome, (Protocol::Other, Exit::Ipv4Malformed), "{version:#x}");
+        assert_eq!(outcome, (Protocol::Other, ParseStop::Ipv4Malformed), "{version:#x}");
     }
     let mut frame = Ipv6::default().frame(number::UDP, &some_udp());
     frame[14] = 0x45;
-    assert_eq!(stopped(&frame), (Protocol::Other, Exit::Ipv6Malformed));
+    assert_eq!(stopped(&frame), (Protocol::Other, ParseStop::Ipv6Malformed));
     for words in 0..5 {
         let tcp = Tcp { data_offset: Some(words), ..Tcp::default() };
         let outcome = stopped(&Ipv4::default().frame(number::TCP, &tcp.segment(b"data")));
-        assert_eq!(outcome, (Protocol::Tcp, Exit::TcpMalformed), "{words}");
+        assert_eq!(outcome, (Protocol::Tcp, ParseStop::TcpMalformed), "{words}");
     }
 }
 
@@ -267,7 +267,7 @@ fn a_runt_of_any_length_stops_where_its_bytes_end_and_asks_for_more() {
                 _ => whole.header_bytes,
             };
             if length >= needed {
-                assert_eq!(parsed.exit, None, "{length} of {frame:?}");
+                assert_eq!(parsed.stop, None, "{length} of {frame:?}");
                 assert_eq!(parsed.protocol, whole.protocol);
             } else {
                 assert!(parsed.wants_more_bytes(), "{length} of {frame:?}: {parsed:?}");

@@ -130,30 +130,30 @@ fn who_is_too_late_for_a_place_is_told_and_changes_nothing() {
 #[test]
 fn a_connection_is_found_once_it_is_published() {
     let set = FlowSet::default();
-    let taken = set.take(|_| unreachable!("the set is empty"), Atomics).unwrap();
-    assert!(!taken.displaced);
+    let claimed = set.claim(|_| unreachable!("the set is empty"), Atomics).unwrap();
+    assert!(!claimed.displaced);
     assert_eq!(set.find(nth(1), Atomics), None);
-    set.publish(taken.way, nth(1), Atomics);
-    assert_eq!(set.find(nth(1), Atomics), Some(taken.way));
+    set.publish(claimed.way, nth(1), Atomics);
+    assert_eq!(set.find(nth(1), Atomics), Some(claimed.way));
 }
 
 #[test]
 fn an_entry_that_is_being_written_is_not_taken_by_another() {
     let set = FlowSet::default();
-    let ways: Vec<usize> = (0..FLOW_WAYS).map(|_| set.take(|_| 0, Atomics).unwrap().way).collect();
+    let ways: Vec<usize> = (0..FLOW_WAYS).map(|_| set.claim(|_| 0, Atomics).unwrap().way).collect();
     assert_eq!(ways, Vec::from_iter(0..FLOW_WAYS));
-    assert!(set.take(|_| 0, Atomics).is_none());
+    assert!(set.claim(|_| 0, Atomics).is_none());
 }
 
 #[test]
 fn the_connection_that_was_quiet_for_longest_makes_room() {
     let set = FlowSet::default();
     for n in 0..FLOW_WAYS {
-        let taken = set.take(|_| 1, Atomics).unwrap();
-        set.publish(taken.way, nth(n as u64), Atomics);
+        let claimed = set.claim(|_| 1, Atomics).unwrap();
+        set.publish(claimed.way, nth(n as u64), Atomics);
     }
     let last_ns = |way: usize| if way == 5 { 10 } else { 20 + way as u64 };
-    let taken = set.take(last_ns, Atomics).unwrap();
-    assert_eq!((taken.way, taken.displaced), (5, true));
+    let claimed = set.claim(last_ns, Atomics).unwrap();
+    assert_eq!((claimed.way, claimed.displaced), (5, true));
     assert_eq!(set.find(nth(5), Atomics), None);
 }

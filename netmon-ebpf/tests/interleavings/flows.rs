@@ -43,8 +43,8 @@ impl Table {
         let changes = |way| (way + FLOW_WAYS - connections) % FLOW_WAYS < changing;
         let set = Shared::new(machine, changes, |set: &FlowSet, words| {
             for n in 0..connections {
-                let taken = set.take(|_| 1, words).map(|taken| (taken.way, taken.displaced));
-                assert_eq!(taken, Some((n, false)));
+                let claimed = set.claim(|_| 1, words).map(|claimed| (claimed.way, claimed.displaced));
+                assert_eq!(claimed, Some((n, false)));
                 set.publish(n, nth(n as u64), words);
             }
         });
@@ -68,16 +68,16 @@ impl Table {
     /// the first segment.
     fn begin(&self, tag: u64, now_ns: u64) -> Did {
         let last_ns = |way: usize| self.entries[way].last_ns.load(self.machine);
-        let Some(taken) = self.set.table().take(last_ns, self.set.words()) else {
+        let Some(claimed) = self.set.table().claim(last_ns, self.set.words()) else {
             return Did::Nothing;
         };
-        let Entry { last_ns, owner } = &self.entries[taken.way];
+        let Entry { last_ns, owner } = &self.entries[claimed.way];
         let before = owner.changing().swap(tag, Relaxed);
         last_ns.store(0, self.machine);
-        self.set.table().publish(taken.way, tag, self.set.words());
+        self.set.table().publish(claimed.way, tag, self.set.words());
         last_ns.store(now_ns, self.machine);
-        assert_eq!(taken.displaced, before != 0);
-        Did::Begin { tag, way: taken.way, displaced: taken.displaced.then_some(before) }
+        assert_eq!(claimed.displaced, before != 0);
+        Did::Begin { tag, way: claimed.way, displaced: claimed.displaced.then_some(before) }
     }
 
     /// Asserts that each connection either was displaced once or is in the set, with an entry of its own.

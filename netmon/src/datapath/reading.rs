@@ -2,7 +2,7 @@
 
 use aya::maps::{MapError, PerCpuValues};
 use netmon_ebpf::{
-    abi::{EGRESS, EXITS, Exit, INGRESS},
+    abi::{EGRESS, INGRESS, PARSE_STOPS, ParseStop},
     endpoint::{Counters, RoundTrips as AbiRoundTrips},
     epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
 };
@@ -98,8 +98,8 @@ impl Object {
     fn read_exits(&self) -> Result<Vec<(&'static str, u64)>, DatapathError> {
         let read =
             |index: usize| -> Result<u64, MapError> { Ok(self.exits.get(&(index as u32), 0)?.iter().sum()) };
-        (0..EXITS)
-            .map(|index| Ok((Exit::ALL[index].label(), read(index)?)))
+        (0..PARSE_STOPS)
+            .map(|index| Ok((ParseStop::ALL[index].label(), read(index)?)))
             .collect::<Result<_, _>>()
             .map_err(|source| DatapathError::Map { name: "EXITS_BY_REASON", source })
     }
