@@ -1,69 +1,69 @@
-//! What the dispatcher, the programs and the agent agree on beside the values of the maps: the version,
-//! the sizes of maps, the words in `skb->cb`, and the reasons for early exits.
+//! What the dispatcher, the programs and the agent agree on besides the values of the maps: the version, the
+//! sizes of maps, the words in `skb->cb`, and the reasons for stopping early.
 
 use crate::indexed::indexed;
 pub use crate::stage::{PROGRAMS, STAGES, Stage, stage_index};
 
-/// Grows with every change of a key, a value or the meaning of one. The object carries it as the size of its
-/// map `NETMON_ABI`; the agent refuses an object or pinned maps of another version.
+/// The version of the ABI. It grows with every change to a key, a value or the meaning of one. The object carries
+/// it as the size of its map `NETMON_ABI`. The agent refuses an object or pinned maps of another version.
 pub const ABI_VERSION: u32 = 4;
 
-/// Endpoints in one chunk: maps cannot grow, so endpoints live in chunks that are added at runtime.
+/// Endpoints in one chunk. Maps cannot grow, so endpoints are kept in chunks that are added at run time.
 pub const CHUNK_ENDPOINTS: u32 = 256;
-/// Most chunks: 65,536 endpoints. An empty place costs eight bytes.
+/// The maximum number of chunks, which makes 65,536 endpoints. An unused chunk costs eight bytes.
 pub const MAX_CHUNKS: u32 = 256;
 
-/// The chunk that an endpoint lives in.
+/// Returns the chunk of an endpoint.
 #[inline(always)]
 #[must_use]
 pub const fn chunk_of(endpoint: u32) -> u32 {
     endpoint / CHUNK_ENDPOINTS
 }
 
-/// The place of an endpoint in its chunk.
+/// Returns the slot of an endpoint in its chunk.
 #[inline(always)]
 #[must_use]
 pub const fn slot_of(endpoint: u32) -> u32 {
     endpoint % CHUNK_ENDPOINTS
 }
 
-/// The word of `skb->cb` in which the dispatcher leaves the endpoint's id.
+/// The word of `skb->cb` in which the dispatcher passes the endpoint's id.
 pub const CB_ENDPOINT: usize = 0;
-/// The word of `skb->cb` in which the dispatcher of an egress hook leaves the hook's flags.
+/// The word of `skb->cb` in which the dispatcher of an egress hook passes the hook's flags.
 pub const CB_FLAGS: usize = 1;
-/// The two words of `skb->cb` in which the dispatcher of an ingress hook leaves when the packet departed by its
-/// stamp, low half first; 0 without one.
+/// The two words of `skb->cb` in which the dispatcher of an ingress hook passes the packet's departure stamp, low
+/// half first. They are 0 if the packet has none.
 pub const CB_DEPARTURE: usize = 2;
-/// The word in which the measuring program leaves, for those that follow a conversation, where the headers
-/// are; the flags and the departure are used up by then.
+/// The word in which the measuring program tells the programs that follow a conversation where the headers are.
+/// The flags and the departure stamp have been used by then.
 pub const CB_HEADERS: usize = 1;
-/// The two words for the time at which the packet passed, low half first.
+/// The two words for the time at which the packet passed the hook, low half first.
 pub const CB_TIME: usize = 2;
-/// The word for the bytes of transport payload.
+/// The word for the length of the transport payload, in bytes.
 pub const CB_PAYLOAD: usize = 4;
-/// Flag of the egress hook: departures are stamped.
+/// Flag of an egress hook whose departures are stamped.
 pub const FLAG_STAMP: u32 = 1;
 
-/// Index of the ingress hook wherever something is kept by hook.
+/// Index of the ingress hook in everything that is kept by hook.
 pub const INGRESS: usize = 0;
-/// Index of the egress hook wherever something is kept by hook.
+/// Index of the egress hook in everything that is kept by hook.
 pub const EGRESS: usize = 1;
 /// Number of hooks of an endpoint.
 pub const HOOKS: usize = 2;
 
 indexed! {
-    /// Why a program stopped short of measuring a packet in full. Each is counted, and its label is the
-    /// metric's.
+    /// Why a program stopped before it had measured a packet in full. Each reason is counted, under its label in
+    /// `netmon_parse_exits_total`.
     pub enum ParseStop;
-    /// How many reasons there are.
+    /// Number of reasons.
     pub const PARSE_STOPS;
-    /// The dispatcher named an endpoint that has no counters: not counted anywhere else.
+    /// The dispatcher named an endpoint that has no counters. The packet is counted nowhere else.
     UnknownEndpoint = "unknown_endpoint",
-    /// Shorter than an Ethernet header.
+    /// The frame is shorter than an Ethernet header.
     EthernetTruncated = "ethernet_truncated",
-    /// More than two VLAN tags.
+    /// The frame has more than two VLAN tags.
     VlanDepth = "vlan_depth",
-    /// An ethertype other than ARP, IPv4 and IPv6.
+    /// The ethertype is not ARP, IPv4 or IPv6.
     UnknownEthertype = "unknown_ethertype",
     /// The IPv4 header does not fit the packet.
     Ipv4Truncated = "ipv4_truncated",
@@ -71,13 +71,13 @@ indexed! {
     Ipv4Malformed = "ipv4_malformed",
     /// The IPv6 header or one of its extensions does not fit the packet.
     Ipv6Truncated = "ipv6_truncated",
-    /// The IPv6 header says another version.
+    /// The IPv6 header names another version.
     Ipv6Malformed = "ipv6_malformed",
-    /// More IPv6 extension headers than are followed, or longer ones.
+    /// There are more IPv6 extension headers than are followed, or a longer one.
     Ipv6Extensions = "ipv6_extensions",
-    /// A fragment behind the first: it has no transport header.
+    /// The packet is a fragment other than the first, and has no transport header.
     LaterFragment = "later_fragment",
-    /// A transport protocol other than ICMP, TCP, UDP and SCTP.
+    /// The transport protocol is not ICMP, TCP, UDP or SCTP.
     UnknownTransport = "unknown_transport",
     /// The transport header does not fit the packet.
     TransportTruncated = "transport_truncated",
@@ -85,21 +85,21 @@ indexed! {
     TcpMalformed = "tcp_malformed",
     /// The kernel refused the departure stamp.
     StampRefused = "stamp_refused",
-    /// The departure stamp lies in the future: it was not made by the peer's hook.
+    /// The departure stamp lies in the future, so the peer's hook did not set it.
     StampInFuture = "stamp_in_future",
-    /// The flow table took no entry.
+    /// The flow table accepted no entry.
     FlowRefused = "flow_refused",
-    /// The table of drops took no entry.
+    /// The table of drops accepted no entry.
     DropRefused = "drop_refused",
 }
 
 indexed! {
-    /// What had to make room in a table that forgets. The discriminant is the index into the map `EVICTED`.
+    /// What was evicted from a table of conversations. The discriminant is the index into the map `EVICTED`.
     pub enum Evicted;
-    /// How many kinds there are.
+    /// Number of kinds.
     pub const EVICTIONS;
     /// A TCP connection that had not ended.
     Flow,
-    /// A request that could still be answered.
+    /// A request that could still have been answered.
     Request,
 }

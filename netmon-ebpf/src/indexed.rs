@@ -1,10 +1,10 @@
-//! Enums whose values are indices: into an array of a map value, or into a map.
+//! Enums whose values are indices into a map, or into an array of a map value.
 //!
-//! Each value is written down once. Its index, the number of values, and for those that become metric labels the
-//! list of all values and their labels follow from that list. What the values index lies in maps, so a new value is
-//! added at the end, with a new [`ABI_VERSION`](crate::ABI_VERSION).
+//! The macro gets a list of the values, and of their labels if they are labels of a metric. Indices, the number of
+//! values, `ALL` and `label` follow from it. Pinned maps are indexed by the values, so a new value goes to the end of
+//! the list, and needs a new [`ABI_VERSION`](crate::ABI_VERSION).
 
-/// Defines an enum, and a constant with the number of its values. With labels, defines `ALL` and `label` as well.
+/// Defines an enum and the number of its values. If the values have labels, also defines `ALL` and `label`.
 macro_rules! indexed {
     (
         $(#[$enum_doc:meta])*

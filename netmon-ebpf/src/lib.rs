@@ -1,9 +1,9 @@
-//! The page that the programs and the agent share: every key and value that crosses the kernel boundary,
-//! and the parsing of packets, which is pure and is tested on the host.
+//! What the eBPF programs and the agent share: every key and value that crosses the kernel boundary, and the parsing
+//! of packets, which is pure and tested on the host.
 //!
-//! The programs themselves are the binary of this package (feature `programs`). Sizes and offsets are
-//! asserted where the types are; [`ABI_VERSION`] grows with every change of one of them, and the agent
-//! refuses maps of another version.
+//! The programs themselves are the binary of this package (feature `programs`). Sizes and offsets are asserted next
+//! to the types. [`ABI_VERSION`] grows with every change to one of them, and the agent refuses maps of another
+//! version.
 
 #![no_std]
 

@@ -1,9 +1,9 @@
-//! What a packet is: one pass over its headers, without touching anything else.
+//! What a packet is: one pass over its headers, which touches nothing else.
 //!
-//! Pure and generic over [`Packet`], so that the same code runs in the kernel over an skb and on the host
-//! over bytes. It follows 802.1Q and 802.1ad tags (IEEE 802.1Q), IPv4 with options (RFC 791), IPv6 with
-//! extension headers (RFC 8200), and stops at the transport header. Whatever it cannot follow is still a
-//! packet of some protocol, with the reason in [`Parsed::stop`].
+//! Parsing is pure and generic over [`Packet`], so the same code runs in the kernel over an skb and on the host over
+//! bytes. It follows 802.1Q and 802.1ad tags (IEEE 802.1Q), IPv4 with options (RFC 791) and IPv6 with extension
+//! headers (RFC 8200), and stops at the transport header. A packet that it cannot follow still has a protocol, and
+//! the reason is in [`Parsed::stop`].
 
 mod link;
 mod plain;
@@ -17,10 +17,10 @@ pub use self::{
 };
 use crate::{abi::ParseStop, protocol::Protocol};
 
-/// Bytes of a frame, wherever they are.
+/// The bytes of a frame, wherever they are.
 pub trait Packet {
-    /// `N` bytes at `offset` from the beginning of the link-layer header, or none where the frame (or the
-    /// part of it that can be read this way) ends before.
+    /// Returns the `N` bytes at `offset` from the beginning of the link-layer header. Returns `None` if the frame, or
+    /// the part of it that can be read in this way, is shorter.
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 }
 
@@ -30,32 +30,32 @@ impl Packet for &[u8] {
     }
 }
 
-/// Length of an Ethernet header.
+/// Length of the Ethernet header.
 pub const ETHERNET_HEADER: usize = 14;
-/// Shortest IPv4 header.
+/// Length of the shortest IPv4 header.
 pub const IPV4_HEADER: usize = 20;
-/// IPv6 header without extensions.
+/// Length of the IPv6 header without extensions.
 pub const IPV6_HEADER: usize = 40;
-/// Shortest TCP header.
+/// Length of the shortest TCP header.
 pub const TCP_HEADER: usize = 20;
 /// The port of DNS, in network byte order.
 pub const DNS_PORT: u16 = 53_u16.to_be();
-/// UDP header.
+/// Length of the UDP header.
 pub const UDP_HEADER: usize = 8;
-/// The part of an ICMP or ICMPv6 header that echo uses.
+/// Length of the part of an ICMP or ICMPv6 header that echo uses.
 pub const ICMP_HEADER: usize = 8;
-/// SCTP common header, which each segment of a super-packet repeats (RFC 9260, 3.1).
+/// Length of the SCTP common header, which each segment of a super-packet repeats (RFC 9260, 3.1).
 pub const SCTP_HEADER: usize = 12;
-/// Most IPv6 extension headers that are followed: each kind belongs there once, destination options twice
-/// (RFC 8200, 4.1).
+/// The maximum number of IPv6 extension headers that are followed: each kind may occur once, destination options
+/// twice (RFC 8200, 4.1).
 const MAX_EXTENSIONS: usize = 6;
-/// The length field of the longest one that is followed: 256 bytes. There may be 2 KiB, behind which nothing
-/// is looked for.
+/// The length field of the longest extension header that is followed: 256 bytes. Extension headers may have 2 KiB,
+/// but what follows such a long one is not parsed.
 const MAX_EXTENSION_LENGTH: u8 = 31;
-/// No header lies further in than this; the mask keeps every offset within what the verifier follows.
+/// Every header lies within this offset. The mask keeps offsets within bounds that the verifier understands.
 const OFFSET_MASK: usize = 0x7ff;
 
-// Of an authentication header the length is in words of four bytes, less two: it may be no longer than that.
+// The length of an authentication header is in words of four bytes, less two, so it is not longer than this.
 const _: () = assert!(
     ETHERNET_HEADER
         + 4 * MAX_VLAN_TAGS
@@ -91,25 +91,25 @@ pub enum Network {
     Ipv6,
 }
 
-/// What a packet is.
+/// What parsing found out about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    /// What it is counted as.
+    /// The protocol that the packet is counted as.
     pub protocol: Protocol,
     /// Its network layer.
     pub network: Network,
-    /// Where the IP header begins, bytes from the link-layer header; 0 without one.
+    /// Where the IP header begins, in bytes from the link-layer header; 0 if there is none.
     pub network_offset: usize,
-    /// Where the transport header begins. It is there in full when `stop` is none and the protocol has one.
+    /// Where the transport header begins. It is complete if `stop` is `None` and the protocol has such a header.
     pub transport_offset: usize,
-    /// Bytes of all headers, as far as they were understood: what each segment of a super-packet repeats.
+    /// Length of all headers that were understood, in bytes. Each segment of a super-packet repeats these.
     pub header_bytes: usize,
-    /// Where the IP packet says that it ends, bytes from the link-layer header: behind it is padding.
-    /// 0 where it does not say (jumbograms, super-packets over 64 KiB).
+    /// Where the IP packet ends according to its header, in bytes from the link-layer header. Padding follows.
+    /// 0 if the header does not say (jumbograms, super-packets over 64 KiB).
     pub end: usize,
     /// Whether it is UDP from or to port 53.
     pub is_dns: bool,
-    /// Why the parsing stopped short.
+    /// Why parsing stopped early; `None` if it did not.
     pub stop: Option<ParseStop>,
 }
 
@@ -118,7 +118,7 @@ impl Parsed {
         Self::without_network(protocol, Some(stop), header_bytes)
     }
 
-    /// An ARP packet, behind `header_bytes` of link-layer header: only counted.
+    /// Returns what is known about an ARP packet behind `header_bytes` of link-layer headers. It is only counted.
     #[inline(always)]
     #[must_use]
     pub const fn arp(header_bytes: usize) -> Self {
@@ -139,7 +139,7 @@ impl Parsed {
         }
     }
 
-    /// Whether reading further into the frame could change the outcome.
+    /// Returns whether reading further into the frame could change the outcome.
     #[inline(always)]
     #[must_use]
     pub const fn wants_more_bytes(&self) -> bool {
@@ -155,7 +155,7 @@ impl Parsed {
     }
 }
 
-/// Reads the headers of a frame.
+/// Parses the headers of a frame.
 #[inline(always)]
 pub fn parse<P: Packet>(packet: &P) -> Parsed {
     let (ethertype, offset) = match link_layer(packet) {
@@ -225,9 +225,9 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         return ip.transport(packet, number, offset);
     }
     let mut extensions = 0;
-    // Once more than there are extensions, for what comes behind the last.
+    // One pass more than there are extension headers, for the header that follows the last.
     while extensions <= MAX_EXTENSIONS {
-        // It changes nothing, since no extension that is followed is longer than MAX_EXTENSION_LENGTH says.
+        // This changes nothing, because no extension header that is followed exceeds MAX_EXTENSION_LENGTH.
         offset &= OFFSET_MASK;
         if !matches!(
             number,
@@ -252,7 +252,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
                 }
                 8
             }
-            // Counted in units of four bytes, less two (RFC 4302, 2.2).
+            // In units of four bytes, less two (RFC 4302, 2.2).
             IPPROTO_AUTHENTICATION => (usize::from(length) + 2) * 4,
             _ => (usize::from(length) + 1) * 8,
         };
@@ -263,7 +263,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
     stop(ParseStop::Ipv6Extensions)
 }
 
-/// What the network layer told of a packet.
+/// What the IP header says about a packet.
 struct Ip {
     network: Network,
     network_offset: usize,
@@ -284,7 +284,7 @@ impl Ip {
                     if header < TCP_HEADER {
                         return self.parsed(protocol, transport_offset, 0, Some(ParseStop::TcpMalformed));
                     }
-                    // The fields that are read later lie in the first 20 bytes.
+                    // All fields that are read later are in the first 20 bytes.
                     packet.load::<1>(transport_offset + TCP_HEADER - 1).map(|_| header)
                 }
                 None => None,
@@ -306,7 +306,7 @@ impl Ip {
         }
     }
 
-    /// A later fragment belongs to a transport protocol, but has no header of it.
+    /// Returns what is known about a later fragment. It belongs to a transport protocol, but has no transport header.
     #[inline(always)]
     fn later_fragment(&self, number: u8, offset: usize) -> Parsed {
         let protocol = transport_of(self.network, number).unwrap_or(Protocol::Other);
@@ -334,7 +334,7 @@ impl Ip {
     }
 }
 
-/// ICMP is of IPv4, and ICMPv6 of IPv6; in the other's packets these numbers mean nothing.
+/// Returns the transport protocol with this number. ICMP exists only over IPv4, and ICMPv6 only over IPv6.
 #[inline(always)]
 fn transport_of(network: Network, number: u8) -> Option<Protocol> {
     match number {
@@ -347,7 +347,7 @@ fn transport_of(network: Network, number: u8) -> Option<Protocol> {
     }
 }
 
-/// The addresses of an IP packet: source and destination, IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2).
+/// Returns the source and destination address of an IP packet. IPv4 is mapped into IPv6 (RFC 4291, 2.5.5.2).
 #[inline(always)]
 pub fn addresses<P: Packet>(
     packet: &P,

@@ -1,11 +1,12 @@
-//! The protocols that packets are counted by.
+//! The protocols by which packets are counted.
 
 use crate::indexed::indexed;
 
 indexed! {
-    /// What a packet is counted as. The discriminant is the index into [`crate::endpoint::HookCounters`].
+    /// The protocol of a packet. The discriminant is the index into
+    /// [`HookCounters::protocols`](crate::endpoint::HookCounters::protocols).
     pub enum Protocol;
-    /// How many protocols there are.
+    /// Number of protocols.
     pub const PROTOCOLS;
     /// Address resolution (RFC 826).
     Arp = "arp",
@@ -19,6 +20,6 @@ indexed! {
     Udp = "udp",
     /// SCTP (RFC 9260).
     Sctp = "sctp",
-    /// Everything else, also what could not be parsed.
+    /// Everything else, including packets that could not be parsed.
     Other = "other",
 }

@@ -1,7 +1,7 @@
-//! Plain packets, which almost all are: no IPv4 options, no IPv6 extension headers.
+//! Plain packets, without IPv4 options or IPv6 extension headers. Almost all packets are plain.
 //!
-//! What [`super::parse`] says of them, found in fewer steps. What is done with such a packet is compiled once for
-//! each kind of packet, so that there it is known and not looked up: see [`Visitor`].
+//! The result is that of [`super::parse`], in fewer steps. The code that handles the packet is compiled once for each
+//! kind of plain packet, with the kind as a constant: see [`Visitor`].
 
 use super::{
     DNS_PORT, ICMP_HEADER, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, IPV4_HEADER, IPV6_HEADER,
@@ -9,19 +9,19 @@ use super::{
 };
 use crate::protocol::Protocol;
 
-/// What is done with a packet. It is called from as many places as there are kinds of plain packets: to be
-/// compiled for each of them, it must be inlined.
+/// The code that handles a packet. It is called from one place for each kind of plain packet. It must be inlined to be
+/// compiled for each kind.
 pub trait Visitor {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it.
+    /// Handles the packet.
     fn visit(&self, parsed: &Parsed) -> Self::Output;
 }
 
-/// Reads the headers of a plain IPv4 packet, and has it taken: no options, and a complete transport header or a
-/// later fragment. None for every other packet, of which [`super::parse`] says what it is; where this knows an
-/// answer, it is the same.
+/// Parses a plain IPv4 packet, and returns what `visitor` makes of it. Such a packet has no options, and either a
+/// complete transport header or none because it is a later fragment. Returns `None` for every other packet;
+/// [`super::parse`] handles those. For plain packets both agree.
 #[inline(always)]
 pub fn plain_ipv4<P: Packet, V: Visitor>(
     packet: &P,
@@ -47,7 +47,7 @@ pub fn plain_ipv4<P: Packet, V: Visitor>(
     }
 }
 
-/// As [`plain_ipv4`], for IPv6 without extension headers.
+/// The same as [`plain_ipv4`] for IPv6 without extension headers.
 #[inline(always)]
 pub fn plain_ipv6<P: Packet, V: Visitor>(
     packet: &P,
@@ -69,7 +69,7 @@ pub fn plain_ipv6<P: Packet, V: Visitor>(
 }
 
 impl Ip {
-    /// As [`Self::transport`], of those protocols that most packets are of, when their header is there.
+    /// The same as [`Self::transport`] for the most common protocols, if the transport header is complete.
     #[inline(always)]
     fn plain_transport<P: Packet, V: Visitor>(
         &self,

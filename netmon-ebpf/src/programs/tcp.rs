@@ -1,4 +1,4 @@
-//! TCP: one look-up for each segment, in a table of sets; what a segment tells is [`netmon_ebpf::tcp`]'s.
+//! TCP: one lookup for each segment in a table of sets. [`netmon_ebpf::tcp`] interprets the segment.
 
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::debug;
@@ -22,7 +22,7 @@ use super::{
 /// Follows a TCP connection.
 #[inline(always)]
 pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let packet = &PacketContext::<F>::of(ctx);
+    let packet = &PacketContext::<F>::new(ctx);
     let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = packet.transport::<16>(0)
     else {
         return;
@@ -48,12 +48,13 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         return;
     };
     if flow.is_replaced_by(&segment) {
-        flow.begin_anew(&segment);
+        flow.restart(&segment);
     }
     flow.observe(&segment, &mut ToMaps { ctx, endpoint: packet.endpoint });
 }
 
-/// The state of a connection; a connection that is not in the table yet gets an entry, if it deserves one.
+/// Returns the state of a connection. A connection that is not in the table gets an entry if
+/// [`Segment::deserves_entry`].
 #[inline(always)]
 fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
     packet: &PacketContext<F>,
@@ -67,8 +68,8 @@ fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
         None if segment.deserves_entry() => begin::<HOOK, F>(packet, index, set, tag, segment)?,
         None => return None,
     };
-    // SAFETY: a map value. Both directions may write it at once, on two CPUs: a sample can get lost that way,
-    // but every field is written as a whole and every use of one is checked.
+    // SAFETY: a map value. Both directions may write to it at once, on two CPUs. A sample can be lost that way,
+    // but every field is written as a whole, and every use of a field is checked.
     Some(unsafe { &mut (*entry).tcp })
 }
 
@@ -89,20 +90,20 @@ fn begin<'a, const HOOK: usize, F: Frame<'a>>(
         return None;
     };
     let flow = maps::flow(index, claimed.way)?;
-    // SAFETY: a map value that nobody else finds before it is published. A program on another CPU that found
-    // the connection which was here before may still write to it: at worst the new one begins with a wrong time.
+    // SAFETY: a map value that no other program finds before it is published. A program on another CPU that has found
+    // the previous connection may still write to it. At worst, the new connection begins with a wrong time.
     unsafe {
         if claimed.displaced && (*flow).tcp.state & TCP_ENDED == 0 {
             maps::count_evicted(Evicted::Flow);
         }
-        (*flow).tcp.begin_anew(segment);
+        (*flow).tcp.restart(segment);
         (*flow).key = key;
     }
     set.publish(claimed.way, tag, Instructions);
     Some(flow)
 }
 
-/// The addresses and ports of the connection, seen from the endpoint.
+/// Returns the addresses and ports of the connection, as seen from the endpoint.
 #[inline(always)]
 fn key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option<FlowKey> {
     let headers = &packet.headers;
@@ -117,7 +118,7 @@ fn key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option
     Some(FlowKey { local, remote, local_port, remote_port, reserved: 0 })
 }
 
-/// Findings that go to the maps of the endpoint.
+/// Records findings in the maps of the endpoint.
 struct ToMaps<'a> {
     ctx: &'a TcContext,
     endpoint: u32,
@@ -126,7 +127,7 @@ struct ToMaps<'a> {
 impl Findings for ToMaps<'_> {
     #[inline(always)]
     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
-        // Two CPUs may write the state at once: what looks like a time before the beginning is no sample.
+        // Two CPUs may have written the state at once. A negative time is not a sample.
         if ns > u64::MAX / 2 {
             return;
         }
