@@ -18,6 +18,15 @@ pub const ANSWER_EPOCH_SHIFT: u32 = 30;
 pub const ANSWER_TIMEOUT_NS: u64 = 5_000_000_000;
 
 /// Returns the loss epoch slot of a departure stamp.
+///
+/// ```
+/// use netmon_ebpf::epoch::{LOSS_EPOCH_SHIFT, LOSS_EPOCHS, loss_slot};
+///
+/// let epoch_ns = 1 << LOSS_EPOCH_SHIFT;
+/// assert_eq!(loss_slot(3 * epoch_ns + 5), 3);
+/// // After 64 epochs, a slot is used again.
+/// assert_eq!(loss_slot((LOSS_EPOCHS as u64 + 3) * epoch_ns), 3);
+/// ```
 #[inline(always)]
 #[must_use]
 pub const fn loss_slot(stamp_ns: u64) -> usize {

@@ -31,6 +31,17 @@ impl Histogram {
 const _: () = assert!(size_of::<Histogram>() == 8 + 8 * BUCKETS);
 
 /// Returns the bucket of a duration.
+///
+/// ```
+/// use netmon_ebpf::histogram::{BUCKETS, bucket, bucket_bounds};
+///
+/// // 1,000 ns are in the last quarter of the octave from 512 ns.
+/// assert_eq!(bucket(1_000), 8);
+/// assert_eq!(bucket_bounds(8), (896, 1_024));
+///
+/// assert_eq!(bucket(0), 0);
+/// assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+/// ```
 #[inline(always)]
 #[must_use]
 pub const fn bucket(ns: u64) -> usize {

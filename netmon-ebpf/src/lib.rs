@@ -4,6 +4,9 @@
 //! The programs themselves are the binary of this package (feature `programs`). Sizes and offsets are asserted next
 //! to the types. [`ABI_VERSION`] grows with every change to one of them, and the agent refuses maps of another
 //! version.
+//!
+//! Begin with [`parse::parse`] for packets, [`endpoint`] for what is counted, [`histogram`] for durations, and
+//! [`tcp`], [`flow`] and [`requests`] for conversations.
 
 #![no_std]
 

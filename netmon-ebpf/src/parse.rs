@@ -156,6 +156,23 @@ impl Parsed {
 }
 
 /// Parses the headers of a frame.
+///
+/// ```
+/// use netmon_ebpf::{Protocol, abi::ParseStop, parse::parse};
+///
+/// // Ethernet, IPv4 and the UDP header of a DNS query.
+/// let mut frame = [0; 42];
+/// frame[12..14].copy_from_slice(&[0x08, 0x00]);
+/// frame[14..24].copy_from_slice(&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17]);
+/// frame[34..38].copy_from_slice(&[0x9c, 0x40, 0, 53]);
+///
+/// let parsed = parse(&frame.as_slice());
+/// assert_eq!((parsed.protocol, parsed.is_dns, parsed.stop), (Protocol::Udp, true, None));
+/// assert_eq!((parsed.network_offset, parsed.transport_offset, parsed.header_bytes), (14, 34, 42));
+///
+/// // The same frame without the last byte of its UDP header.
+/// assert_eq!(parse(&&frame[..41]).stop, Some(ParseStop::TransportTruncated));
+/// ```
 #[inline(always)]
 pub fn parse<P: Packet>(packet: &P) -> Parsed {
     let (ethertype, offset) = match link_layer(packet) {

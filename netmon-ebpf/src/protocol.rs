@@ -5,6 +5,16 @@ use crate::indexed::indexed;
 indexed! {
     /// The protocol of a packet. The discriminant is the index into
     /// [`HookCounters::protocols`](crate::endpoint::HookCounters::protocols).
+    ///
+    /// ```
+    /// use netmon_ebpf::Protocol;
+    ///
+    /// assert_eq!(Protocol::Icmpv6.label(), "icmpv6");
+    ///
+    /// let labels = Protocol::ALL.map(Protocol::label);
+    /// assert_eq!(labels, ["arp", "icmp", "icmpv6", "tcp", "udp", "sctp", "other"]);
+    /// assert_eq!(labels[Protocol::Tcp as usize], "tcp");
+    /// ```
     pub enum Protocol;
     /// Number of protocols.
     pub const PROTOCOLS;

@@ -25,6 +25,38 @@ struct Place {
 }
 
 /// A set of places.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+///
+/// use netmon_ebpf::{
+///     requests::{Remembered, RequestSet},
+///     tag::{Mixer, SharedWords, tag},
+/// };
+///
+/// #[derive(Clone, Copy)]
+/// struct Atomics;
+///
+/// impl SharedWords for Atomics {
+///     fn load(self, word: &AtomicU64) -> u64 {
+///         word.load(SeqCst)
+///     }
+///     fn store(self, word: &AtomicU64, new: u64) {
+///         word.store(new, SeqCst);
+///     }
+///     fn compare_exchange(self, word: &AtomicU64, old: u64, new: u64) -> bool {
+///         word.compare_exchange(old, new, SeqCst, SeqCst).is_ok()
+///     }
+/// }
+///
+/// let (key, kind, endpoint) = (0x5eed, 0, 7);
+/// let request = tag(Mixer::new(key, kind).word(1).finish(), endpoint, false);
+///
+/// let set = RequestSet::default();
+/// assert_eq!(set.remember(request, 1_000, Atomics), Remembered::Yes);
+/// assert_eq!(set.answer(request, Atomics), Some(1_000));
+/// assert_eq!(set.answer(request, Atomics), None);
+/// ```
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct RequestSet {

@@ -150,6 +150,35 @@ impl TcpFlow {
     }
 
     /// Updates the state for one segment.
+    ///
+    /// ```
+    /// use netmon_ebpf::{
+    ///     abi::{EGRESS, INGRESS},
+    ///     endpoint::{RoundTrip, TcpEvent},
+    ///     flow::TcpFlow,
+    ///     tcp::{Findings, Segment},
+    /// };
+    ///
+    /// #[derive(Default)]
+    /// struct RoundTrips(Vec<(RoundTrip, u64)>);
+    ///
+    /// impl Findings for RoundTrips {
+    ///     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
+    ///         self.0.push((kind, ns));
+    ///     }
+    ///     fn event(&mut self, _: TcpEvent) {}
+    ///     fn retransmits(&mut self, _: usize, _: u32) {}
+    /// }
+    ///
+    /// let segment = Segment { hook: 0, now_ns: 0, seq: 0, ack: 0, flags: 0, payload: 0, frame: 66, segments: 1 };
+    /// let syn = Segment { hook: EGRESS, now_ns: 1_000, seq: 7, flags: 0x02, ..segment };
+    /// let syn_ack = Segment { hook: INGRESS, now_ns: 1_250, seq: 40, ack: 8, flags: 0x12, ..segment };
+    ///
+    /// let (mut flow, mut found) = (TcpFlow::new(&syn), RoundTrips::default());
+    /// flow.observe(&syn, &mut found);
+    /// flow.observe(&syn_ack, &mut found);
+    /// assert_eq!(found.0, [(RoundTrip::TcpHandshake, 250)]);
+    /// ```
     #[inline(always)]
     pub fn observe(&mut self, segment: &Segment, findings: &mut impl Findings) {
         self.count(segment);
