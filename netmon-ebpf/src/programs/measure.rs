@@ -170,9 +170,9 @@ fn tail_call_same_frame<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize
     ctx: &TcContext,
 ) {
     if F::NON_LINEAR {
-        maps::tail_call::<HOOK, NON_LINEAR>(ctx)
+        maps::tail_call::<HOOK, NON_LINEAR>(ctx);
     } else {
-        maps::tail_call::<HOOK, LINEAR>(ctx)
+        maps::tail_call::<HOOK, LINEAR>(ctx);
     }
 }
 
