@@ -231,7 +231,9 @@ impl Watch {
 
     /// Takes how these interfaces are, and those that had drifted, for how they should be: a change has configured them.
     fn expect_as_they_are(&self, configured: &HashSet<Place>) {
-        for Group { netns, namespace, endpoints } in self.shared.lock().configured(configured) {
+        // Not in the head of the loop, which would hold the lock until its end.
+        let groups = self.shared.lock().configured(configured);
+        for Group { netns, namespace, endpoints } in groups {
             let indexes: Vec<IfIndex> = endpoints.iter().map(|one| one.ifindex).collect();
             let subscription = match self.follower.subscribe(&netns, &namespace) {
                 Ok(subscription) => subscription,
