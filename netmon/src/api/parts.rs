@@ -17,7 +17,7 @@ use netmon_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::live::rates::{RoundTripTotals, Sample};
+use crate::live::{LinkTotals, RoundTripTotals};
 
 /// The round trips over one link, in both senses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,16 +109,15 @@ impl Seen {
         let latency = |of: &DirectionSnapshot| of.latency.as_ref().map(Histogram::total);
         Self {
             links: [latency(&link.a_to_b), latency(&link.b_to_a)],
-            ends: [&link.a, &link.b].map(|end| RoundTripTotals::of(&end.round_trips)),
+            ends: [&link.a, &link.b].map(|end| RoundTripTotals::from(&end.round_trips)),
         }
     }
 
-    fn then(link: &LinkSnapshot, sample: &Sample) -> Option<Self> {
-        let end = |side| sample.round_trips(&link.name, side);
-        Some(Self {
-            links: [Side::A, Side::B].map(|from| sample.latency(&link.name, from).map(Histogram::total)),
-            ends: [end(Side::A)?, end(Side::B)?],
-        })
+    fn then(totals: &LinkTotals) -> Self {
+        Self {
+            links: [Side::A, Side::B].map(|from| totals.latency(from).map(Histogram::total)),
+            ends: [Side::A, Side::B].map(|side| totals.round_trips(side)),
+        }
     }
 
     fn since(self, earlier: Self) -> Self {
@@ -148,9 +147,9 @@ impl Seen {
 
 impl RoundTripParts {
     /// Of everything, and of what came since an earlier sample.
-    pub(super) fn of(link: &LinkSnapshot, earlier: Option<&Sample>) -> Self {
+    pub(super) fn of(link: &LinkSnapshot, earlier: Option<&LinkTotals>) -> Self {
         let all = Seen::now(link);
-        let recent = earlier.and_then(|sample| Some(all.since(Seen::then(link, sample)?)));
+        let recent = earlier.map(|totals| all.since(Seen::then(totals)));
         let sense = |asking| Perspective {
             icmp: all.icmp(asking),
             recent_icmp: recent.and_then(|recent| recent.icmp(asking)),
@@ -225,7 +224,7 @@ mod tests {
         link.a_to_b.latency = Some(fixtures::histogram_of(vec![500_000; 7]));
         more(&mut link.b.round_trips.icmp_asked, 3, 900_000);
         more(&mut link.a.round_trips.icmp_answered, 3, 700_000);
-        let earlier = Sample::of(&snapshot);
+        let earlier = LinkTotals::from(&snapshot.links[0]);
         asked_from_a(&mut snapshot, 4);
         let parts = RoundTripParts::of(&snapshot.links[0], Some(&earlier));
         let recent = parts.seen_from_a.recent_icmp.unwrap();

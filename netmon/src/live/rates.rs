@@ -1,173 +1,99 @@
-//! The last few seconds, so that one request is answered with rates.
-//!
-//! A sampler reads once a second and keeps of each reading the totals, the link latencies and how long round
-//! trips took together, five seconds deep. Rates are the difference between now and the oldest of these.
+//! The sampler of rates: a bounded ring of the last few seconds, and a channel with the newest.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::VecDeque,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use netmon_model::{
-    histogram::{Histogram, Total},
-    names::{Direction, LinkName, Side},
-    snapshot::{HookCounters, LinkSnapshot, RoundTrips, Snapshot},
-};
+use netmon_model::{error::chain, snapshot::Snapshot};
+use tokio::{sync::watch, time::Instant};
 
-/// How far back rates look.
-pub const WINDOW: Duration = Duration::from_secs(5);
-/// Time between two samples.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
-/// A rate over less than this says nothing.
-const SHORTEST: Duration = Duration::from_millis(200);
+use super::Second;
 
-/// What passed a hook, in total.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HookTotals {
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
-    pub(crate) segments: u64,
-    pub(crate) wire_bytes: u64,
+/// How far back the rates of a single request look.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Time from one sample to the next.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Seconds that are kept: a window has one more than intervals, and two samples may be a little closer than that.
+const CAPACITY: usize = (WINDOW.as_secs() / INTERVAL.as_secs()) as usize + 2;
+/// A reading takes at most this fraction of the time between two: with very many links, samples become rarer.
+const MAX_SHARE: u32 = 20;
+
+/// Makes the readings that are sampled.
+pub(crate) trait SnapshotReader {
+    /// Why a reading failed.
+    type Error: Error + 'static;
+
+    /// Reads every counter now.
+    fn read(&self) -> impl Future<Output = Result<Arc<Snapshot>, Self::Error>> + Send;
 }
 
-impl HookTotals {
-    pub(crate) fn of(hook: &HookCounters) -> Self {
-        Self {
-            packets: hook.packets(),
-            bytes: hook.bytes(),
-            segments: hook.segments,
-            wire_bytes: hook.wire_bytes,
-        }
+/// The last few seconds, sampled once a second.
+pub struct Rates {
+    /// Oldest first.
+    ring: Mutex<VecDeque<Arc<Second>>>,
+    newest: watch::Sender<Arc<Second>>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let ring = Mutex::new(VecDeque::with_capacity(CAPACITY));
+        Self { ring, newest: watch::Sender::new(Arc::default()) }
     }
 }
 
-/// The round trips of one end of a link that are taken apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RoundTripTotals {
-    pub(crate) icmp_asked: Total,
-    pub(crate) icmp_answered: Total,
-    /// Asked and answered alike.
-    pub(crate) tcp_handshake: Total,
-}
-
-impl RoundTripTotals {
-    pub(crate) fn of(trips: &RoundTrips) -> Self {
-        Self {
-            icmp_asked: trips.icmp_asked,
-            icmp_answered: trips.icmp_answered,
-            tcp_handshake: trips.tcp_handshake.total(),
-        }
-    }
-
-    /// What came since `earlier`.
-    pub(crate) fn since(self, earlier: Self) -> Self {
-        Self {
-            icmp_asked: self.icmp_asked.since(earlier.icmp_asked),
-            icmp_answered: self.icmp_answered.since(earlier.icmp_answered),
-            tcp_handshake: self.tcp_handshake.since(earlier.tcp_handshake),
-        }
-    }
-}
-
-/// What is kept of a link.
-struct LinkTotals {
-    /// By side and direction: [`slot`].
-    hooks: [HookTotals; 4],
-    a_to_b: Option<Histogram>,
-    b_to_a: Option<Histogram>,
-    a_round_trips: RoundTripTotals,
-    b_round_trips: RoundTripTotals,
-}
-
-impl LinkTotals {
-    fn of(link: &LinkSnapshot) -> Self {
-        let mut hooks = [HookTotals::default(); 4];
-        for side in [Side::A, Side::B] {
-            for direction in Direction::BOTH {
-                hooks[slot(side, direction)] = HookTotals::of(link.end(side).hook(direction));
+impl Rates {
+    /// Samples with `reader` for as long as the returned future is polled, whether or not there is a subscriber: a single
+    /// request of `/api/v1/links` is answered with the rates of the seconds before it.
+    pub(crate) async fn sample(&self, reader: &impl SnapshotReader) {
+        let mut is_failing = false;
+        loop {
+            let start = Instant::now();
+            match reader.read().await {
+                Ok(snapshot) => {
+                    self.push(&snapshot);
+                    is_failing = false;
+                }
+                Err(error) if !is_failing => {
+                    is_failing = true;
+                    log::warn!("rates are not available until a reading succeeds: {}", chain(&error));
+                }
+                Err(_) => {}
             }
-        }
-        Self {
-            hooks,
-            a_to_b: link.a_to_b.latency.clone(),
-            b_to_a: link.b_to_a.latency.clone(),
-            a_round_trips: RoundTripTotals::of(&link.a.round_trips),
-            b_round_trips: RoundTripTotals::of(&link.b.round_trips),
-        }
-    }
-}
-
-fn slot(side: Side, direction: Direction) -> usize {
-    2 * usize::from(side == Side::B) + usize::from(direction == Direction::Egress)
-}
-
-/// One reading's totals.
-pub(crate) struct Sample {
-    monotonic_ns: u64,
-    links: HashMap<LinkName, LinkTotals>,
-}
-
-impl Sample {
-    pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let links = snapshot.links.iter().map(|link| (link.name.clone(), LinkTotals::of(link))).collect();
-        Self { monotonic_ns: snapshot.monotonic_ns, links }
-    }
-
-    /// Time from this sample to `now`; none when it is too short to make rates from.
-    pub(crate) fn window_until(&self, now: &Snapshot) -> Option<Duration> {
-        let window = Duration::from_nanos(now.monotonic_ns.saturating_sub(self.monotonic_ns));
-        (window >= SHORTEST).then_some(window)
-    }
-
-    /// What had passed a hook.
-    pub(crate) fn hook(&self, link: &LinkName, side: Side, direction: Direction) -> Option<HookTotals> {
-        Some(self.links.get(link)?.hooks[slot(side, direction)])
-    }
-
-    /// The latencies of the direction that starts at `from`.
-    pub(crate) fn latency(&self, link: &LinkName, from: Side) -> Option<&Histogram> {
-        let totals = self.links.get(link)?;
-        match from {
-            Side::A => totals.a_to_b.as_ref(),
-            Side::B => totals.b_to_a.as_ref(),
+            let duration = start.elapsed();
+            tokio::time::sleep(INTERVAL.max(duration * MAX_SHARE).saturating_sub(duration)).await;
         }
     }
 
-    /// The round trips that an end of a link had seen.
-    pub(crate) fn round_trips(&self, link: &LinkName, side: Side) -> Option<RoundTripTotals> {
-        let totals = self.links.get(link)?;
-        Some(match side {
-            Side::A => totals.a_round_trips,
-            Side::B => totals.b_round_trips,
-        })
+    /// Returns a receiver of the newest second. It holds one value, so that a slow subscriber skips to the newest second
+    /// and delays no other. Before the first sample, that is an empty second.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Second>> {
+        self.newest.subscribe()
+    }
+
+    /// Returns the oldest second within the window that ends at `now_ns`: the one to compute rates from.
+    pub(crate) fn base(&self, now_ns: u64) -> Option<Arc<Second>> {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.iter().find(|second| is_within_window(second, now_ns)).cloned()
+    }
+
+    fn push(&self, snapshot: &Snapshot) {
+        let second = Arc::new(Second::new(snapshot, &self.newest.borrow()));
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.retain(|old| is_within_window(old, snapshot.monotonic_ns));
+        if ring.len() == CAPACITY {
+            ring.pop_front();
+        }
+        ring.push_back(Arc::clone(&second));
+        drop(ring);
+        self.newest.send_replace(second);
     }
 }
 
-/// The samples of the last few seconds, oldest first.
-#[derive(Default)]
-pub(crate) struct History(Mutex<VecDeque<Arc<Sample>>>);
-
-impl History {
-    /// The oldest sample within the window that ends at `now`.
-    pub(crate) fn base(&self, now: &Snapshot) -> Option<Arc<Sample>> {
-        self.samples().iter().find(|sample| within_window(sample, now.monotonic_ns)).cloned()
-    }
-
-    pub(crate) fn push(&self, sample: Sample) {
-        let mut samples = self.samples();
-        let now_ns = sample.monotonic_ns;
-        samples.retain(|old| within_window(old, now_ns));
-        samples.push_back(Arc::new(sample));
-    }
-
-    fn samples(&self) -> MutexGuard<'_, VecDeque<Arc<Sample>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn within_window(sample: &Sample, now_ns: u64) -> bool {
-    // Half an interval of grace, so that a sampler that is a little late leaves the window its length.
+fn is_within_window(second: &Second, now_ns: u64) -> bool {
+    // With half an interval of grace, so that a late sample does not shorten the window by a whole interval.
     let oldest_ns = now_ns.saturating_sub((WINDOW + INTERVAL / 2).as_nanos() as u64);
-    sample.monotonic_ns >= oldest_ns
+    second.monotonic_ns() >= oldest_ns
 }

@@ -5,7 +5,6 @@
 
 mod readings;
 mod routes;
-mod sampling;
 mod scrape;
 mod source;
 
@@ -19,10 +18,9 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use self::readings::Readings;
 pub use self::source::{Readiness, SnapshotSource, SourceError};
 pub use crate::http::Limits;
-pub use crate::live::rates::WINDOW;
 use crate::{
     http::{Acceptor, Overload},
-    live::rates::History,
+    live::Rates,
 };
 
 /// The address that the agent listens on by default.
@@ -37,14 +35,14 @@ pub fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> JoinHandle<()> {
     let readings = Arc::new(Readings::new(source));
-    let history = Arc::new(History::default());
-    let router = routes::router(Arc::clone(&readings), Arc::clone(&history));
+    let rates = Arc::new(Rates::default());
+    let router = routes::router(Arc::clone(&readings), Arc::clone(&rates));
     let overload = Overload::Refuse(Arc::clone(&readings.refused));
     let acceptor = Acceptor::new(listener, router, limits, overload);
     tokio::spawn(async move {
         tokio::select! {
             () = acceptor.run(shutdown) => {}
-            () = sampling::sample(&readings, &history) => {}
+            () = rates.sample(&*readings) => {}
         }
     })
 }

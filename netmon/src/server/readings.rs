@@ -19,7 +19,7 @@ use super::{
     scrape::Scrape,
     source::{Readiness, SnapshotSource, SourceError},
 };
-use crate::metrics::Renderer;
+use crate::{live::SnapshotReader, metrics::Renderer};
 
 /// Why a request has no answer.
 #[derive(Debug, Error)]
@@ -33,15 +33,16 @@ pub(super) enum ReadError {
 }
 
 /// One reading.
+#[derive(Clone)]
 pub(super) struct Reading {
     pub(super) began: Instant,
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<Snapshot>,
 }
 
 /// The only access to the source.
 pub(super) struct Readings {
     source: Arc<dyn SnapshotSource>,
-    latest: Arc<Mutex<Option<Arc<Reading>>>>,
+    latest: Arc<Mutex<Option<Reading>>>,
     renderer: Arc<Renderer>,
     failed: AtomicU64,
     /// Connections that were refused because there were too many.
@@ -60,19 +61,18 @@ impl Readings {
     }
 
     /// Returns a reading that began after this call.
-    pub(super) async fn fresh(&self) -> Result<Arc<Reading>, ReadError> {
+    pub(super) async fn fresh(&self) -> Result<Reading, ReadError> {
         let requested = Instant::now();
         // The blocking thread owns the lock: if the client disconnects, the reading continues and still holds it.
         let mut latest = Arc::clone(&self.latest).lock_owned().await;
         if let Some(reading) = latest.as_ref().filter(|reading| reading.began >= requested) {
-            return Ok(Arc::clone(reading));
+            return Ok(reading.clone());
         }
         let source = Arc::clone(&self.source);
         let read = spawn_blocking(move || {
             let began = Instant::now();
-            let snapshot = source.snapshot()?;
-            let reading = Arc::new(Reading { began, snapshot });
-            *latest = Some(Arc::clone(&reading));
+            let reading = Reading { began, snapshot: Arc::new(source.snapshot()?) };
+            *latest = Some(reading.clone());
             Ok(reading)
         });
         let result = read.await.map_err(ReadError::Panicked).and_then(|read| read.map_err(ReadError::Source));
@@ -102,5 +102,13 @@ impl Readings {
     pub(super) async fn ready(&self) -> Result<Readiness, ReadError> {
         let source = Arc::clone(&self.source);
         Ok(spawn_blocking(move || source.ready()).await?)
+    }
+}
+
+impl SnapshotReader for Readings {
+    type Error = ReadError;
+
+    async fn read(&self) -> Result<Arc<Snapshot>, ReadError> {
+        Ok(self.fresh().await?.snapshot)
     }
 }

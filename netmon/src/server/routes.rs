@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::readings::{ReadError, Readings};
-use crate::{api, live::rates::History, metrics};
+use crate::{api, live::Rates, metrics};
 
 /// The page at `/`.
 const INDEX: &str = include_str!("index.html");
@@ -22,10 +22,10 @@ const INDEX: &str = include_str!("index.html");
 #[derive(Clone)]
 struct Shared {
     readings: Arc<Readings>,
-    history: Arc<History>,
+    rates: Arc<Rates>,
 }
 
-pub(super) fn router(readings: Arc<Readings>, history: Arc<History>) -> Router {
+pub(super) fn router(readings: Arc<Readings>, rates: Arc<Rates>) -> Router {
     Router::new()
         .route("/", get(async || Html(INDEX)))
         .route("/metrics", get(metrics))
@@ -36,7 +36,7 @@ pub(super) fn router(readings: Arc<Readings>, history: Arc<History>) -> Router {
         .route("/api/v1/flows", get(flows))
         .route("/api/v1/probes", get(probes))
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
-        .with_state(Shared { readings, history })
+        .with_state(Shared { readings, rates })
 }
 
 async fn metrics(State(shared): State<Shared>, method: Method) -> Result<Response, ReadError> {
@@ -63,7 +63,7 @@ async fn topology(State(shared): State<Shared>) -> Result<Response, ReadError> {
 async fn links(State(shared): State<Shared>) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
     json(move || {
-        let base = shared.history.base(&reading.snapshot);
+        let base = shared.rates.base(reading.snapshot.monotonic_ns);
         api::Links::of(&reading.snapshot, base.as_deref())
     })
     .await

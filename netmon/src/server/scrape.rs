@@ -30,11 +30,7 @@ pub(super) struct Scrape {
 
 impl Scrape {
     /// Starts to write the text of `reading`.
-    pub(super) fn start(
-        reading: Arc<Reading>,
-        renderer: Arc<Renderer>,
-        errors: [(&'static str, u64); 2],
-    ) -> Self {
+    pub(super) fn start(reading: Reading, renderer: Arc<Renderer>, errors: [(&'static str, u64); 2]) -> Self {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let write = move || {
             renderer.render(&reading.snapshot, &errors, reading.began, |piece| {
