@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
     ownership::Claim,
-    topology::{self, Endpoint, NoObserver},
+    topology::{self, Endpoint},
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{labs::direct, sandbox::run as program};
@@ -25,7 +25,8 @@ struct Rtt {
 pub(crate) fn run(pairs: u32, flow_entries: u32) -> Result<()> {
     let lab = direct();
     let claim = Claim::take(&lab.name)?;
-    let endpoints = topology::up(&lab, &claim, &mut NoObserver, &Silent)?;
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    topology::up(&lab, &claim, &mut endpoints, &Silent)?;
     let mut datapath = Datapath::load(&Options { flow_entries, ..Options::default() })?;
     ping()?;
     let (mut off, mut on) = (Vec::new(), Vec::new());

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use netmon::{
     datapath::{Datapath, Options},
     ownership::Claim,
-    topology::{self, Endpoint, NoObserver},
+    topology::{self, Endpoint},
 };
 use netmon_kernel::{
     netns::NetNs,
@@ -96,7 +96,8 @@ impl Hooks {
 pub(crate) fn run(rounds: u32, as_json: bool) -> Result<()> {
     let lab = direct();
     let claim = Claim::take(&lab.name)?;
-    let endpoints = topology::up(&lab, &claim, &mut NoObserver, &Silent)?;
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    topology::up(&lab, &claim, &mut endpoints, &Silent)?;
     let mut hooks = Hooks {
         datapath: Datapath::load(&Options::default())?,
         endpoints,

@@ -4,17 +4,14 @@
 //! Services are taken as one: when one of them differs, all are ended and started. Those of a lab whose services are
 //! as they were run on. When the new ones do not start, the lab and its services are made as they were.
 
-use std::{
-    mem,
-    path::{Path, PathBuf},
-};
+use std::{mem, path::Path};
 
 use log::{info, warn};
 use netmon_labfile;
 use netmon_model::{
     error::chain,
     impairment::Change,
-    lab::{BUILT_IN, Lab},
+    lab::{Lab, Source},
     names::{LinkName, Side},
 };
 use tokio::task::block_in_place;
@@ -29,11 +26,10 @@ use crate::{
 
 /// SIGHUP: the file that the agent was started with, again.
 pub(super) async fn to_own_file(built: &mut Built, services: &mut Option<Supervisor>) {
-    if built.lab.source == BUILT_IN {
+    let Source::File(file) = built.lab.source.clone() else {
         info!("SIGHUP: the lab is the built-in one, there is no file to read again");
         return;
-    }
-    let file = PathBuf::from(&built.lab.source);
+    };
     info!("SIGHUP: reading {}", file.display());
     to_file(built, services, Some(&file)).await;
 }

@@ -265,7 +265,7 @@ async fn heed(question: Connection, built: &mut Built, services: &mut Option<Sup
             question.answer(&answer).await;
         }
         Request::Hooks(link) => {
-            drop(tokio::spawn(crate::watch::lend::lend(question, link, Arc::clone(&built.watcher))))
+            drop(tokio::spawn(crate::watch::lend::lend(question, link, Arc::clone(&built.watcher))));
         }
     }
     Heeded::GoOn

@@ -44,7 +44,7 @@ pub(crate) fn build(
     };
     let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
     match topology::up(lab, claim, &mut eyes, progress) {
-        Ok(_) => {
+        Ok(()) => {
             let endpoints = eyes.endpoints;
             Ok((datapath, endpoints))
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netmon_model::{
     error::chain,
     impairment::Impairment,
-    lab::{End, Lab, Link, Namespace},
+    lab::{End, Lab, Link, Namespace, Source},
     names::{InvalidName, LabName, LinkName},
     progress::Silent,
 };
@@ -79,7 +79,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
     }
     Ok(Lab {
         name: name.clone(),
-        source: "netmon selftest".to_owned(),
+        source: Source::BuiltIn,
         directory: None,
         namespaces: vec![namespace(&a)?, namespace(&b)?],
         bridges: Vec::new(),

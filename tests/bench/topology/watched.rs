@@ -89,9 +89,9 @@ fn attach(subject: &Subject) -> Result<f64> {
     let claim = Claim::take(&lab.name)?;
     let options = Options { mode: mode_for(lab.links.len()), ..Options::default() };
     let mut timed = Timed { datapath: Datapath::load(&options)?, took: Duration::ZERO };
-    let endpoints = topology::up(&lab, &claim, &mut timed, &Silent)?;
+    topology::up(&lab, &claim, &mut timed, &Silent)?;
     let errors = timed.datapath.detach_all();
-    drop((endpoints, timed.datapath));
+    drop(timed.datapath);
     let report = topology::down(&claim, |_, _| Vec::new(), &Silent);
     if !errors.is_empty() || !report.errors.is_empty() {
         bail!("the lab does not go: {errors:?} {:?}", report.errors);

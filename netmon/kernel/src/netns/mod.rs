@@ -24,6 +24,7 @@ use std::{
 };
 
 use netmon_model::names::NsName;
+pub use netmon_model::names::Cookie;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -48,12 +49,6 @@ pub struct NetnsId {
     /// `st_ino` of the nsfs file.
     pub inode: u64,
 }
-
-/// Which namespace it is, for as long as the machine runs (`SO_NETNS_COOKIE`). What is stored uses this one,
-/// beside the boot id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cookie(pub u64);
 
 /// Something could not be done with a namespace.
 #[derive(Debug, Error)]
