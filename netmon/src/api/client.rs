@@ -35,7 +35,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The connection broke, or the peer does not speak HTTP.
-    #[error("cannot ask {address} for {path}")]
+    #[error("cannot request {path} from {address}")]
     Http {
         /// The address.
         address: SocketAddr,
@@ -45,7 +45,7 @@ pub enum ClientError {
         source: axum::BoxError,
     },
     /// The response was not complete in time.
-    #[error("no answer from {address} for {path} within {RESPONSE_TIME:?}")]
+    #[error("no response from {address} to {path} within {RESPONSE_TIME:?}")]
     Late {
         /// The address.
         address: SocketAddr,
@@ -53,7 +53,7 @@ pub enum ClientError {
         path: String,
     },
     /// The agent responded with an error.
-    #[error("{address} answers {path} with {status}: {text}")]
+    #[error("{address} responded to {path} with {status}: {text}")]
     Refused {
         /// The address.
         address: SocketAddr,
@@ -65,7 +65,7 @@ pub enum ClientError {
         text: String,
     },
     /// The response is not the JSON that this version of netmon expects.
-    #[error("cannot understand what {address} answers for {path}: is it a netmon agent of this version?")]
+    #[error("cannot read the response of {address} to {path}: is it a netmon agent of this version?")]
     NotUnderstood {
         /// The address.
         address: SocketAddr,

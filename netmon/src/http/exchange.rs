@@ -1,9 +1,10 @@
 //! A client's side of HTTP: one request over a connection that is already open, and its response.
 
+use std::net::SocketAddr;
+
 use axum::{BoxError, body::Body};
 use hyper::{Request, Response, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
 const USER_AGENT: &str = concat!("netmon/", env!("CARGO_PKG_VERSION"));

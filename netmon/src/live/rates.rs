@@ -97,3 +97,101 @@ fn is_within_window(second: &Second, now_ns: u64) -> bool {
     let oldest_ns = now_ns.saturating_sub((WINDOW + INTERVAL / 2).as_nanos() as u64);
     second.monotonic_ns() >= oldest_ns
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use netmon_model::fixtures;
+
+    use super::*;
+
+    /// A source of readings that counts them, and fails or takes time.
+    #[derive(Default)]
+    struct Fake {
+        readings: AtomicUsize,
+        failures: usize,
+        duration: Duration,
+    }
+
+    impl SnapshotReader for Fake {
+        type Error = std::io::Error;
+
+        async fn read(&self) -> Result<Arc<Snapshot>, Self::Error> {
+            tokio::time::sleep(self.duration).await;
+            let number = self.readings.fetch_add(1, Ordering::Relaxed);
+            if number < self.failures {
+                return Err(Self::Error::other("operation not permitted"));
+            }
+            Ok(Arc::new(snapshot_at(Duration::from_secs(number as u64))))
+        }
+    }
+
+    fn snapshot_at(time: Duration) -> Snapshot {
+        Snapshot { monotonic_ns: time.as_nanos() as u64, ..fixtures::direct() }
+    }
+
+    /// Samples for a while of virtual time, and returns the number of readings.
+    async fn sample_for(time: Duration, rates: &Rates, reader: &Fake) -> usize {
+        tokio::time::timeout(time, rates.sample(reader)).await.expect_err("sampling has no end");
+        reader.readings.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn the_ring_is_bounded_by_time_and_by_number() {
+        let rates = Rates::default();
+        for second in 0..100 {
+            rates.push(&snapshot_at(Duration::from_secs(second)));
+        }
+        assert_eq!(rates.ring.lock().unwrap().len(), 6);
+        let base = |ms: u64| rates.base(ms * 1_000_000).map(|base| base.monotonic_ns() / 1_000_000_000);
+        assert_eq!([base(99_300), base(99_700), base(104_500)], [Some(94), Some(95), Some(99)]);
+        assert_eq!(base(104_501), None, "the newest is too old");
+        for ms in 0..1000 {
+            rates.push(&snapshot_at(Duration::from_millis(100_000 + ms)));
+        }
+        assert_eq!(rates.ring.lock().unwrap().len(), CAPACITY);
+    }
+
+    #[tokio::test]
+    async fn a_slow_subscriber_skips_to_the_newest_second() {
+        let rates = Rates::default();
+        let mut subscriber = rates.subscribe();
+        assert_eq!(subscriber.borrow().monotonic_ns(), 0);
+        for second in 1..=3 {
+            rates.push(&snapshot_at(Duration::from_secs(second)));
+        }
+        subscriber.changed().await.unwrap();
+        assert_eq!(subscriber.borrow_and_update().monotonic_ns(), 3_000_000_000);
+        assert!(!subscriber.has_changed().unwrap(), "one value, not a queue");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn subscribers_cost_no_readings() {
+        let (alone, watched) = (Rates::default(), Rates::default());
+        let subscribers: Vec<_> = (0..100).map(|_| watched.subscribe()).collect();
+        let time = Duration::from_millis(10_500);
+        assert_eq!(sample_for(time, &alone, &Fake::default()).await, 11);
+        assert_eq!(sample_for(time, &watched, &Fake::default()).await, 11);
+        assert!(subscribers.iter().all(|subscriber| subscriber.borrow().monotonic_ns() == 10_000_000_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_readings_become_rarer() {
+        let reader = Fake { duration: Duration::from_millis(200), ..Fake::default() };
+        let readings = sample_for(Duration::from_secs(39), &Rates::default(), &reader).await;
+        assert_eq!(readings, 10, "each takes a twentieth of the time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failed_readings_are_skipped() {
+        let rates = Rates::default();
+        let mut subscriber = rates.subscribe();
+        let reader = Fake { failures: 3, ..Fake::default() };
+        assert_eq!(sample_for(Duration::from_millis(2500), &rates, &reader).await, 3);
+        assert!(rates.base(0).is_none() && !subscriber.has_changed().unwrap());
+        assert_eq!(sample_for(Duration::from_millis(500), &rates, &reader).await, 4);
+        subscriber.changed().await.unwrap();
+        assert_eq!(subscriber.borrow().monotonic_ns(), 3_000_000_000);
+    }
+}

@@ -6,8 +6,9 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use netmon_model::{
+    by::{Ends, Hooks},
     histogram::{Histogram, Total},
-    names::{Direction, EndpointId, LinkName, Side},
+    names::{EndpointId, LinkName, Side},
     snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, RoundTrips, Snapshot},
 };
 
@@ -89,19 +90,17 @@ impl RoundTripTotals {
 
 /// The totals of one endpoint of a link.
 #[derive(Clone, Copy, Debug)]
-struct EndpointTotals {
+pub(crate) struct EndpointTotals {
     id: EndpointId,
-    ingress: HookTotals,
-    egress: HookTotals,
-    round_trips: RoundTripTotals,
+    pub(crate) hooks: Hooks<HookTotals>,
+    pub(crate) round_trips: RoundTripTotals,
 }
 
 impl From<&EndpointSnapshot> for EndpointTotals {
     fn from(endpoint: &EndpointSnapshot) -> Self {
         Self {
             id: endpoint.id,
-            ingress: HookTotals::from(&endpoint.ingress),
-            egress: HookTotals::from(&endpoint.egress),
+            hooks: Hooks::from_fn(|direction| HookTotals::from(&endpoint.hooks[direction])),
             round_trips: RoundTripTotals::from(&endpoint.round_trips),
         }
     }
@@ -110,56 +109,40 @@ impl From<&EndpointSnapshot> for EndpointTotals {
 /// The totals of one link.
 #[derive(Debug)]
 pub(crate) struct LinkTotals {
-    a: EndpointTotals,
-    b: EndpointTotals,
-    a_to_b: Option<Histogram>,
-    b_to_a: Option<Histogram>,
+    /// Each end; `None` if it was not known.
+    ends: Ends<Option<EndpointTotals>>,
+    /// One-way latencies by the end that packets left; `None` if they were not measured.
+    latency: Ends<Option<Histogram>>,
 }
 
 impl From<&LinkSnapshot> for LinkTotals {
     fn from(link: &LinkSnapshot) -> Self {
         Self {
-            a: EndpointTotals::from(&link.a),
-            b: EndpointTotals::from(&link.b),
-            a_to_b: link.a_to_b.latency.clone(),
-            b_to_a: link.b_to_a.latency.clone(),
+            ends: Ends::from_fn(|side| link.end(side).map(EndpointTotals::from)),
+            latency: Ends::from_fn(|from| link.direction_from(from).latency.clone()),
         }
     }
 }
 
 impl LinkTotals {
-    /// Returns whether these are totals of the same two endpoints: after a change of the lab, another pair of interfaces
-    /// may have the link's name.
+    /// Returns whether these are totals of the same endpoints, as far as they were known: after a change of the lab,
+    /// another pair of interfaces may have the link's name.
     fn is_of(&self, link: &LinkSnapshot) -> bool {
-        (self.a.id, self.b.id) == (link.a.id, link.b.id)
+        let is_same = |side: Side| match (&self.ends[side], link.end(side)) {
+            (Some(then), Some(now)) => then.id == now.id,
+            _ => true,
+        };
+        is_same(Side::A) && is_same(Side::B)
     }
 
-    fn end(&self, side: Side) -> &EndpointTotals {
-        match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
-        }
-    }
-
-    /// Returns the totals of one hook.
-    pub(crate) fn hook(&self, side: Side, direction: Direction) -> HookTotals {
-        match direction {
-            Direction::Ingress => self.end(side).ingress,
-            Direction::Egress => self.end(side).egress,
-        }
-    }
-
-    /// Returns the round trips of one end.
-    pub(crate) fn round_trips(&self, side: Side) -> RoundTripTotals {
-        self.end(side).round_trips
+    /// Returns the totals of one end. `None` if it was not known.
+    pub(crate) fn end(&self, side: Side) -> Option<&EndpointTotals> {
+        self.ends[side].as_ref()
     }
 
     /// Returns the latencies of the direction that starts at `from`. `None` if they were not measured.
     pub(crate) fn latency(&self, from: Side) -> Option<&Histogram> {
-        match from {
-            Side::A => self.a_to_b.as_ref(),
-            Side::B => self.b_to_a.as_ref(),
-        }
+        self.latency[from].as_ref()
     }
 }
 
@@ -206,5 +189,67 @@ impl Second {
     pub(crate) fn link(&self, link: &LinkSnapshot) -> Option<&LinkTotals> {
         let totals = self.links.get(*self.positions.get(&link.name)?)?;
         totals.is_of(link).then_some(totals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_model::fixtures;
+
+    use super::*;
+
+    fn second(snapshot: &Snapshot) -> Second {
+        Second::new(snapshot, &Second::default())
+    }
+
+    #[test]
+    fn seconds_share_the_names_of_the_links_until_they_change() {
+        let mut snapshot = fixtures::star(20);
+        let first = second(&snapshot);
+        let next = Second::new(&snapshot, &first);
+        assert!(Arc::ptr_eq(&first.positions, &next.positions));
+        snapshot.links.swap_remove(3);
+        let changed = Second::new(&snapshot, &next);
+        assert!(!Arc::ptr_eq(&next.positions, &changed.positions));
+        for link in &snapshot.links {
+            let totals = changed.link(link).unwrap();
+            assert_eq!(totals.end(Side::A).unwrap().id, link.a.id);
+        }
+    }
+
+    #[test]
+    fn rates_are_differences_over_the_window() {
+        let hook = |packets| HookTotals { packets, bytes: 100 * packets, segments: 2 * packets, wire_bytes: 0 };
+        let rates = hook(30).rates_since(hook(10), Duration::from_secs(4));
+        assert_eq!((rates.packets, rates.bytes, rates.segments, rates.wire_bytes), (5.0, 500.0, 10.0, 0.0));
+        let restarted = hook(10).rates_since(hook(30), Duration::from_secs(4));
+        assert_eq!(restarted.packets, 0.0, "counters that restarted have no negative rate");
+    }
+
+    #[test]
+    fn a_window_that_is_too_short_has_no_rates() {
+        let snapshot = fixtures::direct();
+        let (earlier, then) = (second(&snapshot), snapshot.monotonic_ns);
+        assert_eq!(earlier.window_until(then + 199_999_999), None);
+        assert_eq!(earlier.window_until(then + 200_000_000), Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_link_with_other_endpoints_is_another_link() {
+        let mut snapshot = fixtures::direct();
+        let earlier = second(&snapshot);
+        assert!(earlier.link(&snapshot.links[0]).is_some());
+        snapshot.links[0].b.as_mut().unwrap().id = EndpointId(77);
+        assert!(earlier.link(&snapshot.links[0]).is_none());
+    }
+
+    #[test]
+    fn an_end_that_appears_leaves_the_totals_of_the_other() {
+        let snapshot = fixtures::direct();
+        let mut before = snapshot.clone();
+        before.links[0].b = None;
+        let earlier = second(&before);
+        let totals = earlier.link(&snapshot.links[0]).unwrap();
+        assert!(totals.end(Side::A).is_some() && totals.end(Side::B).is_none());
     }
 }

@@ -23,8 +23,8 @@ use std::{
     thread,
 };
 
-use netmon_model::names::NsName;
 pub use netmon_model::names::Cookie;
+use netmon_model::names::NsName;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
