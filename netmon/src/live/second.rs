@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn rates_are_differences_over_the_window() {
-        let hook = |packets| HookTotals { packets, bytes: 100 * packets, segments: 2 * packets, wire_bytes: 0 };
+        let hook =
+            |packets| HookTotals { packets, bytes: 100 * packets, segments: 2 * packets, wire_bytes: 0 };
         let rates = hook(30).rates_since(hook(10), Duration::from_secs(4));
         assert_eq!((rates.packets, rates.bytes, rates.segments, rates.wire_bytes), (5.0, 500.0, 10.0, 0.0));
         let restarted = hook(10).rates_since(hook(30), Duration::from_secs(4));

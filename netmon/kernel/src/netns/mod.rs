@@ -25,7 +25,6 @@ use std::{
 
 pub use netmon_model::names::Cookie;
 use netmon_model::names::NsName;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::opener::Opener;
