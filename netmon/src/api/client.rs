@@ -1,6 +1,6 @@
 //! A client of the agent's HTTP interface, used by `netmon status` and other commands.
 //!
-//! Each request has a connection of its own, over plain TCP, and is bounded in time and size. It connects to agents only.
+//! Each request has a connection of its own, over plain TCP, and is bounded in time and size.
 
 use std::{
     io,
@@ -162,7 +162,7 @@ mod tests {
         }
 
         fn ready(&self) -> Readiness {
-            Readiness::of_hooks(3, 4)
+            Readiness::from_hooks(3, 4)
         }
     }
 

@@ -11,8 +11,8 @@ const USER_AGENT: &str = concat!("netmon/", env!("CARGO_PKG_VERSION"));
 
 /// Sends `GET path` to the server at `address`, and returns what `read` makes of the response.
 ///
-/// The body is still arriving while `read` runs, so `read` may stop before its end, or follow one that has none. Nothing
-/// bounds the time: the caller does.
+/// The body is still arriving while `read` runs, so `read` may stop before its end, or follow one that has none. The
+/// caller bounds the time.
 ///
 /// # Errors
 ///

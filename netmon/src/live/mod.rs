@@ -1,8 +1,8 @@
 //! What changes from one second to the next.
 //!
-//! [`Rates`] samples readings once a second and keeps a few of them as [`Second`]s, which hold totals and nothing else. A
-//! rate is the difference of two. Outputs that update by themselves subscribe to the newest second; a single request
-//! compares its own reading with the oldest. Who makes the readings is not known here.
+//! [`Rates`] samples readings once a second and keeps the totals of the last few as [`Second`]s. A rate is the
+//! difference of two. Outputs that update by themselves subscribe to the newest second. A single request compares its
+//! own reading with the oldest. The readings come from the server, which this module does not know.
 
 mod rates;
 mod second;

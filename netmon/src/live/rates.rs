@@ -16,9 +16,9 @@ use super::Second;
 const WINDOW: Duration = Duration::from_secs(5);
 /// Time from one sample to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Seconds that are kept: a window has one more than intervals, and two samples may be a little closer than that.
+/// Maximum number of seconds in the ring: a window has one more than intervals, and samples may be a little early.
 const CAPACITY: usize = (WINDOW.as_secs() / INTERVAL.as_secs()) as usize + 2;
-/// A reading takes at most this fraction of the time between two: with very many links, samples become rarer.
+/// Readings take at most one part in this many of the time: with very many links, samples become rarer.
 const MAX_SHARE: u32 = 20;
 
 /// Makes the readings that are sampled.
@@ -45,8 +45,10 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// Samples with `reader` for as long as the returned future is polled, whether or not there is a subscriber: a single
-    /// request of `/api/v1/links` is answered with the rates of the seconds before it.
+    /// Samples with `reader` until the returned future is dropped.
+    ///
+    /// It does so without subscribers, too: a single request for `/api/v1/links` is answered with the rates of the
+    /// seconds before it.
     pub(crate) async fn sample(&self, reader: &impl SnapshotReader) {
         let mut is_failing = false;
         loop {
@@ -67,13 +69,14 @@ impl Rates {
         }
     }
 
-    /// Returns a receiver of the newest second. It holds one value, so that a slow subscriber skips to the newest second
-    /// and delays no other. Before the first sample, that is an empty second.
+    /// Returns a receiver of the newest second, which is an empty one before the first sample.
+    ///
+    /// The channel holds one value: a slow subscriber skips to the newest second and delays no other.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Second>> {
         self.newest.subscribe()
     }
 
-    /// Returns the oldest second within the window that ends at `now_ns`: the one to compute rates from.
+    /// Returns the oldest second within the window that ends at `now_ns`: the start of its rates.
     pub(crate) fn base(&self, now_ns: u64) -> Option<Arc<Second>> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.iter().find(|second| is_within_window(second, now_ns)).cloned()

@@ -1,7 +1,7 @@
 //! ICMP echoes that do not block a thread.
 //!
-//! The raw socket is connected, so that the kernel delivers only what the target sent, and filtered, so that it delivers
-//! no replies to other programs.
+//! The raw socket is connected, so that the kernel delivers only what the target sent, and filtered, so that it
+//! delivers no replies to other programs.
 
 use std::{
     io,

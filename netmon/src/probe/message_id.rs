@@ -1,6 +1,7 @@
 //! Identifiers of echo requests and DNS queries.
 //!
-//! They tell netmon's own messages from those of other programs. They are unlikely to collide by accident, and no secret.
+//! They tell netmon's own messages from those of other programs. A collision by accident is unlikely; they are no
+//! secret.
 
 use std::{
     collections::hash_map::RandomState,

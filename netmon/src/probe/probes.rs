@@ -1,7 +1,7 @@
 //! A lab's probes: each makes attempts at its interval, and counts their outcomes.
 //!
-//! An attempt times out before the next one is due, so that attempts do not pile up. If the machine is too slow for that,
-//! attempts are skipped and not made up for.
+//! An attempt times out before the next one is due, so that attempts do not pile up. If the machine is too slow for
+//! that, attempts are skipped and not made up for.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,7 +1,7 @@
 //! The text of a scrape, written on a thread for blocking work while it is being sent.
 //!
-//! A thousand links make 20 MB and more. Only the part that the client has not received yet is in memory, and the client
-//! has the first bytes before the last are written. A short text is sent in one piece, with its length.
+//! A thousand links make 20 MB and more. Only the part that the client has not received yet is in memory, and the
+//! client has the first bytes before the last are written. A short text is sent in one piece, with its length.
 
 use std::{mem, ops::ControlFlow, sync::Arc};
 

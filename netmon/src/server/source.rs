@@ -42,7 +42,7 @@ pub struct Readiness {
 impl Readiness {
     /// Compares the number of attached hooks with the expected one.
     #[must_use]
-    pub fn of_hooks(hooks_attached: usize, hooks_expected: usize) -> Self {
+    pub fn from_hooks(hooks_attached: usize, hooks_expected: usize) -> Self {
         let ready = hooks_attached == hooks_expected;
         let reason = (!ready).then(|| format!("{hooks_attached} of {hooks_expected} hooks are attached"));
         Self { ready, hooks_attached, hooks_expected, reason }

@@ -1,8 +1,8 @@
 //! The built-in web server: a peer to talk to in a namespace that has no programs of its own.
 //!
 //! It runs inside the supervisor; only its listening socket is in the namespace. `GET /` returns both addresses of the
-//! connection, `/bytes/N` returns N bytes, `/delay/MS` responds after MS milliseconds: a known size and a known response
-//! time to check measurements against. It reads no file and runs no program.
+//! connection, `/bytes/N` returns N bytes, `/delay/MS` responds after MS milliseconds: a known size and a known
+//! response time to check measurements against. It reads no file and runs no program.
 
 use std::{
     io, iter,

@@ -95,9 +95,9 @@ async fn readiness_is_503_with_a_reason_until_every_hook_is_attached() {
     let answer = ready.get("/readyz").await;
     assert_eq!(answer.status, 200);
     let read: Readiness = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(read, Readiness::of_hooks(4, 4));
+    assert_eq!(read, Readiness::from_hooks(4, 4));
 
-    let partial = Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(3, 4));
+    let partial = Fake(|| Ok(fixtures::direct()), Readiness::from_hooks(3, 4));
     let partial = Server::start(partial, Limits::default()).await;
     let answer = partial.get("/readyz").await;
     assert_eq!(answer.status, 503);

@@ -15,7 +15,7 @@ use crate::server::{Limits, Readiness};
 #[tokio::test]
 async fn a_connection_too_many_is_refused_until_another_one_ends() {
     let limits = Limits { connections: 2, ..Limits::default() };
-    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::from_hooks(4, 4)), limits).await;
     let held = (server.connect().await, server.connect().await);
     let answer = eventually(&server, "/healthz", |answer| answer.status == 503).await;
     assert_eq!(answer.body, "too many connections\n");
@@ -30,7 +30,7 @@ async fn a_connection_too_many_is_refused_until_another_one_ends() {
 #[tokio::test]
 async fn a_client_that_sends_its_headers_too_slowly_is_disconnected() {
     let limits = Limits { header_time: Duration::from_millis(150), ..Limits::default() };
-    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::from_hooks(4, 4)), limits).await;
     let mut silent = server.connect().await;
     let mut dripping = server.connect().await;
     let began = Instant::now();
@@ -68,7 +68,7 @@ async fn an_answer_that_takes_too_long_is_a_503() {
         std::thread::sleep(Duration::from_millis(600));
         Ok(fixtures::direct())
     };
-    let server = Server::start(Fake(slow, Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(slow, Readiness::from_hooks(4, 4)), limits).await;
     let answer = server.get("/metrics").await;
     assert_eq!((answer.status, answer.body.as_str()), (503, "no answer within 100ms\n"));
     assert_eq!(server.get("/healthz").await.status, 200);
@@ -77,7 +77,7 @@ async fn an_answer_that_takes_too_long_is_a_503() {
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_disconnected() {
     let limits = Limits { connections: 1, stall_time: Duration::from_millis(300), ..Limits::default() };
-    let source = Fake(|| Ok(fixtures::star(400)), Readiness::of_hooks(4, 4));
+    let source = Fake(|| Ok(fixtures::star(400)), Readiness::from_hooks(4, 4));
     let server = Server::start(source, limits).await;
     let mut stalled = server.connect().await;
     stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();

@@ -58,7 +58,7 @@ impl Server {
     }
 
     async fn of(read: impl Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static) -> Self {
-        Self::start(Fake(read, Readiness::of_hooks(4, 4)), Limits::default()).await
+        Self::start(Fake(read, Readiness::from_hooks(4, 4)), Limits::default()).await
     }
 
     async fn connect(&self) -> TcpStream {
