@@ -126,10 +126,10 @@ async fn run(probe: Probe, mut prober: Prober, stats: Arc<Mutex<ProbeStats>>, st
         let Probe { from, target, traffic, .. } = &probe;
         match transition {
             Some(Transition::Recovered) => {
-                info!("{} probe of {target} from {from} succeeds again", traffic.kind())
+                info!("{} probe of {target} from {from} succeeds again", traffic.kind());
             }
             Some(Transition::Failed(error)) => {
-                warn!("{} probe of {target} from {from} fails: {error}", traffic.kind())
+                warn!("{} probe of {target} from {from} fails: {error}", traffic.kind());
             }
             None => {}
         }
