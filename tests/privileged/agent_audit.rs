@@ -1,5 +1,4 @@
 //! The audit: our counts beside the kernel's, and what explains the difference.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     os::fd::AsFd as _,

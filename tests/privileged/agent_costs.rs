@@ -1,7 +1,5 @@
 //! What measuring costs, told beside what is measured, and only while somebody asks.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::{fs, net::TcpStream, time::Duration};
 
 use netmon::sys::{

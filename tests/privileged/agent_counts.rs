@@ -1,5 +1,4 @@
 //! Every packet and byte, against the kernel's own counters.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{process::Command, time::Duration};
 

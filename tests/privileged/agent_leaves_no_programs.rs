@@ -1,7 +1,5 @@
 //! What the agent put into the kernel goes with it, however it ends.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},

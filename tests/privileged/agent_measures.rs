@@ -1,5 +1,4 @@
 //! What the agent says of pings and requests, against what ping and curl say themselves.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::time::Duration;
 

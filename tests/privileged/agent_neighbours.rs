@@ -1,7 +1,5 @@
 //! Two labs, two agents, one host: neither knows of the other.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::fs;
 
 use netmon_tests::{

@@ -1,5 +1,4 @@
 //! Round trips taken apart: link there + turn-around + link back.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::time::Duration;
 

@@ -6,8 +6,6 @@
 //! that enclose it: a capture at the same interface, which begins a moment later and ends a moment earlier,
 //! and ping's own.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use netmon_tests::{
     agent::{Agent, scrape},
     capture::{Capture, echo_round_trips},

@@ -1,5 +1,4 @@
 //! Questions to an agent over its socket: nobody keeps another waiting, and none is lost.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},

@@ -1,5 +1,4 @@
 //! A thousand changes of a lab that is watched: what comes and goes leaves nothing in the agent or on the host.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{fs, path::PathBuf, time::Duration};
 

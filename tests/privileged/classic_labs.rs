@@ -1,6 +1,5 @@
 //! The classics in `labs/`: ping, curl and nginx do what their pages say, and every packet that the kernel counted
 //! at an end of a link was counted there by netmon.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{fs, path::Path, process::Command, time::Duration};
 

@@ -1,7 +1,5 @@
 //! `netmon clean`: what is left of dead labs goes, and nothing else does.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
 use std::{
     fmt::Write as _,
     fs,

@@ -4,7 +4,6 @@
 //! netmon's figures lie between those of two others: a capture at the same interface, which begins a moment
 //! later and ends a moment earlier, and the program that asks. That holds in every run. How close they are
 //! depends on what else the machine does, and noise only ever adds: the best of a few runs tells.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     array,

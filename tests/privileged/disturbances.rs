@@ -1,6 +1,5 @@
 //! What somebody else does to a lab while it is watched: noticed within a second, told everywhere, and no reason for
 //! the rest to stop. Afterwards `netmon reload` and `netmon down` end as ever.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{
     fs,

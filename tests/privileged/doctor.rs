@@ -1,7 +1,5 @@
 //! `netmon doctor` says what is so on this host, and leaves it as it was.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::process::{Command, Stdio};
 
 use netmon_tests::{

@@ -1,8 +1,6 @@
 //! The example labs do what their comments promise: they come up with one command from anywhere, answer ping
 //! and curl, and go without a trace.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,5 +1,4 @@
 //! `netmon test`: what holds holds, what does not is told with its reason, and nothing is left of the lab.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{fs, net::UdpSocket, path::Path, process::Command, thread, time::Duration};
 

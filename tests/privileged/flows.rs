@@ -1,7 +1,5 @@
 //! `netmon flows`: every connection at both ends of its link, and what happens when there are too many.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},

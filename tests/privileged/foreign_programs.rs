@@ -1,7 +1,5 @@
 //! Other people's eBPF programs on the same interfaces: what they hide, and that they stay.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::{os::fd::OwnedFd, time::Duration};
 
 use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};

@@ -1,5 +1,4 @@
 //! Generated labs on a real kernel: they come up, whoever should reach whom does, and they go without a trace.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::fs;
 

@@ -1,6 +1,5 @@
 //! A declared loss: what the program drops is what netmon calls lost, to the packet, in both ways of attaching, and with
 //! no agent at all.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     process::{Command, Stdio},

@@ -1,5 +1,4 @@
 //! The example labs with impairments are as bad as their page says.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{path::Path, process::Command, time::Duration};
 

@@ -1,5 +1,4 @@
 //! A declared rate: what arrives is what the rate lets through, and what the token bucket drops is what is lost.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     net::UdpSocket,

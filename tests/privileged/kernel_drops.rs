@@ -1,6 +1,5 @@
 //! Where packets go that do not arrive: on the wire, or in the namespace behind it, as the one that dropped
 //! them counts them itself.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{net::UdpSocket, process::Command, time::Duration};
 

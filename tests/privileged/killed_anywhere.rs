@@ -1,7 +1,6 @@
 //! A hundred SIGKILLs at moments of chance, of whatever netmon is doing: building, watching, changing, removing, with
 //! services that start and end. The next `up` or `down` always ends in the right state, and what is somebody else's is
 //! never touched.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{
     fs,

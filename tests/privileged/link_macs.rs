@@ -1,5 +1,4 @@
 //! Link-layer addresses that a lab file gives: set before anything passes, and changed where they differ.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::fs;
 

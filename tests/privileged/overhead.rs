@@ -1,7 +1,5 @@
 //! `netmon overhead`: with an agent and without, and what it leaves behind.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::{
     process::{Child, Command, Stdio},
     time::{Duration, Instant},

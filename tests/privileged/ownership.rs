@@ -1,6 +1,5 @@
 //! Whose a thing is, when its name, its number or its process id was somebody else's before or is by now: what is not
 //! the lab's is left alone, and told.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{
     fs,

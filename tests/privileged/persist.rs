@@ -30,7 +30,6 @@ fn at_all_hooks(metrics: &Metrics) -> [f64; 4] {
         .map(|(namespace, direction)| udp(metrics, namespace, direction))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "few packets")]
 fn expected(out: u64, back: u64) -> [f64; 4] {
     [out as f64, out as f64, back as f64, back as f64]
 }

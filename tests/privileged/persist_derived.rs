@@ -1,5 +1,4 @@
 //! What is worked out of the counters, over kills: losses, accounts, and whatever a scraper sees.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{
     collections::BTreeMap,
@@ -156,7 +155,6 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
             await_scrapes(2);
             stop.store(true, Ordering::Relaxed);
             watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            #[expect(clippy::cast_precision_loss, reason = "few packets")]
             let sent = (out.end() as f64, back.end() as f64);
             let udp = |namespace, direction| {
                 let labels = [("namespace", namespace), ("direction", direction), ("protocol", "udp")];

@@ -1,5 +1,4 @@
 //! What is pinned, whose it is, and what becomes of it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{
     fs,

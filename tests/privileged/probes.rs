@@ -1,5 +1,4 @@
 //! Probes against real peers: what they say is what happened, and what they sent is what the hooks saw.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     fs,

@@ -2,7 +2,6 @@
 //!
 //! The real object, through a real dispatcher of a real endpoint; its interface is down, so that nothing else
 //! is counted.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::os::fd::OwnedFd;
 

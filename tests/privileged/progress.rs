@@ -1,5 +1,4 @@
 //! Work that takes longer than a moment is told of on a terminal, whatever it is that takes so long.
-#![expect(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,8 +1,6 @@
 //! A real Prometheus scrapes a real lab with the configuration that we ship, and every query of the dashboard
 //! returns data.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
 use std::{fs, process::Command, time::Duration};
 
 use netmon_tests::{

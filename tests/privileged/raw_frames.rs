@@ -3,7 +3,6 @@
 //! It makes linear frames only: a socket that sends more than a page puts nothing but the Ethernet header into
 //! the linear part, so that every other header is read through the helper. And it refuses IP that ends within
 //! its header.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! Watching changes nothing of the times that others read from packets.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::{
     io::IoSliceMut,
     net::UdpSocket,

@@ -1,5 +1,4 @@
 //! A lab that is changed while it is watched: what stays loses nothing, and what is wrong changes nothing.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     fs,

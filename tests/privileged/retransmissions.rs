@@ -2,7 +2,6 @@
 //!
 //! The forwarder loses the first copy of a chosen segment and holds every further copy back for long: a sample
 //! from the first departure, or from that of a later copy, would lie far above all right ones.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     collections::HashMap,

@@ -1,6 +1,5 @@
 //! Steps that fail in the middle: what was done is taken back, and nothing of it is left. And what cannot be taken away
 //! is no reason to leave the rest.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{cell::Cell, fs, path::Path, process::Command, process::Stdio};
 

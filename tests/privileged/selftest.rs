@@ -1,7 +1,5 @@
 //! `netmon selftest`: that it passes here, that it can fail, and that nothing is left of it.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
 use std::{
     collections::BTreeSet,
     fs,

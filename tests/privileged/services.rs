@@ -1,7 +1,5 @@
 //! Commands as services: logged, restarted, and ended to the last worker, whoever dies first.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
-
 use std::{
     fs,
     time::{Duration, Instant},

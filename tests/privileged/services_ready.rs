@@ -1,5 +1,4 @@
 //! Services that are waited for: the next one is started when the one before it does its work, and not earlier.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
 //! Labs built and removed on a real kernel, checked with `ip` and `ping`.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{fs, path::Path};
 

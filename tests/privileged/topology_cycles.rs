@@ -2,7 +2,6 @@
 //!
 //! In a process of its own (this test's program, once more), since the other tests of this one open and close
 //! descriptors and threads of theirs meanwhile. Four labs take turns, as removing one is mostly waiting for the kernel.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     collections::BTreeSet,

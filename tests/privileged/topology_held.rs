@@ -1,7 +1,5 @@
 //! A lab that an agent holds: who may do what with it meanwhile.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
 use std::{
     process::{Child, Command, Output, Stdio},
     time::Duration,

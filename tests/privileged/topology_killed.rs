@@ -1,7 +1,5 @@
 //! netmon killed at any moment of `up` and `down`: the next one puts it right, and touches nothing else.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
 use std::{
     fmt::Write as _,
     fs,

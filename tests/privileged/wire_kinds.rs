@@ -3,7 +3,6 @@
 //! `program_run` has the same frames without a wire. What differs on one is the outermost VLAN tag, which the
 //! kernel takes out of a frame that arrives, ahead of the ingress hook: there the frame is four bytes shorter
 //! than where it left, and has one tag less to follow. A capture shows it whole, since it puts the tag back.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{array, time::Duration};
 

@@ -3,8 +3,6 @@
 //!
 //! Those that are text are in `tests/wrong_labs/`; what is large, binary or no file at all is made here.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
 use std::{
     fs,
     os::unix::fs::symlink,

@@ -49,7 +49,6 @@ impl Agent {
     /// # Panics
     ///
     /// When it ends instead, or is not ready in time.
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
     pub fn start_frugal<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let child = command(arguments, Stdio::null()).envs(FRUGAL).spawn().expect("netmon starts");
         Self { child, until_ready: Duration::ZERO }.ready(ADDRESS)
@@ -70,7 +69,6 @@ impl Agent {
     /// # Panics
     ///
     /// When it ends instead, or is not ready in time.
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
     pub fn start_with_log(log: &Path, arguments: &[&str]) -> Self {
         let log = File::create(log).expect("a file for the log");
         let mut command = Command::new(netmon());
@@ -89,7 +87,6 @@ impl Agent {
     /// # Panics
     ///
     /// When it does not end.
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
     pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         kill_process(self.pid(), signal).expect("a signal to our own child");
@@ -141,7 +138,6 @@ impl Drop for Up {
 /// # Panics
 ///
 /// When it cannot be started.
-#[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
 pub fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdio) -> Child {
     command(arguments, output).spawn().expect("netmon starts")
 }
@@ -157,7 +153,6 @@ fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdi
 /// # Panics
 ///
 /// When it cannot be started, or is ended by a signal.
-#[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
 pub fn netmon_says(arguments: &[&str]) -> (i32, String) {
     let output = Command::new(netmon()).args(arguments).stdin(Stdio::null()).output().expect("netmon starts");
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

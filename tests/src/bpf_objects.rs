@@ -38,7 +38,6 @@ fn numbers(fdinfo: &str) -> Vec<Object> {
 ///
 /// When it does not tell.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
 pub fn exists((kind, id): Object) -> bool {
     object_exists(kind, id).expect("the kernel's numbers (are you root?)")
 }

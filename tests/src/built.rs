@@ -50,7 +50,6 @@ fn wants(lab: &Lab, namespace: &str, interface: &str) -> bool {
 }
 
 /// Interfaces of the namespace that are wanted; in one of the lab's own also those that are not.
-#[expect(clippy::expect_used, reason = "what ip prints is JSON")]
 fn interfaces(namespace: &str, shown: &str, wanted: impl Fn(&str) -> bool) -> String {
     let all: Vec<Value> = serde_json::from_str(shown).expect("JSON");
     let mut lines = Vec::new();

@@ -41,7 +41,6 @@ impl Capture {
         Self::start_with(name, namespace, interface, &["-e", "-s", "96", "-B", "65536", filter])
     }
 
-    #[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
     fn start_with(name: &'static str, namespace: &str, interface: &str, words: &[&str]) -> Self {
         // The times to the nanosecond, no names, a line at a time, and no waiting for a full buffer.
         let tcpdump = [&["-tt", "--nano", "-n", "-l", "--immediate-mode", "-i", interface], words].concat();
@@ -110,7 +109,6 @@ pub struct TcpTimes {
 ///
 /// When its handshake was not captured.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
 pub fn tcp_times(packets: &[Captured], client: &str) -> TcpTimes {
     let (sent, received) = (format!("IP {client} > "), format!(" > {client}: "));
     let of = |whose: &str, flags: &str| {

@@ -30,7 +30,6 @@ impl Foreign {
     ///
     /// When something cannot be made.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
     pub fn place() -> Self {
         run("ip", &["netns", "add", "foreign"]);
         run(
@@ -71,7 +70,6 @@ impl Foreign {
     ///
     /// When one of them is gone.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a missing object is a failed test")]
     pub fn identity(&self) -> String {
         let inode = |path: &str| {
             let metadata = fs::metadata(path).expect("a foreign file");
@@ -91,13 +89,11 @@ impl Foreign {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a missing object is a failed test")]
 fn number(interface: &str) -> u32 {
     let said = run("ip", &["-o", "link", "show", interface]);
     said.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
-#[expect(clippy::expect_used, reason = "a missing object is a failed test")]
 fn chain() -> Vec<u32> {
     tcx_chain(number("foreign0"), TcxHook::Ingress).expect("a chain")
 }

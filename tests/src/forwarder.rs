@@ -5,7 +5,6 @@
 //! kernel received a frame, so that a forwarder that wakes up late still sends in time; just before a frame is
 //! due it does not sleep any more. Senders must not leave checksums or segmentation to an interface: nobody
 //! would do that work for them.
-#![expect(clippy::expect_used, reason = "a test without its wire must not go on")]
 
 use std::{
     cmp::Reverse,

@@ -15,7 +15,6 @@ impl IperfServer {
     ///
     /// When it does not.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test without its peer must not go on")]
     pub fn start() -> Self {
         let words = ["netns", "exec", "direct_netns", "iperf3", "-s", "--forceflush"];
         let server = Self(Running::start("iperf3", "ip", &words).expect("iperf3 starts"));

@@ -13,7 +13,6 @@ use netmon::{
 /// # Panics
 ///
 /// When it is not.
-#[expect(clippy::panic, reason = "a wrong constant is a wrong test")]
 pub fn valid<T>(text: &str) -> T
 where
     T: std::str::FromStr<Err: std::fmt::Debug>,

@@ -15,6 +15,8 @@ pub mod impaired;
 mod inhabitants;
 pub mod iperf;
 pub mod labs;
+#[cfg(test)]
+mod lints;
 pub mod packets;
 pub mod pair;
 pub mod persisted;

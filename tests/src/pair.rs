@@ -48,7 +48,6 @@ pub fn set_up() {
 ///
 /// When they cannot be made.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test without its pairs must not run")]
 pub fn pairs(count: usize) -> Vec<Endpoint> {
     const BATCH: &str = "/run/sandbox/pairs";
     run("sysctl", &["-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"]);
@@ -85,7 +84,6 @@ pub fn pairs(count: usize) -> Vec<Endpoint> {
     names.iter().flat_map(|pair| [end(pair, Side::A), end(pair, Side::B)]).collect()
 }
 
-#[expect(clippy::expect_used, reason = "a test without its pair must not run")]
 fn endpoint(interface: &str, peer: &str, side: Side) -> Endpoint {
     let netns = NetNs::current().expect("our own namespace");
     let cookie = netns.cookie().expect("its cookie");
@@ -103,7 +101,6 @@ fn endpoint(interface: &str, peer: &str, side: Side) -> Endpoint {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a test without its pair must not run")]
 fn ifindex(interface: &str) -> IfIndex {
     // Not from /sys, which shows the namespace that mounted it.
     let shown = run("ip", &["-o", "link", "show", interface]);

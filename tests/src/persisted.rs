@@ -1,6 +1,5 @@
 //! What tests of counting without an agent need: a bpf file system of their own, a load that is counted by whoever sends
 //! it, and every counter of a scrape by its name.
-#![expect(clippy::expect_used, reason = "a test without its subject must not go on")]
 
 use std::{
     collections::BTreeMap,

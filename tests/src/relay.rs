@@ -2,7 +2,6 @@
 //!
 //! Both links are watched. The ends of the conversation make whole packets by themselves, since the forwarder
 //! passes on what it is given.
-#![expect(clippy::expect_used, reason = "a test without its lab must not go on")]
 
 use std::{
     fs,

@@ -35,7 +35,6 @@ pub fn sandbox<T: Send>(test: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Makes it, and says which /run is its own.
-#[expect(clippy::expect_used, reason = "a test without its sandbox must not run")]
 fn prepare() -> u64 {
     unshare_network().expect("unshare -n (are you root?)");
     unshare_mounts().expect("unshare -m");
@@ -55,7 +54,6 @@ fn prepare() -> u64 {
 /// # Panics
 ///
 /// When it cannot be started, or fails; with what it said.
-#[expect(clippy::panic, reason = "a failed command is a failed test, with its words")]
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)

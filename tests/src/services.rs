@@ -101,7 +101,6 @@ impl ServiceLab {
     ///
     /// When it does not run.
     #[must_use]
-    #[expect(clippy::panic, reason = "a service that does not run is a failed test")]
     pub fn first_pid(&self) -> u32 {
         match self.status().map(|status| status.state) {
             Some(ServiceState::Running { pid: Some(pid), .. }) => pid,
@@ -144,7 +143,6 @@ impl Stranger {
     ///
     /// When it cannot be started.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test that cannot start its peer has failed")]
     pub fn start() -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", NAMESPACE, "sleep", "1000"]).stdin(Stdio::null());

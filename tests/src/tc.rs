@@ -1,5 +1,4 @@
 //! What tc says of qdiscs and filters: the observer of impairments that is not netmon.
-#![expect(clippy::expect_used, reason = "a test without its observer must not go on")]
 
 use std::process::{Command, Stdio};
 

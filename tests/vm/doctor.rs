@@ -1,5 +1,4 @@
 //! What a kernel has and has not is told plainly.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use netmon_tests::{
     agent::netmon_says,
