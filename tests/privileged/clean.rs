@@ -6,7 +6,6 @@ use std::{
     io::Write as _,
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +14,7 @@ use netmon_tests::{
     agent::{Agent, netmon_says},
     binary::netmon,
     host::left_behind,
+    kill::kill_after,
     labs::valid,
     sandbox::{run, sandbox},
 };
@@ -78,12 +78,7 @@ fn kill_an_agent(arguments: &[&str]) {
 fn up_killed_after(delay: Duration) -> bool {
     let mut up = Command::new(netmon());
     let mut up: Child = up.args(["up", LAB]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let started = Instant::now();
-    while started.elapsed() < delay {
-        thread::yield_now();
-    }
-    up.kill().unwrap();
-    !up.wait().unwrap().success()
+    kill_after(&mut up, delay)
 }
 
 #[test]

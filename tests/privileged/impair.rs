@@ -11,6 +11,7 @@ use netmon_tests::{
     eventually::eventually,
     host::left_behind,
     impaired::{FILE, dropped_at, know_each_other, send, sent_by_kernel, write},
+    kill::kill_after,
     sandbox::{run, sandbox},
     tc::{egress_filters, kernel_has_netem, qdisc, qdiscs},
 };
@@ -254,12 +255,7 @@ fn killed_at_any_moment_of_up_down_puts_it_right() {
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("netmon starts");
-            let started = std::time::Instant::now();
-            while started.elapsed() < takes * moment / 16 {
-                std::thread::yield_now();
-            }
-            up.kill().expect("our own child");
-            interrupted += u32::from(!up.wait().expect("our own child").success());
+            interrupted += u32::from(kill_after(&mut up, takes * moment / 16));
             if moment % 4 == 0 {
                 assert_eq!(netmon_says(&["up", FILE]).0, 0);
                 assert_eq!(netmon_says(&["plan", FILE]).1, "lab bad: nothing to do\n");

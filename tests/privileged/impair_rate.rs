@@ -2,7 +2,6 @@
 
 use std::{
     net::UdpSocket,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -14,6 +13,7 @@ use netmon_tests::{
     sandbox::{run, sandbox},
     tc::qdisc,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes a second of the rate.
@@ -38,12 +38,16 @@ fn overload() -> (u32, f64) {
         if socket.send_to(&[7; FRAME - 42], "10.33.0.2:9").is_ok() {
             sent += 1;
         }
-        let due = interval * (sent + 1);
-        while begun.elapsed() < due {
-            thread::yield_now();
-        }
+        wait_until(begun + interval * (sent + 1), &socket);
     }
     (sent, begun.elapsed().as_secs_f64())
+}
+
+/// Blocks until `due`: nothing ever arrives at the socket.
+fn wait_until(due: Instant, socket: &UdpSocket) {
+    let left = Timespec::try_from(due.saturating_duration_since(Instant::now())).expect("a short time");
+    // If interrupted, the datagram leaves a little early.
+    let _ = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&left));
 }
 
 fn wire(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {

@@ -6,7 +6,6 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -18,6 +17,7 @@ use netmon_tests::{
     eventually::eventually,
     foreign::Foreign,
     host::left_behind,
+    kill::kill_after,
     labs::valid,
     random::Random,
     sandbox::{run, sandbox},
@@ -169,16 +169,6 @@ fn agent() -> Child {
         claim::holder(&valid("stormed")).and_then(|holder| holder.http)
     });
     agent
-}
-
-/// Kills the process after this time; says whether it was at it.
-fn kill_after(process: &mut Child, time: Duration) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < time {
-        thread::yield_now();
-    }
-    process.kill().unwrap();
-    process.wait().unwrap().code().is_none()
 }
 
 fn time(work: impl FnOnce()) -> Duration {

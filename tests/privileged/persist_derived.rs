@@ -10,11 +10,12 @@ use std::{
 
 use netmon_tests::{
     agent::{Agent, netmon_says, scrape, spawn},
-    eventually::eventually,
+    eventually::{eventually, pause},
+    kill::ends_within,
     persisted::{Flood, counters, metrics_text, with_pins},
     sandbox::run,
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -104,7 +105,7 @@ fn watch(stop: &AtomicBool, scrapes: &AtomicUsize) {
     let mut highest: BTreeMap<String, f64> = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
         let Some(text) = metrics_text() else {
-            thread::yield_now();
+            pause();
             continue;
         };
         scrapes.fetch_add(1, Ordering::Relaxed);
@@ -146,7 +147,7 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
                 } else {
                     // Anywhere on the way there.
                     let moment = until_served * u32::try_from(kill).unwrap() / u32::try_from(KILLS).unwrap();
-                    eventually("a moment", PATIENCE, || (begun.elapsed() >= moment).then_some(()));
+                    assert!(!ends_within(Pid::from_child(&agent), moment), "the agent ended by itself");
                 }
                 agent.kill().unwrap();
                 agent.wait().unwrap();

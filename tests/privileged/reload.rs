@@ -3,7 +3,6 @@
 use std::{
     fs,
     process::{Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -12,6 +11,7 @@ use netmon_tests::{
     binary::netmon,
     eventually::eventually,
     host::left_behind,
+    kill::ends_within,
     sandbox::{run, sandbox},
 };
 use rustix::process::{Signal, kill_process};
@@ -259,7 +259,8 @@ fn an_agent_that_is_killed_at_any_moment_of_a_change_leaves_what_the_next_up_or_
             let agent = Agent::start([FILE]);
             let mut client = change(to);
             // Not before the client has asked, which takes most of the time.
-            spin(takes.mul_f64(0.3 + 0.7 * f64::from(moment) / f64::from(MOMENTS)));
+            let moment_of_kill = takes.mul_f64(0.3 + 0.7 * f64::from(moment) / f64::from(MOMENTS));
+            assert!(!ends_within(agent.pid(), moment_of_kill), "the agent ended by itself");
             let (status, _) = agent.end(Signal::KILL);
             assert_eq!(status.code(), None, "ended by the signal");
             interrupted += u32::from(!client.wait().expect("it ran").success());
@@ -279,13 +280,6 @@ fn an_agent_that_is_killed_at_any_moment_of_a_change_leaves_what_the_next_up_or_
             "only {interrupted} of {MOMENTS} were killed before they had ended"
         );
     });
-}
-
-fn spin(time: Duration) {
-    let begun = Instant::now();
-    while begun.elapsed() < time {
-        thread::yield_now();
-    }
 }
 
 #[test]

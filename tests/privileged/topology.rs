@@ -1,6 +1,6 @@
 //! Labs built and removed on a real kernel, checked with `ip` and `ping`.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use netmon::{
     lab::Lab,
@@ -10,6 +10,7 @@ use netmon::{
     },
 };
 use netmon_tests::{
+    eventually::eventually,
     host::left_behind,
     labs::{direct, empty, end, link, namespace, route, star, valid},
     sandbox::{run, sandbox},
@@ -223,9 +224,7 @@ fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
             let comm = fs::read_to_string(format!("/proc/{}/comm", sleeper.id())).unwrap_or_default();
             comm.trim() == "sleep"
         };
-        while !inside() {
-            std::thread::yield_now();
-        }
+        eventually("a process in the namespace", Duration::from_secs(10), || inside().then_some(()));
         let report = down(&lab);
         let named = report.warnings.iter().any(|w| w.contains(&format!("process {} (sleep)", sleeper.id())));
         sleeper.kill().unwrap();

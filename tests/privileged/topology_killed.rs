@@ -5,13 +5,13 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
 use netmon_tests::{
     binary::netmon,
     host::left_behind,
+    kill,
     sandbox::{run, sandbox},
 };
 
@@ -63,13 +63,7 @@ fn plan() -> String {
 
 /// Kills `command` after `delay`; returns whether it was still running.
 fn kill_after(command: &str, delay: Duration) -> bool {
-    let mut child = start(command);
-    let started = Instant::now();
-    while started.elapsed() < delay {
-        thread::yield_now();
-    }
-    child.kill().unwrap();
-    !child.wait().unwrap().success()
+    kill::kill_after(&mut start(command), delay)
 }
 
 fn duration_of(command: &str) -> Duration {

@@ -42,8 +42,12 @@ pub fn eventually_equal<T: PartialEq + Debug>(what: &str, bound: Duration, mut r
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the pause that everybody else need not make")]
-pub(crate) fn pause() {
+/// The pause between two looks, for a loop that cannot be an [`eventually`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one pause between two looks, so that no test needs its own"
+)]
+pub fn pause() {
     thread::sleep(PAUSE);
 }
 

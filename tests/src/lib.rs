@@ -14,6 +14,7 @@ pub mod host;
 pub mod impaired;
 mod inhabitants;
 pub mod iperf;
+pub mod kill;
 pub mod labs;
 #[cfg(test)]
 mod lints;
