@@ -10,9 +10,11 @@ use netmon::sys::bpf::{
     TcxHook, tcx_chain,
 };
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
     bpf_objects::{Object, exists, held_by},
+    commands::succeeds,
     eventually::eventually,
+    interface::ifindex,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
@@ -23,11 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Everything of the agent that the kernel has, with what stands on the hooks of veth0.
 fn loaded(agent: &Agent) -> BTreeSet<Object> {
     let mut objects = held_by(agent.pid());
-    let said = run("ip", &["-j", "link", "show", "veth0"]);
-    let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
-    let ifindex = json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("an index");
+    let veth0 = ifindex("root", "veth0");
     for hook in [TcxHook::Ingress, TcxHook::Egress] {
-        objects.extend(tcx_chain(ifindex, hook).expect("a chain").into_iter().map(|id| (Program, id)));
+        objects.extend(tcx_chain(veth0, hook).expect("a chain").into_iter().map(|id| (Program, id)));
     }
     for way in ["ingress", "egress"] {
         let filters = run("tc", &["filter", "show", "dev", "veth0", way]);
@@ -48,7 +48,7 @@ fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[ObjectKind])
         let (status, _) = agent.end(signal);
         if signal == Signal::KILL {
             // The lab is still there; its filters and what they hold go with it, or with the next agent.
-            assert_eq!(netmon_says(&["down"]).0, 0);
+            succeeds(&["down"]);
         } else {
             assert_eq!(status.code(), Some(0));
         }

@@ -3,9 +3,11 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use netmon_tests::{
-    agent::{Agent, Up, netmon_says, scrape, spawn},
+    agent::{Agent, Up, scrape, spawn},
+    commands::{netmon_says, succeeds},
     eventually::eventually,
     host::left_behind,
+    lab_files::shipped,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
@@ -27,8 +29,7 @@ fn an_agent_is_ready_within_five_seconds() {
 fn ends_without_a_trace(signal: Signal) {
     sandbox(|| {
         let before = left_behind();
-        let lab = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/direct-nginx.toml");
-        let agent = Agent::start([lab]);
+        let agent = Agent::start([shipped("direct-nginx.toml")]);
         let nginx = eventually("nginx, a master and its workers", Duration::from_secs(10), || {
             let pids = run("ip", &["netns", "pids", "direct_netns"]);
             let pids: Vec<String> = pids.split_whitespace().map(str::to_owned).collect();
@@ -82,7 +83,7 @@ fn a_lab_that_is_kept_goes_on_with_its_services() {
         assert_eq!(Agent::start(["--keep"]).end(Signal::TERM).0.code(), Some(0));
         run("ping", &["-c", "1", "10.200.0.3"]);
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/"]);
-        assert_eq!(netmon_says(&["down"]).0, 0);
+        succeeds(&["down"]);
         assert!(!Path::new("/run/netns/direct_netns").exists());
     });
 }
@@ -123,23 +124,12 @@ fn after_sigkill_down_leaves_nothing() {
         run("mkdir", &["-p", "/run/netns"]);
         foreign();
         let before = left_behind();
-        let lab = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/direct-nginx.toml");
-        Agent::start([lab]).end(Signal::KILL);
-        assert_eq!(netmon_says(&["down", lab]).0, 0);
+        let lab = shipped("direct-nginx.toml");
+        Agent::start([&lab]).end(Signal::KILL);
+        succeeds(&["down", &lab]);
         assert_eq!(left_behind(), before);
         assert!(!run("bash", &["-c", "pgrep -a nginx || true"]).contains("direct_netns"));
         foreign_is_untouched();
-    });
-}
-
-#[test]
-fn a_second_run_on_a_held_lab_says_who_holds_it() {
-    sandbox(|| {
-        let agent = Agent::start([""; 0]);
-        let (code, said) = netmon_says(&["run", "--listen", "127.0.0.1:0"]);
-        assert_eq!(code, 4, "{said}");
-        assert!(said.contains(&agent.pid().as_raw_nonzero().to_string()), "{said}");
-        run("ping", &["-c", "1", "10.200.0.3"]);
     });
 }
 
@@ -152,7 +142,7 @@ fn run_takes_over_what_up_made_and_leaves_it() {
         assert_eq!(agent.end(Signal::INT).0.code(), Some(0));
         run("ping", &["-c", "1", "10.200.0.3"]);
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/"]);
-        assert_eq!(netmon_says(&["down"]).0, 0);
+        succeeds(&["down"]);
         assert!(!Path::new("/run/netns/direct_netns").exists());
     });
 }
@@ -209,7 +199,7 @@ fn a_lab_that_is_killed_while_it_is_built_is_put_right() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        assert_eq!(netmon_says(&["down"]).0, 0);
+        succeeds(&["down"]);
         assert_eq!(left_behind(), before);
     });
 }

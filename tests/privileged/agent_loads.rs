@@ -12,7 +12,8 @@ use std::{
 use netmon::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, scrape},
-    counts::{Count, DIRECT, DIRECTIONS, End, added, assert_nothing_lost_on_the_way, at_rest, missing},
+    counts::{Count, DIRECT, DIRECTIONS, End, Hook, added, assert_nothing_lost_on_the_way, at_rest, missing},
+    direct::set_offloads,
     eventually::eventually,
     iperf::IperfServer,
     labs::valid,
@@ -42,7 +43,7 @@ fn handed_over(mut load: impl FnMut()) -> Vec<End> {
 }
 
 /// Both hooks of both ends, each with the kernel's count.
-fn each_hook(ends: &[End], mut look: impl FnMut(&str, netmon_tests::counts::Hook, Count)) {
+fn each_hook(ends: &[End], mut look: impl FnMut(&str, Hook, Count)) {
     for (end, (_, interface)) in ends.iter().zip(DIRECT) {
         for (index, direction) in DIRECTIONS.iter().enumerate() {
             look(&format!("{direction} of {interface}"), end.hooks[index], end.kernel[index]);
@@ -62,12 +63,6 @@ fn assert_lost_is_what_is_missing(what: &str) {
     let lost = || scrape().sum("netmon_link_lost_packets_total", &[]);
     eventually("the loss of a run that was made again", PATIENCE, || (lost() >= expected).then_some(()));
     assert_eq!(lost(), expected, "{what}");
-}
-
-/// Sets offloads of both ends, as ethtool's words.
-fn offloads(words: &[&str]) {
-    run("ethtool", &[&["-K", "veth0"], words].concat());
-    run("ip", &[&["netns", "exec", "direct_netns", "ethtool", "-K", "veth1"], words].concat());
 }
 
 /// Both ways at once.
@@ -140,7 +135,7 @@ fn with_tso_off_our_segments_and_wire_bytes_are_the_kernels_packets_and_bytes() 
         let _agent = Agent::start([""; 0]);
         let _server = IperfServer::start();
         for (gro, missing) in [("off", 0.0), ("on", ETHERNET)] {
-            offloads(&["tso", "off", "gro", gro]);
+            set_offloads(&["tso", "off", "gro", gro]);
             let ends = handed_over(|| iperf("100M"));
             let mut super_packets = 0;
             each_hook(&ends, |at, hook, kernel| {
@@ -163,7 +158,7 @@ fn with_every_mix_of_offloads_what_leaves_one_end_enters_the_other() {
         for tso in on_or_off {
             for gso in on_or_off {
                 for gro in on_or_off {
-                    offloads(&["tso", tso, "gso", gso, "gro", gro]);
+                    set_offloads(&["tso", tso, "gso", gso, "gro", gro]);
                     let what = format!("TSO {tso}, GSO {gso}, GRO {gro}");
                     let ends = handed_over(|| iperf("10M"));
                     assert_nothing_lost_on_the_way(&what, &ends);

@@ -3,22 +3,13 @@
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
+    commands::{fails, netmon_says, succeeds},
+    direct::{LINK, link_status},
     eventually::eventually,
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
 };
 use serde_json::Value;
-
-const LINK: &str = "root:veth0--direct_netns:veth1";
-
-/// The link object, as `netmon status` has it.
-fn link() -> Value {
-    let (code, said) = netmon_says(&["status", "--link", LINK, "-o", "json"]);
-    assert_eq!(code, 0, "{said}");
-    let mut links: Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!(links["links"].as_array().map(Vec::len), Some(1));
-    links["links"][0].take()
-}
 
 /// A histogram's count and sum.
 fn total(summary: &Value) -> (f64, f64) {
@@ -37,9 +28,9 @@ fn mean_between(before: &Value, after: &Value, histogram: impl Fn(&Value) -> &Va
 fn between_two_readings_the_parts_of_two_hundred_pings_add_up_within_five_percent() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let before = link();
+        let before = link_status();
         run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);
-        let after = link();
+        let after = link_status();
         let mean = |of: fn(&Value) -> &Value| mean_between(&before, &after, of);
         let whole = mean(|link| &link["a"]["round_trips"]["icmp"]);
         let turn_around = mean(|link| &link["b"]["round_trips"]["icmp"]);
@@ -58,8 +49,8 @@ fn when_both_ends_ask_each_sense_has_its_own_requests() {
     sandbox(|| {
         let _agent = quiet_agent();
         run("ping", &["-q", "-c", "30", "-i", "0.002", "10.200.0.3"]);
-        run("ip", &["netns", "exec", "direct_netns", "ping", "-q", "-c", "10", "-i", "0.002", "10.200.0.2"]);
-        let link = link();
+        run_in("direct_netns", "ping", &["-q", "-c", "10", "-i", "0.002", "10.200.0.2"]);
+        let link = link_status();
         for (sense, asked) in [("seen_from_a", 30), ("seen_from_b", 10)] {
             let parts = &link["round_trip_parts"][sense]["icmp"];
             for part in ["round_trip", "turn_around"] {
@@ -88,7 +79,7 @@ fn quiet_agent() -> Agent {
 /// What the agent itself says of the last seconds, once it can.
 fn recent(sense: &str, kind: &str) -> Value {
     eventually("parts of the last seconds", Duration::from_secs(4), || {
-        let parts = link()["round_trip_parts"][sense][kind].take();
+        let parts = link_status()["round_trip_parts"][sense][kind].take();
         (!parts.is_null()).then_some(parts)
     })
 }
@@ -109,15 +100,14 @@ fn of_the_same_packets_the_parts_add_up_to_the_nanosecond_from_either_end() {
         let agent = quiet_agent();
         run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);
         assert_adds_up_exactly(&recent("seen_from_a", "recent_icmp"));
-        assert!(link()["round_trip_parts"]["seen_from_b"]["icmp"].is_null());
+        assert!(link_status()["round_trip_parts"]["seen_from_b"]["icmp"].is_null());
         drop(agent);
     });
     sandbox(|| {
         let _agent = quiet_agent();
-        let ping = ["netns", "exec", "direct_netns", "ping", "-q", "-c", "200", "-i", "0.002", "10.200.0.2"];
-        run("ip", &ping);
+        run_in("direct_netns", "ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.2"]);
         assert_adds_up_exactly(&recent("seen_from_b", "recent_icmp"));
-        assert!(link()["round_trip_parts"]["seen_from_a"]["icmp"].is_null());
+        assert!(link_status()["round_trip_parts"]["seen_from_a"]["icmp"].is_null());
     });
 }
 
@@ -133,8 +123,7 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
             (&1.into(), &1.into())
         );
         assert_eq!(parts["same_packets"], false, "the link carried pings as well");
-        let (code, table) = netmon_says(&["status", "--link", LINK]);
-        assert_eq!(code, 0, "{table}");
+        let table = succeeds(&["status", "--link", LINK]);
         for row in ["ICMP echo", "TCP handshake"] {
             let is_row =
                 |line: &&str| line.starts_with("root:veth0") && line.contains(row) && line.ends_with('%');
@@ -148,8 +137,7 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
 fn an_unknown_link_is_an_error_of_usage_that_names_the_near_one() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let (code, said) = netmon_says(&["status", "--link", "root:veth0--direct_netns:veth0"]);
-        assert_eq!(code, 2, "{said}");
+        let said = fails(2, &["status", "--link", "root:veth0--direct_netns:veth0"]);
         assert!(said.contains("near it:") && said.contains(LINK), "{said}");
     });
 }

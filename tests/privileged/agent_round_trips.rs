@@ -7,27 +7,26 @@
 //! and ping's own.
 
 use netmon_tests::{
-    agent::{Agent, scrape},
+    added::Added,
+    agent::Agent,
     capture::{Capture, echo_round_trips},
+    direct::ROOT,
+    ping::average,
     sandbox::{run, sandbox},
 };
 
-const ROOT: [(&str, &str); 2] = [("namespace", "root"), ("interface", "veth0")];
-const HISTOGRAM: [&str; 2] = ["netmon_icmp_rtt_seconds_sum", "netmon_icmp_rtt_seconds_count"];
 /// Noise only ever adds to what lies between two observers: the best of some short runs tells what they
 /// differ by, also on a machine that is busy with something else.
 const RUNS: usize = 40;
 
 /// Pings, and returns netmon's mean at veth0 and ping's own average, in seconds.
 fn ping(count: u32, interval: &str) -> (f64, f64) {
-    let [sum, taken] = HISTOGRAM.map(|name| scrape().sum(name, &ROOT));
-    let said = run("ping", &["-q", "-c", &count.to_string(), "-i", interval, "10.200.0.3"]);
-    let after = scrape();
-    let [sum, taken] = [after.sum(HISTOGRAM[0], &ROOT) - sum, after.sum(HISTOGRAM[1], &ROOT) - taken];
-    assert_eq!(taken, f64::from(count));
-    let summary = said.lines().find(|line| line.starts_with("rtt")).expect("a summary of round trips");
-    let average = summary.split('/').nth(4).and_then(|text| text.parse::<f64>().ok()).expect("an average");
-    (sum / taken, average / 1000.0)
+    let mut report = String::new();
+    let added = Added::by(|| {
+        report = run("ping", &["-q", "-c", &count.to_string(), "-i", interval, "10.200.0.3"]);
+    });
+    assert_eq!(added.to("netmon_icmp_rtt_seconds_count", &ROOT), f64::from(count));
+    (added.mean("netmon_icmp_rtt_seconds", &ROOT), average(&report))
 }
 
 /// How far below ping's average netmon's mean may be: 10 us or 10 %, whichever is larger.

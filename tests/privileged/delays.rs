@@ -12,9 +12,11 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Metrics, scrape},
+    added::Added,
+    agent::scrape,
     capture::{Capture, echo_round_trips, tcp_times},
     forwarder::Fate,
+    ping::average,
     relay::{FAR_ADDRESS, NEAR, Relay, ask, connect, echo_server},
     sandbox::{run, sandbox},
 };
@@ -29,13 +31,9 @@ const FORWARDING: f64 = 200e-6;
 /// A wall-clock time as a double of seconds is good for a quarter of a microsecond.
 const ROUNDING: f64 = 1e-6;
 
-/// What a histogram at the near end took up: how many, and their mean in seconds.
-fn taken_up(before: &Metrics, after: &Metrics, name: &str) -> (f64, f64) {
-    let added = |what: &str| {
-        let name = format!("{name}_{what}");
-        after.sum(&name, &NEAR) - before.sum(&name, &NEAR)
-    };
-    (added("count"), added("sum") / added("count"))
+/// What a histogram at the near end recorded: how many samples, and their mean in seconds.
+fn recorded(added: &Added, name: &str) -> (f64, f64) {
+    (added.to(&format!("{name}_count"), &NEAR), added.mean(name, &NEAR))
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -78,23 +76,18 @@ fn pings_take_their_delay(each_way_ms: u64, count: u32) {
         run("ping", &["-q", "-c", "1", FAR_ADDRESS]);
         come_close("ICMP", || {
             let capture = Capture::start("tcpdump", "root", "near0", "icmp");
-            let before = scrape();
-            let said = run("ping", &["-q", "-c", &count.to_string(), "-i", "0.02", FAR_ADDRESS]);
-            let (taken, measured) = taken_up(&before, &scrape(), "netmon_icmp_rtt_seconds");
-            assert_eq!(taken, f64::from(count));
+            let mut report = String::new();
+            let added = Added::by(|| {
+                report = run("ping", &["-q", "-c", &count.to_string(), "-i", "0.02", FAR_ADDRESS]);
+            });
+            let (samples, measured) = recorded(&added, "netmon_icmp_rtt_seconds");
+            assert_eq!(samples, f64::from(count));
             let captured = echo_round_trips(&capture.packets(2 * count as usize));
             assert_eq!(captured.len(), count as usize);
-            let told = average(&said) + ROUNDING;
+            let told = average(&report) + ROUNDING;
             [off("ICMP", [mean(&captured), measured, told], 2.0 * each_way.as_secs_f64())]
         });
     });
-}
-
-/// The average that ping reports, in seconds.
-fn average(ping: &str) -> f64 {
-    let summary = ping.lines().find(|line| line.starts_with("rtt")).expect("a summary of round trips");
-    let average = summary.split('/').nth(4).and_then(|text| text.parse::<f64>().ok());
-    average.expect("an average") / 1000.0
 }
 
 fn connections_take_their_delay(each_way_ms: u64, questions: u32) {
@@ -119,15 +112,15 @@ fn tcp(server: SocketAddr, questions: u32, delay: f64) -> [f64; 3] {
         ask(&mut stream, b'?');
     }
     let answered = begun.elapsed().as_secs_f64() / f64::from(questions);
-    let after = scrape();
+    let added = Added { before, after: scrape() };
     let client = stream.local_addr().expect("an address");
     // The handshake is three packets, and an answer may carry the acknowledgement of its question.
     let packets = capture.packets(3 + 2 * questions as usize);
     let captured = tcp_times(&packets, &format!("{}.{}", client.ip(), client.port()));
     assert_eq!(captured.acknowledged.len(), questions as usize);
     let figures = |name: &str, expected: u32| {
-        let (taken, measured) = taken_up(&before, &after, name);
-        assert_eq!(taken, f64::from(expected), "{name}");
+        let (samples, measured) = recorded(&added, name);
+        assert_eq!(samples, f64::from(expected), "{name}");
         measured
     };
     let handshake = figures("netmon_tcp_handshake_seconds", 1);

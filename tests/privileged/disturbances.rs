@@ -8,9 +8,11 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{ADDRESS, Agent, Metrics, netmon_says, scrape},
+    agent::{ADDRESS, Agent, Metrics, scrape},
+    commands::{fails, netmon_says, succeeds},
     eventually::eventually,
     host::left_behind,
+    ping::ping,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
@@ -54,12 +56,10 @@ fn while_watched(arguments: &[&str], test: impl FnOnce() + Send) {
         fs::write(FILE, LAB).unwrap();
         let agent = Agent::start_with_log(Path::new(LOG), &[arguments, &[FILE]].concat());
         test();
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["reload", FILE]);
         assert_eq!(netmon_says(&["plan", FILE]), (0, "lab disturbed: nothing to do\n".to_owned()));
         all_is_well();
-        let (code, said) = netmon_says(&["down", FILE]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down", FILE]);
         assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));
         assert_eq!(left_behind(), before);
     });
@@ -76,14 +76,6 @@ fn while_watched_until_down(test: impl FnOnce() + Send) {
         let (status, _) = agent.end(Signal::TERM);
         assert_eq!((status.code(), left_behind()), (Some(0), before), "{}", log());
     });
-}
-
-fn ping(from: &str, to: &str) {
-    let ping = ["ping", "-q", "-c", "1", "-W", "2", to];
-    match from {
-        "root" => run("ping", &ping[1..]),
-        _ => run("ip", &[&["netns", "exec", from], &ping[..]].concat()),
-    };
 }
 
 fn all_is_well() {
@@ -130,8 +122,7 @@ fn told(wanted: &[&str], up: f64, in_words: &[&str]) {
     println!("{wanted:?} after {:?}", begun.elapsed());
     assert_eq!(disturbances("links"), wanted);
     assert_eq!(scrape().sum("netmon_endpoint_up", &[]), up, "{wanted:?}");
-    let (code, status) = netmon_says(&["status"]);
-    assert_eq!(code, 0, "{status}");
+    let status = succeeds(&["status"]);
     for words in in_words {
         assert!(log().contains(words), "no {words:?} in {}", log());
         let (end, what) = words.split_once(" in ").expect("an interface in a namespace");
@@ -206,8 +197,7 @@ fn both_ends_of_a_link_that_are_moved_away_are_taken_back() {
     let theirs = || run("ip", &["-n", "theirs", "-br", "link"]);
     while_watched(&[], || {
         moves_both();
-        let (code, said) = netmon_says(&["plan", FILE]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["plan", FILE]);
         assert!(said.contains("- link theirs:eth1") && said.contains("- link theirs:eth2"), "{said}");
     });
     while_watched_until_down(moves_both);
@@ -215,10 +205,9 @@ fn both_ends_of_a_link_that_are_moved_away_are_taken_back() {
         run("ip", &["netns", "add", "theirs"]);
         let before = (left_behind(), theirs());
         fs::write(FILE, LAB).unwrap();
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         run("ip", &["-n", "one", "link", "set", "eth1", "netns", "theirs"]);
-        let (code, said) = netmon_says(&["clean", "--yes"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["clean", "--yes"]);
         assert!(said.contains("eth1 in theirs"), "{said}");
         assert_eq!((left_behind(), theirs()), before);
     });
@@ -253,8 +242,7 @@ fn a_namespace_whose_name_is_deleted_or_taken_is_told_and_lives_on_while_it_is_w
         deletes();
         // Who takes the name has it: until it is free again, the lab stays as it is.
         run("ip", &["netns", "add", "one"]);
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 4, "{said}");
+        let said = fails(4, &["reload", FILE]);
         assert!(said.contains("namespace one exists"), "{said}");
         ping("root", "10.34.0.2");
         run("ip", &["netns", "del", "one"]);

@@ -1,13 +1,17 @@
 //! `netmon test`: what holds holds, what does not is told with its reason, and nothing is left of the lab.
 
-use std::{fs, net::UdpSocket, path::Path, process::Command, thread, time::Duration};
+use std::{fs, net::UdpSocket, process::Command, thread, time::Duration};
 
 use netmon::netns::NetNs;
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
     binary::netmon,
+    commands::{fails, netmon_says, succeeds},
+    dns,
     eventually::eventually,
     host::left_behind,
+    lab_files::shipped,
+    ping::ping,
     sandbox::{run, sandbox},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -205,8 +209,7 @@ fn what_does_not_hold_is_told_with_its_reason_and_is_exit_code_5() {
             assert!(reasons(verdict).contains(wanted), "{wanted}: {verdict:#}");
         }
         assert!(reasons(&verdicts[0]).contains("on average, not below 1ns"), "{:#}", verdicts[0]);
-        let (code, table) = netmon_says(&["test", FILE]);
-        assert_eq!(code, 5, "{table}");
+        let table = fails(5, &["test", FILE]);
         assert!(table.contains("FAILED") && table.contains("6 of 6 expectations did not hold"), "{table}");
         let (_, junit) = netmon_says(&["test", FILE, "-o", "junit"]);
         assert!(
@@ -222,9 +225,7 @@ fn the_classic_labs_keep_their_promises() {
     for lab in ["bridge", "router", "chain", "mesh", "star", "probes"] {
         sandbox(|| {
             let before = left_behind();
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(format!("{lab}.toml"));
-            let (code, said) = netmon_says(&["test", file.to_str().expect("a path in UTF-8")]);
-            assert_eq!(code, 0, "{lab}: {said}");
+            succeeds(&["test", &shipped(&format!("{lab}.toml"))]);
             assert_eq!(left_behind(), before);
         });
     }
@@ -295,8 +296,7 @@ fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_the
         let (good, bad) = ("/run/sandbox/good.toml", "/run/sandbox/bad.toml");
         fs::write(good, expect("10.31.0.2")).expect("a tmpfs");
         fs::write(bad, expect("10.31.0.77")).expect("a tmpfs");
-        let (code, said) = netmon_says(&["test", good, bad]);
-        assert_eq!(code, 5, "{said}");
+        let said = fails(5, &["test", good, bad]);
         assert!(said.contains("lab good: all 1 expectations held"), "{said}");
         assert!(said.contains("lab bad: 1 of 1 expectations did not hold"), "{said}");
         let (_, junit) = netmon_says(&["test", good, bad, "-o", "junit"]);
@@ -307,12 +307,11 @@ fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_the
         let service = "[[service]]\nnamespace = \"near\"\ncommand = [\"no-such-program\"]\n";
         fs::write(unbuildable, expect("10.31.0.2") + service).expect("a tmpfs");
         fs::write(silent, PAIR).expect("a tmpfs");
-        let (code, said) = netmon_says(&["test", silent, unbuildable, good, "-o", "junit"]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["test", silent, unbuildable, good, "-o", "junit"]);
         assert!(said.contains("lab silent expects nothing, and is not tested"), "{said}");
         assert!(said.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{said}");
         assert!(said.contains("<error message=") && said.contains("no-such-program"), "{said}");
-        assert_eq!(netmon_says(&["test", silent]).0, 2);
+        fails(2, &["test", silent]);
         fs::write(bad, "name = 1").expect("a tmpfs");
         let (code, said) = netmon_says(&["test", good, bad]);
         assert!(code == 2 && !said.contains("expectations"), "{said}");
@@ -324,19 +323,11 @@ fn a_dns_server_is_asked_and_what_it_does_not_know_is_no_success() {
     sandbox(|| {
         // The test's own server, in a namespace that stands before the test and after it.
         fs::write(FILE, PAIR).expect("a tmpfs");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         let far = "far".parse().expect("a name");
         let socket = NetNs::open(&far).expect("it is up").run(|| UdpSocket::bind("10.31.0.2:53"));
         let socket = socket.expect("a thread").expect("a free port");
-        thread::spawn(move || {
-            let mut message = [0; 512];
-            while let Ok((length, client)) = socket.recv_from(&mut message) {
-                message[2] |= 0x80;
-                message[3] = if message[..length].windows(5).any(|part| part == b"there") { 0 } else { 3 };
-                // It goes with its test.
-                let _ = socket.send_to(&message[..length], client);
-            }
-        });
+        thread::spawn(move || dns::serve(&socket));
         let dns = "[[expect]]\nfrom = \"near\"\ndns = \"10.31.0.2:53\"\n";
         let (code, verdicts) = verdicts_of_standing(&format!(
             "{dns}query = \"there.test\"\ncount = 20\ncrosses = [\"cable\"]\navoids = [\"spare\"]\n\
@@ -352,8 +343,7 @@ fn a_dns_server_is_asked_and_what_it_does_not_know_is_no_success() {
 #[test]
 fn a_lab_without_expectations_is_an_error_of_usage() {
     sandbox(|| {
-        let (code, said) = netmon_says(&["test"]);
-        assert_eq!(code, 2, "{said}");
+        let said = fails(2, &["test"]);
         assert!(said.contains("lab direct expects nothing"), "{said}");
     });
 }
@@ -363,12 +353,11 @@ fn a_lab_that_stood_before_stays_and_one_that_is_held_is_not_touched() {
     sandbox(|| {
         fs::write(FILE, format!("{PAIR}[[expect]]\nfrom = \"near\"\nicmp = \"10.31.0.2\"\n"))
             .expect("a tmpfs");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
-        assert_eq!(netmon_says(&["test", FILE]).0, 0);
-        run("ip", &["netns", "exec", "near", "ping", "-q", "-c", "1", "-W", "2", "10.31.0.2"]);
+        succeeds(&["up", FILE]);
+        succeeds(&["test", FILE]);
+        ping("near", "10.31.0.2");
         let _agent = Agent::start([FILE]);
-        let (code, said) = netmon_says(&["test", FILE]);
-        assert_eq!(code, 4, "{said}");
+        fails(4, &["test", FILE]);
     });
 }
 

@@ -8,14 +8,14 @@ use std::{
 
 use netmon::netns::NetNs;
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
+    commands::{netmon_says, succeeds},
     sandbox::{run, sandbox},
 };
 use serde_json::Value;
 
 fn flows(arguments: &[&str]) -> Value {
-    let (code, said) = netmon_says(&[&["flows", "-o", "json"], arguments].concat());
-    assert_eq!(code, 0, "{said}");
+    let said = succeeds(&[&["flows", "-o", "json"], arguments].concat());
     serde_json::from_str(&said).unwrap()
 }
 
@@ -54,8 +54,7 @@ fn a_connection_is_listed_at_both_ends_with_all_its_packets() {
         }
         assert_eq!(flows(&["--state", "open"])["matching"], 0);
         assert_eq!(flows(&["--state", "ended", "--limit", "1"])["matching"], 2);
-        let (code, table) = netmon_says(&["flows"]);
-        assert_eq!(code, 0);
+        let table = succeeds(&["flows"]);
         assert!(table.contains("10.200.0.3:80") && table.contains("2 of 65,536 places taken"), "{table}");
         assert!(
             netmon_says(&["flows", "--address", "127.0.0.1:9477", "--link", "nowhere"])

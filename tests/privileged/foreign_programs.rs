@@ -1,11 +1,15 @@
 //! Other people's eBPF programs on the same interfaces: what they hide, and that they stay.
 
-use std::{os::fd::OwnedFd, time::Duration};
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    time::Duration,
+};
 
 use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};
 use netmon_tests::{
     agent::{Agent, Metrics, Up, scrape},
     eventually::eventually,
+    interface::ifindex,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
@@ -27,13 +31,11 @@ fn attach(verdict: i32, hook: TcxHook) -> (OwnedFd, u32) {
     });
     let program = load_classifier("foreign", &[return_it, exit]).expect("a program");
     let id = program_id(&program).expect("its number");
-    (attach_tcx_first(std::os::fd::AsFd::as_fd(&program), ifindex(), hook).expect("a link"), id)
+    (attach_tcx_first(program.as_fd(), ifindex("root", "veth0"), hook).expect("a link"), id)
 }
 
-fn ifindex() -> u32 {
-    let said = run("ip", &["-j", "link", "show", "veth0"]);
-    let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
-    json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("an index")
+fn chain(hook: TcxHook) -> Vec<u32> {
+    tcx_chain(ifindex("root", "veth0"), hook).expect("a chain")
 }
 
 fn ping() {
@@ -56,7 +58,6 @@ fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
         let _lab = Up::direct();
         let hooks = [TcxHook::Ingress, TcxHook::Egress];
         let foreign = hooks.map(|hook| attach(PASS, hook));
-        let chain = |hook| tcx_chain(ifindex(), hook).expect("a chain");
 
         let agent = Agent::start([""; 0]);
         ping();

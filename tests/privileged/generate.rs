@@ -4,23 +4,11 @@ use std::fs;
 
 use netmon::lab::Lab;
 use netmon_tests::{
-    binary::netmon,
+    commands::{fails, printed, succeeds},
     host::left_behind,
-    sandbox::{run, sandbox},
+    ping::ping,
+    sandbox::sandbox,
 };
-
-fn says(arguments: &[&str]) -> String {
-    run(netmon().to_str().unwrap(), arguments)
-}
-
-/// Pings from a namespace of the lab, or from root.
-fn ping(from: &str, to: &str) {
-    let ping = ["ping", "-q", "-c", "1", "-W", "2", to];
-    match from {
-        "root" => run("ping", &ping[1..]),
-        inside => run("ip", &[&["netns", "exec", inside], &ping[..]].concat()),
-    };
-}
 
 /// Does what the first lines of the file say is to be tried.
 fn try_the_ping_at_its_top(text: &str) {
@@ -29,7 +17,7 @@ fn try_the_ping_at_its_top(text: &str) {
     match words[..] {
         ["ping", to] => ping("root", to),
         ["netmon", "exec", from, "--", "ping", to] => {
-            says(&["exec", from, "--", "ping", "-q", "-c", "1", "-W", "2", to]);
+            succeeds(&["exec", from, "--", "ping", "-q", "-c", "1", "-W", "2", to]);
         }
         _ => panic!("{line}"),
     }
@@ -39,16 +27,16 @@ fn try_the_ping_at_its_top(text: &str) {
 fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, String)>) {
     sandbox(|| {
         let before = left_behind();
-        let text = says(&["generate", kind, "-n", namespaces]);
+        let text = printed(&["generate", kind, "-n", namespaces]);
         let file = format!("/run/sandbox/{kind}.toml");
         fs::write(&file, &text).unwrap();
         let lab = Lab::load(file.as_ref()).unwrap();
-        says(&["up", &file]);
+        succeeds(&["up", &file]);
         try_the_ping_at_its_top(&text);
         let pings = pings(&lab);
         assert!(!pings.is_empty());
         pings.iter().for_each(|(from, to)| ping(from, to));
-        says(&["down", &file]);
+        succeeds(&["down", &file]);
         assert_eq!(left_behind(), before);
     });
 }
@@ -105,8 +93,7 @@ fn the_first_of_a_long_chain_reaches_the_last() {
 
 #[test]
 fn too_large_a_lab_is_an_error_of_usage() {
-    let (code, said) = netmon_tests::agent::netmon_says(&["generate", "star", "-n", "65000"]);
-    assert_eq!(code, 2, "{said}");
+    let said = fails(2, &["generate", "star", "-n", "65000"]);
     assert!(said.contains("the largest star in 10.202.0.0/16 has "), "{said}");
 }
 

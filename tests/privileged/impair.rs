@@ -7,11 +7,13 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::{fails, netmon_says, succeeds},
     eventually::eventually,
     host::left_behind,
     impaired::{FILE, dropped_at, know_each_other, send, sent_by_kernel, write},
     kill::kill_after,
+    ping::sent_and_received,
     sandbox::{run, sandbox},
     tc::{egress_filters, kernel_has_netem, qdisc, qdiscs},
 };
@@ -85,7 +87,7 @@ fn a_tenth_is_lost(arguments: &[&str]) {
         let row = status.lines().find(|line| line.contains("  loss  ")).expect("a row on the loss");
         assert!(row.contains("10%") && row.contains(" of "), "{row}");
         drop(agent);
-        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        succeeds(&["down", FILE]);
         assert_eq!(left_behind(), before);
     });
 }
@@ -110,12 +112,12 @@ fn all_is_lost_by_100_percent_and_nothing_by_0() {
         send(1000);
         eventually("all to arrive", PATIENCE, || (passed(&scrape()) == [1000.0; 2]).then_some(()));
         write("loss = \"100%\"");
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         send(1000);
         lost_is_dropped();
         assert_eq!(passed(&scrape()), [2000.0, 1000.0]);
         write("");
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert!(!qdiscs("root", "up0").contains("clsact"), "it went with the filter");
         send(1000);
         eventually("all to arrive again", PATIENCE, || (passed(&scrape()) == [3000.0, 2000.0]).then_some(()));
@@ -128,10 +130,9 @@ fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
     sandbox(|| {
         let before = left_behind();
         write("loss = \"50%\", rate = \"10mbit\"");
-        let (code, planned) = netmon_says(&["plan", FILE]);
-        assert_eq!(code, 0, "{planned}");
+        let planned = succeeds(&["plan", FILE]);
         assert!(planned.contains("~ root:up0: impair loss 50%, rate 10mbit"), "{planned}");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         assert_eq!(netmon_says(&["plan", FILE]), (0, "lab bad: nothing to do\n".to_owned()));
         assert_eq!(qdisc("root", "up0", "tbf").expect("a token bucket").handle, "6e6d:");
         assert!(egress_filters("root", "up0").contains("netmon:loss=500000ppm,clsact"));
@@ -156,7 +157,7 @@ fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
         });
         assert!((400.0..600.0).contains(&lost), "{lost} of 1000 were lost");
         drop(agent);
-        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        succeeds(&["down", FILE]);
         assert_eq!(left_behind(), before);
     });
 }
@@ -167,10 +168,7 @@ fn pinged(count: u32) -> [f64; 2] {
     let mut ping = Command::new("ping");
     ping.args(["-q", "-c", &count, "-i", "0.002", "-W", "2", "10.33.0.2"]);
     let said = ping.stdin(Stdio::null()).output().expect("ping is installed");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let summary = said.lines().find(|line| line.contains("packets transmitted")).expect("a summary");
-    let numbers: Vec<f64> = summary.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    [numbers[0], numbers[1]]
+    sent_and_received(&String::from_utf8_lossy(&said.stdout))
 }
 
 #[test]
@@ -218,8 +216,7 @@ fn a_delay_that_this_kernel_cannot_impose_changes_nothing_and_one_that_it_can_is
         says_what_lacks((code, said));
         says_what_lacks(netmon_says(&["plan", FILE]));
         says_what_lacks(netmon_says(&["run", FILE]));
-        let (code, said) = netmon_says(&["doctor", FILE]);
-        assert_eq!(code, 3, "{said}");
+        let said = fails(3, &["doctor", FILE]);
         assert!(said.contains("the lab wants a delay on link line"), "{said}");
         assert_eq!(left_behind(), before);
         write("rate = \"10mbit\"");
@@ -227,8 +224,7 @@ fn a_delay_that_this_kernel_cannot_impose_changes_nothing_and_one_that_it_can_is
         let stands = qdiscs("root", "up0");
         write("rate = \"20mbit\", delay = \"10ms\"");
         says_what_lacks(netmon_says(&["reload", FILE]));
-        let (code, said) = netmon_says(&["impair", "line", "--delay", "10ms"]);
-        assert_eq!(code, 3, "{said}");
+        fails(3, &["impair", "line", "--delay", "10ms"]);
         assert_eq!(qdiscs("root", "up0"), stands);
         drop(agent);
     });
@@ -242,9 +238,9 @@ fn killed_at_any_moment_of_up_down_puts_it_right() {
         // The first is slower than those that are killed, and would have most of them end before.
         let timed = |_| {
             let begun = std::time::Instant::now();
-            assert_eq!(netmon_says(&["up", FILE]).0, 0);
+            succeeds(&["up", FILE]);
             let took = begun.elapsed();
-            assert_eq!(netmon_says(&["down", FILE]).0, 0);
+            succeeds(&["down", FILE]);
             took
         };
         let takes = (0..5).map(timed).min().expect("five of them");
@@ -257,10 +253,10 @@ fn killed_at_any_moment_of_up_down_puts_it_right() {
                 .expect("netmon starts");
             interrupted += u32::from(kill_after(&mut up, takes * moment / 16));
             if moment % 4 == 0 {
-                assert_eq!(netmon_says(&["up", FILE]).0, 0);
+                succeeds(&["up", FILE]);
                 assert_eq!(netmon_says(&["plan", FILE]).1, "lab bad: nothing to do\n");
             }
-            assert_eq!(netmon_says(&["down", FILE]).0, 0);
+            succeeds(&["down", FILE]);
             assert_eq!(left_behind(), before, "killed at moment {moment}");
         }
         assert!(interrupted > 4, "only {interrupted} of 16 were killed before they had ended");

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::{fails, netmon_says, succeeds},
     eventually::eventually,
     impaired::{FILE, dropped_at, know_each_other, send, sent_by_kernel, write},
     sandbox::{run, sandbox},
@@ -51,7 +52,7 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
         assert!(!qdiscs("far", "up1").contains("clsact"));
         let (_, planned) = netmon_says(&["plan", FILE]);
         assert!(planned.contains("~ root:up0: impair rate 100mbit"), "{planned}");
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert_eq!(netmon_says(&["plan", FILE]).1, "lab bad: nothing to do\n");
         assert!(!qdiscs("root", "up0").contains("clsact"));
         assert_eq!(impair(&["--clear"]).0, 0);
@@ -66,19 +67,18 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
 fn amounts_that_do_not_go_together_and_links_that_are_none_are_errors_of_usage() {
     sandbox(|| {
         write("");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
-        let fails = |arguments: &[&str], part: &str| {
+        succeeds(&["up", FILE]);
+        let refused = |arguments: &[&str], part: &str| {
             let (code, said) = impair(arguments);
             assert_eq!(code, 2, "{said}");
             assert!(said.contains(part), "{said}");
         };
-        fails(&["--jitter", "1ms"], "a jitter of 1ms without a delay");
-        fails(&["--loss", "200%"], "is no share of packets");
-        fails(&["--rate", "fast"], "is no rate");
-        fails(&["--rate", "1kbit"], "write a higher rate");
-        fails(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
-        let (code, said) = netmon_says(&["impair", "lyne", "--loss", "1%"]);
-        assert_eq!(code, 2, "{said}");
+        refused(&["--jitter", "1ms"], "a jitter of 1ms without a delay");
+        refused(&["--loss", "200%"], "is no share of packets");
+        refused(&["--rate", "fast"], "is no rate");
+        refused(&["--rate", "1kbit"], "write a higher rate");
+        refused(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
+        fails(2, &["impair", "lyne", "--loss", "1%"]);
         assert!(!qdiscs("root", "up0").contains("tbf"));
         // Without an agent it is done by the command itself.
         assert_eq!(impair(&["--rate", "1mbit", "--direction", "b-to-a"]).0, 0);
@@ -98,12 +98,12 @@ fn a_reload_changes_only_the_amount_that_differs() {
         let before = qdisc("root", "up0", "tbf").expect("a token bucket");
         assert!(before.packets > 0);
         write("rate = \"10mbit\", loss = \"2%\"");
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert!(egress_filters("root", "up0").contains("netmon:loss=20000ppm,clsact"));
         write("rate = \"20mbit\", loss = \"2%\"");
         let (_, planned) = netmon_says(&["plan", FILE]);
         assert_eq!(planned, "lab bad: 1 step\n  ~ root:up0: impair loss 2%, rate 20mbit\n");
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));
         let after = qdisc("root", "up0", "tbf").expect("a token bucket");
         assert!(after.packets >= before.packets && after.bytes >= before.bytes, "{before:?} {after:?}");
@@ -115,8 +115,7 @@ fn a_reload_changes_only_the_amount_that_differs() {
             "name = \"far\"\nsysctls = { \"net.ipv4.conf.up1.no_such_key\" = \"1\" }",
         );
         std::fs::write(FILE, wrong).expect("a tmpfs");
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 1, "{said}");
+        fails(1, &["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));
         assert!(egress_filters("root", "up0").contains("netmon:loss=20000ppm,clsact"));
     });
@@ -126,7 +125,7 @@ fn a_reload_changes_only_the_amount_that_differs() {
 fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_the_end() {
     sandbox(|| {
         write("");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         let tc = |words: &str| run("tc", &words.split(' ').collect::<Vec<_>>());
         tc("qdisc add dev up0 root handle 1: tbf rate 50mbit burst 10000 limit 100000");
         tc("qdisc add dev up0 clsact");
@@ -168,7 +167,7 @@ fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_
 fn a_filter_that_comes_later_keeps_the_clsact_that_came_with_the_loss() {
     sandbox(|| {
         write("loss = \"1%\"");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         run(
             "tc",
             &"filter add dev up0 ingress prio 9 protocol ip u32 match u32 0 0".split(' ').collect::<Vec<_>>(),
@@ -184,11 +183,10 @@ fn a_filter_that_comes_later_keeps_the_clsact_that_came_with_the_loss() {
 fn doctor_and_clean_take_a_loss_for_netmons_own() {
     sandbox(|| {
         write("loss = \"1%\"");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         let (_, said) = netmon_says(&["doctor"]);
         assert!(said.contains("none on the") && !said.contains("netmon:loss"), "{said}");
-        let (code, said) = netmon_says(&["clean", "--yes"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["clean", "--yes"]);
         assert!(egress_filters("root", "up0").contains("netmon:loss=10000ppm"), "the lab stands: {said}");
     });
 }

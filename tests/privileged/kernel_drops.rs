@@ -6,18 +6,19 @@ use std::{net::UdpSocket, process::Command, time::Duration};
 use netmon_tests::{
     agent::{Agent, scrape},
     counts::{DIRECT, at_rest, missing},
+    direct::INSIDE,
     eventually::eventually,
     iperf::IperfServer,
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
     skip::skip,
+    tc::qdisc,
 };
 
-const INSIDE: [(&str, &str); 2] = [("namespace", "direct_netns"), ("interface", "veth1")];
 const DATAGRAMS: u64 = 500;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn inside(words: &[&str]) -> String {
-    run("ip", &[&["netns", "exec", "direct_netns"], words].concat())
+fn nft(command: &str) -> String {
+    run_in("direct_netns", "nft", &[command])
 }
 
 fn lost() -> f64 {
@@ -37,15 +38,15 @@ fn what_nftables_drops_where_it_arrives_has_the_kernels_reason_and_is_not_lost_o
             return skip("nft (package nftables) is not installed");
         }
         let _agent = Agent::start([""; 0]);
-        inside(&["nft", "add table inet t"]);
-        inside(&["nft", "add chain inet t c { type filter hook input priority 0; }"]);
-        inside(&["nft", "add rule inet t c udp dport 9 counter drop"]);
+        nft("add table inet t");
+        nft("add chain inet t c { type filter hook input priority 0; }");
+        nft("add rule inet t c udp dport 9 counter drop");
         let socket = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
         for _ in 0..DATAGRAMS {
             socket.send_to(b"unwanted", "10.200.0.3:9").expect("a way");
         }
         let dropped = || {
-            let said = inside(&["nft", "list table inet t"]);
+            let said = nft("list table inet t");
             let count = said.split_once("counter packets ").expect("a counter").1.split(' ').next();
             count.and_then(|count| count.parse::<u64>().ok()).expect("a number")
         };
@@ -59,13 +60,6 @@ fn what_nftables_drops_where_it_arrives_has_the_kernels_reason_and_is_not_lost_o
     });
 }
 
-/// What the queue of veth0 says that it dropped.
-fn dropped_by_the_queue() -> f64 {
-    let said = run("tc", &["-s", "qdisc", "show", "dev", "veth0"]);
-    let count = said.split_once("dropped ").expect("a count of drops").1.split(',').next();
-    count.and_then(|count| count.parse().ok()).expect("a number")
-}
-
 /// Two megabytes over TCP into a queue that is far too short for them; what is lost, missing, and dropped as tc
 /// says.
 fn through_a_queue(burst: &str, limit: &str) -> [f64; 3] {
@@ -74,7 +68,8 @@ fn through_a_queue(burst: &str, limit: &str) -> [f64; 3] {
     run("tc", &[&words[..], &["burst", burst, "limit", limit]].concat());
     run("iperf3", &["-c", "10.200.0.3", "-n", "2M"]);
     let_epochs_close();
-    let all = [lost() - before[0], missing(&at_rest(&DIRECT).1) - before[1], dropped_by_the_queue()];
+    let dropped = qdisc("root", "veth0", "tbf").expect("a token bucket").drops as f64;
+    let all = [lost() - before[0], missing(&at_rest(&DIRECT).1) - before[1], dropped];
     run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
     println!("burst {burst}: lost, missing, dropped: {all:?}");
     all

@@ -11,14 +11,17 @@ use std::{
 
 use netmon::{lab::Lab, topology::claim};
 use netmon_tests::{
-    agent::netmon_says,
     binary::netmon,
     built::built,
+    commands::{TakenDown, netmon_says, succeeds},
+    curl::answers,
     eventually::eventually,
     foreign::Foreign,
     host::left_behind,
     kill::kill_after,
+    lab_files::spoke,
     labs::valid,
+    nginx,
     random::Random,
     sandbox::{run, sandbox},
     skip::skip,
@@ -28,6 +31,9 @@ use rustix::process::{Pid, Signal, kill_process};
 const KILLS: usize = 100;
 const FILE: &str = "/run/sandbox/stormed.toml";
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For an answer through a bridge that stayed while an end behind it was made again, with another link-layer address:
+/// root goes on with the old one until its neighbour entry expires (45 s at most) and three probes have failed.
+const UNTIL_ANSWERED: Duration = Duration::from_secs(90);
 
 /// Two namespaces on a bridge, one behind another, files, settings, routes, and services of both kinds.
 const FIRST: &str = r#"
@@ -55,8 +61,12 @@ namespace = "storm1"
 http = "10.35.0.2:80"
 [[service]]
 namespace = "storm2"
-command = ["nginx", "-e", "stderr", "-p", "/run/sandbox", "-c", "/run/sandbox/storm.conf", "-g", "daemon off;"]
+command = NGINX
 "#;
+
+fn first() -> String {
+    FIRST.replace("NGINX", nginx::COMMAND)
+}
 
 /// A namespace and a link more, another MTU, an address less, and nginx elsewhere.
 fn second() -> String {
@@ -70,27 +80,11 @@ mtu = 1400
 a = { namespace = "storm1", interface = "eth1", addresses = ["10.35.1.1/24"] }
 b = { namespace = "storm3", interface = "eth0", addresses = ["10.35.1.2/24"] }
 "#;
-    FIRST
+    first()
         .replace(", \"fd00:35::2/64\"", "")
         .replace("namespace = \"storm2\"\ncommand", "namespace = \"storm1\"\ncommand")
         + more
 }
-
-const NGINX: &str = "
-pid /run/sandbox/storm.pid;
-worker_processes 1;
-user root;
-events {}
-http {
-    client_body_temp_path /run/sandbox/body;
-    proxy_temp_path /run/sandbox/proxy;
-    fastcgi_temp_path /run/sandbox/fastcgi;
-    uwsgi_temp_path /run/sandbox/uwsgi;
-    scgi_temp_path /run/sandbox/scgi;
-    access_log off;
-    server { listen 8080; location / { return 200 'nginx'; } }
-}
-";
 
 /// What is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +108,11 @@ impl Wanted {
     fn new(text: String, nginx: &'static str) -> Self {
         fs::write(FILE, &text).unwrap();
         let lab = Lab::load(Path::new(FILE)).unwrap();
-        finish("up");
+        succeeds(&["up", FILE]);
         let built = built(&lab);
         let wanted = Self { text, lab, nginx, built };
         wanted.serves();
-        finish("down");
+        succeeds(&["down", FILE]);
         wanted
     }
 
@@ -128,27 +122,9 @@ impl Wanted {
 
     fn serves(&self) {
         for url in ["http://10.35.0.2:80/", self.nginx] {
-            eventually(url, PATIENCE, || {
-                let curl = ["-sf", "-m", "2", "-o", "/dev/null", url];
-                Command::new("curl").args(curl).status().unwrap().success().then_some(())
-            });
+            eventually(url, UNTIL_ANSWERED, || answers(url).then_some(()));
         }
     }
-}
-
-/// Takes the lab down also when the test fails: its processes do not go with the sandbox.
-struct TakenDown;
-
-impl Drop for TakenDown {
-    fn drop(&mut self) {
-        // Not by what may panic: the test may have, already.
-        let _ = Command::new(netmon()).args(["down", FILE]).stdin(Stdio::null()).output();
-    }
-}
-
-fn finish(command: &str) {
-    let (code, said) = netmon_says(&[command, FILE]);
-    assert_eq!(code, 0, "{command}: {said}");
 }
 
 fn start(arguments: &[&str]) -> Child {
@@ -171,10 +147,9 @@ fn agent() -> Child {
     agent
 }
 
-fn time(work: impl FnOnce()) -> Duration {
+fn time<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
-    work();
-    begun.elapsed()
+    (work(), begun.elapsed())
 }
 
 /// The process that `netmon up` left the services with.
@@ -195,14 +170,13 @@ struct Durations {
 impl Durations {
     fn measured(labs: &[Wanted; 2]) -> Self {
         labs[0].write();
-        let up = time(|| finish("up"));
-        let down = time(|| finish("down"));
-        let mut process = None;
-        let ready = time(|| process = Some(agent()));
+        let (_, up) = time(|| succeeds(&["up", FILE]));
+        let (_, down) = time(|| succeeds(&["down", FILE]));
+        let (mut agent, ready) = time(agent);
         labs[1].write();
-        let change = time(|| finish("reload"));
-        finish("down");
-        process.expect("it was started").wait().unwrap();
+        let (_, change) = time(|| succeeds(&["reload", FILE]));
+        succeeds(&["down", FILE]);
+        agent.wait().unwrap();
         Self { up, ready, change, down }
     }
 }
@@ -233,7 +207,7 @@ fn interrupt(act: Act, chance: &mut Random, durations: &Durations, labs: &[Wante
                 client.wait().unwrap();
                 return was_at_it;
             }
-            finish("up");
+            succeeds(&["up", FILE]);
             kill_after(&mut start(&["down"]), durations.down.mul_f64(moment))
         }
     }
@@ -255,20 +229,18 @@ fn groups() -> String {
 
 #[test]
 fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
-    if Command::new("nginx").arg("-v").output().is_err() {
-        return skip("nginx is not installed (Debian: nginx-core)");
+    if let Some(why) = nginx::missing() {
+        return skip(why);
     }
     sandbox(|| {
         let mut chance = Random::seeded();
-        fs::write("/run/sandbox/storm.conf", NGINX).unwrap();
+        nginx::write_configuration();
         run("mkdir", &["-p", "/run/netns"]);
-        let foreign = Foreign::place();
+        let foreign = Foreign::place("netmon:other");
         let (before, theirs, groups_before) = (left_behind(), foreign.identity(), groups());
-        let labs = [
-            Wanted::new(FIRST.to_owned(), "http://10.35.0.3:8080/"),
-            Wanted::new(second(), "http://10.35.0.2:8080/"),
-        ];
-        let _taken_down = TakenDown;
+        let labs =
+            [Wanted::new(first(), "http://10.35.0.3:8080/"), Wanted::new(second(), "http://10.35.0.2:8080/")];
+        let _taken_down = TakenDown::of(FILE);
         let durations = Durations::measured(&labs);
         assert_eq!(left_behind(), before);
         let mut acts = [Act::Up, Act::Run, Act::Reload, Act::Down].repeat(KILLS / 4);
@@ -286,20 +258,20 @@ fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
             if chance.below(2) == 0 {
                 let wanted = &labs[chance.below(2) as usize];
                 wanted.write();
-                finish("up");
+                succeeds(&["up", FILE]);
                 assert_eq!(built(&wanted.lab), wanted.built, "kill {number}, of {act:?}");
                 let (_, plan) = netmon_says(&["plan", FILE]);
                 assert!(plan.contains("nothing to do"), "kill {number}, of {act:?}: {plan}");
                 wanted.serves();
             } else {
-                finish("down");
+                succeeds(&["down", FILE]);
                 assert_eq!(left_behind(), before, "kill {number}, of {act:?}");
                 nothing_runs(&groups_before);
             }
             assert_eq!(foreign.identity(), theirs, "kill {number}, of {act:?}");
             println!("kill {number}, of {act:?}, after {:?}", begun.elapsed());
         }
-        finish("down");
+        succeeds(&["down", FILE]);
         assert_eq!((left_behind(), foreign.identity()), (before, theirs));
         nothing_runs(&groups_before);
         println!("{interrupted} of {KILLS} were interrupted, in {:?}", begun.elapsed());
@@ -322,20 +294,18 @@ fn services_are_the_files_also_when_an_up_was_killed_before_it_changed_them_and_
     sandbox(|| {
         let write = |seconds: u32| {
             let lab = format!(
-                "name = \"served\"\n[[namespace]]\nname = \"served\"\n[[link]]\n\
-                 a = {{ namespace = \"root\", interface = \"served0\" }}\n\
-                 b = {{ namespace = \"served\", interface = \"eth0\" }}\n\
-                 [[service]]\nnamespace = \"served\"\ncommand = [\"sleep\", \"{seconds}\"]\n"
+                "name = \"served\"\n{}[[service]]\nnamespace = \"served\"\ncommand = [\"sleep\", \"{seconds}\"]\n",
+                spoke("served", "served0", "10.35.0")
             );
             fs::write(FILE, lab).unwrap();
         };
         let wait_for = |service: &str| {
             eventually(service, PATIENCE, || (running_services() == [service]).then_some(()));
         };
-        let _taken_down = TakenDown;
+        let _taken_down = TakenDown::of(FILE);
         let before = left_behind();
         write(1001);
-        finish("up");
+        succeeds(&["up", FILE]);
         wait_for("sleep 1001");
         // As it is written before anything is done.
         let path = "/run/netmon/served/state.json";
@@ -343,7 +313,7 @@ fn services_are_the_files_also_when_an_up_was_killed_before_it_changed_them_and_
         fs::write(path, state.replace("1001", "1002").replace("\"complete\":true", "\"complete\":false"))
             .unwrap();
         write(1002);
-        finish("up");
+        succeeds(&["up", FILE]);
         wait_for("sleep 1002");
         write(1003);
         let mut agent = start_agent();

@@ -7,9 +7,13 @@ use std::{
 
 use netmon::sys::bpf::{TcxHook, tcx_chain};
 use netmon_tests::{
-    agent::{Agent, Metrics, Up, netmon_says, scrape},
+    agent::{Agent, Metrics, Up, scrape},
     binary::netmon,
+    commands::{fails, succeeds},
+    direct::LINK,
     eventually::eventually,
+    interface::ifindex,
+    lab_files::spoke,
     running::Running,
     sandbox::{run, sandbox},
 };
@@ -70,13 +74,6 @@ fn the_agent_counts_what_passes_with_hooks_on_exactly_and_the_rest_is_told() {
     });
 }
 
-/// The built-in lab with a second link, which nobody compares.
-const TWO_LINKS: &str = "namespace = [{ name = \"left\" }, { name = \"right\" }]\n[[link]]\n\
-    a = { namespace = \"root\", interface = \"one\", addresses = [\"10.201.0.1/24\"] }\n\
-    b = { namespace = \"left\", interface = \"eth0\", addresses = [\"10.201.0.2/24\"] }\n[[link]]\n\
-    a = { namespace = \"root\", interface = \"two\", addresses = [\"10.202.0.1/24\"] }\n\
-    b = { namespace = \"right\", interface = \"eth0\", addresses = [\"10.202.0.2/24\"] }\n";
-
 fn begin(pairs: &str) -> Child {
     Command::new(netmon())
         .args(["overhead", "one", "--pairs", pairs, "--run-ms", "20"])
@@ -88,7 +85,8 @@ fn begin(pairs: &str) -> Child {
 #[test]
 fn hooks_are_on_again_when_the_comparison_is_killed_and_other_links_were_watched_all_the_time() {
     sandbox(|| {
-        std::fs::write("/run/two.toml", TWO_LINKS).expect("a lab file");
+        let two_links = spoke("left", "one", "10.201.0") + &spoke("right", "two", "10.202.0");
+        std::fs::write("/run/two.toml", two_links).expect("a lab file");
         let _agent = Agent::start(["/run/two.toml"]);
         let mut comparison = begin("1000");
         let others = || {
@@ -98,8 +96,7 @@ fn hooks_are_on_again_when_the_comparison_is_killed_and_other_links_were_watched
         };
         eventually("hooks that are off", PATIENCE, || (attached(&others(), "one") == 0.0).then_some(()));
         run("ping", &["-q", "-c", "300", "-i", "0.002", "10.202.0.2"]);
-        let (code, said) = netmon_says(&["overhead", "left:eth0"]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["overhead", "left:eth0"]);
         assert!(said.contains("somebody else compares link"), "{said}");
         eventually("hooks that are off once more", PATIENCE, || {
             (attached(&others(), "one") == 0.0).then_some(())
@@ -138,18 +135,13 @@ fn a_lab_without_an_agent_is_compared_with_hooks_of_its_own_which_go() {
         let _up = Up::direct();
         let comparison = short();
         measures_something(&comparison);
-        let json: Value =
-            serde_json::from_str(&run("ip", &["-j", "link", "show", "veth0"])).expect("ip prints JSON");
-        let ifindex =
-            json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("a number");
+        let index = ifindex("root", "veth0");
         for hook in [TcxHook::Ingress, TcxHook::Egress] {
-            assert!(tcx_chain(ifindex, hook).expect("a chain").is_empty());
+            assert!(tcx_chain(index, hook).expect("a chain").is_empty());
         }
-        let (code, said) = netmon_says(&["overhead", "veth0", "--pairs", "2", "--run-ms", "5"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["overhead", "veth0", "--pairs", "2", "--run-ms", "5"]);
         assert!(said.contains("No agent watches this lab"), "{said}");
-        let (code, said) = netmon_says(&["overhead", "veth7"]);
-        assert_eq!(code, 2);
-        assert!(said.contains("root:veth0--direct_netns:veth1"), "{said}");
+        let said = fails(2, &["overhead", "veth7"]);
+        assert!(said.contains(LINK), "{said}");
     });
 }

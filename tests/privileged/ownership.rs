@@ -5,15 +5,17 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, spawn},
+    agent::{Agent, spawn},
     binary::netmon,
+    commands::{TakenDown, fails, netmon_says, succeeds},
     eventually::eventually,
     host::left_behind,
+    ping::answers_ping,
     running::Running,
     sandbox::{run, sandbox},
 };
@@ -36,22 +38,6 @@ b = { namespace = "mine", interface = "eth0", addresses = ["10.36.0.2/24"] }
 a = { namespace = "root", interface = "mine1", bridge = "mine-br" }
 b = { namespace = "mine", interface = "eth1", addresses = ["10.36.1.2/24"] }
 "#;
-
-/// Takes the lab down also when the test fails: its processes do not go with the sandbox.
-struct TakenDown;
-
-impl Drop for TakenDown {
-    fn drop(&mut self) {
-        // Not by what may panic: the test may have, already.
-        let _ = Command::new(netmon()).args(["down", FILE]).stdin(Stdio::null()).output();
-    }
-}
-
-fn ok(arguments: &[&str]) -> String {
-    let (code, said) = netmon_says(arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}");
-    said
-}
 
 /// Deletes parts of the lab by hand and makes others of the same names.
 fn replaced() -> String {
@@ -94,12 +80,11 @@ const REPLACED: [&str; 4] = [
 fn what_was_made_again_by_somebody_else_is_in_the_way_of_up_and_left_by_down_which_says_so() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        ok(&["up", FILE]);
+        succeeds(&["up", FILE]);
         let theirs_now = replaced();
-        let (code, said) = netmon_says(&["up", FILE]);
-        assert_eq!(code, 4, "{said}");
+        let said = fails(4, &["up", FILE]);
         assert!(REPLACED.iter().all(|what| said.contains(what)), "{said}");
-        let said = ok(&["down", FILE]);
+        let said = succeeds(&["down", FILE]);
         for what in REPLACED {
             let told =
                 |line: &str| line.contains(what) && line.contains("is somebody else's by now, and stays");
@@ -108,7 +93,7 @@ fn what_was_made_again_by_somebody_else_is_in_the_way_of_up_and_left_by_down_whi
         assert_eq!(theirs(), theirs_now);
         assert!(!Path::new("/run/netmon/owned").exists());
         assert!(!run("ip", &["-br", "link"]).contains("mine1"));
-        assert!(ok(&["clean"]).contains("Nothing is left over"));
+        assert!(succeeds(&["clean"]).contains("Nothing is left over"));
         assert_eq!(theirs(), theirs_now);
     });
 }
@@ -117,9 +102,9 @@ fn what_was_made_again_by_somebody_else_is_in_the_way_of_up_and_left_by_down_whi
 fn what_was_made_again_by_somebody_else_is_left_by_clean_and_by_an_agent_that_ends() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        ok(&["up", FILE]);
+        succeeds(&["up", FILE]);
         let theirs_now = replaced();
-        let said = ok(&["clean", "--yes"]);
+        let said = succeeds(&["clean", "--yes"]);
         assert!(said.contains("interface mine0 in namespace root is somebody else's by now"), "{said}");
         assert_eq!(theirs(), theirs_now);
     });
@@ -143,18 +128,18 @@ fn another_name_for_a_namespace_of_the_lab_is_not_the_labs() {
         run("mkdir", &["-p", "/run/netns"]);
         run("ip", &["netns", "attach", "host", &std::process::id().to_string()]);
         let before = left_behind();
-        ok(&["up", FILE]);
+        succeeds(&["up", FILE]);
         // As somebody does who wants shorter names, and as tools for containers do.
         for name in ["a-name", "z-name"] {
             fs::write(format!("/run/netns/{name}"), "").unwrap();
             run("mount", &["--bind", "/run/netns/mine", &format!("/run/netns/{name}")]);
         }
         symlink("/run/netns/mine", "/run/netns/a-link").unwrap();
-        assert!(ok(&["plan", FILE]).contains("nothing to do"));
-        assert!(ok(&["clean"]).contains("Standing"));
-        ok(&["up", FILE]);
+        assert!(succeeds(&["plan", FILE]).contains("nothing to do"));
+        assert!(succeeds(&["clean"]).contains("Standing"));
+        succeeds(&["up", FILE]);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.36.0.2"]);
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
         for name in ["a-name", "z-name"] {
             run("ip", &["netns", "exec", name, "true"]);
             run("umount", &[&format!("/run/netns/{name}")]);
@@ -172,10 +157,9 @@ fn a_symbolic_link_where_a_namespace_is_wanted_is_in_the_way() {
         run("ip", &["netns", "add", "theirs"]);
         for target in ["/run/netns/theirs", "/nowhere"] {
             symlink(target, "/run/netns/mine").unwrap();
-            let (code, said) = netmon_says(&["up", FILE]);
-            assert_eq!(code, 4, "{said}");
+            let said = fails(4, &["up", FILE]);
             assert!(said.contains("namespace mine exists"), "{said}");
-            ok(&["down", FILE]);
+            succeeds(&["down", FILE]);
             assert_eq!(fs::read_link("/run/netns/mine").unwrap(), Path::new(target));
             fs::remove_file("/run/netns/mine").unwrap();
         }
@@ -190,10 +174,9 @@ fn what_is_behind_a_symbolic_link_under_etc_netns_is_not_written_to() {
         fs::create_dir_all("/etc/netns").unwrap();
         fs::create_dir_all("/run/sandbox/elsewhere").unwrap();
         let refused = || {
-            let (code, said) = netmon_says(&["up", FILE]);
-            assert_eq!(code, 4, "{said}");
+            let said = fails(4, &["up", FILE]);
             assert!(said.contains("file /etc/netns/mine/resolv.conf exists"), "{said}");
-            ok(&["down", FILE]);
+            succeeds(&["down", FILE]);
             assert_eq!(fs::read_dir("/run/sandbox/elsewhere").unwrap().count(), 0);
         };
         symlink("/run/sandbox/elsewhere", "/etc/netns/mine").unwrap();
@@ -222,7 +205,7 @@ fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
         let text = fs::read_to_string(&records[0]).unwrap();
         let (old, rest) = text.split_once(' ').unwrap();
         fs::write(&records[0], format!("{pid} {rest}")).unwrap();
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
         let alive = |pid: &str| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             !stat.is_empty() && !stat.contains(") Z ")
@@ -237,7 +220,7 @@ fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
 fn of_two_agents_that_start_at_once_one_has_the_lab() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        let _taken_down = TakenDown;
+        let _taken_down = TakenDown::of(FILE);
         let before = left_behind();
         for _ in 0..3 {
             let start = || spawn(["--listen", "127.0.0.1:0", FILE], Stdio::null());
@@ -248,16 +231,7 @@ fn of_two_agents_that_start_at_once_one_has_the_lab() {
                 (codes.len() == 2).then_some(())
             });
             assert!(codes.iter().all(|code| code.code() == Some(4)), "{codes:?}");
-            eventually("a link", PATIENCE, || {
-                let ping = ["-q", "-c", "1", "-W", "1", "10.36.0.2"];
-                Command::new("ping")
-                    .args(ping)
-                    .stdout(Stdio::null())
-                    .status()
-                    .unwrap()
-                    .success()
-                    .then_some(())
-            });
+            eventually("a link", PATIENCE, || answers_ping("10.36.0.2").then_some(()));
             // The agent may not listen yet.
             eventually("the end", PATIENCE, || (netmon_says(&["down", FILE]).0 == 0).then_some(()));
             for agent in &mut agents {
@@ -282,7 +256,7 @@ fn whatever_the_umask_only_root_may_write_to_what_netmon_goes_by() {
         // Whoever may open a file may lock it.
         assert_eq!(mode("/run/netmon/owned/lock"), 0o600);
         assert_eq!(mode("/run/netmon/owned/state.json"), 0o644);
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
     });
 }
 
@@ -303,13 +277,13 @@ fn anybody_sees_a_running_agent_without_root() {
 fn a_state_that_somebody_wrote_has_nothing_else_removed() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        ok(&["up", FILE]);
+        succeeds(&["up", FILE]);
         let path = "/run/netmon/owned/state.json";
         let mut state: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         fs::create_dir_all("/run/sandbox/empty").unwrap();
         state["folders"].as_array_mut().unwrap().push("/run/sandbox/empty".into());
         fs::write(path, state.to_string()).unwrap();
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
         assert!(Path::new("/run/sandbox/empty").exists());
     });
 }

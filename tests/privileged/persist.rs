@@ -8,7 +8,8 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::succeeds,
     eventually::eventually,
     persisted::{Flood, with_pins},
     sandbox::run,
@@ -103,8 +104,7 @@ fn without_the_word_the_programs_go_with_the_agent() {
 #[test]
 fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
     with_pins(|| {
-        let (code, said) = netmon_says(&["up", "--persist"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["up", "--persist"]);
         assert!(said.contains("counting goes on without an agent"), "{said}");
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         out.await_more(300);
@@ -116,14 +116,12 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
             assert!(status.success());
             out.await_more(200);
             // A lab that is as it should be stays as it is.
-            let (code, said) = netmon_says(&["up"]);
-            assert_eq!(code, 0, "{said}");
+            succeeds(&["up"]);
         }
         let _agent = Agent::start([""; 0]);
         let (out, back) = (out.end(), back.end());
         assert_eq!(at_all_hooks(&scrape()), expected(out, back));
-        let (code, said) = netmon_says(&["down"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down"]);
         assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
     });
 }
@@ -151,8 +149,7 @@ fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() 
 fn that_counting_persists_is_said_wherever_a_lab_is_shown() {
     with_pins(|| {
         let _agent = Agent::start(["--persist"]);
-        let (code, said) = netmon_says(&["status"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["status"]);
         assert!(said.lines().next().unwrap().ends_with(", counting persists"), "{said}");
     });
 }

@@ -9,14 +9,15 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape, spawn},
+    agent::{Agent, scrape, spawn},
+    commands::succeeds,
     eventually::{eventually, pause},
     kill::ends_within,
     persisted::{Flood, counters, metrics_text, with_pins},
-    sandbox::run,
+    sandbox::{run, run_in},
+    tc::qdisc,
 };
 use rustix::process::{Pid, Signal};
-use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const ROOT: (&str, &str) = ("root", "10.200.0.2");
@@ -25,9 +26,7 @@ const INSIDE: (&str, &str) = ("direct_netns", "10.200.0.3");
 const KILLS: u64 = 24;
 
 fn dropped_by_qdisc() -> f64 {
-    let said = run("tc", &["-s", "-j", "qdisc", "show", "dev", "veth0"]);
-    let qdiscs: Value = serde_json::from_str(&said).unwrap();
-    qdiscs.as_array().unwrap().iter().find(|qdisc| qdisc["kind"] == "tbf").unwrap()["drops"].as_f64().unwrap()
+    qdisc("root", "veth0", "tbf").unwrap().drops as f64
 }
 
 fn await_loss_of(lost: f64) {
@@ -87,7 +86,7 @@ fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
 fn unanswered_pings_are_not_forgotten() {
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
-        run("ip", &["netns", "exec", "direct_netns", "sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1"]);
+        run_in("direct_netns", "sysctl", &["-qw", "net.ipv4.icmp_echo_ignore_all=1"]);
         let ping = std::process::Command::new("ping")
             .args(["-q", "-c", "9", "-i", "0.01", "-W", "1", "10.200.0.3"])
             .output();
@@ -120,8 +119,7 @@ fn watch(stop: &AtomicBool, scrapes: &AtomicUsize) {
 #[test]
 fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
     with_pins(|| {
-        let (code, said) = netmon_says(&["up", "--persist"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["up", "--persist"]);
         run(
             "tc",
             &["qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "2mbit", "burst", "2kb", "limit", "4kb"],

@@ -9,7 +9,9 @@ use std::{
 
 use netmon::netns::NetNs;
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::{netmon_says, succeeds},
+    dns,
     eventually::eventually,
     host::left_behind,
     sandbox::{run, sandbox},
@@ -59,18 +61,6 @@ fn succeeded(metrics: &Metrics, kind: &str) -> f64 {
     metrics.sum("netmon_probe_duration_seconds_count", &[("kind", kind)])
 }
 
-/// A DNS server of two names: one that is there, one that is not.
-fn serve_dns(socket: &UdpSocket) {
-    let mut message = [0; 512];
-    while let Ok((length, client)) = socket.recv_from(&mut message) {
-        let is_there = message[..length].windows(5).any(|part| part == b"there");
-        message[2] |= 0x80;
-        message[3] = if is_there { 0 } else { 3 };
-        // It goes with its test.
-        let _ = socket.send_to(&message[..length], client);
-    }
-}
-
 #[test]
 fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
     sandbox(|| {
@@ -88,8 +78,8 @@ fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
         let agent = Agent::start([FILE]);
         let listener = inside("far", || TcpListener::bind("10.41.0.2:81")).expect("a free port");
         thread::spawn(move || listener.incoming().for_each(drop));
-        let dns = inside("far", || UdpSocket::bind("10.41.0.2:53")).expect("a free port");
-        thread::spawn(move || serve_dns(&dns));
+        let socket = inside("far", || UdpSocket::bind("10.41.0.2:53")).expect("a free port");
+        thread::spawn(move || dns::serve(&socket));
         eventually("ten of each", PATIENCE, || {
             let now = scrape();
             ["icmp", "tcp", "dns", "http"].iter().all(|kind| succeeded(&now, kind) >= 10.0).then_some(())
@@ -202,8 +192,7 @@ fn probes_come_and_go_with_a_reload_and_those_that_stay_count_on() {
                      b = { namespace = \"far\", interface = \"eth1\", addresses = [\"10.41.1.2/24\"] }\n\
                      [[probe]]\nfrom = \"other\"\nicmp = \"10.41.1.2\"\ninterval = \"100ms\"\n";
         write(&[PAIR, WEB, &stays, other]);
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["reload", FILE]);
         let after = scrape();
         let near = [("from", "near"), ("kind", "icmp")];
         let counted = |metrics: &Metrics| metrics.sum("netmon_probe_duration_seconds_count", &near);
@@ -218,8 +207,7 @@ fn probes_come_and_go_with_a_reload_and_those_that_stay_count_on() {
         });
         // A namespace that goes is not held by what probed from it.
         write(&[PAIR, WEB, &stays]);
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["reload", FILE]);
         assert_eq!(scrape().count("netmon_probe_success", &[("from", "other")]), 0);
         let far = run("ip", &["-n", "far", "-o", "link"]);
         assert!(!far.contains("eth1"), "{far}");
@@ -250,7 +238,7 @@ fn a_thousand_probes_take_a_socket_each_and_no_thread() {
             || fs::read_dir(format!("/proc/{}/fd", agent.pid().as_raw_nonzero())).expect("it runs").count();
         let without = (threads(), files());
         write(&[PAIR, WEB, &probes]);
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         let up = || scrape().sum("netmon_probe_success", &[]);
         eventually("all of them", PATIENCE, || (up() == 1000.0).then_some(()));
         // One opens sockets; Tokio's own threads for blocking work come and go with scrapes.

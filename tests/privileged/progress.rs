@@ -1,11 +1,9 @@
 //! Work that takes longer than a moment is told of on a terminal, whatever it is that takes so long.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use netmon_tests::{
-    agent::netmon_says,
-    binary::netmon,
-    sandbox::{run, sandbox},
+    binary::netmon, commands::succeeds, eventually::eventually, sandbox::sandbox, terminal::on_a_terminal,
 };
 
 /// A lab whose service does not end when it is asked to: that takes as long as it is given.
@@ -19,18 +17,11 @@ command = ["sh", "-c", "trap '' TERM; echo > /run/sandbox/ready; while :; do sle
 "#;
 const FILE: &str = "/run/sandbox/slow.toml";
 
-/// What a command shows on a terminal of its own.
-fn on_a_terminal(arguments: &str) -> String {
-    let command = format!("{} {arguments}", netmon().display());
-    run("script", &["-qec", &command, "/dev/null"])
-}
-
 fn up() {
     fs::write(FILE, STUBBORN).unwrap();
-    let (code, said) = netmon_says(&["up", FILE]);
-    assert_eq!(code, 0, "{said}");
+    succeeds(&["up", FILE]);
     // It ignores the signal only from here on.
-    netmon_tests::eventually::eventually("a stubborn service", std::time::Duration::from_secs(10), || {
+    eventually("a stubborn service", Duration::from_secs(10), || {
         Path::new("/run/sandbox/ready").exists().then_some(())
     });
 }
@@ -39,7 +30,8 @@ fn up() {
 fn a_terminal_is_told_what_takes_so_long_and_the_line_is_gone_at_the_end() {
     sandbox(|| {
         up();
-        let shown = on_a_terminal(&format!("down {FILE}"));
+        let (code, shown) = on_a_terminal(&format!("down {FILE}"), "");
+        assert_eq!(code, Some(0), "{shown:?}");
         assert!(shown.contains("\rstopping services, 0 s\u{1b}[K"), "{shown:?}");
         assert!(shown.contains("\r\u{1b}[K"), "{shown:?}");
     });

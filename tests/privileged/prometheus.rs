@@ -6,6 +6,8 @@ use std::{fs, process::Command, time::Duration};
 use netmon_tests::{
     agent::Agent,
     binary::netmon,
+    commands::succeeds,
+    curl::page,
     eventually::eventually,
     running::Running,
     sandbox::{run, sandbox},
@@ -35,12 +37,6 @@ fn start_agent() -> Agent {
 fn interrupt(agent: Agent) {
     let (status, _) = agent.end(Signal::INT);
     assert!(status.success(), "{status}");
-}
-
-/// The answer, if it is a good one.
-fn curl(url: &str) -> Option<String> {
-    let output = Command::new("curl").args(["-sf", "--max-time", "5", url]).output().unwrap();
-    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }
 
 /// The series that a query returns now.
@@ -73,8 +69,8 @@ fn promtool_has_nothing_to_say_about_a_real_scrape() {
     sandbox(|| {
         let agent = start_agent();
         run("ping", &["-q", "-c", "3", "-i", "0.02", "10.200.0.3"]);
-        curl("http://10.200.0.3/").unwrap();
-        fs::write("/run/sandbox/scrape", curl(&format!("{AGENT}/metrics")).unwrap()).unwrap();
+        page("http://10.200.0.3/").unwrap();
+        fs::write("/run/sandbox/scrape", page(&format!("{AGENT}/metrics")).unwrap()).unwrap();
         if Command::new("promtool").arg("--version").output().is_err() {
             return skip("promtool (package prometheus) is not installed");
         }
@@ -95,13 +91,13 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
         let listen = "--web.listen-address=127.0.0.1:9090";
         let storage = "--storage.tsdb.path=/run/sandbox/prometheus";
         let _prometheus = Running::start("prometheus", "prometheus", &[&config, listen, storage]).unwrap();
-        let scraped = || curl(&format!("{PROMETHEUS}/-/ready")).and_then(|_| value("up{job=\"netmon\"}"));
+        let scraped = || page(&format!("{PROMETHEUS}/-/ready")).and_then(|_| value("up{job=\"netmon\"}"));
         eventually("a first scrape", PATIENCE, || scraped().filter(|&up| up > 0.0));
 
         // A rate needs a scrape before and one after.
         run("ping", &["-q", "-c", "30", "-i", "0.02", "10.200.0.3"]);
         for _ in 0..5 {
-            curl("http://10.200.0.3/").unwrap();
+            page("http://10.200.0.3/").unwrap();
         }
         let count = |metric: &str| value(&format!("{metric}_count{{interface=\"veth0\"}}"));
         eventually("30 round trips in Prometheus", PATIENCE, || {
@@ -148,10 +144,10 @@ fn status_shows_what_the_scrape_shows_and_says_so_when_nobody_runs() {
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains("netmon run"));
 
-        run(netmon().to_str().unwrap(), &["up", LAB]);
+        succeeds(&["up", LAB]);
         let output = status(&[]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        run(netmon().to_str().unwrap(), &["down", LAB]);
+        succeeds(&["down", LAB]);
         assert_eq!(output.status.code(), Some(1));
         assert!(said.contains("lab scraped is up, but nothing measures it"), "{said}");
     });

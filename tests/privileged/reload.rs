@@ -7,8 +7,10 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
     binary::netmon,
+    commands::{TakenDown, fails, netmon_says, succeeds},
+    curl::answers,
     eventually::eventually,
     host::left_behind,
     kill::ends_within,
@@ -55,12 +57,6 @@ fn sent(metrics: &Metrics, link: &str, interface: &str) -> f64 {
     metrics.sum("netmon_packets_total", &labels)
 }
 
-fn served(url: &str) -> bool {
-    let curl =
-        Command::new("curl").args(["-sSf", "-m", "2", "-o", "/dev/null", url]).stderr(Stdio::null()).status();
-    curl.expect("curl is installed").success()
-}
-
 #[test]
 fn a_link_that_stays_loses_no_packet_and_no_count_while_others_come_and_go() {
     sandbox(|| {
@@ -90,10 +86,10 @@ fn a_link_that_stays_loses_no_packet_and_no_count_while_others_come_and_go() {
             assert_eq!((sent(&metrics, "new", "cm0"), sent(&metrics, "new", "eth0")), (1.0, 1.0));
             assert_eq!(metrics.sum("netmon_endpoint_up", &[]), 6.0);
             write(FIRST);
-            assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+            succeeds(&["reload", FILE]);
             assert_eq!(scrape().count("netmon_endpoint_up", &[]), 2);
             assert!(!run("ip", &["netns", "list"]).contains("comes"));
-            assert!(served("http://10.32.0.2/"), "the service runs on");
+            assert!(answers("http://10.32.0.2/"), "the service runs on");
         }
         let said = ping.wait_with_output().expect("it ran");
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
@@ -115,22 +111,20 @@ fn what_is_wrong_or_in_somebodys_way_changes_nothing() {
         let before = left_behind();
         write(&format!("{FIRST}{SECOND}"));
         for command in ["reload", "up"] {
-            let (code, said) = netmon_says(&[command, FILE]);
-            assert_eq!(code, 4, "{said}");
+            let said = fails(4, &[command, FILE]);
             assert!(said.contains("namespace comes exists"), "{said}");
         }
         write(&FIRST.replace("[[service]]", "[[servce]]"));
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 2, "{said}");
+        let said = fails(2, &["reload", FILE]);
         assert!(said.contains("changing.toml:8:"), "{said}");
         kill_process(agent.pid(), Signal::HUP).expect("it runs");
         write(&FIRST.replace("10.32.0.2/24", "10.32.0.2/99"));
         kill_process(agent.pid(), Signal::HUP).expect("it runs");
         write(FIRST);
         // Asked after them, so answered after them.
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert_eq!(left_behind(), before);
-        assert!(served("http://10.32.0.2/"));
+        assert!(answers("http://10.32.0.2/"));
         assert_eq!(scrape().sum("netmon_endpoint_up", &[]), 2.0);
     });
 }
@@ -145,8 +139,7 @@ fn a_change_that_fails_half_way_is_taken_back_and_what_went_is_there_again() {
         // Without the second namespace, and with a third that no kernel can make as it is wanted.
         let third = "[[namespace]]\nname = \"third\"\nsysctls = { \"net.ipv4.no_such_setting\" = \"1\" }\n";
         write(&format!("{FIRST}{third}"));
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["reload", FILE]);
         assert!(said.contains("no_such_setting") && said.contains("stays as it was"), "{said}");
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.32.0.2"]);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.32.1.2"]);
@@ -164,7 +157,7 @@ fn a_change_whose_services_do_not_start_is_taken_back_with_the_services_that_ran
     sandbox(|| {
         write(FIRST);
         let _agent = Agent::start([FILE]);
-        assert!(served("http://10.32.0.2/"));
+        assert!(answers("http://10.32.0.2/"));
         let before = left_behind();
         let wrong = "[[service]]\nnamespace = \"stays\"\ncommand = [\"no-such-program\"]\n";
         let taken = "[[service]]\nnamespace = \"stays\"\nhttp = \"10.32.0.2:80\"\n";
@@ -174,13 +167,13 @@ fn a_change_whose_services_do_not_start_is_taken_back_with_the_services_that_ran
             for _ in 0..2 {
                 let (code, said) = netmon_says(&["reload", FILE]);
                 assert!(matches!(code, 1 | 2), "{said}");
-                assert!(served("http://10.32.0.2/"), "{said}");
+                assert!(answers("http://10.32.0.2/"), "{said}");
                 assert_eq!(left_behind(), before);
             }
         }
         write(FIRST);
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
-        assert!(served("http://10.32.0.2/"));
+        succeeds(&["reload", FILE]);
+        assert!(answers("http://10.32.0.2/"));
     });
 }
 
@@ -200,7 +193,7 @@ b = { namespace = "stays", interface = "eth0", addresses = ["10.32.0.2/24", "fd3
     let routes = |family: &str| run("ip", &["-n", "stays", family, "route", "show", "default"]);
     let changed = |text: &str| {
         write(text);
-        assert_eq!(netmon_says(&["up", FILE]).0, 0, "{text}");
+        succeeds(&["up", FILE]);
         assert_eq!(netmon_says(&["plan", FILE]), (0, "lab changing: nothing to do\n".to_owned()));
     };
     sandbox(|| {
@@ -224,7 +217,7 @@ b = { namespace = "stays", interface = "eth0", addresses = ["10.32.0.2/24", "fd3
         changed(LAB);
         ping("fd32::2");
         assert!(run("ip", &["link", "show", "st0"]).contains("mtu 1500"));
-        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        succeeds(&["down", FILE]);
     });
 }
 
@@ -265,14 +258,14 @@ fn an_agent_that_is_killed_at_any_moment_of_a_change_leaves_what_the_next_up_or_
             assert_eq!(status.code(), None, "ended by the signal");
             interrupted += u32::from(!client.wait().expect("it ran").success());
             if moment % 3 == 0 {
-                assert_eq!(netmon_says(&["up", FILE]).0, 0);
+                succeeds(&["up", FILE]);
                 assert!(
                     netmon_says(&["plan", FILE]).1.contains("nothing to do"),
                     "killed at moment {moment}"
                 );
                 run("ping", &["-q", "-c", "1", "-W", "2", "10.32.0.2"]);
             }
-            assert_eq!(netmon_says(&["down", FILE]).0, 0);
+            succeeds(&["down", FILE]);
             assert_eq!(left_behind(), before, "killed at moment {moment}");
         }
         assert!(
@@ -290,9 +283,9 @@ fn addresses_and_services_change_with_their_file() {
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.32.0.2"]);
         let changed = FIRST.replace("10.32.0.2/24", "10.32.0.7/24").replace("10.32.0.2:80", "10.32.0.7:81");
         write(&changed);
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
-        assert!(served("http://10.32.0.7:81/"));
-        assert!(!served("http://10.32.0.7:80/"));
+        succeeds(&["reload", FILE]);
+        assert!(answers("http://10.32.0.7:81/"));
+        assert!(!answers("http://10.32.0.7:80/"));
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.32.0.7"]);
         assert_eq!(sent(&scrape(), "steady", "st0"), 5.0, "the link stayed");
         let (_, status) = netmon_says(&["graph"]);
@@ -303,19 +296,9 @@ fn addresses_and_services_change_with_their_file() {
 #[test]
 fn reload_of_a_lab_that_nobody_runs_says_what_there_is_to_do() {
     sandbox(|| {
-        let (code, said) = netmon_says(&["reload"]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["reload"]);
         assert!(said.contains("no agent runs lab direct") && said.contains("netmon up"), "{said}");
     });
-}
-
-/// Takes the lab down, also when the test fails: nobody else knows the agent's process.
-struct TakenDown;
-
-impl Drop for TakenDown {
-    fn drop(&mut self) {
-        netmon_says(&["down", FILE]);
-    }
 }
 
 #[test]
@@ -323,7 +306,7 @@ fn an_agent_whose_terminal_is_gone_ends_as_by_ctrl_c() {
     sandbox(|| {
         let before = left_behind();
         write(FIRST);
-        let _taken_down = TakenDown;
+        let _taken_down = TakenDown::of(FILE);
         let run = format!("{} run {FILE}", netmon().display());
         let mut terminal = Command::new("script")
             .args(["-qec", &run, "/dev/null"])
@@ -331,7 +314,7 @@ fn an_agent_whose_terminal_is_gone_ends_as_by_ctrl_c() {
             .stdout(Stdio::null())
             .spawn()
             .expect("script is installed");
-        eventually("the lab", PATIENCE, || served("http://10.32.0.2/").then_some(()));
+        eventually("the lab", PATIENCE, || answers("http://10.32.0.2/").then_some(()));
         terminal.kill().expect("it runs");
         terminal.wait().expect("it ran");
         eventually("the end", PATIENCE, || (left_behind() == before).then_some(()));

@@ -8,8 +8,8 @@ use netmon::{
     topology::{self, Claim, NoInstrument, Progress},
 };
 use netmon_tests::{
-    agent::netmon_says,
     binary::netmon,
+    commands::{fails, netmon_says, succeeds},
     host::left_behind,
     labs::{self, star, valid},
     sandbox::{run, sandbox},
@@ -63,7 +63,7 @@ fn a_name_that_is_taken_in_the_middle_is_left_and_the_rest_is_taken_back() {
         run("ip", &["netns", "exec", "star199", "true"]);
         run("ip", &["netns", "delete", "star199"]);
         // Their name was in the folder that netmon had made a mount of.
-        assert_eq!(netmon_says(&["clean", "--yes"]).0, 0);
+        succeeds(&["clean", "--yes"]);
         assert_eq!(left_behind(), before);
 
         let theirs = "nameserver 9.9.9.9\n";
@@ -138,7 +138,7 @@ fn without_space_for_a_change_the_lab_stays_as_it_was_and_can_be_removed() {
         fs::create_dir("/run/netmon").unwrap();
         run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/netmon"]);
         let file = write_star(3);
-        assert_eq!(netmon_says(&["up", file]).0, 0);
+        succeeds(&["up", file]);
         let before = left_behind();
         let small = fs::read(file).unwrap();
         let filler = "/run/netmon/star/filler";
@@ -146,14 +146,12 @@ fn without_space_for_a_change_the_lab_stays_as_it_was_and_can_be_removed() {
         let fill = format!("cat /dev/zero > {filler} 2>/dev/null || true");
         run("sh", &["-c", &fill]);
         write_star(40);
-        let (code, said) = netmon_says(&["up", file]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["up", file]);
         assert!(said.contains("No space left") && !said.contains("could not be undone"), "{said}");
         assert_eq!(left_behind(), before);
         fs::write(file, small).unwrap();
         assert_eq!(netmon_says(&["plan", file]), (0, "lab star: nothing to do\n".to_owned()));
-        let (code, said) = netmon_says(&["down", file]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down", file]);
         run("umount", &["/run/netmon"]);
     });
 }
@@ -165,16 +163,14 @@ fn with_an_etc_that_is_read_only_nothing_is_left_and_down_takes_away_all_else() 
         let before = left_behind();
         let remount = |how: &str| drop(run("mount", &["-o", &format!("remount,{how}"), "/etc"]));
         remount("ro");
-        let (code, said) = netmon_says(&["up", file]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["up", file]);
         assert!(said.contains("Read-only file system"), "{said}");
         assert_eq!(left_behind(), before);
 
         remount("rw");
-        assert_eq!(netmon_says(&["up", file]).0, 0);
+        succeeds(&["up", file]);
         remount("ro");
-        let (code, said) = netmon_says(&["down", file]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["down", file]);
         for number in 1..=3 {
             let what = format!("cannot remove /etc/netns/star-{number}/resolv.conf");
             assert!(said.contains(&what), "every one is told: {said}");
@@ -183,8 +179,7 @@ fn with_an_etc_that_is_read_only_nothing_is_left_and_down_takes_away_all_else() 
         let (_, listed) = netmon_says(&["clean"]);
         assert!(listed.contains("/etc/netns/star-1/resolv.conf"), "{listed}");
         remount("rw");
-        let (code, said) = netmon_says(&["down", file]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down", file]);
         assert_eq!(left_behind(), before);
     });
 }

@@ -8,7 +8,7 @@ use std::{
 use netmon::services::{ServiceState, Supervisor};
 use netmon_tests::{
     eventually::eventually,
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
     services::{NAMESPACE, PATIENCE, ServiceLab, Stranger, pids_in_namespace},
 };
 use rustix::{
@@ -30,7 +30,7 @@ fn nginx(lab: &mut ServiceLab, directives: &str) {
 }
 
 fn curl(url: &str) -> String {
-    run("ip", &["netns", "exec", NAMESPACE, "curl", "-sS", "--retry", "5", "--retry-connrefused", url])
+    run_in(NAMESPACE, "curl", &["-sS", "--retry", "5", "--retry-connrefused", url])
 }
 
 fn kill(pid: u32, signal: Signal) {
@@ -51,7 +51,7 @@ fn a_command_runs_in_its_namespace_with_its_files_and_its_output_is_logged() {
                       readlink /proc/self/ns/net /proc/self/fd/0; exec sleep 1000";
         lab.command("talker", &["sh", "-c", script]);
         lab.up().unwrap();
-        let inside = run("ip", &["netns", "exec", NAMESPACE, "readlink", "/proc/self/ns/net"]);
+        let inside = run_in(NAMESPACE, "readlink", &["/proc/self/ns/net"]);
         for line in
             ["nameserver 192.0.2.53", "only-here", "bad \u{fffd} \\u{1b}[2J", inside.trim(), "/dev/null"]
         {
@@ -71,10 +71,7 @@ fn a_program_that_never_stops_talking_neither_fills_the_disk_nor_stops_the_other
         lab.up().unwrap();
         lab.logs("lines left out: more than 1000 in a second");
         let url = "http://127.0.0.1/";
-        let time = run(
-            "ip",
-            &["netns", "exec", NAMESPACE, "curl", "-sS", "-o", "/dev/null", "-w", "%{time_total}", url],
-        );
+        let time = run_in(NAMESPACE, "curl", &["-sS", "-o", "/dev/null", "-w", "%{time_total}", url]);
         assert!(time.parse::<f64>().unwrap() < 1.0, "the web server took {time} s");
         assert!(lab.log().len() <= 1024 * 1024);
         assert_eq!(lab.stop(), [""; 0]);

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use netmon_tests::{
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
     services::{NAMESPACE, ServiceLab},
 };
 
 fn curl(arguments: &[&str]) -> String {
-    let prefix = ["netns", "exec", NAMESPACE, "curl", "-sS", "--max-time", "20"];
-    run("ip", &[&prefix, arguments].concat())
+    run_in(NAMESPACE, "curl", &[&["-sS", "--max-time", "20"], arguments].concat())
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, spawn},
+    agent::{Agent, spawn},
     binary::netmon,
+    commands::{fails, succeeds},
     eventually::eventually,
     host::left_behind,
     sandbox::{run, sandbox},
@@ -70,7 +71,7 @@ fn the_next_service_is_started_when_the_one_before_it_answers() {
         let status = eventually("the lab", PATIENCE, || up.try_wait().expect("our own child"));
         assert!(status.success());
         assert_eq!(fs::read_to_string("/run/page").expect("it was waited for"), "nginx");
-        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        succeeds(&["down", FILE]);
     });
 }
 
@@ -80,8 +81,7 @@ fn one_that_does_not_get_ready_is_named_with_its_last_words_and_nothing_is_left(
         let before = left_behind();
         write(&[PAIR, &deaf("700ms")]);
         for command in ["up", "run"] {
-            let (code, said) = netmon_says(&[command, FILE]);
-            assert_eq!(code, 1, "{said}");
+            let said = fails(1, &[command, FILE]);
             for part in ["service deaf in far is not ready after 700ms", "refused", "I hear nothing"] {
                 assert!(said.contains(part), "{command}, {part}: {said}");
             }
@@ -96,12 +96,11 @@ fn a_reload_says_what_is_not_ready_and_the_agent_lives_on() {
         write(&[PAIR]);
         let agent = Agent::start([FILE]);
         write(&[PAIR, &deaf("500ms")]);
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["reload", FILE]);
         assert!(said.contains("service deaf in far is not ready"), "{said}");
         run("ping", &["-q", "-c", "1", "-W", "2", "10.42.0.2"]);
         write(&[PAIR]);
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert!(agent.end(Signal::TERM).0.success());
     });
 }

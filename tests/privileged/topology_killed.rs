@@ -1,7 +1,6 @@
 //! netmon killed at any moment of `up` and `down`: the next one puts it right, and touches nothing else.
 
 use std::{
-    fmt::Write as _,
     fs,
     path::Path,
     process::{Child, Command, Stdio},
@@ -10,8 +9,11 @@ use std::{
 
 use netmon_tests::{
     binary::netmon,
+    commands::succeeds,
+    foreign::Foreign,
     host::left_behind,
     kill,
+    lab_files::many_parts,
     sandbox::{run, sandbox},
 };
 
@@ -19,46 +21,14 @@ use netmon_tests::{
 const MOMENTS: u32 = 50;
 const LAB: &str = "/run/sandbox/killed.toml";
 
-/// Enough of everything that a kill may fall between any two of them.
-fn write_lab() {
-    let mut text = String::new();
-    for i in 0..8 {
-        writeln!(
-            text,
-            "[[namespace]]\nname = \"killed{i}\"\nnameservers = [\"10.9.{i}.1\"]\n\
-             sysctls = {{ \"net.ipv4.ip_forward\" = \"1\" }}\n\
-             routes = [{{ to = \"default\", via = \"10.9.{i}.1\" }}]\n\
-             [[link]]\na = {{ namespace = \"root\", interface = \"kl{i}\", addresses = [\"10.9.{i}.1/24\"] }}\n\
-             b = {{ namespace = \"killed{i}\", interface = \"eth0\", addresses = [\"10.9.{i}.2/24\"] }}"
-        )
-        .unwrap();
-    }
-    fs::write(LAB, text).unwrap();
-}
-
-/// Things beside the lab that are none of its business.
-fn place_foreign_objects() {
-    run("ip", &["netns", "add", "foreign"]);
-    run("ip", &["link", "add", "foreign0", "type", "veth", "peer", "name", "foreign1", "netns", "foreign"]);
-    run("ip", &["link", "set", "foreign0", "alias", "netmon:other"]);
-    run("ip", &["link", "add", "foreignbr", "type", "bridge"]);
-    run("tc", &["qdisc", "add", "dev", "foreign0", "clsact"]);
-    fs::create_dir_all("/etc/netns/foreign").unwrap();
-    fs::write("/etc/netns/foreign/resolv.conf", "# mine\n").unwrap();
-}
-
 fn start(command: &str) -> Child {
     let mut netmon = Command::new(netmon());
     netmon.args([command, LAB]).stdout(Stdio::null()).stderr(Stdio::null());
     netmon.spawn().unwrap()
 }
 
-fn finish(command: &str) {
-    run(netmon().to_str().unwrap(), &[command, LAB]);
-}
-
 fn plan() -> String {
-    run(netmon().to_str().unwrap(), &["plan", LAB])
+    succeeds(&["plan", LAB])
 }
 
 /// Kills `command` after `delay`; returns whether it was still running.
@@ -68,30 +38,32 @@ fn kill_after(command: &str, delay: Duration) -> bool {
 
 fn duration_of(command: &str) -> Duration {
     let started = Instant::now();
-    finish(command);
+    succeeds(&[command, LAB]);
     started.elapsed()
 }
 
 #[test]
 fn killed_at_any_moment_of_up_the_next_up_or_down_puts_it_right() {
     sandbox(|| {
-        write_lab();
-        place_foreign_objects();
+        fs::write(LAB, many_parts("killed", 8)).unwrap();
+        let foreign = Foreign::place("netmon:other");
+        let theirs = foreign.identity();
         let before = left_behind();
         let takes = duration_of("up");
-        finish("down");
+        succeeds(&["down", LAB]);
         assert_eq!(left_behind(), before);
         let mut killed = 0;
         for moment in 0..MOMENTS {
             killed += u32::from(kill_after("up", takes * moment / MOMENTS));
             if moment % 2 == 0 {
-                finish("up");
+                succeeds(&["up", LAB]);
                 assert!(plan().contains("nothing to do"), "killed at moment {moment}: {}", plan());
                 run("ping", &["-c", "1", "-W", "1", "10.9.7.2"]);
             }
-            finish("down");
+            succeeds(&["down", LAB]);
             assert_eq!(left_behind(), before, "killed at moment {moment}");
         }
+        assert_eq!(foreign.identity(), theirs);
         assert!(killed > MOMENTS / 4, "only {killed} of {MOMENTS} were killed before they had ended");
     });
 }
@@ -99,24 +71,25 @@ fn killed_at_any_moment_of_up_the_next_up_or_down_puts_it_right() {
 #[test]
 fn killed_at_any_moment_of_down_the_next_down_ends_it() {
     sandbox(|| {
-        write_lab();
-        place_foreign_objects();
+        fs::write(LAB, many_parts("killed", 8)).unwrap();
+        let foreign = Foreign::place("netmon:other");
+        let theirs = foreign.identity();
         let before = left_behind();
-        finish("up");
+        succeeds(&["up", LAB]);
         let takes = duration_of("down");
         let mut killed = 0;
         for moment in 0..MOMENTS {
-            finish("up");
+            succeeds(&["up", LAB]);
             killed += u32::from(kill_after("down", takes * moment / MOMENTS));
             if moment % 2 == 0 {
-                finish("up");
+                succeeds(&["up", LAB]);
                 assert!(plan().contains("nothing to do"), "killed at moment {moment}: {}", plan());
             }
-            finish("down");
+            succeeds(&["down", LAB]);
             assert_eq!(left_behind(), before, "killed at moment {moment}");
         }
+        assert_eq!(foreign.identity(), theirs);
         assert!(killed > MOMENTS / 4, "only {killed} of {MOMENTS} were killed before they had ended");
-        assert!(Path::new("/run/netns/foreign").exists());
     });
 }
 
@@ -124,26 +97,28 @@ fn killed_at_any_moment_of_down_the_next_down_ends_it() {
 #[test]
 fn a_file_that_was_being_written_is_taken_away_by_down_and_made_whole_by_up() {
     sandbox(|| {
-        write_lab();
-        place_foreign_objects();
+        fs::write(LAB, many_parts("killed", 8)).unwrap();
+        let foreign = Foreign::place("netmon:other");
+        let theirs = foreign.identity();
         let before = left_behind();
         let (file, half) =
             ("/etc/netns/killed0/resolv.conf", "/etc/netns/killed0/.resolv.conf.netmon:killed");
         for written in ["# netmon:killed folder\n", ""] {
             for made_whole in [false, true] {
-                finish("up");
+                succeeds(&["up", LAB]);
                 let whole = fs::read_to_string(file).unwrap();
                 fs::remove_file(file).unwrap();
                 fs::write(half, written).unwrap();
                 if made_whole {
-                    finish("up");
+                    succeeds(&["up", LAB]);
                     assert!(!Path::new(half).exists());
                     let again = fs::read_to_string(file).unwrap();
                     assert_eq!(again.lines().last(), whole.lines().last());
                 }
-                finish("down");
+                succeeds(&["down", LAB]);
                 assert_eq!(left_behind(), before, "{written:?}, made whole: {made_whole}");
             }
         }
+        assert_eq!(foreign.identity(), theirs);
     });
 }

@@ -15,7 +15,9 @@ use std::{
 use netmon_tests::{
     agent::Agent,
     binary::netmon,
+    commands::succeeds,
     host::left_behind,
+    lab_files::shipped,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
@@ -277,8 +279,7 @@ fn a_pipe_that_somebody_writes_to_is_a_lab_file() {
 fn an_agent_goes_on_whatever_it_is_told_to_reload() {
     sandbox(|| {
         let file = "/run/sandbox/direct.toml";
-        let right =
-            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/direct.toml")).unwrap();
+        let right = fs::read_to_string(shipped("direct.toml")).unwrap();
         fs::write(file, &right).unwrap();
         let agent = Agent::start([file]);
         let before = left_behind();
@@ -289,7 +290,7 @@ fn an_agent_goes_on_whatever_it_is_told_to_reload() {
         }
         fs::write(file, &right).unwrap();
         // Asked after them, so answered after them.
-        run(netmon().to_str().unwrap(), &["reload", file]);
+        succeeds(&["reload", file]);
         assert_eq!(left_behind(), before);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.200.0.3"]);
         assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));

@@ -10,7 +10,13 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{binary::netmon, eventually::eventually, frugal::FRUGAL, sandbox::run};
+use crate::{
+    binary::netmon,
+    commands::{TakenDown, succeeds},
+    eventually::eventually,
+    frugal::FRUGAL,
+    sandbox::run,
+};
 
 /// Long enough for a machine that is busy with something else, and for an emulated one.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -90,9 +96,16 @@ impl Agent {
     pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         kill_process(self.pid(), signal).expect("a signal to our own child");
-        let status =
-            eventually("the end of the agent", PATIENCE, || self.child.try_wait().expect("our own child"));
-        (status, begun.elapsed())
+        (self.wait(), begun.elapsed())
+    }
+
+    /// Waits until it ends, and returns how it ended.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the end of the agent", PATIENCE, || self.child.try_wait().expect("our own child"))
     }
 }
 
@@ -104,32 +117,23 @@ impl Drop for Agent {
     }
 }
 
-/// The built-in lab as `netmon up` makes it, with its services; removed when it is dropped.
+/// The built-in lab as `netmon up` makes it, with its services; taken down when it is dropped.
 #[derive(Debug)]
-pub struct Up(());
+pub struct Up {
+    _taken_down: TakenDown,
+}
 
 impl Up {
     /// Brings it up.
     ///
     /// # Panics
     ///
-    /// When that fails.
+    /// If that fails.
     #[must_use]
     pub fn direct() -> Self {
-        let up = Self(());
-        let (code, said) = netmon_says(&["up"]);
-        assert_eq!(code, 0, "{said}");
+        let up = Self { _taken_down: TakenDown::direct() };
+        succeeds(&["up"]);
         up
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        // Not by `netmon_says`, which may panic: the test may have, already.
-        let down = Command::new(netmon()).arg("down").stdin(Stdio::null()).output();
-        if !down.is_ok_and(|down| down.status.success()) {
-            eprintln!("the lab could not be removed");
-        }
     }
 }
 
@@ -146,17 +150,6 @@ fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdi
     let mut command = Command::new(netmon());
     command.arg("run").args(arguments).stdin(Stdio::null()).stdout(output);
     command
-}
-
-/// Runs `netmon ARGUMENTS` to its end: exit code, and what it printed and logged.
-///
-/// # Panics
-///
-/// When it cannot be started, or is ended by a signal.
-pub fn netmon_says(arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(netmon()).args(arguments).stdin(Stdio::null()).output().expect("netmon starts");
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    (output.status.code().expect("netmon ends by itself"), text)
 }
 
 fn fetch_code(address: &str, path: &str) -> String {

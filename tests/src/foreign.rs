@@ -10,7 +10,7 @@ use std::{
 
 use netmon::sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain};
 
-use crate::{running::Running, sandbox::run};
+use crate::{interface::ifindex, running::Running, sandbox::run};
 
 const FILE: &str = "/etc/netns/foreign/resolv.conf";
 
@@ -30,13 +30,13 @@ impl Foreign {
     ///
     /// When something cannot be made.
     #[must_use]
-    pub fn place() -> Self {
+    pub fn place(alias: &str) -> Self {
         run("ip", &["netns", "add", "foreign"]);
         run(
             "ip",
             &["link", "add", "foreign0", "type", "veth", "peer", "name", "foreign1", "netns", "foreign"],
         );
-        run("ip", &["link", "set", "foreign0", "alias", "netmon:other"]);
+        run("ip", &["link", "set", "foreign0", "alias", alias]);
         run("ip", &["address", "add", "10.250.0.1/24", "dev", "foreign0"]);
         run("ip", &["link", "set", "foreign0", "up"]);
         run("ip", &["link", "add", "foreignbr", "type", "bridge"]);
@@ -58,7 +58,7 @@ impl Foreign {
             immediate,
         });
         let program = load_classifier("foreign", &[next, exit]).expect("a program");
-        let index = number("foreign0");
+        let index = ifindex("root", "foreign0");
         let link = attach_tcx_first(program.as_fd(), index, TcxHook::Ingress).expect("a link");
         assert_eq!(chain(), [program_id(&program).expect("its number")]);
         Self { _process: process, _link: link }
@@ -89,11 +89,6 @@ impl Foreign {
     }
 }
 
-fn number(interface: &str) -> u32 {
-    let said = run("ip", &["-o", "link", "show", interface]);
-    said.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
-}
-
 fn chain() -> Vec<u32> {
-    tcx_chain(number("foreign0"), TcxHook::Ingress).expect("a chain")
+    tcx_chain(ifindex("root", "foreign0"), TcxHook::Ingress).expect("a chain")
 }

@@ -27,7 +27,7 @@ use nix::sys::socket::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::{labs::valid, sandbox::run};
+use crate::{interface::ifindex, labs::valid};
 
 /// The time before a frame is due in which the forwarder stays awake.
 const AWAKE: Duration = Duration::from_micros(1500);
@@ -166,12 +166,6 @@ impl<F: FnMut(&[u8]) -> Fate> Wire<F> {
 /// How long ago a moment of wall-clock time was.
 fn age(then: Duration) -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH + then).unwrap_or_default()
-}
-
-fn ifindex(namespace: &str, interface: &str) -> u32 {
-    let shown = run("ip", &["-n", namespace, "-o", "link", "show", interface]);
-    let number = shown.split(':').next().and_then(|number| number.parse().ok());
-    number.expect("`ip -o link` begins with the number")
 }
 
 /// A TCP segment over IPv4, as a forwarder sees it.

@@ -10,7 +10,7 @@ use netmon::{
     topology::Endpoint,
 };
 
-use crate::{eventually::eventually, labs::valid, sandbox::run};
+use crate::{eventually::eventually, interface::ifindex, labs::valid, sandbox::run};
 
 /// Makes the pair, which is down. For the inside of a sandbox.
 ///
@@ -93,17 +93,10 @@ fn endpoint(interface: &str, peer: &str, side: Side) -> Endpoint {
         side,
         namespace: NsName::root(),
         interface: valid(interface),
-        ifindex: ifindex(interface),
-        peer_ifindex: ifindex(peer),
+        ifindex: IfIndex(ifindex("root", interface)),
+        peer_ifindex: IfIndex(ifindex("root", peer)),
         netns: Arc::new(netns),
         cookie,
         addresses: Vec::new(),
     }
-}
-
-fn ifindex(interface: &str) -> IfIndex {
-    // Not from /sys, which shows the namespace that mounted it.
-    let shown = run("ip", &["-o", "link", "show", interface]);
-    let number = shown.split(':').next().and_then(|number| number.parse().ok());
-    IfIndex(number.expect("`ip -o link` begins with the number"))
 }

@@ -6,7 +6,6 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream, UdpSocket},
     path::PathBuf,
-    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,7 +17,7 @@ use std::{
 use netmon::{netns::NetNs, pins::Folder};
 use rustix::mount::{MountFlags, mount};
 
-use crate::{agent::ADDRESS, binary::netmon, eventually::eventually, labs::valid, sandbox::sandbox};
+use crate::{agent::ADDRESS, commands::TakenDown, eventually::eventually, labs::valid, sandbox::sandbox};
 
 /// Packets that are sent without a pause.
 const BURST: usize = 8;
@@ -33,21 +32,9 @@ const PORT: u16 = 7001;
 pub fn with_pins<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     sandbox(|| {
         mount("bpf", "/sys/fs/bpf", "bpf", MountFlags::empty(), None).expect("a bpf file system");
-        let _gone = Gone;
+        let _taken_down = TakenDown::direct();
         test()
     })
-}
-
-/// Takes the built-in lab down at the end, whatever became of the test: its services would run on.
-struct Gone;
-
-impl Drop for Gone {
-    fn drop(&mut self) {
-        let down = Command::new(netmon()).arg("down").stdin(Stdio::null()).output();
-        if !down.is_ok_and(|down| down.status.success()) {
-            eprintln!("the lab could not be removed");
-        }
-    }
 }
 
 /// Where the pins of a lab are whose root is this thread's namespace.

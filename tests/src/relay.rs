@@ -16,7 +16,7 @@ use crate::{
     agent::Agent,
     forwarder::{Fate, Forwarder},
     labs::valid,
-    sandbox::run,
+    sandbox::{run, run_in},
 };
 
 /// The end that asks.
@@ -54,7 +54,7 @@ impl Relay {
         let agent = Agent::start([LAB]);
         let whole = ["tx", "off", "tso", "off", "gso", "off"];
         run("ethtool", &[&["-K", "near0"], &whole[..]].concat());
-        run("ip", &[&["netns", "exec", "far", "ethtool", "-K", "far1"], &whole[..]].concat());
+        run_in("far", "ethtool", &[&["-K", "far1"], &whole[..]].concat());
         Self { _forwarder: Forwarder::start("relay", ["near1", "far0"], fate), _agent: agent }
     }
 }

@@ -68,3 +68,15 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+/// The same inside a namespace of a lab, or in `root`.
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_in(namespace: &str, program: &str, arguments: &[&str]) -> String {
+    match namespace {
+        "root" => run(program, arguments),
+        _ => run("ip", &[&["netns", "exec", namespace, program], arguments].concat()),
+    }
+}

@@ -17,6 +17,8 @@ pub struct Qdisc {
     pub packets: u64,
     /// Packets that it dropped, or a program on it.
     pub drops: u64,
+    /// Packets that wait in it.
+    pub waiting: u64,
 }
 
 fn tc(namespace: &str, words: &[&str]) -> String {
@@ -40,6 +42,7 @@ pub fn qdisc(namespace: &str, interface: &str, kind: &str) -> Option<Qdisc> {
         bytes: number("bytes"),
         packets: number("packets"),
         drops: number("drops"),
+        waiting: number("qlen"),
     })
 }
 

@@ -1,7 +1,8 @@
 //! How netmon attaches when it may choose, what it counts then, and what stays behind.
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
+    commands::succeeds,
     counts::{DIRECT, DIRECTIONS, assert_nothing_lost_on_the_way, at_rest},
     host::left_behind,
     sandbox::{run, sandbox},
@@ -54,16 +55,14 @@ fn after_sigterm_nothing_is_left_and_a_lab_of_somebody_elses_making_has_no_filte
     sandbox(|| {
         run("mkdir", &["-p", "/run/netns"]);
         let before = left_behind();
-        let (code, said) = netmon_says(&["up"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["up"]);
         let qdiscs_before = qdiscs();
         assert_eq!(Agent::start([""; 0]).end(Signal::TERM).0.code(), Some(0));
         assert_eq!(qdiscs(), qdiscs_before);
         for hook in ["ingress", "egress"] {
             assert_eq!(run("tc", &["filter", "show", "dev", "veth0", hook]), "");
         }
-        let (code, said) = netmon_says(&["down"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down"]);
         assert_eq!(left_behind(), before);
     });
 }

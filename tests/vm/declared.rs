@@ -4,7 +4,8 @@
 use std::{fs, process::Command, time::Duration};
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
+    commands::netmon_says,
     eventually::eventually,
     host::left_behind,
     impaired::dropped_at,

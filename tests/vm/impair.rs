@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::succeeds,
     eventually::eventually,
     impaired::{FILE, know_each_other, send, write},
     sandbox::{run, sandbox},
@@ -13,12 +14,6 @@ use netmon_tests::{
 const PATIENCE: Duration = Duration::from_secs(60);
 const UP: [(&str, &str); 2] = [("link", "line"), ("from", "root")];
 const NOTHING_TO_DO: &str = "lab bad: nothing to do\n";
-
-fn says(arguments: &[&str]) -> String {
-    let (code, said) = netmon_says(arguments);
-    assert_eq!(code, 0, "{said}");
-    said
-}
 
 /// One-way latencies from root: how many, how many below 16.8 ms, and their sum in seconds.
 fn latencies(metrics: &Metrics) -> [f64; 3] {
@@ -34,20 +29,24 @@ fn latencies(metrics: &Metrics) -> [f64; 3] {
 fn delay_jitter_and_rate_are_a_netem_with_a_token_bucket_below_and_are_changed_as_asked() {
     sandbox(|| {
         write("delay = \"20ms\", jitter = \"2ms\", rate = \"10mbit\"");
-        says(&["up", FILE]);
+        succeeds(&["up", FILE]);
         let there = qdiscs("root", "up0");
         assert!(there.contains("netem 6e6d: root") && there.contains("delay 20ms  2ms"), "{there}");
         assert!(there.contains("tbf 6e6e: parent 6e6d:1 rate 10Mbit"), "{there}");
-        assert_eq!(says(&["plan", FILE]), NOTHING_TO_DO, "what is there is read back as what was asked for");
+        assert_eq!(
+            succeeds(&["plan", FILE]),
+            NOTHING_TO_DO,
+            "what is there is read back as what was asked for"
+        );
         let _agent = Agent::start([FILE]);
         run("ping", &["-q", "-c", "20", "-i", "0.05", "-W", "5", "10.33.0.2"]);
         let [count, below, sum] = latencies(&scrape());
         println!("20 ms +- 2 ms: {count} packets, mean {:.6} s", sum / count);
         assert!(count >= 20.0 && below == 0.0 && sum / count >= 0.019, "{count} {below} {sum}");
-        let shown = says(&["impair", "line"]);
+        let shown = succeeds(&["impair", "line"]);
         assert!(shown.contains("20ms +- 2ms") && shown.contains("10mbit"), "{shown}");
 
-        says(&["impair", "line", "--from", "root", "--delay", "5ms", "--jitter", "0ms"]);
+        succeeds(&["impair", "line", "--from", "root", "--delay", "5ms", "--jitter", "0ms"]);
         let there = qdiscs("root", "up0");
         assert!(there.contains("delay 5ms") && there.contains("tbf 6e6e: parent 6e6d:1"), "{there}");
         let before = latencies(&scrape());
@@ -56,16 +55,16 @@ fn delay_jitter_and_rate_are_a_netem_with_a_token_bucket_below_and_are_changed_a
         let mean = (after[2] - before[2]) / (after[0] - before[0]);
         println!("5 ms: mean {mean:.6} s");
         assert!(mean >= 0.005 && after[1] > before[1], "{mean}");
-        assert!(says(&["plan", FILE]).contains("impair delay 20ms, jitter 2ms, rate 10mbit"));
-        says(&["reload", FILE]);
-        assert_eq!(says(&["plan", FILE]), NOTHING_TO_DO);
+        assert!(succeeds(&["plan", FILE]).contains("impair delay 20ms, jitter 2ms, rate 10mbit"));
+        succeeds(&["reload", FILE]);
+        assert_eq!(succeeds(&["plan", FILE]), NOTHING_TO_DO);
 
         write("rate = \"10mbit\"");
-        says(&["reload", FILE]);
+        succeeds(&["reload", FILE]);
         let there = qdiscs("root", "up0");
         assert!(there.contains("tbf 6e6d: root") && !there.contains("netem"), "{there}");
-        assert_eq!(says(&["plan", FILE]), NOTHING_TO_DO);
-        says(&["impair", "line", "--clear"]);
+        assert_eq!(succeeds(&["plan", FILE]), NOTHING_TO_DO);
+        succeeds(&["impair", "line", "--clear"]);
         assert!(!qdiscs("root", "up0").contains("6e6d:"));
     });
 }
