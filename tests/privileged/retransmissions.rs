@@ -53,13 +53,12 @@ fn losing(chosen: Chosen, copies: Copies, port: Arc<Mutex<u16>>) -> impl FnMut(&
     }
 }
 
-/// What the kernel of the near end says that it sent again.
+/// The segments that the kernel sent again on the connections to the far end (`tcpi_total_retrans`). Not the sum in
+/// /proc/net/snmp, which on a busy machine also has those of the scrapes over the loopback.
 fn sent_again() -> f64 {
-    let text = run("cat", &["/proc/net/snmp"]);
-    let mut rows = text.lines().filter(|line| line.starts_with("Tcp:")).map(|line| line.split(' '));
-    let (names, mut values) = (rows.next().expect("names"), rows.next().expect("values"));
-    let at = names.into_iter().position(|name| name == "RetransSegs").expect("RetransSegs");
-    values.nth(at).and_then(|value| value.parse().ok()).expect("a number")
+    let shown = run("ss", &["-tiHO", "dst", FAR_ADDRESS]);
+    let totals = shown.split_whitespace().filter_map(|word| word.strip_prefix("retrans:")?.split_once('/'));
+    totals.map(|(_, total)| total.parse::<f64>().expect("a number")).sum()
 }
 
 /// The lab with losses, and how often each segment was sent.
