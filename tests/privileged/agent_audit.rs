@@ -137,7 +137,7 @@ fn what_is_merged_on_arrival_is_explained() {
 }
 
 #[test]
-fn what_a_full_queue_drops_is_explained_to_the_last_packet_and_so_is_what_waits_and_what_is_thrown_away() {
+fn every_packet_that_a_queue_drops_holds_or_discards_is_explained() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         audited();
@@ -173,7 +173,7 @@ fn what_a_full_queue_drops_is_explained_to_the_last_packet_and_so_is_what_waits_
 }
 
 #[test]
-fn packets_that_bypass_the_hook_are_a_difference_below_zero_there_and_none_elsewhere() {
+fn packets_that_bypass_a_hook_are_a_negative_difference_there_and_only_there() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         audited();

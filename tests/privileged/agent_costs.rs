@@ -29,7 +29,7 @@ fn of(metrics: &Metrics, name: &str, program: &str) -> f64 {
 }
 
 #[test]
-fn run_times_are_absent_unless_asked_for_and_the_maps_memory_is_always_told() {
+fn run_times_are_reported_on_request_only_and_map_memory_always() {
     sandbox(|| {
         let _agent = Agent::start([] as [&str; 0]);
         ping();

@@ -148,7 +148,7 @@ fn run_takes_over_what_up_made_and_leaves_it() {
 }
 
 #[test]
-fn an_interface_that_is_set_down_or_deleted_is_told_and_the_rest_goes_on() {
+fn an_interface_that_goes_down_or_is_deleted_is_reported_and_the_agent_continues() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let up = || scrape().sum("netmon_endpoint_up", &[]);
@@ -188,7 +188,7 @@ fn the_programs_messages_reach_the_log_when_it_is_asked_for() {
 }
 
 #[test]
-fn a_lab_that_is_killed_while_it_is_built_is_put_right() {
+fn a_lab_whose_agent_is_killed_while_building_is_removed_by_down() {
     sandbox(|| {
         let before = left_behind();
         for _ in 0..5 {

@@ -193,7 +193,7 @@ fn what_a_full_queue_drops_is_lost_to_the_last_packet_and_what_only_waits_is_not
 }
 
 #[test]
-fn what_the_kernel_drops_is_told_by_its_own_reason() {
+fn kernel_drops_have_the_kernels_own_reason() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         run("bash", &["-c", "for i in $(seq 50); do echo > /dev/udp/10.200.0.3/9999 || true; done"]);

@@ -26,7 +26,7 @@ fn without_a_privilege_it_names_what_is_missing() {
 }
 
 #[test]
-fn an_invalid_lab_file_is_told_with_its_place() {
+fn an_invalid_lab_file_is_reported_with_the_place_of_the_error() {
     sandbox(|| {
         let before = left_behind();
         fs::write("/run/wrong.toml", "[[namespace]]\nname = \"a/b\"\n").unwrap();
@@ -38,7 +38,7 @@ fn an_invalid_lab_file_is_told_with_its_place() {
 }
 
 #[test]
-fn an_address_in_use_is_told_before_anything_is_made() {
+fn an_address_in_use_is_reported_before_anything_is_made() {
     sandbox(|| {
         let before = left_behind();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();

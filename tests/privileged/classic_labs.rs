@@ -102,12 +102,12 @@ fn works(file: &str, visits: &[Visit<'_>]) {
 }
 
 #[test]
-fn direct() {
+fn the_lab_direct_works_and_every_packet_is_counted() {
     works("direct.toml", &[Visit { from: "root", to: "10.200.0.3", links: 1 }]);
 }
 
 #[test]
-fn bridge() {
+fn the_lab_bridge_works_and_every_packet_is_counted() {
     works(
         "bridge.toml",
         &[
@@ -119,12 +119,12 @@ fn bridge() {
 }
 
 #[test]
-fn router() {
+fn the_lab_router_works_and_every_packet_is_counted() {
     works("router.toml", &[Visit { from: "client", to: "10.206.2.2", links: 2 }]);
 }
 
 #[test]
-fn chain() {
+fn the_lab_chain_works_and_every_packet_is_counted() {
     works(
         "chain.toml",
         &[
@@ -136,7 +136,7 @@ fn chain() {
 }
 
 #[test]
-fn mesh() {
+fn the_lab_mesh_works_and_every_packet_is_counted() {
     works(
         "mesh.toml",
         &[
@@ -147,7 +147,7 @@ fn mesh() {
 }
 
 #[test]
-fn star() {
+fn the_lab_star_works_and_every_packet_is_counted() {
     works(
         "star.toml",
         &[
@@ -168,7 +168,7 @@ fn the_routers_second_network_speaks_ipv6_from_the_first_packet_on() {
 }
 
 #[test]
-fn an_end_that_somebody_takes_off_its_bridge_is_still_counted() {
+fn an_end_that_is_taken_off_its_bridge_is_still_counted() {
     sandbox(|| {
         let path = shipped("bridge.toml");
         let lab = Lab::load(path.as_ref()).unwrap();
@@ -193,7 +193,7 @@ fn an_end_that_somebody_takes_off_its_bridge_is_still_counted() {
 }
 
 #[test]
-fn a_bridge_comes_and_goes_by_a_changed_file_and_what_is_somebody_elses_stays() {
+fn a_bridge_comes_and_goes_with_its_file_and_a_foreign_bridge_stays() {
     sandbox(|| {
         let before = left_behind();
         run("ip", &["link", "add", "theirs", "address", "02:00:00:00:00:01", "type", "bridge"]);

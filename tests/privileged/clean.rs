@@ -84,7 +84,7 @@ fn what_a_killed_agent_left_is_listed_and_goes_only_after_a_yes() {
 }
 
 #[test]
-fn killed_at_any_moment_of_up_the_rest_is_found_and_goes() {
+fn after_a_kill_at_any_moment_of_up_clean_removes_the_rest() {
     sandbox(|| {
         write_lab();
         let foreign = place_foreign_objects();
@@ -185,7 +185,7 @@ fn labs_without_a_state_are_known_by_their_marks() {
 }
 
 #[test]
-fn a_lab_that_cannot_be_removed_stops_no_other_and_is_told() {
+fn a_lab_that_cannot_be_removed_is_reported_and_the_others_are_removed() {
     sandbox(|| {
         // Whatever is mounted on it, a file cannot be removed.
         let file = "/etc/netns/stuck/resolv.conf";

@@ -133,7 +133,7 @@ fn told(wanted: &[&str], up: f64, in_words: &[&str]) {
 }
 
 #[test]
-fn an_interface_that_is_renamed_keeps_its_labels_and_its_counts_and_may_be_renamed_back() {
+fn a_renamed_interface_keeps_its_labels_and_counts_and_can_be_renamed_back() {
     while_watched(&[], || {
         ping("root", "10.34.0.2");
         run("ip", &["link", "set", "dz0", "name", "eth9"]);
@@ -164,7 +164,7 @@ fn an_interface_whose_name_was_given_to_another_is_made_anew_and_the_other_stays
 }
 
 #[test]
-fn an_interface_that_is_moved_to_another_namespace_is_told_and_may_come_back() {
+fn an_interface_moved_to_another_namespace_is_reported_and_can_come_back() {
     for (mode, hooks_of_it) in [("tcx", 2.0), ("clsact", 0.0)] {
         while_watched(&["--attach", mode], || {
             ping("one", "10.34.2.2");
@@ -214,7 +214,7 @@ fn both_ends_of_a_link_that_are_moved_away_are_taken_back() {
 }
 
 #[test]
-fn a_bridge_that_is_set_down_or_deleted_is_told_at_its_ports() {
+fn a_bridge_that_is_set_down_or_deleted_is_reported_at_its_ports() {
     while_watched(&[], || {
         run("ip", &["link", "set", "dz-br", "down"]);
         let down = ["dz-br in root was set down", "dz1 in root is a port of dz-br, which is down"];
@@ -229,7 +229,7 @@ fn a_bridge_that_is_set_down_or_deleted_is_told_at_its_ports() {
 }
 
 #[test]
-fn a_namespace_whose_name_is_deleted_or_taken_is_told_and_lives_on_while_it_is_watched() {
+fn a_namespace_that_loses_its_name_is_reported_and_stays_while_it_is_watched() {
     let deletes = || {
         run("ip", &["netns", "del", "one"]);
         let unnamed = ["one:eth0 namespace_unnamed", "one:eth1 namespace_unnamed"];
@@ -250,7 +250,7 @@ fn a_namespace_whose_name_is_deleted_or_taken_is_told_and_lives_on_while_it_is_w
 }
 
 #[test]
-fn a_link_that_is_deleted_is_told_at_both_ends() {
+fn a_link_that_is_deleted_is_reported_at_both_ends() {
     while_watched(&[], || {
         run("ip", &["link", "delete", "dz0"]);
         told(&["root:dz0 deleted", "one:eth0 deleted"], 4.0, &["dz0 in root was deleted"]);

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 #[test]
-fn all_is_well_here_and_nothing_of_the_try_stays() {
+fn all_is_well_here_and_the_checks_leave_nothing_behind() {
     sandbox(|| {
         let before = left_behind();
         let (code, all) = diagnosis(&["--endpoints", "2000"]);
@@ -38,7 +38,7 @@ fn all_is_well_here_and_nothing_of_the_try_stays() {
 }
 
 #[test]
-fn the_memory_foretold_is_what_an_agent_takes() {
+fn the_predicted_memory_is_what_an_agent_uses() {
     sandbox(|| {
         let (_, all) = diagnosis(&[]);
         let foretold = all["memory"]["total_bytes"].as_f64().expect("a number");
@@ -50,7 +50,7 @@ fn the_memory_foretold_is_what_an_agent_takes() {
 }
 
 #[test]
-fn agents_foreign_programs_and_leftovers_are_told() {
+fn agents_foreign_programs_and_leftovers_are_listed() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         run("tc", &["qdisc", "add", "dev", "veth0", "clsact"]);
@@ -80,7 +80,7 @@ fn agents_foreign_programs_and_leftovers_are_told() {
 }
 
 #[test]
-fn who_may_nothing_is_told_what_is_missing_with_exit_code_3() {
+fn missing_privileges_are_named_with_exit_code_3() {
     sandbox(|| {
         let output = Command::new("setpriv")
             .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])

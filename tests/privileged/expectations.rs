@@ -62,7 +62,7 @@ fn reasons(verdict: &Value) -> String {
 }
 
 #[test]
-fn every_kind_holds_where_it_is_so() {
+fn every_kind_of_expectation_holds_where_it_is_met() {
     sandbox(|| {
         let (code, verdicts) = verdicts(
             r#"
@@ -116,7 +116,7 @@ fn every_kind_holds_where_it_is_so() {
 }
 
 #[test]
-fn what_ipv6_says_by_itself_is_not_taken_for_traffic_and_its_echoes_are() {
+fn packets_that_ipv6_sends_by_itself_are_no_traffic_and_its_echoes_are() {
     sandbox(|| {
         // Who asks for a neighbour that is not there has the kernel solicit it, each second, and no echo ever leaves.
         let (code, verdicts) = verdicts(
@@ -164,7 +164,7 @@ fn what_ipv6_says_by_itself_is_not_taken_for_traffic_and_its_echoes_are() {
 }
 
 #[test]
-fn what_does_not_hold_is_told_with_its_reason_and_is_exit_code_5() {
+fn a_failed_expectation_is_reported_with_its_reason_and_exit_code_5() {
     sandbox(|| {
         let (code, verdicts) = verdicts(
             r#"
@@ -233,7 +233,7 @@ fn the_classic_labs_keep_their_promises() {
 
 /// A link that carries 20 Mbit/s one way, as the kernel's token bucket sees to it, and a server of pages.
 #[test]
-fn a_throughput_is_that_of_the_slowest_part_and_of_a_free_link_much_more() {
+fn a_throughput_is_that_of_the_slowest_part_and_a_free_link_has_much_more() {
     sandbox(|| {
         let (code, verdicts) = verdicts(
             r#"
@@ -289,7 +289,7 @@ fn a_throughput_is_that_of_the_slowest_part_and_of_a_free_link_much_more() {
 }
 
 #[test]
-fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_them() {
+fn several_files_are_tested_in_turn_and_a_wrong_one_stops_them_all() {
     sandbox(|| {
         let expect =
             |address: &str| format!("{PAIR}[[expect]]\nfrom = \"near\"\nicmp = \"{address}\"\ncount = 1\n");
@@ -319,7 +319,7 @@ fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_the
 }
 
 #[test]
-fn a_dns_server_is_asked_and_what_it_does_not_know_is_no_success() {
+fn a_dns_server_is_queried_and_nxdomain_is_no_success() {
     sandbox(|| {
         // The test's own server, in a namespace that stands before the test and after it.
         fs::write(FILE, PAIR).expect("a tmpfs");

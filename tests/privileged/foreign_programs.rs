@@ -77,7 +77,7 @@ fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
 }
 
 #[test]
-fn a_tcx_program_that_goes_before_netmons_is_told() {
+fn a_tcx_program_attached_before_netmons_is_reported() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let _foreign = attach(NEXT, TcxHook::Egress);
@@ -88,7 +88,7 @@ fn a_tcx_program_that_goes_before_netmons_is_told() {
 }
 
 #[test]
-fn a_tcx_program_before_netmons_clsact_is_told() {
+fn a_tcx_program_before_netmons_clsact_is_reported() {
     sandbox(|| {
         let _agent = Agent::start(["--attach", "clsact"]);
         let _foreign = attach(NEXT, TcxHook::Ingress);
@@ -99,7 +99,7 @@ fn a_tcx_program_before_netmons_clsact_is_told() {
 }
 
 #[test]
-fn a_filter_of_the_first_priority_that_goes_before_netmons_is_told() {
+fn a_filter_of_the_first_priority_before_netmons_is_reported() {
     sandbox(|| {
         let _agent = Agent::start(["--attach", "clsact"]);
         assert_eq!(overtaken(), 0.0);
@@ -170,7 +170,7 @@ fn a_filter_that_was_added_to_netmons_clsact_keeps_it() {
 }
 
 #[test]
-fn a_clsact_that_nobody_else_uses_goes_with_the_agent() {
+fn a_clsact_without_foreign_filters_goes_with_the_agent() {
     sandbox(|| {
         let _lab = Up::direct();
         let agent = Agent::start(["--attach", "clsact"]);

@@ -63,18 +63,18 @@ fn a_generated_star_answers_at_every_end() {
 }
 
 #[test]
-fn in_a_generated_chain_everybody_reaches_everybody() {
+fn in_a_generated_chain_every_namespace_reaches_every_address() {
     assert_works("chain", "4", everybody);
 }
 
 #[test]
-fn in_a_generated_ring_everybody_reaches_everybody() {
+fn in_a_generated_ring_every_namespace_reaches_every_address() {
     assert_works("ring", "4", everybody);
     assert_works("ring", "5", everybody);
 }
 
 #[test]
-fn in_a_generated_mesh_everybody_is_a_neighbour() {
+fn in_a_generated_mesh_all_namespaces_are_neighbours() {
     assert_works("mesh", "3", neighbours);
 }
 
@@ -98,7 +98,7 @@ fn too_large_a_lab_is_an_error_of_usage() {
 }
 
 #[test]
-fn on_a_generated_bridge_everybody_is_a_neighbour() {
+fn on_a_generated_bridge_all_namespaces_are_neighbours() {
     assert_works("bridge", "4", |lab| {
         let mut addresses: Vec<_> =
             lab.links.iter().map(|link| link.b.addresses[0].addr().to_string()).collect();

@@ -172,7 +172,7 @@ fn pinged(count: u32) -> [f64; 2] {
 }
 
 #[test]
-fn a_sender_is_not_told_of_the_loss_at_its_own_end() {
+fn a_sender_does_not_notice_the_loss_at_its_own_end() {
     sandbox(|| {
         write("loss = \"30%\"");
         let _agent = Agent::start([FILE]);
@@ -191,7 +191,7 @@ fn a_sender_is_not_told_of_the_loss_at_its_own_end() {
 }
 
 #[test]
-fn a_delay_that_this_kernel_cannot_impose_changes_nothing_and_one_that_it_can_is_measured() {
+fn a_delay_is_measured_or_without_netem_refused_with_nothing_changed() {
     sandbox(|| {
         let before = left_behind();
         let has_netem = kernel_has_netem();
@@ -231,7 +231,7 @@ fn a_delay_that_this_kernel_cannot_impose_changes_nothing_and_one_that_it_can_is
 }
 
 #[test]
-fn killed_at_any_moment_of_up_down_puts_it_right() {
+fn after_a_kill_at_any_moment_of_up_down_removes_the_rest() {
     sandbox(|| {
         let before = left_behind();
         write("loss = \"10%\", rate = \"10mbit\"");

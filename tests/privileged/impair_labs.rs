@@ -50,7 +50,7 @@ fn the_lab_impaired_answers_nine_in_ten_and_says_why() {
 }
 
 #[test]
-fn the_lab_delayed_takes_thirty_milliseconds_where_there_is_netem_and_is_refused_where_not() {
+fn the_lab_delayed_takes_thirty_milliseconds_or_without_netem_is_refused() {
     sandbox(|| {
         let (file, before) = (shipped("delayed.toml"), left_behind());
         if !kernel_has_netem() {

@@ -32,7 +32,7 @@ fn let_epochs_close() {
 }
 
 #[test]
-fn what_nftables_drops_where_it_arrives_has_the_kernels_reason_and_is_not_lost_on_the_wire() {
+fn drops_by_nftables_have_the_kernels_reason_and_are_no_loss_on_the_wire() {
     sandbox(|| {
         if Command::new("nft").arg("--version").output().is_err() {
             return skip("nft (package nftables) is not installed");

@@ -228,7 +228,7 @@ fn groups() -> String {
 }
 
 #[test]
-fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
+fn a_hundred_kills_are_repaired_by_the_next_up_or_down() {
     if let Some(why) = nginx::missing() {
         return skip(why);
     }
@@ -290,7 +290,7 @@ fn running_services() -> Vec<String> {
 }
 
 #[test]
-fn services_are_the_files_also_when_an_up_was_killed_before_it_changed_them_and_when_an_agent_adopts_them() {
+fn services_follow_their_file_after_a_killed_up_and_when_an_agent_adopts_them() {
     sandbox(|| {
         let write = |seconds: u32| {
             let lab = format!(

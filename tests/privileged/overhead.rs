@@ -50,7 +50,7 @@ fn attached(metrics: &Metrics, interface: &str) -> f64 {
 }
 
 #[test]
-fn the_agent_counts_what_passes_with_hooks_on_exactly_and_the_rest_is_told() {
+fn the_agent_counts_exactly_with_hooks_on_and_reports_what_it_did_not_count() {
     sandbox(|| {
         let _agent = Agent::start([] as [&str; 0]);
         // Of other traffic meanwhile, nothing must look lost.
@@ -83,7 +83,7 @@ fn begin(pairs: &str) -> Child {
 }
 
 #[test]
-fn hooks_are_on_again_when_the_comparison_is_killed_and_other_links_were_watched_all_the_time() {
+fn a_killed_comparison_leaves_all_hooks_on_and_never_touched_other_links() {
     sandbox(|| {
         let two_links = spoke("left", "one", "10.201.0") + &spoke("right", "two", "10.202.0");
         std::fs::write("/run/two.toml", two_links).expect("a lab file");

@@ -77,7 +77,7 @@ const REPLACED: [&str; 4] = [
 ];
 
 #[test]
-fn what_was_made_again_by_somebody_else_is_in_the_way_of_up_and_left_by_down_which_says_so() {
+fn objects_recreated_by_another_program_stop_up_and_are_kept_by_down() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         succeeds(&["up", FILE]);
@@ -99,7 +99,7 @@ fn what_was_made_again_by_somebody_else_is_in_the_way_of_up_and_left_by_down_whi
 }
 
 #[test]
-fn what_was_made_again_by_somebody_else_is_left_by_clean_and_by_an_agent_that_ends() {
+fn objects_recreated_by_another_program_are_kept_by_clean_and_by_the_agent() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         succeeds(&["up", FILE]);
@@ -189,7 +189,7 @@ fn what_is_behind_a_symbolic_link_under_etc_netns_is_not_written_to() {
 }
 
 #[test]
-fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
+fn a_process_that_has_the_recorded_id_of_another_is_not_ended() {
     sandbox(|| {
         let service = "[[service]]\nnamespace = \"mine\"\ncommand = [\"sleep\", \"1000\"]\n";
         fs::write(FILE, format!("{LAB}{service}")).unwrap();
@@ -243,7 +243,7 @@ fn of_two_agents_that_start_at_once_one_has_the_lab() {
 }
 
 #[test]
-fn whatever_the_umask_only_root_may_write_to_what_netmon_goes_by() {
+fn whatever_the_umask_only_root_can_write_to_netmons_files() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         run("chmod", &["755", "/run"]);
@@ -261,7 +261,7 @@ fn whatever_the_umask_only_root_may_write_to_what_netmon_goes_by() {
 }
 
 #[test]
-fn anybody_sees_a_running_agent_without_root() {
+fn status_of_a_running_agent_needs_no_root() {
     sandbox(|| {
         run("chmod", &["755", "/run"]);
         fs::copy(netmon(), "/run/netmon-copy").unwrap();
@@ -274,7 +274,7 @@ fn anybody_sees_a_running_agent_without_root() {
 }
 
 #[test]
-fn a_state_that_somebody_wrote_has_nothing_else_removed() {
+fn a_forged_state_removes_nothing_outside_the_lab() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         succeeds(&["up", FILE]);

@@ -78,17 +78,17 @@ fn killed_under_load(arguments: &[&str]) {
 }
 
 #[test]
-fn an_agent_that_is_killed_five_times_under_load_has_counted_every_packet_at_all_four_hooks() {
+fn an_agent_killed_five_times_under_load_counts_every_packet_at_all_four_hooks() {
     killed_under_load(&["--persist"]);
 }
 
 #[test]
-fn an_agent_on_clsact_that_is_killed_under_load_has_counted_every_packet() {
+fn an_agent_on_clsact_killed_under_load_counts_every_packet() {
     killed_under_load(&["--persist", "--attach", "clsact"]);
 }
 
 #[test]
-fn without_the_word_the_programs_go_with_the_agent() {
+fn without_the_option_the_programs_go_with_the_agent() {
     with_pins(|| {
         Agent::start([""; 0]).end(Signal::KILL);
         let flood = Flood::start(ROOT, INSIDE);
@@ -127,7 +127,7 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
 }
 
 #[test]
-fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() {
+fn hooks_that_were_off_at_a_kill_are_put_back_on_with_their_counts() {
     use netmon::topology::handover::{Asked, HookOrder, Request};
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
@@ -146,7 +146,7 @@ fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() 
 }
 
 #[test]
-fn that_counting_persists_is_said_wherever_a_lab_is_shown() {
+fn status_shows_that_counting_persists() {
     with_pins(|| {
         let _agent = Agent::start(["--persist"]);
         let said = succeeds(&["status"]);
@@ -155,7 +155,7 @@ fn that_counting_persists_is_said_wherever_a_lab_is_shown() {
 }
 
 #[test]
-fn pings_that_are_under_way_and_drops_without_an_agent_are_not_lost() {
+fn pings_in_flight_and_drops_without_an_agent_are_counted() {
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
         let ping = ["-q", "-c", "400", "-i", "0.01", "10.200.0.3"];

@@ -64,7 +64,7 @@ fn down_removes_the_pins_of_its_lab_and_nothing_else() {
 }
 
 #[test]
-fn what_is_not_netmons_in_a_labs_folder_stays_and_is_told() {
+fn a_foreign_pin_in_a_labs_folder_stays_and_is_reported() {
     with_pins(|| {
         succeeds(&["up", "--persist"]);
         let theirs = pins_of("direct").join("theirs");
@@ -91,7 +91,7 @@ fn a_folder_without_netmons_mark_is_a_conflict_and_stays() {
 }
 
 #[test]
-fn maps_of_another_abi_version_are_replaced_and_it_is_said() {
+fn maps_of_another_abi_version_are_replaced_with_a_warning() {
     with_pins(|| {
         let mark = pins_of("direct").join("map_NETMON_ABI");
         pin_array(&mark, "NETMON_ABI", 99);
@@ -109,7 +109,7 @@ fn maps_of_another_abi_version_are_replaced_and_it_is_said() {
 }
 
 #[test]
-fn a_set_of_pins_that_is_not_whole_is_replaced_as_a_whole() {
+fn an_incomplete_set_of_pins_is_replaced_entirely() {
     with_pins(|| {
         let folder = pins_of("direct");
         for missing in ["map_SETTINGS", "map_COUNTERS", "map_JUMP_TABLE", "map_ENDS"] {
@@ -157,7 +157,7 @@ fn clean_and_doctor_show_the_pins_of_a_dead_lab_and_clean_removes_them() {
 }
 
 #[test]
-fn a_bpf_file_system_that_cannot_be_written_to_is_exit_code_3_and_changes_nothing() {
+fn a_read_only_bpf_file_system_is_exit_code_3_and_changes_nothing() {
     with_pins(|| {
         mount("bpf", "/sys/fs/bpf", "bpf", MountFlags::RDONLY, None).unwrap();
         let said = fails(3, &["up", "--persist"]);
@@ -202,7 +202,7 @@ fn a_change_of_a_persisted_lab_adds_and_removes_the_pins_of_its_links() {
 }
 
 #[test]
-fn of_a_large_lab_it_is_filters_that_count_on_and_are_gone_on_with() {
+fn a_large_lab_counts_on_in_filters_which_the_next_agent_takes_over() {
     const LAB: &str = "/run/sandbox/large.toml";
     with_pins(|| {
         fs::write(LAB, printed(&["generate", "star", "-n", "51"])).unwrap();

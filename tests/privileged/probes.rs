@@ -62,7 +62,7 @@ fn succeeded(metrics: &Metrics, kind: &str) -> f64 {
 }
 
 #[test]
-fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
+fn every_kind_of_probe_succeeds_and_the_hooks_count_its_packets() {
     sandbox(|| {
         let probes = [
             "icmp = \"10.41.0.2\"",
@@ -120,7 +120,7 @@ fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_seen_at_the_next_attempt_and_so_is_its_return() {
+fn a_server_that_goes_away_or_returns_is_noticed_at_the_next_attempt() {
     sandbox(|| {
         write(&[PAIR, &probe("tcp = \"10.41.0.2:81\"\ninterval = \"250ms\"")]);
         let _agent = Agent::start([FILE]);
@@ -148,7 +148,7 @@ fn a_server_that_goes_away_is_seen_at_the_next_attempt_and_so_is_its_return() {
 }
 
 #[test]
-fn durations_are_what_the_server_takes_and_a_timeout_is_the_end_of_it() {
+fn durations_are_what_the_server_takes_and_a_timeout_ends_an_attempt() {
     sandbox(|| {
         let late = "name = \"late\"\nhttp = \"http://10.41.0.2/delay/60000\"\ninterval = \"200ms\"\ntimeout = \"100ms\"";
         let slow = "name = \"slow\"\nhttp = \"http://10.41.0.2/delay/50\"\ninterval = \"200ms\"";

@@ -200,7 +200,7 @@ fn added(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 6
 }
 
 #[test]
-fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_never_decided_about() {
+fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_passed_on() {
     sandbox(|| {
         let mut bench = Bench::new();
         for (what, frame, protocol, exit) in kinds() {

@@ -27,7 +27,7 @@ fn up() {
 }
 
 #[test]
-fn a_terminal_is_told_what_takes_so_long_and_the_line_is_gone_at_the_end() {
+fn a_terminal_shows_what_takes_long_and_the_line_is_cleared_at_the_end() {
     sandbox(|| {
         up();
         let (code, shown) = on_a_terminal(&format!("down {FILE}"), "");
@@ -38,7 +38,7 @@ fn a_terminal_is_told_what_takes_so_long_and_the_line_is_gone_at_the_end() {
 }
 
 #[test]
-fn nobody_is_told_without_a_terminal() {
+fn without_a_terminal_there_is_no_progress_line() {
     sandbox(|| {
         up();
         let output = Command::new(netmon()).args(["down", FILE]).output().unwrap();

@@ -122,7 +122,7 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
 }
 
 #[test]
-fn status_shows_what_the_scrape_shows_and_says_so_when_nobody_runs() {
+fn status_shows_what_a_scrape_shows_and_says_when_no_agent_runs() {
     sandbox(|| {
         let agent = start_agent();
         run("ping", &["-q", "-c", "20", "-i", "0.02", "10.200.0.3"]);

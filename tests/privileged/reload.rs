@@ -58,7 +58,7 @@ fn sent(metrics: &Metrics, link: &str, interface: &str) -> f64 {
 }
 
 #[test]
-fn a_link_that_stays_loses_no_packet_and_no_count_while_others_come_and_go() {
+fn a_link_that_stays_loses_no_packet_and_no_count_during_changes() {
     sandbox(|| {
         let before = left_behind();
         write(FIRST);
@@ -103,7 +103,7 @@ fn a_link_that_stays_loses_no_packet_and_no_count_while_others_come_and_go() {
 }
 
 #[test]
-fn what_is_wrong_or_in_somebodys_way_changes_nothing() {
+fn a_file_that_is_wrong_or_conflicts_changes_nothing() {
     sandbox(|| {
         write(FIRST);
         let agent = Agent::start([FILE]);
@@ -130,7 +130,7 @@ fn what_is_wrong_or_in_somebodys_way_changes_nothing() {
 }
 
 #[test]
-fn a_change_that_fails_half_way_is_taken_back_and_what_went_is_there_again() {
+fn a_change_that_fails_half_way_is_undone_and_removed_parts_are_back() {
     sandbox(|| {
         let both = format!("{FIRST}{SECOND}");
         write(&both);
@@ -153,7 +153,7 @@ fn a_change_that_fails_half_way_is_taken_back_and_what_went_is_there_again() {
 }
 
 #[test]
-fn a_change_whose_services_do_not_start_is_taken_back_with_the_services_that_ran() {
+fn a_change_whose_services_do_not_start_is_undone_and_the_old_ones_run() {
     sandbox(|| {
         write(FIRST);
         let _agent = Agent::start([FILE]);
@@ -178,7 +178,7 @@ fn a_change_whose_services_do_not_start_is_taken_back_with_the_services_that_ran
 }
 
 #[test]
-fn networks_of_both_families_and_the_mtu_are_changed_in_place_with_their_routes() {
+fn addresses_of_both_families_routes_and_the_mtu_are_changed_in_place() {
     const LAB: &str = r#"
 [[namespace]]
 name = "stays"
@@ -222,7 +222,7 @@ b = { namespace = "stays", interface = "eth0", addresses = ["10.32.0.2/24", "fd3
 }
 
 #[test]
-fn an_agent_that_is_killed_at_any_moment_of_a_change_leaves_what_the_next_up_or_down_puts_right() {
+fn after_a_kill_at_any_moment_of_a_change_the_next_up_or_down_repairs_the_lab() {
     sandbox(|| {
         run("ip", &["netns", "add", "foreign"]);
         run(
@@ -294,7 +294,7 @@ fn addresses_and_services_change_with_their_file() {
 }
 
 #[test]
-fn reload_of_a_lab_that_nobody_runs_says_what_there_is_to_do() {
+fn reload_of_a_lab_without_an_agent_says_what_to_do() {
     sandbox(|| {
         let said = fails(1, &["reload"]);
         assert!(said.contains("no agent runs lab direct") && said.contains("netmon up"), "{said}");
@@ -302,7 +302,7 @@ fn reload_of_a_lab_that_nobody_runs_says_what_there_is_to_do() {
 }
 
 #[test]
-fn an_agent_whose_terminal_is_gone_ends_as_by_ctrl_c() {
+fn an_agent_whose_terminal_closes_ends_as_on_ctrl_c() {
     sandbox(|| {
         let before = left_behind();
         write(FIRST);

@@ -42,7 +42,7 @@ fn fails_without_a_trace(lab: &Lab, what: &'static str, done: usize, act: impl F
 }
 
 #[test]
-fn a_name_that_is_taken_in_the_middle_is_left_and_the_rest_is_taken_back() {
+fn a_name_that_is_taken_during_up_is_left_alone_and_the_rest_is_undone() {
     sandbox(|| {
         run("mkdir", &["-p", "/run/netns", "/etc/netns"]);
         let mut lab = star(20);
@@ -99,7 +99,7 @@ fn limited(limit: &str, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn at_the_limit_of_descriptors_what_was_made_is_taken_back() {
+fn at_the_limit_of_descriptors_what_was_made_is_undone() {
     sandbox(|| {
         let file = write_star(40);
         let before = left_behind();
@@ -157,7 +157,7 @@ fn without_space_for_a_change_the_lab_stays_as_it_was_and_can_be_removed() {
 }
 
 #[test]
-fn with_an_etc_that_is_read_only_nothing_is_left_and_down_takes_away_all_else() {
+fn with_a_read_only_etc_up_leaves_nothing_and_down_removes_all_else() {
     sandbox(|| {
         let file = write_star(3);
         let before = left_behind();

@@ -145,7 +145,7 @@ fn it_passes_with_every_measure_and_leaves_nothing() {
 }
 
 #[test]
-fn packets_that_it_does_not_know_of_are_out_of_bounds_and_exit_code_five() {
+fn packets_of_another_program_are_out_of_bounds_and_exit_code_five() {
     sandbox(|| {
         let before = left_behind();
         let selftest = begin();
@@ -166,7 +166,7 @@ fn packets_that_it_does_not_know_of_are_out_of_bounds_and_exit_code_five() {
 }
 
 #[test]
-fn ctrl_c_takes_the_lab_away_and_what_a_killed_one_left_the_next_removes() {
+fn ctrl_c_removes_the_lab_and_the_next_run_what_a_killed_one_left() {
     sandbox(|| {
         let before = left_behind();
         let mut selftest = begin();

@@ -38,7 +38,7 @@ fn kill(pid: u32, signal: Signal) {
 }
 
 #[test]
-fn a_command_runs_in_its_namespace_with_its_files_and_its_output_is_logged() {
+fn a_command_runs_in_its_namespace_with_its_files_and_is_logged() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-output");
         fs::create_dir_all(format!("/etc/netns/{NAMESPACE}")).unwrap();
@@ -63,7 +63,7 @@ fn a_command_runs_in_its_namespace_with_its_files_and_its_output_is_logged() {
 }
 
 #[test]
-fn a_program_that_never_stops_talking_neither_fills_the_disk_nor_stops_the_others() {
+fn output_without_end_neither_fills_the_disk_nor_stops_other_services() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-flood");
         lab.command("flood", &["yes", "some words that somebody says again and again"]);
@@ -79,7 +79,7 @@ fn a_program_that_never_stops_talking_neither_fills_the_disk_nor_stops_the_other
 }
 
 #[test]
-fn an_exit_is_reported_with_its_last_words_and_the_command_started_again() {
+fn an_exit_is_logged_with_the_last_output_and_the_command_restarted() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-restart");
         lab.command("short", &["sh", "-c", "echo about to fail; exit 3"]);
@@ -97,7 +97,7 @@ fn an_exit_is_reported_with_its_last_words_and_the_command_started_again() {
 }
 
 #[test]
-fn a_killed_command_is_started_again_after_its_children_have_been_ended() {
+fn a_killed_command_is_restarted_after_its_children_have_been_ended() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-orphans");
         nginx(&mut lab, "daemon off;");
@@ -122,7 +122,7 @@ fn a_killed_command_is_started_again_after_its_children_have_been_ended() {
 }
 
 #[test]
-fn a_program_that_goes_to_the_background_is_told_to_stay() {
+fn a_program_that_goes_to_the_background_is_reported() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-background");
         nginx(&mut lab, "daemon on;");
@@ -318,7 +318,7 @@ fn a_namespace_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_supervisor_inside_a_process_tells_what_runs_and_ends_it() {
+fn a_supervisor_inside_a_process_reports_its_services_and_ends_them() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-inside");
         lab.command("plain", &["sleep", "1000"]);
@@ -340,7 +340,7 @@ fn a_supervisor_inside_a_process_tells_what_runs_and_ends_it() {
 }
 
 #[test]
-fn a_supervisor_that_is_dropped_without_a_word_asks_its_services_to_end() {
+fn a_supervisor_that_is_dropped_asks_its_services_to_end() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-dropped");
         lab.command("plain", &["sleep", "1000"]);

@@ -12,7 +12,7 @@ fn curl(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_page_says_who_asks_whom() {
+fn the_page_names_its_client_and_its_server() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-page");
         lab.http("web", "127.0.0.1:80");

@@ -76,7 +76,7 @@ fn the_next_service_is_started_when_the_one_before_it_answers() {
 }
 
 #[test]
-fn one_that_does_not_get_ready_is_named_with_its_last_words_and_nothing_is_left() {
+fn a_service_that_does_not_get_ready_is_named_and_nothing_is_left() {
     sandbox(|| {
         let before = left_behind();
         write(&[PAIR, &deaf("700ms")]);
@@ -91,7 +91,7 @@ fn one_that_does_not_get_ready_is_named_with_its_last_words_and_nothing_is_left(
 }
 
 #[test]
-fn a_reload_says_what_is_not_ready_and_the_agent_lives_on() {
+fn a_reload_reports_what_is_not_ready_and_the_agent_keeps_running() {
     sandbox(|| {
         write(&[PAIR]);
         let agent = Agent::start([FILE]);
@@ -106,7 +106,7 @@ fn a_reload_says_what_is_not_ready_and_the_agent_lives_on() {
 }
 
 #[test]
-fn nobody_has_to_wait_for_a_service_that_is_given_up() {
+fn an_interrupt_ends_the_wait_for_a_service() {
     sandbox(|| {
         let before = left_behind();
         write(&[PAIR, &deaf("600s")]);

@@ -93,7 +93,7 @@ fn a_changed_lab_changes_only_what_differs() {
 }
 
 #[test]
-fn what_is_not_ours_is_a_conflict_and_nothing_is_changed() {
+fn a_foreign_object_is_a_conflict_and_nothing_is_changed() {
     sandbox(|| {
         run("ip", &["netns", "add", "direct_netns"]);
         run("ip", &["link", "add", "veth0", "type", "veth", "peer", "name", "other"]);
@@ -112,7 +112,7 @@ fn what_is_not_ours_is_a_conflict_and_nothing_is_changed() {
 }
 
 #[test]
-fn another_labs_objects_are_as_foreign_as_anybodys() {
+fn objects_of_another_lab_are_foreign() {
     sandbox(|| {
         let (one, mut two) = (direct(), direct());
         two.name = valid("two");
@@ -211,7 +211,7 @@ fn a_lab_that_is_held_says_by_whom() {
 }
 
 #[test]
-fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
+fn a_namespace_held_by_a_foreign_process_loses_its_links_and_its_name() {
     sandbox(|| {
         let before = left_behind();
         let lab = direct();
@@ -235,7 +235,7 @@ fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
 }
 
 #[test]
-fn half_a_name_with_our_mark_is_cleared_and_one_without_is_not() {
+fn an_unfinished_namespace_name_is_cleared_only_if_it_has_netmons_mark() {
     sandbox(|| {
         fs::create_dir_all("/run/netns").unwrap();
         fs::write("/run/netns/direct_netns", "netmon:direct").unwrap();

@@ -43,7 +43,7 @@ fn duration_of(command: &str) -> Duration {
 }
 
 #[test]
-fn killed_at_any_moment_of_up_the_next_up_or_down_puts_it_right() {
+fn after_a_kill_at_any_moment_of_up_the_next_up_or_down_repairs_the_lab() {
     sandbox(|| {
         fs::write(LAB, many_parts("killed", 8)).unwrap();
         let foreign = Foreign::place("netmon:other");
@@ -69,7 +69,7 @@ fn killed_at_any_moment_of_up_the_next_up_or_down_puts_it_right() {
 }
 
 #[test]
-fn killed_at_any_moment_of_down_the_next_down_ends_it() {
+fn after_a_kill_at_any_moment_of_down_the_next_down_completes_it() {
     sandbox(|| {
         fs::write(LAB, many_parts("killed", 8)).unwrap();
         let foreign = Foreign::place("netmon:other");
@@ -95,7 +95,7 @@ fn killed_at_any_moment_of_down_the_next_down_ends_it() {
 
 /// The moment between writing a file and giving it its name is too short to be hit by chance.
 #[test]
-fn a_file_that_was_being_written_is_taken_away_by_down_and_made_whole_by_up() {
+fn a_half_written_file_is_removed_by_down_and_completed_by_up() {
     sandbox(|| {
         fs::write(LAB, many_parts("killed", 8)).unwrap();
         let foreign = Foreign::place("netmon:other");

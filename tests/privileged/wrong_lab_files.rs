@@ -176,7 +176,7 @@ fn every_fixture_is_refused_with_its_place_and_changes_nothing() {
 }
 
 #[test]
-fn what_is_too_large_too_deep_or_no_text_is_refused_with_its_place() {
+fn files_too_large_too_deep_or_without_text_are_refused_with_a_place() {
     sandbox(|| {
         fs::write("/run/sandbox/start", "").unwrap();
         let file = Path::new("/run/sandbox/made.toml");
@@ -226,7 +226,7 @@ fn what_is_too_large_too_deep_or_no_text_is_refused_with_its_place() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_and_nobody_waits_for_it() {
+fn paths_that_are_no_files_are_refused_without_a_long_wait() {
     sandbox(|| {
         fs::write("/run/sandbox/start", "").unwrap();
         let at = |name: &str| Path::new("/run/sandbox").join(name);
@@ -266,7 +266,7 @@ fn a_file_whose_name_makes_no_lab_name_says_so() {
 }
 
 #[test]
-fn a_pipe_that_somebody_writes_to_is_a_lab_file() {
+fn a_pipe_with_a_writer_is_a_lab_file() {
     sandbox(|| {
         let plan = format!("{0} plan <({0} generate star -n 2)", netmon().display());
         let said = Command::new("bash").args(["-c", &plan]).output().unwrap();
@@ -276,7 +276,7 @@ fn a_pipe_that_somebody_writes_to_is_a_lab_file() {
 }
 
 #[test]
-fn an_agent_goes_on_whatever_it_is_told_to_reload() {
+fn an_agent_survives_a_reload_of_every_wrong_file() {
     sandbox(|| {
         let file = "/run/sandbox/direct.toml";
         let right = fs::read_to_string(shipped("direct.toml")).unwrap();

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_tells_its_own_number_and_its_programs() {
+    fn a_link_has_its_own_id_and_that_of_its_program() {
         let fdinfo =
             "pos:\t0\nflags:\t02000000\nlink_type:\ttcx\nlink_id:\t12\nprog_tag:\tab\nprog_id:\t34\n";
         assert_eq!(numbers(fdinfo), [(ObjectKind::Link, 12), (ObjectKind::Program, 34)]);

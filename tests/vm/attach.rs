@@ -19,7 +19,7 @@ fn qdiscs() -> String {
 }
 
 #[test]
-fn the_way_to_attach_is_found_and_every_packet_is_the_kernels() {
+fn the_attach_mode_is_chosen_and_every_count_is_the_kernels() {
     let mode = kernel::this().mode;
     sandbox(|| {
         let agent = Agent::start([""; 0]);
@@ -51,7 +51,7 @@ fn the_way_to_attach_is_found_and_every_packet_is_the_kernels() {
 }
 
 #[test]
-fn after_sigterm_nothing_is_left_and_a_lab_of_somebody_elses_making_has_no_filter() {
+fn after_sigterm_a_lab_that_stays_has_no_filter_of_ours() {
     sandbox(|| {
         run("mkdir", &["-p", "/run/netns"]);
         let before = left_behind();

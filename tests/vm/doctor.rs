@@ -9,7 +9,7 @@ use netmon_tests::{
 use crate::kernel;
 
 #[test]
-fn doctor_says_what_is_there_and_what_netmon_does_without_the_rest() {
+fn doctor_lists_kernel_features_and_what_netmon_does_without_them() {
     let has_tcx = kernel::this().mode == "tcx";
     sandbox(|| {
         let (code, all) = diagnosis(&[]);
@@ -32,7 +32,7 @@ fn doctor_says_what_is_there_and_what_netmon_does_without_the_rest() {
 }
 
 #[test]
-fn who_asks_for_tcx_where_there_is_none_is_told_what_to_do() {
+fn tcx_on_a_kernel_without_it_is_refused_with_advice() {
     if kernel::this().mode == "tcx" {
         // This kernel has it; that it is used is another test.
         return;

@@ -26,7 +26,7 @@ fn latencies(metrics: &Metrics) -> [f64; 3] {
 }
 
 #[test]
-fn delay_jitter_and_rate_are_a_netem_with_a_token_bucket_below_and_are_changed_as_asked() {
+fn delay_jitter_and_rate_are_netem_above_a_token_bucket_and_can_be_changed() {
     sandbox(|| {
         write("delay = \"20ms\", jitter = \"2ms\", rate = \"10mbit\"");
         succeeds(&["up", FILE]);
@@ -70,7 +70,7 @@ fn delay_jitter_and_rate_are_a_netem_with_a_token_bucket_below_and_are_changed_a
 }
 
 #[test]
-fn what_is_held_for_a_second_from_the_first_packet_on_is_late_and_not_lost() {
+fn packets_held_for_a_second_from_the_first_on_are_late_and_not_lost() {
     sandbox(|| {
         write("delay = \"1s\"");
         let _agent = Agent::start([FILE]);
@@ -90,7 +90,7 @@ fn what_is_held_for_a_second_from_the_first_packet_on_is_late_and_not_lost() {
 }
 
 #[test]
-fn a_loss_and_a_delay_are_both_told_for_what_they_are() {
+fn a_loss_and_a_delay_are_each_reported_as_what_they_are() {
     sandbox(|| {
         write("delay = \"50ms\", loss = \"20%\"");
         let _agent = Agent::start([FILE]);

@@ -41,7 +41,7 @@ fn delays_only_what_leaves(within: &[&str], interface: &str, [slow, quick]: [&st
 }
 
 #[test]
-fn ten_milliseconds_of_netem_at_one_end_are_in_that_direction_alone() {
+fn ten_milliseconds_of_netem_at_one_end_are_in_that_direction_only() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         // The neighbours find each other first.

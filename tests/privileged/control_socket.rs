@@ -23,7 +23,7 @@ fn change() -> Answer {
 }
 
 #[test]
-fn whoever_connects_and_says_nothing_keeps_nobody_waiting() {
+fn silent_connections_delay_no_other() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let mut silent: Vec<UnixStream> = (0..8).map(|_| connect()).collect();
@@ -37,7 +37,7 @@ fn whoever_connects_and_says_nothing_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_question_that_is_half_asked_when_the_agent_reloads_is_answered_when_it_is_whole() {
+fn a_request_that_a_reload_interrupts_is_answered_once_it_is_complete() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         let mut slow = connect();
