@@ -2,12 +2,12 @@
 
 use std::{env, path::PathBuf};
 
-/// Where it is: `cargo xtask test` builds it and says so. A test never looks for one by itself, which might
-/// be last week's.
+/// The path that `cargo xtask test` sets after building it. A test never searches for a binary itself: it might find
+/// last week's.
 ///
 /// # Panics
 ///
-/// When nobody said where it is.
+/// If no path is set.
 #[must_use]
 pub fn netmon() -> PathBuf {
     match env::var_os("NETMON_BIN") {

@@ -3,10 +3,6 @@
 use std::net::UdpSocket;
 
 /// Answers queries until its process ends: NOERROR without a record for a name that it knows, NXDOMAIN for others.
-///
-/// # Panics
-///
-/// Never: a query that cannot be answered is dropped.
 pub fn serve(socket: &UdpSocket) {
     let mut message = [0; 512];
     while let Ok((length, client)) = socket.recv_from(&mut message) {

@@ -26,10 +26,6 @@ pub fn spoke(namespace: &str, interface: &str, network: &str) -> String {
 
 /// Namespaces with a link to root each, and with files, settings and routes: enough of each kind that a kill may fall
 /// between any two of them. They are called `name` and a number from 0, and have the networks 10.9.0.0/24 and on.
-///
-/// # Panics
-///
-/// Never: the text is written to memory.
 #[must_use]
 pub fn many_parts(name: &str, namespaces: u32) -> String {
     let mut text = String::new();

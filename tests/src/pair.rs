@@ -1,6 +1,6 @@
-//! A veth pair of a sandbox's own, both ends in it, as endpoints that the datapath can watch.
+//! A veth pair with both ends in the sandbox, as endpoints that the datapath can watch.
 //!
-//! No addresses, no IPv6: nothing passes but what the test sends.
+//! It has no addresses and no IPv6: only what the test sends passes it.
 
 use std::{collections::HashMap, fmt::Write as _, fs, sync::Arc, time::Duration};
 
@@ -12,11 +12,11 @@ use netmon::{
 
 use crate::{eventually::eventually, interface::ifindex, labs::valid, sandbox::run};
 
-/// Makes the pair, which is down. For the inside of a sandbox.
+/// Creates the pair, which is down. Must be called in a sandbox.
 ///
 /// # Panics
 ///
-/// When it cannot be made.
+/// If it cannot be created.
 #[must_use]
 pub fn pair() -> [Endpoint; 2] {
     run("ip", &["link", "add", "one", "mtu", "9000", "type", "veth", "peer", "name", "two", "mtu", "9000"]);
@@ -26,8 +26,8 @@ pub fn pair() -> [Endpoint; 2] {
     [endpoint("one", "two", Side::A), endpoint("two", "one", Side::B)]
 }
 
-/// Sets both ends up, and waits until the kernel has noticed: until then it drops, behind the egress hook and
-/// without a word, what is sent (`noop_qdisc`; the carrier is looked at by a worker, later on a busy machine).
+/// Sets both ends up, and waits until the kernel has processed that: until then it silently drops, after the egress
+/// hook, what is sent (`noop_qdisc`; a worker handles the carrier, later on a busy machine).
 pub fn set_up() {
     for end in ["one", "two"] {
         run("ip", &["link", "set", end, "up"]);
@@ -38,15 +38,15 @@ pub fn set_up() {
             (shown.contains("state UP") && !shown.contains("qdisc noop ")).then_some(())
         });
     }
-    // The worker holds the lock of all links while it is at it: a change that got through came after it.
+    // The worker holds the rtnetlink lock while it runs: when this change returns, the worker has finished.
     run("ip", &["link", "set", "two", "up"]);
 }
 
-/// Makes many pairs, which are down: both ends of each, one pair after the other. For the inside of a sandbox.
+/// Creates many pairs, which are down. Returns both ends of each, pair by pair. Must be called in a sandbox.
 ///
 /// # Panics
 ///
-/// When they cannot be made.
+/// If they cannot be created.
 #[must_use]
 pub fn pairs(count: usize) -> Vec<Endpoint> {
     const BATCH: &str = "/run/sandbox/pairs";

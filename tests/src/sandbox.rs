@@ -1,8 +1,8 @@
-//! A network and mount namespace of a test's own, with an empty /run and an /etc that can be written to.
+//! A network and mount namespace for one test, with an empty /run and a writable /etc.
 //!
-//! Tests that build labs run in parallel, use the same names, and must neither see nor touch the host's
-//! /run/netns. What a test leaves behind goes with the sandbox, also when it panics. Processes that it
-//! starts are inside, too, and end with it.
+//! Tests that build labs run in parallel and use the same names, and they must neither see nor touch the host's
+//! /run/netns. What a test leaves behind is removed with the sandbox, even if the test panics. Processes that it
+//! starts are inside as well, and end with it.
 
 use std::{
     fs,
@@ -16,16 +16,16 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use crate::inhabitants;
 
-/// Runs `test` inside, on a thread that ends with it. lo is up.
+/// Runs `test` inside, on a thread of its own. lo is up.
 ///
 /// # Panics
 ///
-/// When the sandbox cannot be made; and when `test` does.
+/// If the sandbox cannot be created, or if `test` panics.
 pub fn sandbox<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let inside = || {
             let run = prepare();
-            // Only to be sent on.
+            // Only to be resumed after the cleanup.
             let tested = catch_unwind(AssertUnwindSafe(test));
             inhabitants::end(run);
             tested.unwrap_or_else(|panic| resume_unwind(panic))
@@ -34,7 +34,7 @@ pub fn sandbox<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Makes it, and says which /run is its own.
+/// Creates it. Returns the device of its /run.
 fn prepare() -> u64 {
     unshare_network().expect("unshare -n (are you root?)");
     unshare_mounts().expect("unshare -m");
@@ -49,11 +49,11 @@ fn prepare() -> u64 {
     inhabitants::run_device().expect("a /run of our own")
 }
 
-/// Runs a program to its end and returns what it printed.
+/// Runs a program to its end. Returns what it printed.
 ///
 /// # Panics
 ///
-/// When it cannot be started, or fails; with what it said.
+/// If it cannot be started, or fails; the message has its output.
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
@@ -69,7 +69,7 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The same inside a namespace of a lab, or in `root`.
+/// As [`run`], inside a namespace of a lab. `root` is the namespace of the test.
 ///
 /// # Panics
 ///
