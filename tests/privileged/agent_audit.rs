@@ -1,4 +1,4 @@
-//! The audit: our counts beside the kernel's, and what explains the difference.
+//! The audit: netmon's counts beside the kernel's, and what explains the difference.
 
 use std::{
     os::fd::AsFd as _,
@@ -22,7 +22,7 @@ use netmon_tests::{
 };
 use serde_json::Value;
 
-/// Every hook of the link.
+/// All hooks of the link.
 const HOOKS: [(&str, &str); 4] = [("a", "ingress"), ("a", "egress"), ("b", "ingress"), ("b", "egress")];
 
 fn now_ms() -> u64 {
@@ -30,7 +30,7 @@ fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("before the year 500,000,000")
 }
 
-/// The link after an audit of every hook that began now or later.
+/// The link, once every hook was audited after this call.
 fn audited() -> Value {
     let begun = now_ms();
     eventually("an audit of every hook", Duration::from_secs(20), || {
@@ -67,12 +67,12 @@ fn assert_no_difference(link: &Value) {
     }
 }
 
-/// A datagram from veth0 to nobody.
+/// A datagram from veth0 to a closed port.
 fn frame() -> Vec<u8> {
     Ipv4::default().frame(number::UDP, &udp(5000, 6000, b"hello"))
 }
 
-/// Pings, datagrams, and a download in super-packets.
+/// Pings, datagrams, and a download that is sent in super-packets.
 fn mixed_traffic() {
     run("ping", &["-q", "-f", "-c", "500", "10.200.0.3"]);
     run("bash", &["-c", "for i in $(seq 100); do echo > /dev/udp/10.200.0.3/9 || true; done"]);
@@ -155,7 +155,7 @@ fn every_packet_that_a_queue_drops_holds_or_discards_is_explained() {
         let link = audited();
         assert_no_difference(&link);
         assert_eq!(explained(&link, ("a", "egress"), "qdisc_drops"), dropped);
-        // So slow that nothing gets through meanwhile.
+        // So slow that nothing leaves the queue during the audit.
         tbf("change", "8bit");
         run("bash", &["-c", "for i in $(seq 5); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
         let link = audited();
@@ -202,7 +202,7 @@ fn what_a_peer_that_is_down_does_not_take_is_explained() {
         let _agent = Agent::start([""; 0]);
         audited();
         run("ip", &["-n", "direct_netns", "link", "set", "veth1", "down"]);
-        // As frames: without a carrier, nobody would answer ARP.
+        // As frames: without a carrier, ARP would have no answer.
         let socket = PacketSocket::open(ifindex("root", "veth0")).expect("a packet socket");
         for _ in 0..5 {
             socket.send(&frame()).expect("handed over");

@@ -1,4 +1,4 @@
-//! What measuring costs, told beside what is measured, and only while somebody asks.
+//! What measuring costs, reported beside the measurements, and only on request.
 
 use std::{fs, net::TcpStream, time::Duration};
 
@@ -53,7 +53,7 @@ fn entries_of_a_map_are_those_that_were_made() {
         assert_eq!((entries("TCP_FLOWS"), entries("DROP_PLACES")), (0.0, 2.0));
         let connect = |_| TcpStream::connect("10.200.0.3:80").expect("the built-in web server");
         let connections: Vec<TcpStream> = (0..30).map(connect).collect();
-        // Each is seen at both ends.
+        // Both ends see each connection.
         assert_eq!(entries("TCP_FLOWS"), 60.0);
         drop(connections);
     });

@@ -1,4 +1,4 @@
-//! Every packet and byte, against the kernel's own counters.
+//! All packets and bytes, compared with the kernel's own counters.
 
 use std::time::Duration;
 

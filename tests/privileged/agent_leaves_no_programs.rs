@@ -1,4 +1,4 @@
-//! What the agent put into the kernel goes with it, however it ends.
+//! All that the agent loaded into the kernel is gone after its end, however it ends.
 
 use std::{
     collections::BTreeSet,
@@ -19,10 +19,10 @@ use netmon_tests::{
 };
 use rustix::process::Signal;
 
-/// Maps are freed by a worker of the kernel, which a busy machine keeps waiting; idle, it is a moment.
+/// A kernel worker frees maps. On an idle machine that takes a moment, on a busy one longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Everything of the agent that the kernel has, with what stands on the hooks of veth0.
+/// All eBPF objects of the agent, and those attached to veth0.
 fn loaded(agent: &Agent) -> BTreeSet<Object> {
     let mut objects = held_by(agent.pid());
     let veth0 = ifindex("root", "veth0");
@@ -47,7 +47,7 @@ fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[ObjectKind])
         assert!(objects.iter().all(|&object| exists(object)), "{objects:?}");
         let (status, _) = agent.end(signal);
         if signal == Signal::KILL {
-            // The lab is still there; its filters and what they hold go with it, or with the next agent.
+            // The lab still exists. Its filters and what they hold are removed with it, or by the next agent.
             succeeds(&["down"]);
         } else {
             assert_eq!(status.code(), Some(0));

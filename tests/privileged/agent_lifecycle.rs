@@ -1,4 +1,4 @@
-//! The agent comes, goes and is killed; what is on the host afterwards.
+//! Start, end and kill of the agent, and the host afterwards.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -15,7 +15,7 @@ use rustix::process::Signal;
 #[test]
 fn an_agent_is_ready_within_five_seconds() {
     sandbox(|| {
-        // The best of a few starts tells how long it takes, and not what else the machine does.
+        // The fastest of a few starts shows what a start takes, without what else the machine does.
         let start = || {
             let agent = Agent::start([""; 0]);
             assert_eq!(scrape().sum("netmon_program_attached", &[("mode", "tcx")]), 4.0);
@@ -88,7 +88,7 @@ fn a_lab_that_is_kept_goes_on_with_its_services() {
     });
 }
 
-/// A namespace, a veth pair and a bridge that are somebody else's.
+/// A namespace, a veth pair and a bridge that are not netmon's.
 fn foreign() {
     run("ip", &["netns", "add", "foreign"]);
     run("ip", &["link", "add", "theirs0", "type", "veth", "peer", "name", "theirs1", "netns", "foreign"]);

@@ -1,7 +1,7 @@
-//! Real loads with every mix of offloads, counted by the hooks and by the kernel: exact.
+//! Real loads with all combinations of offloads: the hooks' counts equal the kernel's.
 //!
-//! With default offloads a super-packet crosses a veth in one piece, and both count one. With TSO off the
-//! kernel cuts it behind the egress hook and counts the pieces: then its packets are our segments.
+//! With default offloads a super-packet crosses a veth in one piece, and both count one. With TSO off the kernel
+//! segments it after the egress hook and counts the segments: then the kernel's packets are netmon's segments.
 use std::{
     fs::{self, File},
     net::UdpSocket,
@@ -21,16 +21,16 @@ use netmon_tests::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What a veth hands over waits in a queue of the processor (1,000 packets), with GRO on in a ring of the peer's
-/// (256). On a busy machine one of them overflows now and then, and the kernel does not tell the bytes of that.
-/// Such a run says nothing of netmon's bytes, and is made again; its packets are lost, and are looked at.
+/// A veth hands packets over to a queue of the processor (1,000 packets), or with GRO on to a ring of the peer (256).
+/// On a busy machine one of them overflows now and then, and the kernel does not count the bytes of those packets.
+/// Such a run cannot confirm netmon's bytes and is repeated; its packets are lost, and are compared.
 const RUNS: u32 = 10;
 const DATAGRAMS: u32 = 100_000;
 const GIGABYTE: u64 = 1 << 30;
-/// What the kernel does not count of a packet that it receives through NAPI: the Ethernet header.
+/// The kernel does not count the Ethernet header of a packet that it receives through NAPI.
 const ETHERNET: f64 = 14.0;
 
-/// What a load adds, from a run in which every packet was handed over.
+/// What a load adds, from a run in which all packets were handed over.
 fn handed_over(mut load: impl FnMut()) -> Vec<End> {
     for _ in 0..RUNS {
         let ends = added(&DIRECT, &mut load);
@@ -57,7 +57,7 @@ fn assert_equal_to_the_kernels(what: &str, ends: &[End]) {
     assert_lost_is_what_is_missing(what);
 }
 
-/// Nothing is, but in a run that was made again.
+/// Nothing is missing, except after a run that was repeated.
 fn assert_lost_is_what_is_missing(what: &str) {
     let expected = missing(&at_rest(&DIRECT).1);
     let lost = || scrape().sum("netmon_link_lost_packets_total", &[]);
@@ -65,7 +65,7 @@ fn assert_lost_is_what_is_missing(what: &str) {
     assert_eq!(lost(), expected, "{what}");
 }
 
-/// Both ways at once.
+/// In both directions at once.
 fn iperf(bytes: &str) {
     run("iperf3", &["-c", "10.200.0.3", "--bidir", "-n", bytes]);
 }
@@ -76,7 +76,7 @@ fn a_flood_of_a_hundred_thousand_datagrams_is_counted_to_the_last_one() {
         let _agent = Agent::start([""; 0]);
         let inside = NetNs::open(&valid("direct_netns")).expect("a namespace");
         let bind = || UdpSocket::bind("10.200.0.3:7000").expect("an address of the lab");
-        // Nobody reads it: what does not fit its buffer is dropped behind the hooks.
+        // Never read: what does not fit into its buffer is dropped beyond the hooks.
         let _receiver = inside.run(bind).expect("its inside");
         let sender = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
         sender.connect("10.200.0.3:7000").expect("a way");
@@ -102,7 +102,7 @@ fn a_gigabyte_from_nginx_is_counted_to_the_last_byte() {
         fs::write("/run/sandbox/nginx/nginx.conf", include_str!("../../labs/nginx/nginx.conf"))
             .expect("a configuration");
         File::create("/run/sandbox/nginx/html/file").and_then(|file| file.set_len(GIGABYTE)).expect("a file");
-        // Its service names the folder `nginx` beside the lab file.
+        // The service of the lab names the folder `nginx` beside the lab file.
         fs::write("/run/sandbox/lab.toml", include_str!("../../labs/direct-nginx.toml")).expect("a lab");
         let _agent = Agent::start(["/run/sandbox/lab.toml"]);
         eventually("nginx answers", PATIENCE, || {

@@ -1,4 +1,4 @@
-//! What the agent says of pings and requests, against what ping and curl say themselves.
+//! The agent's figures of pings and requests, compared with those of ping and curl.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ fn assert_twenty_pings(added: &Added, protocol: &str) {
 fn twenty_pings_are_twenty_at_every_hook_and_as_long_as_ping_says() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        // ping's own figure has the way through the system call and a wake-up in it, which load makes longer:
-        // the best of a few runs tells what is measured, not how busy the machine is.
+        // ping's own figure includes a system call and a wake-up, which take longer under load: the best of a few
+        // runs shows the difference of the two, not the load of the machine.
         let closest = (0..10)
             .map(|_| {
                 let mut said = 0.0;
@@ -69,7 +69,7 @@ fn an_ipv6_ping_is_followed_as_an_ipv4_one_is() {
         )
         .unwrap();
         let _agent = Agent::start([lab]);
-        // Neighbour discovery is ICMPv6 as well: it is done with by a first ping, but for what repeats itself.
+        // Neighbour discovery is ICMPv6 as well: a first ping triggers it, except for later repetitions.
         run("ping", &["-c", "1", "fd00:200::3"]);
         let added = Added::by(|| {
             run("ping", &["-c", "20", "-i", "0.02", "fd00:200::3"]);
@@ -86,7 +86,7 @@ fn a_ping_without_an_answer_is_counted_once_and_only_once() {
         let _agent = Agent::start([""; 0]);
         run_in("direct_netns", "sysctl", &["-q", "-w", "net.ipv4.icmp_echo_ignore_all=1"]);
         let before = scrape();
-        // ping fails when nothing comes back, as it should here.
+        // ping fails without an answer, as intended here.
         let _ = std::process::Command::new("ping")
             .args(["-c", "7", "-i", "0.02", "-W", "1", "10.200.0.3"])
             .output();
@@ -98,7 +98,7 @@ fn a_ping_without_an_answer_is_counted_once_and_only_once() {
     });
 }
 
-/// Connect and first byte, as curl says them, in seconds.
+/// Time to connect and to the first byte, as curl reports them, in seconds.
 fn curl(url: &str) -> (f64, f64) {
     let said = run(
         "curl",
@@ -142,8 +142,8 @@ fn a_curl_of_a_real_nginx_is_one_handshake_and_one_response() {
 fn a_server_that_waits_fifty_milliseconds_is_seen_to_wait_fifty_and_the_link_is_not() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        // curl's figure has its own wake-ups in it, which load makes longer: as with ping, the best of a few
-        // runs tells.
+        // curl's figure includes its own wake-ups, which take longer under load: as with ping, the best of a few runs
+        // counts.
         let closest = (0..10)
             .map(|_| {
                 let (mut connect, mut first) = (0.0, 0.0);

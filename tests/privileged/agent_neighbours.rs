@@ -1,4 +1,4 @@
-//! Two labs, two agents, one host: neither knows of the other.
+//! Two labs with an agent each on one host: they do not affect each other.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 const SECOND: &str = "127.0.0.1:9478";
 
-/// A lab with one link and the built-in server, under names and addresses of its own.
+/// Writes a lab with one link and the built-in server, with names and addresses of its own.
 fn write_lab(name: &str, net: &str) -> String {
     let file = format!("/run/sandbox/{name}.toml");
     let text = format!(

@@ -1,4 +1,4 @@
-//! Round trips taken apart: link there + turn-around + link back.
+//! Round trips in parts: forward link + turnaround + return link.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn total(summary: &Value) -> (f64, f64) {
     (number("count"), number("sum_ns"))
 }
 
-/// The mean of what a histogram took up between two readings of the link, nanoseconds.
+/// The mean of what a histogram recorded between two readings of the link, in nanoseconds.
 fn mean_between(before: &Value, after: &Value, histogram: impl Fn(&Value) -> &Value) -> f64 {
     let ((count, sum), (count_after, sum_after)) = (total(histogram(before)), total(histogram(after)));
     assert!(count_after > count);
@@ -62,7 +62,7 @@ fn when_both_ends_ask_each_sense_has_its_own_requests() {
     });
 }
 
-/// Nothing but what the test sends: without IPv6 the interfaces have nothing to say of their own but ARP,
+/// An agent of a lab in which only the test sends: without IPv6 the interfaces send nothing of their own but ARP,
 /// which carries no stamp.
 fn quiet_agent() -> Agent {
     run("sysctl", &["-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"]);
@@ -76,7 +76,7 @@ fn quiet_agent() -> Agent {
     Agent::start([lab])
 }
 
-/// What the agent itself says of the last seconds, once it can.
+/// The parts of the last seconds, once the agent has them.
 fn recent(sense: &str, kind: &str) -> Value {
     eventually("parts of the last seconds", Duration::from_secs(4), || {
         let parts = link_status()["round_trip_parts"][sense][kind].take();

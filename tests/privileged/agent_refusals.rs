@@ -1,4 +1,4 @@
-//! What the agent refuses, how it says so, and that nothing was changed.
+//! What the agent refuses, its message, and that nothing was changed.
 
 use std::{fs, net::TcpListener};
 
@@ -14,7 +14,7 @@ fn without_a_privilege_it_names_what_is_missing() {
     sandbox(|| {
         let before = left_behind();
         let netmon = netmon();
-        // The binary may lie where only root can look.
+        // The binary may be where only root can read it.
         fs::copy(&netmon, "/run/netmon-copy").unwrap();
         let command = "setpriv --reuid 65534 --regid 65534 --clear-groups /run/netmon-copy run; echo code $?";
         let said = run("bash", &["-c", &format!("{{ {command}; }} 2>&1")]);

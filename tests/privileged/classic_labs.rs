@@ -1,5 +1,5 @@
-//! The classics in `labs/`: ping, curl and nginx do what their pages say, and every packet that the kernel counted
-//! at an end of a link was counted there by netmon.
+//! The example labs in `labs/`: ping, curl and nginx work as their pages say, and netmon's counts at each end of a
+//! link are the kernel's.
 
 use std::{fs, time::Duration};
 
@@ -20,7 +20,7 @@ use rustix::process::Signal;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is tried: from where, to which address, over how many links.
+/// A ping to try: from where, to which address, over how many links.
 struct Visit<'a> {
     from: &'a str,
     to: &'a str,
@@ -32,10 +32,10 @@ fn counted(metrics: &Metrics, end: &End, more: &[(&str, &str)]) -> f64 {
     metrics.sum("netmon_packets_total", &[&place[..], more].concat())
 }
 
-/// Each end sent and received what the kernel says that it did: netmon was there before the first packet.
+/// netmon counted what the kernel counted at each end: it was attached before the first packet.
 fn assert_counts_are_the_kernels(lab: &Lab) {
     let ends: Vec<&End> = lab.links.iter().flat_map(|link| [&link.a, &link.b]).collect();
-    // Neighbours go on speaking while one reads, so the readings may need a second look.
+    // Neighbour discovery may send packets between the two readings.
     eventually("the kernel's counts", PATIENCE, || {
         let by_kernel = |end: &&End| {
             let (counts, _) = kernel(end.namespace.as_str(), end.interface.as_str());
@@ -51,7 +51,7 @@ fn assert_counts_are_the_kernels(lab: &Lab) {
     });
 }
 
-/// How many ends saw echoes go out: two for each link that a ping crosses, there and back.
+/// Echo messages sent, summed over all ends: two for each link that a ping crosses, one in each direction.
 fn echoes(lab: &Lab, protocol: &str) -> f64 {
     let metrics = scrape();
     let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]);
@@ -66,7 +66,7 @@ fn works(file: &str, visits: &[Visit<'_>]) {
         let before = left_behind();
         let path = shipped(file);
         let lab = Lab::load(path.as_ref()).unwrap();
-        // The same lab with nginx beside the built-in server, on a port of its own.
+        // The same lab with nginx beside the built-in server, on another port.
         let server = lab.services[0].namespace.to_string();
         let with_nginx = format!(
             "{}\n[[service]]\nnamespace = \"{server}\"\ncommand = {}\n",
@@ -161,7 +161,7 @@ fn the_lab_star_works_and_every_packet_is_counted() {
 fn the_routers_second_network_speaks_ipv6_from_the_first_packet_on() {
     sandbox(|| {
         let _agent = Agent::start([shipped("router.toml")]);
-        // No wait for duplicate address detection: the first echo is answered.
+        // No wait for duplicate address detection: the first echo request is answered.
         ping("client", "fd00:206:2::2");
         run_in("client", "curl", &["-sSf", "-m", "2", "-o", "/dev/null", "http://10.206.2.2/"]);
     });
@@ -179,7 +179,7 @@ fn an_end_that_is_taken_off_its_bridge_is_still_counted() {
         run("ip", &["-n", "box1", "address", "add", "10.201.9.2/24", "dev", "eth0"]);
         let before = counted(&scrape(), port, &[("direction", "egress"), ("protocol", "icmp")]);
         run("ping", &["-q", "-c", "10", "-i", "0.01", "10.201.9.2"]);
-        // What was announced later was heard by now, so that was, too.
+        // The agent handles events in order: it has processed the change of the port before this one.
         run("ip", &["link", "set", "box2-port", "down"]);
         let metrics = eventually("the other port down", PATIENCE, || {
             let metrics = scrape();
@@ -204,7 +204,7 @@ fn a_bridge_comes_and_goes_with_its_file_and_a_foreign_bridge_stays() {
         succeeds(&["up", file]);
         assert_eq!(succeeds(&["plan", file]), "lab bridge: nothing to do\n");
         ping("box1", "10.201.0.3");
-        // Without the bridge, and with the first port's own address: only what differs is done.
+        // Without the bridge, and with its address on the first port: only what differs is done.
         let bridge =
             "[[bridge]]\nname = \"lab-br0\"\nnamespace = \"root\"\naddresses = [\"10.201.0.1/24\"]\n";
         let without = text
@@ -218,7 +218,7 @@ fn a_bridge_comes_and_goes_with_its_file_and_a_foreign_bridge_stays() {
         assert!(planned.contains("- bridge root:lab-br0") && !planned.contains("+ link"), "{planned}");
         succeeds(&["up", file]);
         ping("root", "10.201.0.2");
-        // Back on it, and one of its ports made somebody else's, who had better not be in the way.
+        // With the bridge again; then another program takes one of its ports, which must not stop `up`.
         fs::write(file, &text).unwrap();
         succeeds(&["up", file]);
         ping("box2", "10.201.0.2");

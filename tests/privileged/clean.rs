@@ -1,4 +1,4 @@
-//! `netmon clean`: what is left of dead labs goes, and nothing else does.
+//! `netmon clean` removes the remains of dead labs, and nothing else.
 
 use std::{
     fs,
@@ -23,25 +23,25 @@ use netmon_tests::{
 use rustix::process::Signal;
 
 const LAB: &str = "/run/sandbox/swept.toml";
-/// How many moments of `up` it is killed at.
+/// The number of moments during `up` at which it is killed.
 const MOMENTS: u32 = 24;
 
 fn write_lab() {
     fs::write(LAB, many_parts("swept", 6)).unwrap();
 }
 
-/// Objects that are not netmon's beside the labs. The alias is nearly the mark of a lab that is cleaned.
+/// Creates foreign objects beside the labs. The alias is nearly the mark of a lab that is cleaned.
 fn place_foreign_objects() -> Foreign {
     Foreign::place("my netmon:direct")
 }
 
-/// Leaves what an agent leaves that is killed once it runs.
+/// Leaves behind what an agent leaves that is killed while it runs.
 fn kill_an_agent(arguments: &[&str]) {
     let (status, _) = Agent::start(arguments).end(Signal::KILL);
     assert_eq!(status.code(), None, "ended by the signal");
 }
 
-/// Starts `netmon up` and kills it after `delay`; says whether it was still at it.
+/// Starts `netmon up` and kills it after `delay`. Returns whether it was still running.
 fn up_killed_after(delay: Duration) -> bool {
     let mut up = Command::new(netmon());
     let mut up: Child = up.args(["up", LAB]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -97,7 +97,7 @@ fn after_a_kill_at_any_moment_of_up_clean_removes_the_rest() {
         for moment in 0..MOMENTS {
             let was_at_it = up_killed_after(takes * moment / MOMENTS);
             killed += u32::from(was_at_it);
-            // One that had just ended made a lab that stays.
+            // An `up` that had just completed made a lab that is meant to stay.
             succeeds(&["clean", "--yes", "--all"]);
             assert_eq!(left_behind(), before, "killed at moment {moment}");
         }
@@ -167,7 +167,7 @@ fn filters_of_a_killed_agent_go_and_the_lab_stays() {
 fn labs_without_a_state_are_known_by_their_marks() {
     sandbox(|| {
         let foreign = place_foreign_objects();
-        // As after a reboot: /run is new, and only the file is left.
+        // As after a reboot: /run is empty, and only the file is left.
         fs::create_dir_all("/etc/netns/before").unwrap();
         fs::write("/etc/netns/before/resolv.conf", "# netmon:rebooted folder\nnameserver 10.0.0.1\n")
             .unwrap();
@@ -187,7 +187,7 @@ fn labs_without_a_state_are_known_by_their_marks() {
 #[test]
 fn a_lab_that_cannot_be_removed_is_reported_and_the_others_are_removed() {
     sandbox(|| {
-        // Whatever is mounted on it, a file cannot be removed.
+        // A file that is a mount point cannot be removed.
         let file = "/etc/netns/stuck/resolv.conf";
         fs::create_dir_all("/etc/netns/stuck").unwrap();
         fs::write(file, "# netmon:astuck folder\n").unwrap();

@@ -1,4 +1,4 @@
-//! Questions to an agent over its socket: nobody keeps another waiting, and none is lost.
+//! Requests to an agent over its socket: none delays another, and none is lost.
 
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
@@ -44,7 +44,7 @@ fn a_request_that_a_reload_interrupts_is_answered_once_it_is_complete() {
         let question = serde_json::to_string(&Request::Change(None)).expect("a question") + "\n";
         let (begun, rest) = question.split_at(question.len() / 2);
         slow.write_all(begun.as_bytes()).expect("the agent listens");
-        // Whoever comes later is let in later: once this is answered, the other was let in.
+        // Connections are accepted in order: an answer to this one shows that the other was accepted.
         assert_eq!(change(), Answer::default());
         kill_process(agent.pid(), Signal::HUP).expect("our own child");
         assert_eq!(change(), Answer::default());

@@ -1,9 +1,9 @@
-//! Round trips of a known length: a forwarder between two links holds every frame back for 1, 10 or 100 ms,
-//! each way.
+//! Round trips of a known duration: a forwarder between two links delays each frame by 1, 10 or 100 ms, in each
+//! direction.
 //!
-//! netmon's figures lie between those of two others: a capture at the same interface, which begins a moment
-//! later and ends a moment earlier, and the program that asks. That holds in every run. How close they are
-//! depends on what else the machine does, and noise only ever adds: the best of a few runs tells.
+//! netmon's figures lie between those of two others: a capture at the same interface, which starts a moment later and
+//! ends a moment earlier, and the program that sends. That holds in each run. How close they are depends on what else
+//! the machine does, and noise only adds: the best of a few runs counts.
 
 use std::{
     array,
@@ -21,14 +21,14 @@ use netmon_tests::{
     sandbox::{run, sandbox},
 };
 
-/// Runs of a few samples each: on a busy machine a short one is left alone more often than a long one.
+/// Runs of a few samples each: on a busy machine a short run is undisturbed more often than a long one.
 const RUNS: usize = 40;
-/// How far a mean may be off.
+/// The allowed relative deviation of a mean.
 const ALLOWED: f64 = 0.02;
-/// What the way there and back takes besides the delay, twice through a process: 50 to 150 us on an idle machine,
-/// as the captures say. It is the forwarder's, not netmon's, and too much to be left out of two milliseconds.
+/// What a round trip takes besides the delay, twice through a process: 50 to 150 us on an idle machine, according to
+/// the captures. It is the forwarder's time, not netmon's, and too much to be ignored beside two milliseconds.
 const FORWARDING: f64 = 200e-6;
-/// A wall-clock time as a double of seconds is good for a quarter of a microsecond.
+/// A wall-clock time in seconds, as a double, is accurate to a quarter of a microsecond.
 const ROUNDING: f64 = 1e-6;
 
 /// What a histogram at the near end recorded: how many samples, and their mean in seconds.
@@ -40,8 +40,8 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Holds a figure against those around it, and returns how far it is from the capture and from the delay, as
-/// parts of these.
+/// Compares a figure with those that enclose it. Returns its relative deviation from the capture or from the delay,
+/// whichever is larger.
 fn off(what: &str, [captured, measured, told]: [f64; 3], delay: f64) -> f64 {
     println!("{what}: capture {captured:.7}, netmon {measured:.7}, told {told:.7}");
     assert!(measured >= delay, "{what}: {measured} is below the delay of {delay}");
@@ -50,12 +50,12 @@ fn off(what: &str, [captured, measured, told]: [f64; 3], delay: f64) -> f64 {
     beyond(measured, delay).max((measured - captured) / captured)
 }
 
-/// How far a figure is above its delay and the forwarding, as a part of the delay.
+/// How far a figure is above the delay and the forwarding, relative to the delay.
 fn beyond(measured: f64, delay: f64) -> f64 {
     (measured - delay - FORWARDING) / delay
 }
 
-/// Repeats `measure`, which returns how far each of its figures is off, until each was close once.
+/// Repeats `measure`, which returns the relative deviations of its figures, until each was within bounds once.
 fn come_close<const FIGURES: usize>(what: &str, mut measure: impl FnMut() -> [f64; FIGURES]) {
     let mut best = [f64::INFINITY; FIGURES];
     for _ in 0..RUNS {
@@ -72,7 +72,7 @@ fn pings_take_their_delay(each_way_ms: u64, count: u32) {
     sandbox(|| {
         let each_way = Duration::from_millis(each_way_ms);
         let _relay = Relay::start(move |_| Fate::After(each_way));
-        // The neighbours find each other first.
+        // The neighbours resolve each other's addresses first.
         run("ping", &["-q", "-c", "1", FAR_ADDRESS]);
         come_close("ICMP", || {
             let capture = Capture::start("tcpdump", "root", "near0", "icmp");
@@ -100,7 +100,7 @@ fn connections_take_their_delay(each_way_ms: u64, questions: u32) {
     });
 }
 
-/// One connection with some questions: how far handshake, RTT and response are off.
+/// One connection with some questions. Returns the deviations of handshake, RTT and response.
 fn tcp(server: SocketAddr, questions: u32, delay: f64) -> [f64; 3] {
     let capture = Capture::start("tcpdump", "root", "near0", "tcp");
     let before = scrape();

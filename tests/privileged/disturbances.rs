@@ -1,5 +1,5 @@
-//! What somebody else does to a lab while it is watched: noticed within a second, told everywhere, and no reason for
-//! the rest to stop. Afterwards `netmon reload` and `netmon down` end as ever.
+//! What other programs do to a lab while it is watched: noticed within a second, reported everywhere, and no reason
+//! for the agent to stop. Afterwards `netmon reload` and `netmon down` work as usual.
 
 use std::{
     fs,
@@ -18,12 +18,12 @@ use netmon_tests::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// The bound that is promised.
+/// The documented bound.
 const NOTICED: Duration = Duration::from_secs(1);
 const FILE: &str = "/run/sandbox/disturbed.toml";
 const LOG: &str = "/run/sandbox/disturbed.log";
 
-/// A link to root, one over a bridge in root, and one that root has no part in.
+/// A link to root, a link over a bridge in root, and a link that does not touch root.
 const LAB: &str = r#"
 [[namespace]]
 name = "one"
@@ -47,8 +47,8 @@ a = { namespace = "one", interface = "eth1", addresses = ["10.34.2.1/24"] }
 b = { namespace = "two", interface = "eth1", addresses = ["10.34.2.2/24"] }
 "#;
 
-/// Runs `test` with the lab watched, and beside it a namespace that is somebody else's. At the end the lab is made as
-/// its file has it, and then removed; whatever happened to it, both work and nothing is left.
+/// Runs `test` with the lab watched, beside a foreign namespace. Afterwards a reload restores the lab, and `down`
+/// removes it: whatever happened to it, both work and nothing is left.
 fn while_watched(arguments: &[&str], test: impl FnOnce() + Send) {
     sandbox(|| {
         run("ip", &["netns", "add", "theirs"]);
@@ -65,7 +65,7 @@ fn while_watched(arguments: &[&str], test: impl FnOnce() + Send) {
     });
 }
 
-/// Without a reload: the lab is removed as it is.
+/// The same without the reload: the lab is removed in the state that it is in.
 fn while_watched_until_down(test: impl FnOnce() + Send) {
     sandbox(|| {
         run("ip", &["netns", "add", "theirs"]);
@@ -103,7 +103,7 @@ fn api(path: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// `NAMESPACE:INTERFACE KIND` of everything that one of the two places tells that tell it.
+/// `NAMESPACE:INTERFACE KIND` of each disturbance that one of the two endpoints of the API reports.
 fn disturbances(path: &str) -> Vec<String> {
     let all = api(path);
     let mut found = Vec::new();
@@ -115,7 +115,7 @@ fn disturbances(path: &str) -> Vec<String> {
     found
 }
 
-/// Waits for exactly these, in the bound that is promised; the log and `netmon status` tell them, too.
+/// Waits until exactly these are reported, within the documented bound, also in the log and by `netmon status`.
 fn told(wanted: &[&str], up: f64, in_words: &[&str]) {
     let begun = Instant::now();
     eventually(&format!("{wanted:?}"), NOTICED, || (disturbances("topology") == wanted).then_some(()));
@@ -174,7 +174,7 @@ fn an_interface_moved_to_another_namespace_is_reported_and_can_come_back() {
                 || scrape().sum("netmon_program_attached", &[("interface", "eth1"), ("namespace", "one")]);
             assert_eq!(attached(), hooks_of_it, "a TCX program goes along, a filter does not");
             ping("root", "10.34.1.2");
-            // Its number is free, since nothing was made in its namespace meanwhile.
+            // Its index is free, because nothing was created in its namespace since.
             run("ip", &["-n", "theirs", "link", "set", "eth1", "netns", "one"]);
             told(&["one:eth1 set_down"], 5.0, &[]);
             run("ip", &["-n", "one", "link", "set", "eth1", "up"]);
@@ -240,7 +240,7 @@ fn a_namespace_that_loses_its_name_is_reported_and_stays_while_it_is_watched() {
     while_watched_until_down(deletes);
     while_watched(&[], || {
         deletes();
-        // Who takes the name has it: until it is free again, the lab stays as it is.
+        // Another program has the name now: until it is free again, the lab stays as it is.
         run("ip", &["netns", "add", "one"]);
         let said = fails(4, &["reload", FILE]);
         assert!(said.contains("namespace one exists"), "{said}");
@@ -256,7 +256,7 @@ fn a_link_that_is_deleted_is_reported_at_both_ends() {
         told(&["root:dz0 deleted", "one:eth0 deleted"], 4.0, &["dz0 in root was deleted"]);
         assert_eq!(scrape().sum("netmon_program_attached", &[("link", "direct")]), 0.0);
         ping("one", "10.34.2.2");
-        // The number is somebody else's now, if the kernel gives it out again.
+        // The kernel may assign the index to another interface.
         run("ip", &["link", "add", "theirs0", "type", "bridge"]);
         told(&["root:dz0 deleted", "one:eth0 deleted"], 4.0, &[]);
         run("ip", &["link", "delete", "theirs0"]);

@@ -1,4 +1,4 @@
-//! `netmon doctor` says what is so on this host, and leaves it as it was.
+//! `netmon doctor` describes this host correctly, and leaves it unchanged.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! The example labs do what their comments promise: they come up with one command from anywhere, answer ping
-//! and curl, and go without a trace.
+//! The example labs keep the promises of their comments: one command from any folder brings them up, they answer ping
+//! and curl, and they leave nothing behind.
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
@@ -10,7 +10,7 @@ use netmon_tests::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Brings a lab up from /, where no relative path leads to the file's folder; asks its server; takes it down.
+/// Brings a lab up from /, from where no relative path leads to the file's folder; asks its server; takes it down.
 fn answer_of(lab: &str) -> String {
     let file = shipped(lab);
     let netmon = |command: &str| {
@@ -26,7 +26,7 @@ fn answer_of(lab: &str) -> String {
     answer
 }
 
-/// Every file that an nginx could leave; netmon's own are in [`left_behind`].
+/// All files that an nginx could leave behind; netmon's own are in [`left_behind`].
 fn files() -> Vec<PathBuf> {
     let folders =
         ["/run", "/var/lib/nginx", "/var/log/nginx", concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/nginx")];

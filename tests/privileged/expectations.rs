@@ -1,4 +1,4 @@
-//! `netmon test`: what holds holds, what does not is told with its reason, and nothing is left of the lab.
+//! `netmon test`: what holds is reported so, what fails is reported with its reason, and nothing is left of the lab.
 
 use std::{fs, net::UdpSocket, process::Command, thread, time::Duration};
 
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 const FILE: &str = "/run/sandbox/pair.toml";
 
-/// Two namespaces with a link, a second link that nothing takes, and a web server.
+/// Two namespaces with a link, a second link that no traffic takes, and a web server.
 const PAIR: &str = r#"
 [[namespace]]
 name = "near"
@@ -46,7 +46,7 @@ fn verdicts(expectations: &str) -> (i32, Vec<Value>) {
     said
 }
 
-/// The same of a lab that may stand already.
+/// The same for a lab that may be up already.
 fn verdicts_of_standing(expectations: &str) -> (i32, Vec<Value>) {
     fs::write(FILE, format!("{PAIR}{expectations}")).expect("a tmpfs");
     let output = Command::new(netmon()).args(["test", FILE, "-o", "json"]).output().expect("netmon starts");
@@ -106,7 +106,7 @@ fn every_kind_of_expectation_holds_where_it_is_met() {
         let failed: Vec<_> = verdicts.iter().filter(|verdict| verdict["held"] != true).collect();
         assert!(failed.is_empty() && verdicts.len() == 7, "{failed:#?}");
         assert_eq!(code, 0);
-        // What netmon counted is what was sent: fifty echoes, and fifty answers the other way.
+        // netmon counts what was sent: fifty echo requests, and fifty replies in the other direction.
         assert_eq!(
             (&verdicts[0]["packets"]["cable"], &verdicts[0]["packets"]["spare"]),
             (&50.into(), &0.into())
@@ -118,7 +118,8 @@ fn every_kind_of_expectation_holds_where_it_is_met() {
 #[test]
 fn packets_that_ipv6_sends_by_itself_are_no_traffic_and_its_echoes_are() {
     sandbox(|| {
-        // Who asks for a neighbour that is not there has the kernel solicit it, each second, and no echo ever leaves.
+        // For a neighbour that does not exist the kernel sends a solicitation each second, and no echo request ever
+        // leaves.
         let (code, verdicts) = verdicts(
             r#"
             [[link]]
@@ -231,7 +232,7 @@ fn the_classic_labs_keep_their_promises() {
     }
 }
 
-/// A link that carries 20 Mbit/s one way, as the kernel's token bucket sees to it, and a server of pages.
+/// The link carries 20 Mbit/s in one direction, limited by the kernel's token bucket; a server has large pages.
 #[test]
 fn a_throughput_is_that_of_the_slowest_part_and_a_free_link_has_much_more() {
     sandbox(|| {
@@ -271,7 +272,7 @@ fn a_throughput_is_that_of_the_slowest_part_and_a_free_link_has_much_more() {
         assert_eq!(code, 5, "{verdicts:#?}");
         let held: Vec<bool> = verdicts.iter().map(|verdict| verdict["held"] == true).collect();
         assert_eq!(held, [true, true, false, true, false, false, false], "{verdicts:#?}");
-        // What a link of 20 Mbit/s carries of data: less its headers, and no more than it carries.
+        // The payload that a link of 20 Mbit/s carries: less its headers, and no more than the rate.
         for shaped in [&verdicts[1], &verdicts[4]] {
             let bits = shaped["throughput_bits_per_second"].as_u64().expect("it was measured");
             assert!((10_000_000..=20_500_000).contains(&bits), "{shaped:#}");
@@ -302,7 +303,7 @@ fn several_files_are_tested_in_turn_and_a_wrong_one_stops_them_all() {
         let (_, junit) = netmon_says(&["test", good, bad, "-o", "junit"]);
         assert!(junit.contains("<testsuites name=\"netmon\" tests=\"2\" failures=\"1\""), "{junit}");
         assert_eq!(junit.matches("<testsuite ").count(), 2, "{junit}");
-        // One that cannot be built, and one that expects nothing, keep nobody from being tested.
+        // A file that cannot be built and one without expectations do not stop the tests of the others.
         let (unbuildable, silent) = ("/run/sandbox/unbuildable.toml", "/run/sandbox/silent.toml");
         let service = "[[service]]\nnamespace = \"near\"\ncommand = [\"no-such-program\"]\n";
         fs::write(unbuildable, expect("10.31.0.2") + service).expect("a tmpfs");
@@ -321,7 +322,7 @@ fn several_files_are_tested_in_turn_and_a_wrong_one_stops_them_all() {
 #[test]
 fn a_dns_server_is_queried_and_nxdomain_is_no_success() {
     sandbox(|| {
-        // The test's own server, in a namespace that stands before the test and after it.
+        // The test's own server, in a namespace of a lab that is up before `netmon test` and after it.
         fs::write(FILE, PAIR).expect("a tmpfs");
         succeeds(&["up", FILE]);
         let far = "far".parse().expect("a name");

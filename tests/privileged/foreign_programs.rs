@@ -1,4 +1,4 @@
-//! Other people's eBPF programs on the same interfaces: what they hide, and that they stay.
+//! Foreign eBPF programs on the same interfaces: they hide nothing from netmon, and they stay.
 
 use std::{
     os::fd::{AsFd as _, OwnedFd},
@@ -17,10 +17,10 @@ use rustix::process::Signal;
 const VETH0: [(&str, &str); 3] = [("namespace", "root"), ("interface", "veth0"), ("protocol", "icmp")];
 /// `TCX_NEXT`
 const NEXT: i32 = -1;
-/// `TCX_PASS`: whoever comes behind is not asked.
+/// `TCX_PASS`: programs behind it are not run.
 const PASS: i32 = 0;
 
-/// A program that returns `verdict`, first on a hook of veth0 for as long as the link is held.
+/// Attaches a program that returns `verdict`, first on a hook of veth0 for as long as the link is held.
 fn attach(verdict: i32, hook: TcxHook) -> (OwnedFd, u32) {
     // r0 = verdict; exit
     let [return_it, exit] = [(0xb7, verdict), (0x95, 0)].map(|(code, immediate)| Instruction {
@@ -42,7 +42,7 @@ fn ping() {
     run("ping", &["-q", "-c", "5", "-i", "0.02", "10.200.0.3"]);
 }
 
-/// ICMP packets that netmon counted in and out of veth0.
+/// ICMP packets that netmon counted at ingress and egress of veth0.
 fn counted(metrics: &Metrics) -> [f64; 2] {
     ["ingress", "egress"]
         .map(|way| metrics.sum("netmon_packets_total", &[&VETH0[..], &[("direction", way)]].concat()))
@@ -103,7 +103,7 @@ fn a_filter_of_the_first_priority_before_netmons_is_reported() {
     sandbox(|| {
         let _agent = Agent::start(["--attach", "clsact"]);
         assert_eq!(overtaken(), 0.0);
-        // TC_ACT_UNSPEC: the next one decides.
+        // TC_ACT_UNSPEC: the next filter decides.
         add_filter("egress", "1", "4294967295");
         assert!(filters("egress")[0].contains("0x7"), "the point of this test: the kernel asks it first");
         ping();
@@ -113,18 +113,18 @@ fn a_filter_of_the_first_priority_before_netmons_is_reported() {
 }
 
 fn is_told() {
-    // The order is looked at every ten seconds.
+    // The agent checks the order every ten seconds.
     eventually("the order", Duration::from_secs(25), || (overtaken() > 0.0).then_some(()));
 }
 
-/// A filter of somebody else's, of a kind that needs no compiler: classic BPF that returns `verdict`.
+/// Adds a foreign filter, of a kind that needs no compiler: classic BPF that returns `verdict`.
 fn add_filter(direction: &str, priority: &str, verdict: &str) {
     let bytecode = format!("1,6 0 0 {verdict}");
     let place = ["filter", "add", "dev", "veth0", direction, "pref", priority, "handle", "0x7"];
     run("tc", &[&place[..], &["bpf", "da", "bytecode", &bytecode]].concat());
 }
 
-/// The filters of veth0, one a line, by what tells them apart; the order is the kernel's.
+/// The filters of veth0, one a line, by what distinguishes them, in the kernel's order.
 fn filters(direction: &str) -> Vec<String> {
     let said = run("tc", &["filter", "show", "dev", "veth0", direction]);
     said.lines().filter(|line| line.contains("handle")).map(|line| line.trim().to_owned()).collect()
@@ -135,7 +135,7 @@ fn a_clsact_that_was_there_first_hides_nothing_and_stays_with_its_filters() {
     sandbox(|| {
         let _lab = Up::direct();
         run("tc", &["qdisc", "add", "dev", "veth0", "clsact"]);
-        // TC_ACT_OK: whoever comes behind is not asked.
+        // TC_ACT_OK: filters behind it are not run.
         add_filter("ingress", "2", "0");
         add_filter("egress", "2", "0");
         let ways = ["ingress", "egress"];

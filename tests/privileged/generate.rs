@@ -1,4 +1,5 @@
-//! Generated labs on a real kernel: they come up, whoever should reach whom does, and they go without a trace.
+//! Generated labs on a real kernel: they come up, all pings that should be answered are, and they leave nothing
+//! behind.
 
 use std::fs;
 
@@ -10,7 +11,7 @@ use netmon_tests::{
     sandbox::sandbox,
 };
 
-/// Does what the first lines of the file say is to be tried.
+/// Runs the command that the first lines of the file suggest.
 fn try_the_ping_at_its_top(text: &str) {
     let line = text.lines().find(|line| line.contains(" ping ")).unwrap();
     let words: Vec<_> = line.trim_start_matches('#').split_whitespace().collect();
@@ -23,7 +24,7 @@ fn try_the_ping_at_its_top(text: &str) {
     }
 }
 
-/// Brings it up, tries what it says and `pings` (from, to), and takes it down.
+/// Brings a generated lab up, tries its own suggestion and `pings` (from, to), and takes it down.
 fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, String)>) {
     sandbox(|| {
         let before = left_behind();
@@ -41,13 +42,13 @@ fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, St
     });
 }
 
-/// The far end of every link, from either.
+/// For each link, the far end as seen from either side.
 fn neighbours(lab: &Lab) -> Vec<(String, String)> {
     let pairs = lab.links.iter().flat_map(|link| [(&link.a, &link.b), (&link.b, &link.a)]);
     pairs.map(|(near, far)| (near.namespace.to_string(), far.addresses[0].addr().to_string())).collect()
 }
 
-/// Every address from every namespace.
+/// All addresses, from all namespaces.
 fn everybody(lab: &Lab) -> Vec<(String, String)> {
     let addresses: Vec<_> =
         lab.links.iter().flat_map(|link| [&link.a, &link.b]).flat_map(|end| &end.addresses).collect();
@@ -80,7 +81,7 @@ fn in_a_generated_mesh_all_namespaces_are_neighbours() {
 
 #[test]
 fn the_first_of_a_long_chain_reaches_the_last() {
-    // Beyond the usual time to live.
+    // Longer than the default time to live.
     assert_works("chain", "70", |lab| {
         let far = |index: usize| lab.namespaces[index].name.to_string();
         let end = |index: usize, is_a: bool| {

@@ -1,4 +1,4 @@
-//! The graph of a lab that runs has on its edges what passes them.
+//! The graph of a running lab shows traffic on its edges.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn graph(arguments: &[&str]) -> String {
 #[test]
 fn a_running_lab_has_rates_after_a_ping_and_another_is_drawn_from_its_file() {
     sandbox(|| {
-        // Nothing runs: the built-in lab, as its file has it.
+        // No agent runs: the built-in lab, as its file declares it.
         assert!(graph(&[]).starts_with("lab direct\n"));
         let agent = Agent::start([""; 0]);
         run("ping", &["-q", "-c", "50", "-i", "0.01", "10.200.0.3"]);

@@ -1,5 +1,5 @@
-//! A declared loss: what the program drops is what netmon calls lost, to the packet, in both ways of attaching, and with
-//! no agent at all.
+//! A declared loss: netmon reports as lost exactly what the program drops, in both attach modes, and without an agent
+//! as well.
 
 use std::{
     process::{Command, Stdio},
@@ -19,7 +19,7 @@ use netmon_tests::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Enough datagrams that a tenth of them is a tenth: five standard deviations are 1.1 %.
+/// So many datagrams that the loss is close to a tenth: five standard deviations are 1.1 %.
 const DATAGRAMS: u32 = 20_000;
 /// The direction that is impaired.
 const UP: [(&str, &str); 2] = [("link", "line"), ("from", "root")];
@@ -36,12 +36,12 @@ fn passed(metrics: &Metrics) -> [f64; 2] {
     })
 }
 
-/// What was dropped behind the measuring program, by the kernel's own count of what it sent.
+/// What was dropped after the measuring program, by the kernel's own count of sent packets.
 fn dropped() -> f64 {
     dropped_at("root", "up0", &scrape())
 }
 
-/// Waits until what is lost is told, and asserts that it is what was dropped, by everybody's count.
+/// Waits until the loss is reported, and asserts that all counts of it are equal.
 fn lost_is_dropped() -> f64 {
     let lost = eventually("the loss to be told", PATIENCE, || {
         let metrics = scrape();
@@ -74,9 +74,9 @@ fn a_tenth_is_lost(arguments: &[&str]) {
         let [left, arrived] = passed(&metrics);
         assert_eq!(left, f64::from(DATAGRAMS), "the measuring program sees what is dropped behind it");
         let lost = left - arrived;
-        // IPv6 has a few packets of its own, which may be lost as well.
+        // IPv6 sends a few packets of its own, which may be lost as well.
         assert!((0.0..20.0).contains(&(lost_in_all - lost)), "{lost_in_all} in all, {lost} of UDP");
-        // Five standard deviations of a binomial: one run in 1.7 million is beyond.
+        // Five standard deviations of a binomial distribution: one run in 1.7 million exceeds them.
         let expected = f64::from(DATAGRAMS) / 10.0;
         let bound = 5.0 * (f64::from(DATAGRAMS) * 0.1 * 0.9).sqrt();
         assert!((lost - expected).abs() <= bound, "{lost} of {DATAGRAMS} were lost");
@@ -138,13 +138,13 @@ fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
         assert!(egress_filters("root", "up0").contains("netmon:loss=500000ppm,clsact"));
         know_each_other();
         send(1000);
-        // What is left waits in the queue of the rate for a while.
+        // The rest waits in the queue of the rate for a while.
         let sent = || sent_by_kernel("root", "up0");
         eventually("half of it", PATIENCE, || (400.0..600.0).contains(&(1000.0 - sent())).then_some(()));
         let (_, shown) = netmon_says(&["impair", "line"]);
         assert!(shown.contains("50%") && shown.contains("no agent runs lab bad"), "{shown}");
         let agent = Agent::start([FILE]);
-        // The kernel sent some before the agent was there.
+        // The kernel sent some packets before the agent attached.
         let dropped_before = || lost(&scrape()) - dropped();
         let before_agent = eventually("a moment of silence", PATIENCE, || {
             let found = dropped_before();
@@ -162,7 +162,7 @@ fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
     });
 }
 
-/// What ping says that it sent, and what it says that came back.
+/// Echo requests that ping sent, and replies that it received.
 fn pinged(count: u32) -> [f64; 2] {
     let count = count.to_string();
     let mut ping = Command::new("ping");
@@ -184,7 +184,7 @@ fn a_sender_does_not_notice_the_loss_at_its_own_end() {
             let labels = [("namespace", "root"), ("direction", "egress"), ("protocol", "icmp")];
             let left = scrape().sum("netmon_packets_total", &labels);
             let unanswered = scrape().sum("netmon_icmp_unanswered_total", &[("namespace", "root")]);
-            // A sender that is told would have sent others in their place.
+            // A sender that noticed the loss would have sent others in their place.
             (left == sent && unanswered == sent - received).then_some(())
         });
     });
@@ -235,7 +235,7 @@ fn after_a_kill_at_any_moment_of_up_down_removes_the_rest() {
     sandbox(|| {
         let before = left_behind();
         write("loss = \"10%\", rate = \"10mbit\"");
-        // The first is slower than those that are killed, and would have most of them end before.
+        // The first run is slower than later ones: measured by it alone, most kills would come too late.
         let timed = |_| {
             let begun = std::time::Instant::now();
             succeeds(&["up", FILE]);

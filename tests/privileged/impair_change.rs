@@ -1,5 +1,4 @@
-//! An impairment that is changed while it stands: what does not differ stays, with its counters, and what is somebody
-//! else's stays in any case.
+//! Changes of an impairment: what does not differ stays, with its counters, and foreign objects stay in any case.
 
 use std::time::Duration;
 
@@ -44,11 +43,11 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
             let dropped = dropped_at("root", "up0", &scrape());
             (measured["lost_segments"].as_u64()? as f64 == dropped).then_some(measured)
         });
-        // What was sent before it was imposed is no part of it.
+        // Packets sent before it was imposed are not included.
         let sent = measured["sent_segments"].as_u64().expect("a count");
         assert!((1000..1020).contains(&sent), "{measured}");
         assert!((400_000..600_000).contains(&measured["loss_ppm"].as_u64().expect("a share")), "{measured}");
-        // The other direction was not spoken of, and the lab file does not say it.
+        // The command did not name the other direction, and the lab file does not declare it.
         assert!(!qdiscs("far", "up1").contains("clsact"));
         let (_, planned) = netmon_says(&["plan", FILE]);
         assert!(planned.contains("~ root:up0: impair rate 100mbit"), "{planned}");
@@ -80,7 +79,7 @@ fn amounts_that_do_not_go_together_and_links_that_are_none_are_errors_of_usage()
         refused(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
         fails(2, &["impair", "lyne", "--loss", "1%"]);
         assert!(!qdiscs("root", "up0").contains("tbf"));
-        // Without an agent it is done by the command itself.
+        // Without an agent, the command changes it itself.
         assert_eq!(impair(&["--rate", "1mbit", "--direction", "b-to-a"]).0, 0);
         assert!(qdiscs("far", "up1").contains("tbf 6e6d:") && !qdiscs("root", "up0").contains("tbf"));
         assert_eq!(impair(&["--rate", "none"]).0, 0);
@@ -108,7 +107,7 @@ fn a_reload_changes_only_the_amount_that_differs() {
         let after = qdisc("root", "up0", "tbf").expect("a token bucket");
         assert!(after.packets >= before.packets && after.bytes >= before.bytes, "{before:?} {after:?}");
         assert_eq!(sent(&scrape()), 20.0);
-        // A change that fails further on is taken back, this one with it.
+        // A change that fails in a later step is undone, including this one.
         let file = std::fs::read_to_string(FILE).expect("a file");
         let wrong = file.replace("20mbit", "5mbit").replace("loss = \"2%\"", "loss = \"3%\"").replace(
             "name = \"far\"",
@@ -131,7 +130,7 @@ fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_
         tc("qdisc add dev up0 clsact");
         tc("filter add dev up0 egress prio 9 protocol ip u32 match u32 0 0");
         let (theirs, filters) = (qdiscs("root", "up0"), egress_filters("root", "up0"));
-        // Their queue is in the way of ours, and of nothing else.
+        // A foreign queue conflicts with netmon's queue, and with nothing else.
         let conflict = |(code, said): (i32, String)| {
             assert_eq!(code, 4, "{said}");
             assert!(said.contains("a qdisc tbf that is not netmon's"), "{said}");
@@ -154,7 +153,7 @@ fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_
         assert!(sent < 95.0, "{sent} of 100 were sent");
         assert_eq!(impair(&["--clear"]).0, 0);
         assert_eq!((qdiscs("root", "up0"), egress_filters("root", "up0")), (theirs.clone(), filters.clone()));
-        // A filter of theirs where the loss would be.
+        // A foreign filter at the priority that the loss would have.
         tc("filter add dev up0 egress prio 2 protocol ip u32 match u32 0 0");
         let (code, said) = impair(&["--loss", "1%", "--from", "root"]);
         assert_eq!(code, 4, "{said}");

@@ -1,4 +1,4 @@
-//! The example labs with impairments are as bad as their page says.
+//! The example labs with impairments are impaired as their page says.
 
 use std::{process::Command, time::Duration};
 
@@ -16,9 +16,9 @@ use netmon_tests::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Echoes that were answered, as ping says.
+/// Echo requests that were answered, according to ping.
 fn answered(address: &str, count: &str) -> f64 {
-    // A ping that misses an answer fails.
+    // ping fails if an answer is missing.
     let ping = Command::new("ping").args(["-q", "-i", "0.002", "-c", count, "-W", "1", address]).output();
     sent_and_received(&String::from_utf8_lossy(&ping.expect("ping is installed").stdout))[1]
 }

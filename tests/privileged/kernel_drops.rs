@@ -1,5 +1,4 @@
-//! Where packets go that do not arrive: on the wire, or in the namespace behind it, as the one that dropped
-//! them counts them itself.
+//! Where packets are lost: on the wire, or in the namespace behind it. The part that drops them counts them itself.
 
 use std::{net::UdpSocket, process::Command, time::Duration};
 
@@ -25,8 +24,7 @@ fn lost() -> f64 {
     scrape().sum("netmon_link_lost_packets_total", &[])
 }
 
-/// Passes the time in which epochs are closed: whatever was lost is told by then. The pings themselves are
-/// the proof that it is passing.
+/// Lets the time pass in which epochs are closed, so that any loss is reported. The pings show that it passes.
 fn let_epochs_close() {
     run("ping", &["-q", "-c", "30", "-i", "0.1", "-W", "5", "10.200.0.3"]);
 }
@@ -60,8 +58,8 @@ fn drops_by_nftables_have_the_kernels_reason_and_are_no_loss_on_the_wire() {
     });
 }
 
-/// Two megabytes over TCP into a queue that is far too short for them; what is lost, missing, and dropped as tc
-/// says.
+/// Sends two megabytes over TCP into a queue that is far too short. Returns the packets that are lost, missing, and
+/// dropped according to tc.
 fn through_a_queue(burst: &str, limit: &str) -> [f64; 3] {
     let before = [lost(), missing(&at_rest(&DIRECT).1)];
     let words = ["qdisc", "replace", "dev", "veth0", "root", "tbf", "rate", "50mbit"];
@@ -80,14 +78,14 @@ fn segments_of_tcp_that_a_queue_drops_are_lost_to_the_last_one() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let _server = IperfServer::start();
-        // The burst is below a super-packet: the queue cuts it, and drops segments one by one.
+        // The burst is smaller than a super-packet: the queue segments it, and drops single segments.
         for burst in ["1600", "2000"] {
             let [lost, missing, dropped] = through_a_queue(burst, "10000");
             assert!(dropped > 0.0, "the queue was meant to overflow");
             assert_eq!((lost, missing), (dropped, dropped), "burst {burst}");
         }
-        // It takes small super-packets as they are: one that it drops is one for tc, and all its segments on the
-        // wire.
+        // This queue takes small super-packets whole: a dropped one counts as one for tc, and as all its segments on
+        // the wire.
         let [lost, missing, dropped] = through_a_queue("5000", "10000");
         assert_eq!(lost, missing);
         assert!(dropped > 0.0 && lost >= dropped, "{lost} lost, {dropped} dropped");

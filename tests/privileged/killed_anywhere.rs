@@ -1,6 +1,6 @@
-//! A hundred SIGKILLs at moments of chance, of whatever netmon is doing: building, watching, changing, removing, with
-//! services that start and end. The next `up` or `down` always ends in the right state, and what is somebody else's is
-//! never touched.
+//! A hundred SIGKILLs at random moments of whatever netmon is doing: building, watching, changing, removing, with
+//! services that start and end. The next `up` or `down` always reaches the right state, and foreign objects are never
+//! touched.
 
 use std::{
     fs,
@@ -31,8 +31,9 @@ use rustix::process::{Pid, Signal, kill_process};
 const KILLS: usize = 100;
 const FILE: &str = "/run/sandbox/stormed.toml";
 const PATIENCE: Duration = Duration::from_secs(10);
-/// For an answer through a bridge that stayed while an end behind it was made again, with another link-layer address:
-/// root goes on with the old one until its neighbour entry expires (45 s at most) and three probes have failed.
+/// For an answer through a bridge that was kept while an end behind it was created again, with another link-layer
+/// address: root uses the old address until its neighbour entry expires (after 45 s at most) and three probes have
+/// failed.
 const UNTIL_ANSWERED: Duration = Duration::from_secs(90);
 
 /// Two namespaces on a bridge, one behind another, files, settings, routes, and services of both kinds.
@@ -68,7 +69,7 @@ fn first() -> String {
     FIRST.replace("NGINX", nginx::COMMAND)
 }
 
-/// A namespace and a link more, another MTU, an address less, and nginx elsewhere.
+/// One more namespace and link, another MTU, one address less, and nginx in another namespace.
 fn second() -> String {
     let more = r#"
 [[namespace]]
@@ -95,12 +96,12 @@ enum Act {
     Down,
 }
 
-/// How a lab should be.
+/// A lab in its wanted state.
 struct Wanted {
     text: String,
     lab: Lab,
     nginx: &'static str,
-    /// As it is after `up` from nothing.
+    /// What `built` shows after `up` from nothing.
     built: String,
 }
 
@@ -137,7 +138,7 @@ fn start_agent() -> Child {
     start(&["run", "--listen", "127.0.0.1:0"])
 }
 
-/// An agent that serves, which is when it can be asked.
+/// Starts an agent, and returns it once it serves: from then on it takes requests.
 fn agent() -> Child {
     let mut agent = start_agent();
     eventually("an agent", PATIENCE, || {
@@ -152,14 +153,14 @@ fn time<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (work(), begun.elapsed())
 }
 
-/// The process that `netmon up` left the services with.
+/// The supervisor of the services that `netmon up` started.
 fn supervisor() -> Option<Pid> {
     let text = fs::read("/run/netmon/stormed/services/supervisor.json").ok()?;
     let json: serde_json::Value = serde_json::from_slice(&text).ok()?;
     Pid::from_raw(json["identity"]["pid"].as_i64()?.try_into().ok()?)
 }
 
-/// How long each takes by itself.
+/// How long each command takes.
 struct Durations {
     up: Duration,
     ready: Duration,
@@ -181,7 +182,7 @@ impl Durations {
     }
 }
 
-/// Does something, and kills it in the middle. Says whether it was at it.
+/// Runs `act`, and kills it at a random moment. Returns whether the kill interrupted it.
 fn interrupt(act: Act, chance: &mut Random, durations: &Durations, labs: &[Wanted; 2]) -> bool {
     let [from, to] = if chance.below(2) == 0 { [0, 1] } else { [1, 0] };
     let moment = chance.part() * 1.1;
@@ -199,7 +200,7 @@ fn interrupt(act: Act, chance: &mut Random, durations: &Durations, labs: &[Wante
             was_at_it
         }
         Act::Down => {
-            // Of an agent's lab it is the agent that removes it.
+            // For a lab with an agent, the agent removes it.
             if chance.below(2) == 0 {
                 let mut agent = agent();
                 let mut client = start(&["down"]);
@@ -213,8 +214,8 @@ fn interrupt(act: Act, chance: &mut Random, durations: &Durations, labs: &[Wante
     }
 }
 
-/// Nobody is in the lab's namespaces. What is not in a sandbox is the hierarchy of cgroups: in there is nothing of
-/// the lab's but what other runs of this test left when they failed.
+/// Asserts that no process is in the lab's namespaces. The cgroup hierarchy is outside the sandbox: it has nothing of
+/// this lab beyond what earlier failed runs left.
 fn nothing_runs(groups_before: &str) {
     let inside = ["storm1", "storm2", "storm3"].map(|namespace| {
         let pids = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
@@ -279,7 +280,7 @@ fn a_hundred_kills_are_repaired_by_the_next_up_or_down() {
     });
 }
 
-/// What runs in the namespace `served`.
+/// The commands that run in the namespace `served`.
 fn running_services() -> Vec<String> {
     let pids = run("ip", &["netns", "pids", "served"]);
     let lines = pids.split_whitespace().filter_map(|pid| fs::read(format!("/proc/{pid}/cmdline")).ok());
@@ -307,7 +308,7 @@ fn services_follow_their_file_after_a_killed_up_and_when_an_agent_adopts_them() 
         write(1001);
         succeeds(&["up", FILE]);
         wait_for("sleep 1001");
-        // As it is written before anything is done.
+        // The state as `up` records it before it does anything.
         let path = "/run/netmon/served/state.json";
         let state = fs::read_to_string(path).unwrap();
         fs::write(path, state.replace("1001", "1002").replace("\"complete\":true", "\"complete\":false"))

@@ -1,4 +1,4 @@
-//! Link-layer addresses that a lab file gives: set before anything passes, and changed where they differ.
+//! Link-layer addresses that a lab file declares: set before traffic passes, and changed only where they differ.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ fn write(near: &str, far: &str) {
     fs::write(FILE, text).expect("a tmpfs");
 }
 
-/// Number and address of an end, as `ip` shows them.
+/// Interface index and link-layer address of an end, as `ip` shows them.
 fn end(namespace: &str) -> (String, String) {
     let line = run("ip", &["-n", namespace, "-o", "link", "show", "eth0"]);
     let index = line.split(':').next().expect("a number").to_owned();
@@ -35,7 +35,7 @@ fn an_end_has_the_address_that_the_file_gives_and_only_a_difference_is_changed()
         let (near, far) = (end("near"), end("far"));
         assert_eq!(near.1, "02:00:00:43:00:01");
         assert_ne!(far.1, near.1, "one of its own");
-        // What IPv6 makes of it is made of the right one.
+        // The IPv6 address is derived from the declared one.
         let local = run("ip", &["-n", "near", "-6", "-o", "address", "show", "scope", "link"]);
         assert!(local.contains("fe80::ff:fe43:1/64"), "{local}");
         run("ip", &["netns", "exec", "near", "ping", "-q", "-c", "1", "-W", "2", "10.43.0.2"]);
@@ -49,7 +49,7 @@ fn an_end_has_the_address_that_the_file_gives_and_only_a_difference_is_changed()
         assert_eq!(end("near"), (near.0.clone(), "02:00:00:43:00:0a".to_owned()), "in place");
         assert_eq!(end("far"), (far.0, "02:00:00:43:00:02".to_owned()));
 
-        // Without a wish it stays as it is.
+        // Without a declared address, it stays as it is.
         write("", ", mac = \"02:00:00:43:00:02\"");
         succeeds(&["up", FILE]);
         assert_eq!(end("near"), (near.0, "02:00:00:43:00:0a".to_owned()));

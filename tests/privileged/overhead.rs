@@ -1,4 +1,4 @@
-//! `netmon overhead`: with an agent and without, and what it leaves behind.
+//! `netmon overhead`, with an agent and without, and the state that it leaves.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A short comparison of the built-in lab's link.
+/// Runs a short comparison on the link of the built-in lab.
 fn short() -> Value {
     let output = Command::new(netmon())
         .args(["overhead", "veth0", "--pairs", "4", "--run-ms", "10", "-o", "json"])
@@ -35,7 +35,7 @@ fn number(json: &Value, path: &str) -> f64 {
     json.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN)
 }
 
-/// Both measures were taken, with hooks and without.
+/// Asserts that both measures were taken, with hooks and without.
 fn measures_something(comparison: &Value) {
     for measure in ["round_trip_ns", "packets_per_second"] {
         for hooks in ["off", "on"] {
@@ -53,7 +53,7 @@ fn attached(metrics: &Metrics, interface: &str) -> f64 {
 fn the_agent_counts_exactly_with_hooks_on_and_reports_what_it_did_not_count() {
     sandbox(|| {
         let _agent = Agent::start([] as [&str; 0]);
-        // Of other traffic meanwhile, nothing must look lost.
+        // Other traffic at the same time must not appear as lost.
         let _ping = Running::start("ping", "ping", &["-q", "-i", "0.002", "10.200.0.3"]).expect("ping");
         let comparison = short();
         measures_something(&comparison);

@@ -1,5 +1,5 @@
-//! Whose a thing is, when its name, its number or its process id was somebody else's before or is by now: what is not
-//! the lab's is left alone, and told.
+//! Ownership, when a name, an index or a process id belonged to something else before, or does so now: netmon leaves
+//! alone what is not the lab's, and reports it.
 
 use std::{
     fs,
@@ -39,7 +39,7 @@ a = { namespace = "root", interface = "mine1", bridge = "mine-br" }
 b = { namespace = "mine", interface = "eth1", addresses = ["10.36.1.2/24"] }
 "#;
 
-/// Deletes parts of the lab by hand and makes others of the same names.
+/// Deletes parts of the lab by hand, and creates others with the same names.
 fn replaced() -> String {
     run("ip", &["link", "delete", "mine0"]);
     run("ip", &["link", "delete", "mine-br"]);
@@ -52,7 +52,7 @@ fn replaced() -> String {
     theirs()
 }
 
-/// What tells them from others of the same names.
+/// What distinguishes them from others of the same names.
 fn theirs() -> String {
     let link = |arguments: &[&str]| {
         let shown = run("ip", arguments);
@@ -129,7 +129,7 @@ fn another_name_for_a_namespace_of_the_lab_is_not_the_labs() {
         run("ip", &["netns", "attach", "host", &std::process::id().to_string()]);
         let before = left_behind();
         succeeds(&["up", FILE]);
-        // As somebody does who wants shorter names, and as tools for containers do.
+        // As users do for shorter names, and container tools too.
         for name in ["a-name", "z-name"] {
             fs::write(format!("/run/netns/{name}"), "").unwrap();
             run("mount", &["--bind", "/run/netns/mine", &format!("/run/netns/{name}")]);
@@ -253,7 +253,7 @@ fn whatever_the_umask_only_root_can_write_to_netmons_files() {
             run("find", &["/run/netmon", "/run/netns", "/etc/netns", "-perm", "/022", "-not", "-type", "l"]);
         assert_eq!(writable, "");
         let mode = |path: &str| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        // Whoever may open a file may lock it.
+        // A process that may open a file may lock it.
         assert_eq!(mode("/run/netmon/owned/lock"), 0o600);
         assert_eq!(mode("/run/netmon/owned/state.json"), 0o644);
         succeeds(&["down", FILE]);

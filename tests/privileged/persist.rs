@@ -1,5 +1,5 @@
-//! Counting that goes on when the agent does not: killed, upgraded, ended and started again under a load that is counted
-//! by whoever sends it.
+//! Counting continues without the agent: it is killed, upgraded, ended and started again under a load that counts
+//! what it sends.
 
 use std::{
     net::UdpSocket,
@@ -25,7 +25,7 @@ fn udp(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {
     metrics.sum("netmon_packets_total", &labels)
 }
 
-/// UDP packets as all four hooks counted them: out of root, into the namespace, out of it, into root.
+/// UDP packets as the four hooks counted them: out of root, into the namespace, out of it, into root.
 fn at_all_hooks(metrics: &Metrics) -> [f64; 4] {
     [("root", "egress"), ("direct_netns", "ingress"), ("direct_netns", "egress"), ("root", "ingress")]
         .map(|(namespace, direction)| udp(metrics, namespace, direction))
@@ -35,7 +35,7 @@ fn expected(out: u64, back: u64) -> [f64; 4] {
     [out as f64, out as f64, back as f64, back as f64]
 }
 
-/// Every packet that carried a stamp is a sample of the latency, and none is lost.
+/// Asserts that each packet with a stamp is a latency sample, and that none is lost.
 fn assert_samples_are_whole() {
     let samples = eventually("a moment at which nothing passes", PATIENCE, || {
         let metrics = scrape();
@@ -70,7 +70,7 @@ fn killed_under_load(arguments: &[&str]) {
         assert_samples_are_whole();
         let unknown = [("reason", "unknown_endpoint")];
         assert_eq!(scrape().sum("netmon_parse_exits_total", &unknown), 0.0);
-        // A lab that goes with its agent takes its pins along.
+        // A lab that is removed with its agent has its pins removed as well.
         let (status, _) = agent.end(Signal::TERM);
         assert!(status.success());
         assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
@@ -108,14 +108,14 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
         assert!(said.contains("counting goes on without an agent"), "{said}");
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         out.await_more(300);
-        // Plain: what was so before stays so.
+        // Without `--persist`, the earlier choice stays.
         for _ in 0..2 {
             let agent = Agent::start([""; 0]);
             out.await_more(200);
             let (status, _) = agent.end(Signal::TERM);
             assert!(status.success());
             out.await_more(200);
-            // A lab that is as it should be stays as it is.
+            // A lab that is in its wanted state stays as it is.
             succeeds(&["up"]);
         }
         let _agent = Agent::start([""; 0]);
@@ -163,7 +163,7 @@ fn pings_in_flight_and_drops_without_an_agent_are_counted() {
         let echoes = || scrape().sum("netmon_icmp_rtt_seconds_count", &[("namespace", "root")]);
         eventually("the first answers", PATIENCE, || (echoes() > 20.0).then_some(()));
         agent.end(Signal::KILL);
-        // Nobody listens there: each is dropped where it arrives.
+        // The port is closed: each datagram is dropped where it arrives.
         let sender = UdpSocket::bind("10.200.0.2:0").unwrap();
         for _ in 0..30 {
             sender.send_to(b"nobody", "10.200.0.3:9").unwrap();

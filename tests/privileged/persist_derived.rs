@@ -1,4 +1,4 @@
-//! What is worked out of the counters, over kills: losses, accounts, and whatever a scraper sees.
+//! Values derived from the counters, across kills: losses, ledgers, and what a scraper sees.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use rustix::process::{Pid, Signal};
 const PATIENCE: Duration = Duration::from_secs(30);
 const ROOT: (&str, &str) = ("root", "10.200.0.2");
 const INSIDE: (&str, &str) = ("direct_netns", "10.200.0.3");
-/// How often the agent is killed under a scraper's eyes.
+/// How often the agent is killed while a scraper watches.
 const KILLS: u64 = 24;
 
 fn dropped_by_qdisc() -> f64 {
@@ -37,7 +37,7 @@ fn await_loss_of(lost: f64) {
     });
 }
 
-/// All accounts are open, the difference is zero, and what the qdisc dropped is explained.
+/// Waits until all ledgers are open, the difference is zero, and what the qdisc dropped is explained.
 fn await_accounts_with(dropped: f64) {
     eventually("the accounts", PATIENCE, || {
         let metrics = scrape();
@@ -69,12 +69,12 @@ fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
         for round in 0..3 {
             agent.end(Signal::KILL);
             agent = Agent::start(["--persist"]);
-            // At once: a scraper that comes now must not see less.
+            // Immediately: a scrape that comes now must not show less.
             let now = scrape().sum("netmon_link_lost_packets_total", &[("from", "root")]);
             assert_eq!(now, dropped, "after kill {round}");
             await_accounts_with(dropped);
             if round == 0 {
-                // From here on nobody but netmon knows of them.
+                // From here on only netmon knows of the drops.
                 run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
                 await_accounts_with(dropped);
             }
@@ -99,7 +99,7 @@ fn unanswered_pings_are_not_forgotten() {
     });
 }
 
-/// Scrapes until it is told to stop, and remembers the highest of every counter.
+/// Scrapes until `stop` is set, and asserts that no counter decreases.
 fn watch(stop: &AtomicBool, scrapes: &AtomicUsize) {
     let mut highest: BTreeMap<String, f64> = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
@@ -139,11 +139,11 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
                 let begun = Instant::now();
                 let mut agent = spawn([""; 0], Stdio::null());
                 if kill % 2 == 0 {
-                    // Between its answers, or in the middle of one.
+                    // Between two answers of the agent, or during one.
                     await_scrapes(1 + usize::try_from(kill % 3).unwrap());
                     until_served = begun.elapsed();
                 } else {
-                    // Anywhere on the way there.
+                    // Somewhere before the agent serves.
                     let moment = until_served * u32::try_from(kill).unwrap() / u32::try_from(KILLS).unwrap();
                     assert!(!ends_within(Pid::from_child(&agent), moment), "the agent ended by itself");
                 }

@@ -1,4 +1,4 @@
-//! What is pinned, whose it is, and what becomes of it.
+//! Pins: to whom they belong, and what happens to them.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use rustix::{
     process::Signal,
 };
 
-/// Pins an array, as somebody might who knows nothing of netmon.
+/// Pins an array, as another program might.
 fn pin_array(path: &Path, name: &str, entries: u32) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     pin(make_array(name, entries).unwrap(), path).unwrap();
@@ -39,7 +39,7 @@ fn hooks(folder: &Path) -> usize {
     names(folder).iter().filter(|name| name.ends_with("gress")).count()
 }
 
-/// A pin of somebody else's beside netmon's, and one under the same roof.
+/// Creates a foreign pin beside netmon's, and one in netmon's folder.
 fn place_foreign_pins() -> [PathBuf; 2] {
     let foreign = [PathBuf::from("/sys/fs/bpf/theirs"), PathBuf::from("/sys/fs/bpf/netmon/theirs@1/map_x")];
     for path in &foreign {
@@ -120,7 +120,7 @@ fn an_incomplete_set_of_pins_is_replaced_entirely() {
             assert!(folder.join(missing).exists());
             assert_eq!(hooks(&folder), 4);
         }
-        // Of an endpoint whose link is gone nothing is used, either.
+        // An endpoint that lacks a link is not taken over either.
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
         fs::remove_file(folder.join("link_0_egress")).unwrap();
         let said = succeeds(&["up"]);
@@ -143,7 +143,7 @@ fn clean_and_doctor_show_the_pins_of_a_dead_lab_and_clean_removes_them() {
         assert!(fails(1, &["clean"]).contains(shown));
         succeeds(&["clean", "--yes"]);
         assert!(!folder.exists());
-        // Also when nothing else is left of it. Without services: nobody would know of them any more.
+        // The same when only the pins are left. Without services: nothing would know of them any more.
         let lab = "/run/sandbox/bare.toml";
         fs::write(lab, spoke("bare", "vbare", "10.77.0")).unwrap();
         succeeds(&["up", lab, "--persist"]);
@@ -185,7 +185,7 @@ fn a_change_of_a_persisted_lab_adds_and_removes_the_pins_of_its_links() {
         succeeds(&["reload", LAB]);
         assert_eq!(hooks(&folder), 12);
         agent.end(Signal::KILL);
-        // Without an agent, too.
+        // The same without an agent.
         lab(&[("one", 1), ("three", 3)]);
         succeeds(&["up", LAB]);
         assert_eq!(hooks(&folder), 8);

@@ -1,4 +1,4 @@
-//! Probes against real peers: what they say is what happened, and what they sent is what the hooks saw.
+//! Probes of real peers: their results are right, and the hooks count the packets that they send.
 
 use std::{
     fs,
@@ -43,13 +43,13 @@ fn write(parts: &[&str]) {
     fs::write(FILE, parts.concat()).expect("a tmpfs");
 }
 
-/// What opens in the namespace of that name, used from here.
+/// Runs `open` in a namespace. What it opens stays there, and is used from here.
 fn inside<T: Send>(namespace: &str, open: impl FnOnce() -> T + Send) -> T {
     let name = namespace.parse().expect("a name");
     NetNs::open(&name).expect("the lab is up").run(open).expect("a thread")
 }
 
-/// The probe of that kind, as the API has it.
+/// The first probe of a kind, as the API shows it.
 fn of(kind: &str) -> Value {
     let text = run("curl", &["-sf", "-m", "10", "http://127.0.0.1:9477/api/v1/probes"]);
     let all: Value = serde_json::from_str(&text).expect("JSON");
@@ -84,8 +84,8 @@ fn every_kind_of_probe_succeeds_and_the_hooks_count_its_packets() {
             let now = scrape();
             ["icmp", "tcp", "dns", "http"].iter().all(|kind| succeeded(&now, kind) >= 10.0).then_some(())
         });
-        // What succeeded by the first reading was seen by the second; and by the first no more was seen than had succeeded
-        // by the second, but for the two of each that may be under way.
+        // The hooks saw by the second reading what had succeeded by the first. And by the first reading they had seen
+        // no more than had succeeded by the second, except for two attempts of each kind that may be in flight.
         let (first, second) = (scrape(), scrape());
         let near = [("namespace", "near")];
         let close = |what: &str, probed: &dyn Fn(&Metrics) -> f64, name: &str, labels: &[(&str, &str)]| {
@@ -103,7 +103,7 @@ fn every_kind_of_probe_succeeds_and_the_hooks_count_its_packets() {
         close("connections", &connected, "netmon_tcp_handshake_seconds_count", &near);
         let answers = [("namespace", "near"), ("rcode", "noerror")];
         close("answers", &|of| succeeded(of, "dns"), "netmon_dns_responses_total", &answers);
-        // The name that is not there is no success, and the server that says so is not at fault.
+        // NXDOMAIN is no success of the probe, but the server works.
         let absent = eventually("a verdict", PATIENCE, || {
             let now = scrape();
             (now.count("netmon_probe_success", &[("target", "absent")]) == 1).then_some(now)
@@ -136,7 +136,7 @@ fn a_server_that_goes_away_or_returns_is_noticed_at_the_next_attempt() {
         assert_eq!(failures, 0, "what failed before the server was there is forgiven");
         drop(first);
         let noticed = up(false);
-        // An interval, and what a busy machine takes to be asked.
+        // One interval, and the time that a busy machine needs for a request.
         assert!(noticed < Duration::from_millis(250) + Duration::from_secs(1), "{noticed:?}");
         let probe = of("tcp");
         assert!(probe["why"].as_str().is_some_and(|why| why.contains("refused")), "{probe}");
@@ -167,7 +167,7 @@ fn durations_are_what_the_server_takes_and_a_timeout_ends_an_attempt() {
         eventually("three timeouts", PATIENCE, || (late(&scrape()) >= 3.0).then_some(()));
         let (before, begun) = (late(&scrape()), Instant::now());
         eventually("more of them", PATIENCE, || (late(&scrape()) >= before + 5.0).then_some(()));
-        // An attempt each interval and no more: they do not pile up.
+        // One attempt per interval: they do not pile up.
         let most = begun.elapsed().as_secs_f64() / 0.2 + 2.0;
         assert!(late(&scrape()) - before <= most + 2.0, "{before} and {} later", late(&scrape()));
         let (_, status) = netmon_says(&["status"]);
@@ -205,7 +205,7 @@ fn probes_come_and_go_with_a_reload_and_those_that_stay_count_on() {
         eventually("the new one", PATIENCE, || {
             (scrape().sum("netmon_probe_success", &[("from", "other")]) == 1.0).then_some(())
         });
-        // A namespace that goes is not held by what probed from it.
+        // A namespace that is removed is not held by a probe in it.
         write(&[PAIR, WEB, &stays]);
         succeeds(&["reload", FILE]);
         assert_eq!(scrape().count("netmon_probe_success", &[("from", "other")]), 0);
@@ -241,9 +241,9 @@ fn a_thousand_probes_take_a_socket_each_and_no_thread() {
         succeeds(&["reload", FILE]);
         let up = || scrape().sum("netmon_probe_success", &[]);
         eventually("all of them", PATIENCE, || (up() == 1000.0).then_some(()));
-        // One opens sockets; Tokio's own threads for blocking work come and go with scrapes.
+        // One thread opens sockets. Tokio's threads for blocking work come and go with scrapes.
         assert!(threads() <= without.0 + 8, "{} threads, {} without probes", threads(), without.0);
-        // Its own server accepts the half of them that is over TCP.
+        // The lab's own server accepts those over TCP, which are half of them.
         assert!(files() <= without.1 + 1600, "{} descriptors, {} without probes", files(), without.1);
         let (status, took) = agent.end(Signal::TERM);
         assert!(status.success() && took < Duration::from_secs(10), "{status:?} {took:?}");

@@ -1,7 +1,7 @@
-//! The programs over frames that nobody sent (`BPF_PROG_TEST_RUN`), and what the maps say afterwards.
+//! The programs over test frames (`BPF_PROG_TEST_RUN`), and the maps afterwards.
 //!
-//! The real object, through a real dispatcher of a real endpoint; its interface is down, so that nothing else
-//! is counted.
+//! The tests load the real object, and run the real dispatcher of a real endpoint. Its interface is down, so that
+//! nothing else is counted.
 
 use std::os::fd::OwnedFd;
 
@@ -54,7 +54,7 @@ impl Bench {
         self.pass_as(direction, frame, Offload::default())
     }
 
-    /// Runs the hook's programs once; none of them may decide about the packet.
+    /// Runs the programs of the hook once; none of them may decide about the packet.
     fn pass_as(&self, direction: Direction, frame: &[u8], offload: Offload) -> TestOutcome {
         let program = match direction {
             Direction::Ingress => &self.ingress,
@@ -86,8 +86,8 @@ impl Bench {
     }
 }
 
-/// Stamps the packet as the peer's egress hook would have, a moment ago: TEST_RUN itself does not let us say
-/// of which clock a packet's time is.
+/// Stamps the packet as the peer's egress hook would have done a moment ago: TEST_RUN itself cannot set the clock of
+/// a packet's time.
 const STAMP: [Instruction; 7] = [
     // r6 = r1; r0 = bpf_ktime_get_ns()
     instruction(0xbf, 0x16, 0),
@@ -114,7 +114,7 @@ fn counted(hook: &HookCounters, protocol: &str) -> (u64, u64) {
 /// A frame, its protocol, and why its parsing stops.
 pub(crate) type Kind = (&'static str, Vec<u8>, &'static str, Option<&'static str>);
 
-/// All that `BPF_PROG_TEST_RUN` takes: no frame that ends within its IP header, those are in `raw_frames`.
+/// All frames that `BPF_PROG_TEST_RUN` accepts. Those that end within their IP header are in `raw_frames`.
 pub(crate) fn kinds() -> Vec<Kind> {
     let (four, six) = (Ipv4::default(), Ipv6::default());
     let datagram = udp(5000, 6000, &[1; 22]);
@@ -189,7 +189,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// What one frame added to a hook: to its protocol's packets and bytes, and to all of them.
+/// What one frame added to a hook: packets and bytes of its protocol, and the totals.
 fn added(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 6] {
     let of = |hook| {
         let (packets, bytes) = counted(hook, protocol);
@@ -212,7 +212,7 @@ fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_passed_on() {
             let once = [1, bytes, 1, bytes, 1, bytes];
             assert_eq!(added(&before.egress, &after.egress, protocol), once, "{what}");
             assert_eq!(added(&before.ingress, &after.ingress, protocol), once, "{what}");
-            // The kernel takes no stamp for what is not IP by the outermost ethertype.
+            // The kernel accepts no stamp for a packet whose outermost ethertype is not IP.
             if what == "802.1q" || what == "qinq" {
                 assert_eq!(after.unstamped_packets - before.unstamped_packets, 1, "{what}");
             }
@@ -230,7 +230,7 @@ fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
         let mut bench = Bench::new();
         let frame = Ipv4::default().frame(number::TCP, &Tcp::default().segment(&[7; 2400]));
         let headers = 14 + 20 + 32;
-        // As the stack makes it, and as a tap does that leaves the counting to others.
+        // As the stack makes it, and as a tap does that leaves the number of segments to others.
         bench.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
         bench.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
         let end = bench.end();
@@ -277,7 +277,7 @@ fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
         let latency = link.b_to_a.latency.unwrap();
         assert_eq!(latency.count, 1);
         assert!(latency.sum_ns > 0 && latency.sum_ns < 1_000_000_000, "{} ns", latency.sum_ns);
-        // What arrives without a stamp is counted, and is no sample.
+        // A packet that arrives without a stamp is counted, but is no sample.
         bench.back(&frame);
         let link = bench.read().links.remove(0);
         assert_eq!((link.b_to_a.latency.unwrap().count, link.a.ingress.packets()), (1, 2));
@@ -292,7 +292,7 @@ fn an_echo_is_a_round_trip_once_and_in_its_own_direction_only() {
         let ping = |kind, sequence| four.frame(number::ICMP, &echo(kind, 77, sequence));
         let pong = |kind, sequence| four.back().frame(number::ICMP, &echo(kind, 77, sequence));
         bench.out(&ping(8, 1));
-        // Not its reply: another sequence number, the wrong hook, another request.
+        // These are not its reply: another sequence number, the wrong hook, another request.
         bench.back(&pong(0, 2));
         bench.out(&pong(0, 1));
         bench.back(&pong(8, 1));
@@ -301,7 +301,7 @@ fn an_echo_is_a_round_trip_once_and_in_its_own_direction_only() {
         assert_eq!(bench.end().round_trips.icmp.count, 1);
         bench.back(&pong(0, 1));
         assert_eq!(bench.end().round_trips.icmp.count, 1);
-        // The turn-around of a ping from the other side, and one over IPv6.
+        // The turnaround of a ping from the other side, and a ping over IPv6.
         bench.back(&four.back().frame(number::ICMP, &echo(8, 78, 1)));
         bench.out(&four.frame(number::ICMP, &echo(0, 78, 1)));
         bench.out(&six.frame(number::ICMPV6, &echo(128, 77, 1)));
@@ -312,7 +312,7 @@ fn an_echo_is_a_round_trip_once_and_in_its_own_direction_only() {
     });
 }
 
-/// One side's segments of a connection, over IPv4 or IPv6.
+/// A segment of the client, over IPv4 or IPv6.
 fn client(six: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]) -> Vec<u8> {
     let tcp = Tcp { flags, sequence, acknowledged, ..Tcp::default() }.segment(payload);
     if six { Ipv6::default().frame(number::TCP, &tcp) } else { Ipv4::default().frame(number::TCP, &tcp) }
@@ -444,7 +444,7 @@ fn every_program_stays_far_below_the_limit_of_the_verifier() {
     sandbox(|| {
         let bench = Bench::new();
         for cost in bench.datapath.program_costs().unwrap() {
-            // The kernel's limit is a million; what grows towards it is found here first.
+            // The kernel's limit is a million: growth towards it shows here first.
             let verified = cost.verified_instructions.unwrap();
             assert!((10..250_000).contains(&verified), "{}: {verified}", cost.name);
         }

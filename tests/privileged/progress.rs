@@ -1,4 +1,4 @@
-//! Work that takes longer than a moment is told of on a terminal, whatever it is that takes so long.
+//! Work that takes long is shown on a terminal, whatever it is.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
@@ -6,7 +6,7 @@ use netmon_tests::{
     binary::netmon, commands::succeeds, eventually::eventually, sandbox::sandbox, terminal::on_a_terminal,
 };
 
-/// A lab whose service does not end when it is asked to: that takes as long as it is given.
+/// A lab whose service ignores SIGTERM: to end it takes the whole grace period.
 const STUBBORN: &str = r#"
 name = "slow"
 [[namespace]]
@@ -20,7 +20,7 @@ const FILE: &str = "/run/sandbox/slow.toml";
 fn up() {
     fs::write(FILE, STUBBORN).unwrap();
     succeeds(&["up", FILE]);
-    // It ignores the signal only from here on.
+    // The service ignores the signal only from here on.
     eventually("a stubborn service", Duration::from_secs(10), || {
         Path::new("/run/sandbox/ready").exists().then_some(())
     });

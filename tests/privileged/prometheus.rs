@@ -1,4 +1,4 @@
-//! A real Prometheus scrapes a real lab with the configuration that we ship, and every query of the dashboard
+//! A real Prometheus scrapes a real lab with the configuration in this repository, and each query of the dashboard
 //! returns data.
 
 use std::{fs, process::Command, time::Duration};
@@ -23,17 +23,18 @@ const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/prometh
 const DASHBOARD: &str = include_str!("../../dashboards/netmon.json");
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// For the dashboard's panels of probes. It stays inside its namespace, and off the link that others count on.
+/// For the dashboard's panels of probes. It stays inside its namespace, so it does not change the counts of the link.
 const PROBE: &str = "[[probe]]\nfrom = \"scraped_netns\"\ntcp = \"10.200.0.3:80\"\n";
 
-/// The built-in lab under names of its own, so that it shares nothing with other tests on this machine, and a probe.
+/// Starts an agent of the built-in lab, under names of its own so that it shares nothing with other tests, and of a
+/// probe.
 fn start_agent() -> Agent {
     let direct = include_str!("../../labs/direct.toml").replace("\"direct", "\"scraped");
     fs::write(LAB, format!("{direct}\n{PROBE}")).unwrap();
     Agent::start([LAB])
 }
 
-/// Ends the agent as Ctrl-C does.
+/// Ends the agent with SIGINT, as Ctrl-C does.
 fn interrupt(agent: Agent) {
     let (status, _) = agent.end(Signal::INT);
     assert!(status.success(), "{status}");
@@ -94,7 +95,7 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
         let scraped = || page(&format!("{PROMETHEUS}/-/ready")).and_then(|_| value("up{job=\"netmon\"}"));
         eventually("a first scrape", PATIENCE, || scraped().filter(|&up| up > 0.0));
 
-        // A rate needs a scrape before and one after.
+        // A rate needs two scrapes, one before the traffic and one after it.
         run("ping", &["-q", "-c", "30", "-i", "0.02", "10.200.0.3"]);
         for _ in 0..5 {
             page("http://10.200.0.3/").unwrap();

@@ -1,4 +1,4 @@
-//! Watching changes nothing of the times that others read from packets.
+//! Watching does not change the times that other programs read from packets.
 
 use std::{
     io::IoSliceMut,
@@ -22,7 +22,7 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt::ReceiveTimestampns,
 };
 
-/// How far a time may be off, for a clock that is read on another CPU.
+/// The tolerance for a clock that is read on another CPU.
 const SLACK: Duration = Duration::from_micros(20);
 const DATAGRAMS: usize = 20;
 
@@ -31,13 +31,13 @@ fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970")
 }
 
-/// A socket in a namespace; it stays there.
+/// Binds a socket in a namespace, where it stays.
 fn bound(namespace: &str, address: &str) -> UdpSocket {
     let netns = NetNs::open(&valid(namespace)).expect("a namespace");
     netns.run(|| UdpSocket::bind(address).expect("an address of the lab")).expect("its inside")
 }
 
-/// Receives a datagram, and says when the kernel received it.
+/// Receives a datagram. Returns when the kernel received it.
 fn kernel_time(socket: &UdpSocket) -> Duration {
     let mut bytes = [0; 2048];
     let mut buffers = [IoSliceMut::new(&mut bytes)];
@@ -52,7 +52,7 @@ fn kernel_time(socket: &UdpSocket) -> Duration {
     time.expect("a receive time")
 }
 
-/// Sends datagrams one way, and holds the time that their receiver is told against the clock around it.
+/// Sends datagrams in one direction, and compares the time that their receiver gets with the clock around it.
 fn receiver_is_told_the_time(sender: &UdpSocket, receiver: &UdpSocket) {
     setsockopt(receiver, ReceiveTimestampns, &true).expect("SO_TIMESTAMPNS");
     receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("a bound");
@@ -96,8 +96,8 @@ fn time_of(packets: &[netmon_tests::capture::Captured], length: usize) -> Durati
 }
 
 fn captures_have_right_times(arguments: &[&str]) {
-    // A double holds today's seconds to a quarter of a microsecond; softirqs may be late on a busy machine,
-    // so the upper bound holds for the best packet, and every packet has its lower one.
+    // A double represents today's seconds to a quarter of a microsecond. Softirqs may be late on a busy machine, so
+    // the median is held to the upper bound, and each packet to the lower one.
     const ALLOWED: Duration = Duration::from_millis(1);
     sandbox(|| {
         let _agent = Agent::start(arguments);
@@ -108,7 +108,7 @@ fn captures_have_right_times(arguments: &[&str]) {
         let sent: Vec<(Duration, Duration)> = (0..DATAGRAMS)
             .map(|length| {
                 let before = now();
-                // The port is closed: what comes back is an error of an earlier datagram, which says nothing.
+                // The port is closed: an error is about an earlier datagram, and is ignored.
                 while socket.send_to(&vec![0; 100 + length], "10.200.0.3:9").is_err() {}
                 (before, now())
             })
@@ -148,7 +148,7 @@ const NEXT: i32 = -1;
 /// `TCX_DROP`
 const DROP: i32 = 2;
 
-/// Gives every IP packet a delivery time on the monotonic clock: now.
+/// Gives each IP packet a delivery time on the monotonic clock: now.
 const STAMPS: [(u8, u8, i16, i32); 8] = [
     (0xbf, 0x16, 0, 0),
     (0x85, 0, 0, KTIME_GET_NS),
@@ -160,7 +160,7 @@ const STAMPS: [(u8, u8, i16, i32); 8] = [
     (0x95, 0, 0, 0),
 ];
 
-/// Drops every packet whose time is not a receive time.
+/// Drops each packet whose time is not a receive time.
 const DROPS_STAMPED: [(u8, u8, i16, i32); 6] = [
     (0x71, 0x10, TSTAMP_TYPE, 0),
     (0x15, 0, 2, 0),
@@ -170,7 +170,7 @@ const DROPS_STAMPED: [(u8, u8, i16, i32); 6] = [
     (0x95, 0, 0, 0),
 ];
 
-/// A program on the only veth end of a namespace, for as long as the link is held.
+/// Attaches a program to the veth end of a namespace, for as long as the link is held.
 fn attach(program: &[(u8, u8, i16, i32)], namespace: &str, interface: &str, hook: TcxHook) -> OwnedFd {
     let instructions: Vec<Instruction> = program
         .iter()
@@ -191,8 +191,8 @@ fn pings_arrive() -> bool {
     ping.stdout(Stdio::null()).status().expect("ping").success()
 }
 
-// A local receiver would not notice: on its way up the kernel replaces a delivery time that was left. Who
-// forwards the packet would, since a qdisc may wait for such a time.
+// A local receiver would not notice: on the way up the kernel replaces a delivery time that was left. A forwarder
+// would, because a qdisc may wait for such a time.
 #[test]
 fn behind_our_hook_a_packet_has_no_delivery_time_any_more() {
     sandbox(|| {

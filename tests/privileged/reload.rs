@@ -1,4 +1,4 @@
-//! A lab that is changed while it is watched: what stays loses nothing, and what is wrong changes nothing.
+//! Changes of a lab that is watched: what stays loses nothing, and a wrong file changes nothing.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use rustix::process::{Signal, kill_process};
 
 const FILE: &str = "/run/sandbox/changing.toml";
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many moments of a change the agent is killed at.
+/// The number of moments during a change at which the agent is killed.
 const MOMENTS: u32 = 24;
 
 const FIRST: &str = r#"
@@ -82,7 +82,7 @@ fn a_link_that_stays_loses_no_packet_and_no_count_during_changes() {
             });
             run("ping", &["-q", "-c", "1", "-W", "2", "10.32.1.2"]);
             let metrics = scrape();
-            // From its first packet on, and from zero each time.
+            // Counted from its first packet on, and from zero each time.
             assert_eq!((sent(&metrics, "new", "cm0"), sent(&metrics, "new", "eth0")), (1.0, 1.0));
             assert_eq!(metrics.sum("netmon_endpoint_up", &[]), 6.0);
             write(FIRST);
@@ -121,7 +121,7 @@ fn a_file_that_is_wrong_or_conflicts_changes_nothing() {
         write(&FIRST.replace("10.32.0.2/24", "10.32.0.2/99"));
         kill_process(agent.pid(), Signal::HUP).expect("it runs");
         write(FIRST);
-        // Asked after them, so answered after them.
+        // Requests are handled in order: this one is answered after the others.
         succeeds(&["reload", FILE]);
         assert_eq!(left_behind(), before);
         assert!(answers("http://10.32.0.2/"));
@@ -136,7 +136,7 @@ fn a_change_that_fails_half_way_is_undone_and_removed_parts_are_back() {
         write(&both);
         let _agent = Agent::start([FILE]);
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.32.0.2"]);
-        // Without the second namespace, and with a third that no kernel can make as it is wanted.
+        // Without the second namespace, and with a third one whose setting no kernel has.
         let third = "[[namespace]]\nname = \"third\"\nsysctls = { \"net.ipv4.no_such_setting\" = \"1\" }\n";
         write(&format!("{FIRST}{third}"));
         let said = fails(1, &["reload", FILE]);
@@ -163,7 +163,7 @@ fn a_change_whose_services_do_not_start_is_undone_and_the_old_ones_run() {
         let taken = "[[service]]\nnamespace = \"stays\"\nhttp = \"10.32.0.2:80\"\n";
         for services in [wrong, taken] {
             write(&format!("{FIRST}{services}{SECOND}"));
-            // Once more: it is not taken for what runs.
+            // Twice: the failed service is not mistaken for the running one.
             for _ in 0..2 {
                 let (code, said) = netmon_says(&["reload", FILE]);
                 assert!(matches!(code, 1 | 2), "{said}");
@@ -205,10 +205,10 @@ b = { namespace = "stays", interface = "eth0", addresses = ["10.32.0.2/24", "fd3
         assert!(routes("-6").contains("fd33::1") && !routes("-6").contains("fd32::1"), "{}", routes("-6"));
         changed(&other.replace("/64", "/48"));
         assert!(routes("-6").contains("fd33::1") && routes("-4").contains("10.33.0.1"));
-        // Other networks, and no routes any more.
+        // Other networks, and no routes.
         changed(&without_routes(LAB));
         assert_eq!((routes("-4"), routes("-6")), (String::new(), String::new()));
-        // Too small for IPv6, which goes with it; and back, which is the usual size again.
+        // The MTU is too small for IPv6, whose addresses the kernel removes; then back to the default.
         let small = without_routes(LAB)
             .replace(", \"fd32::1/64\"", "")
             .replace(", \"fd32::2/64\"", "")
@@ -251,7 +251,7 @@ fn after_a_kill_at_any_moment_of_a_change_the_next_up_or_down_repairs_the_lab() 
             write(from);
             let agent = Agent::start([FILE]);
             let mut client = change(to);
-            // Not before the client has asked, which takes most of the time.
+            // Not before the client has sent its request, which takes most of the time.
             let moment_of_kill = takes.mul_f64(0.3 + 0.7 * f64::from(moment) / f64::from(MOMENTS));
             assert!(!ends_within(agent.pid(), moment_of_kill), "the agent ended by itself");
             let (status, _) = agent.end(Signal::KILL);

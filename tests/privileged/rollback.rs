@@ -1,5 +1,5 @@
-//! Steps that fail in the middle: what was done is taken back, and nothing of it is left. And what cannot be taken away
-//! is no reason to leave the rest.
+//! Failures in the middle: all that was done is undone, and nothing is left. A part that cannot be removed is no
+//! reason to leave the others.
 
 use std::{cell::Cell, fs, path::Path, process::Command, process::Stdio};
 
@@ -15,7 +15,7 @@ use netmon_tests::{
     sandbox::{run, sandbox},
 };
 
-/// Does something once so many of a kind are made.
+/// Calls `act` once `done` objects of a kind are made.
 struct Meanwhile<F: Fn()> {
     what: &'static str,
     done: usize,
@@ -31,7 +31,7 @@ impl<F: Fn()> Progress for Meanwhile<F> {
     }
 }
 
-/// Builds `lab` while somebody does `act`, which has to make it fail; the host is afterwards as it is with that alone.
+/// Builds `lab`; meanwhile `act` makes that fail. Afterwards the host is as it would be after `act` alone.
 fn fails_without_a_trace(lab: &Lab, what: &'static str, done: usize, act: impl Fn(), words: &str) {
     let meanwhile = Meanwhile { what, done, act, acted: Cell::new(false) };
     let built = topology::up(lab, &Claim::take(&lab.name).unwrap(), &mut NoInstrument, &meanwhile);
@@ -55,14 +55,14 @@ fn a_name_that_is_taken_during_up_is_left_alone_and_the_rest_is_undone() {
         run("ip", &["link", "delete", "st19"]);
         assert_eq!(left_behind(), before);
 
-        // The last one: what is made runs ahead of what is told.
+        // The last namespace, because progress is reported after the fact.
         let mut many = star(200);
         many.name = valid("many");
         let namespace = || drop(run("ip", &["netns", "add", "star199"]));
         fails_without_a_trace(&many, "namespaces", 1, namespace, "star199");
         run("ip", &["netns", "exec", "star199", "true"]);
         run("ip", &["netns", "delete", "star199"]);
-        // Their name was in the folder that netmon had made a mount of.
+        // The foreign name was in the folder that netmon had mounted.
         succeeds(&["clean", "--yes"]);
         assert_eq!(left_behind(), before);
 
@@ -78,7 +78,7 @@ fn a_name_that_is_taken_during_up_is_left_alone_and_the_rest_is_undone() {
     });
 }
 
-/// `netmon up FILE` of a lab with so many namespaces, each with a file.
+/// Writes a lab with so many namespaces, each with a resolver file. Returns its path.
 fn write_star(namespaces: usize) -> &'static str {
     const FILE: &str = "/run/sandbox/rolled.toml";
     let count = namespaces.to_string();
@@ -142,7 +142,7 @@ fn without_space_for_a_change_the_lab_stays_as_it_was_and_can_be_removed() {
         let before = left_behind();
         let small = fs::read(file).unwrap();
         let filler = "/run/netmon/star/filler";
-        // Ends for want of space, which is what it is for.
+        // Fails for lack of space, as intended.
         let fill = format!("cat /dev/zero > {filler} 2>/dev/null || true");
         run("sh", &["-c", &fill]);
         write_star(40);

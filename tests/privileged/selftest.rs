@@ -1,4 +1,4 @@
-//! `netmon selftest`: that it passes here, that it can fail, and that nothing is left of it.
+//! `netmon selftest` passes here, can fail, and leaves nothing behind.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What must be on the card.
+/// All measures of a result.
 const MEASURES: [&str; 57] = [
     "packets: udp over ipv4",
     "packets: udp over ipv6",
@@ -86,7 +86,7 @@ fn begin() -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("netmon starts")
 }
 
-/// The rows of a card, each with its name and whether it is within bounds.
+/// The rows of a result. Asserts that the exit code and the summary agree with them.
 fn rows(output: &Output) -> Vec<Value> {
     let said = String::from_utf8_lossy(&output.stderr);
     let card: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no card: {said}"));
@@ -122,8 +122,8 @@ fn gone(objects: &BTreeSet<Object>) {
 fn it_passes_with_every_measure_and_leaves_nothing() {
     sandbox(|| {
         let before = left_behind();
-        // Other tests keep user space waiting, and with it the clock that delays are compared with: the counts
-        // must be right each time, the delays once.
+        // Other tests delay user space, and with it the clock that delays are compared with: the counts must be right
+        // each time, the delays once.
         for attempt in 1.. {
             let selftest = begin();
             namespace(&selftest, "a");
@@ -150,7 +150,7 @@ fn packets_of_another_program_are_out_of_bounds_and_exit_code_five() {
         let before = left_behind();
         let selftest = begin();
         let inside = namespace(&selftest, "a");
-        // The kernel drops these at the other end for the same reason as those that are counted.
+        // The kernel drops these at the other end for the same reason as those that the selftest counts.
         let flood = "while :; do echo more > /dev/udp/10.98.1.2/9; done";
         let flooding =
             Running::start("flood", "ip", &["netns", "exec", &inside, "bash", "-c", flood]).expect("ip");
@@ -160,7 +160,7 @@ fn packets_of_another_program_are_out_of_bounds_and_exit_code_five() {
         let drops = rows.iter().find(|row| row["measure"] == "kernel drops: NO_SOCKET").expect("a row");
         assert!(!is_within(drops) && drops["error"].as_f64() > Some(0.0), "{drops}");
         drop(flooding);
-        // The flood was inside: what it held goes with it.
+        // The flood was inside: its process holds the namespace until it has ended.
         eventually("nothing left", PATIENCE, || (left_behind() == before).then_some(()));
     });
 }
@@ -194,7 +194,7 @@ fn ctrl_c_removes_the_lab_and_the_next_run_what_a_killed_one_left() {
 fn without_privileges_it_is_exit_code_three() {
     sandbox(|| {
         let before = left_behind();
-        // The binary may lie where only root can look.
+        // The binary may be where only root can read it.
         fs::copy(netmon(), "/run/netmon-copy").expect("a copy");
         let command =
             "setpriv --reuid 65534 --regid 65534 --clear-groups /run/netmon-copy selftest; echo code $?";

@@ -1,4 +1,4 @@
-//! Commands as services: logged, restarted, and ended to the last worker, whoever dies first.
+//! Commands as services: logged, restarted, and ended down to the last worker, whichever process dies first.
 
 use std::{
     fs,
@@ -20,7 +20,8 @@ use rustix::{
 const NGINX: &str = "worker_processes 2; error_log stderr; pid /run/nginx.pid; events {} \
     http { access_log off; server { listen 8080; location / { return 200 \"nginx\\n\"; } } }";
 
-/// Ignores SIGTERM, and so do its children; one of them has left the session, the environment and the parent.
+/// Ignores SIGTERM, and so do its children; one of them is in another session, with an empty environment and another
+/// parent.
 const STUBBORN: &str = "trap '' TERM; sleep 1001 & \
      (setsid env -i sleep 1002 &) ; echo stubborn; while :; do sleep 1; done";
 
@@ -88,7 +89,7 @@ fn an_exit_is_logged_with_the_last_output_and_the_command_restarted() {
             eventually("three restarts", PATIENCE, || lab.status().filter(|status| status.restarts >= 3));
         assert_eq!(status.last_exit.as_deref(), Some("exit status 3"));
         lab.logs("service short ended after 0.0 s: exit status 3; it said last: about to fail");
-        // Doubling waits between them, in the log's own words.
+        // The waits between restarts double, as the log shows.
         for wait in ["0.2 s", "0.4 s", "0.8 s"] {
             lab.logs(&format!("service short starts again in {wait}"));
         }
@@ -109,7 +110,7 @@ fn a_killed_command_is_restarted_after_its_children_have_been_ended() {
         else {
             panic!("{:?}", lab.status());
         };
-        // The workers survive it, and hold the port.
+        // The workers survive the kill, and hold the port.
         kill(master, Signal::KILL);
         lab.logs("signal 9 (SIGKILL)");
         eventually("a new nginx", PATIENCE, || {
@@ -174,15 +175,15 @@ fn a_killed_supervisor_takes_an_ordinary_program_along() {
 /// Without a cgroup all of /proc is read several times, which a busy host makes slow.
 const ON_FOOT: Duration = Duration::from_secs(4);
 
-/// Who dies in a crash.
+/// The processes that die in a crash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dies {
     Supervisor,
-    /// Those who would lead to the rest are gone: it is nobody's child and in a session of its own.
+    /// Also the processes that would lead to the rest: what remains has no parent and a session of its own.
     SupervisorAndLeader,
 }
 
-/// What a SIGKILL of the supervisor leaves is ended by whoever comes next, and nobody else is.
+/// After a SIGKILL of the supervisor, the next command ends the service's processes, and no other.
 fn ended_after_a_crash(lab: &mut ServiceLab, dies: Dies, within: Duration) {
     lab.command("stubborn", &["sh", "-c", STUBBORN]);
     let supervisor = lab.up().unwrap();
@@ -266,7 +267,7 @@ fn two_supervisors_do_not_run_the_same_lab() {
         let error = lab.up().unwrap_err();
         assert!(error.contains(&format!("supervisor with process id {first}")), "{error}");
         assert_eq!(pids_in_namespace().len(), 1);
-        // The first one is as it was: it can still be found and ended.
+        // The first supervisor is unaffected: it can still be found and ended.
         assert_eq!(netmon::services::detached_supervisor(&lab.state_dir), Some(first));
         assert_eq!(lab.stop(), [""; 0]);
         assert_eq!(pids_in_namespace(), [] as [u32; 0]);

@@ -1,4 +1,4 @@
-//! The built-in web server, seen by curl from inside its namespace.
+//! The built-in web server, as curl sees it from inside its namespace.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn the_page_names_its_client_and_its_server() {
             html.starts_with("<!doctype html>") && html.contains("<h1>Hello from svc_netns</h1>"),
             "{html}"
         );
-        // Only there: from outside the namespace nobody listens.
+        // Only there: outside the namespace nothing listens.
         assert!(std::net::TcpStream::connect("127.0.0.1:80").is_err());
     });
 }

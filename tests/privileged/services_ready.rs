@@ -1,4 +1,4 @@
-//! Services that are waited for: the next one is started when the one before it does its work, and not earlier.
+//! Services with a readiness check: the next service is started when the one before it is ready, and not earlier.
 
 use std::{
     fs,
@@ -32,7 +32,7 @@ b = { namespace = "far", interface = "eth0", addresses = ["10.42.0.2/24"] }
 const NGINX: &str = "error_log stderr; pid /run/nginx.pid; events {} \
     http { access_log off; server { listen 10.42.0.2:80; location / { return 200 \"nginx\"; } } }";
 
-/// One that has no port, whatever one waits for.
+/// A service that never opens its port.
 fn deaf(timeout: &str) -> String {
     format!(
         "[[service]]\nname = \"deaf\"\nnamespace = \"far\"\n\

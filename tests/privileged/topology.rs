@@ -124,7 +124,7 @@ fn objects_of_another_lab_are_foreign() {
     });
 }
 
-/// Refuses to watch, as a kernel without eBPF would.
+/// An instrument that refuses, as on a kernel without eBPF.
 struct Refuses;
 
 impl Instrument for Refuses {
@@ -148,7 +148,7 @@ fn a_failure_half_way_leaves_the_host_as_it_was() {
         assert!(matches!(error, TopologyError::Instrument(_)), "{error}");
         drop(claim);
         assert_eq!(left_behind(), before);
-        // A setting that the kernel does not have, a route that leads nowhere: late steps.
+        // A setting that the kernel does not have, and a route that leads nowhere: both fail in late steps.
         let mut wrong = direct();
         wrong.namespaces[0].sysctls.insert("net.ipv4.no_such_key".to_owned(), "1".to_owned());
         assert!(up(&wrong).unwrap_err().to_string().contains("net.ipv4.no_such_key"));

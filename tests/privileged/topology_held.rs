@@ -1,4 +1,4 @@
-//! A lab that an agent holds: who may do what with it meanwhile.
+//! A lab that an agent holds: what other commands do with it.
 
 use netmon_tests::{
     agent::{Agent, Up},

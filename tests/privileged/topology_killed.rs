@@ -1,4 +1,4 @@
-//! netmon killed at any moment of `up` and `down`: the next one puts it right, and touches nothing else.
+//! netmon is killed at any moment of `up` and `down`: the next command repairs the lab, and touches nothing else.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use netmon_tests::{
     sandbox::{run, sandbox},
 };
 
-/// How many moments each command is killed at, spread over the time that it takes.
+/// The number of moments at which each command is killed, spread over its duration.
 const MOMENTS: u32 = 50;
 const LAB: &str = "/run/sandbox/killed.toml";
 
@@ -31,7 +31,7 @@ fn plan() -> String {
     succeeds(&["plan", LAB])
 }
 
-/// Kills `command` after `delay`; returns whether it was still running.
+/// Kills `command` after `delay`. Returns whether it was still running.
 fn kill_after(command: &str, delay: Duration) -> bool {
     kill::kill_after(&mut start(command), delay)
 }
@@ -93,7 +93,7 @@ fn after_a_kill_at_any_moment_of_down_the_next_down_completes_it() {
     });
 }
 
-/// The moment between writing a file and giving it its name is too short to be hit by chance.
+/// The moment between writing a file and renaming it is too short to be hit at random.
 #[test]
 fn a_half_written_file_is_removed_by_down_and_completed_by_up() {
     sandbox(|| {

@@ -1,7 +1,8 @@
-//! Wrong lab files, given to the real commands: exit code 2, the place, what would be right; in bounded time and
+//! Wrong lab files, given to the real commands: exit code 2, the place of the error, and advice; in bounded time and
 //! memory, and with nothing changed on the host.
 //!
-//! Those that are text are in `tests/wrong_labs/`; what is large, binary or no file at all is made here.
+//! Those that are text are in `tests/wrong_labs/`. This module creates those that are large, binary or no files at
+//! all.
 
 use std::{
     fs,
@@ -22,17 +23,17 @@ use netmon_tests::{
 };
 use rustix::process::Signal;
 
-/// The commands that take a lab file and do something with it.
+/// The commands that take a lab file.
 const COMMANDS: [&[&str]; 6] =
     [&["plan"], &["up"], &["run", "--listen", "127.0.0.1:0"], &["test"], &["reload"], &["down"]];
-/// What one of them may take with the rest of the machine at work; alone it is some milliseconds.
+/// The time limit of a command on a busy machine; on an idle one it takes some milliseconds.
 const LONGEST: Duration = Duration::from_secs(20);
-/// Address space: the program and its libraries take a tenth of it.
+/// A limit of the address space: the program and its libraries take a tenth of it.
 const MEMORY: &str = "--as=1073741824";
-/// How many fixtures there are at least.
+/// The least number of fixtures.
 const FIXTURES: usize = 70;
 
-/// Where the first error of each fixture is, and a word of it.
+/// The place of the first error of each fixture, and a part of its message.
 const PLACES: &str = "
 address_of_a_network 2:58 network's own address
 address_out_of_range 2:58 is not an IP address
@@ -106,7 +107,7 @@ unknown_section 1:3 did you mean `namespace`?
 yaml 1:5 invalid unquoted key
 ";
 
-/// Everything that a command could have changed.
+/// All that a command could have changed.
 fn host() -> String {
     let shown: [&[&str]; 5] = [
         &["ip", "-d", "-o", "link", "show"],
@@ -123,7 +124,7 @@ fn host() -> String {
     format!("{}\n{shown}\n{settings}\n{files}", left_behind())
 }
 
-/// What one command says to a file: in bounded time, memory and number of words.
+/// What one command prints about a file. Asserts that time, memory and length are bounded.
 fn says(command: &[&str], file: &Path) -> String {
     let begun = Instant::now();
     let mut netmon_with_file = Command::new("prlimit");
@@ -139,11 +140,11 @@ fn says(command: &[&str], file: &Path) -> String {
     said
 }
 
-/// What all commands say to a file, which is the same; meanwhile the host stays as it is.
+/// What all commands print about a file. Asserts that they print the same, and that the host does not change.
 fn all_say(file: &Path) -> String {
     let before = host();
     let said: Vec<String> = thread::scope(|scope| {
-        // They share the sandbox of the thread that starts them.
+        // Threads share the sandbox of the thread that starts them.
         let all: Vec<_> = COMMANDS.iter().map(|command| scope.spawn(|| says(command, file))).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
@@ -182,7 +183,7 @@ fn files_too_large_too_deep_or_without_text_are_refused_with_a_place() {
         let file = Path::new("/run/sandbox/made.toml");
         let many = |line: &str, times: usize| line.repeat(times).into_bytes();
         let megabyte = 1 << 20;
-        // Noise of a multiplier (Lehmer), so that it is the same every time.
+        // Pseudo-random bytes (Lehmer), so that they are the same each time.
         let noise = (0..4096_u64).scan(42_u64, |state, _| {
             *state = state.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1;
             Some((*state >> 33) as u8)
@@ -284,12 +285,12 @@ fn an_agent_survives_a_reload_of_every_wrong_file() {
         let agent = Agent::start([file]);
         let before = left_behind();
         for entry in fs::read_dir(fixture("")).unwrap() {
-            // Also between the two, when it is empty.
+            // The agent may also read the file while it is empty.
             fs::copy(entry.unwrap().path(), file).unwrap();
             rustix::process::kill_process(agent.pid(), Signal::HUP).unwrap();
         }
         fs::write(file, &right).unwrap();
-        // Asked after them, so answered after them.
+        // Requests are handled in order: this one is answered after the others.
         succeeds(&["reload", file]);
         assert_eq!(left_behind(), before);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.200.0.3"]);

@@ -1,4 +1,4 @@
-//! How netmon attaches when it may choose, what it counts then, and what stays behind.
+//! How netmon attaches by default, what it counts then, and what it leaves behind.
 
 use netmon_tests::{
     agent::{Agent, scrape},

@@ -1,4 +1,4 @@
-//! What a kernel has and has not is told plainly.
+//! The features that a kernel has and lacks are reported clearly.
 
 use netmon_tests::{
     commands::fails,
@@ -34,7 +34,7 @@ fn doctor_lists_kernel_features_and_what_netmon_does_without_them() {
 #[test]
 fn tcx_on_a_kernel_without_it_is_refused_with_advice() {
     if kernel::this().mode == "tcx" {
-        // This kernel has it; that it is used is another test.
+        // This kernel has it. Another test shows that it is used.
         return;
     }
     sandbox(|| {

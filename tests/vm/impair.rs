@@ -1,4 +1,5 @@
-//! Impairments that need netem: imposed, read back from the kernel, changed, and taken away; and that late is not lost.
+//! Impairments that need netem are imposed, read back from the kernel, changed and removed; delayed packets are not
+//! lost.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const UP: [(&str, &str); 2] = [("link", "line"), ("from", "root")];
 const NOTHING_TO_DO: &str = "lab bad: nothing to do\n";
 
-/// One-way latencies from root: how many, how many below 16.8 ms, and their sum in seconds.
+/// One-way latencies from root: their number, how many are below 16.8 ms, and their sum in seconds.
 fn latencies(metrics: &Metrics) -> [f64; 3] {
     let below = [&UP[..], &[("le", "0.016777216")]].concat();
     [
@@ -76,7 +77,7 @@ fn packets_held_for_a_second_from_the_first_on_are_late_and_not_lost() {
         let _agent = Agent::start([FILE]);
         know_each_other();
         send(50);
-        // Each reading of the maps closes what epochs it may.
+        // Each reading of the maps closes the epochs that are due.
         eventually("all to arrive", PATIENCE, || {
             let metrics = scrape();
             assert_eq!(metrics.sum("netmon_link_lost_packets_total", &UP), 0.0);
@@ -104,7 +105,7 @@ fn a_loss_and_a_delay_are_each_reported_as_what_they_are() {
                 metrics.sum("netmon_link_lost_packets_total", &UP),
                 metrics.sum("netmon_packets_total", &arrived),
             ];
-            // IPv6 may have had packets of its own, and lost some of them.
+            // IPv6 may have sent packets of its own, and lost some of them.
             (lost == metrics.sum("netmon_drops_total", &reason) && lost + arrived >= 500.0).then_some(lost)
         });
         println!("20 %: {lost} of 500");

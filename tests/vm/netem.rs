@@ -1,4 +1,4 @@
-//! A delay that the kernel itself imposes, at one end of a link: it is in the latency of the direction that leaves
+//! A delay that the kernel imposes at one end of a link: it appears in the latency of the direction that leaves
 //! there, and in no other.
 
 use netmon_tests::{
@@ -9,8 +9,8 @@ use netmon_tests::{
 
 const PINGS: u32 = 20;
 const DELAY_SECONDS: f64 = 0.010;
-/// The bound of the metric below the delay, and so far above what a link without one takes that a busy emulator
-/// does not get half of its packets past it.
+/// The bucket bound below the delay. It is so far above the latency of a link without a delay that even a busy
+/// emulator has half of its packets below it.
 const BELOW: &str = "0.008388608";
 
 /// What a direction's histogram recorded: how many samples, how many of them below the delay, and their mean.
@@ -44,7 +44,7 @@ fn delays_only_what_leaves(within: &[&str], interface: &str, [slow, quick]: [&st
 fn ten_milliseconds_of_netem_at_one_end_are_in_that_direction_only() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        // The neighbours find each other first.
+        // The neighbours resolve each other's addresses first.
         run("ping", &["-q", "-c", "1", "-W", "5", "10.200.0.3"]);
         delays_only_what_leaves(&[], "veth0", ["root", "direct_netns"]);
         delays_only_what_leaves(&["-n", "direct_netns"], "veth1", ["direct_netns", "root"]);
