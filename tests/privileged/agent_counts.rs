@@ -20,7 +20,7 @@ fn counts_are_the_kernels(arguments: &[&str]) {
             run("ip", &["-n", "direct_netns", "-6", "-o", "addr", "show", "veth1", "scope", "link"]);
         let address = link_local.split_whitespace().nth(3).and_then(|a| a.split('/').next()).expect("fe80::");
         let address = format!("{address}%veth0");
-        eventually("link-local addresses that are nobody else's", Duration::from_secs(20), || {
+        eventually("link-local addresses without a duplicate", Duration::from_secs(20), || {
             answers_ping(&address).then_some(())
         });
         run("ping", &["-q", "-c", "5", "-i", "0.01", "-W", "5", &address]);

@@ -166,7 +166,7 @@ fn an_interface_that_goes_down_or_is_deleted_is_reported_and_the_agent_continues
 #[test]
 fn the_programs_messages_reach_the_log_when_it_is_asked_for() {
     sandbox(|| {
-        for (level, told) in [("debug", true), ("info", false)] {
+        for (level, is_logged) in [("debug", true), ("info", false)] {
             let log = format!("/run/log-{level}");
             let netmon = netmon_tests::binary::netmon();
             let command = format!("exec {} --log {level} run > {log} 2>&1", netmon.display());
@@ -177,12 +177,12 @@ fn the_programs_messages_reach_the_log_when_it_is_asked_for() {
             run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/"]);
             let has =
                 || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("tcp connection, event"));
-            if told {
+            if is_logged {
                 eventually("a message of a program", Duration::from_secs(5), || has().then_some(()));
             }
             rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
             child.wait().unwrap();
-            assert_eq!(has(), told, "at {level}");
+            assert_eq!(has(), is_logged, "at {level}");
         }
     });
 }

@@ -37,7 +37,7 @@ fn handed_over(mut load: impl FnMut()) -> Vec<End> {
         if ends.iter().all(|end| end.not_handed_over == 0.0) {
             return ends;
         }
-        println!("made again: {ends:?}");
+        println!("repeated: {ends:?}");
     }
     panic!("the queues overflowed in each of {RUNS} runs");
 }
@@ -61,7 +61,7 @@ fn assert_equal_to_the_kernels(what: &str, ends: &[End]) {
 fn assert_lost_is_what_is_missing(what: &str) {
     let expected = missing(&at_rest(&DIRECT).1);
     let lost = || scrape().sum("netmon_link_lost_packets_total", &[]);
-    eventually("the loss of a run that was made again", PATIENCE, || (lost() >= expected).then_some(()));
+    eventually("the loss of a repeated run", PATIENCE, || (lost() >= expected).then_some(()));
     assert_eq!(lost(), expected, "{what}");
 }
 
@@ -77,16 +77,16 @@ fn a_flood_of_a_hundred_thousand_datagrams_is_counted_to_the_last_one() {
         let inside = NetNs::open(&valid("direct_netns")).expect("a namespace");
         let bind = || UdpSocket::bind("10.200.0.3:7000").expect("an address of the lab");
         // Never read: what does not fit into its buffer is dropped beyond the hooks.
-        let _receiver = inside.run(bind).expect("its inside");
+        let _receiver = inside.run(bind).expect("a thread in it");
         let sender = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
-        sender.connect("10.200.0.3:7000").expect("a way");
+        sender.connect("10.200.0.3:7000").expect("a route");
         let udp = || scrape().sum("netmon_packets_total", &[("protocol", "udp")]);
         let mut sent = 0.0;
         let ends = handed_over(|| {
             let before = udp();
             for number in 0..DATAGRAMS {
                 let length = 1 + number as usize % 1400;
-                assert_eq!(sender.send(&[0; 1400][..length]).expect("a way"), length);
+                assert_eq!(sender.send(&[0; 1400][..length]).expect("a route"), length);
             }
             sent = udp() - before;
         });

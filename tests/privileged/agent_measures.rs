@@ -180,7 +180,9 @@ fn what_a_full_queue_drops_is_lost_to_the_last_packet_and_what_only_waits_is_not
         run("bash", &["-c", "for i in $(seq 300); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
         send("200");
         assert!(dropped() > 0.0, "the queue was meant to overflow");
-        eventually("the loss that tc tells", Duration::from_secs(10), || (lost() >= dropped()).then_some(()));
+        eventually("the loss that tc counts", Duration::from_secs(10), || {
+            (lost() >= dropped()).then_some(())
+        });
         assert_eq!(lost(), dropped());
         let before = lost();
         tbf("change", "20mbit", "4000000");

@@ -30,7 +30,7 @@ fn silent_connections_delay_no_other() {
         assert_eq!(change(), Answer::default());
         for one in &mut silent {
             one.set_nonblocking(true).expect("a socket's option");
-            let still = one.read(&mut [0]).expect_err("nothing was asked, and nobody was sent away");
+            let still = one.read(&mut [0]).expect_err("nothing was asked, and no connection was closed");
             assert_eq!(still.kind(), io::ErrorKind::WouldBlock);
         }
     });

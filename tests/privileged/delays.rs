@@ -42,11 +42,11 @@ fn mean(values: &[f64]) -> f64 {
 
 /// Compares a figure with those that enclose it. Returns its relative deviation from the capture or from the delay,
 /// whichever is larger.
-fn off(what: &str, [captured, measured, told]: [f64; 3], delay: f64) -> f64 {
-    println!("{what}: capture {captured:.7}, netmon {measured:.7}, told {told:.7}");
+fn deviation(what: &str, [captured, measured, reported]: [f64; 3], delay: f64) -> f64 {
+    println!("{what}: capture {captured:.7}, netmon {measured:.7}, reported {reported:.7}");
     assert!(measured >= delay, "{what}: {measured} is below the delay of {delay}");
     assert!(captured <= measured + ROUNDING, "{what}: captured {captured}, measured {measured}");
-    assert!(measured <= told + ROUNDING, "{what}: measured {measured}, told {told}");
+    assert!(measured <= reported + ROUNDING, "{what}: measured {measured}, reported {reported}");
     beyond(measured, delay).max((measured - captured) / captured)
 }
 
@@ -56,7 +56,7 @@ fn beyond(measured: f64, delay: f64) -> f64 {
 }
 
 /// Repeats `measure`, which returns the relative deviations of its figures, until each was within bounds once.
-fn come_close<const FIGURES: usize>(what: &str, mut measure: impl FnMut() -> [f64; FIGURES]) {
+fn converge<const FIGURES: usize>(what: &str, mut measure: impl FnMut() -> [f64; FIGURES]) {
     let mut best = [f64::INFINITY; FIGURES];
     for _ in 0..RUNS {
         let off = measure();
@@ -74,7 +74,7 @@ fn pings_take_their_delay(each_way_ms: u64, count: u32) {
         let _relay = Relay::start(move |_| Fate::After(each_way));
         // The neighbours resolve each other's addresses first.
         run("ping", &["-q", "-c", "1", FAR_ADDRESS]);
-        come_close("ICMP", || {
+        converge("ICMP", || {
             let capture = Capture::start("tcpdump", "root", "near0", "icmp");
             let mut report = String::new();
             let added = Added::by(|| {
@@ -84,8 +84,8 @@ fn pings_take_their_delay(each_way_ms: u64, count: u32) {
             assert_eq!(samples, f64::from(count));
             let captured = echo_round_trips(&capture.packets(2 * count as usize));
             assert_eq!(captured.len(), count as usize);
-            let told = average(&report) + ROUNDING;
-            [off("ICMP", [mean(&captured), measured, told], 2.0 * each_way.as_secs_f64())]
+            let reported = average(&report) + ROUNDING;
+            [deviation("ICMP", [mean(&captured), measured, reported], 2.0 * each_way.as_secs_f64())]
         });
     });
 }
@@ -96,7 +96,7 @@ fn connections_take_their_delay(each_way_ms: u64, questions: u32) {
         let _relay = Relay::start(move |_| Fate::After(each_way));
         let server = echo_server();
         run("ping", &["-q", "-c", "1", FAR_ADDRESS]);
-        come_close("TCP", || tcp(server, questions, 2.0 * each_way.as_secs_f64()));
+        converge("TCP", || tcp(server, questions, 2.0 * each_way.as_secs_f64()));
     });
 }
 
@@ -127,8 +127,8 @@ fn tcp(server: SocketAddr, questions: u32, delay: f64) -> [f64; 3] {
     let rtt = figures("netmon_tcp_rtt_seconds", questions);
     let response = figures("netmon_tcp_response_seconds", questions);
     assert!(rtt <= response + ROUNDING, "an acknowledgement comes with the answer: {rtt}, {response}");
-    let handshake = off("handshake", [captured.handshake, handshake, connected], delay);
-    let rtt = off("RTT", [mean(&captured.acknowledged), rtt, answered], delay);
+    let handshake = deviation("handshake", [captured.handshake, handshake, connected], delay);
+    let rtt = deviation("RTT", [mean(&captured.acknowledged), rtt, answered], delay);
     [handshake, rtt, beyond(response, delay)]
 }
 

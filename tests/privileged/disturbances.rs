@@ -116,7 +116,7 @@ fn disturbances(path: &str) -> Vec<String> {
 }
 
 /// Waits until exactly these are reported, within the documented bound, also in the log and by `netmon status`.
-fn told(wanted: &[&str], up: f64, in_words: &[&str]) {
+fn await_reported(wanted: &[&str], up: f64, in_words: &[&str]) {
     let begun = Instant::now();
     eventually(&format!("{wanted:?}"), NOTICED, || (disturbances("topology") == wanted).then_some(()));
     println!("{wanted:?} after {:?}", begun.elapsed());
@@ -137,19 +137,19 @@ fn a_renamed_interface_keeps_its_labels_and_counts_and_can_be_renamed_back() {
     while_watched(&[], || {
         ping("root", "10.34.0.2");
         run("ip", &["link", "set", "dz0", "name", "eth9"]);
-        told(&["root:dz0 renamed"], 6.0, &["dz0 in root is called eth9 now"]);
+        await_reported(&["root:dz0 renamed"], 6.0, &["dz0 in root is called eth9 now"]);
         ping("root", "10.34.0.2");
         run("ip", &["link", "set", "eth9", "mtu", "1400"]);
         run("ip", &["link", "set", "eth9", "mtu", "1500"]);
         run("ip", &["link", "set", "eth9", "name", "dz0"]);
-        told(&[], 6.0, &[]);
+        await_reported(&[], 6.0, &[]);
         ping("root", "10.34.0.2");
         let metrics = scrape();
         assert_eq!(echoes_out(&metrics, "direct"), 6.0, "two ends, three echoes each");
         assert_eq!(metrics.sum("netmon_endpoint_up", &[("interface", "dz0")]), 1.0);
         assert_eq!(log().matches("is called").count(), 1, "once, not at every announcement: {}", log());
         run("ip", &["link", "set", "dz0", "name", "eth9"]);
-        told(&["root:dz0 renamed"], 6.0, &[]);
+        await_reported(&["root:dz0 renamed"], 6.0, &[]);
     });
 }
 
@@ -157,9 +157,13 @@ fn a_renamed_interface_keeps_its_labels_and_counts_and_can_be_renamed_back() {
 fn an_interface_whose_name_was_given_to_another_is_made_anew_and_the_other_stays() {
     while_watched(&[], || {
         run("ip", &["-n", "one", "link", "set", "eth1", "down"]);
-        told(&["one:eth1 set_down"], 5.0, &["eth1 in one was set down"]);
+        await_reported(&["one:eth1 set_down"], 5.0, &["eth1 in one was set down"]);
         run("ip", &["-n", "one", "link", "set", "eth1", "name", "theirs"]);
-        told(&["one:eth1 renamed", "one:eth1 set_down"], 5.0, &["eth1 in one is called theirs now"]);
+        await_reported(
+            &["one:eth1 renamed", "one:eth1 set_down"],
+            5.0,
+            &["eth1 in one is called theirs now"],
+        );
     });
 }
 
@@ -169,17 +173,17 @@ fn an_interface_moved_to_another_namespace_is_reported_and_can_come_back() {
         while_watched(&["--attach", mode], || {
             ping("one", "10.34.2.2");
             run("ip", &["-n", "one", "link", "set", "eth1", "netns", "theirs"]);
-            told(&["one:eth1 moved"], 5.0, &["eth1 in one was moved to another namespace"]);
+            await_reported(&["one:eth1 moved"], 5.0, &["eth1 in one was moved to another namespace"]);
             let attached =
                 || scrape().sum("netmon_program_attached", &[("interface", "eth1"), ("namespace", "one")]);
-            assert_eq!(attached(), hooks_of_it, "a TCX program goes along, a filter does not");
+            assert_eq!(attached(), hooks_of_it, "a TCX program moves along, a filter does not");
             ping("root", "10.34.1.2");
             // Its index is free, because nothing was created in its namespace since.
             run("ip", &["-n", "theirs", "link", "set", "eth1", "netns", "one"]);
-            told(&["one:eth1 set_down"], 5.0, &[]);
+            await_reported(&["one:eth1 set_down"], 5.0, &[]);
             run("ip", &["-n", "one", "link", "set", "eth1", "up"]);
             run("ip", &["-n", "one", "address", "add", "10.34.2.1/24", "dev", "eth1"]);
-            told(&[], 6.0, &[]);
+            await_reported(&[], 6.0, &[]);
             ping("one", "10.34.2.2");
             assert_eq!(attached(), hooks_of_it);
         });
@@ -191,7 +195,11 @@ fn both_ends_of_a_link_that_are_moved_away_are_taken_back() {
     let moves_both = || {
         run("ip", &["-n", "one", "link", "set", "eth1", "netns", "theirs"]);
         run("ip", &["-n", "two", "link", "set", "eth1", "netns", "theirs", "name", "eth2"]);
-        told(&["one:eth1 moved", "two:eth1 moved"], 4.0, &["eth1 in two was moved to another namespace"]);
+        await_reported(
+            &["one:eth1 moved", "two:eth1 moved"],
+            4.0,
+            &["eth1 in two was moved to another namespace"],
+        );
         assert!(run("ip", &["-n", "theirs", "link"]).contains("eth2"));
     };
     let theirs = || run("ip", &["-n", "theirs", "-br", "link"]);
@@ -218,12 +226,12 @@ fn a_bridge_that_is_set_down_or_deleted_is_reported_at_its_ports() {
     while_watched(&[], || {
         run("ip", &["link", "set", "dz-br", "down"]);
         let down = ["dz-br in root was set down", "dz1 in root is a port of dz-br, which is down"];
-        told(&["root:dz1 bridge_down"], 6.0, &down);
+        await_reported(&["root:dz1 bridge_down"], 6.0, &down);
         run("ip", &["link", "set", "dz-br", "up"]);
-        told(&[], 6.0, &[]);
+        await_reported(&[], 6.0, &[]);
         run("ip", &["link", "delete", "dz-br"]);
         let gone = ["dz-br in root was deleted", "dz1 in root is not a port of dz-br any more"];
-        told(&["root:dz1 off_bridge"], 6.0, &gone);
+        await_reported(&["root:dz1 off_bridge"], 6.0, &gone);
         ping("one", "10.34.2.2");
     });
 }
@@ -233,7 +241,7 @@ fn a_namespace_that_loses_its_name_is_reported_and_stays_while_it_is_watched() {
     let deletes = || {
         run("ip", &["netns", "del", "one"]);
         let unnamed = ["one:eth0 namespace_unnamed", "one:eth1 namespace_unnamed"];
-        told(&unnamed, 6.0, &["eth0 in one is in a namespace whose name was deleted"]);
+        await_reported(&unnamed, 6.0, &["eth0 in one is in a namespace whose name was deleted"]);
         ping("root", "10.34.0.2");
     };
     while_watched(&[], deletes);
@@ -253,12 +261,12 @@ fn a_namespace_that_loses_its_name_is_reported_and_stays_while_it_is_watched() {
 fn a_link_that_is_deleted_is_reported_at_both_ends() {
     while_watched(&[], || {
         run("ip", &["link", "delete", "dz0"]);
-        told(&["root:dz0 deleted", "one:eth0 deleted"], 4.0, &["dz0 in root was deleted"]);
+        await_reported(&["root:dz0 deleted", "one:eth0 deleted"], 4.0, &["dz0 in root was deleted"]);
         assert_eq!(scrape().sum("netmon_program_attached", &[("link", "direct")]), 0.0);
         ping("one", "10.34.2.2");
         // The kernel may assign the index to another interface.
         run("ip", &["link", "add", "theirs0", "type", "bridge"]);
-        told(&["root:dz0 deleted", "one:eth0 deleted"], 4.0, &[]);
+        await_reported(&["root:dz0 deleted", "one:eth0 deleted"], 4.0, &[]);
         run("ip", &["link", "delete", "theirs0"]);
     });
 }

@@ -41,13 +41,13 @@ http = "10.31.0.2:80"
 /// The exit code and the verdicts of a lab with these expectations.
 fn verdicts(expectations: &str) -> (i32, Vec<Value>) {
     let before = left_behind();
-    let said = verdicts_of_standing(expectations);
+    let said = verdicts_of_running(expectations);
     assert_eq!(left_behind(), before);
     said
 }
 
 /// The same for a lab that may be up already.
-fn verdicts_of_standing(expectations: &str) -> (i32, Vec<Value>) {
+fn verdicts_of_running(expectations: &str) -> (i32, Vec<Value>) {
     fs::write(FILE, format!("{PAIR}{expectations}")).expect("a tmpfs");
     let output = Command::new(netmon()).args(["test", FILE, "-o", "json"]).output().expect("netmon starts");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -330,7 +330,7 @@ fn a_dns_server_is_queried_and_nxdomain_is_no_success() {
         let socket = socket.expect("a thread").expect("a free port");
         thread::spawn(move || dns::serve(&socket));
         let dns = "[[expect]]\nfrom = \"near\"\ndns = \"10.31.0.2:53\"\n";
-        let (code, verdicts) = verdicts_of_standing(&format!(
+        let (code, verdicts) = verdicts_of_running(&format!(
             "{dns}query = \"there.test\"\ncount = 20\ncrosses = [\"cable\"]\navoids = [\"spare\"]\n\
              {dns}query = \"absent.test\"\ntype = \"AAAA\"\n"
         ));

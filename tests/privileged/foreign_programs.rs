@@ -83,7 +83,7 @@ fn a_tcx_program_attached_before_netmons_is_reported() {
         let _foreign = attach(NEXT, TcxHook::Egress);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
-        is_told();
+        await_report();
     });
 }
 
@@ -94,7 +94,7 @@ fn a_tcx_program_before_netmons_clsact_is_reported() {
         let _foreign = attach(NEXT, TcxHook::Ingress);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
-        is_told();
+        await_report();
     });
 }
 
@@ -108,13 +108,13 @@ fn a_filter_of_the_first_priority_before_netmons_is_reported() {
         assert!(filters("egress")[0].contains("0x7"), "the point of this test: the kernel asks it first");
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
-        is_told();
+        await_report();
     });
 }
 
-fn is_told() {
+fn await_report() {
     // The agent checks the order every ten seconds.
-    eventually("the order", Duration::from_secs(25), || (overtaken() > 0.0).then_some(()));
+    eventually("a check of the order", Duration::from_secs(25), || (overtaken() > 0.0).then_some(()));
 }
 
 /// Adds a foreign filter, of a kind that needs no compiler: classic BPF that returns `verdict`.

@@ -12,7 +12,7 @@ use netmon_tests::{
 };
 
 /// Runs the command that the first lines of the file suggest.
-fn try_the_ping_at_its_top(text: &str) {
+fn run_the_suggested_ping(text: &str) {
     let line = text.lines().find(|line| line.contains(" ping ")).unwrap();
     let words: Vec<_> = line.trim_start_matches('#').split_whitespace().collect();
     match words[..] {
@@ -33,7 +33,7 @@ fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, St
         fs::write(&file, &text).unwrap();
         let lab = Lab::load(file.as_ref()).unwrap();
         succeeds(&["up", &file]);
-        try_the_ping_at_its_top(&text);
+        run_the_suggested_ping(&text);
         let pings = pings(&lab);
         assert!(!pings.is_empty());
         pings.iter().for_each(|(from, to)| ping(from, to));
@@ -49,7 +49,7 @@ fn neighbours(lab: &Lab) -> Vec<(String, String)> {
 }
 
 /// All addresses, from all namespaces.
-fn everybody(lab: &Lab) -> Vec<(String, String)> {
+fn all_pairs(lab: &Lab) -> Vec<(String, String)> {
     let addresses: Vec<_> =
         lab.links.iter().flat_map(|link| [&link.a, &link.b]).flat_map(|end| &end.addresses).collect();
     let from = |name: &str| -> Vec<_> {
@@ -65,13 +65,13 @@ fn a_generated_star_answers_at_every_end() {
 
 #[test]
 fn in_a_generated_chain_every_namespace_reaches_every_address() {
-    assert_works("chain", "4", everybody);
+    assert_works("chain", "4", all_pairs);
 }
 
 #[test]
 fn in_a_generated_ring_every_namespace_reaches_every_address() {
-    assert_works("ring", "4", everybody);
-    assert_works("ring", "5", everybody);
+    assert_works("ring", "4", all_pairs);
+    assert_works("ring", "5", all_pairs);
 }
 
 #[test]

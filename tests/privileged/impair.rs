@@ -11,7 +11,7 @@ use netmon_tests::{
     commands::{fails, netmon_says, succeeds},
     eventually::eventually,
     host::left_behind,
-    impaired::{FILE, dropped_at, know_each_other, send, sent_by_kernel, write},
+    impaired::{FILE, dropped_at, send, sent_by_kernel, set_neighbours, write},
     kill::kill_after,
     ping::sent_and_received,
     sandbox::{run, sandbox},
@@ -42,15 +42,15 @@ fn dropped() -> f64 {
 }
 
 /// Waits until the loss is reported, and asserts that all counts of it are equal.
-fn lost_is_dropped() -> f64 {
-    let lost = eventually("the loss to be told", PATIENCE, || {
+fn assert_lost_is_dropped() -> f64 {
+    let lost = eventually("the reported loss", PATIENCE, || {
         let metrics = scrape();
         let by_reason = metrics.sum(
             "netmon_drops_total",
             &[("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")],
         );
-        let told = lost(&metrics);
-        (told == dropped() && by_reason == told).then_some(told)
+        let reported = lost(&metrics);
+        (reported == dropped() && by_reason == reported).then_some(reported)
     });
     let explained =
         [("namespace", "root"), ("interface", "up0"), ("direction", "egress"), ("cause", "tc_egress")];
@@ -67,12 +67,12 @@ fn a_tenth_is_lost(arguments: &[&str]) {
         let before = left_behind();
         write("loss = \"10%\"");
         let agent = Agent::start([&[FILE], arguments].concat());
-        know_each_other();
+        set_neighbours();
         send(DATAGRAMS);
-        let lost_in_all = lost_is_dropped();
+        let lost_in_all = assert_lost_is_dropped();
         let metrics = scrape();
         let [left, arrived] = passed(&metrics);
-        assert_eq!(left, f64::from(DATAGRAMS), "the measuring program sees what is dropped behind it");
+        assert_eq!(left, f64::from(DATAGRAMS), "the measuring program sees what is dropped after it");
         let lost = left - arrived;
         // IPv6 sends a few packets of its own, which may be lost as well.
         assert!((0.0..20.0).contains(&(lost_in_all - lost)), "{lost_in_all} in all, {lost} of UDP");
@@ -107,14 +107,14 @@ fn all_is_lost_by_100_percent_and_nothing_by_0() {
     sandbox(|| {
         write("loss = \"0%\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         assert!(!qdiscs("root", "up0").contains("clsact"), "0% needs nothing");
         send(1000);
         eventually("all to arrive", PATIENCE, || (passed(&scrape()) == [1000.0; 2]).then_some(()));
         write("loss = \"100%\"");
         succeeds(&["reload", FILE]);
         send(1000);
-        lost_is_dropped();
+        assert_lost_is_dropped();
         assert_eq!(passed(&scrape()), [2000.0, 1000.0]);
         write("");
         succeeds(&["reload", FILE]);
@@ -136,7 +136,7 @@ fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
         assert_eq!(netmon_says(&["plan", FILE]), (0, "lab bad: nothing to do\n".to_owned()));
         assert_eq!(qdisc("root", "up0", "tbf").expect("a token bucket").handle, "6e6d:");
         assert!(egress_filters("root", "up0").contains("netmon:loss=500000ppm,clsact"));
-        know_each_other();
+        set_neighbours();
         send(1000);
         // The rest waits in the queue of the rate for a while.
         let sent = || sent_by_kernel("root", "up0");
@@ -146,12 +146,12 @@ fn up_without_an_agent_imposes_and_an_agent_that_comes_later_measures_it() {
         let agent = Agent::start([FILE]);
         // The kernel sent some packets before the agent attached.
         let dropped_before = || lost(&scrape()) - dropped();
-        let before_agent = eventually("a moment of silence", PATIENCE, || {
+        let before_agent = eventually("a moment without traffic", PATIENCE, || {
             let found = dropped_before();
             (found == dropped_before()).then_some(found)
         });
         send(1000);
-        let lost = eventually("the loss to be told", PATIENCE, || {
+        let lost = eventually("the reported loss", PATIENCE, || {
             let lost = lost(&scrape());
             (lost > 0.0 && lost == dropped() + before_agent).then_some(lost)
         });
@@ -176,11 +176,11 @@ fn a_sender_does_not_notice_the_loss_at_its_own_end() {
     sandbox(|| {
         write("loss = \"30%\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         let [sent, received] = pinged(1000);
         // Five standard deviations.
         assert!((227.0..373.0).contains(&(sent - received)), "{sent} sent, {received} came back");
-        eventually("the loss to be told", PATIENCE, || {
+        eventually("the reported loss", PATIENCE, || {
             let labels = [("namespace", "root"), ("direction", "egress"), ("protocol", "icmp")];
             let left = scrape().sum("netmon_packets_total", &labels);
             let unanswered = scrape().sum("netmon_icmp_unanswered_total", &[("namespace", "root")]);
@@ -207,15 +207,15 @@ fn a_delay_is_measured_or_without_netem_refused_with_nothing_changed() {
             assert!((0.010..0.015).contains(&mean), "{mean} s");
             return;
         }
-        let says_what_lacks = |(code, said): (i32, String)| {
+        let names_what_is_missing = |(code, said): (i32, String)| {
             assert_eq!(code, 3, "{said}");
             for part in ["a delay on link line", "no netem", "`delay`", "CONFIG_NET_SCH_NETEM"] {
                 assert!(said.contains(part), "{part}: {said}");
             }
         };
-        says_what_lacks((code, said));
-        says_what_lacks(netmon_says(&["plan", FILE]));
-        says_what_lacks(netmon_says(&["run", FILE]));
+        names_what_is_missing((code, said));
+        names_what_is_missing(netmon_says(&["plan", FILE]));
+        names_what_is_missing(netmon_says(&["run", FILE]));
         let said = fails(3, &["doctor", FILE]);
         assert!(said.contains("the lab wants a delay on link line"), "{said}");
         assert_eq!(left_behind(), before);
@@ -223,7 +223,7 @@ fn a_delay_is_measured_or_without_netem_refused_with_nothing_changed() {
         let agent = Agent::start([FILE]);
         let stands = qdiscs("root", "up0");
         write("rate = \"20mbit\", delay = \"10ms\"");
-        says_what_lacks(netmon_says(&["reload", FILE]));
+        names_what_is_missing(netmon_says(&["reload", FILE]));
         fails(3, &["impair", "line", "--delay", "10ms"]);
         assert_eq!(qdiscs("root", "up0"), stands);
         drop(agent);

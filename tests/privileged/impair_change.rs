@@ -6,7 +6,7 @@ use netmon_tests::{
     agent::{Agent, Metrics, scrape},
     commands::{fails, netmon_says, succeeds},
     eventually::eventually,
-    impaired::{FILE, dropped_at, know_each_other, send, sent_by_kernel, write},
+    impaired::{FILE, dropped_at, send, sent_by_kernel, set_neighbours, write},
     sandbox::{run, sandbox},
     tc::{egress_filters, qdisc, qdiscs},
 };
@@ -27,16 +27,16 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
     sandbox(|| {
         write("rate = \"100mbit\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         send(300);
         let (code, said) = impair(&["--loss", "50%", "--from", "root"]);
         assert_eq!(code, 0, "{said}");
         send(1000);
         let metrics = scrape();
-        assert_eq!(sent(&metrics), 1300.0, "nothing is counted anew");
+        assert_eq!(sent(&metrics), 1300.0, "the counts continue");
         assert_eq!(metrics.sum("netmon_impairment_loss_ratio", &[("from", "root")]), 0.5);
         assert_eq!(metrics.sum("netmon_impairment_rate_bytes_per_second", &[]), 12_500_000.0);
-        let measured = eventually("the loss to be measured", PATIENCE, || {
+        let measured = eventually("the measured loss", PATIENCE, || {
             let (_, said) = impair(&["-o", "json"]);
             let json: serde_json::Value = serde_json::from_str(&said).ok()?;
             let measured = json["directions"][0]["measured"].clone();
@@ -92,7 +92,7 @@ fn a_reload_changes_only_the_amount_that_differs() {
     sandbox(|| {
         write("rate = \"10mbit\", loss = \"1%\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         send(20);
         let before = qdisc("root", "up0", "tbf").expect("a token bucket");
         assert!(before.packets > 0);
@@ -146,7 +146,7 @@ fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_
         assert_eq!(impair(&["--loss", "30%", "--from", "root"]).0, 0);
         assert!(egress_filters("root", "up0").contains("netmon:loss=300000ppm"));
         assert!(!egress_filters("root", "up0").contains("ppm,clsact"), "the clsact was there before");
-        know_each_other();
+        set_neighbours();
         let before = sent_by_kernel("root", "up0");
         send(100);
         let sent = sent_by_kernel("root", "up0") - before;

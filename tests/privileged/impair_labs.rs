@@ -33,7 +33,7 @@ fn the_lab_impaired_answers_nine_in_ten_and_says_why() {
         let answered = answered("10.207.0.2", "1000");
         // Five standard deviations.
         assert!((852.0..948.0).contains(&answered), "{answered} of 1000 were answered");
-        eventually("the loss to be told", PATIENCE, || {
+        eventually("the reported loss", PATIENCE, || {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("link", "line"), ("from", "far")]);
             let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("namespace", "far")]);

@@ -10,7 +10,7 @@ use netmon_tests::{
     commands::{netmon_says, succeeds},
     eventually::eventually,
     host::left_behind,
-    impaired::{FILE, know_each_other, write},
+    impaired::{FILE, set_neighbours, write},
     sandbox::{run, sandbox},
     tc::qdisc,
 };
@@ -30,7 +30,7 @@ const EXCESS: f64 = 2.0;
 
 /// Sends evenly at twice the rate. Returns how many datagrams were sent, and how long that took.
 fn overload() -> (u32, f64) {
-    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
+    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of root");
     let interval = Duration::from_secs_f64(FRAME as f64 / (EXCESS * RATE));
     let begun = Instant::now();
     let mut sent = 0;
@@ -97,7 +97,7 @@ fn ten_megabits(arguments: &[&str]) {
         let before = left_behind();
         write("rate = \"10mbit\"");
         let agent = Agent::start([&[FILE], arguments].concat());
-        know_each_other();
+        set_neighbours();
         // By then the interfaces have sent what they send after they come up.
         run("ping", &["-q", "-c", "3", "-i", "0.2", "10.33.0.2"]);
         // If the machine is busy for longer than a burst lasts, less passes: then try again.

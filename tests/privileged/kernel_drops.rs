@@ -41,14 +41,14 @@ fn drops_by_nftables_have_the_kernels_reason_and_are_no_loss_on_the_wire() {
         nft("add rule inet t c udp dport 9 counter drop");
         let socket = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
         for _ in 0..DATAGRAMS {
-            socket.send_to(b"unwanted", "10.200.0.3:9").expect("a way");
+            socket.send_to(b"unwanted", "10.200.0.3:9").expect("a route");
         }
         let dropped = || {
             let said = nft("list table inet t");
             let count = said.split_once("counter packets ").expect("a counter").1.split(' ').next();
             count.and_then(|count| count.parse::<u64>().ok()).expect("a number")
         };
-        eventually("all in the hands of nftables", PATIENCE, || (dropped() == DATAGRAMS).then_some(()));
+        eventually("all packets at nftables", PATIENCE, || (dropped() == DATAGRAMS).then_some(()));
         let reason = [&INSIDE[..], &[("reason", "NETFILTER_DROP")]].concat();
         assert_eq!(scrape().sum("netmon_drops_total", &reason), DATAGRAMS as f64);
         let arrived = [&INSIDE[..], &[("direction", "ingress"), ("protocol", "udp")]].concat();

@@ -319,7 +319,7 @@ fn services_follow_their_file_after_a_killed_up_and_when_an_agent_adopts_them() 
         write(1003);
         let mut agent = start_agent();
         wait_for("sleep 1003");
-        eventually("an agent that is asked", PATIENCE, || {
+        eventually("an agent that takes requests", PATIENCE, || {
             (netmon_says(&["down", FILE]).0 == 0).then_some(())
         });
         agent.wait().unwrap();

@@ -74,7 +74,7 @@ fn the_agent_counts_exactly_with_hooks_on_and_reports_what_it_did_not_count() {
     });
 }
 
-fn begin(pairs: &str) -> Child {
+fn start(pairs: &str) -> Child {
     Command::new(netmon())
         .args(["overhead", "one", "--pairs", pairs, "--run-ms", "20"])
         .stdout(Stdio::null())
@@ -88,7 +88,7 @@ fn a_killed_comparison_leaves_all_hooks_on_and_never_touched_other_links() {
         let two_links = spoke("left", "one", "10.201.0") + &spoke("right", "two", "10.202.0");
         std::fs::write("/run/two.toml", two_links).expect("a lab file");
         let _agent = Agent::start(["/run/two.toml"]);
-        let mut comparison = begin("1000");
+        let mut comparison = start("1000");
         let others = || {
             let metrics = scrape();
             assert_eq!(attached(&metrics, "two"), 2.0);
@@ -109,7 +109,7 @@ fn a_killed_comparison_leaves_all_hooks_on_and_never_touched_other_links() {
         assert_eq!(metrics.sum("netmon_packets_total", &icmp), 300.0);
         run("ping", &["-q", "-c", "7", "-i", "0.01", "10.201.0.2"]);
         let icmp = [("interface", "one"), ("protocol", "icmp"), ("direction", "ingress")];
-        assert_eq!(scrape().sum("netmon_packets_total", &icmp), 7.0, "counted on after the kill");
+        assert_eq!(scrape().sum("netmon_packets_total", &icmp), 7.0, "counting continues after the kill");
     });
 }
 

@@ -40,7 +40,7 @@ b = { namespace = "mine", interface = "eth1", addresses = ["10.36.1.2/24"] }
 "#;
 
 /// Deletes parts of the lab by hand, and creates others with the same names.
-fn replaced() -> String {
+fn replace_parts() -> String {
     run("ip", &["link", "delete", "mine0"]);
     run("ip", &["link", "delete", "mine-br"]);
     run("ip", &["netns", "delete", "mine"]);
@@ -49,11 +49,11 @@ fn replaced() -> String {
     run("ip", &["link", "add", "mine-br", "type", "bridge"]);
     fs::remove_file("/etc/netns/mine/resolv.conf").unwrap();
     fs::write("/etc/netns/mine/resolv.conf", "nameserver 9.9.9.9\n").unwrap();
-    theirs()
+    foreign_identity()
 }
 
 /// What distinguishes them from others of the same names.
-fn theirs() -> String {
+fn foreign_identity() -> String {
     let link = |arguments: &[&str]| {
         let shown = run("ip", arguments);
         shown.split(' ').filter(|word| word.contains(':')).collect::<Vec<_>>().join(" ")
@@ -81,20 +81,20 @@ fn objects_recreated_by_another_program_stop_up_and_are_kept_by_down() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         succeeds(&["up", FILE]);
-        let theirs_now = replaced();
+        let theirs_now = replace_parts();
         let said = fails(4, &["up", FILE]);
         assert!(REPLACED.iter().all(|what| said.contains(what)), "{said}");
         let said = succeeds(&["down", FILE]);
         for what in REPLACED {
-            let told =
+            let is_kept =
                 |line: &str| line.contains(what) && line.contains("is somebody else's by now, and stays");
-            assert!(said.lines().any(told), "{what}: {said}");
+            assert!(said.lines().any(is_kept), "{what}: {said}");
         }
-        assert_eq!(theirs(), theirs_now);
+        assert_eq!(foreign_identity(), theirs_now);
         assert!(!Path::new("/run/netmon/owned").exists());
         assert!(!run("ip", &["-br", "link"]).contains("mine1"));
         assert!(succeeds(&["clean"]).contains("Nothing is left over"));
-        assert_eq!(theirs(), theirs_now);
+        assert_eq!(foreign_identity(), theirs_now);
     });
 }
 
@@ -103,21 +103,21 @@ fn objects_recreated_by_another_program_are_kept_by_clean_and_by_the_agent() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         succeeds(&["up", FILE]);
-        let theirs_now = replaced();
+        let theirs_now = replace_parts();
         let said = succeeds(&["clean", "--yes"]);
         assert!(said.contains("interface mine0 in namespace root is somebody else's by now"), "{said}");
-        assert_eq!(theirs(), theirs_now);
+        assert_eq!(foreign_identity(), theirs_now);
     });
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         let log = Path::new("/run/sandbox/owned.log");
         let agent = Agent::start_with_log(log, &[FILE]);
-        let theirs_now = replaced();
+        let theirs_now = replace_parts();
         let (status, _) = agent.end(Signal::TERM);
         let said = fs::read_to_string(log).unwrap();
         assert_eq!(status.code(), Some(0), "{said}");
         assert!(said.contains("namespace mine is somebody else's by now"), "{said}");
-        assert_eq!(theirs(), theirs_now);
+        assert_eq!(foreign_identity(), theirs_now);
     });
 }
 
@@ -211,7 +211,7 @@ fn a_process_that_has_the_recorded_id_of_another_is_not_ended() {
             !stat.is_empty() && !stat.contains(") Z ")
         };
         assert!(alive(&pid.to_string()), "the bystander");
-        assert!(!alive(old), "the service is found all the same");
+        assert!(!alive(old), "the service is found nevertheless");
         assert!(!Path::new("/run/netmon/owned").exists());
     });
 }
@@ -226,7 +226,7 @@ fn of_two_agents_that_start_at_once_one_has_the_lab() {
             let start = || spawn(["--listen", "127.0.0.1:0", FILE], Stdio::null());
             let mut agents = [start(), start(), start()];
             let mut codes = Vec::new();
-            eventually("all but one to give up", PATIENCE, || {
+            eventually("the end of all but one", PATIENCE, || {
                 codes = agents.iter_mut().filter_map(|agent| agent.try_wait().unwrap()).collect();
                 (codes.len() == 2).then_some(())
             });
@@ -266,8 +266,9 @@ fn status_of_a_running_agent_needs_no_root() {
         run("chmod", &["755", "/run"]);
         fs::copy(netmon(), "/run/netmon-copy").unwrap();
         let _agent = Agent::start([""; 0]);
-        let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/run/netmon-copy", "status"];
-        let said = run("setpriv", &nobody);
+        let unprivileged =
+            ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/run/netmon-copy", "status"];
+        let said = run("setpriv", &unprivileged);
         assert!(said.contains("4 of 4 hooks watched"), "{said}");
         fs::remove_file("/run/netmon-copy").unwrap();
     });

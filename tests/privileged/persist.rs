@@ -37,7 +37,7 @@ fn expected(out: u64, back: u64) -> [f64; 4] {
 
 /// Asserts that each packet with a stamp is a latency sample, and that none is lost.
 fn assert_samples_are_whole() {
-    let samples = eventually("a moment at which nothing passes", PATIENCE, || {
+    let samples = eventually("a moment without traffic", PATIENCE, || {
         let metrics = scrape();
         let into = |namespace| {
             let of = |protocol| {
@@ -166,7 +166,7 @@ fn pings_in_flight_and_drops_without_an_agent_are_counted() {
         // The port is closed: each datagram is dropped where it arrives.
         let sender = UdpSocket::bind("10.200.0.2:0").unwrap();
         for _ in 0..30 {
-            sender.send_to(b"nobody", "10.200.0.3:9").unwrap();
+            sender.send_to(b"unheard", "10.200.0.3:9").unwrap();
         }
         let _agent = Agent::start(["--persist"]);
         assert!(pinging.wait().unwrap().success());

@@ -38,8 +38,8 @@ fn await_loss_of(lost: f64) {
 }
 
 /// Waits until all ledgers are open, the difference is zero, and what the qdisc dropped is explained.
-fn await_accounts_with(dropped: f64) {
-    eventually("the accounts", PATIENCE, || {
+fn await_audit_with(dropped: f64) {
+    eventually("the audit", PATIENCE, || {
         let metrics = scrape();
         let explained = metrics.sum("netmon_audit_explained_packets", &[("cause", "qdisc_drops")]);
         let open = metrics.count("netmon_audit_difference_packets", &[]) == 4;
@@ -52,7 +52,7 @@ fn await_accounts_with(dropped: f64) {
 fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
     with_pins(|| {
         let mut agent = Agent::start(["--persist"]);
-        await_accounts_with(0.0);
+        await_audit_with(0.0);
         run(
             "tc",
             &[
@@ -65,18 +65,18 @@ fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
         let _ = flood.end();
         let dropped = dropped_by_qdisc();
         await_loss_of(dropped);
-        await_accounts_with(dropped);
+        await_audit_with(dropped);
         for round in 0..3 {
             agent.end(Signal::KILL);
             agent = Agent::start(["--persist"]);
             // Immediately: a scrape that comes now must not show less.
             let now = scrape().sum("netmon_link_lost_packets_total", &[("from", "root")]);
             assert_eq!(now, dropped, "after kill {round}");
-            await_accounts_with(dropped);
+            await_audit_with(dropped);
             if round == 0 {
                 // From here on only netmon knows of the drops.
                 run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
-                await_accounts_with(dropped);
+                await_audit_with(dropped);
             }
         }
     });
@@ -100,7 +100,7 @@ fn unanswered_pings_are_not_forgotten() {
 }
 
 /// Scrapes until `stop` is set, and asserts that no counter decreases.
-fn watch(stop: &AtomicBool, scrapes: &AtomicUsize) {
+fn scrape_until(stop: &AtomicBool, scrapes: &AtomicUsize) {
     let mut highest: BTreeMap<String, f64> = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
         let Some(text) = metrics_text() else {
@@ -127,7 +127,7 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         let (stop, scrapes) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
-            let watcher = scope.spawn(|| watch(&stop, &scrapes));
+            let watcher = scope.spawn(|| scrape_until(&stop, &scrapes));
             let await_scrapes = |more: usize| {
                 let seen = scrapes.load(Ordering::Relaxed);
                 eventually("scrapes", PATIENCE, || {

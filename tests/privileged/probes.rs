@@ -50,7 +50,7 @@ fn inside<T: Send>(namespace: &str, open: impl FnOnce() -> T + Send) -> T {
 }
 
 /// The first probe of a kind, as the API shows it.
-fn of(kind: &str) -> Value {
+fn probe_of(kind: &str) -> Value {
     let text = run("curl", &["-sf", "-m", "10", "http://127.0.0.1:9477/api/v1/probes"]);
     let all: Value = serde_json::from_str(&text).expect("JSON");
     let probes = all["probes"].as_array().expect("a list");
@@ -126,19 +126,19 @@ fn a_server_that_goes_away_or_returns_is_noticed_at_the_next_attempt() {
         let _agent = Agent::start([FILE]);
         let up = |wanted: bool| {
             let begun = Instant::now();
-            eventually("the server", PATIENCE, || (of("tcp")["success"] == wanted).then_some(()));
+            eventually("the server", PATIENCE, || (probe_of("tcp")["success"] == wanted).then_some(()));
             begun.elapsed()
         };
         let listen = || inside("far", || TcpListener::bind("10.41.0.2:81")).expect("a free port");
         let first = listen();
         up(true);
-        let failures = of("tcp")["failures"].clone();
-        assert_eq!(failures, 0, "what failed before the server was there is forgiven");
+        let failures = probe_of("tcp")["failures"].clone();
+        assert_eq!(failures, 0, "failures before the first success do not count");
         drop(first);
         let noticed = up(false);
         // One interval, and the time that a busy machine needs for a request.
         assert!(noticed < Duration::from_millis(250) + Duration::from_secs(1), "{noticed:?}");
-        let probe = of("tcp");
+        let probe = probe_of("tcp");
         assert!(probe["why"].as_str().is_some_and(|why| why.contains("refused")), "{probe}");
         let _second = listen();
         up(true);
@@ -155,7 +155,7 @@ fn durations_are_what_the_server_takes_and_a_timeout_ends_an_attempt() {
         write(&[PAIR, WEB, &probe(slow), &probe(late)]);
         let _agent = Agent::start([FILE]);
         let slow = eventually("twenty answers", PATIENCE, || {
-            let slow = of("http");
+            let slow = probe_of("http");
             (slow["duration"]["count"].as_u64() >= Some(20)).then_some(slow)
         });
         let p50 = slow["duration"]["p50_ns"].as_u64().expect("a median");
@@ -196,7 +196,7 @@ fn probes_come_and_go_with_a_reload_and_those_that_stay_count_on() {
         let after = scrape();
         let near = [("from", "near"), ("kind", "icmp")];
         let counted = |metrics: &Metrics| metrics.sum("netmon_probe_duration_seconds_count", &near);
-        assert!(counted(&after) >= counted(&before_change), "it went on");
+        assert!(counted(&after) >= counted(&before_change), "it continued");
         for name in
             ["netmon_probe_success", "netmon_probe_duration_seconds_count", "netmon_probe_failures_total"]
         {

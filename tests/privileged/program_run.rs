@@ -26,7 +26,7 @@ use netmon_tests::{
 const NEXT: i32 = -1;
 
 /// The datapath on a pair that is down.
-struct Bench {
+struct Fixture {
     datapath: Datapath,
     id: EndpointId,
     ingress: OwnedFd,
@@ -34,7 +34,7 @@ struct Bench {
     stamped: OwnedFd,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         Self::with(&Options::default())
     }
@@ -202,12 +202,12 @@ fn added(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 6
 #[test]
 fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_passed_on() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         for (what, frame, protocol, exit) in kinds() {
-            let (before, exits_before) = (bench.end(), bench.read().parse_exits);
-            bench.out(&frame);
-            bench.back(&frame);
-            let (after, exits_after) = (bench.end(), bench.read().parse_exits);
+            let (before, exits_before) = (fixture.end(), fixture.read().parse_exits);
+            fixture.out(&frame);
+            fixture.back(&frame);
+            let (after, exits_after) = (fixture.end(), fixture.read().parse_exits);
             let bytes = frame.len() as u64;
             let once = [1, bytes, 1, bytes, 1, bytes];
             assert_eq!(added(&before.egress, &after.egress, protocol), once, "{what}");
@@ -227,13 +227,13 @@ fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_passed_on() {
 #[test]
 fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         let frame = Ipv4::default().frame(number::TCP, &Tcp::default().segment(&[7; 2400]));
         let headers = 14 + 20 + 32;
         // As the stack makes it, and as a tap does that leaves the number of segments to others.
-        bench.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
-        bench.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
-        let end = bench.end();
+        fixture.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
+        fixture.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
+        let end = fixture.end();
         for hook in [&end.egress, &end.ingress] {
             assert_eq!((hook.packets(), hook.bytes()), (1, frame.len() as u64));
             assert_eq!((hook.segments, hook.wire_bytes), (3, frame.len() as u64 + 2 * headers));
@@ -244,42 +244,42 @@ fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
 #[test]
 fn a_packet_leaves_with_the_time_of_its_departure_and_arp_without() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         for frame in [
             Ipv4::default().frame(number::UDP, &udp(1, 2, b"x")),
             Ipv6::default().frame(number::UDP, &udp(1, 2, b"x")),
         ] {
-            let before = bench.read().monotonic_ns;
-            let stamp = bench.out(&frame).time_ns;
-            let after = bench.read().monotonic_ns;
+            let before = fixture.read().monotonic_ns;
+            let stamp = fixture.out(&frame).time_ns;
+            let after = fixture.read().monotonic_ns;
             assert!((before..=after).contains(&stamp), "{before} {stamp} {after}");
         }
-        assert_eq!(bench.end().unstamped_packets, 0);
-        assert_eq!(bench.out(&arp()).time_ns, 0);
-        assert_eq!(bench.end().unstamped_packets, 1);
+        assert_eq!(fixture.end().unstamped_packets, 0);
+        assert_eq!(fixture.out(&arp()).time_ns, 0);
+        assert_eq!(fixture.end().unstamped_packets, 1);
     });
 }
 
 #[test]
 fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         let frame = Ipv4::default().frame(number::UDP, &udp(1, 2, b"x"));
         let now =
             || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
         let before = now();
-        let outcome = test_run_offloaded(&bench.stamped, &frame, Offload::default(), 1).unwrap();
+        let outcome = test_run_offloaded(&fixture.stamped, &frame, Offload::default(), 1).unwrap();
         let after = now();
         assert_eq!(outcome.verdict, NEXT);
         let slack = 1_000_000;
         assert!((before - slack..after + slack).contains(&outcome.time_ns), "{before} {outcome:?} {after}");
-        let link = bench.read().links.remove(0);
+        let link = fixture.read().links.remove(0);
         let latency = link.b_to_a.latency.unwrap();
         assert_eq!(latency.count, 1);
         assert!(latency.sum_ns > 0 && latency.sum_ns < 1_000_000_000, "{} ns", latency.sum_ns);
         // A packet that arrives without a stamp is counted, but is no sample.
-        bench.back(&frame);
-        let link = bench.read().links.remove(0);
+        fixture.back(&frame);
+        let link = fixture.read().links.remove(0);
         assert_eq!((link.b_to_a.latency.unwrap().count, link.a.ingress.packets()), (1, 2));
     });
 }
@@ -288,25 +288,25 @@ fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
 fn an_echo_is_a_round_trip_once_and_in_its_own_direction_only() {
     sandbox(|| {
         let (four, six) = (Ipv4::default(), Ipv6::default());
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         let ping = |kind, sequence| four.frame(number::ICMP, &echo(kind, 77, sequence));
         let pong = |kind, sequence| four.back().frame(number::ICMP, &echo(kind, 77, sequence));
-        bench.out(&ping(8, 1));
+        fixture.out(&ping(8, 1));
         // These are not its reply: another sequence number, the wrong hook, another request.
-        bench.back(&pong(0, 2));
-        bench.out(&pong(0, 1));
-        bench.back(&pong(8, 1));
-        assert_eq!(bench.end().round_trips.icmp.count, 0);
-        bench.back(&pong(0, 1));
-        assert_eq!(bench.end().round_trips.icmp.count, 1);
-        bench.back(&pong(0, 1));
-        assert_eq!(bench.end().round_trips.icmp.count, 1);
+        fixture.back(&pong(0, 2));
+        fixture.out(&pong(0, 1));
+        fixture.back(&pong(8, 1));
+        assert_eq!(fixture.end().round_trips.icmp.count, 0);
+        fixture.back(&pong(0, 1));
+        assert_eq!(fixture.end().round_trips.icmp.count, 1);
+        fixture.back(&pong(0, 1));
+        assert_eq!(fixture.end().round_trips.icmp.count, 1);
         // The turnaround of a ping from the other side, and a ping over IPv6.
-        bench.back(&four.back().frame(number::ICMP, &echo(8, 78, 1)));
-        bench.out(&four.frame(number::ICMP, &echo(0, 78, 1)));
-        bench.out(&six.frame(number::ICMPV6, &echo(128, 77, 1)));
-        bench.back(&six.back().frame(number::ICMPV6, &echo(129, 77, 1)));
-        let icmp = bench.end().round_trips.icmp;
+        fixture.back(&four.back().frame(number::ICMP, &echo(8, 78, 1)));
+        fixture.out(&four.frame(number::ICMP, &echo(0, 78, 1)));
+        fixture.out(&six.frame(number::ICMPV6, &echo(128, 77, 1)));
+        fixture.back(&six.back().frame(number::ICMPV6, &echo(129, 77, 1)));
+        let icmp = fixture.end().round_trips.icmp;
         assert_eq!(icmp.count, 3);
         assert!(icmp.sum_ns > 0 && icmp.sum_ns < 1_000_000_000, "{} ns", icmp.sum_ns);
     });
@@ -332,22 +332,22 @@ fn server(six: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]
 fn a_connection_gives_one_handshake_and_a_response_for_each_request() {
     for six in [false, true] {
         sandbox(|| {
-            let mut bench = Bench::new();
-            bench.out(&client(six, SYN, 99, 0, b""));
-            bench.back(&server(six, SYN | ACK, 499, 100, b""));
-            bench.out(&client(six, ACK, 100, 500, b""));
-            let trips = bench.end().round_trips;
+            let mut fixture = Fixture::new();
+            fixture.out(&client(six, SYN, 99, 0, b""));
+            fixture.back(&server(six, SYN | ACK, 499, 100, b""));
+            fixture.out(&client(six, ACK, 100, 500, b""));
+            let trips = fixture.end().round_trips;
             assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 0));
             for request in 0..3 {
                 let (ours, theirs) = (100 + request * 10, 500 + request * 1000);
-                bench.out(&client(six, ACK | PSH, ours, theirs, &[1; 10]));
-                bench.back(&server(six, ACK, theirs, ours + 10, b""));
-                bench.back(&server(six, ACK | PSH, theirs, ours + 10, &[2; 1000]));
-                bench.out(&client(six, ACK, ours + 10, theirs + 1000, b""));
+                fixture.out(&client(six, ACK | PSH, ours, theirs, &[1; 10]));
+                fixture.back(&server(six, ACK, theirs, ours + 10, b""));
+                fixture.back(&server(six, ACK | PSH, theirs, ours + 10, &[2; 1000]));
+                fixture.out(&client(six, ACK, ours + 10, theirs + 1000, b""));
             }
-            bench.out(&client(six, ACK | FIN, 130, 3500, b""));
-            bench.back(&server(six, ACK | FIN, 3500, 131, b""));
-            let end = bench.end();
+            fixture.out(&client(six, ACK | FIN, 130, 3500, b""));
+            fixture.back(&server(six, ACK | FIN, 3500, 131, b""));
+            let end = fixture.end();
             let trips = end.round_trips;
             assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 3));
             assert_eq!(trips.tcp_rtt.unwrap().count, 3);
@@ -359,14 +359,14 @@ fn a_connection_gives_one_handshake_and_a_response_for_each_request() {
 #[test]
 fn the_endpoint_at_the_server_sees_the_same_connection_the_other_way_round() {
     sandbox(|| {
-        let mut bench = Bench::new();
-        bench.back(&client(false, SYN, 99, 0, b""));
-        bench.out(&server(false, SYN | ACK, 499, 100, b""));
-        bench.back(&client(false, ACK, 100, 500, b""));
-        bench.back(&client(false, ACK | PSH, 100, 500, &[1; 10]));
-        bench.out(&server(false, ACK | PSH, 500, 110, &[2; 10]));
-        bench.back(&client(false, ACK, 110, 510, b""));
-        let trips = bench.end().round_trips;
+        let mut fixture = Fixture::new();
+        fixture.back(&client(false, SYN, 99, 0, b""));
+        fixture.out(&server(false, SYN | ACK, 499, 100, b""));
+        fixture.back(&client(false, ACK, 100, 500, b""));
+        fixture.back(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        fixture.out(&server(false, ACK | PSH, 500, 110, &[2; 10]));
+        fixture.back(&client(false, ACK, 110, 510, b""));
+        let trips = fixture.end().round_trips;
         assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 1));
         assert_eq!(trips.tcp_rtt.unwrap().count, 1);
     });
@@ -375,34 +375,34 @@ fn the_endpoint_at_the_server_sees_the_same_connection_the_other_way_round() {
 #[test]
 fn what_was_sent_again_and_what_was_refused_give_no_sample() {
     sandbox(|| {
-        let mut bench = Bench::new();
-        bench.out(&client(false, SYN, 99, 0, b""));
-        bench.out(&client(false, SYN, 99, 0, b""));
-        bench.back(&server(false, SYN | ACK, 499, 100, b""));
-        bench.out(&client(false, ACK, 100, 500, b""));
-        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
-        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
-        bench.back(&server(false, ACK, 500, 110, b""));
-        let trips = bench.end().round_trips;
+        let mut fixture = Fixture::new();
+        fixture.out(&client(false, SYN, 99, 0, b""));
+        fixture.out(&client(false, SYN, 99, 0, b""));
+        fixture.back(&server(false, SYN | ACK, 499, 100, b""));
+        fixture.out(&client(false, ACK, 100, 500, b""));
+        fixture.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        fixture.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        fixture.back(&server(false, ACK, 500, 110, b""));
+        let trips = fixture.end().round_trips;
         assert_eq!((trips.tcp_handshake.count, trips.tcp_rtt.unwrap().count), (0, 0));
         // A new connection on the same ports, refused.
-        bench.out(&client(false, SYN, 70_000, 0, b""));
-        bench.back(&server(false, RST | ACK, 0, 70_001, b""));
-        assert_eq!(bench.end().round_trips.tcp_handshake.count, 0);
+        fixture.out(&client(false, SYN, 70_000, 0, b""));
+        fixture.back(&server(false, RST | ACK, 0, 70_001, b""));
+        assert_eq!(fixture.end().round_trips.tcp_handshake.count, 0);
     });
 }
 
 #[test]
 fn padding_behind_an_acknowledgment_is_no_response() {
     sandbox(|| {
-        let mut bench = Bench::new();
-        bench.out(&client(false, SYN, 99, 0, b""));
-        bench.back(&server(false, SYN | ACK, 499, 100, b""));
-        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        let mut fixture = Fixture::new();
+        fixture.out(&client(false, SYN, 99, 0, b""));
+        fixture.back(&server(false, SYN | ACK, 499, 100, b""));
+        fixture.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
         let mut padded = server(false, ACK, 500, 110, b"");
         padded.resize(padded.len() + 20, 0);
-        bench.back(&padded);
-        let trips = bench.end().round_trips;
+        fixture.back(&padded);
+        let trips = fixture.end().round_trips;
         assert_eq!((trips.tcp_response.count, trips.tcp_rtt.unwrap().count), (0, 1));
     });
 }
@@ -411,19 +411,19 @@ fn padding_behind_an_acknowledgment_is_no_response() {
 fn a_dns_query_is_a_round_trip_once_by_its_id() {
     sandbox(|| {
         let (four, six) = (Ipv4::default(), Ipv6::default());
-        let mut bench = Bench::new();
-        bench.out(&four.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(8, 0))));
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5001, &dns_response(7, 0))));
-        assert_eq!(bench.end().round_trips.dns.unwrap().count, 0);
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
-        assert_eq!(bench.end().round_trips.dns.unwrap().count, 1);
-        bench.out(&six.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
-        bench.back(&six.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 0))));
+        let mut fixture = Fixture::new();
+        fixture.out(&four.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(8, 0))));
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5001, &dns_response(7, 0))));
+        assert_eq!(fixture.end().round_trips.dns.unwrap().count, 0);
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
+        assert_eq!(fixture.end().round_trips.dns.unwrap().count, 1);
+        fixture.out(&six.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
+        fixture.back(&six.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 0))));
         // Too short to be DNS, and still a UDP packet.
-        bench.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
-        let end = bench.end();
+        fixture.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
+        let end = fixture.end();
         assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.egress, "udp").0), (2, 3));
     });
 }
@@ -431,10 +431,10 @@ fn a_dns_query_is_a_round_trip_once_by_its_id() {
 #[test]
 fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followed() {
     sandbox(|| {
-        let mut bench = Bench::with(&Options { flow_entries: 0, ..Options::default() });
-        bench.out(&Ipv4::default().frame(number::ICMP, &echo(8, 1, 1)));
-        bench.back(&Ipv4::default().back().frame(number::ICMP, &echo(0, 1, 1)));
-        let end = bench.end();
+        let mut fixture = Fixture::with(&Options { flow_entries: 0, ..Options::default() });
+        fixture.out(&Ipv4::default().frame(number::ICMP, &echo(8, 1, 1)));
+        fixture.back(&Ipv4::default().back().frame(number::ICMP, &echo(0, 1, 1)));
+        let end = fixture.end();
         assert_eq!((end.round_trips.icmp.count, end.egress.packets(), end.ingress.packets()), (0, 1, 1));
     });
 }
@@ -442,8 +442,8 @@ fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followe
 #[test]
 fn every_program_stays_far_below_the_limit_of_the_verifier() {
     sandbox(|| {
-        let bench = Bench::new();
-        for cost in bench.datapath.program_costs().unwrap() {
+        let fixture = Fixture::new();
+        for cost in fixture.datapath.program_costs().unwrap() {
             // The kernel's limit is a million: growth towards it shows here first.
             let verified = cost.verified_instructions.unwrap();
             assert!((10..250_000).contains(&verified), "{}: {verified}", cost.name);

@@ -28,13 +28,13 @@ const DATAGRAMS: usize = 20;
 
 /// Wall-clock time.
 fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970")
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970")
 }
 
 /// Binds a socket in a namespace, where it stays.
 fn bound(namespace: &str, address: &str) -> UdpSocket {
     let netns = NetNs::open(&valid(namespace)).expect("a namespace");
-    netns.run(|| UdpSocket::bind(address).expect("an address of the lab")).expect("its inside")
+    netns.run(|| UdpSocket::bind(address).expect("an address of the lab")).expect("a thread in it")
 }
 
 /// Receives a datagram. Returns when the kernel received it.
@@ -53,26 +53,29 @@ fn kernel_time(socket: &UdpSocket) -> Duration {
 }
 
 /// Sends datagrams in one direction, and compares the time that their receiver gets with the clock around it.
-fn receiver_is_told_the_time(sender: &UdpSocket, receiver: &UdpSocket) {
+fn receiver_gets_the_time(sender: &UdpSocket, receiver: &UdpSocket) {
     setsockopt(receiver, ReceiveTimestampns, &true).expect("SO_TIMESTAMPNS");
     receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("a bound");
     let to = receiver.local_addr().expect("an address");
     for _ in 0..DATAGRAMS {
         let before = now();
-        sender.send_to(b"what time is it?", to).expect("a way");
-        let told = kernel_time(receiver);
+        sender.send_to(b"what time is it?", to).expect("a route");
+        let received = kernel_time(receiver);
         let after = now();
-        assert!(before <= told + SLACK && told <= after + SLACK, "{before:?}, told {told:?}, {after:?}");
+        assert!(
+            before <= received + SLACK && received <= after + SLACK,
+            "{before:?}, received {received:?}, {after:?}"
+        );
     }
 }
 
-fn receivers_are_told_the_time(arguments: &[&str]) {
+fn receivers_get_the_time(arguments: &[&str]) {
     sandbox(|| {
         let _agent = Agent::start(arguments);
         let root = UdpSocket::bind("10.200.0.2:7000").expect("an address of the lab");
         let inside = bound("direct_netns", "10.200.0.3:7000");
-        receiver_is_told_the_time(&root, &inside);
-        receiver_is_told_the_time(&inside, &root);
+        receiver_gets_the_time(&root, &inside);
+        receiver_gets_the_time(&inside, &root);
         let latency = scrape().sum("netmon_link_latency_seconds_count", &[]);
         assert!(latency >= 2.0 * DATAGRAMS as f64, "stamped packets are the point of this test: {latency}");
     });
@@ -80,12 +83,12 @@ fn receivers_are_told_the_time(arguments: &[&str]) {
 
 #[test]
 fn a_receiver_is_told_wall_clock_time_between_sending_and_receiving() {
-    receivers_are_told_the_time(&[]);
+    receivers_get_the_time(&[]);
 }
 
 #[test]
 fn a_receiver_is_told_wall_clock_time_with_clsact_too() {
-    receivers_are_told_the_time(&["--attach", "clsact"]);
+    receivers_get_the_time(&["--attach", "clsact"]);
 }
 
 /// The captured time of the datagram with `length` bytes of payload.
@@ -182,7 +185,7 @@ fn attach(program: &[(u8, u8, i16, i32)], namespace: &str, interface: &str, hook
         let index = nix::net::if_::if_nametoindex(interface).expect("its interface");
         attach_tcx_first(program.as_fd(), index, hook).expect("a link")
     });
-    attached.expect("its inside")
+    attached.expect("a thread in it")
 }
 
 fn pings_arrive() -> bool {
@@ -199,9 +202,9 @@ fn behind_our_hook_a_packet_has_no_delivery_time_any_more() {
         let _lab = Up::direct();
         let _behind = attach(&DROPS_STAMPED, "direct_netns", "veth1", TcxHook::Ingress);
         let stamper = attach(&STAMPS, "root", "veth0", TcxHook::Egress);
-        assert!(!pings_arrive(), "a stamp that nobody takes away is what the other program drops");
+        assert!(!pings_arrive(), "the other program drops a stamp that stays");
         drop(stamper);
-        assert!(pings_arrive(), "nobody stamps");
+        assert!(pings_arrive(), "no stamps");
         let _agent = Agent::start([""; 0]);
         assert!(pings_arrive(), "netmon stamps, and takes the stamps away");
         let to_veth1 = [("to", "direct_netns")];

@@ -66,7 +66,7 @@ fn lossy(chosen: Chosen) -> (Relay, std::net::SocketAddr, Copies) {
     let (copies, port) = (Copies::default(), Arc::new(Mutex::new(0)));
     let relay = Relay::start(losing(chosen, Arc::clone(&copies), Arc::clone(&port)));
     let server = echo_server();
-    *port.lock().expect("nobody has panicked") = server.port();
+    *port.lock().expect("no other thread has panicked") = server.port();
     run("ping", &["-q", "-c", "1", FAR_ADDRESS]);
     (relay, server, copies)
 }
@@ -88,7 +88,7 @@ fn data_that_was_sent_again_gives_no_sample_and_what_comes_after_it_does() {
         let egress = [("direction", "egress")];
         let read = || (at_near("netmon_tcp_retransmits_total", &egress), sent_again());
         eventually_equal("segments sent again, by netmon and by the kernel", Duration::from_secs(5), read);
-        let copies = copies.lock().expect("nobody has panicked");
+        let copies = copies.lock().expect("no other thread has panicked");
         let again: u32 = copies.values().map(|copies| copies - 1).sum();
         assert_eq!(f64::from(again), sent_again(), "the forwarder and the kernel");
         // All segments but the SYN. On a busy machine the kernel may retransmit more than was lost.
@@ -106,7 +106,7 @@ fn a_handshake_whose_syn_was_sent_again_gives_no_sample_and_is_a_connection() {
         let (_relay, server, copies) = lossy(|segment| segment.flags & (SYN | ACK) == SYN);
         let mut stream = connect(server);
         ask(&mut stream, OTHER);
-        assert!(copies.lock().expect("nobody has panicked").values().any(|copies| *copies > 1));
+        assert!(copies.lock().expect("no other thread has panicked").values().any(|copies| *copies > 1));
         assert_eq!(at_near("netmon_tcp_handshake_seconds_count", &[]), 0.0);
         assert_eq!(at_near("netmon_tcp_connections_total", &[("event", "opened")]), 1.0);
         // The two are read one after the other, and on a busy machine the kernel may retransmit in between.

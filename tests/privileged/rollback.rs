@@ -173,7 +173,7 @@ fn with_a_read_only_etc_up_leaves_nothing_and_down_removes_all_else() {
         let said = fails(1, &["down", file]);
         for number in 1..=3 {
             let what = format!("cannot remove /etc/netns/star-{number}/resolv.conf");
-            assert!(said.contains(&what), "every one is told: {said}");
+            assert!(said.contains(&what), "each is reported: {said}");
             assert!(!Path::new(&format!("/run/netns/star-{number}")).exists(), "{said}");
         }
         let (_, listed) = netmon_says(&["clean"]);

@@ -80,7 +80,7 @@ const MEASURES: [&str; 57] = [
     "echo requests unanswered",
 ];
 
-fn begin() -> Child {
+fn start() -> Child {
     let mut command = Command::new(netmon());
     command.args(["selftest", "-o", "json"]).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("netmon starts")
@@ -112,7 +112,7 @@ fn namespace(selftest: &Child, side: &str) -> String {
     name
 }
 
-fn gone(objects: &BTreeSet<Object>) {
+fn await_unload(objects: &BTreeSet<Object>) {
     eventually("no program, map or link", PATIENCE, || {
         objects.iter().all(|&object| !exists(object)).then_some(())
     });
@@ -125,7 +125,7 @@ fn it_passes_with_every_measure_and_leaves_nothing() {
         // Other tests delay user space, and with it the clock that delays are compared with: the counts must be right
         // each time, the delays once.
         for attempt in 1.. {
-            let selftest = begin();
+            let selftest = start();
             namespace(&selftest, "a");
             let objects = held_by(Pid::from_child(&selftest));
             assert!(objects.len() > 10, "{objects:?}");
@@ -133,7 +133,7 @@ fn it_passes_with_every_measure_and_leaves_nothing() {
             let names: Vec<_> = rows.iter().filter_map(|row| row["measure"].as_str()).collect();
             assert_eq!(names, MEASURES);
             assert_eq!(left_behind(), before);
-            gone(&objects);
+            await_unload(&objects);
             let wrong: Vec<_> = rows.iter().filter(|row| !is_within(row)).collect();
             if wrong.is_empty() {
                 break;
@@ -148,7 +148,7 @@ fn it_passes_with_every_measure_and_leaves_nothing() {
 fn packets_of_another_program_are_out_of_bounds_and_exit_code_five() {
     sandbox(|| {
         let before = left_behind();
-        let selftest = begin();
+        let selftest = start();
         let inside = namespace(&selftest, "a");
         // The kernel drops these at the other end for the same reason as those that the selftest counts.
         let flood = "while :; do echo more > /dev/udp/10.98.1.2/9; done";
@@ -169,19 +169,19 @@ fn packets_of_another_program_are_out_of_bounds_and_exit_code_five() {
 fn ctrl_c_removes_the_lab_and_the_next_run_what_a_killed_one_left() {
     sandbox(|| {
         let before = left_behind();
-        let mut selftest = begin();
+        let mut selftest = start();
         namespace(&selftest, "b");
         let objects = held_by(Pid::from_child(&selftest));
         kill_process(Pid::from_child(&selftest), Signal::INT).expect("a signal to our own child");
         assert_eq!(selftest.wait().expect("our own child").code(), Some(1));
         assert_eq!(left_behind(), before);
-        gone(&objects);
-        let mut killed = begin();
+        await_unload(&objects);
+        let mut killed = start();
         let left = namespace(&killed, "a");
         killed.kill().expect("our own child");
         killed.wait().expect("our own child");
         assert!(fs::exists(format!("/run/netns/{left}")).expect("/run"));
-        let mut next = begin();
+        let mut next = start();
         namespace(&next, "a");
         assert!(!fs::exists(format!("/run/netns/{left}")).expect("/run"));
         kill_process(Pid::from_child(&next), Signal::TERM).expect("a signal to our own child");

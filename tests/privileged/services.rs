@@ -9,7 +9,7 @@ use netmon::services::{ServiceState, Supervisor};
 use netmon_tests::{
     eventually::eventually,
     sandbox::{run, run_in, sandbox},
-    services::{NAMESPACE, PATIENCE, ServiceLab, Stranger, pids_in_namespace},
+    services::{ForeignProcess, NAMESPACE, PATIENCE, ServiceLab, pids_in_namespace},
 };
 use rustix::{
     mount::{UnmountFlags, unmount},
@@ -56,7 +56,7 @@ fn a_command_runs_in_its_namespace_with_its_files_and_is_logged() {
         for line in
             ["nameserver 192.0.2.53", "only-here", "bad \u{fffd} \\u{1b}[2J", inside.trim(), "/dev/null"]
         {
-            lab.logs(&format!("service::talker] {line}\n"));
+            lab.await_log(&format!("service::talker] {line}\n"));
         }
         assert_ne!(fs::read_to_string("/etc/resolv.conf").unwrap(), "nameserver 192.0.2.53\n");
         assert_eq!(lab.stop(), [""; 0]);
@@ -67,10 +67,10 @@ fn a_command_runs_in_its_namespace_with_its_files_and_is_logged() {
 fn output_without_end_neither_fills_the_disk_nor_stops_other_services() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-flood");
-        lab.command("flood", &["yes", "some words that somebody says again and again"]);
+        lab.command("flood", &["yes", "a line that is printed again and again"]);
         lab.http("web", "127.0.0.1:80");
         lab.up().unwrap();
-        lab.logs("lines left out: more than 1000 in a second");
+        lab.await_log("lines left out: more than 1000 in a second");
         let url = "http://127.0.0.1/";
         let time = run_in(NAMESPACE, "curl", &["-sS", "-o", "/dev/null", "-w", "%{time_total}", url]);
         assert!(time.parse::<f64>().unwrap() < 1.0, "the web server took {time} s");
@@ -88,10 +88,10 @@ fn an_exit_is_logged_with_the_last_output_and_the_command_restarted() {
         let status =
             eventually("three restarts", PATIENCE, || lab.status().filter(|status| status.restarts >= 3));
         assert_eq!(status.last_exit.as_deref(), Some("exit status 3"));
-        lab.logs("service short ended after 0.0 s: exit status 3; it said last: about to fail");
+        lab.await_log("service short ended after 0.0 s: exit status 3; it said last: about to fail");
         // The waits between restarts double, as the log shows.
         for wait in ["0.2 s", "0.4 s", "0.8 s"] {
-            lab.logs(&format!("service short starts again in {wait}"));
+            lab.await_log(&format!("service short starts again in {wait}"));
         }
         assert_eq!(lab.stop(), [""; 0]);
     });
@@ -112,7 +112,7 @@ fn a_killed_command_is_restarted_after_its_children_have_been_ended() {
         };
         // The workers survive the kill, and hold the port.
         kill(master, Signal::KILL);
-        lab.logs("signal 9 (SIGKILL)");
+        lab.await_log("signal 9 (SIGKILL)");
         eventually("a new nginx", PATIENCE, || {
             let now = pids_in_namespace();
             (now.len() == 3 && now.iter().all(|pid| !before.contains(pid))).then_some(())
@@ -128,7 +128,7 @@ fn a_program_that_goes_to_the_background_is_reported() {
         let mut lab = ServiceLab::new("svc-background");
         nginx(&mut lab, "daemon on;");
         lab.up().unwrap();
-        lab.logs("a service has to stay in the foreground");
+        lab.await_log("a service has to stay in the foreground");
         assert_eq!(lab.stop(), [""; 0]);
         assert_eq!(pids_in_namespace(), [] as [u32; 0]);
     });
@@ -143,15 +143,15 @@ fn stopping_leaves_no_process_and_no_trace_within_a_second() {
         lab.command("plain", &["sleep", "1000"]);
         lab.http("web", "127.0.0.1:80");
         let supervisor = lab.up().unwrap();
-        lab.logs("service::stubborn] stubborn");
+        lab.await_log("service::stubborn] stubborn");
         assert_eq!(curl("http://127.0.0.1:8080/"), "nginx\n");
-        let mut stranger = Stranger::start();
+        let mut foreign = ForeignProcess::start();
         let started = Instant::now();
         assert_eq!(lab.stop(), [""; 0]);
         let took = started.elapsed();
         assert!(took < Duration::from_secs(1), "{took:?}");
-        assert_eq!(pids_in_namespace(), [stranger.pid()], "{}", lab.log());
-        assert!(stranger.runs());
+        assert_eq!(pids_in_namespace(), [foreign.pid()], "{}", lab.log());
+        assert!(foreign.runs());
         assert!(!fs::exists(format!("/proc/{supervisor}/ns/net")).unwrap(), "the supervisor is gone");
         assert!(!lab.state_dir.join("services").exists());
         assert!(!lab.cgroup().exists());
@@ -173,7 +173,7 @@ fn a_killed_supervisor_takes_an_ordinary_program_along() {
 }
 
 /// Without a cgroup all of /proc is read several times, which a busy host makes slow.
-const ON_FOOT: Duration = Duration::from_secs(4);
+const WITHOUT_CGROUP: Duration = Duration::from_secs(4);
 
 /// The processes that die in a crash.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -187,9 +187,9 @@ enum Dies {
 fn ended_after_a_crash(lab: &mut ServiceLab, dies: Dies, within: Duration) {
     lab.command("stubborn", &["sh", "-c", STUBBORN]);
     let supervisor = lab.up().unwrap();
-    lab.logs("service::stubborn] stubborn");
+    lab.await_log("service::stubborn] stubborn");
     eventually("all of its processes", PATIENCE, || (pids_in_namespace().len() == 4).then_some(()));
-    let mut stranger = Stranger::start();
+    let mut foreign = ForeignProcess::start();
     let leader = lab.first_pid();
     kill(supervisor, Signal::KILL);
     if dies == Dies::SupervisorAndLeader {
@@ -198,13 +198,13 @@ fn ended_after_a_crash(lab: &mut ServiceLab, dies: Dies, within: Duration) {
     eventually("the supervisor's end", PATIENCE, || {
         netmon::services::detached_supervisor(&lab.state_dir).is_none().then_some(())
     });
-    assert!(pids_in_namespace().len() > 1, "the program is too obedient for this test");
+    assert!(pids_in_namespace().len() > 1, "the program did not outlive its supervisor");
     let started = Instant::now();
     assert_eq!(lab.stop(), [""; 0]);
     let took = started.elapsed();
     assert!(took < within, "{took:?}");
-    assert_eq!(pids_in_namespace(), [stranger.pid()]);
-    assert!(stranger.runs());
+    assert_eq!(pids_in_namespace(), [foreign.pid()]);
+    assert!(foreign.runs());
     assert!(!lab.state_dir.join("services").exists());
 }
 
@@ -222,7 +222,7 @@ fn what_a_killed_supervisor_left_is_ended_without_any_cgroup() {
     sandbox(|| {
         unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH).unwrap();
         let mut lab = ServiceLab::new("svc-crash-bare");
-        ended_after_a_crash(&mut lab, Dies::Supervisor, ON_FOOT);
+        ended_after_a_crash(&mut lab, Dies::Supervisor, WITHOUT_CGROUP);
     });
 }
 
@@ -231,7 +231,7 @@ fn orphans_in_a_session_of_their_own_are_found_without_any_cgroup() {
     sandbox(|| {
         unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH).unwrap();
         let mut lab = ServiceLab::new("svc-orphan-bare");
-        ended_after_a_crash(&mut lab, Dies::SupervisorAndLeader, ON_FOOT);
+        ended_after_a_crash(&mut lab, Dies::SupervisorAndLeader, WITHOUT_CGROUP);
     });
 }
 
@@ -241,7 +241,7 @@ fn the_next_supervisor_ends_what_the_last_one_left() {
         let mut lab = ServiceLab::new("svc-next");
         lab.command("stubborn", &["sh", "-c", STUBBORN]);
         let first = lab.up().unwrap();
-        lab.logs("service::stubborn] stubborn");
+        lab.await_log("service::stubborn] stubborn");
         let before = eventually("all of its processes", PATIENCE, || {
             Some(pids_in_namespace()).filter(|p| p.len() == 4)
         });
@@ -351,7 +351,7 @@ fn a_supervisor_that_is_dropped_asks_its_services_to_end() {
         assert_eq!(pids_in_namespace().len(), 1);
         drop(supervisor);
         eventually("an empty namespace", PATIENCE, || pids_in_namespace().is_empty().then_some(()));
-        assert_eq!(lab.stop(), [""; 0], "its record is still there to be cleared");
+        assert_eq!(lab.stop(), [""; 0], "only its record is left");
         assert!(!lab.state_dir.join("services").exists());
     });
 }

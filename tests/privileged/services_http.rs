@@ -108,7 +108,7 @@ fn an_ipv6_address_that_is_still_being_checked_for_duplicates_is_waited_for() {
         run("ip", &["-n", NAMESPACE, "link", "set", "svc-b", "up"]);
         run("ip", &["-n", NAMESPACE, "addr", "add", "fd00:77::3/64", "dev", "svc-b"]);
         let addresses = run("ip", &["-n", NAMESPACE, "-6", "addr", "show", "dev", "svc-b"]);
-        assert!(addresses.contains("tentative"), "the test came too late: {addresses}");
+        assert!(addresses.contains("tentative"), "the check was over too early: {addresses}");
         lab.http("web", "[fd00:77::3]:80");
         lab.up().unwrap();
         assert!(curl(&["http://[fd00:77::3]/"]).contains("Hello from svc_netns"));

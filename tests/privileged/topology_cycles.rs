@@ -81,7 +81,7 @@ impl Instrument for Watching {
 /// Builds and removes `lab` so many times.
 fn cycles(lab: &Lab, times: usize) {
     for number in 1..=times {
-        let claim = Claim::take(&lab.name).expect("nobody else has it");
+        let claim = Claim::take(&lab.name).expect("no other process holds it");
         if number % WATCHED_EVERY == 0 {
             watched_up(lab, &claim);
         } else {

@@ -85,7 +85,7 @@ namespace_with_shell_characters 2:8 without white space
 port_with_addresses 5:56 cannot have the address
 prefix_of_99 2:58 is not a prefix length
 route_by_itself 3:35 is an address of web itself
-route_by_nobody 3:35 is not on a link of web
+route_via_no_neighbour 3:35 is not on a link of web
 route_of_two_families 3:18 of different families
 service_name_that_climbs 2:8 must not contain '/'
 service_name_twice 6:8 two services web
@@ -170,8 +170,8 @@ fn every_fixture_is_refused_with_its_place_and_changes_nothing() {
             let said = all_say(&file);
             let line = format!("{}:{at}: error: ", file.display());
             let first = said.lines().find(|line| line.contains(": error: ")).unwrap_or_default();
-            let told = first.starts_with(&line) && (first.contains(words) || said.contains(words));
-            assert!(told, "{place}: {said}");
+            let is_right = first.starts_with(&line) && (first.contains(words) || said.contains(words));
+            assert!(is_right, "{place}: {said}");
         }
     });
 }

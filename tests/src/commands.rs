@@ -39,7 +39,7 @@ pub fn printed(arguments: &[&str]) -> String {
 ///
 /// If it ends with another code.
 pub fn fails(code: i32, arguments: &[&str]) -> String {
-    assert_ne!(code, 0, "no code of a failure");
+    assert_ne!(code, 0, "not the code of a failure");
     ends_with(code, arguments)
 }
 

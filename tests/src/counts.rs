@@ -117,7 +117,7 @@ pub fn at_rest(ends: &[(&str, &str)]) -> (Metrics, Vec<End>) {
             return (after, before);
         }
     }
-    panic!("the link did not come to rest");
+    panic!("the link was never quiet");
 }
 
 /// What `load` adds to the counts of `ends`.

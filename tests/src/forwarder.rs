@@ -88,7 +88,7 @@ impl Forwarder {
             (receiver, across)
         };
         let netns = NetNs::open(&valid(namespace)).expect("a namespace");
-        let (receiver, across) = netns.run(open).expect("its inside");
+        let (receiver, across) = netns.run(open).expect("a thread in it");
         let end = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&end);
         let mut wire = Wire { receiver, across, fate, waiting: BinaryHeap::new(), frames: 0 };
@@ -107,7 +107,7 @@ impl Drop for Forwarder {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            eprintln!("the forwarder had ended before the test");
+            eprintln!("the forwarder panicked");
         }
     }
 }

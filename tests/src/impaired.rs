@@ -27,7 +27,7 @@ pub fn write(impair: &str) {
 /// # Panics
 ///
 /// If the lab is not up.
-pub fn know_each_other() {
+pub fn set_neighbours() {
     let mac = |namespace: &[&str], interface: &str| {
         let said = run("ip", &[namespace, &["-j", "link", "show", interface]].concat());
         let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
@@ -66,8 +66,8 @@ pub fn dropped_at(namespace: &str, interface: &str, metrics: &Metrics) -> f64 {
 ///
 /// If the lab is not up.
 pub fn send(count: u32) {
-    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
+    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of root");
     for _ in 0..count {
-        socket.send_to(&[7; 100], "10.33.0.2:9").expect("a way");
+        socket.send_to(&[7; 100], "10.33.0.2:9").expect("a route");
     }
 }

@@ -18,12 +18,12 @@ pub mod forwarder;
 pub mod frugal;
 pub mod host;
 pub mod impaired;
-mod inhabitants;
 pub mod interface;
 pub mod iperf;
 pub mod kill;
 pub mod lab_files;
 pub mod labs;
+mod leftover_processes;
 #[cfg(test)]
 mod lints;
 pub mod nginx;

@@ -68,7 +68,7 @@ impl Relay {
 pub fn echo_server() -> SocketAddr {
     let far = NetNs::open(&valid("far")).expect("a namespace");
     let listen = || TcpListener::bind((FAR_ADDRESS, 0)).expect("an address of the lab");
-    let listener = far.run(listen).expect("its inside");
+    let listener = far.run(listen).expect("a thread in it");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for stream in listener.incoming() {

@@ -14,7 +14,7 @@ use std::{
 use netmon::sys::namespaces::{unshare_mounts, unshare_network};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
-use crate::inhabitants;
+use crate::leftover_processes;
 
 /// Runs `test` inside, on a thread of its own. lo is up.
 ///
@@ -27,7 +27,7 @@ pub fn sandbox<T: Send>(test: impl FnOnce() -> T + Send) -> T {
             let run = prepare();
             // Only to be resumed after the cleanup.
             let tested = catch_unwind(AssertUnwindSafe(test));
-            inhabitants::end(run);
+            leftover_processes::end(run);
             tested.unwrap_or_else(|panic| resume_unwind(panic))
         };
         scope.spawn(inside).join().unwrap_or_else(|panic| resume_unwind(panic))
@@ -46,7 +46,7 @@ fn prepare() -> u64 {
     let layers = c"lowerdir=/etc,upperdir=/run/sandbox/etc,workdir=/run/sandbox/work";
     mount("overlay", "/etc", "overlay", MountFlags::empty(), Some(layers)).expect("an /etc of our own");
     run("ip", &["link", "set", "lo", "up"]);
-    inhabitants::run_device().expect("a /run of our own")
+    leftover_processes::run_device().expect("a /run of our own")
 }
 
 /// Runs a program to its end. Returns what it printed.

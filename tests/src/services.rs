@@ -85,7 +85,7 @@ impl ServiceLab {
     }
 
     /// Waits until the log contains `text`.
-    pub fn logs(&self, text: &str) {
+    pub fn await_log(&self, text: &str) {
         eventually(&format!("{text:?} in the log"), PATIENCE, || self.log().contains(text).then_some(()));
     }
 
@@ -134,9 +134,9 @@ pub fn pids_in_namespace() -> Vec<u32> {
 
 /// A foreign process in the lab's namespace; ends with the test.
 #[derive(Debug)]
-pub struct Stranger(Child);
+pub struct ForeignProcess(Child);
 
-impl Stranger {
+impl ForeignProcess {
     /// Starts it, and waits until it is inside.
     ///
     /// # Panics
@@ -146,11 +146,11 @@ impl Stranger {
     pub fn start() -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", NAMESPACE, "sleep", "1000"]).stdin(Stdio::null());
-        let stranger = Self(command.spawn().expect("ip netns exec"));
-        eventually("the stranger in the namespace", PATIENCE, || {
-            pids_in_namespace().contains(&stranger.pid()).then_some(())
+        let foreign = Self(command.spawn().expect("ip netns exec"));
+        eventually("the foreign process in the namespace", PATIENCE, || {
+            pids_in_namespace().contains(&foreign.pid()).then_some(())
         });
-        stranger
+        foreign
     }
 
     /// Its process id.
@@ -165,7 +165,7 @@ impl Stranger {
     }
 }
 
-impl Drop for Stranger {
+impl Drop for ForeignProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -24,7 +24,7 @@ fn the_attach_mode_is_chosen_and_every_count_is_the_kernels() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         assert_eq!(scrape().sum("netmon_program_attached", &[("mode", mode)]), 4.0);
-        assert_eq!(scrape().count("netmon_program_attached", &[]), 4, "in no other way");
+        assert_eq!(scrape().count("netmon_program_attached", &[]), 4, "in no other mode");
         assert_eq!(qdiscs().matches("clsact").count(), if mode == "clsact" { 2 } else { 0 }, "{}", qdiscs());
         run("ping", &["-q", "-c", "20", "-i", "0.05", "10.200.0.3"]);
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/1048576"]);

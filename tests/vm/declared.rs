@@ -34,7 +34,7 @@ fn a_declared_delay_and_a_declared_loss_are_measured_each_in_its_direction() {
         let pings =
             Command::new("ping").args(["-q", "-c", "60", "-i", "0.02", "-W", "1", "10.33.0.2"]).output();
         println!("{}", String::from_utf8_lossy(&pings.expect("ping is installed").stdout));
-        eventually("the loss to be told", PATIENCE, || {
+        eventually("the reported loss", PATIENCE, || {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("from", "far")]);
             let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("namespace", "far")]);

@@ -40,6 +40,6 @@ fn tcx_on_a_kernel_without_it_is_refused_with_advice() {
     sandbox(|| {
         let said = fails(3, &["run", "--attach", "tcx"]);
         assert!(said.contains("6.6") && said.contains("clsact"), "{said}");
-        assert!(!std::path::Path::new("/run/netns/direct_netns").exists(), "and nothing of the lab stays");
+        assert!(!std::path::Path::new("/run/netns/direct_netns").exists(), "nothing of the lab is left");
     });
 }

@@ -7,7 +7,7 @@ use netmon_tests::{
     agent::{Agent, Metrics, scrape},
     commands::succeeds,
     eventually::eventually,
-    impaired::{FILE, know_each_other, send, write},
+    impaired::{FILE, send, set_neighbours, write},
     sandbox::{run, sandbox},
     tc::qdiscs,
 };
@@ -34,11 +34,7 @@ fn delay_jitter_and_rate_are_netem_above_a_token_bucket_and_can_be_changed() {
         let there = qdiscs("root", "up0");
         assert!(there.contains("netem 6e6d: root") && there.contains("delay 20ms  2ms"), "{there}");
         assert!(there.contains("tbf 6e6e: parent 6e6d:1 rate 10Mbit"), "{there}");
-        assert_eq!(
-            succeeds(&["plan", FILE]),
-            NOTHING_TO_DO,
-            "what is there is read back as what was asked for"
-        );
+        assert_eq!(succeeds(&["plan", FILE]), NOTHING_TO_DO, "the kernel shows what was declared");
         let _agent = Agent::start([FILE]);
         run("ping", &["-q", "-c", "20", "-i", "0.05", "-W", "5", "10.33.0.2"]);
         let [count, below, sum] = latencies(&scrape());
@@ -75,7 +71,7 @@ fn packets_held_for_a_second_from_the_first_on_are_late_and_not_lost() {
     sandbox(|| {
         write("delay = \"1s\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         send(50);
         // Each reading of the maps closes the epochs that are due.
         eventually("all to arrive", PATIENCE, || {
@@ -95,10 +91,10 @@ fn a_loss_and_a_delay_are_each_reported_as_what_they_are() {
     sandbox(|| {
         write("delay = \"50ms\", loss = \"20%\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         send(500);
         let reason = [("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")];
-        let lost = eventually("the loss to be told", PATIENCE, || {
+        let lost = eventually("the reported loss", PATIENCE, || {
             let metrics = scrape();
             let arrived = [("namespace", "far"), ("direction", "ingress"), ("protocol", "udp")];
             let [lost, arrived] = [

@@ -22,7 +22,7 @@ pub(crate) fn this() -> &'static Kernel {
     let meant =
         env::var(SERIES).unwrap_or_else(|_| panic!("{SERIES} is not set: run this by `cargo xtask vm`"));
     let kernel = KERNELS.iter().find(|kernel| kernel.series == meant);
-    let kernel = kernel.unwrap_or_else(|| panic!("nothing is known of Linux {meant}"));
+    let kernel = kernel.unwrap_or_else(|| panic!("Linux {meant} is not in the list of kernels"));
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     assert!(release.starts_with(&format!("{}.", kernel.series)), "{meant} was meant, this is {release}");
     kernel
