@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use netmon_tests::{
     agent::Agent,
-    commands::{fails, netmon_says, succeeds},
+    commands::{fails, succeeds},
     direct::{LINK, link_status},
     eventually::eventually,
     sandbox::{run, run_in, sandbox},
@@ -129,7 +129,7 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
                 |line: &&str| line.starts_with("root:veth0") && line.contains(row) && line.ends_with('%');
             assert_eq!(table.lines().filter(is_row).count(), 1, "{table}");
         }
-        assert!(!netmon_says(&["status"]).1.contains("TURN-AROUND"));
+        assert!(!succeeds(&["status"]).contains("TURN-AROUND"));
     });
 }
 

@@ -49,10 +49,10 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
         assert!((400_000..600_000).contains(&measured["loss_ppm"].as_u64().expect("a share")), "{measured}");
         // The command did not name the other direction, and the lab file does not declare it.
         assert!(!qdiscs("far", "up1").contains("clsact"));
-        let (_, planned) = netmon_says(&["plan", FILE]);
+        let planned = succeeds(&["plan", FILE]);
         assert!(planned.contains("~ root:up0: impair rate 100mbit"), "{planned}");
         succeeds(&["reload", FILE]);
-        assert_eq!(netmon_says(&["plan", FILE]).1, "lab bad: nothing to do\n");
+        assert_eq!(succeeds(&["plan", FILE]), "lab bad: nothing to do\n");
         assert!(!qdiscs("root", "up0").contains("clsact"));
         assert_eq!(impair(&["--clear"]).0, 0);
         assert!(!qdiscs("root", "up0").contains("tbf"));
@@ -100,7 +100,7 @@ fn a_reload_changes_only_the_amount_that_differs() {
         succeeds(&["reload", FILE]);
         assert!(egress_filters("root", "up0").contains("netmon:loss=20000ppm,clsact"));
         write("rate = \"20mbit\", loss = \"2%\"");
-        let (_, planned) = netmon_says(&["plan", FILE]);
+        let planned = succeeds(&["plan", FILE]);
         assert_eq!(planned, "lab bad: 1 step\n  ~ root:up0: impair loss 2%, rate 20mbit\n");
         succeeds(&["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));
@@ -183,7 +183,7 @@ fn doctor_and_clean_take_a_loss_for_netmons_own() {
     sandbox(|| {
         write("loss = \"1%\"");
         succeeds(&["up", FILE]);
-        let (_, said) = netmon_says(&["doctor"]);
+        let said = succeeds(&["doctor"]);
         assert!(said.contains("none on the") && !said.contains("netmon:loss"), "{said}");
         let said = succeeds(&["clean", "--yes"]);
         assert!(egress_filters("root", "up0").contains("netmon:loss=10000ppm"), "the lab stands: {said}");

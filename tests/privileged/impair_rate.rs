@@ -7,7 +7,7 @@ use std::{
 
 use netmon_tests::{
     agent::{Agent, Metrics, scrape},
-    commands::{netmon_says, succeeds},
+    commands::succeeds,
     eventually::eventually,
     host::left_behind,
     impaired::{FILE, set_neighbours, write},
@@ -105,7 +105,7 @@ fn ten_megabits(arguments: &[&str]) {
         assert!(fast_enough, "less than 97 % of the rate, three times");
         let end = scrape();
         assert_eq!(end.sum("netmon_impairment_rate_bytes_per_second", &[("from", "root")]), RATE);
-        let (_, status) = netmon_says(&["status"]);
+        let status = succeeds(&["status"]);
         let row = status.lines().find(|line| line.contains("  rate  ")).expect("a row on the rate");
         assert!(row.contains("10mbit") && row.contains("bit/s"), "{row}");
         // A full queue takes fifty milliseconds to empty.

@@ -10,7 +10,7 @@ use std::{
 use netmon::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, Metrics, scrape},
-    commands::{netmon_says, succeeds},
+    commands::succeeds,
     dns,
     eventually::eventually,
     host::left_behind,
@@ -110,9 +110,9 @@ fn every_kind_of_probe_succeeds_and_the_hooks_count_its_packets() {
         });
         assert_eq!(absent.sum("netmon_probe_success", &[("target", "absent")]), 0.0);
         assert_eq!(absent.sum("netmon_probe_success", &[("kind", "http")]), 1.0);
-        let (_, status) = netmon_says(&["status"]);
+        let status = succeeds(&["status"]);
         assert!(status.contains("NXDOMAIN") && status.contains("http://10.41.0.2/"), "{status}");
-        let (_, json) = netmon_says(&["status", "-o", "json"]);
+        let json = succeeds(&["status", "-o", "json"]);
         let json: Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(json["probes"].as_array().map(Vec::len), Some(6));
         drop(agent);
@@ -170,7 +170,7 @@ fn durations_are_what_the_server_takes_and_a_timeout_ends_an_attempt() {
         // One attempt per interval: they do not pile up.
         let most = begun.elapsed().as_secs_f64() / 0.2 + 2.0;
         assert!(late(&scrape()) - before <= most + 2.0, "{before} and {} later", late(&scrape()));
-        let (_, status) = netmon_says(&["status"]);
+        let status = succeeds(&["status"]);
         assert!(status.contains("no answer within 100ms"), "{status}");
     });
 }
