@@ -78,7 +78,7 @@ fn sigint_ends_an_agent_that_inherited_it_as_ignored() {
 }
 
 #[test]
-fn a_lab_that_is_kept_goes_on_with_its_services() {
+fn a_lab_that_is_kept_keeps_its_services_running() {
     sandbox(|| {
         assert_eq!(Agent::start(["--keep"]).end(Signal::TERM).0.code(), Some(0));
         run("ping", &["-c", "1", "10.200.0.3"]);

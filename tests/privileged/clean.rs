@@ -127,7 +127,7 @@ fn a_lab_that_was_made_to_stay_stays_unless_it_is_named() {
 }
 
 #[test]
-fn a_lab_that_is_held_is_not_touched_however_it_is_asked() {
+fn clean_never_touches_a_lab_that_is_held() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         let held = left_behind();

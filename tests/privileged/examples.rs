@@ -39,7 +39,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_lab_direct_answers_and_goes() {
+fn the_lab_direct_answers_and_leaves_nothing() {
     let answer = sandbox(|| answer_of("direct.toml"));
     assert!(answer.contains("direct_netns"), "{answer}");
 }

@@ -130,7 +130,7 @@ fn filters_of_clsact_are_taken_off_and_put_on_as_well() {
 }
 
 #[test]
-fn a_lab_without_an_agent_is_compared_with_hooks_of_its_own_which_go() {
+fn a_lab_without_an_agent_is_compared_with_temporary_hooks() {
     sandbox(|| {
         let _up = Up::direct();
         let comparison = short();

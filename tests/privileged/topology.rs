@@ -181,7 +181,7 @@ fn a_failure_while_changing_a_lab_leaves_the_lab_as_it_was() {
 }
 
 #[test]
-fn damaged_state_costs_nothing_but_a_warning() {
+fn a_damaged_state_costs_only_a_warning() {
     sandbox(|| {
         let before = left_behind();
         let lab = direct();

@@ -27,8 +27,10 @@ pub fn left_behind() -> String {
     format!("{folders:?}\n{}\n{mounts:?}", links.join("\n"))
 }
 
-/// The line without the operational state, which the kernel updates some time after an interface is set up.
+/// The line without the operational state and the flags of the carrier, which the kernel updates some time after an
+/// interface is set up.
 fn settled(line: &str) -> String {
+    let line = line.replace("NO-CARRIER,", "").replace(",LOWER_UP", "");
     let mut words: Vec<&str> = line.split(' ').collect();
     if let Some(at) = words.iter().position(|word| *word == "state") {
         words.drain(at..words.len().min(at + 2));

@@ -2,7 +2,7 @@
 //!
 //! It has no addresses and no IPv6: only what the test sends passes it.
 
-use std::{collections::HashMap, fmt::Write as _, fs, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Write as _, fs, sync::Arc};
 
 use netmon::{
     names::{IfIndex, LinkName, NsName, Side},
@@ -10,7 +10,11 @@ use netmon::{
     topology::Endpoint,
 };
 
-use crate::{eventually::eventually, interface::ifindex, labs::valid, sandbox::run};
+use crate::{
+    interface::{await_carrier, ifindex},
+    labs::valid,
+    sandbox::run,
+};
 
 /// Creates the pair, which is down. Must be called in a sandbox.
 ///
@@ -26,17 +30,13 @@ pub fn pair() -> [Endpoint; 2] {
     [endpoint("one", "two", Side::A), endpoint("two", "one", Side::B)]
 }
 
-/// Sets both ends up, and waits until the kernel has processed that: until then it silently drops, after the egress
-/// hook, what is sent (`noop_qdisc`; a worker handles the carrier, later on a busy machine).
+/// Sets both ends up, and waits until the kernel has processed that.
 pub fn set_up() {
     for end in ["one", "two"] {
         run("ip", &["link", "set", end, "up"]);
     }
     for end in ["one", "two"] {
-        eventually("a carrier and its queue", Duration::from_secs(30), || {
-            let shown = run("ip", &["-o", "link", "show", end]);
-            (shown.contains("state UP") && !shown.contains("qdisc noop ")).then_some(())
-        });
+        await_carrier("root", end);
     }
     // The worker holds the rtnetlink lock while it runs: when this change returns, the worker has finished.
     run("ip", &["link", "set", "two", "up"]);
