@@ -1,5 +1,4 @@
-//! Questions to an agent over its socket: nobody keeps another waiting, and none is lost.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Requests to an agent over its socket: none delays another, and none is lost.
 
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
@@ -24,28 +23,28 @@ fn change() -> Answer {
 }
 
 #[test]
-fn whoever_connects_and_says_nothing_keeps_nobody_waiting() {
+fn silent_connections_delay_no_other() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let mut silent: Vec<UnixStream> = (0..8).map(|_| connect()).collect();
         assert_eq!(change(), Answer::default());
         for one in &mut silent {
             one.set_nonblocking(true).expect("a socket's option");
-            let still = one.read(&mut [0]).expect_err("nothing was asked, and nobody was sent away");
+            let still = one.read(&mut [0]).expect_err("nothing was asked, and no connection was closed");
             assert_eq!(still.kind(), io::ErrorKind::WouldBlock);
         }
     });
 }
 
 #[test]
-fn a_question_that_is_half_asked_when_the_agent_reloads_is_answered_when_it_is_whole() {
+fn a_request_that_a_reload_interrupts_is_answered_once_it_is_complete() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         let mut slow = connect();
         let question = serde_json::to_string(&Request::Change(None)).expect("a question") + "\n";
         let (begun, rest) = question.split_at(question.len() / 2);
         slow.write_all(begun.as_bytes()).expect("the agent listens");
-        // Whoever comes later is let in later: once this is answered, the other was let in.
+        // Connections are accepted in order: an answer to this one shows that the other was accepted.
         assert_eq!(change(), Answer::default());
         kill_process(agent.pid(), Signal::HUP).expect("our own child");
         assert_eq!(change(), Answer::default());
