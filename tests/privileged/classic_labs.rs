@@ -65,7 +65,7 @@ fn works(file: &str, visits: &[Visit<'_>]) {
     sandbox(|| {
         let before = left_behind();
         let path = shipped(file);
-        let lab = Lab::load(path.as_ref()).unwrap();
+        let lab = netmon_labfile::load(path.as_ref()).unwrap();
         // The same lab with nginx beside the built-in server, on another port.
         let server = lab.services[0].namespace.to_string();
         let with_nginx = format!(
@@ -171,7 +171,7 @@ fn the_routers_second_network_speaks_ipv6_from_the_first_packet_on() {
 fn an_end_that_is_taken_off_its_bridge_is_still_counted() {
     sandbox(|| {
         let path = shipped("bridge.toml");
-        let lab = Lab::load(path.as_ref()).unwrap();
+        let lab = netmon_labfile::load(path.as_ref()).unwrap();
         let port = &lab.links[0].a;
         let agent = Agent::start([&path]);
         run("ip", &["link", "set", port.interface.as_str(), "nomaster"]);

@@ -103,8 +103,8 @@ fn api(path: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// `NAMESPACE:INTERFACE KIND` of each disturbance that one of the two endpoints of the API reports.
-fn disturbances(path: &str) -> Vec<String> {
+/// `NAMESPACE:INTERFACE KIND` of each drift that one of the two endpoints of the API reports.
+fn drift(path: &str) -> Vec<String> {
     let all = api(path);
     let mut found = Vec::new();
     for end in all["links"].as_array().unwrap().iter().flat_map(|link| [&link["a"], &link["b"]]) {
@@ -175,7 +175,7 @@ fn an_interface_moved_to_another_namespace_is_reported_and_can_come_back() {
             run("ip", &["-n", "one", "link", "set", "eth1", "netns", "theirs"]);
             await_reported(&["one:eth1 moved"], 5.0, &["eth1 in one was moved to another namespace"]);
             let attached =
-                || scrape().sum("netmon_program_attached", &[("interface", "eth1"), ("namespace", "one")]);
+                || scrape().sum("netmon_program_attached", &[("interface", "eth1"), ("netns", "one")]);
             assert_eq!(attached(), hooks_of_it, "a TCX program moves along, a filter does not");
             ping("root", "10.34.1.2");
             // Its index is free, because nothing was created in its namespace since.

@@ -31,7 +31,7 @@ fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, St
         let text = printed(&["generate", kind, "-n", namespaces]);
         let file = format!("/run/sandbox/{kind}.toml");
         fs::write(&file, &text).unwrap();
-        let lab = Lab::load(file.as_ref()).unwrap();
+        let lab = netmon_labfile::load(file.as_ref()).unwrap();
         succeeds(&["up", &file]);
         run_the_suggested_ping(&text);
         let pings = pings(&lab);

@@ -45,10 +45,8 @@ fn dropped() -> f64 {
 fn assert_lost_is_dropped() -> f64 {
     let lost = eventually("the reported loss", PATIENCE, || {
         let metrics = scrape();
-        let by_reason = metrics.sum(
-            "netmon_drops_total",
-            &[("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")],
-        );
+        let by_reason = metrics
+            .sum("netmon_drops_total", &[("netns", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")]);
         let reported = lost(&metrics);
         (reported == dropped() && by_reason == reported).then_some(reported)
     });
@@ -181,9 +179,9 @@ fn a_sender_does_not_notice_the_loss_at_its_own_end() {
         // Five standard deviations.
         assert!((227.0..373.0).contains(&(sent - received)), "{sent} sent, {received} came back");
         eventually("the reported loss", PATIENCE, || {
-            let labels = [("namespace", "root"), ("direction", "egress"), ("protocol", "icmp")];
+            let labels = [("netns", "root"), ("direction", "egress"), ("protocol", "icmp")];
             let left = scrape().sum("netmon_packets_total", &labels);
-            let unanswered = scrape().sum("netmon_icmp_unanswered_total", &[("namespace", "root")]);
+            let unanswered = scrape().sum("netmon_icmp_unanswered_total", &[("netns", "root")]);
             // A sender that noticed the loss would have sent others in their place.
             (left == sent && unanswered == sent - received).then_some(())
         });

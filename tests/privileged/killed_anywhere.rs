@@ -109,7 +109,7 @@ struct Wanted {
 impl Wanted {
     fn new(text: String, nginx: &'static str) -> Self {
         fs::write(FILE, &text).unwrap();
-        let lab = Lab::load(Path::new(FILE)).unwrap();
+        let lab = netmon_labfile::load(Path::new(FILE)).unwrap();
         succeeds(&["up", FILE]);
         let built = built(&lab);
         let wanted = Self { text, lab, nginx, built };

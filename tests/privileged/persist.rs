@@ -128,7 +128,7 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
 
 #[test]
 fn hooks_that_were_off_at_a_kill_are_put_back_on_with_their_counts() {
-    use netmon::topology::handover::{Asked, HookOrder, Request};
+    use netmon::control::{Client, HookCommand, Request};
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
         run("ping", &["-q", "-c", "7", "-i", "0.01", "10.200.0.3"]);

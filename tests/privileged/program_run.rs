@@ -27,7 +27,7 @@ const NEXT: i32 = -1;
 
 /// The datapath on a pair that is down.
 struct Fixture {
-    datapath: Datapath,
+    meter: Meter,
     id: EndpointId,
     ingress: OwnedFd,
     egress: OwnedFd,
@@ -211,8 +211,8 @@ fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_passed_on() {
             let (after, exits_after) = (fixture.end(), fixture.read().parse_exits);
             let bytes = frame.len() as u64;
             let once = [1, bytes, 1, bytes, 1, bytes];
-            assert_eq!(added(&before.egress, &after.egress, protocol), once, "{what}");
-            assert_eq!(added(&before.ingress, &after.ingress, protocol), once, "{what}");
+            assert_eq!(added(&before.hooks.egress, &after.hooks.egress, protocol), once, "{what}");
+            assert_eq!(added(&before.hooks.ingress, &after.hooks.ingress, protocol), once, "{what}");
             // The kernel accepts no stamp for a packet whose outermost ethertype is not IP.
             if what == "802.1q" || what == "qinq" {
                 assert_eq!(after.unstamped_packets - before.unstamped_packets, 1, "{what}");
@@ -236,7 +236,7 @@ fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
         fixture.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
         fixture.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
         let end = fixture.end();
-        for hook in [&end.egress, &end.ingress] {
+        for hook in [&end.hooks.egress, &end.hooks.ingress] {
             assert_eq!((hook.packets(), hook.bytes()), (1, frame.len() as u64));
             assert_eq!((hook.segments, hook.wire_bytes), (3, frame.len() as u64 + 2 * headers));
         }
@@ -282,7 +282,7 @@ fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
         // A packet that arrives without a stamp is counted, but is no sample.
         fixture.back(&frame);
         let link = fixture.read().links.remove(0);
-        assert_eq!((link.b_to_a.latency.unwrap().count, link.a.ingress.packets()), (1, 2));
+        assert_eq!((link.b_to_a.latency.unwrap().count, link.a.hooks.ingress.packets()), (1, 2));
     });
 }
 
@@ -426,7 +426,7 @@ fn a_dns_query_is_a_round_trip_once_by_its_id() {
         // Too short to be DNS, and still a UDP packet.
         fixture.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
         let end = fixture.end();
-        assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.egress, "udp").0), (2, 3));
+        assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.hooks.egress, "udp").0), (2, 3));
     });
 }
 
@@ -437,7 +437,10 @@ fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followe
         fixture.out(&Ipv4::default().frame(number::ICMP, &echo(8, 1, 1)));
         fixture.back(&Ipv4::default().back().frame(number::ICMP, &echo(0, 1, 1)));
         let end = fixture.end();
-        assert_eq!((end.round_trips.icmp.count, end.egress.packets(), end.ingress.packets()), (0, 1, 1));
+        assert_eq!(
+            (end.round_trips.icmp.count, end.hooks.egress.packets(), end.hooks.ingress.packets()),
+            (0, 1, 1)
+        );
     });
 }
 
@@ -445,7 +448,7 @@ fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followe
 fn every_program_stays_far_below_the_limit_of_the_verifier() {
     sandbox(|| {
         let fixture = Fixture::new();
-        for cost in fixture.datapath.program_costs().unwrap() {
+        for cost in fixture.meter.datapath().program_costs().unwrap() {
             // The kernel's limit is a million: growth towards it shows here first.
             let verified = cost.verified_instructions.unwrap();
             assert!((10..250_000).contains(&verified), "{}: {verified}", cost.name);

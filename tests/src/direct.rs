@@ -10,9 +10,9 @@ use crate::{
 /// The name of its link.
 pub const LINK: &str = "root:veth0--direct_netns:veth1";
 /// The labels of the end in the root namespace.
-pub const ROOT: [(&str, &str); 2] = [("namespace", "root"), ("interface", "veth0")];
+pub const ROOT: [(&str, &str); 2] = [("netns", "root"), ("interface", "veth0")];
 /// The labels of the end in `direct_netns`.
-pub const INSIDE: [(&str, &str); 2] = [("namespace", "direct_netns"), ("interface", "veth1")];
+pub const INSIDE: [(&str, &str); 2] = [("netns", "direct_netns"), ("interface", "veth1")];
 
 /// The link, as `netmon status` shows it in JSON.
 ///

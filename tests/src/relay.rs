@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The labels of the client's end.
-pub const NEAR: [(&str, &str); 2] = [("namespace", "root"), ("interface", "near0")];
+pub const NEAR: [(&str, &str); 2] = [("netns", "root"), ("interface", "near0")];
 /// The address of the server's end.
 pub const FAR_ADDRESS: &str = "10.210.0.3";
 const LAB: &str = "/run/sandbox/relay.toml";

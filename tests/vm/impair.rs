@@ -93,7 +93,7 @@ fn a_loss_and_a_delay_are_each_reported_as_what_they_are() {
         let _agent = Agent::start([FILE]);
         set_neighbours();
         send(500);
-        let reason = [("namespace", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")];
+        let reason = [("netns", "root"), ("interface", "up0"), ("reason", "NETMON_LOSS")];
         let lost = eventually("the reported loss", PATIENCE, || {
             let metrics = scrape();
             let arrived = [("netns", "far"), ("direction", "ingress"), ("protocol", "udp")];
