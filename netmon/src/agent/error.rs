@@ -3,23 +3,13 @@
 use std::{io, net::SocketAddr};
 
 use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
+use netmon_model::error::chain;
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
 use crate::{
     datapath::DatapathError, ownership::OwnershipError, services::StartError, topology::TopologyError,
 };
-
-impl AgentError {
-    /// What was wrong with pins, if that is what was wrong.
-    #[must_use]
-    pub fn pin(&self) -> Option<&PinError> {
-        match self {
-            Self::Pin(error) | Self::Datapath(DatapathError::Pin(error)) => Some(error),
-            _ => None,
-        }
-    }
-}
 
 /// The agent could not start, or not end well.
 #[derive(Debug, ThisError)]
@@ -67,4 +57,14 @@ pub enum AgentError {
     /// Not everything could be put back.
     #[error("something is left behind, `netmon down` tries again:\n  {}", .0.join("\n  "))]
     LeftBehind(Vec<String>),
+}
+
+impl AgentError {
+    /// What to report, one message for each thing that was left behind.
+    pub(super) fn messages(&self) -> Vec<String> {
+        match self {
+            Self::LeftBehind(left) => left.clone(),
+            other => vec![chain(other)],
+        }
+    }
 }

@@ -9,10 +9,10 @@ use netmon_model::{
 use super::{
     exit::ExitCode,
     output::{self, Format},
+    which_agent::WhichAgent,
 };
 use crate::{
     api::{Flows, WhichFlows, client::Client},
-    control::locate::WhichAgent,
     render::{
         table::table,
         units::{self, NONE},
@@ -76,7 +76,7 @@ fn link_name(name: &str) -> Result<LinkName, String> {
 ///
 /// When no agent runs, or it does not answer.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = Client::new(args.agent.address("flows")?);
+    let client = Client::new(args.agent.address()?);
     let which =
         WhichFlows { limit: Some(args.limit), link: args.link, state: args.state.map(FlowState::from) };
     let path = format!("/api/v1/flows?{}", serde_urlencoded::to_string(&which)?);

@@ -46,7 +46,7 @@ fn lab_name(name: &str) -> Result<LabName, String> {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { kind, namespaces, name, subnet, http } = args;
     let wish = Wish { kind, namespaces, name, subnet, http };
-    let text = generate::lab_file(&wish).map_err(|error| ExitCode::Usage.because(error))?;
+    let text = generate::lab_file(&wish)?;
     output::print(&text)?;
     Ok(ExitCode::Ok)
 }

@@ -84,9 +84,7 @@ fn source(args: &Args) -> anyhow::Result<Source> {
     match (args.address, args.lab.as_deref()) {
         (Some(address), _) => Ok(Source::Agent(address)),
         (None, Some(given)) if locate::is_file(given) => file(Some(given.into())),
-        (None, Some(name)) => locate::agent_of(&locate::named(name)?).map(Source::Agent),
-        (None, None) => {
-            locate::one_agent("graph")?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent)))
-        }
+        (None, Some(name)) => Ok(Source::Agent(locate::agent_of(&locate::lab(name)?)?)),
+        (None, None) => locate::main_agent()?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent))),
     }
 }

@@ -18,6 +18,7 @@ pub mod man;
 pub mod output;
 pub mod overhead;
 pub mod plan;
+pub mod privileges;
 pub mod reload;
 pub mod run;
 pub mod schema;
@@ -27,6 +28,7 @@ pub mod supervise;
 pub mod test;
 pub mod up;
 pub mod watching;
+pub mod which_agent;
 
 use clap::{Parser, Subcommand};
 
@@ -139,7 +141,7 @@ pub enum Command {
 ///
 /// # Errors
 ///
-/// Whatever went wrong, marked with its exit code ([`ExitCode::of`]).
+/// Fails with the error of the command; [`failure::exit_code`] has its exit code.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => with_runtime(run::run(args)),

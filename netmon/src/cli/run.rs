@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use log::log_enabled;
 use netmon_model::lab::Lab;
 
-use super::{banner::Panel, exit::ExitCode, failure, lab_file::LabFile, watching::Watching};
+use super::{banner::Panel, exit::ExitCode, lab_file::LabFile, watching::Watching};
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
@@ -53,7 +53,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         keep: args.keep,
         probes: true,
     };
-    agent::run(lab, config, ProgressLine::start(), greet).await.map_err(failure::of_agent)?;
+    agent::run(lab, config, ProgressLine::start(), greet).await?;
     Ok(ExitCode::Ok)
 }
 

@@ -6,11 +6,9 @@ use serde::Serialize;
 use super::{
     exit::ExitCode,
     output::{self, Format},
+    which_agent::WhichAgent,
 };
-use crate::{
-    api::{Links, Probe, Probes, client::Client},
-    control::locate,
-};
+use crate::api::{Links, Probe, Probes, client::Client};
 
 mod audit;
 mod link;
@@ -29,7 +27,7 @@ mod report;
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
     #[command(flatten)]
-    agent: locate::WhichAgent,
+    agent: WhichAgent,
     /// One link in detail, by its name; without --link, every link of the lab.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,
@@ -52,7 +50,7 @@ struct Status<'a> {
 ///
 /// When no agent runs, or it does not answer; when there is no such link.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = Client::new(args.agent.address("status")?);
+    let client = Client::new(args.agent.address()?);
     let mut links: Links = client.get("/api/v1/links").await?;
     if let Some(name) = &args.link {
         link::choose(&mut links, name)?;

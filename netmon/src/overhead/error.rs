@@ -6,7 +6,7 @@ use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::names::LinkName;
 use thiserror::Error;
 
-use crate::datapath::DatapathError;
+use crate::{control::ControlError, datapath::DatapathError};
 
 /// A link could not be compared with and without hooks.
 #[derive(Debug, Error)]
@@ -52,10 +52,7 @@ pub enum OverheadError {
     /// The programs.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
-    /// The agent does not answer.
-    #[error("cannot ask the agent")]
-    Agent(#[source] io::Error),
-    /// The agent says no.
-    #[error("the agent refuses: {0}")]
-    Refused(String),
+    /// The agent refused, or did not reply.
+    #[error(transparent)]
+    Agent(#[from] ControlError),
 }

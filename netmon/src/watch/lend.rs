@@ -10,41 +10,46 @@ use netmon_model::{error::chain, names::LinkName};
 use tokio::task::spawn_blocking;
 
 use super::watcher::Watcher;
-use crate::control::{Answer, Connection, HookCommand};
+use crate::control::{Connection, HookCommand, Refusal, RefusalKind, Reply};
 
 /// How long the hooks may be off without a word.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Does as the asker says until it hangs up.
-pub(crate) async fn lend(mut question: Connection, link: LinkName, watcher: Arc<Watcher>) {
+pub(crate) async fn lend(mut connection: Connection, link: LinkName, watcher: Arc<Watcher>) {
     if !watcher.lend(&link) {
-        let errors = vec![format!("somebody else compares link {link} with and without hooks just now")];
-        return question.answer(&Answer { errors, refused: None }).await;
+        let refusal = Refusal::new(
+            RefusalKind::Failed,
+            format!(
+                "cannot pause the hooks of link {link}: another `netmon overhead` is using them; try again when it has \
+                 finished"
+            ),
+        );
+        return connection.finish(&Err(refusal)).await;
     }
     info!("link {link}: asked to take its hooks off now and then, for a comparison");
     // Hooks that are on are put on: that shows at once whether there is such a link.
     let mut order = Some(HookCommand::On);
     while let Some(now) = order {
-        let answer = set(&watcher, &link, now).await;
-        question.reply(&answer).await;
-        order = question.next_command(SILENCE).await;
+        let reply = set(&watcher, &link, now).await;
+        connection.reply(&reply).await;
+        order = connection.next_command(SILENCE).await;
     }
     let back = set(&watcher, &link, HookCommand::On).await;
     watcher.take_back(&link);
-    match back.errors.first() {
-        None => info!("link {link}: its hooks are on for good"),
-        Some(error) => warn!("link {link} is not watched: {error}"),
+    match back {
+        Ok(()) => info!("link {link}: its hooks are on for good"),
+        Err(error) => warn!("link {link} is not watched: {error}"),
     }
 }
 
 /// Each namespace is entered on a thread of its own, which is waited for.
-async fn set(watcher: &Arc<Watcher>, link: &LinkName, order: HookCommand) -> Answer {
+async fn set(watcher: &Arc<Watcher>, link: &LinkName, order: HookCommand) -> Reply {
     let (watcher, link) = (Arc::clone(watcher), link.clone());
-    let done = spawn_blocking(move || watcher.set_hooks(&link, order)).await;
-    let errors = match done {
-        Ok(Ok(())) => Vec::new(),
-        Ok(Err(error)) => vec![chain(&error)],
-        Err(panicked) => vec![panicked.to_string()],
+    let error = match spawn_blocking(move || watcher.set_hooks(&link, order)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => chain(&error),
+        Err(panicked) => panicked.to_string(),
     };
-    Answer { errors, refused: None }
+    Err(Refusal::new(RefusalKind::Failed, error))
 }
