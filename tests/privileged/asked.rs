@@ -4,11 +4,19 @@
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
+    process,
     time::Duration,
 };
 
-use netmon::control::{Client, Refusal, RefusalKind, Reply, Request};
-use netmon_tests::{agent::Agent, labs::valid, sandbox::sandbox};
+use netmon::{
+    control::{Client, Refusal, RefusalKind, Reply, Request},
+    ownership::Claim,
+};
+use netmon_tests::{
+    agent::{Agent, netmon_says},
+    labs::valid,
+    sandbox::sandbox,
+};
 use rustix::process::{Signal, kill_process};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,5 +82,23 @@ fn a_request_that_cannot_be_parsed_is_refused_and_changes_nothing() {
             "{messages:?}"
         );
         change();
+    });
+}
+
+#[test]
+fn a_holder_that_does_not_listen_is_a_conflict_for_every_command() {
+    sandbox(|| {
+        assert_eq!(netmon_says(&["up"]).0, 0);
+        let claim = Claim::take(&valid("direct")).expect("no other process holds it");
+        let held = format!("netmon: lab direct is held by process {}; stop that one first", process::id());
+        let commands: [&[&str]; 5] =
+            [&["up"], &["reload"], &["impair", "veth0", "--loss", "1%"], &["overhead", "veth0"], &["down"]];
+        for command in commands {
+            let (code, said) = netmon_says(command);
+            assert_eq!(code, 4, "{command:?}: {said}");
+            assert!(said.contains(&held), "{command:?}: {said}");
+        }
+        drop(claim);
+        assert_eq!(netmon_says(&["down"]).0, 0);
     });
 }

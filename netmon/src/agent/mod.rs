@@ -262,7 +262,7 @@ async fn handle(
             connection.finish(&reply).await;
         }
         Request::Hooks(link) => {
-            drop(tokio::spawn(crate::watch::lend::lend(connection, link, Arc::clone(&built.watcher))))
+            drop(tokio::spawn(crate::watch::lend::lend(connection, link, Arc::clone(&built.watcher))));
         }
     }
     ControlFlow::Continue(())

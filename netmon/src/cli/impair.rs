@@ -134,3 +134,46 @@ impl Args {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use netmon_model::mac::Mac;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Command},
+        ownership::state::RecordedInterface,
+    };
+
+    /// The ends that `netmon impair core ARGUMENTS` means, of a link that joins these namespaces.
+    fn sides(arguments: &[&str], [a, b]: [&str; 2]) -> Result<Vec<Side>, UsageError> {
+        let end = |namespace: &str| RecordedInterface {
+            namespace: namespace.parse().unwrap(),
+            interface: "eth0".parse().unwrap(),
+            mac: Mac([2, 0, 0, 0, 0, 1]),
+            ifindex: None,
+        };
+        let link = RecordedLink { name: "core".parse().unwrap(), a: end(a), b: end(b) };
+        let command = Cli::parse_from([&["netmon", "impair", "core"], arguments].concat()).command;
+        let Command::Impair(args) = command else { panic!("{command:?}") };
+        args.sides(&link)
+    }
+
+    #[test]
+    fn a_direction_is_the_end_that_its_packets_leave() {
+        let joined = ["one", "two"];
+        assert_eq!(sides(&[], joined).unwrap(), [Side::A, Side::B]);
+        assert_eq!(sides(&["--direction", "a-to-b"], joined).unwrap(), [Side::A]);
+        assert_eq!(sides(&["--direction", "b-to-a"], joined).unwrap(), [Side::B]);
+    }
+
+    #[test]
+    fn a_namespace_means_the_one_end_in_it() {
+        assert_eq!(sides(&["--from", "two"], ["one", "two"]).unwrap(), [Side::B]);
+        let error = sides(&["--from", "three"], ["one", "two"]).unwrap_err();
+        assert_eq!(error.to_string(), "link core has no end in three: it joins one and two");
+        let error = sides(&["--from", "one"], ["one", "one"]).unwrap_err();
+        assert!(error.to_string().starts_with("link core has both ends in one: give --direction"), "{error}");
+    }
+}

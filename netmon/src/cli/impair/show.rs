@@ -50,8 +50,8 @@ impl Shown {
         };
         match table {
             Some(table) if self.measured => format!("{table}\n"),
-            Some(table) => format!("{table}\n\nNothing measures it: no agent runs lab {}.\n", self.lab),
-            None => format!("Nothing is done to the packets of link {} on purpose.\n", self.link),
+            Some(table) => format!("{table}\n\nIt is not measured: no agent runs lab {}.\n", self.lab),
+            None => format!("Link {} has no impairment.\n", self.link),
         }
     }
 }
