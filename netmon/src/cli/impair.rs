@@ -49,7 +49,7 @@ pub struct Args {
     /// Delay of each packet, for example 10ms; 0ms removes it.
     #[arg(long, env = "NETMON_DELAY", value_name = "TIME")]
     delay: Option<Delay>,
-    /// Variation of the delay in both directions, for example 2ms; 0ms removes it.
+    /// Maximum deviation from the delay, up or down, for example 2ms; 0ms removes it.
     #[arg(long, env = "NETMON_JITTER", value_name = "TIME")]
     jitter: Option<Delay>,
     /// Share of packets to drop, for example 1%; 0% removes the loss.
