@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 
 use crate::{
     datapath::DatapathError, ownership::OwnershipError, services::StartError, topology::TopologyError,
+    watch::WatchError,
 };
 
 /// The agent could not start, or not end well.
@@ -39,9 +40,9 @@ pub enum AgentError {
     /// What makes counting go on without the agent.
     #[error(transparent)]
     Pin(#[from] PinError),
-    /// The state of the links could not be followed.
-    #[error("cannot follow the state of the lab's interfaces")]
-    LinkStates(#[source] io::Error),
+    /// Its endpoints could not be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// A service could not be started.
     #[error(transparent)]
     Service(#[from] StartError),

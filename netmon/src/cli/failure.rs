@@ -20,6 +20,7 @@ use crate::{
     ownership::OwnershipError,
     selftest::SelftestError,
     topology::TopologyError,
+    watch::WatchError,
 };
 
 /// Arguments that parse, and cannot be used together or with this lab. Exit code 2.
@@ -57,6 +58,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<ExitCode> {
         .or_else(|| code_of(error, selftest))
         .or_else(|| code_of(error, topology))
         .or_else(|| code_of(error, trial))
+        .or_else(|| code_of(error, watch))
 }
 
 fn agent(error: &AgentError) -> ExitCode {
@@ -66,6 +68,7 @@ fn agent(error: &AgentError) -> ExitCode {
         AgentError::Ownership(error) => ownership(error),
         AgentError::Datapath(error) => datapath(error),
         AgentError::Pin(error) => pin(error),
+        AgentError::Watch(error) => watch(error),
         _ => ExitCode::Failed,
     }
 }
@@ -146,6 +149,10 @@ fn trial(error: &TrialError) -> ExitCode {
         TrialError::Agent(error) => agent(error),
         TrialError::Client(_) | TrialError::Signals(_) => ExitCode::Failed,
     }
+}
+
+fn watch(error: &WatchError) -> ExitCode {
+    error.datapath().map_or(ExitCode::Failed, datapath)
 }
 
 fn kind(kind: RefusalKind) -> ExitCode {
@@ -298,6 +305,7 @@ mod tests {
             (ExitCode::Unavailable, missing.clone().into()),
             (ExitCode::Unavailable, AgentError::Privilege(missing).into()),
             (ExitCode::Unavailable, AgentError::Datapath(DatapathError::NoTcx).into()),
+            (ExitCode::Unavailable, AgentError::Watch(DatapathError::NoTcx.into()).into()),
             (ExitCode::Unavailable, AgentError::Pin(PinError::NoFileSystem(refused())).into()),
             (ExitCode::Unavailable, AgentError::Datapath(DatapathError::Pin(made())).into()),
             (ExitCode::Conflict, AgentError::Pin(foreign()).into()),

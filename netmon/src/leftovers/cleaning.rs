@@ -102,10 +102,10 @@ impl Selection {
 
 #[cfg(test)]
 mod tests {
-    use netmon_model::names::{Direction, IfIndex};
+    use netmon_model::names::{Direction, IfIndex, Place};
 
     use super::*;
-    use crate::{leftovers::FoundFilter, ownership::Holder, topology::plan::Place};
+    use crate::{leftovers::FoundFilter, ownership::Holder};
 
     fn lab(name: &str, condition: Condition) -> FoundLab {
         FoundLab {

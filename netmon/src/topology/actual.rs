@@ -21,14 +21,13 @@ use netmon_kernel::{
 use netmon_model::{
     lab::{Lab, Namespace, Route},
     mac::Mac,
-    names::{IfIndex, NsName},
+    names::{IfIndex, NsName, Place},
 };
 
 use super::{
     error::TopologyError,
     handle::{self, Handle, Handles},
     imposed::{self, Imposed},
-    plan::Place,
     resolv::{self, Found},
     sysctl,
 };

@@ -10,7 +10,7 @@ use netmon_kernel::netlink::Request;
 use netmon_model::{
     error::chain,
     impairment::{Change, Impairment, USUAL_MTU},
-    names::{IfIndex, LabName, LinkName, Side},
+    names::{IfIndex, LabName, LinkName, Place, Side},
 };
 
 use super::{
@@ -18,8 +18,8 @@ use super::{
     error::TopologyError,
     handle::Handle,
     imposed::{self, Imposed},
-    plan::{Place, Step},
     planner::{impairment_conflicts, impairment_step},
+    step::Step,
 };
 use crate::{
     ownership::{

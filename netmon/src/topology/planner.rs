@@ -14,15 +14,16 @@ use netmon_model::{
     impairment::USUAL_MTU,
     lab::{Bridge, End, Lab, Link, Namespace, Route},
     mac::Mac,
-    names::{IfName, NsName, Side},
+    names::{IfName, LinkName, NsName, Place, Side},
 };
 
 pub(super) use self::impairments::{conflicts as impairment_conflicts, step as impairment_step};
 use super::{
     actual::{Actual, ActualInterface, ActualNamespace},
     error::TopologyError,
-    plan::{Place, Plan, Step},
+    plan::Plan,
     resolv::Found,
+    step::Step,
     sysctl,
 };
 use crate::ownership::mark::Owner;
@@ -45,14 +46,13 @@ pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
         planner.removals(),
         planner.namespaces(),
         planner.files(),
-        planner.settings(false),
+        planner.settings(),
         planner.bridges(),
         planner.links(),
-        planner.settings(true),
         planner.ups(),
         planner.routes(),
     ];
-    Ok(Plan { lab: lab.name.clone(), steps: steps.into_iter().flatten().collect() })
+    Ok(Plan::new(lab.name.clone(), planner.kept.into_iter().cloned().collect(), steps.into_iter().flatten()))
 }
 
 /// Everything that stands where the lab wants to be and is not the lab's.
@@ -67,8 +67,8 @@ fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
             taken.push(format!("file /etc/netns/{name}/resolv.conf exists and is not lab {}'s", lab.name));
         }
     }
-    let bridges = lab.bridges.iter().map(of_bridge);
-    for wanted in bridges.chain(lab.links.iter().flat_map(|link| [place(&link.a), place(&link.b)])) {
+    let bridges = lab.bridges.iter().map(Bridge::place);
+    for wanted in bridges.chain(lab.links.iter().flat_map(|link| [link.a.place(), link.b.place()])) {
         let Place { namespace, interface } = wanted;
         let there = actual.contents(&namespace).and_then(|c| c.interfaces.get(interface.as_str()));
         if there.is_some_and(|there| there.owner == Owner::Foreign) {
@@ -86,8 +86,8 @@ fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
 }
 
 /// The links whose two ends are there, are ours, and are each other's peers.
-fn kept_links(lab: &Lab, actual: &Actual) -> Vec<bool> {
-    let kept = |link: &Link| {
+fn kept_links<'l>(lab: &'l Lab, actual: &Actual) -> BTreeSet<&'l LinkName> {
+    let kept = |link: &&Link| {
         let end = |end: &End| actual.own_interface(&end.namespace, end.interface.as_str());
         let (Some(a), Some(b)) = (end(&link.a), end(&link.b)) else { return false };
         let same_namespace = link.a.namespace == link.b.namespace;
@@ -96,7 +96,7 @@ fn kept_links(lab: &Lab, actual: &Actual) -> Vec<bool> {
             && a.peer_is_here == same_namespace
             && b.peer_is_here == same_namespace
     };
-    lab.links.iter().map(kept).collect()
+    lab.links.iter().filter(kept).map(|link| &link.name).collect()
 }
 
 /// The bridges that are there and ours.
@@ -113,8 +113,8 @@ struct Planner<'a> {
     actual: &'a Actual,
     /// The namespaces of the lab by name.
     wanted: BTreeMap<&'a NsName, &'a Namespace>,
-    /// For each link of the lab whether it is there already.
-    kept: Vec<bool>,
+    /// The links of the lab that are there already.
+    kept: BTreeSet<&'a LinkName>,
     /// The bridges of the lab that are there already.
     kept_bridges: BTreeSet<(&'a NsName, &'a IfName)>,
 }
@@ -122,7 +122,7 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     /// The links of the lab, each with its interfaces when it is there already.
     fn links_with_actual(&self) -> impl Iterator<Item = (&'a Link, bool)> {
-        self.lab.links.iter().zip(self.kept.iter().copied())
+        self.lab.links.iter().map(|link| (link, self.kept.contains(&link.name)))
     }
 
     fn is_wanted(&self, namespace: &NsName) -> bool {
@@ -193,15 +193,14 @@ impl<'a> Planner<'a> {
         self.lab.namespaces.iter().filter_map(step).collect()
     }
 
-    /// Settings that differ: first those of the namespace, later those of its interfaces.
-    fn settings(&self, of_interfaces: bool) -> Vec<Step> {
+    /// Settings that differ, of namespaces and of their interfaces.
+    fn settings(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for namespace in &self.lab.namespaces {
             let there = self.actual.contents(&namespace.name);
             for (key, value) in &namespace.sysctls {
                 let has = there.and_then(|there| there.sysctls.get(key));
-                let due = sysctl::interface_of(key).is_some() == of_interfaces;
-                if due && has.is_none_or(|has| *has != sysctl::normal(value)) {
+                if has.is_none_or(|has| *has != sysctl::normal(value)) {
                     let (key, value) = (key.clone(), value.clone());
                     steps.push(Step::SetSysctl { namespace: namespace.name.clone(), key, value });
                 }
@@ -215,9 +214,9 @@ impl<'a> Planner<'a> {
         for bridge in &self.lab.bridges {
             let there = self.bridge(&bridge.namespace, &bridge.name);
             if there.is_none() {
-                steps.push(Step::CreateBridge(of_bridge(bridge)));
+                steps.push(Step::CreateBridge(bridge.place()));
             }
-            steps.extend(interface_steps(&of_bridge(bridge), (None, None), &bridge.addresses, there));
+            steps.extend(interface_steps(&bridge.place(), (None, None), &bridge.addresses, there));
         }
         steps
     }
@@ -233,13 +232,13 @@ impl<'a> Planner<'a> {
         for (link, kept) in self.links_with_actual().filter(|(_, kept)| !kept) {
             debug_assert!(!kept);
             let (link, mtu) = (link.clone(), link.mtu);
-            steps.push(Step::CreateLink { a: place(&link.a), b: place(&link.b), link: link.name, mtu });
+            steps.push(Step::CreateLink { a: link.a.place(), b: link.b.place(), link: link.name, mtu });
         }
         for (link, kept) in self.links_with_actual() {
             for end in [&link.a, &link.b] {
                 let there = kept.then(|| self.end(end)).flatten();
                 let mtu = link.mtu.unwrap_or(USUAL_MTU);
-                steps.extend(interface_steps(&place(end), (end.mac, Some(mtu)), &end.addresses, there));
+                steps.extend(interface_steps(&end.place(), (end.mac, Some(mtu)), &end.addresses, there));
                 steps.extend(self.port_step(end, there));
                 steps.extend(impairments::of_end(link, end, there));
             }
@@ -258,12 +257,12 @@ impl<'a> Planner<'a> {
             Some(bridge) => {
                 let wanted = self.bridge(&end.namespace, bridge).map(|bridge| bridge.index);
                 let is_there = wanted.is_some() && wanted == controller;
-                (!is_there).then(|| Step::SetBridge { place: place(end), bridge: bridge.clone() })
+                (!is_there).then(|| Step::SetBridge { place: end.place(), bridge: bridge.clone() })
             }
             None => {
                 let mut here = self.actual.contents(&end.namespace)?.interfaces.values();
                 let is_ours = here.any(|one| Some(one.index) == controller && one.owner == Owner::Ours);
-                is_ours.then(|| Step::LeaveBridge(place(end)))
+                is_ours.then(|| Step::LeaveBridge(end.place()))
             }
         }
     }
@@ -272,12 +271,12 @@ impl<'a> Planner<'a> {
         let is_up = |end: &End, kept: bool| kept && self.end(end).is_some_and(|there| there.up);
         let down =
             |bridge: &&Bridge| self.bridge(&bridge.namespace, &bridge.name).is_none_or(|there| !there.up);
-        let bridges = self.lab.bridges.iter().filter(down).map(|bridge| Step::SetUp(of_bridge(bridge)));
+        let bridges = self.lab.bridges.iter().filter(down).map(|bridge| Step::SetUp(bridge.place()));
         let ends = self
             .links_with_actual()
             .flat_map(|(link, kept)| [(&link.a, kept), (&link.b, kept)])
             .filter(|(end, kept)| !is_up(end, *kept))
-            .map(|(end, _)| Step::SetUp(place(end)));
+            .map(|(end, _)| Step::SetUp(end.place()));
         bridges.chain(ends).collect()
     }
 
@@ -374,14 +373,6 @@ fn interface_steps(
         steps.push(Step::AddAddress { place: place.clone(), address: *address });
     }
     steps
-}
-
-fn of_bridge(bridge: &Bridge) -> Place {
-    Place { namespace: bridge.namespace.clone(), interface: bridge.name.clone() }
-}
-
-fn place(end: &End) -> Place {
-    Place { namespace: end.namespace.clone(), interface: end.interface.clone() }
 }
 
 #[cfg(test)]

@@ -12,13 +12,12 @@ use netmon_kernel::{
 };
 use netmon_model::{
     error::chain,
-    names::{IfIndex, NsName},
+    names::{IfIndex, NsName, Place},
     progress::Silent,
 };
 
 use super::{
     handle::Handles,
-    plan::Place,
     removal::{Doomed, Removal},
     resolv::{self, Found},
     sysctl,

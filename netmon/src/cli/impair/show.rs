@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::report;
 use crate::{
-    api::{Amounts, DeclaredImpairment, EndpointName, Links, Measured, client::Client},
+    api::{Amounts, DeclaredImpairment, EndpointName, LinkDirection, Links, Measured, client::Client},
     cli::{output::Format, privileges::require_topology},
     control::locate,
     ownership::state::{RecordedInterface, RecordedLink},
@@ -76,37 +76,31 @@ async fn read(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Shown> {
         Some(address) => measured(&Client::new(address), lab, link).await?,
         None => declared(lab, link)?,
     };
-    Ok(Shown {
-        lab: lab.clone(),
-        link: link.name.clone(),
-        measured: agent.is_some(),
-        directions: directions.into(),
-    })
+    Ok(Shown { lab: lab.clone(), link: link.name.clone(), measured: agent.is_some(), directions })
 }
 
-async fn measured(agent: &Client, lab: &LabName, link: &RecordedLink) -> anyhow::Result<[ShownDirection; 2]> {
+async fn measured(agent: &Client, lab: &LabName, link: &RecordedLink) -> anyhow::Result<Vec<ShownDirection>> {
     let links: Links = agent.get("/api/v1/links").await?;
     let found = links.links.into_iter().find(|found| found.name == link.name);
     let found = found.ok_or_else(|| anyhow!("the agent of lab {lab} does not watch link {}", link.name))?;
-    Ok([found.a_to_b, found.b_to_a].map(|direction| ShownDirection {
+    let measured = |direction: LinkDirection| ShownDirection {
         from: direction.from,
         to: direction.to,
         declared: direction.impairment.map(|impairment| impairment.declared).unwrap_or_default(),
         measured: direction.impairment.map(|impairment| impairment.measured),
-    }))
+    };
+    Ok(found.a_to_b.into_iter().chain(found.b_to_a).map(measured).collect())
 }
 
-fn declared(lab: &LabName, link: &RecordedLink) -> anyhow::Result<[ShownDirection; 2]> {
+fn declared(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Vec<ShownDirection>> {
     require_topology(&format!("reading link {}", link.name))?;
     let [a, b] = impair::look(lab, &link.name)?;
     let name = |end: &RecordedInterface| EndpointName {
         namespace: end.namespace.clone(),
         interface: end.interface.clone(),
     };
-    Ok([(&link.a, &link.b, a), (&link.b, &link.a, b)].map(|(from, to, impairment)| ShownDirection {
-        from: name(from),
-        to: name(to),
-        declared: impairment.into(),
-        measured: None,
-    }))
+    let declared = [(&link.a, &link.b, a), (&link.b, &link.a, b)].map(|(from, to, impairment)| {
+        ShownDirection { from: name(from), to: name(to), declared: impairment.into(), measured: None }
+    });
+    Ok(declared.into())
 }

@@ -28,7 +28,8 @@ fn unknown(links: &Links, name: &str) -> UsageError {
             format!("it has:\n  {}{more}", first.join("\n  "))
         }
     };
-    UsageError(format!("lab {} has no link {name:?}; {hint}", links.lab.name))
+    let lab = links.lab.as_ref().map_or_else(|| "the agent".to_owned(), |lab| format!("lab {}", lab.name));
+    UsageError(format!("{lab} has no link {name:?}; {hint}"))
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use netmon_kernel::netlink::{
 };
 use netmon_model::{
     impairment::{Impairment, Loss, Queue},
-    names::IfIndex,
+    names::{IfIndex, Place},
 };
 
-use super::super::{error::TopologyError, imposed::Imposed, plan::Place};
+use super::super::{error::TopologyError, imposed::Imposed};
 use crate::topology::loss_program;
 
 /// Programs that drop, one for each share. Requests speak of them by descriptor, so they are kept until the last of

@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 
 use netmon_kernel::netlink::{Request, address, link, route};
-use netmon_model::names::{IfIndex, NsName};
+use netmon_model::names::{IfIndex, NsName, Place};
 
 use super::{
-    super::{
-        error::TopologyError,
-        imposed::Imposed,
-        plan::{Place, Step},
-    },
+    super::{error::TopologyError, imposed::Imposed, step::Step},
     Build,
     impairments::Target,
     vanished,
@@ -102,10 +98,10 @@ impl Build<'_> {
     }
 
     /// Imposes what the lab wants on its ends, before they are up: no packet leaves as if nothing were imposed.
-    pub(super) fn impairments(&mut self) -> Result<(), TopologyError> {
+    pub(super) fn impairments(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
         let nothing = Imposed::default();
         let mut jobs = Vec::new();
-        for step in &self.plan.steps {
+        for step in steps {
             let Step::Impair { place, mtu, impairment } = step else { continue };
             let is_new = self.undo.is_new_end(place);
             let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
@@ -124,10 +120,11 @@ impl Build<'_> {
     pub(super) fn requests(
         &mut self,
         what: &'static str,
+        steps: &[Step],
         job_of: impl Fn(&Self, &Step) -> Result<Option<Job>, TopologyError>,
     ) -> Result<(), TopologyError> {
         let mut jobs = Vec::new();
-        for step in &self.plan.steps {
+        for step in steps {
             jobs.extend(job_of(self, step)?);
         }
         self.send(what, jobs)

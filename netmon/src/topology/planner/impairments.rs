@@ -3,14 +3,10 @@
 use netmon_model::{
     impairment::{Impairment, USUAL_MTU},
     lab::{End, Link},
+    names::Place,
 };
 
-use super::place;
-use crate::topology::{
-    actual::ActualInterface,
-    imposed::Imposed,
-    plan::{Place, Step},
-};
+use crate::topology::{actual::ActualInterface, imposed::Imposed, step::Step};
 
 /// The step to what is wanted at an end; none where it is so. What is not ours stays, and is in the way only of what
 /// would need its place.
@@ -42,9 +38,9 @@ pub(in crate::topology) fn conflicts(place: &Place, wanted: &Impairment, there: 
 pub(super) fn of_end(link: &Link, end: &End, there: Option<&ActualInterface>) -> Option<Step> {
     // Queues are reckoned for it.
     let mtu = link.mtu.unwrap_or(USUAL_MTU);
-    step(&place(end), end.impairment, mtu, there.map(|there| &there.imposed))
+    step(&end.place(), end.impairment, mtu, there.map(|there| &there.imposed))
 }
 
 pub(super) fn conflicts_of_end(end: &End, there: &ActualInterface) -> Vec<String> {
-    conflicts(&place(end), &end.impairment, &there.imposed)
+    conflicts(&end.place(), &end.impairment, &there.imposed)
 }

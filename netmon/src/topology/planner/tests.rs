@@ -89,8 +89,12 @@ fn inside<'a>(actual: &'a mut Actual, namespace: &NsName) -> &'a mut Contents {
     }
 }
 
+fn kept(lab: &Lab, actual: &Actual) -> Vec<String> {
+    plan(lab, actual).unwrap().kept.iter().map(ToString::to_string).collect()
+}
+
 fn shown(lab: &Lab, actual: &Actual) -> Vec<String> {
-    plan(lab, actual).unwrap().steps.iter().map(ToString::to_string).collect()
+    plan(lab, actual).unwrap().steps().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -109,6 +113,7 @@ fn from_nothing_ends_go_up_after_all_addresses_and_routes_come_last() {
 #[test]
 fn what_is_as_it_should_be_needs_no_step() {
     assert_eq!(shown(&lab(), &built(&lab())), Vec::<String>::new());
+    assert_eq!(kept(&lab(), &built(&lab())), ["root:veth0--direct_netns:veth1", "to-second"]);
 }
 
 #[test]
@@ -152,6 +157,7 @@ fn ends_that_are_not_each_others_peers_are_made_anew() {
     let steps = shown(&lab(), &actual);
     assert_eq!(steps[..2], ["- link root:veth2", "- link second:eth0"]);
     assert!(steps[2].starts_with("+ link to-second"), "{steps:?}");
+    assert_eq!(kept(&lab(), &actual), ["root:veth0--direct_netns:veth1"]);
 }
 
 #[test]
