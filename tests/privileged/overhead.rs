@@ -97,7 +97,7 @@ fn a_killed_comparison_leaves_all_hooks_on_and_never_touched_other_links() {
         eventually("hooks that are off", PATIENCE, || (attached(&others(), "one") == 0.0).then_some(()));
         run("ping", &["-q", "-c", "300", "-i", "0.002", "10.202.0.2"]);
         let said = fails(1, &["overhead", "left:eth0"]);
-        assert!(said.contains("somebody else compares link"), "{said}");
+        assert!(said.contains("another `netmon overhead` is using them"), "{said}");
         eventually("hooks that are off once more", PATIENCE, || {
             (attached(&others(), "one") == 0.0).then_some(())
         });

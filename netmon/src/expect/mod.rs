@@ -4,6 +4,7 @@
 
 mod path;
 mod throughput;
+mod trial;
 pub mod verdict;
 
 use std::time::{Duration, Instant};
@@ -16,7 +17,11 @@ use netmon_model::{
 use tokio::time::sleep;
 
 use self::{path::Counts, verdict::Observed};
-pub use self::{path::Passage, verdict::Verdict};
+pub use self::{
+    path::Passage,
+    trial::{TrialError, trial},
+    verdict::Verdict,
+};
 use crate::{
     api::client::{Client, ClientError},
     probe::{ProbeNamespace, Prober},
