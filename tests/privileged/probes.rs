@@ -139,7 +139,7 @@ fn a_server_that_goes_away_or_returns_is_noticed_at_the_next_attempt() {
         // One interval, and the time that a busy machine needs for a request.
         assert!(noticed < Duration::from_millis(250) + Duration::from_secs(1), "{noticed:?}");
         let probe = probe_of("tcp");
-        assert!(probe["why"].as_str().is_some_and(|why| why.contains("refused")), "{probe}");
+        assert!(probe["error"].as_str().is_some_and(|error| error.contains("refused")), "{probe}");
         let _second = listen();
         up(true);
         let metrics = scrape();
