@@ -10,9 +10,10 @@ use netmon_model::{
 };
 
 use super::{
-    AuditChange, Shared, State, Watch,
+    Shared, Watch,
     assemble::{Observed, assemble},
     audit::{AuditSource, Auditor},
+    state::{AuditChange, State},
 };
 use crate::{
     datapath::{DatapathError, HookTotals},
