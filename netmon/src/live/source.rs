@@ -1,4 +1,4 @@
-//! What the server needs from the rest of the agent: readings, and whether every hook is attached.
+//! What outputs read from: snapshots, tracked connections, and whether every hook is attached.
 
 use netmon_model::snapshot::{Flow, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Why a reading failed.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The source of readings: the agent's datapath, or a fake in a test.
+/// The source of readings: the agent's [`Watch`](crate::watch::Watch), or a fake in a test.
 ///
-/// Every call may block for milliseconds. The server makes them on a thread for blocking work, and at most one
+/// Every call may block for milliseconds: call them on a thread for blocking work, and at most one
 /// [`snapshot`](Self::snapshot) at a time.
 pub trait SnapshotSource: Send + Sync + 'static {
     /// Reads every counter and histogram.
