@@ -103,7 +103,7 @@ fn what_was_made_again_by_somebody_else_is_in_the_way_of_up_and_left_by_down_whi
         let said = ok(&["down", FILE]);
         for what in REPLACED {
             let told =
-                |line: &str| line.contains(what) && line.contains("is somebody else's by now, and stays");
+                |line: &str| line.contains(what) && line.contains("is no longer the lab's, and was kept");
             assert!(said.lines().any(told), "{what}: {said}");
         }
         assert_eq!(theirs(), theirs_now);
@@ -121,7 +121,7 @@ fn what_was_made_again_by_somebody_else_is_left_by_clean_and_by_an_agent_that_en
         ok(&["up", FILE]);
         let theirs_now = replaced();
         let said = ok(&["clean", "--yes"]);
-        assert!(said.contains("interface mine0 in namespace root is somebody else's by now"), "{said}");
+        assert!(said.contains("interface mine0 in namespace root is no longer the lab's"), "{said}");
         assert_eq!(theirs(), theirs_now);
     });
     sandbox(|| {
@@ -132,7 +132,7 @@ fn what_was_made_again_by_somebody_else_is_left_by_clean_and_by_an_agent_that_en
         let (status, _) = agent.end(Signal::TERM);
         let said = fs::read_to_string(log).unwrap();
         assert_eq!(status.code(), Some(0), "{said}");
-        assert!(said.contains("namespace mine is somebody else's by now"), "{said}");
+        assert!(said.contains("namespace mine is no longer the lab's"), "{said}");
         assert_eq!(theirs(), theirs_now);
     });
 }

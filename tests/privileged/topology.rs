@@ -98,7 +98,7 @@ fn a_changed_lab_changes_only_what_differs() {
 }
 
 #[test]
-fn addresses_of_one_network_change_whichever_of_them_is_the_kernels_primary() {
+fn addresses_of_one_network_change_even_if_the_primary_goes() {
     sandbox(|| {
         let with = |addresses: &[&str]| {
             let mut lab = direct();
@@ -124,7 +124,7 @@ fn addresses_of_one_network_change_whichever_of_them_is_the_kernels_primary() {
 }
 
 #[test]
-fn a_link_that_is_made_anew_keeps_its_settings_and_the_routes_of_its_network() {
+fn a_link_that_is_created_again_keeps_its_sysctls_and_the_routes_of_its_network() {
     sandbox(|| {
         let mut lab = direct();
         let key = "net.ipv4.conf.veth1.rp_filter";

@@ -249,7 +249,7 @@ async fn show(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Shown> {
         }
         None => {
             failure::require_topology(&format!("looking at link {}", link.name))?;
-            let [a, b] = impair::look(lab, &link.name).map_err(failure::of_topology)?;
+            let [a, b] = impair::installed(lab, &link.name).map_err(failure::of_topology)?;
             let name = |end: &RecordedInterface| EndpointName {
                 namespace: end.namespace.clone(),
                 interface: end.interface.clone(),

@@ -19,7 +19,7 @@ pub use self::{
 };
 use crate::{
     leftovers::{self, Condition, Leftovers},
-    topology::qdisc_support::Lacking,
+    topology::qdisc_support::MissingQdisc,
 };
 
 /// How something is.
@@ -118,7 +118,7 @@ pub struct Diagnosis {
 /// Looks at all of it. `scale` is what the maps' memory is reckoned for, and `lacking` what the lab in question wants and
 /// this kernel does not have.
 #[must_use]
-pub fn examine(scale: Scale, lacking: &[Lacking]) -> Diagnosis {
+pub fn examine(scale: Scale, lacking: &[MissingQdisc]) -> Diagnosis {
     let mut findings = privileges::examine();
     let kernel = kernel::examine(scale.flow_entries);
     findings.extend(kernel.findings);
