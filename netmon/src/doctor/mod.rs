@@ -164,10 +164,10 @@ fn left_over(leftovers: &Leftovers) -> Vec<Finding> {
     if !leftovers.is_clean() {
         let found = if labs.is_empty() { "/run/netns".to_owned() } else { format!("of {}", labs.join(", ")) };
         findings.push(Finding::note(section, "left over", found, "`netmon clean` lists it and removes it"));
-    } else if leftovers.not_looked_at.is_empty() {
+    } else if leftovers.unreadable.is_empty() {
         findings.push(Finding::ok(section, "left over", "nothing"));
     }
-    let unseen = leftovers.not_looked_at.iter();
+    let unseen = leftovers.unreadable.iter();
     findings.extend(unseen.map(|why| Finding::not_seen(section, "left over", why)));
     findings
 }

@@ -4,6 +4,7 @@
 //! others. Each lab is removed as usual ([`crate::topology::down`]), under a claim: [`FoundLab::claim`] fails if the lab
 //! has changed since it was found.
 
+mod cleaning;
 mod filters;
 mod scan;
 mod verdict;
@@ -14,7 +15,11 @@ use netmon_kernel::pins::Found;
 use netmon_model::names::{LabName, NsName, Place};
 use serde::Serialize;
 
-pub use self::{filters::FoundFilter, scan::scan};
+pub use self::{
+    cleaning::{Cleaned, Selection},
+    filters::FoundFilter,
+    scan::scan,
+};
 use crate::{
     ownership::{
         claim::{Claim, Holder},
@@ -32,7 +37,7 @@ pub struct Leftovers {
     /// Whether netmon created /run/netns, or made it a mount point, and it is not used any more.
     pub netns_directory: bool,
     /// What could not be read, and why. There may be more leftovers there.
-    pub not_looked_at: Vec<String>,
+    pub unreadable: Vec<String>,
 }
 
 /// Everything that was found of one lab.
@@ -79,7 +84,7 @@ pub enum Condition {
     /// It is incomplete, or was to be removed with an agent that has ended.
     Dead {
         /// How this is known.
-        why: String,
+        reason: String,
     },
 }
 

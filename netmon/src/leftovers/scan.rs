@@ -58,7 +58,7 @@ struct Scan {
     labs: BTreeMap<LabName, Traces>,
     /// The namespaces that were read: one may have several names.
     namespaces: BTreeSet<NetnsId>,
-    not_looked_at: Vec<String>,
+    unreadable: Vec<String>,
 }
 
 /// What has been found of a lab so far.
@@ -85,7 +85,7 @@ impl Scan {
 
     fn record_error<T>(&mut self, result: Result<T, TopologyError>) {
         if let Err(error) = result {
-            self.not_looked_at.push(chain(&error));
+            self.unreadable.push(chain(&error));
         }
     }
 
@@ -112,7 +112,7 @@ impl Scan {
         if !names.is_empty() && !has(Capability::SysAdmin) {
             let what =
                 format!("{} network namespaces: entering them needs {}", names.len(), Capability::SysAdmin);
-            return self.not_looked_at.push(what);
+            return self.unreadable.push(what);
         }
         let walked = thread::scope(|scope| {
             scope
@@ -198,29 +198,25 @@ impl Scan {
     fn pins(&mut self) {
         match pins::found() {
             Ok(found) => found.into_iter().for_each(|one| self.lab(one.lab().clone()).pins.push(one)),
-            Err(error) => self.not_looked_at.push(chain(&error)),
+            Err(error) => self.unreadable.push(chain(&error)),
         }
     }
 
     fn finish(mut self) -> Leftovers {
         let labs = std::mem::take(&mut self.labs);
         let labs: Vec<FoundLab> =
-            labs.into_iter().map(|(lab, found)| found.finish(lab, &mut self.not_looked_at)).collect();
+            labs.into_iter().map(|(lab, found)| found.finish(lab, &mut self.unreadable)).collect();
         let in_use = labs.iter().any(FoundLab::is_held);
-        Leftovers {
-            netns_directory: !in_use && directory::is_left_over(),
-            labs,
-            not_looked_at: self.not_looked_at,
-        }
+        Leftovers { netns_directory: !in_use && directory::is_left_over(), labs, unreadable: self.unreadable }
     }
 }
 
 impl Traces {
     /// Reads the holder last, so that a process that claimed the lab during the scan is seen.
-    fn finish(self, lab: LabName, not_looked_at: &mut Vec<String>) -> FoundLab {
+    fn finish(self, lab: LabName, unreadable: &mut Vec<String>) -> FoundLab {
         let folder = state::directory(&lab);
         let cgroups = recorded_cgroups(&folder).unwrap_or_else(|error| {
-            not_looked_at.push(format!("services of lab {lab}: {error}"));
+            unreadable.push(format!("services of lab {lab}: {error}"));
             Vec::new()
         });
         let condition = match claim::holder(&lab) {

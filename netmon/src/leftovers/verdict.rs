@@ -19,13 +19,13 @@ pub(super) struct Evidence {
 
 /// Returns the condition of a lab without a holder.
 pub(super) fn condition(state: Option<&State>, temporary: bool, seen: &Evidence) -> Condition {
-    match why_dead(state, temporary, seen) {
-        Some(why) => Condition::Dead { why },
+    match reason_of_death(state, temporary, seen) {
+        Some(reason) => Condition::Dead { reason },
         None => Condition::Standing,
     }
 }
 
-fn why_dead(state: Option<&State>, temporary: bool, seen: &Evidence) -> Option<String> {
+fn reason_of_death(state: Option<&State>, temporary: bool, seen: &Evidence) -> Option<String> {
     let Some(state) = state else {
         return Some("no valid state was recorded since the last boot".to_owned());
     };
@@ -96,9 +96,9 @@ mod tests {
         (state, seen)
     }
 
-    fn why(state: Option<&State>, temporary: bool, seen: &Evidence) -> String {
+    fn reason(state: Option<&State>, temporary: bool, seen: &Evidence) -> String {
         match condition(state, temporary, seen) {
-            Condition::Dead { why } => why,
+            Condition::Dead { reason } => reason,
             other => panic!("{other:?}"),
         }
     }
@@ -112,19 +112,19 @@ mod tests {
     #[test]
     fn a_lab_without_state_incomplete_or_of_a_dead_agent_is_dead() {
         let (mut state, seen) = complete();
-        assert!(why(None, false, &seen).contains("no valid state"));
+        assert!(reason(None, false, &seen).contains("no valid state"));
         state.agent = Some(Holder { pid: 4711, http: None });
-        assert!(why(Some(&state), true, &seen).contains("4711"));
+        assert!(reason(Some(&state), true, &seen).contains("4711"));
         state.complete = false;
-        assert!(why(Some(&state), false, &seen).contains("before it was complete"));
+        assert!(reason(Some(&state), false, &seen).contains("before it was complete"));
     }
 
     #[test]
     fn a_lab_that_lost_a_part_is_dead_and_the_part_is_named() {
         let (state, mut seen) = complete();
         seen.interfaces.clear();
-        assert!(why(Some(&state), false, &seen).contains("veth1 in direct_netns is missing"));
+        assert!(reason(Some(&state), false, &seen).contains("veth1 in direct_netns is missing"));
         seen.namespaces.insert("direct_netns".parse().unwrap(), Some(Cookie(8)));
-        assert!(why(Some(&state), false, &seen).contains("namespace direct_netns is missing"));
+        assert!(reason(Some(&state), false, &seen).contains("namespace direct_netns is missing"));
     }
 }
