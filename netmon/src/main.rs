@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use netmon::cli::{Cli, failure, logging, run};
+use netmon::cli::{Cli, error_message::error_message, failure, logging, run};
 use netmon_kernel::sys::heap;
 
 fn main() -> ExitCode {
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code.into(),
         Err(error) => {
-            anstream::eprintln!("netmon: {error:#}");
+            anstream::eprintln!("netmon: {}", error_message(&error));
             failure::exit_code(&error).into()
         }
     }
