@@ -218,7 +218,7 @@ fn a_delay_that_this_kernel_cannot_impose_changes_nothing_and_one_that_it_can_is
         says_what_lacks(netmon_says(&["run", FILE]));
         let (code, said) = netmon_says(&["doctor", FILE]);
         assert_eq!(code, 3, "{said}");
-        assert!(said.contains("the lab wants a delay on link line"), "{said}");
+        assert!(said.contains("the lab needs it for a delay on link line"), "{said}");
         assert_eq!(left_behind(), before);
         write("rate = \"10mbit\"");
         let agent = Agent::start([FILE]);

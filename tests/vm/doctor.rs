@@ -24,7 +24,7 @@ fn doctor_says_what_is_there_and_what_netmon_does_without_the_rest() {
         ))
         .expect("JSON");
         println!("{all:#}");
-        assert_eq!(all["well"], true);
+        assert_eq!(all["can_run"], true);
         let there = ["eBPF programs", "packet stamps", "kernel drops", "clsact", "tbf", "netem"];
         for what in there.into_iter().chain(["kernel types (BTF)", "namespace cookies"]) {
             assert_eq!(finding(&all, what)["status"], "ok", "{what}");
