@@ -16,8 +16,8 @@ use crate::{
     histogram::Histogram,
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
-        AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, ErrorKind, Features, Flow, FlowCounts, FlowState,
-        FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
+        AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, ErrorKind, Features, Flow, FlowCounts,
+        FlowState, FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
         RoundTrips, Snapshot, Traffic,
     },
 };

@@ -75,7 +75,7 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
         stop(built, services).await;
     }
     // What a probe waits at holds its namespace.
-    built.watcher.probes().stop().await;
+    built.watch.probes().stop().await;
     match remake(built, lab) {
         Ok(before) if are_to_start => match start(built, services).await {
             Ok(()) => {}
@@ -101,7 +101,7 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
 
 /// Makes the lab as `lab` has it, and gives back what it was; when that fails, it is as it was.
 fn remake(built: &mut Built, lab: Lab) -> Result<Lab, String> {
-    block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim)).map_err(|error| chain(&error))?;
+    block_in_place(|| built.watch.change(&built.lab, &lab, &built.claim)).map_err(|error| chain(&error))?;
     Ok(mem::replace(&mut built.lab, lab))
 }
 
@@ -146,7 +146,7 @@ pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], cha
             info!("link {link}: packets from {}:{} are impaired: {impairment}", end.namespace, end.interface);
         }
     }
-    block_in_place(|| built.watcher.impaired(&built.lab));
+    block_in_place(|| built.watch.declare_impairments(&built.lab));
     Answer::default()
 }
 

@@ -1,7 +1,7 @@
-//! A link's hooks lent to somebody who compares the link with and without them (`netmon overhead`).
+//! A link's hooks taken off and put back for a comparison with and without them (`netmon overhead`).
 //!
-//! Whoever has them says when they come off and go on, over the connection that the question came by. They
-//! are put on when that connection ends, however it does, and when nothing is said for too long.
+//! The client says when, over the connection of its request. The hooks are put back when that connection ends, however it
+//! does, and when the client is silent for too long.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,28 +9,30 @@ use log::{info, warn};
 use netmon_model::{error::chain, names::LinkName};
 use tokio::task::spawn_blocking;
 
-use super::watcher::Watcher;
-use crate::control::{Answer, Connection, HookCommand};
+use crate::{
+    control::{Answer, Connection, HookCommand},
+    watch::Watch,
+};
 
-/// How long the hooks may be off without a word.
+/// How long the hooks may be off without a command.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Does as the asker says until it hangs up.
-pub(crate) async fn lend(mut question: Connection, link: LinkName, watcher: Arc<Watcher>) {
-    if !watcher.lend(&link) {
-        let errors = vec![format!("somebody else compares link {link} with and without hooks just now")];
-        return question.answer(&Answer { errors, refused: None }).await;
+/// Serves one comparison, until the client hangs up.
+pub(super) async fn compare(mut connection: Connection, link: LinkName, watch: Arc<Watch>) {
+    if !watch.begin_comparison(&link) {
+        let errors = vec![format!("another comparison of link {link} with and without hooks is under way")];
+        return connection.answer(&Answer { errors, refused: None }).await;
     }
-    info!("link {link}: asked to take its hooks off now and then, for a comparison");
+    info!("link {link}: its hooks are taken off now and then, for a comparison");
     // Hooks that are on are put on: that shows at once whether there is such a link.
-    let mut order = Some(HookCommand::On);
-    while let Some(now) = order {
-        let answer = set(&watcher, &link, now).await;
-        question.reply(&answer).await;
-        order = question.next_command(SILENCE).await;
+    let mut command = Some(HookCommand::On);
+    while let Some(now) = command {
+        let answer = set(&watch, &link, now).await;
+        connection.reply(&answer).await;
+        command = connection.next_command(SILENCE).await;
     }
-    let back = set(&watcher, &link, HookCommand::On).await;
-    watcher.take_back(&link);
+    let back = set(&watch, &link, HookCommand::On).await;
+    watch.end_comparison(&link);
     match back.errors.first() {
         None => info!("link {link}: its hooks are on for good"),
         Some(error) => warn!("link {link} is not watched: {error}"),
@@ -38,9 +40,9 @@ pub(crate) async fn lend(mut question: Connection, link: LinkName, watcher: Arc<
 }
 
 /// Each namespace is entered on a thread of its own, which is waited for.
-async fn set(watcher: &Arc<Watcher>, link: &LinkName, order: HookCommand) -> Answer {
-    let (watcher, link) = (Arc::clone(watcher), link.clone());
-    let done = spawn_blocking(move || watcher.set_hooks(&link, order)).await;
+async fn set(watch: &Arc<Watch>, link: &LinkName, command: HookCommand) -> Answer {
+    let (watch, link, on) = (Arc::clone(watch), link.clone(), command == HookCommand::On);
+    let done = spawn_blocking(move || watch.set_hooks(&link, on)).await;
     let errors = match done {
         Ok(Ok(())) => Vec::new(),
         Ok(Err(error)) => vec![chain(&error)],

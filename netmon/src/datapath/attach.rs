@@ -63,11 +63,7 @@ pub(super) enum Kind {
     Clsact { made_qdisc: bool },
 }
 
-fn detach_clsact(
-    netlink: &mut Netlink,
-    ifindex: IfIndex,
-    made_qdisc: bool,
-) -> Result<(), NetlinkError> {
+fn detach_clsact(netlink: &mut Netlink, ifindex: IfIndex, made_qdisc: bool) -> Result<(), NetlinkError> {
     let interface = shown(ifindex);
     let mut first = Ok(());
     for direction in Direction::BOTH {

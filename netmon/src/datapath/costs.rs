@@ -18,7 +18,11 @@ impl Datapath {
         if let Some(table) = maps.iter_mut().find(|one| one.map == "TCP_FLOWS") {
             table.fill = Some(Fill { entries: flows.entries, max_entries: flows.capacity });
         }
-        let programs = self.run_time.as_ref().map(|_| RunTime::read(self.endpoints.values(), &self.object)).transpose()?;
+        let programs = self
+            .run_time
+            .as_ref()
+            .map(|_| RunTime::read(self.endpoints.values(), &self.object))
+            .transpose()?;
         Ok(Cost { programs, maps })
     }
 }

@@ -16,7 +16,10 @@ use netmon_model::{
     snapshot::{AttachMode, ErrorKind, FlowTable, RoundTrips, Traffic},
 };
 
-use super::{Datapath, DatapathError, attach::Attached, clock::monotonic_ns, endpoint::Endpoint, object::Object, persistence::Stage, sums};
+use super::{
+    Datapath, DatapathError, attach::Attached, clock::monotonic_ns, endpoint::Endpoint, object::Object,
+    persistence::Stage, sums,
+};
 
 /// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
 const ANSWER_SETTLE_EPOCHS: u64 = 1 + ANSWER_TIMEOUT_NS.div_ceil(1 << ANSWER_EPOCH_SHIFT);

@@ -122,7 +122,8 @@ impl Endpoint {
         let Some(programs) = &self.programs else { return Ok(()) };
         let nothing = || Attached::nothing(mode, self.at.ifindex, self.hook_pins.clone());
         let attached = self.attached.get_or_insert_with(nothing);
-        let entered = if attached.has(direction) { Ok(()) } else { attached.enter(direction, &programs[direction]) };
+        let entered =
+            if attached.has(direction) { Ok(()) } else { attached.enter(direction, &programs[direction]) };
         entered.map_err(|source| DatapathError::Attach { endpoint: self.id, source })
     }
 }

@@ -272,12 +272,6 @@ impl Datapath {
         Ok(())
     }
 
-    /// Detaches from every endpoint. Goes on after an error, and returns all of them.
-    pub fn detach_all(&mut self) -> Vec<DatapathError> {
-        let endpoints = std::mem::take(&mut self.endpoints);
-        self.forget(endpoints)
-    }
-
     /// Detaches from these endpoints and clears their counters. Goes on after an error, and returns all of them.
     pub fn detach(&mut self, ids: &[EndpointId]) -> Vec<DatapathError> {
         let going = ids.iter().filter_map(|id| self.endpoints.remove_entry(id)).collect();

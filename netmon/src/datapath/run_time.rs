@@ -10,7 +10,7 @@ use netmon_ebpf::record::Tally;
 use netmon_kernel::sys::bpf_info::{keep_run_time, program_runs};
 use netmon_model::{by::Hooks, cost::ProgramRuns};
 
-use super::{DatapathError, dispatcher, object::Object, tallies::Tallies, endpoint::Endpoint};
+use super::{DatapathError, dispatcher, endpoint::Endpoint, object::Object, tallies::Tallies};
 
 /// The program at the kernel's tracepoint of drops.
 const DROP: &str = "netmon_drop";

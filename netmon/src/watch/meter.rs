@@ -162,8 +162,7 @@ impl Meter {
 
     /// Detaches from endpoints and forgets them. Goes on after an error, and returns all of them.
     pub(super) fn drop_endpoints(&mut self, going: &[InterfaceId]) -> Vec<WatchError> {
-        let ids: Vec<EndpointId> =
-            going.iter().filter_map(|at| Some(self.inventory.at(*at)?.id)).collect();
+        let ids: Vec<EndpointId> = going.iter().filter_map(|at| Some(self.inventory.at(*at)?.id)).collect();
         let errors = self.datapath.detach(&ids);
         let errors = errors.into_iter().map(|error| WatchError::named(error, &self.inventory)).collect();
         // Their slots are cleared, so others may have them.
@@ -247,7 +246,8 @@ impl Meter {
     /// When the kernel does not give a map's value.
     pub fn snapshot(&mut self) -> Result<Snapshot, DatapathError> {
         let counts = self.counts()?;
-        let observed = Observed { taken_at: SystemTime::now(), features: self.features(), ..Observed::default() };
+        let observed =
+            Observed { taken_at: SystemTime::now(), features: self.features(), ..Observed::default() };
         Ok(assemble(&self.inventory, counts, observed))
     }
 
@@ -315,8 +315,8 @@ impl Meter {
             self.datapath.leave();
             return Vec::new();
         }
-        let errors = self.datapath.detach_all();
-        errors.into_iter().map(|error| WatchError::named(error, &self.inventory)).collect()
+        let all: Vec<InterfaceId> = self.inventory.endpoints().map(|endpoint| endpoint.at).collect();
+        self.drop_endpoints(&all)
     }
 }
 

@@ -45,7 +45,6 @@ use self::{
 };
 pub use self::{error::WatchError, meter::Meter};
 use crate::{
-    datapath::DatapathError,
     ownership::Claim,
     probe::Probes,
     topology::{self, AttachObserver, BoxError, Endpoint, TopologyError},

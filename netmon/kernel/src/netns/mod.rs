@@ -23,9 +23,8 @@ use std::{
     thread,
 };
 
-use netmon_model::names::NsName;
 pub use netmon_model::names::Cookie;
-use serde::{Deserialize, Serialize};
+use netmon_model::names::NsName;
 use thiserror::Error;
 
 pub use self::opener::Opener;

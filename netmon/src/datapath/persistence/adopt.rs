@@ -32,7 +32,11 @@ impl Persistence {
     }
 
     /// The slots of both ends of a link, if the record of both was completed and each names the other as its peer.
-    pub(in crate::datapath) fn recorded_pair(&self, a: InterfaceId, b: InterfaceId) -> Option<[EndpointId; 2]> {
+    pub(in crate::datapath) fn recorded_pair(
+        &self,
+        a: InterfaceId,
+        b: InterfaceId,
+    ) -> Option<[EndpointId; 2]> {
         let find = |at: InterfaceId| {
             let is = |record: &EndRecord| record.flags & END_COMPLETE != 0 && interface_of(record) == at;
             self.found.iter().find(|(_, record)| is(record))
@@ -71,7 +75,8 @@ impl Datapath {
         }
         let stale = std::mem::take(&mut persistence.found);
         self.recover_all(&mut known, &records)?;
-        let is_paused = |id: &EndpointId| records.get(id).is_some_and(|record| record.flags & END_PAUSED != 0);
+        let is_paused =
+            |id: &EndpointId| records.get(id).is_some_and(|record| record.flags & END_PAUSED != 0);
         let counts = |endpoint: &Endpoint| {
             let ends = std::iter::once(endpoint).chain(endpoint.peer.and_then(|peer| known.get(&peer)));
             ends.clone().all(|end| is_paused(&end.id)) || ends.clone().all(Endpoint::is_whole)

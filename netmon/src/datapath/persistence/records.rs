@@ -3,11 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use aya::maps::MapError;
-use netmon_ebpf::{
-    record::{
-        AUDIT_BYTES, AuditRecord, END_COMPLETE, END_MADE_QDISC, END_PAUSED, END_PEER_STAMPS, END_STAMPS,
-        EndRecord,
-    },
+use netmon_ebpf::record::{
+    AUDIT_BYTES, AuditRecord, END_COMPLETE, END_MADE_QDISC, END_PAUSED, END_PEER_STAMPS, END_STAMPS,
+    EndRecord,
 };
 use netmon_model::{by::Hooks, names::EndpointId};
 

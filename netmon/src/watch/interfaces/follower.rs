@@ -23,10 +23,7 @@ use netmon_model::{
 };
 use rustix::{
     buffer::spare_capacity,
-    event::{
-        EventfdFlags, epoll,
-        eventfd,
-    },
+    event::{EventfdFlags, epoll, eventfd},
     io::Errno,
 };
 
@@ -189,8 +186,7 @@ impl Shared {
                     STOP => return,
                     NAMES => {
                         names.inspect(|names| names.clear());
-                        let all: Vec<_> =
-                            self.lock().by_key.values().map(Arc::clone).collect();
+                        let all: Vec<_> = self.lock().by_key.values().map(Arc::clone).collect();
                         all.iter().for_each(|one| one.check_name(observer.as_ref()));
                     }
                     key => {
@@ -222,7 +218,8 @@ impl Subscription {
             let mut found: Vec<Interface> = Vec::new();
             for index in interfaces {
                 let Some(interface) = netlink.interface(*index)? else { continue };
-                let bridge = interface.controller.filter(|bridge| found.iter().all(|one| one.index != *bridge));
+                let bridge =
+                    interface.controller.filter(|bridge| found.iter().all(|one| one.index != *bridge));
                 found.push(interface);
                 if let Some(bridge) = bridge {
                     found.extend(netlink.interface(IfIndex(bridge))?);

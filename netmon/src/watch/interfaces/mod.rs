@@ -19,7 +19,7 @@ use netmon_model::{
     snapshot::AttachMode,
 };
 
-pub(super) use self::follower::{Follower, Subscription};
+pub(super) use self::follower::{Follower, Observer, Subscription};
 use self::tracked::{Presence, TrackedInterface};
 
 /// How one interface is.
