@@ -220,7 +220,8 @@ fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_never_decided_about(
             }
             let expected: Vec<_> = exit.map(|label| (label, 2)).into_iter().collect();
             let added = exits_before.iter().zip(&exits_after);
-            let added = added.map(|(before, after)| (after.0.label(), after.1 - before.1)).filter(|&(_, n)| n > 0);
+            let added =
+                added.map(|(before, after)| (after.0.label(), after.1 - before.1)).filter(|&(_, n)| n > 0);
             assert_eq!(added.collect::<Vec<_>>(), expected, "{what}");
         }
     });

@@ -66,9 +66,11 @@ fn cookies() -> Finding {
 
 fn tcx_finding(tcx: &io::Result<bool>) -> Finding {
     match tcx {
-        Ok(true) => {
-            Finding::ok(SECTION, "TCX", "supported; programs are attached by links and detached with their agent")
-        }
+        Ok(true) => Finding::ok(
+            SECTION,
+            "TCX",
+            "supported; programs are attached by links and detached with their agent",
+        ),
         Ok(false) => Finding::note(
             SECTION,
             "TCX",
@@ -107,9 +109,7 @@ fn types() -> Finding {
 
 fn drops(why_not: Option<&str>) -> Finding {
     match why_not {
-        None => {
-            Finding::ok(SECTION, "kernel drops", "supported; counted by reason (tracepoint kfree_skb)")
-        }
+        None => Finding::ok(SECTION, "kernel drops", "supported; counted by reason (tracepoint kfree_skb)"),
         Some(why) => Finding::note(
             SECTION,
             "kernel drops",

@@ -200,7 +200,8 @@ mod tests {
     fn a_program_before_netmon_is_told_apart_from_one_behind_it() {
         let place = Place { namespace: NsName::root(), interface: "veth0".parse().unwrap() };
         let found = foreign_in(&chain(&[false, true, false]), &place, Direction::Egress);
-        let positions: Vec<_> = found.iter().map(|one| (one.position, one.chain_length, one.netmon_position)).collect();
+        let positions: Vec<_> =
+            found.iter().map(|one| (one.position, one.chain_length, one.netmon_position)).collect();
         assert_eq!(positions, [(1, 3, Some(2)), (3, 3, Some(2))]);
         assert!(finding(&found[0]).advice.unwrap().contains("not counted"));
         assert!(finding(&found[1]).advice.unwrap().contains("sees every packet"));

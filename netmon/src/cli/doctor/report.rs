@@ -67,7 +67,7 @@ fn memory(memory: &Memory) -> String {
     format!(
         "Memory of the maps for {} endpoints ({}) and {} connections; {how}\n{}\n",
         count(memory.scale.endpoints.into()),
-        memory.scale.of,
+        memory.scale.basis,
         count(memory.scale.flow_entries.into()),
         table([("MAP", false), ("MEMORY", true), ("", false)], rows)
     )
