@@ -26,7 +26,7 @@ impl Timings {
     }
 
     pub(super) fn median_ns(&self) -> f64 {
-        Spread::of(self.0.clone()).median
+        Spread::from_values(self.0.clone()).median
     }
 
     pub(super) fn count(&self) -> u64 {
