@@ -1,6 +1,8 @@
 //! Snapshots for unit tests: the lab `direct`, and labs of any size, with numbers that differ everywhere,
 //! so that a value under the wrong label is seen.
 
+#![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
+
 use std::time::{Duration, SystemTime};
 
 use netmon_ebpf::{

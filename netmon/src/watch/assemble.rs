@@ -128,3 +128,6 @@ fn endpoint_snapshot(
     };
     (direction, snapshot)
 }
+
+#[cfg(test)]
+mod tests;

@@ -254,10 +254,10 @@ impl Meter {
     /// The TCP connections that are followed now, in no order.
     #[must_use]
     pub fn flows(&self) -> Vec<Flow> {
-        self.datapath.connections().into_iter().filter_map(|one| self.flow(one)).collect()
+        self.datapath.connections().iter().filter_map(|one| self.flow(one)).collect()
     }
 
-    fn flow(&self, connection: Connection) -> Option<Flow> {
+    fn flow(&self, connection: &Connection) -> Option<Flow> {
         let endpoint = self.inventory.endpoint(connection.endpoint)?;
         Some(Flow {
             link: self.inventory.link_of(endpoint.at)?.clone(),

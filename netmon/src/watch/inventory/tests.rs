@@ -36,8 +36,11 @@ fn joined(number: u32, rank: u32, a: u32, b: Option<u32>) -> Change {
     Change::Joined { link: link(number), rank, ends }
 }
 
+/// Endpoints, and links with their ends.
+type View = (Vec<(InterfaceId, Label)>, Vec<(LinkName, Vec<InterfaceId>)>);
+
 /// What there is, by names and interfaces: which slot an endpoint has depends on the order.
-fn view(inventory: &Inventory) -> (Vec<(InterfaceId, Label)>, Vec<(LinkName, Vec<InterfaceId>)>) {
+fn view(inventory: &Inventory) -> View {
     let mut endpoints: Vec<_> = inventory.endpoints().map(|one| (one.at, one.label.clone())).collect();
     endpoints.sort_by_key(|(at, _)| *at);
     let links = inventory.links().map(|link| (link.name.clone(), link.ends().map(|end| end.at).collect()));
