@@ -16,7 +16,7 @@ use netmon_model::{
 use tokio::time::sleep;
 
 use self::{path::Counts, verdict::Observed};
-pub use self::{path::Passage, verdict::Verdict};
+pub use self::{path::LinkTraffic, verdict::Verdict};
 use crate::{
     api::client::{Client, ClientError},
     probe::{Place, Prober},
@@ -78,7 +78,7 @@ async fn check_one(
     }
     let after = Counts::settled(client, expectation).await?;
     let seen = after.since(&before);
-    Ok(Verdict::of(expectation, &observed, &seen, begun.elapsed()))
+    Ok(Verdict::judge(expectation, &observed, &seen, begun.elapsed()))
 }
 
 /// Until it succeeds once. That it never does is found out again by the attempts that count.
