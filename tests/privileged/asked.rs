@@ -1,14 +1,22 @@
-//! Questions to an agent over its socket: nobody keeps another waiting, and none is lost.
+//! Requests on an agent's control socket: no client blocks another, and no request is lost.
 #![expect(clippy::expect_used, reason = "helpers of tests, which may")]
 
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
+    process,
     time::Duration,
 };
 
-use netmon::control::{Answer, Request, ask};
-use netmon_tests::{agent::Agent, labs::valid, sandbox::sandbox};
+use netmon::{
+    control::{Client, Refusal, RefusalKind, Reply, Request},
+    ownership::Claim,
+};
+use netmon_tests::{
+    agent::{Agent, netmon_says},
+    labs::valid,
+    sandbox::sandbox,
+};
 use rustix::process::{Signal, kill_process};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,40 +27,78 @@ fn connect() -> UnixStream {
     stream
 }
 
-fn change() -> Answer {
-    ask(&valid("direct"), &Request::Change(None)).expect("the agent answers")
+fn change() {
+    let mut agent = Client::connect(&valid("direct")).expect("the agent listens");
+    agent.request(&Request::Change(None)).expect("a lab that is as its file has it");
+}
+
+fn reply_on(stream: UnixStream) -> Reply {
+    let mut reply = String::new();
+    BufReader::new(stream).read_line(&mut reply).expect("a reply");
+    serde_json::from_str(&reply).expect("a reply")
 }
 
 #[test]
-fn whoever_connects_and_says_nothing_keeps_nobody_waiting() {
+fn a_silent_client_does_not_block_another() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let mut silent: Vec<UnixStream> = (0..8).map(|_| connect()).collect();
-        assert_eq!(change(), Answer::default());
+        change();
         for one in &mut silent {
             one.set_nonblocking(true).expect("a socket's option");
-            let still = one.read(&mut [0]).expect_err("nothing was asked, and nobody was sent away");
+            let still = one.read(&mut [0]).expect_err("no reply, and an open connection");
             assert_eq!(still.kind(), io::ErrorKind::WouldBlock);
         }
     });
 }
 
 #[test]
-fn a_question_that_is_half_asked_when_the_agent_reloads_is_answered_when_it_is_whole() {
+fn a_request_that_is_half_sent_during_a_reload_is_answered_once_it_is_complete() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         let mut slow = connect();
-        let question = serde_json::to_string(&Request::Change(None)).expect("a question") + "\n";
-        let (begun, rest) = question.split_at(question.len() / 2);
+        let request = serde_json::to_string(&Request::Change(None)).expect("a request") + "\n";
+        let (begun, rest) = request.split_at(request.len() / 2);
         slow.write_all(begun.as_bytes()).expect("the agent listens");
-        // Whoever comes later is let in later: once this is answered, the other was let in.
-        assert_eq!(change(), Answer::default());
+        // Connections are accepted in order: once this one has its reply, the first was accepted.
+        change();
         kill_process(agent.pid(), Signal::HUP).expect("our own child");
-        assert_eq!(change(), Answer::default());
+        change();
         slow.write_all(rest.as_bytes()).expect("the agent listens");
-        let mut answer = String::new();
-        BufReader::new(slow).read_line(&mut answer).expect("an answer");
-        let answer: Answer = serde_json::from_str(&answer).expect("an answer");
-        assert_eq!(answer, Answer::default());
+        assert_eq!(reply_on(slow), Ok(()));
+    });
+}
+
+#[test]
+fn a_request_that_cannot_be_parsed_is_refused_and_changes_nothing() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        let mut client = connect();
+        client.write_all(b"\"explode\"\n").expect("the agent listens");
+        let Err(Refusal { kind, messages }) = reply_on(client) else { panic!("not refused") };
+        assert_eq!(kind, RefusalKind::Invalid);
+        assert!(
+            messages[0].starts_with("cannot parse the request: unknown variant `explode`"),
+            "{messages:?}"
+        );
+        change();
+    });
+}
+
+#[test]
+fn a_holder_that_does_not_listen_is_a_conflict_for_every_command() {
+    sandbox(|| {
+        assert_eq!(netmon_says(&["up"]).0, 0);
+        let claim = Claim::take(&valid("direct")).expect("no other process holds it");
+        let held = format!("netmon: lab direct is held by process {}; stop that one first", process::id());
+        let commands: [&[&str]; 5] =
+            [&["up"], &["reload"], &["impair", "veth0", "--loss", "1%"], &["overhead", "veth0"], &["down"]];
+        for command in commands {
+            let (code, said) = netmon_says(command);
+            assert_eq!(code, 4, "{command:?}: {said}");
+            assert!(said.contains(&held), "{command:?}: {said}");
+        }
+        drop(claim);
+        assert_eq!(netmon_says(&["down"]).0, 0);
     });
 }

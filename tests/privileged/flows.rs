@@ -58,7 +58,10 @@ fn a_connection_is_listed_at_both_ends_with_all_its_packets() {
         assert_eq!(flows(&["--state", "ended", "--limit", "1"])["matching"], 2);
         let (code, table) = netmon_says(&["flows"]);
         assert_eq!(code, 0);
-        assert!(table.contains("10.200.0.3:80") && table.contains("2 of 65,536 places taken"), "{table}");
+        assert!(
+            table.contains("10.200.0.3:80") && table.contains("2 of 65,536 table entries used"),
+            "{table}"
+        );
         assert!(
             netmon_says(&["flows", "--address", "127.0.0.1:9477", "--link", "nowhere"])
                 .1

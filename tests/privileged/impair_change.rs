@@ -58,7 +58,7 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
         assert!(!qdiscs("root", "up0").contains("tbf"));
         assert_eq!(scrape().count("netmon_impairment_rate_bytes_per_second", &[]), 0);
         let (_, shown) = impair(&[]);
-        assert!(shown.contains("Nothing is done to the packets of link line"), "{shown}");
+        assert!(shown.contains("Link line has no impairment"), "{shown}");
     });
 }
 

@@ -148,7 +148,7 @@ fn a_change_that_fails_half_way_is_taken_back_and_what_went_is_there_again() {
         write(&format!("{FIRST}{third}"));
         let (code, said) = netmon_says(&["reload", FILE]);
         assert_eq!(code, 1, "{said}");
-        assert!(said.contains("no_such_setting") && said.contains("stays as it was"), "{said}");
+        assert!(said.contains("no_such_setting") && said.contains("cannot change lab "), "{said}");
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.32.0.2"]);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.32.1.2"]);
         let metrics = scrape();

@@ -18,7 +18,7 @@ use tokio::task::block_in_place;
 
 use super::Built;
 use crate::{
-    control::{Answer, Refused},
+    control::{Refusal, RefusalKind, Reply},
     ownership::state,
     services::{Supervisor, is_supervised, stop_recorded},
     topology,
@@ -31,7 +31,8 @@ pub(super) async fn to_own_file(built: &mut Built, services: &mut Option<Supervi
         return;
     };
     info!("SIGHUP: reading {}", file.display());
-    to_file(built, services, Some(&file)).await;
+    // Refusals are logged.
+    let _ = to_file(built, services, Some(&file)).await;
 }
 
 /// Makes the lab as this file has it; none is the built-in lab. Says what became of it, and logs the same.
@@ -39,36 +40,33 @@ pub(super) async fn to_file(
     built: &mut Built,
     services: &mut Option<Supervisor>,
     file: Option<&Path>,
-) -> Answer {
-    let answer = match read(built, file) {
+) -> Reply {
+    let reply = match read(built, file) {
         Ok(lab) => apply(built, services, lab).await,
-        Err(refusal) => refusal,
+        Err(refusal) => Err(refusal),
     };
-    for error in &answer.errors {
+    for error in reply.as_ref().err().iter().flat_map(|refusal| &refusal.messages) {
         warn!("lab {} stays as it was: {error}", built.lab.name);
     }
-    answer
+    reply
 }
 
 /// The lab in the file, unless it cannot be or is in somebody's way.
-fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Answer> {
-    let refuse = |refused, error: String| Err(Answer { errors: vec![error], refused });
-    let lab = match netmon_labfile::open(file) {
-        Ok(lab) => lab,
-        Err(error) => return refuse(Some(Refused::Invalid), chain(&error)),
-    };
+fn read(built: &Built, file: Option<&Path>) -> Result<Lab, Refusal> {
+    let lab =
+        netmon_labfile::open(file).map_err(|error| Refusal::new(RefusalKind::Invalid, chain(&error)))?;
     if lab.name != built.lab.name {
         let other = format!("{} is lab {}, and this agent runs lab {}", lab.source, lab.name, built.lab.name);
-        return refuse(Some(Refused::Invalid), other);
+        return Err(Refusal::new(RefusalKind::Invalid, other));
     }
     match block_in_place(|| topology::plan(&lab)) {
         Ok(_) => Ok(lab),
-        Err(error) => refuse(Refused::of(&error), chain(&error)),
+        Err(error) => Err(Refusal::from(&error)),
     }
 }
 
-async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -> Answer {
-    let mut answer = Answer::default();
+async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -> Reply {
+    let mut errors = Vec::new();
     let are_others = lab.services != built.lab.services || lab.directory != built.lab.directory;
     let are_to_start = are_others || !are_running(built, services);
     if are_others {
@@ -80,23 +78,23 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
         Ok(before) if are_to_start => match start(built, services).await {
             Ok(()) => {}
             Err(error) => {
-                answer.errors.push(error);
-                answer.errors.extend(take_back(built, services, before).await);
+                errors.push(error);
+                errors.extend(take_back(built, services, before).await);
             }
         },
         Ok(_) => {}
         Err(error) => {
-            answer.errors.push(error);
+            errors.push(error);
             if are_to_start {
-                answer.errors.extend(start(built, services).await.err());
+                errors.extend(start(built, services).await.err());
             }
         }
     }
     built.start_probes();
-    if answer.errors.is_empty() {
+    if errors.is_empty() {
         info!("lab {} is as {} has it now", built.lab.name, built.lab.source);
     }
-    answer
+    Refusal::unless_empty(errors)
 }
 
 /// Makes the lab as `lab` has it, and gives back what it was; when that fails, it is as it was.
@@ -125,16 +123,13 @@ async fn start(built: &Built, services: &mut Option<Supervisor>) -> Result<(), S
 }
 
 /// Changes what is done to the packets of a link, and nothing else.
-pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], change: Change) -> Answer {
+pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], change: Change) -> Reply {
     let changed = block_in_place(|| topology::impair::impair(&built.claim, link, sides, change));
-    let refused = |error: String, refused| {
-        warn!("link {link} stays as it was: {error}");
-        Answer { errors: vec![error], refused }
-    };
-    let now = match changed {
-        Ok(now) => now,
-        Err(error) => return refused(chain(&error), Refused::of(&error)),
-    };
+    let now = changed.map_err(|error| {
+        let refusal = Refusal::from(&error);
+        warn!("link {link} stays as it was: {refusal}");
+        refusal
+    })?;
     for (side, impairment) in now {
         // From now on this is the lab: a change that fails leads back here.
         if let Some(there) = built.lab.links.iter_mut().find(|there| there.name == *link) {
@@ -147,7 +142,7 @@ pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], cha
         }
     }
     block_in_place(|| built.watch.declare_impairments(&built.lab));
-    Answer::default()
+    Ok(())
 }
 
 /// Ends the services, also those under a supervisor that `netmon up` left.

@@ -10,7 +10,7 @@ mod pause;
 pub(crate) mod persist;
 mod signals;
 
-use std::{future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc};
+use std::{future, net::SocketAddr, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
 
 use log::{info, warn};
 use netmon_kernel::{
@@ -32,7 +32,7 @@ use tokio::{
 use self::signals::{HangUp, Meaning, Stop};
 pub use self::{error::AgentError, persist::leave_counting};
 use crate::{
-    control::{Answer, Connection, Request, Server},
+    control::{Connection, Refusal, Request, Server},
     datapath::Options,
     ownership::{Claim, OwnershipError, claim, state, temporary},
     server::{self, Limits},
@@ -116,9 +116,9 @@ pub async fn run_until(
         Ok(services) => {
             let asked = built.asked.take();
             let outcome = built.end(services, Arc::clone(&progress)).await;
-            if let Some(question) = asked {
-                let errors = outcome.as_ref().err().map(ToString::to_string).into_iter().collect();
-                question.answer(&Answer { errors, refused: None }).await;
+            if let Some(connection) = asked {
+                let left = outcome.as_ref().err().map(AgentError::messages).unwrap_or_default();
+                connection.finish(&Refusal::unless_empty(left)).await;
             }
             outcome
         }
@@ -141,7 +141,7 @@ struct Built {
     stays: bool,
     /// Whether the lab's probes run.
     probes: bool,
-    /// Who asked for the end, and waits for it; none when it was a signal.
+    /// The pending `Down` request, answered after shutdown. `None` if a signal ended the agent.
     asked: Option<Connection>,
 }
 
@@ -195,7 +195,7 @@ async fn watch_over(
         Ok(hang_up) => hang_up,
         Err(error) => return Err((AgentError::Signals(error), services)),
     };
-    let (http, mut handover) =
+    let (http, mut control) =
         match listener.local_addr().and_then(|http| Ok((http, Server::listen(&built.lab.name)?))) {
             Ok(both) => both,
             Err(error) => return Err((AgentError::Serve(error), services)),
@@ -221,8 +221,8 @@ async fn watch_over(
                 Meaning::Reload => change::to_own_file(built, &mut services).await,
                 Meaning::TerminalGone => break Ok(()),
             },
-            question = handover.next() => {
-                if heed(question, built, &mut services).await == Heeded::End {
+            connection = control.next() => {
+                if handle(connection, built, &mut services).await.is_break() {
                     break Ok(());
                 }
             }
@@ -242,34 +242,31 @@ async fn watch_over(
     }
 }
 
-/// Whether the agent goes on after a question.
-#[derive(PartialEq, Eq)]
-enum Heeded {
-    GoOn,
-    End,
-}
-
-/// Does what somebody asks for. Who asks for the end is answered when it has come.
-async fn heed(question: Connection, built: &mut Built, services: &mut Option<Supervisor>) -> Heeded {
-    match question.request.clone() {
+/// Handles one control request. Breaks on [`Request::Down`], which is answered only after shutdown has finished.
+async fn handle(
+    connection: Connection,
+    built: &mut Built,
+    services: &mut Option<Supervisor>,
+) -> ControlFlow<()> {
+    match connection.request.clone() {
         Request::Down => {
             built.stays = false;
-            built.asked = Some(question);
-            return Heeded::End;
+            built.asked = Some(connection);
+            return ControlFlow::Break(());
         }
         Request::Change(file) => {
-            let answer = change::to_file(built, services, file.as_deref()).await;
-            question.answer(&answer).await;
+            let reply = change::to_file(built, services, file.as_deref()).await;
+            connection.finish(&reply).await;
         }
         Request::Impair { link, sides, change } => {
-            let answer = change::impairment(built, &link, &sides, change);
-            question.answer(&answer).await;
+            let reply = change::impairment(built, &link, &sides, change);
+            connection.finish(&reply).await;
         }
         Request::Hooks(link) => {
-            drop(tokio::spawn(pause::compare(question, link, Arc::clone(&built.watch))));
+            drop(tokio::spawn(pause::compare(connection, link, Arc::clone(&built.watch))));
         }
     }
-    Heeded::GoOn
+    ControlFlow::Continue(())
 }
 
 /// Starts the lab's services, unless a supervisor that `netmon up` left is at it. One that is at others is ended.

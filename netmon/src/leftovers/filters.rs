@@ -20,7 +20,7 @@ pub struct FoundFilter {
     /// The hook.
     pub direction: Direction,
     #[serde(skip)]
-    index: IfIndex,
+    pub(super) index: IfIndex,
 }
 
 /// Those on one interface.

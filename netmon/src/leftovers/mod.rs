@@ -5,6 +5,7 @@
 //! anything else with a mark on it is what remains of a lab. Removing is done as ever, a lab at a time
 //! ([`crate::topology::down`]), under a claim that [`FoundLab::claim`] gives only while the lab is as it was found.
 
+mod cleaning;
 mod filters;
 mod scan;
 mod verdict;
@@ -15,7 +16,11 @@ use netmon_kernel::pins::Found;
 use netmon_model::names::{LabName, NsName, Place};
 use serde::Serialize;
 
-pub use self::{filters::FoundFilter, scan::scan};
+pub use self::{
+    cleaning::{Cleaned, Selection},
+    filters::FoundFilter,
+    scan::scan,
+};
 use crate::{
     ownership::{
         claim::{Claim, Holder},

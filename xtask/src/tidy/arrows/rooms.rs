@@ -49,9 +49,14 @@ const ROOMS: &[Room] = &[
         kernel: "rustix",
     },
     Room {
+        name: "control",
+        imports: "kernel::pins netmon_labfile netmon_model ownership services topology",
+        kernel: "rustix",
+    },
+    Room {
         name: "leftovers",
-        imports: "kernel::netlink kernel::netns kernel::pins kernel::sys netmon_model ownership \
-            services topology",
+        imports: "control kernel::netlink kernel::netns kernel::pins kernel::sys netmon_model \
+            ownership services topology",
         kernel: "",
     },
     Room {
@@ -65,7 +70,6 @@ const ROOMS: &[Room] = &[
     Room { name: "api", imports: "live netmon_model", kernel: "" },
     Room { name: "server", imports: "api live metrics netmon_model", kernel: "rustix" },
     Room { name: "render", imports: "api netmon_model", kernel: "rustix" },
-    Room { name: "control", imports: "netmon_labfile netmon_model ownership topology", kernel: "rustix" },
     Room {
         name: "watch",
         imports: "control datapath kernel::netlink kernel::netns kernel::sys netmon_model ownership \
@@ -78,7 +82,7 @@ const ROOMS: &[Room] = &[
             server services topology watch",
         kernel: "",
     },
-    Room { name: "expect", imports: "api kernel::netns netmon_model probe", kernel: "" },
+    Room { name: "expect", imports: "agent api datapath kernel::netns netmon_model probe", kernel: "" },
     Room {
         name: "overhead",
         imports: "control datapath kernel::netlink kernel::netns netmon_model ownership topology",
@@ -99,11 +103,11 @@ const ROOMS: &[Room] = &[
         name: "cli",
         imports: "agent api control datapath doctor expect leftovers kernel::netns kernel::pins \
             kernel::sys netmon_labfile netmon_model overhead ownership render selftest server \
-            services topology",
+            services topology watch",
         kernel: "",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },
 ];
 
 /// Arrows that close a cycle today and are to be removed. Never add one.
-const EXCEPTIONS: &[(&str, &str)] = &[("control", "cli"), ("watch", "agent")];
+const EXCEPTIONS: &[(&str, &str)] = &[("watch", "agent")];
