@@ -45,7 +45,8 @@ const PROGRAM_TIME: Duration = Duration::from_secs(60);
 ///
 /// Fails if the agent does not answer. An expectation that does not hold is no error.
 pub async fn check(lab: &Lab, client: &Client, progress: &dyn Progress) -> Result<Vec<Verdict>, ClientError> {
-    let opener = Opener::start().map_err(|error| format!("cannot start the thread that opens sockets: {error}"));
+    let opener =
+        Opener::start().map_err(|error| format!("cannot start the thread that opens sockets: {error}"));
     let mut verdicts = Vec::with_capacity(lab.expectations.len());
     for (done, expectation) in lab.expectations.iter().enumerate() {
         progress.at("expectations", done, lab.expectations.len());

@@ -9,7 +9,7 @@ use netmon_model::{names::LinkName, progress::Progress};
 use serde::Serialize;
 
 use super::{
-    Difference, Hooks, OverheadError,
+    Difference, HookControl, OverheadError,
     kernel_packets::KernelPackets,
     link::{self, End},
     load::{Load, Run},
@@ -57,7 +57,7 @@ pub struct Uncounted {
 pub fn compare(
     link: &LinkName,
     mut ends: [End; 2],
-    hooks: &mut dyn Hooks,
+    hooks: &mut dyn HookControl,
     (pairs, time): (u32, Duration),
     progress: &dyn Progress,
 ) -> Result<Comparison, OverheadError> {
@@ -114,15 +114,15 @@ impl Runs {
     fn without(
         &mut self,
         ends: &mut [End; 2],
-        hooks: &mut dyn Hooks,
+        hooks: &mut dyn HookControl,
         load: &mut Load,
         time: Duration,
     ) -> Result<(), OverheadError> {
-        hooks.off()?;
+        hooks.detach()?;
         let (before, begun) = (KernelPackets::read(ends)?, Instant::now());
         let run = load.run(time)?;
         let passed = KernelPackets::read(ends)?.since(before);
-        hooks.on()?;
+        hooks.attach()?;
         self.uncounted.seconds += begun.elapsed().as_secs_f64();
         self.uncounted.load_packets += run.sent;
         // A queue in front of the kernel's counter may have dropped some of the load.

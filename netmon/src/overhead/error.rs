@@ -47,10 +47,10 @@ pub enum OverheadError {
     /// Interfaces or addresses could not be read.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
-    /// The programs.
+    /// The programs could not be loaded, attached or detached.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
-    /// The endpoints.
+    /// The endpoints could not be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
     /// The agent refused, or did not reply.

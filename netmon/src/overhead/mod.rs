@@ -15,7 +15,7 @@ pub mod statistics;
 pub use self::{
     compare::{Comparison, compare},
     error::OverheadError,
-    hooks::{AgentsHooks, Hooks, OwnHooks},
+    hooks::{AgentHooks, HookControl, OwnHooks},
     link::End,
     statistics::{Difference, Spread},
 };
