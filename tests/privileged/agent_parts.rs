@@ -138,7 +138,7 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
                 |line: &&str| line.starts_with("root:veth0") && line.contains(row) && line.ends_with('%');
             assert_eq!(table.lines().filter(is_row).count(), 1, "{table}");
         }
-        assert!(!netmon_says(&["status"]).1.contains("TURN-AROUND"));
+        assert!(!netmon_says(&["status"]).1.contains("TURNAROUND"));
     });
 }
 

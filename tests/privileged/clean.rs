@@ -160,7 +160,7 @@ fn a_lab_that_was_made_to_stay_stays_unless_it_is_named() {
         let both = left_behind();
         let (code, said) = cleans(&["--yes"]);
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("Standing") && said.contains("swept0"), "{said}");
+        assert!(said.contains("Complete") && said.contains("swept0"), "{said}");
         assert_eq!(left_behind(), both);
 
         let (code, said) = cleans(&["swept", "--yes"]);

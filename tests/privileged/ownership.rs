@@ -152,7 +152,7 @@ fn another_name_for_a_namespace_of_the_lab_is_not_the_labs() {
         }
         symlink("/run/netns/mine", "/run/netns/a-link").unwrap();
         assert!(ok(&["plan", FILE]).contains("nothing to do"));
-        assert!(ok(&["clean"]).contains("Standing"));
+        assert!(ok(&["clean"]).contains("Complete"));
         ok(&["up", FILE]);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.36.0.2"]);
         ok(&["down", FILE]);

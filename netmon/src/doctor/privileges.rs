@@ -15,7 +15,7 @@ fn finding(capability: Capability, is_held: bool) -> Finding {
     if is_held {
         return Finding::ok(section, what, need.what_for);
     }
-    let found = format!("missing; needed for {}", need.what_for);
+    let found = format!("not held; needed for {}", need.what_for);
     match need.without {
         None => Finding::missing(section, what, found, "run netmon as root, for example with sudo"),
         Some(without) => Finding::note(section, what, found, without),

@@ -6,6 +6,8 @@
 //! ([`crate::topology::down`]), under a claim that [`FoundLab::claim`] gives only while the lab is as it was found.
 
 mod cleaning;
+#[cfg(test)]
+pub(crate) mod example;
 mod filters;
 mod scan;
 mod verdict;
