@@ -14,7 +14,7 @@ use super::{
     error::{BoxError, TopologyError},
     handle,
     removal::{Doomed, Removal},
-    resolv::{self, Found},
+    resolv::{self, ResolvConf},
 };
 use crate::ownership::{
     claim::Claim,
@@ -82,7 +82,7 @@ fn taken(mark: &Mark, state: Option<&State>, actual: &Actual) -> Vec<String> {
             taken.push(format!("interface {interface} in namespace {namespace}"));
         }
     }
-    let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(Found::Foreign)));
+    let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(ResolvConf::Foreign)));
     taken.extend(
         state.files.iter().filter(is_foreign).map(|name| format!("file /etc/netns/{name}/resolv.conf")),
     );
@@ -115,8 +115,12 @@ fn everything(actual: &Actual) -> Removal {
         dies_by_itself: false,
     };
     removal.links.extend(actual.strays.iter().map(stray));
-    let files: BTreeSet<NsName> =
-        actual.files.iter().filter(|(_, found)| **found != Found::Foreign).map(|(n, _)| n.clone()).collect();
+    let files: BTreeSet<NsName> = actual
+        .files
+        .iter()
+        .filter(|(_, found)| **found != ResolvConf::Foreign)
+        .map(|(n, _)| n.clone())
+        .collect();
     removal.files = files.into_iter().collect();
     removal
 }

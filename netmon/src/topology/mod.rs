@@ -14,7 +14,7 @@ pub mod endpoint;
 pub mod error;
 pub mod handle;
 pub mod impair;
-pub mod imposed;
+pub mod installed_impairment;
 pub mod loss_program;
 pub mod plan;
 pub mod planner;

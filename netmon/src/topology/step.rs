@@ -178,6 +178,18 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Returns the interface whose state this step changes; `None` for all others, and for one that goes.
+    #[must_use]
+    pub fn configures(&self) -> Option<&Place> {
+        match self {
+            Self::SetMac { place, .. } | Self::SetBridge { place, .. } => Some(place),
+            Self::Mark(place) | Self::LeaveBridge(place) | Self::SetUp(place) => Some(place),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

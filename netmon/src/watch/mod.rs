@@ -27,12 +27,12 @@ use std::{
 };
 
 use log::{debug, warn};
-use netmon_kernel::netns::NetNs;
+use netmon_kernel::netns::{NetNs, NetnsId};
 use netmon_model::{
     error::chain,
     impairment::USUAL_MTU,
     lab::{Lab, Link},
-    names::{EndpointId, IfIndex, InterfaceId, LinkName, NsName, Side},
+    names::{EndpointId, IfIndex, InterfaceId, LinkName, NsName, Place, Side},
     progress::Silent,
     snapshot::{ErrorKind, Features, LabInfo, NamespaceContents},
 };
@@ -47,7 +47,7 @@ pub use self::{error::WatchError, meter::Meter};
 use crate::{
     ownership::Claim,
     probe::Probes,
-    topology::{self, AttachObserver, BoxError, Endpoint, TopologyError},
+    topology::{self, AttachObserver, BoxError, Endpoint, Step, TopologyError},
 };
 
 /// Everything that is watched.
@@ -103,8 +103,8 @@ pub struct ChangeTimes {
     pub watch: Duration,
 }
 
-/// Interfaces to begin to follow, all in one namespace.
-struct Newcomers {
+/// Endpoints of one namespace.
+struct Group {
     netns: Arc<NetNs>,
     namespace: NsName,
     endpoints: Vec<Followed>,
@@ -200,15 +200,15 @@ impl Watch {
     /// Has interfaces and audit learn which endpoints the meter began or ceased to watch. Holds no lock while it waits for
     /// the kernel, or for an audit of a namespace that goes.
     fn follow_changes(&self) -> Result<(), WatchError> {
-        let (newcomers, emptied) = self.shared.lock().take_endpoint_changes();
+        let (groups, emptied) = self.shared.lock().take_endpoint_changes();
         for netns in emptied {
             self.follower.release(netns);
         }
-        newcomers.into_iter().try_for_each(|one| self.follow(one)).map_err(WatchError::Interfaces)
+        groups.into_iter().try_for_each(|one| self.follow(one)).map_err(WatchError::Interfaces)
     }
 
-    fn follow(&self, newcomers: Newcomers) -> io::Result<()> {
-        let Newcomers { netns, namespace, endpoints } = newcomers;
+    fn follow(&self, groups: Group) -> io::Result<()> {
+        let Group { netns, namespace, endpoints } = groups;
         let subscription = self.follower.subscribe(&netns, &namespace)?;
         let indexes: Vec<IfIndex> = endpoints.iter().map(|one| one.ifindex).collect();
         let listed = subscription.read(&indexes).unwrap_or_else(|error| {
@@ -227,6 +227,27 @@ impl Watch {
             state.interfaces.add(endpoint, &listed);
         }
         Ok(())
+    }
+
+    /// Takes how these interfaces are, and those that had drifted, for how they should be: a change has configured them.
+    fn expect_as_they_are(&self, configured: &HashSet<Place>) {
+        for Group { netns, namespace, endpoints } in self.shared.lock().configured(configured) {
+            let indexes: Vec<IfIndex> = endpoints.iter().map(|one| one.ifindex).collect();
+            let subscription = match self.follower.subscribe(&netns, &namespace) {
+                Ok(subscription) => subscription,
+                Err(error) => {
+                    warn!("{}", WatchError::Interfaces(error));
+                    continue;
+                }
+            };
+            match subscription.read(&indexes) {
+                Ok(listed) => {
+                    let mut state = self.shared.lock();
+                    endpoints.iter().for_each(|one| state.interfaces.reset(one.id, &listed));
+                }
+                Err(error) => warn!("{}", chain(&error)),
+            }
+        }
     }
 
     /// Takes note of what a lab does to its packets on purpose.
@@ -267,6 +288,8 @@ impl Watch {
         self.shared.lock().drop_links(|link| !prepared.plan().kept.contains(link));
         self.follow_changes()?;
         times.watch = began.elapsed();
+        let configured: HashSet<Place> =
+            prepared.plan().steps().filter_map(Step::configures).cloned().collect();
         let began = Instant::now();
         let mut attaching = Attaching { watch: self, took: Duration::ZERO };
         let (changed, lab) = match prepared.apply(&mut attaching, &Silent) {
@@ -282,6 +305,7 @@ impl Watch {
         let began = Instant::now();
         self.shared.lock().meter.inventory.set_lab(self.info(lab));
         self.follow_changes()?;
+        self.expect_as_they_are(&configured);
         self.declare_impairments(lab);
         times.watch += attaching.took + began.elapsed();
         changed?;
@@ -332,8 +356,8 @@ impl Watch {
 
 impl State {
     /// Which interfaces are to be followed from now on, and which namespaces no longer.
-    fn take_endpoint_changes(&mut self) -> (Vec<Newcomers>, HashSet<netmon_kernel::netns::NetnsId>) {
-        let (mut newcomers, mut emptied) = (HashMap::new(), HashSet::new());
+    fn take_endpoint_changes(&mut self) -> (Vec<Group>, HashSet<NetnsId>) {
+        let (mut added, mut emptied) = (Vec::new(), HashSet::new());
         for change in self.meter.take_changes() {
             match change {
                 EndpointChange::Removed(id) => {
@@ -342,28 +366,50 @@ impl State {
                     self.audits.remove(&id);
                     self.baselines.remove(id);
                 }
-                EndpointChange::Added(id) => {
-                    let Some(endpoint) = self.meter.inventory.endpoint(id) else { continue };
-                    let Some(netns) = self.meter.datapath.netns(id) else { continue };
-                    let identity = netns.identity();
-                    // It may have gone and come within the same change.
-                    emptied.remove(&identity);
-                    let there = newcomers.entry(identity).or_insert_with(|| Newcomers {
-                        netns: Arc::clone(netns),
-                        namespace: endpoint.label.namespace.clone(),
-                        endpoints: Vec::new(),
-                    });
-                    there.endpoints.push(Followed {
-                        id,
-                        netns: identity,
-                        namespace: endpoint.label.namespace.clone(),
-                        ifindex: endpoint.at.ifindex,
-                        interface: endpoint.label.interface.clone(),
-                    });
-                }
+                EndpointChange::Added(id) => added.push(id),
             }
         }
-        (newcomers.into_values().collect(), emptied)
+        let groups = self.by_namespace(added);
+        for group in &groups {
+            // It may have gone and come within the same change.
+            emptied.remove(&group.netns.identity());
+        }
+        (groups, emptied)
+    }
+
+    /// The endpoints that a change has configured, and those that had drifted.
+    fn configured(&self, configured: &HashSet<Place>) -> Vec<Group> {
+        let names: HashSet<(&str, &str)> =
+            configured.iter().map(|place| (place.namespace.as_str(), place.interface.as_str())).collect();
+        let is_configured = |endpoint: &&inventory::Endpoint| {
+            let inventory::Label { namespace, interface, .. } = &endpoint.label;
+            names.contains(&(namespace.as_str(), interface.as_str()))
+        };
+        let endpoints = self.meter.inventory.endpoints().filter(is_configured).map(|endpoint| endpoint.id);
+        let all: HashSet<EndpointId> = endpoints.chain(self.interfaces.drifted()).collect();
+        self.by_namespace(all)
+    }
+
+    /// Groups endpoints by the namespace that they are in.
+    fn by_namespace(&self, ids: impl IntoIterator<Item = EndpointId>) -> Vec<Group> {
+        let mut groups: HashMap<NetnsId, Group> = HashMap::new();
+        for id in ids {
+            let Some(endpoint) = self.meter.inventory.endpoint(id) else { continue };
+            let Some(netns) = self.meter.datapath.netns(id) else { continue };
+            let group = groups.entry(netns.identity()).or_insert_with(|| Group {
+                netns: Arc::clone(netns),
+                namespace: endpoint.label.namespace.clone(),
+                endpoints: Vec::new(),
+            });
+            group.endpoints.push(Followed {
+                id,
+                netns: netns.identity(),
+                namespace: endpoint.label.namespace.clone(),
+                ifindex: endpoint.at.ifindex,
+                interface: endpoint.label.interface.clone(),
+            });
+        }
+        groups.into_values().collect()
     }
 
     /// Ceases to watch the links that `goes` chooses, and those with an end that took along the programs on its hooks:

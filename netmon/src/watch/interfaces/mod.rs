@@ -72,13 +72,22 @@ impl Interfaces {
     /// be.
     pub(super) fn add(&mut self, endpoint: Followed, listed: &[Interface]) {
         let Followed { id, netns, namespace, ifindex, interface } = endpoint;
-        let mut tracked = TrackedInterface::new(ifindex, interface);
-        tracked.init(listed);
         let there = self.namespaces.entry(netns).or_insert_with(|| Namespace {
             name: namespace,
             endpoints: HashSet::new(),
             bridges: HashMap::new(),
         });
+        there.endpoints.insert(id);
+        self.endpoints.insert(id, TrackedInterface::new(ifindex, interface));
+        self.netns_of.insert(id, netns);
+        self.reset(id, listed);
+    }
+
+    /// Takes what `listed` says of an endpoint for how it should be from now on: it was configured anew.
+    pub(super) fn reset(&mut self, id: EndpointId, listed: &[Interface]) {
+        let Some(tracked) = self.endpoints.get_mut(&id) else { return };
+        let Some(there) = self.netns_of.get(&id).and_then(|netns| self.namespaces.get_mut(netns)) else { return };
+        tracked.init(listed);
         let bridge = tracked.bridge().and_then(|index| listed.iter().find(|one| one.index == index));
         if let Some((bridge, name)) = bridge.and_then(|bridge| Some((bridge, bridge.name.parse().ok()?))) {
             there.bridges.entry(bridge.index).or_insert_with(|| {
@@ -87,9 +96,15 @@ impl Interfaces {
                 tracked
             });
         }
-        there.endpoints.insert(id);
-        self.endpoints.insert(id, tracked);
-        self.netns_of.insert(id, netns);
+        // A bridge without a port that is watched is not tracked.
+        let ports: HashSet<u32> =
+            there.endpoints.iter().filter_map(|id| self.endpoints.get(id)?.bridge()).collect();
+        there.bridges.retain(|index, _| ports.contains(index));
+    }
+
+    /// The endpoints that are not as they should be.
+    pub(super) fn drifted(&self) -> impl Iterator<Item = EndpointId> {
+        self.endpoints.iter().filter(|(_, tracked)| !tracked.drift().is_empty()).map(|(id, _)| *id)
     }
 
     /// Stops tracking an endpoint. Returns its namespace if no other endpoint is tracked there.

@@ -68,7 +68,8 @@ impl TrackedInterface {
             (self.presence, self.was_away) = (Presence::Deleted, true);
             return;
         };
-        (self.up, self.mac) = (seen.up, seen.mac);
+        (self.presence, self.up, self.mac) = (Presence::There, seen.up, seen.mac);
+        self.name.clone_from(&seen.name);
         let bridge = seen.controller.and_then(|index| of_number(listed, index));
         self.bridge = bridge.map(|bridge| Bridge {
             index: bridge.index,
