@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::names::{self, Kind, Metric};
+use super::super::names::{self, Metric, MetricKind};
 
 const DASHBOARD: &str = include_str!("../../../../dashboards/netmon.json");
 
@@ -26,10 +26,10 @@ fn queries(json: &Value) -> Vec<String> {
 /// Returns the metric that has a series of this name.
 fn metric_of(series: &str) -> Option<&'static Metric> {
     names::ALL.iter().find(|metric| match metric.kind {
-        Kind::Histogram => ["_bucket", "_sum", "_count"]
+        MetricKind::Histogram => ["_bucket", "_sum", "_count"]
             .iter()
             .any(|suffix| series.strip_suffix(suffix).is_some_and(|name| name == metric.name)),
-        Kind::Counter | Kind::Gauge => metric.name == series,
+        MetricKind::Counter | MetricKind::Gauge => metric.name == series,
     })
 }
 
