@@ -31,7 +31,7 @@ pub enum Status {
     Ok,
     /// Absent, and netmon cannot run without it.
     Missing,
-    /// Absent or unusual. netmon runs, and the advice says with which difference.
+    /// Absent or unusual. netmon runs, and the advice says what differs.
     Note,
 }
 
@@ -104,7 +104,7 @@ impl Finding {
 /// All findings about this host.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
-    /// Whether nothing that netmon, or the lab, needs is missing.
+    /// Whether the host has everything that netmon and the lab need.
     pub can_run: bool,
     /// The findings, by section.
     pub findings: Vec<Finding>,
