@@ -75,7 +75,6 @@ pub(crate) fn probes() -> Vec<Probe> {
 }
 
 /// Packets of 98 bytes.
-#[expect(clippy::cast_precision_loss, reason = "small constants")]
 fn hook(packets: u64, packets_per_second: f64) -> Hook {
     Hook {
         attached: Some(AttachMode::Tcx),
