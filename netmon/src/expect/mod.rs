@@ -25,7 +25,7 @@ pub use self::{
 };
 use crate::{
     api::client::{Client, ClientError},
-    probe::{Place, Prober},
+    probe::{ProbeNamespace, Prober},
 };
 
 /// Maximum time until the first success of an expectation: services start, and neighbours are discovered.
@@ -63,7 +63,7 @@ async fn check_one(
 ) -> Result<Verdict, ClientError> {
     let begun = Instant::now();
     let Expectation { from, traffic, status, .. } = expectation;
-    let place = match opener.map_err(Clone::clone).and_then(|opener| Place::new(from, opener)) {
+    let place = match opener.map_err(Clone::clone).and_then(|opener| ProbeNamespace::open(from, opener)) {
         Ok(place) => place,
         Err(why) => return Ok(Verdict::not_tried(expectation, why)),
     };
@@ -87,7 +87,7 @@ async fn check_one(
 }
 
 /// Waits for the first success. If there is none in time, the attempts that count will fail too.
-async fn warm_up(expectation: &Expectation, place: &Place, prober: &mut Prober) {
+async fn warm_up(expectation: &Expectation, place: &ProbeNamespace, prober: &mut Prober) {
     let mut connects = match (&expectation.traffic, expectation.throughput_at_least) {
         (Traffic::Command(_), _) | (Traffic::Tcp(_), Some(_)) => return,
         // A connection is enough: the page may be large.

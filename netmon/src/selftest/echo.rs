@@ -32,11 +32,11 @@ fn one_family(fixture: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), S
         .inside(Side::A, || Pinger::open(to))?
         .map_err(|source| SelftestError::Socket("open a raw socket", source))?;
     // The first echo waits for neighbour discovery.
-    pinger.ask(ECHOES).map_err(failed)?;
+    pinger.ping(ECHOES).map_err(failed)?;
     let before = fixture.link(TestLink::Talk)?;
     let mut timings = Timings::default();
     for number in 0..ECHOES {
-        if let Some(round_trip) = pinger.ask(number).map_err(failed)? {
+        if let Some(round_trip) = pinger.ping(number).map_err(failed)? {
             timings.add(round_trip);
         }
     }

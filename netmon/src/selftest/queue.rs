@@ -99,7 +99,7 @@ fn echoes(fixture: &mut Fixture<'_>, from: &UdpSocket, to: &UdpSocket) -> Result
         for _ in 0..AHEAD {
             from.send(&[7; PAYLOAD]).map_err(failed)?;
         }
-        if let Some(round_trip) = pinger.ask(number).map_err(failed)? {
+        if let Some(round_trip) = pinger.ping(number).map_err(failed)? {
             timings.add(round_trip);
         }
         for _ in 0..AHEAD {

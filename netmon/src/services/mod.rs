@@ -13,7 +13,6 @@ mod command;
 mod detached;
 mod error;
 mod http;
-mod http_body;
 mod keeper;
 mod leave;
 mod members;

@@ -40,8 +40,9 @@ const ROOMS: &[Room] = &[
     },
     Room { name: "kernel::pins", imports: "kernel::netns kernel::sys netmon_model", kernel: "libc rustix" },
     Room { name: "ownership", imports: "kernel::netns kernel::owned_files netmon_model", kernel: "rustix" },
-    Room { name: "probe", imports: "kernel::netns kernel::sys netmon_model", kernel: "rustix" },
-    Room { name: "services", imports: "kernel::netns kernel::sys netmon_model probe", kernel: "rustix" },
+    Room { name: "http", imports: "", kernel: "rustix" },
+    Room { name: "probe", imports: "http kernel::netns kernel::sys netmon_model", kernel: "rustix" },
+    Room { name: "services", imports: "http kernel::netns kernel::sys netmon_model probe", kernel: "rustix" },
     Room {
         name: "topology",
         imports: "netmon_ebpf kernel::netlink kernel::netns kernel::owned_files kernel::sys \
@@ -67,8 +68,8 @@ const ROOMS: &[Room] = &[
     },
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "api", imports: "live netmon_model", kernel: "" },
-    Room { name: "server", imports: "api live metrics netmon_model", kernel: "rustix" },
+    Room { name: "api", imports: "http live netmon_model", kernel: "" },
+    Room { name: "server", imports: "api http live metrics netmon_model", kernel: "" },
     Room { name: "render", imports: "api netmon_model", kernel: "" },
     Room {
         name: "watch",

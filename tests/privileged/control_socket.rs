@@ -1,5 +1,4 @@
-//! Requests on an agent's control socket: no client blocks another, and no request is lost.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Requests on an agent's control socket: none delays another, and none is lost.
 
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
@@ -13,7 +12,8 @@ use netmon::{
     ownership::Claim,
 };
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
+    commands::{fails, succeeds},
     labs::valid,
     sandbox::sandbox,
 };
@@ -39,28 +39,28 @@ fn reply_on(stream: UnixStream) -> Reply {
 }
 
 #[test]
-fn a_silent_client_does_not_block_another() {
+fn silent_connections_delay_no_other() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let mut silent: Vec<UnixStream> = (0..8).map(|_| connect()).collect();
         change();
         for one in &mut silent {
             one.set_nonblocking(true).expect("a socket's option");
-            let still = one.read(&mut [0]).expect_err("no reply, and an open connection");
+            let still = one.read(&mut [0]).expect_err("nothing was asked, and no connection was closed");
             assert_eq!(still.kind(), io::ErrorKind::WouldBlock);
         }
     });
 }
 
 #[test]
-fn a_request_that_is_half_sent_during_a_reload_is_answered_once_it_is_complete() {
+fn a_request_that_a_reload_interrupts_is_answered_once_it_is_complete() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         let mut slow = connect();
         let request = serde_json::to_string(&Request::Change(None)).expect("a request") + "\n";
         let (begun, rest) = request.split_at(request.len() / 2);
         slow.write_all(begun.as_bytes()).expect("the agent listens");
-        // Connections are accepted in order: once this one has its reply, the first was accepted.
+        // Connections are accepted in order: a reply to this one shows that the other was accepted.
         change();
         kill_process(agent.pid(), Signal::HUP).expect("our own child");
         change();
@@ -88,17 +88,16 @@ fn a_request_that_cannot_be_parsed_is_refused_and_changes_nothing() {
 #[test]
 fn a_holder_that_does_not_listen_is_a_conflict_for_every_command() {
     sandbox(|| {
-        assert_eq!(netmon_says(&["up"]).0, 0);
+        succeeds(&["up"]);
         let claim = Claim::take(&valid("direct")).expect("no other process holds it");
         let held = format!("netmon: lab direct is held by process {}; stop that one first", process::id());
         let commands: [&[&str]; 5] =
             [&["up"], &["reload"], &["impair", "veth0", "--loss", "1%"], &["overhead", "veth0"], &["down"]];
         for command in commands {
-            let (code, said) = netmon_says(command);
-            assert_eq!(code, 4, "{command:?}: {said}");
+            let said = fails(4, command);
             assert!(said.contains(&held), "{command:?}: {said}");
         }
         drop(claim);
-        assert_eq!(netmon_says(&["down"]).0, 0);
+        succeeds(&["down"]);
     });
 }
