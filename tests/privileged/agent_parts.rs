@@ -126,7 +126,7 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
                 |line: &&str| line.starts_with("root:veth0") && line.contains(row) && line.ends_with('%');
             assert_eq!(table.lines().filter(is_row).count(), 1, "{table}");
         }
-        assert!(!succeeds(&["status"]).contains("TURN-AROUND"));
+        assert!(!succeeds(&["status"]).contains("TURNAROUND"));
     });
 }
 

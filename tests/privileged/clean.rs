@@ -115,7 +115,7 @@ fn a_lab_that_was_made_to_stay_stays_unless_it_is_named() {
         succeeds(&["up", LAB]);
         let both = left_behind();
         let said = succeeds(&["clean", "--yes"]);
-        assert!(said.contains("Standing") && said.contains("swept0"), "{said}");
+        assert!(said.contains("Complete") && said.contains("swept0"), "{said}");
         assert_eq!(left_behind(), both);
 
         succeeds(&["clean", "swept", "--yes"]);

@@ -19,7 +19,7 @@ fn all_is_well_here_and_the_checks_leave_nothing_behind() {
     sandbox(|| {
         let before = left_behind();
         let (code, all) = diagnosis(&["--endpoints", "2000"]);
-        assert_eq!((code, &all["well"]), (0, &Value::Bool(true)), "{all}");
+        assert_eq!((code, &all["can_run"]), (0, &Value::Bool(true)), "{all}");
         for what in ["TCX", "packet stamps", "kernel drops", "CAP_NET_ADMIN", "eBPF programs"] {
             assert_eq!(finding(&all, what)["status"], "ok", "{all}");
         }
@@ -68,14 +68,14 @@ fn agents_foreign_programs_and_leftovers_are_listed() {
             (&"veth0".into(), &"egress".into(), &"clsact".into()),
             "{foreign}"
         );
-        assert_eq!((&foreign["position"], &foreign["netmon_at"]), (&2.into(), &1.into()), "{foreign}");
+        assert_eq!((&foreign["position"], &foreign["netmon_position"]), (&2.into(), &1.into()), "{foreign}");
         let (status, _) = agent.end(Signal::KILL);
         assert_eq!(status.code(), None, "ended by the signal");
         let text = succeeds(&["doctor"]);
         assert!(text.contains("direct") && text.contains("netmon clean"), "{text}");
         succeeds(&["clean", "--yes"]);
         let (_, all) = diagnosis(&[]);
-        assert_eq!(finding(&all, "left over")["status"], "ok", "{all}");
+        assert_eq!(finding(&all, "leftovers")["status"], "ok", "{all}");
     });
 }
 

@@ -28,7 +28,7 @@ fn a_running_lab_has_rates_after_a_ping_and_another_is_drawn_from_its_file() {
         assert!(rate > 0.0);
         for named in [&[][..], &["direct"][..]] {
             let text = graph(named);
-            assert!(text.starts_with("lab direct, as it runs\n"), "{text}");
+            assert!(text.starts_with("lab direct (running)\n"), "{text}");
             assert!(
                 text.contains(" pkt/s, ") && text.contains(if text.is_ascii() { "<- " } else { "← " }),
                 "{text}"

@@ -215,7 +215,7 @@ fn a_delay_is_measured_or_without_netem_refused_with_nothing_changed() {
         names_what_is_missing(netmon_says(&["plan", FILE]));
         names_what_is_missing(netmon_says(&["run", FILE]));
         let said = fails(3, &["doctor", FILE]);
-        assert!(said.contains("the lab wants a delay on link line"), "{said}");
+        assert!(said.contains("the lab needs it for a delay on link line"), "{said}");
         assert_eq!(left_behind(), before);
         write("rate = \"10mbit\"");
         let agent = Agent::start([FILE]);

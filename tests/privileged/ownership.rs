@@ -136,7 +136,7 @@ fn another_name_for_a_namespace_of_the_lab_is_not_the_labs() {
         }
         symlink("/run/netns/mine", "/run/netns/a-link").unwrap();
         assert!(succeeds(&["plan", FILE]).contains("nothing to do"));
-        assert!(succeeds(&["clean"]).contains("Standing"));
+        assert!(succeeds(&["clean"]).contains("Complete"));
         succeeds(&["up", FILE]);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.36.0.2"]);
         succeeds(&["down", FILE]);

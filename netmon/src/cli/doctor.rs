@@ -53,7 +53,7 @@ pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
         Format::Json => serde_json::to_string_pretty(&diagnosis)? + "\n",
     };
     output::print(&text)?;
-    Ok(if diagnosis.well { ExitCode::Ok } else { ExitCode::Unavailable })
+    Ok(if diagnosis.can_run { ExitCode::Ok } else { ExitCode::Unavailable })
 }
 
 impl Doctor {
@@ -61,9 +61,9 @@ impl Doctor {
     fn lab(&self) -> anyhow::Result<(Scale, Vec<MissingQdisc>)> {
         let flow_entries = self.flow_entries;
         if let Some(endpoints) = self.endpoints {
-            return Ok((Scale { of: "as asked".to_owned(), endpoints, flow_entries }, Vec::new()));
+            return Ok((Scale { basis: "--endpoints".to_owned(), endpoints, flow_entries }, Vec::new()));
         }
         let lab = self.lab.open()?;
-        Ok((Scale::of_lab(&lab, flow_entries), missing_for(&lab)))
+        Ok((Scale::for_lab(&lab, flow_entries), missing_for(&lab)))
     }
 }

@@ -1,10 +1,7 @@
 //! `netmon flows`: lists the TCP connections that cross the links, as the agent follows them.
 
 use clap::{Args as ClapArgs, ValueEnum};
-use netmon_model::{
-    names::LinkName,
-    snapshot::{Flow, FlowState, Opener},
-};
+use netmon_model::{names::LinkName, snapshot::FlowState};
 
 use super::{
     exit::ExitCode,
@@ -13,10 +10,7 @@ use super::{
 };
 use crate::{
     api::{Flows, WhichFlows, client::Client},
-    render::{
-        table::table,
-        units::{self, NONE},
-    },
+    render,
 };
 
 /// Which connections, and how they are printed.
@@ -82,100 +76,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = format!("/api/v1/flows?{}", serde_urlencoded::to_string(&which)?);
     let flows: Flows = client.get(&path).await?;
     let text = match args.output {
-        Format::Table => text(&flows),
+        Format::Table => render::flows::text(&flows),
         Format::Json => serde_json::to_string_pretty(&flows)? + "\n",
     };
     output::print(&text)?;
     Ok(ExitCode::Ok)
-}
-
-fn text(flows: &Flows) -> String {
-    if flows.table.capacity == 0 {
-        return "This agent does not follow connections: it was started with --flow-entries 0.\n".to_owned();
-    }
-    let mut text = String::new();
-    if flows.flows.is_empty() {
-        text.push_str("No connections.\n");
-    } else {
-        text.push_str(&listing(flows));
-        text.push('\n');
-    }
-    let table = flows.table;
-    text.push_str(&format!(
-        "\n{} of {} shown; {} of {} table entries used, {} evicted\n",
-        flows.flows.len(),
-        units::count(flows.matching as u64),
-        units::count(table.entries),
-        units::count(table.capacity),
-        units::count(table.evicted),
-    ));
-    text
-}
-
-fn listing(flows: &Flows) -> String {
-    const COLUMNS: [(&str, bool); 10] = [
-        ("SEEN AT", false),
-        ("CLIENT", false),
-        ("", false),
-        ("SERVER", false),
-        ("STATE", false),
-        ("IN", true),
-        ("OUT", true),
-        ("RETRANS", true),
-        ("RTT", true),
-        ("IDLE", true),
-    ];
-    table(COLUMNS, flows.flows.iter().map(|flow| row(&flow.seen)))
-}
-
-fn row(flow: &Flow) -> [String; 10] {
-    let (local, remote) = (flow.local.to_string(), flow.remote.to_string());
-    // If no SYN was seen, this side comes first.
-    let (client, arrow, server) = match flow.opened_by {
-        Some(Opener::Local) => (local, "->", remote),
-        Some(Opener::Remote) => (remote, "->", local),
-        None => (local, "--", remote),
-    };
-    let state = match flow.state {
-        FlowState::Opening => "opening",
-        FlowState::Open => "open",
-        FlowState::Ended => "ended",
-    };
-    [
-        format!("{}:{}", flow.namespace, flow.interface),
-        client,
-        arrow.to_owned(),
-        server,
-        state.to_owned(),
-        units::bytes(flow.ingress.bytes),
-        units::bytes(flow.egress.bytes),
-        units::count(flow.ingress.retransmits + flow.egress.retransmits),
-        flow.rtt_ns.map_or(NONE.to_owned(), units::duration),
-        units::duration(flow.idle_ns),
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use netmon_model::fixtures;
-
-    use super::*;
-
-    #[test]
-    fn a_connection_is_one_line_from_client_to_server() {
-        let flows = Flows::of(&fixtures::direct(), fixtures::flows(), &WhichFlows::default());
-        let text = text(&flows);
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[1].contains("[fd00::2]:40001   --  [fd00::3]:443  open"), "{text}");
-        assert!(lines[2].contains("10.200.0.2:40000  ->  10.200.0.3:80  ended"), "{text}");
-        assert!(text.ends_with("2 of 2 shown; 17 of 65,536 table entries used, 3 evicted\n"), "{text}");
-    }
-
-    #[test]
-    fn an_agent_that_follows_no_connections_is_reported() {
-        let mut flows = Flows::of(&fixtures::direct(), Vec::new(), &WhichFlows::default());
-        assert!(text(&flows).contains("No connections"));
-        flows.table.capacity = 0;
-        assert!(text(&flows).contains("--flow-entries 0"));
-    }
 }

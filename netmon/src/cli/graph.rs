@@ -9,10 +9,7 @@ use super::{exit::ExitCode, lab_file::LabFile, output};
 use crate::{
     api::{Links, client::Client},
     control::locate,
-    render::{
-        graph::{self, model::Graph},
-        terminal::Terminal,
-    },
+    render::graph::{self, model::Graph},
 };
 
 /// Which lab, and how it is drawn.
@@ -57,14 +54,14 @@ enum Format {
 /// Fails if the file is no lab, no agent runs the lab, or the agent does not answer.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let graph = match source(&args)? {
-        Source::Lab(lab) => Graph::of_lab(&lab),
+        Source::Lab(lab) => Graph::from_lab(&lab),
         Source::Agent(address) => {
             let links: Links = Client::new(address).get("/api/v1/links").await?;
-            Graph::of_links(&links)
+            Graph::from_links(&links)
         }
     };
     let text = match args.output {
-        Format::Text => graph::text(&graph, Terminal::of_stdout()),
+        Format::Text => graph::text(&graph, output::terminal()),
         Format::Mermaid => graph::mermaid::render(&graph),
         Format::Dot => graph::dot::render(&graph),
         Format::Json => serde_json::to_string_pretty(&graph)? + "\n",

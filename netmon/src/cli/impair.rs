@@ -18,7 +18,6 @@ use crate::{
     ownership::state::RecordedLink,
 };
 
-pub(super) mod report;
 mod show;
 
 /// Which link, and what to change.

@@ -1,6 +1,5 @@
 //! The command line: one file for each subcommand, with nothing but parsing and printing.
 
-pub mod banner;
 pub mod clean;
 pub mod completions;
 pub mod doctor;

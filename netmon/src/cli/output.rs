@@ -1,8 +1,14 @@
-//! The two formats of a listing, and printing to standard output.
+//! Standard output: its terminal, the two formats of a listing, and printing.
 
-use std::io::{self, Write as _};
+use std::{
+    env,
+    io::{self, Write as _},
+};
 
 use clap::ValueEnum;
+use rustix::termios::tcgetwinsize;
+
+use crate::render::terminal::Terminal;
 
 /// The format of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -12,6 +18,12 @@ pub enum Format {
     Table,
     /// For programs.
     Json,
+}
+
+/// Returns what standard output can show.
+pub(super) fn terminal() -> Terminal {
+    let window = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    Terminal::new(window, |variable| env::var(variable).ok())
 }
 
 /// Prints text that may be styled. Styles are removed if standard output is no terminal.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     control::{LabHandle, locate},
     datapath::Options,
-    overhead::{AgentsHooks, End, Hooks, OwnHooks, compare},
+    overhead::{AgentHooks, End, HookControl, OwnHooks, compare},
     ownership::Claim,
     render::progress::ProgressLine,
 };
@@ -90,10 +90,10 @@ fn hooks(
     lab: &LabName,
     link: &LinkName,
     ends: &[End; 2],
-) -> anyhow::Result<(Box<dyn Hooks>, Whose, Option<Claim>)> {
+) -> anyhow::Result<(Box<dyn HookControl>, Whose, Option<Claim>)> {
     match LabHandle::acquire(lab)? {
         LabHandle::Agent(agent, holder) => {
-            let hooks = AgentsHooks::borrow(agent, link)?;
+            let hooks = AgentHooks::borrow(agent, link)?;
             Ok((Box::new(hooks), Whose::Agent(holder.to_string()), None))
         }
         LabHandle::Own(claim) => {
@@ -105,7 +105,7 @@ fn hooks(
                 );
             }
             let mut hooks = OwnHooks::load(ends, &Options::default())?;
-            hooks.on()?;
+            hooks.attach()?;
             Ok((Box::new(hooks), Whose::Ours, Some(claim)))
         }
     }

@@ -6,11 +6,11 @@ use clap::Args as ClapArgs;
 use log::log_enabled;
 use netmon_model::lab::Lab;
 
-use super::{banner::Panel, exit::ExitCode, lab_file::LabFile, watching::Watching};
+use super::{exit::ExitCode, lab_file::LabFile, output, watching::Watching};
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
-    render::{progress::ProgressLine, terminal::Terminal},
+    render::{banner::Banner, progress::ProgressLine},
     server::DEFAULT_ADDRESS,
 };
 
@@ -73,9 +73,9 @@ fn log_level() -> u8 {
 fn greet(lab: &Lab, started: &Started) {
     let Started { http, features, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
-    let screen = Terminal::of_stdout();
+    let terminal = output::terminal();
     let banner =
-        Panel { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, screen };
+        Banner { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, terminal };
     // Best effort: a user who closed standard output still wants the lab.
     let _ = write!(anstream::stdout(), "{banner}");
 }

@@ -8,13 +8,12 @@ use super::{
     output::{self, Format},
     which_agent::WhichAgent,
 };
-use crate::api::{Links, Probe, Probes, client::Client};
+use crate::{
+    api::{Links, Probe, Probes, client::Client},
+    render::status,
+};
 
-mod audit;
 mod link;
-mod parts;
-mod probes;
-mod report;
 
 /// Which lab, and how its status is printed.
 #[derive(Debug, ClapArgs)]
@@ -57,8 +56,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let Probes { probes, .. } = client.get("/api/v1/probes").await?;
     let text = match args.output {
-        Format::Table if args.link.is_some() => report::detailed(client.address(), &links),
-        Format::Table => report::text(client.address(), &links, &probes),
+        Format::Table if args.link.is_some() => status::detailed(client.address(), &links),
+        Format::Table => status::overview(client.address(), &links, &probes),
         Format::Json => serde_json::to_string_pretty(&Status { links: &links, probes: &probes })? + "\n",
     };
     output::print(&text)?;

@@ -48,6 +48,14 @@ impl FoundLab {
     }
 }
 
+#[cfg(test)]
+impl FoundFilter {
+    /// A filter, for tests of what shows it.
+    pub(super) fn example(place: Place, direction: Direction) -> Self {
+        Self { place, direction, index: IfIndex(2) }
+    }
+}
+
 impl FoundFilter {
     fn remove(&self) -> Result<(), TopologyError> {
         let Place { namespace, interface } = &self.place;

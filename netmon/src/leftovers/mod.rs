@@ -5,6 +5,8 @@
 //! has changed since it was found.
 
 mod cleaning;
+#[cfg(test)]
+pub(crate) mod example;
 mod filters;
 mod scan;
 mod verdict;

@@ -1,5 +1,5 @@
-//! Who takes the programs off and puts them on: the agent that watches the lab, or, without one, a datapath
-//! of our own.
+//! Attaches and detaches the programs of a link: those of the agent that watches the lab or, without an agent, programs
+//! of this process.
 
 use netmon_model::names::LinkName;
 
@@ -11,29 +11,29 @@ use crate::{
     watch::Meter,
 };
 
-/// The hooks of one link.
-pub trait Hooks {
-    /// Takes the programs off.
+/// Controls the hooks of one link.
+pub trait HookControl {
+    /// Detaches the programs.
     ///
     /// # Errors
     ///
-    /// What stood in the way.
-    fn off(&mut self) -> Result<(), OverheadError>;
+    /// Fails if a program cannot be detached.
+    fn detach(&mut self) -> Result<(), OverheadError>;
 
-    /// Puts the programs on.
+    /// Attaches the programs.
     ///
     /// # Errors
     ///
-    /// What stood in the way.
-    fn on(&mut self) -> Result<(), OverheadError>;
+    /// Fails if a program cannot be attached.
+    fn attach(&mut self) -> Result<(), OverheadError>;
 }
 
 /// The hooks of an agent, which keeps their counters. The agent reattaches them when this is dropped or this process
 /// ends.
 #[derive(Debug)]
-pub struct AgentsHooks(Client);
+pub struct AgentHooks(Client);
 
-impl AgentsHooks {
+impl AgentHooks {
     /// Requests control over the hooks of `link` from its agent.
     ///
     /// # Errors
@@ -45,17 +45,17 @@ impl AgentsHooks {
     }
 }
 
-impl Hooks for AgentsHooks {
-    fn off(&mut self) -> Result<(), OverheadError> {
+impl HookControl for AgentHooks {
+    fn detach(&mut self) -> Result<(), OverheadError> {
         Ok(self.0.command(HookCommand::Off)?)
     }
 
-    fn on(&mut self) -> Result<(), OverheadError> {
+    fn attach(&mut self) -> Result<(), OverheadError> {
         Ok(self.0.command(HookCommand::On)?)
     }
 }
 
-/// Our own, for a lab that nobody watches.
+/// Hooks of this process, for a lab that no agent watches.
 pub struct OwnHooks {
     meter: Meter,
     endpoints: Vec<Endpoint>,
@@ -66,22 +66,22 @@ impl OwnHooks {
     ///
     /// # Errors
     ///
-    /// When the kernel refuses them.
+    /// Fails if the kernel refuses them.
     pub fn load(ends: &[End; 2], options: &Options) -> Result<Self, OverheadError> {
         let endpoints = ends.iter().map(|end| end.endpoint.clone()).collect();
         Ok(Self { meter: Meter::load(options)?, endpoints })
     }
 }
 
-impl Hooks for OwnHooks {
-    fn off(&mut self) -> Result<(), OverheadError> {
+impl HookControl for OwnHooks {
+    fn detach(&mut self) -> Result<(), OverheadError> {
         match self.meter.release().into_iter().next() {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
 
-    fn on(&mut self) -> Result<(), OverheadError> {
+    fn attach(&mut self) -> Result<(), OverheadError> {
         Ok(self.meter.attach(&self.endpoints)?)
     }
 }

@@ -4,12 +4,12 @@ use anyhow::anyhow;
 use netmon_model::names::{LabName, LinkName};
 use serde::Serialize;
 
-use super::report;
 use crate::{
     api::{Amounts, DeclaredImpairment, EndpointName, LinkDirection, Links, Measured, client::Client},
     cli::{output::Format, privileges::require_topology},
     control::locate,
     ownership::state::{RecordedInterface, RecordedLink},
+    render::impairment,
     topology::impair,
 };
 
@@ -39,14 +39,14 @@ impl Shown {
         };
         let all: Vec<_> = self.directions.iter().map(|of| (&of.from, &of.to, declared(of))).collect();
         let table = if self.measured {
-            report::table(all.iter().map(|(from, to, of)| (*from, *to, of)))
+            impairment::measured(all.iter().map(|(from, to, of)| (*from, *to, of)))
         } else {
             let all: Vec<_> = self
                 .directions
                 .iter()
                 .map(|of| (of.from.clone(), of.to.clone(), of.declared.into()))
                 .collect();
-            report::declared(&all)
+            impairment::declared(&all)
         };
         match table {
             Some(table) if self.measured => format!("{table}\n"),
@@ -103,4 +103,62 @@ fn declared(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Vec<ShownDirec
         ShownDirection { from: name(from), to: name(to), declared: impairment.into(), measured: None }
     });
     Ok(declared.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    /// A link with a loss of 10 % from root, as an agent measures it.
+    fn shown() -> Shown {
+        let end = |namespace: &str, interface: &str| EndpointName {
+            namespace: namespace.parse().unwrap(),
+            interface: interface.parse().unwrap(),
+        };
+        let (root, far) = (end("root", "veth0"), end("direct_netns", "veth1"));
+        let loss = Amounts { loss_ppm: Some(100_000), ..Amounts::default() };
+        let counted = Measured {
+            loss_ppm: Some(98_000),
+            sent_segments: 1_000,
+            lost_segments: Some(98),
+            ..Measured::default()
+        };
+        let direction = |from: &EndpointName, to: &EndpointName, declared, measured| ShownDirection {
+            from: from.clone(),
+            to: to.clone(),
+            declared,
+            measured,
+        };
+        Shown {
+            lab: "direct".parse().unwrap(),
+            link: "root:veth0--direct_netns:veth1".parse().unwrap(),
+            measured: true,
+            directions: vec![
+                direction(&root, &far, loss, Some(counted)),
+                direction(&far, &root, Amounts::default(), None),
+            ],
+        }
+    }
+
+    #[test]
+    fn an_impairment_that_an_agent_measures() {
+        assert_snapshot!(shown().text());
+    }
+
+    #[test]
+    fn an_impairment_without_an_agent() {
+        let mut shown = shown();
+        shown.measured = false;
+        shown.directions.iter_mut().for_each(|direction| direction.measured = None);
+        assert_snapshot!(shown.text());
+    }
+
+    #[test]
+    fn a_link_without_an_impairment() {
+        let mut shown = shown();
+        shown.directions.iter_mut().for_each(|direction| direction.declared = Amounts::default());
+        assert_snapshot!(shown.text());
+    }
 }

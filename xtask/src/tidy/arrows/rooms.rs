@@ -70,7 +70,7 @@ const ROOMS: &[Room] = &[
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
     Room { name: "server", imports: "api http live metrics netmon_model", kernel: "" },
-    Room { name: "render", imports: "api netmon_model", kernel: "rustix" },
+    Room { name: "render", imports: "api netmon_model", kernel: "" },
     Room {
         name: "watch",
         imports: "datapath kernel::netlink kernel::netns kernel::pins kernel::sys live \
@@ -86,14 +86,13 @@ const ROOMS: &[Room] = &[
     Room { name: "expect", imports: "agent api datapath kernel::netns netmon_model probe", kernel: "" },
     Room {
         name: "overhead",
-        imports: "control datapath kernel::netlink kernel::netns netmon_model ownership \
-            topology watch",
+        imports: "control datapath kernel::netlink kernel::netns netmon_model ownership topology watch",
         kernel: "libc",
     },
     Room {
         name: "selftest",
-        imports: "datapath kernel::netlink kernel::netns kernel::sys netmon_ebpf \
-            netmon_model overhead ownership probe topology watch",
+        imports: "datapath kernel::netlink kernel::netns kernel::sys netmon_ebpf netmon_model overhead \
+            ownership probe topology watch",
         kernel: "libc rustix",
     },
     Room {
@@ -104,10 +103,10 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
-            kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
-            render selftest server services topology watch",
-        kernel: "",
+        imports: "agent api control datapath doctor expect leftovers kernel::netns kernel::pins \
+            kernel::sys netmon_labfile netmon_model overhead ownership render selftest server \
+            services topology watch",
+        kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },
 ];

@@ -1,4 +1,4 @@
-//! What can be typed to make traffic in a lab, derived from its addresses and servers.
+//! Commands that make traffic in a lab, derived from its addresses and servers.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,10 +11,10 @@ use netmon_model::{
     shell::shell_word,
 };
 
-/// More of a kind would not help anybody.
-const MOST: usize = 3;
+/// Suggestions of each kind. More would only be noise.
+const MAX: usize = 3;
 
-/// Commands that make traffic, to be typed in the namespace that netmon was started in.
+/// Returns commands that make traffic, to be typed in the namespace that netmon was started in.
 pub(super) fn suggestions(lab: &Lab, program: &str) -> Vec<String> {
     let from_root = neighbours(lab, &NsName::root());
     if !from_root.is_empty() {
@@ -22,19 +22,19 @@ pub(super) fn suggestions(lab: &Lab, program: &str) -> Vec<String> {
         commands.extend(curls(lab, &from_root));
         return commands;
     }
-    // Root reaches nothing: start from the first namespace that does.
+    // If root reaches no address, start in the first namespace that does.
     let inside = |end: &End| {
         let within = format!("{} exec {} -- ", shell_word(program), shell_word(end.namespace.as_str()));
         Some(pings(&neighbours(lab, &end.namespace), &within)).filter(|pings| !pings.is_empty())
     };
-    let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]).take(MOST * MOST);
+    let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]).take(MAX * MAX);
     ends.into_iter().find_map(inside).unwrap_or_default()
 }
 
 /// An address at the far end of a link, and the namespace that has it.
 type Neighbour<'l> = (&'l NsName, IpAddr);
 
-/// The addresses that `from` reaches without a router, in the order of the links.
+/// Returns the addresses that `from` reaches without a router, in the order of the links.
 fn neighbours<'l>(lab: &'l Lab, from: &NsName) -> Vec<Neighbour<'l>> {
     let mut neighbours = Vec::new();
     for link in &lab.links {
@@ -43,7 +43,7 @@ fn neighbours<'l>(lab: &'l Lab, from: &NsName) -> Vec<Neighbour<'l>> {
             if near.namespace == *from && far.namespace != *from {
                 let is_on_link = |address: &IpAddr| near.addresses.iter().any(|net| net.contains(address));
                 let addresses = far.addresses.iter().map(ipnet::IpNet::addr).filter(is_on_link);
-                // A link-local address is nothing without its interface, and curl wants that in numbers.
+                // A link-local address needs its interface too, which curl only takes as a number.
                 let plain =
                     addresses.filter(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()));
                 neighbours.extend(plain.map(|address| (&far.namespace, address)));
@@ -53,14 +53,14 @@ fn neighbours<'l>(lab: &'l Lab, from: &NsName) -> Vec<Neighbour<'l>> {
     neighbours
 }
 
-/// A ping for each of the first neighbours, one address a namespace.
+/// Returns a ping for each of the first neighbours, one address per namespace.
 fn pings(neighbours: &[Neighbour<'_>], prefix: &str) -> Vec<String> {
     let mut seen = HashSet::new();
     let first = neighbours.iter().filter(|(namespace, _)| seen.insert(*namespace));
-    first.map(|(_, address)| format!("{prefix}ping {address}")).take(MOST).collect()
+    first.map(|(_, address)| format!("{prefix}ping {address}")).take(MAX).collect()
 }
 
-/// A curl for each of the first servers that can be reached.
+/// Returns a curl for each of the first servers that are reachable.
 fn curls(lab: &Lab, neighbours: &[Neighbour<'_>]) -> Vec<String> {
     let exact: HashSet<_> = neighbours.iter().collect();
     let mut addresses: HashMap<&NsName, Vec<IpAddr>> = HashMap::new();
@@ -78,7 +78,7 @@ fn curls(lab: &Lab, neighbours: &[Neighbour<'_>]) -> Vec<String> {
         let held = addresses.get(&service.namespace)?;
         Some(SocketAddr::new(*held.iter().find(is_served)?, listen.port()))
     };
-    lab.services.iter().filter_map(reached).map(|server| format!("curl {}", url(server))).take(MOST).collect()
+    lab.services.iter().filter_map(reached).map(|server| format!("curl {}", url(server))).take(MAX).collect()
 }
 
 fn url(server: SocketAddr) -> String {
@@ -88,7 +88,7 @@ fn url(server: SocketAddr) -> String {
     };
     let port = if server.port() == 80 { String::new() } else { format!(":{}", server.port()) };
     let url = format!("http://{host}{port}/");
-    // Some shells take brackets for a pattern.
+    // Some shells treat brackets as a pattern.
     if server.is_ipv6() { format!("'{url}'") } else { url }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_server_on_every_address_is_shown_at_one_that_root_reaches() {
+    fn a_server_on_all_addresses_is_suggested_at_one_that_root_reaches() {
         let text = format!("{PAIR}[[service]]\nnamespace = \"web\"\nhttp = \"0.0.0.0:8080\"");
         assert_eq!(suggested(&text), ["ping 10.0.0.2", "curl http://10.0.0.2:8080/"]);
     }
