@@ -7,4 +7,5 @@ pub mod netlink;
 pub mod netns;
 pub mod owned_files;
 pub mod pins;
+pub mod proc;
 pub mod sys;

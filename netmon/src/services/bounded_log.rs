@@ -58,19 +58,19 @@ mod tests {
 
     #[test]
     fn whatever_is_written_two_files_of_the_bound_are_all_there_is() {
-        let dir = std::env::temp_dir().join(format!("netmon-log-{}", std::process::id()));
-        fs::create_dir(&dir).unwrap();
-        let path = dir.join("services.log");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("services.log");
         for _ in 0..2 {
             let mut log = BoundedLog::open(&path, 1000).unwrap();
             for _ in 0..100 {
                 log.write_all(&[b'x'; 90]).unwrap();
             }
         }
-        let mut sizes: Vec<u64> =
-            fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).collect();
+        let mut sizes: Vec<u64> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .collect();
         sizes.sort_unstable();
-        fs::remove_dir_all(&dir).unwrap();
         assert_eq!(sizes.len(), 2);
         assert!(sizes.iter().all(|&size| size <= 1000), "{sizes:?}");
         assert_eq!(sizes[1], 990, "the full one was put aside whole");

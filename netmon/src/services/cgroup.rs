@@ -4,48 +4,23 @@
 //! cgroup v2 hierarchy go without (see `members`).
 
 use std::{
-    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _},
-    os::{fd::AsFd as _, unix::ffi::OsStringExt as _},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     time::Instant,
 };
 
+use netmon_kernel::proc::{Mount, Process};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::wait::left_until;
 
-/// Where the cgroup v2 hierarchy is mounted: `/sys/fs/cgroup`, or beside the old ones (hybrid).
+/// Returns where the cgroup v2 hierarchy is mounted: `/sys/fs/cgroup`, or beside the old ones (hybrid).
 pub(crate) fn hierarchy() -> Option<PathBuf> {
-    parse_mountinfo(&fs::read("/proc/thread-self/mountinfo").ok()?)
-        .into_iter()
-        .find(|root| root.join("cgroup.procs").exists())
-}
-
-/// The mount points of type cgroup2 (`proc_pid_mountinfo(5)`: field 5; the type comes after ` - `).
-fn parse_mountinfo(mountinfo: &[u8]) -> Vec<PathBuf> {
-    let text = String::from_utf8_lossy(mountinfo);
-    let mount_point = |line: &str| {
-        let (before, after) = line.split_once(" - ")?;
-        (after.split(' ').next() == Some("cgroup2")).then(|| unescape(before.split(' ').nth(4)?))?
-    };
-    text.lines().filter_map(mount_point).collect()
-}
-
-/// Spaces and backslashes are written as three octal digits.
-fn unescape(field: &str) -> Option<PathBuf> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..3).filter(|_| first == b'\\');
-        bytes.push(match digits {
-            Some(digits) => u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()?,
-            None => first,
-        });
-        rest = if digits.is_some() { after.get(3..)? } else { after };
-    }
-    Some(PathBuf::from(OsString::from_vec(bytes)))
+    let mounts = Process::CurrentThread.mounts().ok()?;
+    let mut roots = mounts.iter().filter(|mount| mount.file_system == b"cgroup2").filter_map(Mount::point);
+    roots.find(|root| root.join("cgroup.procs").exists())
 }
 
 /// Makes the group, and opens the file through which a process joins it.
@@ -115,19 +90,4 @@ fn children(group: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(group) else { return Vec::new() };
     let entries = entries.filter_map(Result::ok);
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hierarchy_is_found_beside_the_old_ones() {
-        let mountinfo = b"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
-            32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
-            41 31 0:31 / /sys/fs/cgroup/unified rw,relatime shared:5 - cgroup2 cgroup2 rw\n\
-            42 31 0:31 / /mnt/a\\040b rw - cgroup2 none rw\n";
-        let expected = [PathBuf::from("/sys/fs/cgroup/unified"), PathBuf::from("/mnt/a b")];
-        assert_eq!(parse_mountinfo(mountinfo), expected);
-    }
 }

@@ -13,7 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon_model::{lab::Lab, names::LabName};
+use netmon_kernel::{
+    owned_files::{make_private_directory, replace},
+    proc::{ProcessId, boot_id},
+};
+use netmon_model::{error::chain, lab::Lab, names::LabName};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setsid},
@@ -25,9 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     Plan, StartError, Supervisor,
     bounded_log::{BoundedLog, MOST_BYTES, append_to},
-    error::with_sources,
-    process::{ProcessId, boot_id},
-    record::{make_private_dir, replace_file, services_dir},
+    record::services_dir,
     status,
     wait::{left_until, until_ended},
 };
@@ -109,8 +111,8 @@ pub fn spawn_detached(program: &Path, lab: &Lab, state_dir: &Path) -> Result<Opt
 }
 
 fn prepare(plan: &Plan, state_dir: &Path) -> io::Result<fs::File> {
-    make_private_dir(&services_dir(state_dir))?;
-    replace_file(&plan_file(state_dir), &serde_json::to_vec_pretty(plan)?)?;
+    make_private_directory(&services_dir(state_dir))?;
+    replace(&plan_file(state_dir), &serde_json::to_vec_pretty(plan)?)?;
     append_to(&log_file(state_dir))
 }
 
@@ -137,7 +139,7 @@ fn read_answer(mut from: ChildStdout, time: Duration) -> String {
 
 /// A child that failed is ending; one that hangs is ended.
 fn reap(child: &mut Child) {
-    if let Some(pidfd) = ProcessId::of(child.id()).and_then(open) {
+    if let Some(pidfd) = ProcessId::find(child.id()).and_then(open) {
         let _ = pidfd_send_signal(&pidfd, Signal::TERM);
         until_ended(&[pidfd], Instant::now() + STOP_TIME);
     }
@@ -162,7 +164,7 @@ pub fn detached_supervisor(state_dir: &Path) -> Option<u32> {
 fn running(state_dir: &Path) -> Option<ProcessId> {
     let record: SupervisorRecord = serde_json::from_slice(&fs::read(record_file(state_dir)).ok()?).ok()?;
     let this_boot = boot_id().is_ok_and(|boot_id| boot_id == record.boot_id);
-    Some(record.identity).filter(|identity| this_boot && identity.runs())
+    Some(record.identity).filter(|identity| this_boot && identity.is_running())
 }
 
 /// Ends the detached supervisor, if there is one and it is not the caller, and what it had in the state.
@@ -187,7 +189,7 @@ pub(crate) fn end(state_dir: &Path) {
 fn open(identity: ProcessId) -> Option<OwnedFd> {
     let pidfd = pidfd_open(identity.pid()?, PidfdFlags::empty()).ok()?;
     // Only now is the look at /proc worth something: the descriptor does not move to another process.
-    identity.runs().then_some(pidfd)
+    identity.is_running().then_some(pidfd)
 }
 
 /// The body of `netmon supervise`: runs the services of the plan in the state folder until SIGTERM or SIGINT.
@@ -206,7 +208,7 @@ pub fn supervise(lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
         result
     });
     if let Err(error) = &result {
-        tell(&with_sources(error));
+        tell(&chain(error));
     }
     result
 }
@@ -233,7 +235,7 @@ async fn run_plan(plan: &Plan, state_dir: &Path) -> Result<(), DetachError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(state)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(state)?;
     let started = Supervisor::start_plan(plan, state_dir).await;
-    let supervisor = started.map_err(|error| DetachError::Start(with_sources(&error)))?;
+    let supervisor = started.map_err(|error| DetachError::Start(chain(&error)))?;
     tell(READY);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -246,8 +248,8 @@ async fn run_plan(plan: &Plan, state_dir: &Path) -> Result<(), DetachError> {
 }
 
 fn record_self(state_dir: &Path) -> io::Result<()> {
-    let record = SupervisorRecord { identity: ProcessId::own()?, boot_id: boot_id()? };
-    replace_file(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
+    let record = SupervisorRecord { identity: ProcessId::current()?, boot_id: boot_id()? };
+    replace(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
 }
 
 /// Removes what a supervisor that has ended had in the state.

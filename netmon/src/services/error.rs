@@ -1,9 +1,9 @@
 //! Why a service could not be started, in words that say what to do.
 
-use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use netmon_kernel::{netns::NetNsError, sys::confine::Step};
-use netmon_model::names::NsName;
+use netmon_model::{error::chain, names::NsName};
 use thiserror::Error;
 
 use super::stop::StopError;
@@ -91,7 +91,7 @@ pub enum CommandProblem {
     #[error("the folder of the lab file, {}, is not there any more", .0.display())]
     NoDirectory(PathBuf),
     /// The network namespace could not be opened.
-    #[error("{}", with_sources(.0))]
+    #[error("{}", chain(.0))]
     Namespace(NetNsError),
     /// The process could not set itself apart.
     #[error("{}: {source}", step.what())]
@@ -124,15 +124,4 @@ pub enum ListenProblem {
     /// Anything else.
     #[error("{0}")]
     Other(io::Error),
-}
-
-/// An error and what is behind it, on one line.
-pub(crate) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -7,15 +7,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
     os::fd::OwnedFd,
 };
 
+use netmon_kernel::proc::{Process, ProcessId, Stat, pids};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{
     cgroup,
-    process::{ProcessId, Stat, all_pids},
     record::{Leader, Record},
     wait::has_ended,
 };
@@ -53,7 +52,7 @@ fn hold(pids: &[u32]) -> Vec<Member> {
 
 /// Only once it is open is a look at /proc worth something: the descriptor does not move to another process.
 fn hold_known(known: impl IntoIterator<Item = ProcessId>) -> Vec<Member> {
-    let open = |identity: ProcessId| hold(&[identity.pid]).pop().filter(|_| identity.runs());
+    let open = |identity: ProcessId| hold(&[identity.pid]).pop().filter(|_| identity.is_running());
     known.into_iter().filter_map(open).collect()
 }
 
@@ -75,23 +74,19 @@ struct Candidate {
 
 fn candidates(mark: &str) -> Vec<Candidate> {
     // Nobody whose mounts are those of the caller carries a mark; nearly everybody on a host is one of them.
-    let own = mount_namespace("thread-self");
+    let own = Process::CurrentThread.mount_namespace().ok();
     let candidate = |pid: u32| {
-        let mount_namespace = mount_namespace(&pid.to_string())?;
-        let stat = Stat::of(pid).filter(|stat| !stat.ended)?;
-        let marked = Some(&mount_namespace) != own.as_ref() && is_marked(pid, mark);
-        Some(Candidate { identity: stat.identity, parent: stat.parent, mount_namespace, marked })
+        let process = Process::Pid(pid);
+        let mount_namespace = process.mount_namespace().ok()?;
+        let stat = Stat::read(process).ok().filter(|stat| !stat.has_exited())?;
+        let marked = Some(&mount_namespace) != own.as_ref() && is_marked(process, mark);
+        Some(Candidate { identity: stat.id, parent: stat.parent, mount_namespace, marked })
     };
-    all_pids().unwrap_or_default().into_iter().filter_map(candidate).collect()
+    pids().unwrap_or_default().into_iter().filter_map(candidate).collect()
 }
 
-fn mount_namespace(process: &str) -> Option<String> {
-    Some(fs::read_link(format!("/proc/{process}/ns/mnt")).ok()?.to_string_lossy().into_owned())
-}
-
-fn is_marked(pid: u32, mark: &str) -> bool {
-    let mountinfo = fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
-    String::from_utf8_lossy(&mountinfo).split([' ', '\n']).any(|field| field == mark)
+fn is_marked(process: Process, mark: &str) -> bool {
+    process.mounts().is_ok_and(|mounts| mounts.iter().any(|mount| mount.source == mark.as_bytes()))
 }
 
 /// The service's processes among all of the host.

@@ -18,7 +18,6 @@ mod keeper;
 mod members;
 mod namespace;
 mod output;
-mod process;
 mod ready;
 mod record;
 mod spawner;

@@ -7,9 +7,7 @@ use std::{
 };
 
 use netmon_kernel::netns::{NetNs, NetNsError};
-use netmon_model::names::NsName;
-
-use super::error::with_sources;
+use netmon_model::{error::chain, names::NsName};
 
 /// The namespace's descriptor; none for the one that netmon itself is in.
 pub(crate) fn open(name: &NsName) -> Result<Option<OwnedFd>, NetNsError> {
@@ -27,5 +25,5 @@ pub(crate) fn listen(name: &NsName, address: SocketAddr) -> io::Result<TcpListen
         return bind();
     }
     let inside = NetNs::open(name).and_then(|namespace| namespace.run(bind));
-    inside.unwrap_or_else(|error| Err(io::Error::new(error.kind(), with_sources(&error))))
+    inside.unwrap_or_else(|error| Err(io::Error::new(error.kind(), chain(&error))))
 }

@@ -5,19 +5,19 @@
 //! process itself before it executes the program; and `mark`, an empty folder to mount the mark on.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
+use netmon_kernel::{
+    owned_files::{make_private_directory, replace},
+    proc::{ProcessId, Stat, boot_id, random_uuid},
+};
 use netmon_model::{lab::Service, names::LabName};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    cgroup,
-    process::{ProcessId, Stat, boot_id, unique_id},
-};
+use super::cgroup;
 
 /// The folder of all services under the lab's state folder.
 pub(crate) fn services_dir(state_dir: &Path) -> PathBuf {
@@ -59,7 +59,7 @@ impl Record {
     ) -> io::Result<Self> {
         let name = file_name(index, &service.name);
         let dir = services_dir(state_dir).join(&name);
-        let unique = unique_id()?;
+        let unique = random_uuid()?;
         let mut record = Self {
             service: service.name.clone(),
             boot_id: boot_id()?,
@@ -69,7 +69,7 @@ impl Record {
                 .map(|root| root.join("netmon").join(lab.as_str()).join(format!("{name}.{unique}"))),
             dir,
         };
-        make_private_dir(&record.mark_dir())?;
+        make_private_directory(&record.mark_dir())?;
         record.write()?;
         // Recorded first, made afterwards: nothing is ever made that nobody knows of.
         if let Some(Err(error)) = record.cgroup.as_deref().map(cgroup::create) {
@@ -81,7 +81,7 @@ impl Record {
     }
 
     fn write(&self) -> io::Result<()> {
-        replace_file(&self.dir.join("record.json"), &serde_json::to_vec_pretty(self)?)
+        replace(&self.dir.join("record.json"), &serde_json::to_vec_pretty(self)?)
     }
 
     /// The records of a lab that belong to this boot, in the order of the lab file. A folder without a whole
@@ -125,7 +125,7 @@ impl Record {
     pub(crate) fn leader(&self) -> Option<Leader> {
         let text = String::from_utf8_lossy(&fs::read(self.dir.join("identity")).ok()?).into_owned();
         let (stat, mount_namespace) = text.split_once('\n')?;
-        Some(Leader { identity: Stat::parse(stat)?.identity, mount_namespace: mount_namespace.to_owned() })
+        Some(Leader { identity: Stat::parse(stat)?.id, mount_namespace: mount_namespace.to_owned() })
     }
 
     /// Forgets the service: nothing of it is left.
@@ -135,18 +135,6 @@ impl Record {
             _ => Ok(()),
         }
     }
-}
-
-/// A folder that only root may look into.
-pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// Writes a file so that a reader sees all of it or none.
-pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, content)?;
-    fs::rename(new, path)
 }
 
 /// A service's name may hold anything, a slash too; its folder's name is unique by the index.

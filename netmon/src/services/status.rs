@@ -7,13 +7,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use netmon_kernel::owned_files::replace;
 use netmon_model::{
     lab::{Service, ServiceKind},
     names::NsName,
 };
 use serde::{Deserialize, Serialize};
 
-use super::record::{replace_file, services_dir};
+use super::record::services_dir;
 
 /// One service, for listings and JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +114,7 @@ impl Board {
             change(line);
         }
         let written = serde_json::to_vec_pretty(&*lines).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|text| replace_file(&self.file, &text)) {
+        if let Err(error) = written.and_then(|text| replace(&self.file, &text)) {
             log::warn!("cannot write {}: {error}", self.file.display());
         }
     }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use netmon_kernel::owned_files::make_private_directory;
 use netmon_model::lab::{Lab, Ready, Service, ServiceKind};
 use tokio::{
     sync::watch,
@@ -20,7 +21,7 @@ use super::{
     keeper::Keeper,
     output::Tail,
     ready,
-    record::{Record, make_private_dir, services_dir},
+    record::{Record, services_dir},
     spawner::Spawner,
     status::{self, Board, ServiceState, ServiceStatus},
     stop::{Ending, StopError, stop_recorded},
@@ -70,7 +71,7 @@ impl Supervisor {
     pub async fn start_plan(plan: &Plan, state_dir: &Path) -> Result<Self, StartError> {
         clear_earlier(plan, state_dir).await?;
         let state = |source| StartError::State { path: services_dir(state_dir), source };
-        make_private_dir(&services_dir(state_dir)).map_err(state)?;
+        make_private_directory(&services_dir(state_dir)).map_err(state)?;
         let mut supervisor = Self {
             state_dir: state_dir.to_owned(),
             board: Arc::new(Board::new(&plan.services, state_dir)),

@@ -123,7 +123,7 @@ fn lock() -> io::Result<File> {
 
 fn add_note(word: &str) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    owned_files::make_folder(Path::new("/run/netmon"))?;
+    owned_files::make_directory(Path::new("/run/netmon"))?;
     let mut note = fs::OpenOptions::new().append(true).create(true).mode(0o644).open(NOTE)?;
     writeln!(note, "{word}")
 }

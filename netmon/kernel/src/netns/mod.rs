@@ -12,7 +12,7 @@ pub mod names;
 mod opener;
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io,
     os::{
         fd::{AsFd, BorrowedFd},
@@ -47,6 +47,23 @@ pub struct NetnsId {
     pub device: u64,
     /// `st_ino` of the nsfs file.
     pub inode: u64,
+}
+
+impl NetnsId {
+    /// Returns the namespace that a file stands for: a name in [`directory::DIRECTORY`], or `/proc/PID/ns/net`.
+    ///
+    /// The namespace is not held, so it may be destroyed at any time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such file, or it may not be read.
+    pub fn of_file(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|metadata| Self::of_metadata(&metadata))
+    }
+
+    fn of_metadata(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
 }
 
 /// Which namespace it is, for as long as the machine runs (`SO_NETNS_COOKIE`). What is stored uses this one,
@@ -115,7 +132,7 @@ impl NetNs {
         if kind.f_type != libc::NSFS_MAGIC {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "this file is no namespace")));
         }
-        Ok(Self { file, identity: NetnsId { device: metadata.dev(), inode: metadata.ino() } })
+        Ok(Self { file, identity: NetnsId::of_metadata(&metadata) })
     }
 
     /// Which namespace this is, while it is held.

@@ -6,7 +6,6 @@
 
 use std::{
     fs, io,
-    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +17,7 @@ use rustix::{
 };
 
 use super::{NetNs, NetNsError, NetnsId, directory::DIRECTORY};
+use crate::proc::path_of_descriptor;
 
 /// What stands in /run/netns under a name.
 #[derive(Debug)]
@@ -81,8 +81,7 @@ pub fn look_up(name: &NsName) -> Result<Option<Name>, NetNsError> {
 /// Whether `name` leads to this namespace; none when it leads nowhere, or nobody can tell.
 #[must_use]
 pub fn leads_to(name: &NsName, namespace: NetnsId) -> Option<bool> {
-    let there = fs::metadata(path_of(name)).ok()?;
-    Some(NetnsId { device: there.dev(), inode: there.ino() } == namespace)
+    Some(NetnsId::of_file(&path_of(name)).ok()? == namespace)
 }
 
 /// Gives `namespace` the name `name`. `mark` goes into the file below the mount.
@@ -94,8 +93,7 @@ pub fn place(name: &NsName, namespace: &NetNs, mark: &str) -> Result<(), NetNsEr
     let path = path_of(name);
     let failed = |e: io::Error| NetNsError::new("make network namespace", name.as_str(), e);
     make_placeholder(&path, mark).map_err(failed)?;
-    let descriptor = format!("/proc/thread-self/fd/{}", namespace.file.as_raw_fd());
-    mount_bind(descriptor, &path).map_err(|e| {
+    mount_bind(path_of_descriptor(namespace), &path).map_err(|e| {
         // The mount's error is the one to report; the placeholder is found by its mark if this fails too.
         let _ = fs::remove_file(&path);
         failed(e.into())
@@ -106,8 +104,7 @@ pub fn place(name: &NsName, namespace: &NetNs, mark: &str) -> Result<(), NetNsEr
 fn make_placeholder(path: &Path, mark: &str) -> io::Result<()> {
     let file = open(DIRECTORY, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR)?;
     rustix::io::write(&file, mark.as_bytes())?;
-    let unnamed = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
-    Ok(linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    Ok(linkat(CWD, path_of_descriptor(&file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// Takes a name away. The namespace itself lives on while somebody holds it.

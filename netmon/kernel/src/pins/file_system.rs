@@ -1,9 +1,6 @@
 //! The bpf file system itself: looked for where everybody has it, and mounted when nobody did.
 
-use std::{
-    fs::{self, File},
-    io,
-};
+use std::{fs::File, io};
 
 use rustix::{
     fs::{FlockOperation, flock, statfs},
@@ -11,6 +8,7 @@ use rustix::{
 };
 
 use super::PinError;
+use crate::proc::Process;
 
 /// Where it is.
 pub const MOUNT_POINT: &str = "/sys/fs/bpf";
@@ -52,6 +50,5 @@ pub fn ensure() -> Result<(), PinError> {
 }
 
 fn has_mounts_of_its_own() -> io::Result<bool> {
-    let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt"));
-    Ok(of("self")? != of("1")?)
+    Ok(Process::CurrentThread.mount_namespace()? != Process::Pid(1).mount_namespace()?)
 }
