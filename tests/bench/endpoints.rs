@@ -14,7 +14,10 @@ use netmon::{
     datapath::{Datapath, Options},
     topology::Endpoint,
 };
-use netmon_kernel::sys::bpf::{Instruction, load_classifier, test_run};
+use netmon_kernel::sys::{
+    bpf::{load_classifier, test_run},
+    insn::Instruction,
+};
 use netmon_model::names::{Direction, EndpointId};
 use netmon_tests::pair::pairs;
 use serde_json::{Value, json};

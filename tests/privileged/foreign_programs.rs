@@ -4,8 +4,9 @@
 
 use std::{os::fd::OwnedFd, time::Duration};
 
-use netmon_kernel::sys::bpf::{
-    Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain,
+use netmon_kernel::sys::{
+    bpf::{TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain},
+    insn::{Register::R0, TCX_NEXT, TCX_PASS, exit, mov64_imm},
 };
 use netmon_tests::{
     agent::{Agent, Metrics, Up, scrape},
@@ -15,21 +16,10 @@ use netmon_tests::{
 use rustix::process::Signal;
 
 const VETH0: [(&str, &str); 3] = [("netns", "root"), ("interface", "veth0"), ("protocol", "icmp")];
-/// `TCX_NEXT`
-const NEXT: i32 = -1;
-/// `TCX_PASS`: whoever comes behind is not asked.
-const PASS: i32 = 0;
 
 /// A program that returns `verdict`, first on a hook of veth0 for as long as the link is held.
 fn attach(verdict: i32, hook: TcxHook) -> (OwnedFd, u32) {
-    // r0 = verdict; exit
-    let [return_it, exit] = [(0xb7, verdict), (0x95, 0)].map(|(code, immediate)| Instruction {
-        code,
-        registers: 0,
-        offset: 0,
-        immediate,
-    });
-    let program = load_classifier("foreign", &[return_it, exit]).expect("a program");
+    let program = load_classifier("foreign", &[mov64_imm(R0, verdict), exit()]).expect("a program");
     let id = program_id(&program).expect("its number");
     (attach_tcx_first(std::os::fd::AsFd::as_fd(&program), ifindex(), hook).expect("a link"), id)
 }
@@ -59,7 +49,7 @@ fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
     sandbox(|| {
         let _lab = Up::direct();
         let hooks = [TcxHook::Ingress, TcxHook::Egress];
-        let foreign = hooks.map(|hook| attach(PASS, hook));
+        let foreign = hooks.map(|hook| attach(TCX_PASS, hook));
         let chain = |hook| tcx_chain(ifindex(), hook).expect("a chain");
 
         let agent = Agent::start([""; 0]);
@@ -83,7 +73,7 @@ fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
 fn a_tcx_program_that_goes_before_netmons_is_told() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let _foreign = attach(NEXT, TcxHook::Egress);
+        let _foreign = attach(TCX_NEXT, TcxHook::Egress);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
         is_told();
@@ -94,7 +84,7 @@ fn a_tcx_program_that_goes_before_netmons_is_told() {
 fn a_tcx_program_before_netmons_clsact_is_told() {
     sandbox(|| {
         let _agent = Agent::start(["--attach", "clsact"]);
-        let _foreign = attach(NEXT, TcxHook::Ingress);
+        let _foreign = attach(TCX_NEXT, TcxHook::Ingress);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
         is_told();
