@@ -4,13 +4,7 @@
 //! is asking whom, `/bytes/N` with N bytes, `/delay/MS` after MS milliseconds: a known size and a known wait
 //! to try the measures on. It reads no file and runs nothing. Connections, header sizes and times are bounded.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::{SocketAddr, TcpListener as StdListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -46,9 +40,8 @@ const HEADER_BYTES: usize = 16 * 1024;
 const HEADER_TIME: Duration = Duration::from_secs(30);
 /// The time after which a client that takes no more bytes is given up.
 const STALLED_MS: u32 = 60_000;
-/// How long an address may take to become usable: IPv6 checks for duplicates first (RFC 4862).
-const ADDRESS_TIME: Duration = Duration::from_secs(4);
-const ADDRESS_RETRY: Duration = Duration::from_millis(50);
+/// The pause after a connection that could not be accepted.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// A server that is bound and not yet serving.
 pub(crate) struct HttpServer {
@@ -68,7 +61,8 @@ impl HttpServer {
             let (service, namespace) = (service.to_owned(), namespace.clone());
             StartError::Listen { service, address, namespace, problem }
         };
-        let listener = listen(namespace, address).await.map_err(|source| error(problem(source)))?;
+        let listener =
+            namespace::listen(namespace, address).await.map_err(|source| error(problem(source)))?;
         let other = |source| error(ListenProblem::Other(source));
         listener.set_nonblocking(true).map_err(other)?;
         let address = listener.local_addr().map_err(other)?;
@@ -95,26 +89,9 @@ impl HttpServer {
                 // Out of descriptors, or a client that left at once: neither ends a server.
                 Err(error) => {
                     log::debug!("cannot accept on {}: {error}", here.address);
-                    sleep(ADDRESS_RETRY).await;
+                    sleep(ACCEPT_RETRY).await;
                 }
             }
-        }
-    }
-}
-
-async fn listen(namespace: &NsName, address: SocketAddr) -> io::Result<StdListener> {
-    let deadline = tokio::time::Instant::now() + ADDRESS_TIME;
-    loop {
-        let namespace = namespace.clone();
-        let bound = tokio::task::spawn_blocking(move || namespace::listen(&namespace, address)).await;
-        match bound.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Err(error)
-                if error.kind() == io::ErrorKind::AddrNotAvailable
-                    && tokio::time::Instant::now() < deadline =>
-            {
-                sleep(ADDRESS_RETRY).await;
-            }
-            bound => return bound,
         }
     }
 }

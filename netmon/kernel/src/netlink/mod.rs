@@ -6,6 +6,7 @@
 //! decided in package `netmon`.
 
 pub mod address;
+mod address_watch;
 pub mod clsact;
 pub mod link;
 pub mod loss_filter;
@@ -21,6 +22,7 @@ pub mod tbf;
 pub mod watch;
 
 pub use self::{
+    address_watch::AddressWatch,
     random_mac::random_macs,
     socket::{Netlink, NetlinkError, Request},
 };

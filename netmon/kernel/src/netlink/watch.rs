@@ -11,6 +11,7 @@ use std::{
 
 use netmon_model::names::IfIndex;
 use rtnetlink::{
+    MulticastGroup,
     packet_core::NetlinkPayload,
     packet_route::{AddressFamily, RouteNetlinkMessage, link::LinkAttribute},
     sys::{Socket, protocols::NETLINK_ROUTE},
@@ -19,8 +20,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::socket::read;
 
-/// RTNLGRP_LINK (`linux/rtnetlink.h`).
-const GROUP_LINK: u32 = 1;
 /// A thousand interfaces that go away at once are a burst of about this many bytes.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
@@ -54,7 +53,7 @@ impl LinkWatch {
         // Refused beyond net.core.rmem_max; then the default serves, and `Lost` says when it did not.
         let _ = socket.set_rx_buf_sz(RECEIVE_BUFFER);
         socket.bind_auto()?;
-        socket.add_membership(GROUP_LINK)?;
+        socket.add_membership(MulticastGroup::Link as u32)?;
         socket.set_non_blocking(true)?;
         Ok(Self { socket })
     }
