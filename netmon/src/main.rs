@@ -1,5 +1,7 @@
 //! The `netmon` command: parse, dispatch, exit code. Everything else is in the library.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode as ProcessExitCode;
 
 use clap::Parser as _;

@@ -92,10 +92,10 @@ fn an_exit_is_reported_with_its_last_words_and_the_command_started_again() {
         let status =
             eventually("three restarts", PATIENCE, || lab.status().filter(|status| status.restarts >= 3));
         assert_eq!(status.last_exit.as_deref(), Some("exit status 3"));
-        lab.logs("service short ended after 0.0 s: exit status 3; it said last: about to fail");
+        lab.logs("service short exited after 0.0 s: exit status 3; its last output: about to fail");
         // Doubling waits between them, in the log's own words.
         for wait in ["0.2 s", "0.4 s", "0.8 s"] {
-            lab.logs(&format!("service short starts again in {wait}"));
+            lab.logs(&format!("service short restarts in {wait}"));
         }
         assert_eq!(lab.stop(), [""; 0]);
     });

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use netmon_kernel::{netns::NetNs, pins::Folder};
+use netmon_kernel::{netns::NetNs, pins::PinDirectory};
 use rustix::mount::{MountFlags, mount};
 
 use crate::{agent::ADDRESS, binary::netmon, eventually::eventually, labs::valid, sandbox::sandbox};
@@ -58,7 +58,7 @@ impl Drop for Gone {
 /// When the kernel does not tell which namespace that is.
 #[must_use]
 pub fn pins_of(lab: &str) -> PathBuf {
-    Folder::of(&valid(lab)).expect("our own namespace").path().to_owned()
+    PinDirectory::for_lab(&valid(lab)).expect("our own namespace").path().to_owned()
 }
 
 /// UDP packets from one namespace to another, sent until it is ended, and counted by who sends them.

@@ -360,7 +360,7 @@ impl Built {
                 warn!("{warning}");
             }
             left.extend(report.errors);
-            left.extend(pins::remove_all_of(&lab.name).iter().map(|error| chain(error)));
+            left.extend(pins::remove_all(&lab.name).iter().map(|error| chain(error)));
             info!("everything is put back");
             left
         };

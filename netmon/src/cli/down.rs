@@ -65,7 +65,7 @@ pub fn remove(claim: &Claim) -> Report {
     );
     drop(progress);
     // Last: of an interface that is gone nothing has to be taken off.
-    report.errors.extend(pins::remove_all_of(claim.lab()).iter().map(|error| chain(error)));
+    report.errors.extend(pins::remove_all(claim.lab()).iter().map(|error| chain(error)));
     report.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     report
 }

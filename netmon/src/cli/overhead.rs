@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use netmon_kernel::{
-    pins::Folder,
+    pins::PinDirectory,
     sys::capabilities::{Capability, require},
 };
 use netmon_model::names::LabName;
@@ -94,7 +94,7 @@ fn hooks(
     match Claim::take(lab) {
         Ok(claim) => {
             // Programs of ours before those that are pinned would take the stamps that these wait for.
-            if Folder::of(lab).is_ok_and(|folder| folder.exists()) {
+            if PinDirectory::for_lab(lab).is_ok_and(|folder| folder.exists()) {
                 anyhow::bail!(
                     "counting of lab {lab} persists: `netmon run` it first, its agent takes the hooks off"
                 );

@@ -143,7 +143,7 @@ fn on_hook(netlink: &mut Netlink, index: IfIndex, direction: Direction) -> Resul
     match netlink.hook_filters(index, direction) {
         // A declared loss is netmon's own, and keeps nothing from being counted.
         Ok(filters) => {
-            let others = filters.iter().filter(|filter| LossFilter::of(filter).is_none());
+            let others = filters.iter().filter(|filter| LossFilter::from_filter(filter).is_none());
             all.extend(others.map(of_filter));
         }
         // No clsact qdisc, or no interface any more.

@@ -11,7 +11,7 @@ mod verdict;
 
 use std::path::PathBuf;
 
-use netmon_kernel::pins::Found;
+use netmon_kernel::pins::LabPins;
 use netmon_model::names::{LabName, NsName, Place};
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ pub struct FoundLab {
     /// what they count.
     pub filters: Vec<FoundFilter>,
     /// Where its counting goes on without an agent: its eBPF maps and links.
-    pub pins: Vec<Found>,
+    pub pins: Vec<LabPins>,
     /// Its files under /etc/netns.
     pub files: Vec<PathBuf>,
     /// The cgroups of its services.

@@ -66,7 +66,7 @@ struct Found {
     seen: Seen,
     filters: Vec<FoundFilter>,
     files: Vec<PathBuf>,
-    pins: Vec<pins::Found>,
+    pins: Vec<pins::LabPins>,
     state: Option<State>,
     temporary: bool,
 }
@@ -195,7 +195,7 @@ impl Scan {
     }
 
     fn pins(&mut self) {
-        match pins::found() {
+        match pins::list() {
             Ok(found) => found.into_iter().for_each(|one| self.lab(one.lab().clone()).pins.push(one)),
             Err(error) => self.not_looked_at.push(chain(&error)),
         }

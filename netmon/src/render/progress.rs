@@ -12,7 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use netmon_model::progress::Progress;
 
-/// Work that is done sooner shows no line: nobody could read it. Longer work has one within the first second.
+/// Work that is done sooner shows no line, since it could not be read. Longer work shows one within the first second.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the line is drawn.
 const INTERVAL: Duration = Duration::from_millis(100);

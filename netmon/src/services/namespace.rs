@@ -39,7 +39,7 @@ pub(crate) async fn listen(name: &NsName, address: SocketAddr) -> io::Result<Tcp
         return bound;
     }
     let deadline = Instant::now() + ADDRESS_TIME;
-    let mut addresses = AddressWatch::open(&NetNs::open(name).map_err(to_io)?)?;
+    let mut addresses = AddressWatch::open(&NetNs::open(name).map_err(|error| to_io(&error))?)?;
     loop {
         // Once more after the subscription: the address may have become usable before it.
         bound = bind(name, address).await;
@@ -60,11 +60,11 @@ async fn bind(name: &NsName, address: SocketAddr) -> io::Result<TcpListener> {
             return TcpListener::bind(address);
         }
         let inside = NetNs::open(&name).and_then(|namespace| namespace.run(|| TcpListener::bind(address)));
-        inside.map_err(to_io)?
+        inside.map_err(|error| to_io(&error))?
     };
     spawn_blocking(bind).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-fn to_io(error: NetNsError) -> io::Error {
-    io::Error::new(error.kind(), chain(&error))
+fn to_io(error: &NetNsError) -> io::Error {
+    io::Error::new(error.kind(), chain(error))
 }

@@ -92,7 +92,7 @@ pub(super) fn read(
     for (index, imposed) in found.iter_mut().filter(|(_, imposed)| imposed.has_clsact) {
         for direction in Direction::BOTH {
             for filter in netlink.hook_filters(*index, direction)? {
-                match LossFilter::of(&filter).filter(|_| direction == Direction::Egress) {
+                match LossFilter::from_filter(&filter).filter(|_| direction == Direction::Egress) {
                     Some(loss) => imposed.loss = Some(loss),
                     None => {
                         imposed.other_filters += 1;

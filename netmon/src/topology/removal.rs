@@ -94,7 +94,7 @@ impl Removal {
     fn spare_names_that_were_taken(&mut self, handles: &Handles, outcome: &mut Outcome) {
         self.namespaces.retain(|name| {
             let identity = handles.get(name).map(|handle| handle.namespace.identity());
-            let taken = identity.and_then(|identity| names::leads_to(name, identity)) == Some(false);
+            let taken = identity.and_then(|identity| names::refers_to(name, identity)) == Some(false);
             if taken {
                 outcome.warnings.push(format!("namespace {name} is somebody else's by now, and stays"));
             }

@@ -1,7 +1,7 @@
 //! What `/proc` says of processes and of this boot: the only reader of it.
 //!
-//! Each call reads one file. A process may exit between two calls, and its number may be given to another one, so
-//! whoever acts on a process compares its [`ProcessId`]. Settings (`/proc/sys`) that a lab writes are not here.
+//! Each call reads one file. A process may exit between two calls, and the kernel may give its number to another one. So
+//! a caller that acts on a process compares its [`ProcessId`]. The settings in `/proc/sys` that a lab writes are not here.
 
 mod mounts;
 mod stat;
@@ -51,7 +51,7 @@ impl Process {
         Ok(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
     }
 
-    /// Returns the network namespace that it is in.
+    /// Returns its network namespace.
     ///
     /// # Errors
     ///
@@ -60,9 +60,9 @@ impl Process {
         NetnsId::of_file(&self.path("ns/net"))
     }
 
-    /// Returns the mount namespace that it is in, as the link `ns/mnt` reads: `mnt:[4026531841]`.
+    /// Returns its mount namespace as the link `ns/mnt` shows it: `mnt:[4026531841]`.
     ///
-    /// The number is reused when the namespace has been destroyed.
+    /// The kernel reuses the number once the namespace is destroyed.
     ///
     /// # Errors
     ///
@@ -139,17 +139,17 @@ fn read_line(path: &str) -> io::Result<String> {
     Ok(fs::read_to_string(path)?.trim_end().to_owned())
 }
 
-/// Returns a path that leads to what a descriptor of the calling thread refers to, for calls that take a path only.
+/// Returns a path to the file of a descriptor of the calling thread, for calls that need a path.
 #[must_use]
 pub fn path_of_descriptor(descriptor: impl AsFd) -> PathBuf {
     Process::CurrentThread.path(&format!("fd/{}", descriptor.as_fd().as_raw_fd()))
 }
 
-/// Returns a field of what the kernel shows of a descriptor of the calling thread (proc_pid_fdinfo(5)).
+/// Returns a number from the information on a descriptor of the calling thread (proc_pid_fdinfo(5)).
 ///
 /// # Errors
 ///
-/// Fails if `/proc` is not mounted, or the kernel shows no number under this name.
+/// Fails if `/proc` is not mounted, or there is no number under this name.
 pub fn descriptor_field(descriptor: impl AsFd, field: &str) -> io::Result<u64> {
     let path = Process::CurrentThread.path(&format!("fdinfo/{}", descriptor.as_fd().as_raw_fd()));
     let text = fs::read_to_string(path)?;
