@@ -1,5 +1,7 @@
 //! The `netmon` command: parses, dispatches, and maps errors to exit codes. Everything else is in the library.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser as _;

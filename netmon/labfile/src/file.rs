@@ -137,28 +137,23 @@ mod tests {
     use std::{fs, time::Instant};
 
     use netmon_model::lab::ServiceKind;
+    use tempfile::TempDir;
 
     use super::*;
 
     /// A file in a folder of its own, removed at the end.
-    struct TempFile(PathBuf);
+    struct TempFile(PathBuf, #[expect(dead_code, reason = "removes the file when it is dropped")] TempDir);
 
     impl TempFile {
         fn new(name: &str, bytes: &[u8]) -> Self {
-            let folder = std::env::temp_dir().join(format!("netmon-lab-{}-{name}", std::process::id()));
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join(name), bytes).unwrap();
-            Self(folder.join(name))
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            Self(path, directory)
         }
 
         fn error(&self) -> String {
             load(&self.0).unwrap_err().to_string().replace(&self.0.display().to_string(), "FILE")
-        }
-    }
-
-    impl Drop for TempFile {
-        fn drop(&mut self) {
-            let _ = self.0.parent().map(fs::remove_dir_all);
         }
     }
 

@@ -6,6 +6,8 @@
 //! [`file`] finds and reads the text, `parse` turns it into a lab section by section (`namespace`, `bridge`, `link`,
 //! `route`, `service`, `expect`, `probe`) by the grammar in `schema`, and [`diagnostic`] says what is wrong with it and where.
 
+#![forbid(unsafe_code)]
+
 mod address;
 mod bridge;
 mod bytes;

@@ -13,7 +13,7 @@ mod verdict;
 
 use std::path::PathBuf;
 
-use netmon_kernel::pins::Found;
+use netmon_kernel::pins::LabPins;
 use netmon_model::names::{LabName, NsName, Place};
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ pub struct FoundLab {
     /// netmon's filters on its interfaces.
     pub filters: Vec<FoundFilter>,
     /// Its pinned eBPF maps and links, which count without an agent.
-    pub pins: Vec<Found>,
+    pub pins: Vec<LabPins>,
     /// Its files under /etc/netns.
     pub files: Vec<PathBuf>,
     /// The cgroups of its services.

@@ -67,7 +67,7 @@ struct Traces {
     seen: Evidence,
     filters: Vec<FoundFilter>,
     files: Vec<PathBuf>,
-    pins: Vec<pins::Found>,
+    pins: Vec<pins::LabPins>,
     state: Option<State>,
     temporary: bool,
 }
@@ -196,7 +196,7 @@ impl Scan {
     }
 
     fn pins(&mut self) {
-        match pins::found() {
+        match pins::list() {
             Ok(found) => found.into_iter().for_each(|one| self.lab(one.lab().clone()).pins.push(one)),
             Err(error) => self.unreadable.push(chain(&error)),
         }

@@ -13,7 +13,10 @@ use std::{
     process,
 };
 
-use netmon_kernel::owned_files;
+use netmon_kernel::{
+    owned_files,
+    proc::{Process, Stat},
+};
 use netmon_model::{error::chain, names::LabName};
 use rustix::{
     event::{Timespec, poll},
@@ -41,10 +44,7 @@ impl Holder {
 
     /// Returns whether its process has ended, or is not known.
     fn is_dead(&self) -> bool {
-        let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.pid)) else { return true };
-        // What comes after the name, which may have blanks and brackets in it, is the state (proc_pid_stat(5)).
-        let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
-        matches!(state, Some('Z' | 'X'))
+        Stat::read(Process::Pid(self.pid)).map_or(true, Stat::has_exited)
     }
 }
 
@@ -80,7 +80,7 @@ impl Claim {
         let path = path_of(lab);
         let failed = |e: io::Error| OwnershipError::file("lock", &path, e);
         loop {
-            owned_files::make_folder(&state::directory(lab)).map_err(failed)?;
+            owned_files::make_directory(&state::directory(lab)).map_err(failed)?;
             // Mode 0600: any process that can open the file can lock it.
             let mut options = OpenOptions::new();
             let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);

@@ -2,9 +2,12 @@
 //!
 //! netmon names these processes and never ends them.
 
-use std::{collections::BTreeMap, fmt, fs, os::unix::fs::MetadataExt as _};
+use std::{collections::BTreeMap, fmt};
 
-use netmon_kernel::netns::{NetnsId, names};
+use netmon_kernel::{
+    netns::{NetnsId, names},
+    proc,
+};
 use netmon_model::names::NsName;
 
 /// A process inside a namespace.
@@ -26,28 +29,20 @@ impl fmt::Display for Process {
 /// exit meanwhile or that this process may not inspect.
 #[must_use]
 pub fn processes_inside(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
-    let wanted: BTreeMap<NetnsId, &NsName> =
-        namespaces.iter().filter_map(|name| Some((identity(&names::path_of(name))?, name))).collect();
+    let wanted: BTreeMap<NetnsId, &NsName> = namespaces
+        .iter()
+        .filter_map(|name| Some((NetnsId::of_file(&names::path_of(name)).ok()?, name)))
+        .collect();
     let mut found: BTreeMap<NsName, Vec<Process>> = BTreeMap::new();
     if wanted.is_empty() {
         return found;
     }
-    for pid in fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-    {
-        let inside = identity(format!("/proc/{pid}/ns/net").as_ref());
-        if let Some(name) = inside.and_then(|identity| wanted.get(&identity)) {
-            let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            let process = Process { pid, command: command.trim().to_owned() };
+    for pid in proc::pids().unwrap_or_default() {
+        let there = proc::Process::Pid(pid);
+        if let Some(name) = there.network_namespace().ok().and_then(|identity| wanted.get(&identity)) {
+            let process = Process { pid, command: there.command().unwrap_or_default() };
             found.entry((*name).clone()).or_default().push(process);
         }
     }
     found
-}
-
-fn identity(path: &std::path::Path) -> Option<NetnsId> {
-    let metadata = fs::metadata(path).ok()?;
-    Some(NetnsId { device: metadata.dev(), inode: metadata.ino() })
 }

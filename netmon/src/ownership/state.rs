@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netmon_kernel::{netns::Cookie, owned_files};
+use netmon_kernel::{netns::Cookie, owned_files, proc};
 use netmon_model::{
     lab::{Lab, Service},
     mac::Mac,
@@ -182,12 +182,10 @@ impl State {
     /// Fails if a file cannot be written.
     pub fn store(&self) -> Result<(), OwnershipError> {
         let path = path_of(&self.lab);
-        let new = path.with_extension("json.new");
         let failed = |e: io::Error| OwnershipError::file("write", &path, e);
         let text = serde_json::to_vec(self).map_err(|e| failed(e.into()))?;
-        owned_files::make_folder(&directory(&self.lab)).map_err(failed)?;
-        owned_files::write(&new, &text).map_err(failed)?;
-        fs::rename(&new, &path).map_err(failed)
+        owned_files::make_directory(&directory(&self.lab)).map_err(failed)?;
+        owned_files::replace(&path, &text).map_err(failed)
     }
 
     /// Returns every bridge, and every end of every link.
@@ -211,7 +209,5 @@ pub(crate) fn path_of(lab: &LabName) -> PathBuf {
 }
 
 fn boot_id() -> Result<String, OwnershipError> {
-    let path = Path::new("/proc/sys/kernel/random/boot_id");
-    let text = fs::read_to_string(path).map_err(|e| OwnershipError::file("read", path, e))?;
-    Ok(text.trim().to_owned())
+    proc::boot_id().map_err(|e| OwnershipError::file("read", Path::new(proc::BOOT_ID), e))
 }

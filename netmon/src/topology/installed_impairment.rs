@@ -108,7 +108,7 @@ pub(super) fn read(
     for (index, one) in all.iter_mut().filter(|(_, one)| one.has_clsact) {
         for direction in Direction::BOTH {
             for filter in netlink.hook_filters(*index, direction)? {
-                match LossFilter::of(&filter).filter(|_| direction == Direction::Egress) {
+                match LossFilter::from_filter(&filter).filter(|_| direction == Direction::Egress) {
                     Some(loss) => one.loss = Some(loss),
                     None => {
                         one.other_filters += 1;

@@ -12,27 +12,19 @@
 use std::{io, os::fd::OwnedFd};
 
 use netmon_ebpf::drops::LOSS_MARK;
-use netmon_kernel::sys::bpf::{Instruction, load_classifier};
+use netmon_kernel::sys::{
+    bpf::load_classifier,
+    insn::{
+        Condition, Helper, Instruction,
+        Register::{R0, R1, R2, R6},
+        TCX_NEXT, Width, call, exit, jmp32_imm, mov64_imm, mov64_reg, stx_mem,
+    },
+    sk_buff,
+};
 use netmon_model::impairment::Loss;
 
 /// The program's name in the kernel.
 pub const PROGRAM: &str = "netmon_loss";
-/// `BPF_FUNC_get_prandom_u32`
-const RANDOM: i32 = 7;
-/// `BPF_FUNC_redirect`
-const REDIRECT: i32 = 23;
-/// The offset of `mark` in `struct __sk_buff`.
-const MARK: i16 = 8;
-/// `TC_ACT_UNSPEC`: the next filter decides.
-const NEXT: i32 = -1;
-
-const MOV64: u8 = 0xbf;
-const MOV64_IMMEDIATE: u8 = 0xb7;
-const STORE32: u8 = 0x63;
-/// Compares the lower 32 bits as unsigned (Linux 5.1).
-const JUMP32_LESS: u8 = 0xa6;
-const CALL: u8 = 0x85;
-const EXIT: u8 = 0x95;
 
 /// Loads the program for this share.
 ///
@@ -51,34 +43,25 @@ fn threshold(loss: Loss) -> u64 {
 
 fn assemble(loss: Loss) -> Vec<Instruction> {
     // Keeps the packet in a register that calls preserve.
-    let mut program = vec![instruction(MOV64, to(6, 1), 0, 0)];
+    let mut program = vec![mov64_reg(R6, R1)];
     // 2^32 does not fit: then every packet is dropped, and no number is needed.
     if let Ok(threshold) = u32::try_from(threshold(loss)) {
         program.extend([
-            instruction(CALL, 0, 0, RANDOM),
-            instruction(JUMP32_LESS, 0, 2, threshold.cast_signed()),
-            instruction(MOV64_IMMEDIATE, 0, 0, NEXT),
-            instruction(EXIT, 0, 0, 0),
+            call(Helper::BPF_FUNC_get_prandom_u32),
+            jmp32_imm(Condition::Less, R0, threshold, 2),
+            mov64_imm(R0, TCX_NEXT),
+            exit(),
         ]);
     }
     program.extend([
-        instruction(MOV64_IMMEDIATE, 1, 0, LOSS_MARK.cast_signed()),
-        instruction(STORE32, to(6, 1), MARK, 0),
-        instruction(MOV64_IMMEDIATE, 1, 0, 0),
-        instruction(MOV64_IMMEDIATE, 2, 0, 0),
-        instruction(CALL, 0, 0, REDIRECT),
-        instruction(EXIT, 0, 0, 0),
+        mov64_imm(R1, LOSS_MARK.cast_signed()),
+        stx_mem(Width::Word, R6, R1, sk_buff::MARK),
+        mov64_imm(R1, 0),
+        mov64_imm(R2, 0),
+        call(Helper::BPF_FUNC_redirect),
+        exit(),
     ]);
     program
-}
-
-/// Encodes both registers of an instruction.
-const fn to(destination: u8, source: u8) -> u8 {
-    source << 4 | destination
-}
-
-const fn instruction(code: u8, registers: u8, offset: i16, immediate: i32) -> Instruction {
-    Instruction { code, registers, offset, immediate }
 }
 
 #[cfg(test)]
@@ -95,12 +78,13 @@ mod tests {
         assert_eq!(threshold(loss("50%")), 1 << 31);
         assert_eq!(threshold(loss("0.0001%")), 4_295);
         assert_eq!(threshold(loss("100%")), 1 << 32);
-        assert_eq!(assemble(loss("50%"))[2].immediate, i32::MIN, "compared without its sign");
+        assert_eq!(assemble(loss("50%"))[2].imm, i32::MIN, "compared without its sign");
     }
 
     #[test]
     fn a_loss_of_all_packets_needs_no_random_number() {
-        assert!(assemble(loss("100%")).iter().all(|one| one.code != JUMP32_LESS));
-        assert!(assemble(loss("99.9999%")).iter().any(|one| one.code == JUMP32_LESS));
+        let compares = jmp32_imm(Condition::Less, R0, 0, 0).code;
+        assert!(assemble(loss("100%")).iter().all(|one| one.code != compares));
+        assert!(assemble(loss("99.9999%")).iter().any(|one| one.code == compares));
     }
 }

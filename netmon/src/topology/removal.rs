@@ -94,7 +94,7 @@ impl Removal {
     fn keep_reused_names(&mut self, handles: &Handles, outcome: &mut Outcome) {
         self.namespaces.retain(|name| {
             let identity = handles.get(name).map(|handle| handle.namespace.identity());
-            let reused = identity.and_then(|identity| names::leads_to(name, identity)) == Some(false);
+            let reused = identity.and_then(|identity| names::refers_to(name, identity)) == Some(false);
             if reused {
                 outcome.warnings.push(not_ours_any_more(&format!("namespace {name}")));
             }

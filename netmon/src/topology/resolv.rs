@@ -177,7 +177,7 @@ pub fn write<'a>(
     }
     let lines = servers.iter().map(|server| format!("nameserver {server}\n"));
     let text = format!("{first}\n{}", lines.collect::<String>());
-    owned_files::make_folder(&folder).map_err(failed)?;
+    owned_files::make_directory(&folder).map_err(failed)?;
     owned_files::write(&new, text.as_bytes()).map_err(failed)?;
     let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
     renameat_with(CWD, &new, CWD, &path, flags).map_err(|e| {

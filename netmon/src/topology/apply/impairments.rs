@@ -181,14 +181,14 @@ mod tests {
         (sent.iter().map(|one| what(&one.request)).collect(), undone)
     }
 
-    const PUT_NETEM: &str = "put a netem before interface eth0";
-    const PUT_TBF: &str = "put a tbf before interface eth0";
-    const TAKE: &str = "take the queue from before interface eth0";
+    const PUT_NETEM: &str = "add a netem to interface eth0";
+    const PUT_TBF: &str = "add a tbf to interface eth0";
+    const TAKE: &str = "delete the queue of interface eth0";
 
     #[test]
     fn a_queue_of_the_same_parts_is_changed_in_place_where_it_differs() {
         let (slow, fast) = (impairment(None, Some("1mbit")), impairment(None, Some("2mbit")));
-        let change = "change the tbf before interface eth0".to_owned();
+        let change = "change the tbf of interface eth0".to_owned();
         assert_eq!(requests(slow, fast), (vec![change.clone()], vec![change.clone()]));
         assert_eq!(requests(slow, slow), (vec![], vec![]));
         let both = |rate| impairment(Some("10ms"), Some(rate));
