@@ -56,7 +56,7 @@ pub enum DetachError {
     State {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// The process could not be started.
@@ -64,7 +64,7 @@ pub enum DetachError {
     Spawn {
         /// The program.
         program: PathBuf,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
 }

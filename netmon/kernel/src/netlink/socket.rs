@@ -165,13 +165,13 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// The kernel's refusal, with its reason where it gives one.
+    /// The kernel's answer, with its explanation if it sent one.
     pub fn request(&mut self, request: &Request) -> Result<(), NetlinkError> {
         self.pipeline(std::slice::from_ref(request)).pop().unwrap_or(Ok(()))
     }
 
-    /// Sends all `requests` in order, with many in flight at once. A refusal does not stop those
-    /// behind it: every request has its own answer, at its own place.
+    /// Sends all `requests` in order, with many in flight at once. A request that is refused does not stop those after it:
+    /// each has its own answer, at the same index.
     pub fn pipeline(&mut self, requests: &[Request]) -> Vec<Result<(), NetlinkError>> {
         let mut answers = Vec::with_capacity(requests.len());
         for window in requests.chunks(WINDOW) {

@@ -12,12 +12,9 @@ pub mod names;
 mod opener;
 
 use std::{
-    fs::{File, Metadata},
+    fs::File,
     io,
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::fs::MetadataExt as _,
-    },
+    os::fd::{AsFd, BorrowedFd},
     panic::resume_unwind,
     path::Path,
     thread,
@@ -28,6 +25,7 @@ use netmon_model::names::NsName;
 use thiserror::Error;
 
 pub use self::opener::Opener;
+pub use crate::proc::NetnsId;
 use crate::sys::namespaces;
 
 /// The namespace of the calling thread. `/proc/self` would be that of the main thread.
@@ -52,32 +50,6 @@ const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
 pub struct NetNs {
     file: File,
     identity: NetnsId,
-}
-
-/// Identifies a namespace for as long as a descriptor is held. The kernel reuses inode numbers immediately.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NetnsId {
-    /// `st_dev` of the nsfs file.
-    pub device: u64,
-    /// `st_ino` of the nsfs file.
-    pub inode: u64,
-}
-
-impl NetnsId {
-    /// Returns the namespace that a file stands for: a name in [`directory::DIRECTORY`], or `/proc/PID/ns/net`.
-    ///
-    /// The namespace is not held, so it may be destroyed at any time.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no such file, or it may not be read.
-    pub fn of_file(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path).map(|metadata| Self::of_metadata(&metadata))
-    }
-
-    fn of_metadata(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
 }
 
 /// An operation on a namespace failed.

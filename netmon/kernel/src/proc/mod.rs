@@ -4,6 +4,7 @@
 //! a caller that acts on a process compares its [`ProcessId`]. The settings in `/proc/sys` that a lab writes are not here.
 
 mod mounts;
+mod netns_id;
 mod stat;
 
 use std::{
@@ -14,9 +15,9 @@ use std::{
 
 pub use self::{
     mounts::{Mount, Mounts},
+    netns_id::NetnsId,
     stat::{ProcessId, Stat},
 };
-use crate::netns::NetnsId;
 
 /// The file that [`boot_id`] reads.
 pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
