@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use netmon_model::text::quoted;
 
-use super::{diagnostic::Report, section::Text};
+use super::{report::Report, section::Text};
 
 /// What is wrong with an address, and what would be right.
 type Refusal = (String, String);

@@ -10,9 +10,9 @@ use netmon_model::{
 };
 
 use super::{
-    diagnostic::Report,
     index::{Index, Joined},
     interface::{interface_name, read_addresses},
+    report::Report,
     section::Section,
 };
 
@@ -59,7 +59,7 @@ pub(super) fn port_of(
             let message = format!("bridge {bridge} in {namespace} has more than {MOST_PORTS} ports");
             report.error(written.span(), message, "join two bridges by a link, and share the ports out");
         }
-        None if index.knows_all_bridges() && !report.may_lack_sections() => {
+        None if index.knows_all_bridges() => {
             let message = format!("there is no bridge {} in namespace {namespace}", quoted(bridge.as_str()));
             let help = match index.bridge_elsewhere(&bridge) {
                 Some(elsewhere) => format!("it is in {elsewhere}: a port is in its bridge's namespace"),

@@ -9,9 +9,9 @@ use netmon_model::{
 };
 
 use super::{
-    diagnostic::Report,
     impair,
     index::Index,
+    report::Report,
     section::{Section, Text},
     suggest::closest,
     time,

@@ -5,7 +5,7 @@ use std::{ops::Range, str::FromStr};
 use netmon_model::impairment::{Impairment, InvalidAmount, USUAL_MTU};
 
 use super::{
-    diagnostic::Report,
+    report::Report,
     schema,
     section::{Section, Text},
 };

@@ -11,7 +11,7 @@ use netmon_model::{
     text::quoted,
 };
 
-use super::{diagnostic::Report, section::Text, suggest::closest};
+use super::{report::Report, section::Text, suggest::closest};
 
 /// Names and addresses seen so far, with the place of each.
 #[derive(Default)]
@@ -34,6 +34,8 @@ pub(super) struct Index {
     has_lost_ends: bool,
     /// Whether a link could not be read because its text is not TOML.
     has_lost_links: bool,
+    /// Whether the name of a namespace could not be read because its text is not TOML.
+    has_lost_namespaces: bool,
 }
 
 /// What a link between two bridges makes of them.
@@ -95,7 +97,7 @@ impl Index {
             // A declared name that is invalid was reported where it is declared.
             return name.get_ref().parse().ok();
         }
-        if report.may_lack_sections() {
+        if self.has_lost_namespaces {
             return None;
         }
         let known = self.namespaces.keys().map(String::as_str).chain([ROOT]);
@@ -153,6 +155,18 @@ impl Index {
     /// Notes a bridge, which is an interface as well.
     pub(super) fn declare_bridge(&mut self, namespace: &NsName, name: &IfName) {
         self.bridges.insert((namespace.clone(), name.clone()), 0);
+    }
+
+    /// Notes that a namespace's name could not be read.
+    pub(super) fn lose_namespace(&mut self) {
+        self.has_lost_namespaces = true;
+    }
+
+    /// Notes that a section of any kind could not be read.
+    pub(super) fn lose_section(&mut self) {
+        self.has_lost_namespaces = true;
+        self.has_lost_bridges = true;
+        self.has_lost_links = true;
     }
 
     /// Notes that a bridge could not be read.

@@ -7,9 +7,9 @@ use netmon_model::names::{IfName, NsName};
 
 use super::{
     address,
-    diagnostic::Report,
     index::Index,
     namespace::valid_name,
+    report::Report,
     section::{Section, Text},
 };
 

@@ -10,6 +10,7 @@ mod address;
 mod bridge;
 mod bytes;
 pub mod diagnostic;
+mod excerpt;
 mod expect;
 mod file;
 pub mod generate;
@@ -25,6 +26,7 @@ mod probe;
 mod ready;
 #[cfg(test)]
 mod reference;
+mod report;
 mod route;
 mod schema;
 mod section;
@@ -34,8 +36,6 @@ mod syntax;
 mod sysctl;
 mod time;
 mod traffic;
-#[cfg(test)]
-mod wrong_files;
 
 pub use self::{
     bridge::MOST_PORTS,

@@ -11,12 +11,12 @@ use netmon_model::{
 
 use super::{
     bridge,
-    diagnostic::Report,
     impair::{self, Written},
     index::Index,
     interface::{interface_name, read_addresses},
     mac::Macs,
     namespace::valid_name,
+    report::Report,
     schema,
     section::Section,
 };
@@ -47,6 +47,8 @@ pub(super) fn read(
         index.lose_link();
     }
     let written_name = section.string("name", report);
+    let help = "any text without white space will do, for example \"uplink\"";
+    let given_name = written_name.as_ref().map(|name| valid_name(name, help, report));
     let a = read_end(section, ("a", None), &mut taken.macs, index, report);
     let b = read_end(section, ("b", a.as_ref()), &mut taken.macs, index, report);
     if let (Some(a), Some(b)) = (&a, &b) {
@@ -60,10 +62,8 @@ pub(super) fn read(
     let mut finish = |end: EndDraft<'_, '_>| end.finish(both.as_ref(), mtu, report);
     let (a, b) = (a.map(&mut finish), b.map(finish));
     let (a, b) = (a??, b??);
-    let name = match &written_name {
-        Some(name) => {
-            valid_name(name, "any text without white space will do, for example \"uplink\"", report)?
-        }
+    let name = match given_name {
+        Some(name) => name?,
         None => LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
     };
     let at = written_name.map_or(section.at(), |name| name.span());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use netmon_model::{mac::Mac, text::quoted};
 
-use super::{diagnostic::Report, section::Section};
+use super::{report::Report, section::Section};
 
 /// Addresses that are given, with the place of each.
 #[derive(Default)]

@@ -10,8 +10,8 @@ use netmon_model::{
 
 use super::{
     address,
-    diagnostic::Report,
     index::Index,
+    report::Report,
     schema,
     section::{Section, Text},
     sysctl,
@@ -32,8 +32,10 @@ pub(super) fn read<'t, 'i>(
     report: &mut Report<'_>,
 ) -> Draft<'t, 'i> {
     let name = section.string("name", report);
-    if let Some(name) = &name {
-        index.declare_namespace(name, report);
+    match &name {
+        Some(name) => index.declare_namespace(name, report),
+        None if !report.is_whole(&section.at()) => index.lose_namespace(),
+        None => {}
     }
     let help =
         "it becomes a file in /run/netns: 1 to 255 bytes without `/` and white space, for example \"web\"";

@@ -8,16 +8,11 @@ use netmon_model::{
     names::LabName,
     text::quoted,
 };
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::{
-    bridge,
-    diagnostic::{Diagnostic, Report},
-    expect,
-    index::Index,
-    link, namespace, probe, route, schema,
-    section::Section,
-    service, syntax,
+    bridge, diagnostic::Diagnostic, expect, index::Index, link, namespace, probe, report::Report, route,
+    schema, section::Section, service, syntax,
 };
 
 /// Reads a lab from TOML text.
@@ -32,14 +27,12 @@ pub fn parse(text: &str, source: &str, default_name: &str) -> Result<Lab, Vec<Di
     let mut report = Report::new(text);
     let lab = match syntax::check(text) {
         Ok(readable) => {
-            report.syntax_errors(readable.errors);
-            report.is_complete = readable.is_complete;
-            let (root, _) = DeTable::parse_recoverable(&readable.text);
-            report.set_headers(headers(root.get_ref()));
+            let text = report.syntax_errors(readable);
+            let (root, _) = DeTable::parse_recoverable(&text);
             read(root.get_ref(), source, default_name, &mut report)
         }
         Err(too_deep) => {
-            report.syntax_errors([too_deep]);
+            report.too_deep(too_deep);
             None
         }
     };
@@ -54,6 +47,9 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let file = Section::open(&schema::LAB, root, 0..0, report);
     let name = lab_name(&file, default_name, report);
     let mut index = Index::default();
+    if report.may_lack_sections() {
+        index.lose_section();
+    }
     let sections = file.tables("namespace", &schema::NAMESPACE, report);
     let drafts: Vec<_> =
         sections.iter().map(|section| namespace::read(section, &mut index, report)).collect();
@@ -65,7 +61,8 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let sections = file.tables("link", &schema::LINK, report);
     let links: Vec<_> =
         sections.iter().filter_map(|section| link::read(section, &mut taken, &mut index, report)).collect();
-    let all_links = links.len() == sections.len();
+    let all_links =
+        links.len() == sections.len() && sections.iter().all(|section| report.is_whole(&section.at()));
 
     let mut namespaces = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -94,17 +91,4 @@ fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> O
         report.error(0..0, message, "add a line such as name = \"my-lab\" at the top of the file");
     };
     named.map_err(refuse).ok()
-}
-
-/// Where the sections of the top level start.
-fn headers(root: &DeTable<'_>) -> Vec<usize> {
-    let mut headers = Vec::new();
-    for value in root.values() {
-        match value.get_ref() {
-            DeValue::Array(elements) => headers.extend(elements.iter().map(|element| element.span().start)),
-            DeValue::Table(_) => headers.push(value.span().start),
-            _ => {}
-        }
-    }
-    headers
 }

@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use netmon_model::{lab::Probe, text::quoted};
 
 use super::{
-    diagnostic::Report,
     index::Index,
+    report::Report,
     section::{Section, Text},
     time,
     traffic::{self, Kinds},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use netmon_model::lab::Ready;
 
 use super::{
-    diagnostic::Report,
+    report::Report,
     schema,
     section::Section,
     time,

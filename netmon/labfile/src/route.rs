@@ -7,8 +7,8 @@ use netmon_model::{lab::Route, names::NsName};
 
 use super::{
     address,
-    diagnostic::Report,
     index::{Held, Index},
+    report::Report,
     section::Section,
 };
 

@@ -89,6 +89,13 @@ pub(super) struct Key {
     pub(super) example: &'static str,
 }
 
+impl Key {
+    /// Whether it may be there more than once, as sections may.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.shape, Shape::Tables(_))
+    }
+}
+
 /// One kind of table.
 #[derive(Debug)]
 pub(super) struct Schema {

@@ -13,7 +13,7 @@ use toml::{
 };
 
 use super::{
-    diagnostic::Report,
+    report::Report,
     schema::{Key, Need, Schema, Shape},
     suggest::closest,
 };
@@ -52,15 +52,17 @@ impl<'t, 'i> Section<'t, 'i> {
         }
         for (name, value) in strange {
             let meant = section.refuse_unknown(name.get_ref(), name.span(), report);
-            // Not in place of a key that is there: then the slip is the other one.
-            if let Some(meant) = meant.filter(|meant| section.get(meant).is_none()) {
-                section.values.push((meant, value));
+            // Not in place of a key that is there: then the slip is the other one. A section there can be twice.
+            if let Some(meant) =
+                meant.filter(|meant| section.get(meant.name).is_none() || meant.is_repeatable())
+            {
+                section.values.push((meant.name, value));
             }
         }
         section
     }
 
-    fn refuse_unknown(&self, name: &str, at: Range<usize>, report: &mut Report<'_>) -> Option<&'static str> {
+    fn refuse_unknown(&self, name: &str, at: Range<usize>, report: &mut Report<'_>) -> Option<&'static Key> {
         let known = self.schema.keys.iter().map(|key| key.name);
         let meant = closest(name, known, &mut report.comparisons_left);
         let help = match meant {
@@ -68,7 +70,7 @@ impl<'t, 'i> Section<'t, 'i> {
             None => self.key_list(),
         };
         report.error(at, format!("unknown key {} in {}", quoted(name), self.schema.title), help);
-        meant.filter(|meant| self.schema.supported().any(|key| key.name == *meant))
+        self.schema.supported().find(|key| Some(key.name) == meant)
     }
 
     fn key_list(&self) -> String {
@@ -173,23 +175,12 @@ impl<'t, 'i> Section<'t, 'i> {
         report: &mut Report<'_>,
     ) -> Vec<Section<'t, 'i>> {
         let is_such = |shape| matches!(shape, Shape::Tables(of) if ptr::eq(of, schema));
-        let Some((key, value)) = self.read(key, is_such, report) else {
+        let Some((key, _)) = self.read(key, is_such, report) else {
             return Vec::new();
         };
-        match value.get_ref() {
-            DeValue::Array(elements) => {
-                elements.iter().filter_map(|element| element_table(element, key, schema, report)).collect()
-            }
-            DeValue::Table(table) => {
-                // `[link]` for `[[link]]`: reported, and read as the only element.
-                wrong_type::<()>(&format!("`{}`", key.name), "an array of tables", value, key, report);
-                vec![Section::open(schema, table, value.span(), report)]
-            }
-            _ => {
-                wrong_type::<()>(&format!("`{}`", key.name), "an array of tables", value, key, report);
-                Vec::new()
-            }
-        }
+        // More than one if a section is misspelt.
+        let values = self.values.iter().filter(|(name, _)| *name == key.name);
+        values.flat_map(|(_, value)| tables_of(value, key, schema, report)).collect()
     }
 
     /// Key and text of every entry of a table whose keys are free (`sysctls`).
@@ -215,6 +206,28 @@ fn text<'t>(value: &'t Value<'_>) -> Option<Text<'t>> {
     value.get_ref().as_str().map(|text| Spanned::new(value.span(), text))
 }
 
+fn tables_of<'t, 'i>(
+    value: &'t Value<'i>,
+    key: &'static Key,
+    schema: &'static Schema,
+    report: &mut Report<'_>,
+) -> Vec<Section<'t, 'i>> {
+    match value.get_ref() {
+        DeValue::Array(elements) => {
+            elements.iter().filter_map(|element| element_table(element, key, schema, report)).collect()
+        }
+        DeValue::Table(table) => {
+            // `[link]` for `[[link]]`: reported, and read as the only element.
+            wrong_type::<()>(&format!("`{}`", key.name), "an array of tables", value, key, report);
+            vec![Section::open(schema, table, value.span(), report)]
+        }
+        _ => {
+            wrong_type::<()>(&format!("`{}`", key.name), "an array of tables", value, key, report);
+            Vec::new()
+        }
+    }
+}
+
 fn element_table<'t, 'i>(
     element: &'t Value<'i>,
     key: &'static Key,
@@ -235,6 +248,9 @@ fn wrong_type<T>(
     key: &Key,
     report: &mut Report<'_>,
 ) -> Option<T> {
+    if report.is_full() {
+        return None;
+    }
     let given = match value.get_ref() {
         DeValue::Integer(_) => "an integer",
         DeValue::Array(_) => "an array",

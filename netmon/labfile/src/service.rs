@@ -15,9 +15,9 @@ use toml::de::DeValue;
 
 use super::{
     address,
-    diagnostic::Report,
     index::Index,
     ready,
+    report::Report,
     section::{Section, Text},
 };
 

@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use netmon_model::text::quoted;
 
-use super::{diagnostic::Report, section::Text};
+use super::{report::Report, section::Text};
 
 /// A time that is longer than none.
 pub(super) fn read(written: &Text<'_>, report: &mut Report<'_>) -> Option<Duration> {

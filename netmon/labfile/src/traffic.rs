@@ -10,7 +10,7 @@ use netmon_model::{
 
 use crate::{
     address,
-    diagnostic::Report,
+    report::Report,
     section::{Section, Text},
 };
 
