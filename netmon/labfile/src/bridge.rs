@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Ports of a bridge: ten bits number them, and 0 is none (`BR_MAX_PORTS` in the kernel's `net/bridge`).
-pub const MOST_PORTS: usize = 1023;
+pub const MAX_PORTS: usize = 1023;
 
 /// Reads one section, and declares the bridge and its addresses.
 pub(super) fn read(section: &Section<'_, '_>, index: &mut Index, report: &mut Report<'_>) -> Option<Bridge> {
@@ -55,8 +55,8 @@ pub(super) fn port_of(
     }
     let namespace = namespace?;
     match index.add_port(namespace, &bridge) {
-        Some(ports) if ports == MOST_PORTS + 1 => {
-            let message = format!("bridge {bridge} in {namespace} has more than {MOST_PORTS} ports");
+        Some(ports) if ports == MAX_PORTS + 1 => {
+            let message = format!("bridge {bridge} in {namespace} has more than {MAX_PORTS} ports");
             report.error(written.span(), message, "join two bridges by a link, and share the ports out");
         }
         None if index.knows_all_bridges() => {

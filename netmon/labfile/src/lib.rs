@@ -38,7 +38,7 @@ mod time;
 mod traffic;
 
 pub use self::{
-    bridge::MOST_PORTS,
+    bridge::MAX_PORTS,
     diagnostic::Diagnostic,
     file::{LoadError, MAX_FILE_BYTES, built_in, load, open},
     json_schema::json_schema,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hyper::Uri;
+use http::Uri;
 use netmon_model::{
     lab::{Query, RECORD_TYPES, RecordType, Traffic, Url},
     text::quoted,

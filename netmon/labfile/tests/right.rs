@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use netmon_labfile::{MOST_PORTS, parse};
+use netmon_labfile::{MAX_PORTS, parse};
 use netmon_model::impairment::Impairment;
 
 /// A namespace `web` joined to root.
@@ -70,8 +70,8 @@ fn a_bridge_takes_no_more_ports_than_the_kernel_has() {
         }
         text
     };
-    assert!(parse(&lab(MOST_PORTS), "f", "f").is_ok());
-    let errors = parse(&lab(MOST_PORTS + 1), "f", "f").unwrap_err();
+    assert!(parse(&lab(MAX_PORTS), "f", "f").is_ok());
+    let errors = parse(&lab(MAX_PORTS + 1), "f", "f").unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].message.contains("has more than 1023 ports"), "{}", errors[0]);
 }

@@ -1,8 +1,11 @@
 //! `netmon generate`: lab files of the usual shapes.
 
-use clap::Args as ClapArgs;
+use clap::{
+    Args as ClapArgs,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use ipnet::Ipv4Net;
-use netmon_labfile::generate::{self, Kind, Wish};
+use netmon_labfile::generate::{self, LabKind, Options};
 use netmon_model::names::LabName;
 
 use super::{exit::ExitCode, output};
@@ -18,8 +21,8 @@ Then: netmon up star.toml, and the ping that the file's first lines show.
 More namespaces than fit are refused, with the largest number that does.")]
 pub struct Args {
     /// The shape.
-    #[arg(value_enum)]
-    kind: Kind,
+    #[arg(value_parser = kinds())]
+    kind: LabKind,
     /// How many namespaces; without -n three, and of `direct` always one.
     #[arg(short, long, env = "NETMON_NAMESPACES", value_name = "N")]
     namespaces: Option<usize>,
@@ -34,6 +37,11 @@ pub struct Args {
     http: bool,
 }
 
+fn kinds() -> impl TypedValueParser<Value = LabKind> {
+    let values = LabKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<LabKind>())
+}
+
 fn lab_name(name: &str) -> Result<LabName, String> {
     name.parse().map_err(|error: netmon_model::names::InvalidName| error.to_string())
 }
@@ -45,8 +53,8 @@ fn lab_name(name: &str) -> Result<LabName, String> {
 /// When so many namespaces do not fit, or netmon could not read the file that it would print; exit code 2.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { kind, namespaces, name, subnet, http } = args;
-    let wish = Wish { kind, namespaces, name, subnet, http };
-    let text = generate::lab_file(&wish).map_err(|error| ExitCode::Usage.because(error))?;
+    let options = Options { kind, namespaces, name, subnet, http };
+    let text = generate::lab_file(&options).map_err(|error| ExitCode::Usage.because(error))?;
     output::print(&text)?;
     Ok(ExitCode::Ok)
 }

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use self::check::problems;
 use super::*;
-use crate::generate::{Kind, Wish, lab_file};
+use crate::generate::{LabKind, Options, lab_file};
 
 fn faults(lab: &str) -> Vec<String> {
     problems(&json_schema(), &toml::from_str(lab).unwrap())
@@ -76,9 +76,9 @@ fn the_examples_of_the_reference_pass() {
 
 #[test]
 fn every_generated_lab_passes() {
-    for kind in Kind::ALL {
-        let wish = Wish { kind, namespaces: None, name: None, subnet: None, http: true };
-        assert_eq!(faults(&lab_file(&wish).unwrap()), [""; 0], "{kind:?}");
+    for kind in LabKind::ALL {
+        let options = Options { http: true, ..Options::new(kind) };
+        assert_eq!(faults(&lab_file(&options).unwrap()), [""; 0], "{kind:?}");
     }
 }
 

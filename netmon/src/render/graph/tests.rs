@@ -85,8 +85,8 @@ root
  ├─ star-3 10.202.0.9/30  ── eth0 10.202.0.10/30  star-3
  └─ star-4 10.202.0.13/30 ── eth0 10.202.0.14/30  star-4
 ";
-    let wish = netmon_labfile::generate::Wish {
-        kind: netmon_labfile::generate::Kind::Star,
+    let wish = netmon_labfile::generate::Options {
+        kind: netmon_labfile::generate::LabKind::Star,
         namespaces: Some(4),
         name: None,
         subnet: None,
@@ -94,9 +94,11 @@ root
     };
     let star = of(&netmon_labfile::generate::lab_file(&wish).unwrap());
     assert_eq!(text(&star, Terminal { columns: 40, ..WIDE }), expected, "too narrow for boxes");
-    let fifty =
-        netmon_labfile::generate::lab_file(&netmon_labfile::generate::Wish { namespaces: Some(50), ..wish })
-            .unwrap();
+    let fifty = netmon_labfile::generate::lab_file(&netmon_labfile::generate::Options {
+        namespaces: Some(50),
+        ..wish
+    })
+    .unwrap();
     assert_eq!(text(&of(&fifty), WIDE).lines().count(), 53);
 }
 

@@ -1,41 +1,41 @@
-//! The address plan: which addresses the links of a generated lab have, all inside one network.
+//! Assigns the addresses of a generated lab, all of them inside one network.
 //!
-//! Links take /30s one after the other, so that a stretch of links is a stretch of addresses: that is what
-//! keeps the routes of a long chain few.
+//! Consecutive links have consecutive /30s. So a row of links is a range of addresses, and a long chain needs few
+//! routes.
 
 use std::net::Ipv4Addr;
 
 use ipnet::{Ipv4Net, Ipv4Subnets};
 
-/// Addresses that a link takes: its network, two ends, its broadcast address.
+/// Addresses of a link: the network's own, two ends, the broadcast address.
 const PER_LINK: u32 = 4;
 /// The prefix length of a link's network.
 const LINK_PREFIX: u8 = 30;
-/// A bridge's network is no smaller than people expect of one, where there is room.
+/// A bridge's network has at least the usual size, if there is room.
 const USUAL_PREFIX: u8 = 24;
 
-/// A network whose addresses are given out in order.
+/// A network whose addresses are assigned in order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(super) struct AddressPlan {
     base: Ipv4Net,
 }
 
-impl Plan {
+impl AddressPlan {
     pub(super) fn new(base: Ipv4Net) -> Self {
         Self { base: base.trunc() }
     }
 
-    /// All of it.
+    /// The whole network.
     pub(super) fn base(self) -> Ipv4Net {
         self.base
     }
 
-    /// How many links it has addresses for.
+    /// The number of links that it has addresses for.
     pub(super) fn links(self) -> usize {
         usize::try_from(self.size() / u64::from(PER_LINK)).unwrap_or(usize::MAX)
     }
 
-    /// How many hosts it has addresses for when it is one network.
+    /// The number of hosts that it has addresses for, as one network.
     pub(super) fn hosts(self) -> usize {
         usize::try_from(self.size().saturating_sub(2)).unwrap_or(usize::MAX)
     }
@@ -50,8 +50,8 @@ impl Plan {
         [1, 2].map(|end| self.net(network + end, LINK_PREFIX))
     }
 
-    /// The networks that make up the halves `first..end`, as few as possible. A half is a link's end: half `2 n`
-    /// has the address of end `a` of link `n`, half `2 n + 1` that of end `b`.
+    /// The fewest networks that make up the halves `first..end`. A half is an end of a link: half `2 n` has the address
+    /// of end `a` of link `n`, half `2 n + 1` that of end `b`.
     pub(super) fn halves(self, first: usize, end: usize) -> Vec<Ipv4Net> {
         if first >= end {
             return Vec::new();
@@ -60,7 +60,7 @@ impl Plan {
         Ipv4Subnets::new(self.address(first), self.address(end - 1), 0).collect()
     }
 
-    /// The addresses of `count` hosts in one network: the smallest that people are used to and that all fit in.
+    /// The addresses of `count` hosts in one network: a /24, or the smallest larger one that they fit in.
     pub(super) fn hosts_of_one_network(self, count: usize) -> impl Iterator<Item = Ipv4Net> {
         let needed = u64::from(in_plan(count)) + 2;
         let bits = u64::BITS - (needed - 1).leading_zeros();
@@ -78,7 +78,7 @@ impl Plan {
     }
 }
 
-/// A number that was checked against the plan's size, which fits.
+/// A number that was checked against the size of the plan, so it fits.
 fn in_plan(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -87,8 +87,8 @@ fn in_plan(number: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn plan(base: &str) -> Plan {
-        Plan::new(base.parse().unwrap())
+    fn plan(base: &str) -> AddressPlan {
+        AddressPlan::new(base.parse().unwrap())
     }
 
     fn shown(nets: impl IntoIterator<Item = Ipv4Net>) -> Vec<String> {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_of_halves_is_a_few_networks() {
+    fn a_range_of_halves_is_a_few_networks() {
         let plan = plan("10.9.0.0/24");
         assert_eq!(shown(plan.halves(0, 128)), ["10.9.0.0/24"]);
         assert_eq!(shown(plan.halves(1, 4)), ["10.9.0.2/31", "10.9.0.4/30"]);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_network_of_many_hosts_is_no_larger_than_it_must_be() {
+    fn the_network_of_many_hosts_is_as_small_as_possible() {
         let prefix = |base: &str, count| {
             plan(base).hosts_of_one_network(count).last().map(|net| net.to_string()).unwrap()
         };
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_without_room_has_room_for_nothing() {
+    fn a_network_that_is_too_small_has_no_links_and_no_hosts() {
         assert_eq!((plan("10.9.0.0/32").links(), plan("10.9.0.0/32").hosts()), (0, 0));
         assert_eq!((plan("10.9.0.0/31").links(), plan("10.9.0.0/30").links()), (0, 1));
     }
