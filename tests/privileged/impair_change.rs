@@ -73,8 +73,8 @@ fn amounts_that_do_not_go_together_and_links_that_are_none_are_errors_of_usage()
             assert!(said.contains(part), "{said}");
         };
         fails(&["--jitter", "1ms"], "a jitter of 1ms without a delay");
-        fails(&["--loss", "200%"], "is no share of packets");
-        fails(&["--rate", "fast"], "is no rate");
+        fails(&["--loss", "200%"], "is not a share of packets");
+        fails(&["--rate", "fast"], "is not a rate");
         fails(&["--rate", "1kbit"], "write a higher rate");
         fails(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
         let (code, said) = netmon_says(&["impair", "lyne", "--loss", "1%"]);

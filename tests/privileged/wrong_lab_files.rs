@@ -161,7 +161,7 @@ fn what_is_no_file_is_refused_and_nobody_waits_for_it() {
         let long = at(&"x".repeat(300));
         for (path, words) in [
             (at("folder.toml"), "Is a directory"),
-            (at("pipe.toml"), "nobody wrote to it for 5 seconds"),
+            (at("pipe.toml"), "no data for 5 seconds"),
             (at("loop.toml"), "Too many levels of symbolic links"),
             (at("zero.toml"), "zero.toml:1:1: error: the file is larger than 4 MiB"),
             (at("dangling.toml"), "No such file"),

@@ -1,4 +1,4 @@
-//! What is wrong in a lab file, where, and what would be right.
+//! An error of a lab file: what is wrong, where, and how to correct it.
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -6,7 +6,7 @@ use super::excerpt;
 
 /// One error of a lab file.
 ///
-/// Displays as `FILE:LINE:COLUMN: error: MESSAGE`, the line with carets below the place, and the help:
+/// Displays as `FILE:LINE:COLUMN: error: MESSAGE`, followed by the line with carets below the place, and the help:
 ///
 /// ```
 /// let errors = netmon_labfile::parse("name = web\n", "office.toml", "office").unwrap_err();
@@ -29,21 +29,21 @@ pub struct Diagnostic {
     pub column: usize,
     /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// How to correct it.
     pub help: String,
-    pub(super) place: Place,
+    pub(super) span: SourceSpan,
 }
 
-/// A place in a text, which all errors of a file share.
+/// A part of a text. All errors of a file share the text.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SourceSpan {
     pub(super) text: Arc<str>,
     pub(super) at: Range<usize>,
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, line, column, message, help, place: Place { text, at } } = self;
+        let Self { source, line, column, message, help, span: SourceSpan { text, at } } = self;
         writeln!(f, "{source}:{line}:{column}: error: {message}")?;
         if !text.is_empty() {
             writeln!(f, "{}", excerpt::draw(text, at, *line))?;

@@ -1,4 +1,4 @@
-//! Lab files on disk, and the lab that is built in.
+//! Reads lab files from disk, and the built-in lab.
 
 use std::{
     io,
@@ -15,14 +15,14 @@ use super::{
     report::{MAX_ERRORS, Report},
 };
 
-/// The largest lab file that is read, in bytes: 16,000 namespaces with a link each take less.
+/// The largest lab file that is read, in bytes. 16,000 namespaces with a link each need less.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// What some editors begin UTF-8 text with.
+/// Some editors write it at the beginning of UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const DIRECT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../labs/direct.toml"));
 
-/// Why there is no lab. Displays as one message that may have many lines.
+/// Why a lab file cannot be loaded. Displays as one message that may have many lines.
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The file could not be read.
@@ -30,16 +30,16 @@ pub enum LoadError {
     Read {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         reason: io::Error,
     },
-    /// The file was read, and is not a lab.
+    /// The file is not a valid lab.
     #[error("{}", lines(.0))]
     Invalid(Vec<Diagnostic>),
 }
 
 impl LoadError {
-    /// What is wrong in the file; empty if it could not be read.
+    /// The errors of the file. Empty if it could not be read.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
@@ -49,16 +49,16 @@ impl LoadError {
     }
 }
 
-/// The lab in `file`, or the built-in one.
+/// Loads the lab in `file`, or the built-in lab if there is no file.
 ///
 /// # Errors
 ///
-/// See [`load`].
+/// Fails as [`load`] does. The built-in lab never fails.
 pub fn open(file: Option<&Path>) -> Result<Lab, LoadError> {
     file.map_or_else(|| Ok(built_in()), load)
 }
 
-/// The classic first exercise, `labs/direct.toml`: a namespace, a veth pair and a web server.
+/// Returns the classic first exercise, `labs/direct.toml`: a namespace, a veth pair and a web server.
 #[must_use]
 pub fn built_in() -> Lab {
     match parse(DIRECT, BUILT_IN, "direct") {
@@ -68,12 +68,28 @@ pub fn built_in() -> Lab {
     }
 }
 
-/// Reads the lab file at `path`; the lab's default name is the file's stem.
+/// Reads the lab file at `path`. The lab's default name is the file's stem.
 ///
 /// # Errors
 ///
-/// [`LoadError::Read`] if the file cannot be read, and [`LoadError::Invalid`] with everything that is
-/// wrong in it if it is no lab.
+/// Returns [`LoadError::Read`] if the file cannot be read, and [`LoadError::Invalid`] with all of its errors if it is not a
+/// valid lab.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use netmon_labfile::{LoadError, load};
+///
+/// let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs/star.toml");
+/// let lab = load(&path)?;
+/// assert_eq!(lab.name.as_str(), "star");
+///
+/// let error = load(Path::new("/nonexistent/lab.toml")).unwrap_err();
+/// assert!(matches!(error, LoadError::Read { .. }));
+/// # Ok::<(), LoadError>(())
+/// ```
 pub fn load(path: &Path) -> Result<Lab, LoadError> {
     let unreadable = |reason| LoadError::Read { path: path.to_owned(), reason };
     let bytes = bytes::read(path, MAX_FILE_BYTES + 1).map_err(unreadable)?;
@@ -86,18 +102,18 @@ pub fn load(path: &Path) -> Result<Lab, LoadError> {
     Ok(lab)
 }
 
-/// What there is to do about a file that cannot be read.
+/// What to do about a file that cannot be read.
 fn help(reason: &io::Error) -> &'static str {
     match reason.kind() {
-        io::ErrorKind::NotFound => "is the path right? `netmon generate` prints a lab file to start from",
-        io::ErrorKind::IsADirectory => "this is a folder: give the lab file in it",
+        io::ErrorKind::NotFound => "check the path; `netmon generate` prints a lab file to start from",
+        io::ErrorKind::IsADirectory => "this is a directory: give the lab file in it",
         io::ErrorKind::PermissionDenied => "`ls -l` shows who may read it",
-        io::ErrorKind::TimedOut => "start whoever writes to it first, or give a plain file",
-        _ => "give the path of a plain file",
+        io::ErrorKind::TimedOut => "start the program that writes to it first, or give a regular file",
+        _ => "give the path of a regular file",
     }
 }
 
-/// The bytes of a file as text, if they are that and not too many.
+/// Returns the bytes of a file as text, unless they are something else or too many.
 fn checked_text<'b>(bytes: &'b [u8], source: &str) -> Result<&'b str, Vec<Diagnostic>> {
     let refuse = |text: &str, at: usize, message: String, help: &str| {
         let mut report = Report::new(text);
@@ -109,14 +125,14 @@ fn checked_text<'b>(bytes: &'b [u8], source: &str) -> Result<&'b str, Vec<Diagno
         return refuse("", 0, format!("the file is larger than {} MiB", MAX_FILE_BYTES >> 20), help);
     }
     if bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii().is_empty() {
-        // Some editors empty a file before they write it; a lab that is watched is not to go for that.
+        // Some editors empty a file before they write it. That must not remove a watched lab.
         let help = "write a lab, or start from one that `netmon generate` prints";
         return refuse("", 0, "the file is empty".to_owned(), help);
     }
     std::str::from_utf8(bytes).or_else(|error| {
         let at = error.valid_up_to();
         let byte = bytes.get(at).copied().unwrap_or_default();
-        let message = format!("the file is not UTF-8 text: byte 0x{byte:02x} begins no character");
+        let message = format!("the file is not UTF-8 text: byte 0x{byte:02x} does not begin a character");
         refuse(&String::from_utf8_lossy(bytes), at, message, "save the file as UTF-8")
     })
 }
@@ -143,15 +159,15 @@ mod tests {
 
     use super::*;
 
-    /// A file in a folder of its own, removed at the end.
+    /// A file in a directory of its own, removed when dropped.
     struct TempFile(PathBuf);
 
     impl TempFile {
         fn new(name: &str, bytes: &[u8]) -> Self {
-            let folder = std::env::temp_dir().join(format!("netmon-lab-{}-{name}", std::process::id()));
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join(name), bytes).unwrap();
-            Self(folder.join(name))
+            let directory = std::env::temp_dir().join(format!("netmon-lab-{}-{name}", std::process::id()));
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join(name), bytes).unwrap();
+            Self(directory.join(name))
         }
 
         fn error(&self) -> String {
@@ -179,8 +195,8 @@ mod tests {
 
     #[test]
     fn every_example_lab_loads() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs");
-        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs");
+        let files = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
         let labs: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
         assert!(labs.len() >= 2, "{labs:?}");
         for path in labs {
@@ -191,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_labs_default_name_is_the_files_stem_and_its_folder_is_absolute() {
+    fn the_stem_of_the_file_is_the_default_name_and_its_directory_is_absolute() {
         let file = TempFile::new("two.words.toml", b"# nothing\n");
         let lab = load(&file.0).unwrap();
         assert_eq!(lab.name.as_str(), "two.words");
@@ -199,10 +215,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused_with_the_place() {
+    fn text_that_is_not_utf_8_is_refused_with_the_place() {
         let file = TempFile::new("latin1.toml", b"name = \"x\"\n# caf\xe9 \xe0 Paris\n");
         let expected = "\
-FILE:2:6: error: the file is not UTF-8 text: byte 0xe9 begins no character
+FILE:2:6: error: the file is not UTF-8 text: byte 0xe9 does not begin a character
   |
 2 | # caf\u{fffd} \u{fffd} Paris
   |      ^
@@ -211,7 +227,7 @@ FILE:2:6: error: the file is not UTF-8 text: byte 0xe9 begins no character
     }
 
     #[test]
-    fn an_empty_file_is_refused_as_one_that_was_not_written_yet() {
+    fn an_empty_file_is_refused() {
         for text in [&b""[..], b"\n \r\n", BYTE_ORDER_MARK] {
             let file = TempFile::new("empty.toml", text);
             assert!(file.error().starts_with("FILE:1:1: error: the file is empty\n    help: "));
@@ -229,16 +245,16 @@ FILE:2:6: error: the file is not UTF-8 text: byte 0xe9 begins no character
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named() {
+    fn a_missing_file_is_named() {
         let error = load(Path::new("/nonexistent/lab.toml")).unwrap_err();
         let said = error.to_string();
         assert!(said.starts_with("cannot read lab file /nonexistent/lab.toml: No such file"), "{said}");
-        assert!(said.contains("\n    help: is the path right?"), "{said}");
+        assert!(said.contains("\n    help: check the path"), "{said}");
         assert!(error.diagnostics().is_empty());
     }
 
     #[test]
-    fn many_errors_are_shown_to_a_limit_and_counted() {
+    fn beyond_a_thousand_errors_are_only_counted() {
         let text = "[[namespace]]\n".repeat(SHOWN + 7);
         let error = LoadError::Invalid(parse(&text, "f", "f").unwrap_err());
         assert!(error.to_string().ends_with("... and 7 more errors"));
@@ -246,7 +262,7 @@ FILE:2:6: error: the file is not UTF-8 text: byte 0xe9 begins no character
     }
 
     #[test]
-    fn the_time_to_read_a_lab_grows_with_its_size_and_not_with_its_square() {
+    fn the_time_to_read_a_lab_grows_linearly() {
         let lab = |namespaces: usize| {
             let one = |n: usize| {
                 let net = format!("10.{}.{}", n >> 8, n & 255);

@@ -1,4 +1,4 @@
-//! Collects what is wrong while a lab file is read.
+//! Collects the errors of a lab file while it is read.
 //!
 //! Reading continues after an error. The [`Report`] collects findings by byte offset, and turns them into
 //! [`Diagnostic`]s with lines and columns in one pass at the end, so that a file with very many errors on one line
@@ -7,29 +7,29 @@
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use super::{
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Diagnostic, SourceSpan},
     syntax::{Readable, SyntaxError},
 };
 
-/// A finding before its place is turned into line and column.
+/// An error before its place is turned into line and column.
 struct Finding {
     at: Range<usize>,
     message: String,
     help: String,
 }
 
-/// Collects what is wrong while a lab file is read.
+/// Collects the errors of a lab file while it is read.
 pub(super) struct Report<'i> {
     text: &'i str,
     line_starts: Vec<usize>,
-    /// Where the text is not TOML, sorted: what was read around there is a guess.
+    /// Where the text is not TOML, sorted and apart. What was read there is a guess.
     unread: Vec<Range<usize>>,
-    /// Where sections start, sorted: a section reaches to the next one. Empty if all of the text was read.
+    /// Where sections start, sorted. Each reaches to the next one. Empty if all of the text was read.
     sections: Vec<usize>,
     /// Whether a whole section may be missing from what was read.
     lacks_sections: bool,
     findings: Vec<Finding>,
-    /// How many more names may be compared for "did you mean": keeps hostile files cheap.
+    /// How many more names may be compared for "did you mean", so that hostile files stay cheap.
     pub(super) comparisons_left: usize,
 }
 
@@ -53,7 +53,7 @@ impl<'i> Report<'i> {
         }
     }
 
-    /// Reports an error at the start of `at`, unless the text there was not TOML in the first place.
+    /// Reports an error at `at`, unless the text there is not TOML anyway.
     pub(super) fn error(&mut self, at: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         if !self.is_full() && !self.has_syntax_error_in(&at) {
             self.findings.push(Finding { at, message: message.into(), help: help.into() });
@@ -67,13 +67,12 @@ impl<'i> Report<'i> {
 
     /// Reports text that is not TOML, before anything else is reported, and returns the text that is left.
     pub(super) fn syntax_errors<'t>(&mut self, readable: Readable<'t>) -> Cow<'t, str> {
-        let Readable { text, errors, unread, sections, lacks_sections } = readable;
+        let Readable { text, errors, mut unread, sections, lacks_sections } = readable;
         for SyntaxError { at, message, help } in errors.into_iter().take(MAX_ERRORS) {
             self.findings.push(Finding { at: at.clone(), message, help });
-            self.unread.push(at);
+            unread.push(at);
         }
-        self.unread.extend(unread);
-        self.unread.sort_by_key(|range| range.start);
+        self.unread = union(unread);
         (self.sections, self.lacks_sections) = (sections, lacks_sections);
         text
     }
@@ -83,7 +82,7 @@ impl<'i> Report<'i> {
         self.findings.push(Finding { at, message, help });
     }
 
-    /// Whether all of the table at `at` was read: only then is a key that is not there really missing.
+    /// Whether all of the table at `at` was read. If not, an absent key may just be unread.
     pub(super) fn is_whole(&self, at: &Range<usize>) -> bool {
         let is_inline = self.text.as_bytes().get(at.start) == Some(&b'{');
         let next = self.sections.partition_point(|section| *section <= at.start);
@@ -91,7 +90,7 @@ impl<'i> Report<'i> {
         !self.has_syntax_error_in(&if is_inline { at.clone() } else { at.start..end })
     }
 
-    /// Whether a whole section may have been lost, so that a name that is not there may just be unread.
+    /// Whether a whole section may be unread, so that an unknown name may be declared there.
     pub(super) fn may_lack_sections(&self) -> bool {
         self.lacks_sections
     }
@@ -107,7 +106,7 @@ impl<'i> Report<'i> {
         self.unread.get(next).is_some_and(|at| at.start < end)
     }
 
-    /// Every error, in the order of the text.
+    /// Returns every error, in the order of the text.
     pub(super) fn into_diagnostics(self, source: &str) -> Vec<Diagnostic> {
         let Self { text, line_starts, mut findings, .. } = self;
         if findings.is_empty() {
@@ -118,14 +117,27 @@ impl<'i> Report<'i> {
         let mut walk = Walk { text, line_starts, line: 0, column: 1, at: 0 };
         let diagnostic = |Finding { at, message, help }| {
             let (line, column) = walk.to(at.start);
-            let place = Place { text: Arc::clone(&shared), at };
-            Diagnostic { source: Arc::clone(&source), line, column, message, help, place }
+            let span = SourceSpan { text: Arc::clone(&shared), at };
+            Diagnostic { source: Arc::clone(&source), line, column, message, help, span }
         };
         findings.into_iter().map(diagnostic).collect()
     }
 }
 
-/// Turns ascending offsets into lines and columns, looking at every character at most once.
+/// The same places as ranges that are sorted and do not overlap.
+fn union(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by(|next, range| {
+        let is_within = next.start <= range.end;
+        if is_within {
+            range.end = range.end.max(next.end);
+        }
+        is_within
+    });
+    ranges
+}
+
+/// Turns ascending offsets into lines and columns, and reads every character at most once.
 struct Walk<'i> {
     text: &'i str,
     line_starts: Vec<usize>,
@@ -144,7 +156,7 @@ impl Walk<'_> {
             self.at = self.line_starts.get(line - 1).copied().unwrap_or(0);
         }
         let passed = self.text.as_bytes().get(self.at..offset).unwrap_or_default();
-        // Continuation bytes of UTF-8 are no characters of their own.
+        // Continuation bytes of UTF-8 do not begin a character.
         self.column += passed.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
         self.at = offset.max(self.at);
         (self.line, self.column)
@@ -168,7 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_text_has_a_place_too() {
+    fn overlapping_ranges_are_united() {
+        assert_eq!(union(vec![5..6, 0..100, 200..200, 90..120]), [0..120, 200..200]);
+    }
+
+    #[test]
+    fn an_error_at_the_end_of_the_text_has_a_place() {
         let mut report = Report::new("a\n");
         report.error(2..2, "wrong", "right");
         let found = report.into_diagnostics("f");

@@ -1,4 +1,4 @@
-//! The parser's errors, taken apart into what is wrong and what would be right.
+//! Splits the parser's errors into what is wrong and how to correct it.
 
 use std::ops::Range;
 
@@ -41,7 +41,7 @@ fn explain(error: &toml::de::Error, text: &str, part: &Range<usize>) -> SyntaxEr
     SyntaxError { at, message: problem.to_owned(), help: help(problem, expected) }
 }
 
-/// What would be right. `expected` is what the parser could have continued with.
+/// Returns how to correct a problem. `expected` lists what the parser would accept.
 fn help(problem: &str, expected: &str) -> String {
     let help = match (problem, expected) {
         (NO_VALUE, _) => "write a value after the `=`",
@@ -59,7 +59,7 @@ fn help(problem: &str, expected: &str) -> String {
     help.to_owned()
 }
 
-/// The parser's list of what it expects, as a phrase.
+/// The list of what the parser would accept, as a phrase.
 fn either(expected: &str) -> String {
     let phrases = expected.split(", ").map(|one| match one {
         "value" => "a value",

@@ -8,15 +8,15 @@ mod explain;
 mod nesting;
 mod statement;
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use toml::de::DeTable;
 use toml_parser::lexer::TokenKind;
 
 use self::{
     explain::{errors_in, is_independent},
-    nesting::{MAX_DEPTH, too_deep},
-    statement::{Kind, Statement, Statements},
+    nesting::{Bracket, MAX_DEPTH, too_deep},
+    statement::{Statement, StatementKind, Statements},
 };
 use super::report::MAX_ERRORS;
 
@@ -34,13 +34,13 @@ pub(super) struct Readable<'i> {
     pub(super) errors: Vec<SyntaxError>,
     /// What was left out of the text, in its order.
     pub(super) unread: Vec<Range<usize>>,
-    /// Where sections start; empty if there are no errors.
+    /// Where sections start. Empty if there are no errors.
     pub(super) sections: Vec<usize>,
     /// Whether a whole section may be missing.
     pub(super) lacks_sections: bool,
 }
 
-const HEADER_HELP: &str = "a section begins with a line of its name in double brackets, for example [[link]]";
+const HEADER_HELP: &str = "a section begins with its name in double brackets, for example [[link]]";
 
 /// Finds the syntax errors of `text`.
 ///
@@ -67,17 +67,18 @@ pub(super) fn check(text: &str) -> Result<Readable<'_>, SyntaxError> {
 
 impl Readable<'_> {
     fn repair(&mut self, text: &str) {
-        // Whether the section of the statement is not known.
+        // Whether the section of the statement is unknown.
         let mut is_orphan = false;
         for statement in Statements::new(text) {
-            is_orphan &= !matches!(statement.kind, Kind::Section | Kind::Table);
+            let is_header = matches!(statement.kind, StatementKind::Section | StatementKind::Table);
+            is_orphan &= !is_header;
             let errors = statement.errors(text);
             let is_misread = statement.is_fragment() || !errors.iter().all(is_independent);
-            if is_orphan || (is_misread && !matches!(statement.kind, Kind::Section | Kind::Table)) {
+            if is_orphan || (is_misread && !is_header) {
                 self.unread.push(statement.range.clone());
             }
-            is_orphan |= statement.kind == Kind::BrokenHeader;
-            if statement.kind == Kind::Section {
+            is_orphan |= statement.kind == StatementKind::BrokenHeader;
+            if statement.kind == StatementKind::Section {
                 self.sections.push(statement.start);
             }
             self.errors.extend(errors);
@@ -96,17 +97,13 @@ impl Readable<'_> {
 
     /// Adds the errors that no statement has by itself, such as a key that is there twice.
     fn add_remaining(&mut self, repaired: &str) {
-        let known = self.errors.len();
-        for error in errors_in(repaired, 0..repaired.len()) {
-            let is_known =
-                |known: &[SyntaxError]| known.binary_search_by_key(&error.at.start, |is| is.at.start).is_ok();
-            if !self.errors.get(..known).is_some_and(is_known) {
-                self.errors.push(error);
-            }
-        }
+        let known: HashSet<_> = self.errors.iter().map(|error| error.at.start).collect();
+        let remaining = errors_in(repaired, 0..repaired.len());
+        self.errors.extend(remaining.into_iter().filter(|error| !known.contains(&error.at.start)));
         self.errors.sort_by_key(|error| error.at.start);
     }
 
+    /// Leaves all of the text unread: with so many errors, it is something other than a lab file.
     fn give_up(&mut self, text: &str) {
         self.text = Cow::Borrowed("");
         self.unread.clear();
@@ -116,39 +113,43 @@ impl Readable<'_> {
 }
 
 impl Statement {
-    /// Whether it is not the beginning of anything, or has no end.
+    /// Whether it is neither a header nor `key = value`, or has no end.
     fn is_fragment(&self) -> bool {
-        self.unclosed.is_some() || matches!(self.kind, Kind::Fragment | Kind::BrokenHeader)
+        self.unclosed.is_some() || matches!(self.kind, StatementKind::Fragment | StatementKind::BrokenHeader)
     }
 
-    /// Returns its errors: all up to the first after which the rest is a guess.
+    /// Returns its errors, up to the first one after which the rest is a guess.
     fn errors(&self, text: &str) -> Vec<SyntaxError> {
-        if let Some(bracket) =
-            self.unclosed.as_ref().filter(|_| self.kind == Kind::KeyValue && !self.lacks_quote)
+        if let Some(bracket) = &self.unclosed
+            && self.kind == StatementKind::KeyValue
+            && !self.lacks_quote
         {
-            let is_table = bracket.kind == TokenKind::LeftCurlyBracket;
-            let (open, close) = if is_table { ("{", "}") } else { ("[", "]") };
-            let message = format!("this `{open}` is not closed");
-            return vec![SyntaxError {
-                at: bracket.at.clone(),
-                message,
-                help: format!("write the `{close}`"),
-            }];
+            return vec![not_closed(bracket)];
         }
         let mut errors = errors_in(text, self.range.clone());
-        let certain = errors.iter().take_while(|error| is_independent(error) && !self.lacks_quote).count();
+        let is_certain = |error: &&SyntaxError| is_independent(error) && !self.lacks_quote;
+        let certain = errors.iter().take_while(is_certain).count();
         errors.truncate(if self.is_fragment() { 1 } else { certain + 1 });
-        let is_unclear = |error: &&mut SyntaxError| {
-            self.kind == Kind::BrokenHeader && !error.message.starts_with("unclosed")
-        };
-        for error in errors.iter_mut().filter(is_unclear) {
+        if let (StatementKind::BrokenHeader, Some(error)) = (self.kind, errors.first_mut())
+            && !error.message.starts_with("unclosed")
+        {
             HEADER_HELP.clone_into(&mut error.help);
         }
         errors
     }
 }
 
-/// The text with spaces in place of `ranges`, which are sorted; line breaks stay.
+fn not_closed(bracket: &Bracket) -> SyntaxError {
+    let is_table = bracket.kind == TokenKind::LeftCurlyBracket;
+    let (open, close) = if is_table { ("{", "}") } else { ("[", "]") };
+    SyntaxError {
+        at: bracket.at.clone(),
+        message: format!("this `{open}` is not closed"),
+        help: format!("write the `{close}`"),
+    }
+}
+
+/// The text with spaces in place of `ranges`, which are sorted. Line breaks stay.
 fn blank(text: &str, ranges: &[Range<usize>]) -> String {
     let mut blanked = String::with_capacity(text.len());
     let mut kept_from = 0;

@@ -1,4 +1,4 @@
-//! Open brackets of a text, by its tokens alone: for text that the parser cannot read, and before it reads any.
+//! The open brackets of a text, by its tokens alone. It works for text that the parser cannot read, and must not read.
 
 use std::ops::Range;
 
@@ -21,9 +21,9 @@ pub(super) struct Bracket {
 #[derive(Default)]
 pub(super) struct Nesting {
     open: Vec<Bracket>,
-    /// Levels of all open brackets.
+    /// The levels of all open brackets.
     depth: usize,
-    /// Dots of the key that is being read.
+    /// The dots of the current key.
     dots: usize,
 }
 

@@ -1,7 +1,7 @@
-//! A text cut into statements (headers and `key = value`), whether or not they are well-formed.
+//! Cuts a text into statements (headers and `key = value`), whether or not they are well-formed.
 //!
-//! A statement ends with its line unless a bracket is open. If a bracket was never closed, it ends before the next
-//! line that can only be the beginning of another statement. So a mistake damages one statement, not all that follow.
+//! A statement ends with its line unless a bracket is open. If the bracket is never closed, the statement ends before the
+//! next line that can only begin another one. So a mistake damages one statement, and not all that follow.
 
 use std::ops::Range;
 
@@ -12,14 +12,14 @@ use toml_parser::{
 
 use super::nesting::{Bracket, Nesting};
 
-/// What a statement is.
+/// The form of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StatementKind {
     /// `[[section]]`, even if more follows.
     Section,
     /// `[table]`, `[a.b]` or `[[a.b]]`, even if more follows.
     Table,
-    /// A header that is neither. It is not known which section the lines below it belong to.
+    /// Any other header. The section of the lines below it is unknown.
     BrokenHeader,
     /// `key =`, whatever follows.
     KeyValue,
@@ -30,14 +30,14 @@ pub(super) enum Kind {
 /// One statement.
 #[derive(Debug)]
 pub(super) struct Statement {
-    pub(super) kind: Kind,
+    pub(super) kind: StatementKind,
     /// Its lines, with the last line break.
     pub(super) range: Range<usize>,
     /// Where its first token is.
     pub(super) start: usize,
     /// The innermost bracket that is open at its end.
     pub(super) unclosed: Option<Bracket>,
-    /// Whether a quote is missing, so that behind it strings are read as keys and values, and these as strings.
+    /// Whether a quote is missing. Behind it, strings are read as keys and values, and these as strings.
     pub(super) lacks_quote: bool,
 }
 
@@ -46,11 +46,11 @@ pub(super) struct Statements<'i> {
     text: &'i str,
     /// Where the next one begins.
     start: usize,
-    /// How many more multi-line strings without an end are taken to end with their first line.
+    /// How many more multi-line strings without an end may be treated as ending with their first line.
     endless_left: usize,
 }
 
-/// Each string without an end is searched for it to the end of the text.
+/// Few, since the lexer searches the rest of the text for the end of each.
 const MAX_ENDLESS: usize = 16;
 
 impl<'i> Statements<'i> {
@@ -74,7 +74,7 @@ impl Iterator for Statements<'_> {
     }
 }
 
-/// Reads the statement at `start`, if there is one before the end of the line, and returns where it ends.
+/// Reads the statement at `start`, and returns where it ends. An empty line has no statement.
 fn read(text: &str, start: usize, endless_left: &mut usize) -> (usize, Option<Statement>) {
     let mut nesting = Nesting::default();
     let mut tokens: Vec<Token> = Vec::new();
@@ -121,17 +121,17 @@ fn read(text: &str, start: usize, endless_left: &mut usize) -> (usize, Option<St
     (end, statement)
 }
 
-/// What a statement of these tokens is; white space and comments are not among them.
-fn kind(tokens: &[Token]) -> Kind {
+/// Returns the form of a statement by its tokens, which are without white space and comments.
+fn kind(tokens: &[Token]) -> StatementKind {
     use TokenKind::{LeftSquareBracket as Open, RightSquareBracket as Close};
     let kinds: Vec<_> = tokens.iter().map(Token::kind).collect();
     match &kinds[..] {
-        [Open, Open, name, Close, Close, ..] if is_name(*name) => Kind::Section,
-        [Open, Open, key @ .., Close, Close] | [Open, key @ .., Close] if is_key(key) => Kind::Table,
-        [Open, ..] => Kind::BrokenHeader,
-        _ if starts_with_key_value(&kinds) => Kind::KeyValue,
-        [.., Close, Close] => Kind::BrokenHeader,
-        _ => Kind::Fragment,
+        [Open, Open, name, Close, Close, ..] if is_name(*name) => StatementKind::Section,
+        [Open, Open, key @ .., Close, Close] | [Open, key @ .., Close] if is_key(key) => StatementKind::Table,
+        [Open, ..] => StatementKind::BrokenHeader,
+        _ if starts_with_key_value(&kinds) => StatementKind::KeyValue,
+        [.., Close, Close] => StatementKind::BrokenHeader,
+        _ => StatementKind::Fragment,
     }
 }
 
@@ -149,19 +149,19 @@ fn is_name(kind: TokenKind) -> bool {
     matches!(kind, TokenKind::Atom | TokenKind::BasicString | TokenKind::LiteralString)
 }
 
-/// Whether the next line ends a statement in which a bracket is open. `last` is the token before it, and `indentation`
-/// that of the statement.
+/// Whether a statement with an open `bracket` ends before the first line of `rest`. `last` is the last token before that
+/// line, and `indentation` is the indentation of the statement.
 fn ends_before(rest: &str, bracket: TokenKind, last: TokenKind, indentation: usize) -> bool {
     let line = rest.lines().next().unwrap_or_default();
     let is_deeper = self::indentation(line) > indentation;
     let line = line.trim_start();
-    // A value cannot be written like this, and keys in braces need a comma between them.
+    // In a list, no value begins like a key. In a table, a comma precedes a key.
     let may_be_key = bracket == TokenKind::LeftCurlyBracket
         && matches!(last, TokenKind::LeftCurlyBracket | TokenKind::Comma);
     is_header(line) || (!is_deeper && !may_be_key && is_key_value(line))
 }
 
-/// Whether a line is a header that cannot be a list in a list.
+/// Whether a line is a header, and cannot be a list inside a list.
 fn is_header(line: &str) -> bool {
     let Some(name) = line.strip_prefix("[[").or_else(|| line.strip_prefix('[')) else { return false };
     let rest = name.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
@@ -181,12 +181,12 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t']).len()
 }
 
-/// Where the line of a place ends, with its line break.
+/// The end of the line of a place, with its line break.
 fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1)
 }
 
-/// Whether a token is a string that the end of the line or of the text has cut off.
+/// Whether a token is a string without a closing quote.
 fn is_open_string(kind: TokenKind, token: &str) -> bool {
     let (quote, escapes) = match kind {
         TokenKind::BasicString => ("\"", true),
