@@ -127,7 +127,7 @@ fn read_sink(
         Traffic::Http(_) => None,
         Traffic::Tcp(to) => {
             let holder = index.holder_of(to.ip()).cloned();
-            if holder.is_none() && !report.may_lack_sections() {
+            if holder.is_none() && index.knows_all_addresses() {
                 let message = format!("no namespace of this lab has the address {}", to.ip());
                 let help = "netmon receives the load itself: write an address of the lab, or use `http`";
                 report.error(written.span(), message, help);

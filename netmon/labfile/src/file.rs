@@ -156,28 +156,26 @@ mod tests {
 
     use netmon_model::lab::ServiceKind;
     use rustix::time::{ClockId, clock_gettime};
+    use tempfile::TempDir;
 
     use super::*;
 
-    /// A file in a directory of its own, removed when dropped.
-    struct TempFile(PathBuf);
+    /// A file in a directory of its own.
+    struct TempFile {
+        path: PathBuf,
+        _directory: TempDir,
+    }
 
     impl TempFile {
         fn new(name: &str, bytes: &[u8]) -> Self {
-            let directory = std::env::temp_dir().join(format!("netmon-lab-{}-{name}", std::process::id()));
-            fs::create_dir_all(&directory).unwrap();
-            fs::write(directory.join(name), bytes).unwrap();
-            Self(directory.join(name))
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            Self { path, _directory: directory }
         }
 
         fn error(&self) -> String {
-            load(&self.0).unwrap_err().to_string().replace(&self.0.display().to_string(), "FILE")
-        }
-    }
-
-    impl Drop for TempFile {
-        fn drop(&mut self) {
-            let _ = self.0.parent().map(fs::remove_dir_all);
+            load(&self.path).unwrap_err().to_string().replace(&self.path.display().to_string(), "FILE")
         }
     }
 
@@ -209,9 +207,9 @@ mod tests {
     #[test]
     fn the_stem_of_the_file_is_the_default_name_and_its_directory_is_absolute() {
         let file = TempFile::new("two.words.toml", b"# nothing\n");
-        let lab = load(&file.0).unwrap();
+        let lab = load(&file.path).unwrap();
         assert_eq!(lab.name.as_str(), "two.words");
-        assert_eq!(lab.directory.as_deref(), file.0.parent());
+        assert_eq!(lab.directory.as_deref(), file.path.parent());
     }
 
     #[test]

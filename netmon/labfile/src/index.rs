@@ -237,6 +237,11 @@ impl Index {
         !(self.has_lost_links || may_have_lost_all || self.partly_read.contains(namespace))
     }
 
+    /// Whether all addresses were read.
+    pub(super) fn knows_all_addresses(&self) -> bool {
+        !(self.has_lost_links || self.has_lost_ends) && self.partly_read.is_empty()
+    }
+
     /// The addresses of a namespace. `None` if it has none.
     pub(super) fn held(&self, namespace: &NsName) -> Option<&HeldAddresses> {
         self.held.get(namespace)
