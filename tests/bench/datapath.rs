@@ -7,7 +7,7 @@
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result};
-use netmon::datapath::{Datapath, Options};
+use netmon::{datapath::Options, watch::Meter};
 use netmon_kernel::sys::bpf::{Instruction, load_classifier, test_run};
 use netmon_model::names::Direction;
 use netmon_tests::pair::pair;
@@ -36,17 +36,17 @@ struct Subject {
 
 pub(crate) fn run(as_json: bool) -> Result<()> {
     let ends = pair();
-    let mut datapaths = Vec::new();
+    let mut meters = Vec::new();
     for (flows, entries) in [(true, Options::default().flow_entries), (false, 0)] {
-        let mut datapath = Datapath::load(&Options { flow_entries: entries, ..Options::default() })?;
-        datapath.attach(&ends)?;
-        datapaths.push((flows, datapath));
+        let mut meter = Meter::load(&Options { flow_entries: entries, ..Options::default() })?;
+        meter.attach(&ends)?;
+        meters.push((flows, meter));
     }
-    let features = datapaths[0].1.features();
+    let features = meters[0].1.features();
     let cases = all(features);
     let mut subjects = Vec::new();
-    for (flows, datapath) in &mut datapaths {
-        subjects.extend(prepare(datapath, &cases, *flows)?);
+    for (flows, meter) in &meters {
+        subjects.extend(prepare(meter, &cases, *flows)?);
     }
     // With flows and without, one right after the other: they are compared.
     subjects.sort_by_key(|subject| subject.case);
@@ -76,8 +76,8 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
 }
 
 /// The subjects of one datapath, with what they find when they run.
-fn prepare(datapath: &mut Datapath, cases: &[Case], flows: bool) -> Result<Vec<Subject>> {
-    let id = datapath.read()?.links.first().context("no link is watched")?.a.id;
+fn prepare(meter: &Meter, cases: &[Case], flows: bool) -> Result<Vec<Subject>> {
+    let id = meter.inventory().endpoints().next().context("no endpoint is watched")?.id;
     let mut subjects = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         for hook in Direction::BOTH {
@@ -89,7 +89,7 @@ fn prepare(datapath: &mut Datapath, cases: &[Case], flows: bool) -> Result<Vec<S
                 .then(|| load_classifier("ahead", &[before.clone(), next()].concat()))
                 .transpose()
                 .with_context(|| format!("what runs ahead of {}", case.name))?;
-            let program = datapath.dispatcher(id, hook, &before)?;
+            let program = meter.datapath().dispatcher(id, hook, &before)?;
             subjects.push(Subject { case: index, hook, flows, program, ahead, runs_ns: Vec::new() });
         }
     }

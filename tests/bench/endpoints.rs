@@ -10,10 +10,7 @@
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result};
-use netmon::{
-    datapath::{Datapath, Options},
-    topology::Endpoint,
-};
+use netmon::{datapath::Options, topology::Endpoint, watch::Meter};
 use netmon_kernel::sys::bpf::{Instruction, load_classifier, test_run};
 use netmon_model::names::{Direction, EndpointId};
 use netmon_tests::pair::pairs;
@@ -83,23 +80,23 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     Ok(subjects.into_iter().map(row).collect())
 }
 
-/// A datapath that watches these, and their numbers.
-fn watch(ends: &[Endpoint]) -> Result<(Datapath, Vec<EndpointId>)> {
-    let mut datapath = Datapath::load(&Options::default())?;
-    datapath.attach(ends)?;
-    let links = datapath.read()?.links;
-    let ids = links.iter().flat_map(|link| [link.a.id, link.b.id]).collect();
-    Ok((datapath, ids))
+/// A meter that watches these, and their numbers.
+fn watch(ends: &[Endpoint]) -> Result<(Meter, Vec<EndpointId>)> {
+    let mut meter = Meter::load(&Options::default())?;
+    meter.attach(ends)?;
+    let links = meter.inventory().links();
+    let ids = links.flat_map(|link| link.ends().map(|end| end.id)).collect();
+    Ok((meter, ids))
 }
 
 /// One endpoint's program in each datapath: the first one's, which was there before all others.
-fn repeated(watching: &[(Datapath, Vec<EndpointId>)], case: &Case, hook: Direction) -> Result<Subjects> {
+fn repeated(watching: &[(Meter, Vec<EndpointId>)], case: &Case, hook: Direction) -> Result<Subjects> {
     let mut before: Vec<Instruction> = case.advance.clone();
     if hook == Direction::Ingress && case.stamped {
         before.extend(stamp());
     }
-    let of = watching.iter().map(|(datapath, ids)| {
-        let program = datapath.dispatcher(ids[0], hook, &before)?;
+    let of = watching.iter().map(|(meter, ids)| {
+        let program = meter.datapath().dispatcher(ids[0], hook, &before)?;
         let ahead =
             load_classifier("ahead", &[before.clone(), next()].concat()).context("what runs ahead")?;
         Ok(Subject::Repeated { program, ahead })
@@ -114,10 +111,10 @@ fn repeated(watching: &[(Datapath, Vec<EndpointId>)], case: &Case, hook: Directi
 }
 
 /// The programs of all endpoints of each datapath, or of one as often.
-fn singly(watching: &[(Datapath, Vec<EndpointId>)], case: &Case, in_turn: bool) -> Result<Subjects> {
-    let of = watching.iter().map(|(datapath, ids)| {
+fn singly(watching: &[(Meter, Vec<EndpointId>)], case: &Case, in_turn: bool) -> Result<Subjects> {
+    let of = watching.iter().map(|(meter, ids)| {
         let ids = if in_turn { &ids[..] } else { &ids[..1] };
-        let programs = ids.iter().map(|id| datapath.dispatcher(*id, Direction::Egress, &[]));
+        let programs = ids.iter().map(|id| meter.datapath().dispatcher(*id, Direction::Egress, &[]));
         Ok(Subject::Single(programs.collect::<Result<_, _>>()?))
     });
     let what = format!("one by one, {}", if in_turn { "all in turn" } else { "one endpoint" });

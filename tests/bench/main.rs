@@ -24,10 +24,10 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["observer", pairs, flow_entries] => {
+        ["observer", pairs, flow_entries, ref more @ ..] if matches!(more, [] | ["--json"]) => {
             let pairs = pairs.parse().context("the number of pairs")?;
             let flow_entries = flow_entries.parse().context("the number of flow entries")?;
-            sandbox(|| observer::run(pairs, flow_entries))
+            sandbox(|| observer::run(pairs, flow_entries, !more.is_empty()))
         }
         ["datapath"] => sandbox(|| datapath::run(false)),
         ["datapath", "--json"] => sandbox(|| datapath::run(true)),
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
         }
         ["programs"] => sandbox(programs::run),
         _ => bail!(
-            "usage: netmon-bench observer PAIRS FLOW_ENTRIES | datapath [--json] | veth PAIRS [--json] | \
+            "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
              topology SIZES ROUNDS SCRIPT WATCHED [--json] | programs"
         ),
     }

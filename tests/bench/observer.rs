@@ -2,12 +2,14 @@
 
 use anyhow::{Context as _, Result};
 use netmon::{
-    datapath::{Datapath, Options},
+    datapath::Options,
     ownership::Claim,
-    topology::{self, Endpoint, NoObserver},
+    topology::{self, Endpoint},
+    watch::Meter,
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{labs::direct, sandbox::run as program};
+use serde_json::json;
 
 use crate::figures::{Figure, conditions};
 
@@ -22,38 +24,43 @@ struct Rtt {
 }
 
 /// Alternates until there are `pairs` runs of each kind.
-pub(crate) fn run(pairs: u32, flow_entries: u32) -> Result<()> {
+pub(crate) fn run(pairs: u32, flow_entries: u32, as_json: bool) -> Result<()> {
     let lab = direct();
     let claim = Claim::take(&lab.name)?;
-    let endpoints = topology::up(&lab, &claim, &mut NoObserver, &Silent)?;
-    let mut datapath = Datapath::load(&Options { flow_entries, ..Options::default() })?;
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    topology::up(&lab, &claim, &mut endpoints, &Silent)?;
+    let mut meter = Meter::load(&Options { flow_entries, ..Options::default() })?;
     ping()?;
     let (mut off, mut on) = (Vec::new(), Vec::new());
-    println!("{:>5} {:>14} {:>14} {:>14} {:>14}", "pair", "off: minimum", "mean", "on: minimum", "mean");
+    if !as_json {
+        println!("{:>5} {:>14} {:>14} {:>14} {:>14}", "pair", "off: minimum", "mean", "on: minimum", "mean");
+    }
     for pair in 1..=pairs {
         // Who goes first changes from pair to pair, so that a drift of the machine favours neither.
         if pair % 2 == 0 {
-            on.push(watched(&mut datapath, &endpoints)?);
+            on.push(watched(&mut meter, &endpoints)?);
             off.push(ping()?);
         } else {
             off.push(ping()?);
-            on.push(watched(&mut datapath, &endpoints)?);
+            on.push(watched(&mut meter, &endpoints)?);
         }
-        let (without, with) = (off[off.len() - 1], on[on.len() - 1]);
-        println!(
-            "{pair:>5} {:>11.1} us {:>11.1} us {:>11.1} us {:>11.1} us",
-            without.minimum, without.mean, with.minimum, with.mean
-        );
+        if !as_json {
+            print_pair(pair, off[off.len() - 1], on[on.len() - 1]);
+        }
     }
-    report(&off, &on);
-    drop((endpoints, datapath));
+    if as_json {
+        print_json(&off, &on);
+    } else {
+        report(&off, &on);
+    }
+    drop((endpoints, meter));
     Ok(())
 }
 
-fn watched(datapath: &mut Datapath, endpoints: &[Endpoint]) -> Result<Rtt> {
-    datapath.attach(endpoints)?;
+fn watched(meter: &mut Meter, endpoints: &[Endpoint]) -> Result<Rtt> {
+    meter.attach(endpoints)?;
     let rtt = ping()?;
-    match datapath.detach_all().into_iter().next() {
+    match meter.release().into_iter().next() {
         Some(error) => Err(error.into()),
         None => Ok(rtt),
     }
@@ -72,9 +79,22 @@ fn parse(said: &str) -> Option<Rtt> {
     Some(Rtt { minimum: next_us()?, mean: next_us()? })
 }
 
+fn print_pair(pair: u32, without: Rtt, with: Rtt) {
+    println!(
+        "{pair:>5} {:>11.1} us {:>11.1} us {:>11.1} us {:>11.1} us",
+        without.minimum, without.mean, with.minimum, with.mean
+    );
+}
+
+fn minima(runs: &[Rtt]) -> Figure {
+    Figure::of(runs.iter().map(|rtt| rtt.minimum).collect())
+}
+
+fn means(runs: &[Rtt]) -> Figure {
+    Figure::of(runs.iter().map(|rtt| rtt.mean).collect())
+}
+
 fn report(off: &[Rtt], on: &[Rtt]) {
-    let minima = |runs: &[Rtt]| Figure::of(runs.iter().map(|rtt| rtt.minimum).collect());
-    let means = |runs: &[Rtt]| Figure::of(runs.iter().map(|rtt| rtt.mean).collect());
     let difference = minima(on).median - minima(off).median;
     println!();
     println!("median of {} runs (lowest to highest), us", off.len());
@@ -85,4 +105,17 @@ fn report(off: &[Rtt], on: &[Rtt]) {
     let held = if difference <= BOUND_US { "held" } else { "NOT held" };
     println!("bound on the difference of the minima, {BOUND_US} us: {held}");
     println!("{}", conditions());
+}
+
+fn print_json(off: &[Rtt], on: &[Rtt]) {
+    let runs = |runs: &[Rtt]| json!({ "minimum_us": minima(runs).json(), "mean_us": means(runs).json() });
+    let all = json!({
+        "pairs": off.len(),
+        "off": runs(off),
+        "on": runs(on),
+        "difference_us": minima(on).median - minima(off).median,
+        "bound_us": BOUND_US,
+        "conditions": conditions(),
+    });
+    println!("{all:#}");
 }

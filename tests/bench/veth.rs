@@ -9,9 +9,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use anyhow::{Context as _, Result};
 use netmon::{
-    datapath::{Datapath, Options},
+    datapath::Options,
     ownership::Claim,
-    topology::{self, Endpoint, NoObserver},
+    topology::{self, Endpoint},
+    watch::Meter,
 };
 use netmon_kernel::{
     netns::NetNs,
@@ -58,7 +59,7 @@ type Runs = [Vec<Run>; Setting::ALL.len()];
 
 /// What the hooks are put on, and with what.
 struct Hooks {
-    datapath: Datapath,
+    meter: Meter,
     endpoints: Vec<Endpoint>,
     empty: OwnedFd,
     clock: OwnedFd,
@@ -72,9 +73,9 @@ impl Hooks {
             Setting::Empty => self.with_program(&self.empty, measure),
             Setting::Clock => self.with_program(&self.clock, measure),
             Setting::On => {
-                self.datapath.attach(&self.endpoints)?;
+                self.meter.attach(&self.endpoints)?;
                 let run = measure()?;
-                self.datapath.detach_all().into_iter().next().map_or(Ok(run), |error| Err(error.into()))
+                self.meter.release().into_iter().next().map_or(Ok(run), |error| Err(error.into()))
             }
         }
     }
@@ -96,9 +97,10 @@ impl Hooks {
 pub(crate) fn run(rounds: u32, as_json: bool) -> Result<()> {
     let lab = direct();
     let claim = Claim::take(&lab.name)?;
-    let endpoints = topology::up(&lab, &claim, &mut NoObserver, &Silent)?;
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    topology::up(&lab, &claim, &mut endpoints, &Silent)?;
     let mut hooks = Hooks {
-        datapath: Datapath::load(&Options::default())?,
+        meter: Meter::load(&Options::default())?,
         endpoints,
         empty: load_classifier("empty", &next()).context("the empty program")?,
         clock: load_classifier("clock", &clock()).context("the program that reads the clock")?,

@@ -102,7 +102,7 @@ fn hooks_are_on_again_when_the_comparison_is_killed_and_other_links_were_watched
         run("ping", &["-q", "-c", "300", "-i", "0.002", "10.202.0.2"]);
         let (code, said) = netmon_says(&["overhead", "left:eth0"]);
         assert_eq!(code, 1, "{said}");
-        assert!(said.contains("somebody else compares link"), "{said}");
+        assert!(said.contains("another comparison of link"), "{said}");
         eventually("hooks that are off once more", PATIENCE, || {
             (attached(&others(), "one") == 0.0).then_some(())
         });

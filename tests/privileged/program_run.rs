@@ -6,11 +6,11 @@
 
 use std::os::fd::OwnedFd;
 
-use netmon::datapath::{Datapath, Options, Reading};
+use netmon::{datapath::Options, watch::Meter};
 use netmon_kernel::sys::bpf::{Instruction, Offload, TestOutcome, test_run_offloaded};
 use netmon_model::{
-    names::{Direction, EndpointId, Side},
-    snapshot::{EndpointSnapshot, HookCounters},
+    names::{Direction, EndpointId},
+    snapshot::{EndpointSnapshot, HookCounters, Snapshot},
 };
 use netmon_tests::{
     packets::{
@@ -28,7 +28,7 @@ const NEXT: i32 = -1;
 
 /// The datapath on a pair that is down.
 struct Bench {
-    datapath: Datapath,
+    meter: Meter,
     id: EndpointId,
     ingress: OwnedFd,
     egress: OwnedFd,
@@ -41,14 +41,15 @@ impl Bench {
     }
 
     fn with(options: &Options) -> Self {
-        let mut datapath = Datapath::load(options).unwrap();
-        datapath.attach(&pair()).unwrap();
-        let id = datapath.read().unwrap().links[0].a.id;
-        let dispatcher = |direction, before: &[_]| datapath.dispatcher(id, direction, before).unwrap();
+        let mut meter = Meter::load(options).unwrap();
+        meter.attach(&pair()).unwrap();
+        let id = meter.inventory().links().next().unwrap().a.id;
+        let dispatcher =
+            |direction, before: &[_]| meter.datapath().dispatcher(id, direction, before).unwrap();
         let ingress = dispatcher(Direction::Ingress, &[]);
         let egress = dispatcher(Direction::Egress, &[]);
         let stamped = dispatcher(Direction::Ingress, &STAMP);
-        Self { ingress, egress, stamped, id, datapath }
+        Self { ingress, egress, stamped, id, meter }
     }
 
     fn pass(&self, direction: Direction, frame: &[u8]) -> TestOutcome {
@@ -75,13 +76,13 @@ impl Bench {
         self.pass(Direction::Ingress, frame)
     }
 
-    fn read(&mut self) -> Reading {
-        self.datapath.read().unwrap()
+    fn read(&mut self) -> Snapshot {
+        self.meter.snapshot().unwrap()
     }
 
     fn end(&mut self) -> EndpointSnapshot {
         let link = self.read().links.remove(0);
-        let end = link.end(Side::A).clone();
+        let end = link.a;
         assert_eq!(end.id, self.id);
         end
     }
@@ -108,7 +109,7 @@ const fn instruction(code: u8, registers: u8, immediate: i32) -> Instruction {
 
 /// Packets and bytes of one protocol.
 fn counted(hook: &HookCounters, protocol: &str) -> (u64, u64) {
-    let of = hook.protocols.iter().find(|of| of.protocol == protocol).unwrap();
+    let of = hook.protocols.iter().find(|(of, _)| of.label() == protocol).unwrap().1;
     (of.packets, of.bytes)
 }
 
@@ -211,15 +212,16 @@ fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_never_decided_about(
             let (after, exits_after) = (bench.end(), bench.read().parse_exits);
             let bytes = frame.len() as u64;
             let once = [1, bytes, 1, bytes, 1, bytes];
-            assert_eq!(added(&before.egress, &after.egress, protocol), once, "{what}");
-            assert_eq!(added(&before.ingress, &after.ingress, protocol), once, "{what}");
+            assert_eq!(added(&before.hooks.egress, &after.hooks.egress, protocol), once, "{what}");
+            assert_eq!(added(&before.hooks.ingress, &after.hooks.ingress, protocol), once, "{what}");
             // The kernel takes no stamp for what is not IP by the outermost ethertype.
             if what == "802.1q" || what == "qinq" {
                 assert_eq!(after.unstamped_packets - before.unstamped_packets, 1, "{what}");
             }
             let expected: Vec<_> = exit.map(|label| (label, 2)).into_iter().collect();
             let added = exits_before.iter().zip(&exits_after);
-            let added = added.map(|(before, after)| (after.0, after.1 - before.1)).filter(|&(_, n)| n > 0);
+            let added =
+                added.map(|(before, after)| (after.0.label(), after.1 - before.1)).filter(|&(_, n)| n > 0);
             assert_eq!(added.collect::<Vec<_>>(), expected, "{what}");
         }
     });
@@ -235,7 +237,7 @@ fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
         bench.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
         bench.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
         let end = bench.end();
-        for hook in [&end.egress, &end.ingress] {
+        for hook in [&end.hooks.egress, &end.hooks.ingress] {
             assert_eq!((hook.packets(), hook.bytes()), (1, frame.len() as u64));
             assert_eq!((hook.segments, hook.wire_bytes), (3, frame.len() as u64 + 2 * headers));
         }
@@ -281,7 +283,7 @@ fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
         // What arrives without a stamp is counted, and is no sample.
         bench.back(&frame);
         let link = bench.read().links.remove(0);
-        assert_eq!((link.b_to_a.latency.unwrap().count, link.a.ingress.packets()), (1, 2));
+        assert_eq!((link.b_to_a.latency.unwrap().count, link.a.hooks.ingress.packets()), (1, 2));
     });
 }
 
@@ -352,7 +354,7 @@ fn a_connection_gives_one_handshake_and_a_response_for_each_request() {
             let trips = end.round_trips;
             assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 3));
             assert_eq!(trips.tcp_rtt.unwrap().count, 3);
-            assert_eq!((end.egress.packets(), end.ingress.packets()), (9, 8));
+            assert_eq!((end.hooks.egress.packets(), end.hooks.ingress.packets()), (9, 8));
         });
     }
 }
@@ -425,7 +427,7 @@ fn a_dns_query_is_a_round_trip_once_by_its_id() {
         // Too short to be DNS, and still a UDP packet.
         bench.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
         let end = bench.end();
-        assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.egress, "udp").0), (2, 3));
+        assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.hooks.egress, "udp").0), (2, 3));
     });
 }
 
@@ -436,7 +438,10 @@ fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followe
         bench.out(&Ipv4::default().frame(number::ICMP, &echo(8, 1, 1)));
         bench.back(&Ipv4::default().back().frame(number::ICMP, &echo(0, 1, 1)));
         let end = bench.end();
-        assert_eq!((end.round_trips.icmp.count, end.egress.packets(), end.ingress.packets()), (0, 1, 1));
+        assert_eq!(
+            (end.round_trips.icmp.count, end.hooks.egress.packets(), end.hooks.ingress.packets()),
+            (0, 1, 1)
+        );
     });
 }
 
@@ -444,7 +449,7 @@ fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followe
 fn every_program_stays_far_below_the_limit_of_the_verifier() {
     sandbox(|| {
         let bench = Bench::new();
-        for cost in bench.datapath.program_costs().unwrap() {
+        for cost in bench.meter.datapath().program_costs().unwrap() {
             // The kernel's limit is a million; what grows towards it is found here first.
             let verified = cost.verified_instructions.unwrap();
             assert!((10..250_000).contains(&verified), "{}: {verified}", cost.name);

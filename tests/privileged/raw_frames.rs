@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use netmon::datapath::{Datapath, Options};
+use netmon::{datapath::Options, watch::Meter};
 use netmon_kernel::sys::packet_socket::PacketSocket;
 use netmon_model::snapshot::LinkSnapshot;
 use netmon_tests::{
@@ -32,7 +32,7 @@ fn long(head: &[u8]) -> Vec<u8> {
 }
 
 struct Wire {
-    datapath: Datapath,
+    meter: Meter,
     one: PacketSocket,
     two: PacketSocket,
     sent: u64,
@@ -41,15 +41,15 @@ struct Wire {
 impl Wire {
     fn new() -> Self {
         let ends = pair();
-        let mut datapath = Datapath::load(&Options::default()).unwrap();
-        datapath.attach(&ends).unwrap();
+        let mut meter = Meter::load(&Options::default()).unwrap();
+        meter.attach(&ends).unwrap();
         set_up();
         let [one, two] = ends.map(|end| PacketSocket::open(end.ifindex.0).unwrap());
-        Self { datapath, one, two, sent: 0 }
+        Self { meter, one, two, sent: 0 }
     }
 
     fn read(&mut self) -> LinkSnapshot {
-        self.datapath.read().unwrap().links.remove(0)
+        self.meter.snapshot().unwrap().links.remove(0)
     }
 
     /// Sends from one end and waits until it has arrived at the other.
@@ -59,7 +59,7 @@ impl Wire {
         self.sent += 1;
         eventually("the frame at the other end", Duration::from_secs(20), || {
             let link = self.read();
-            (link.a.ingress.packets() + link.b.ingress.packets() == self.sent).then_some(())
+            (link.ends().map(|end| end.hooks.ingress.packets()).sum::<u64>() == self.sent).then_some(())
         });
     }
 }
@@ -78,13 +78,13 @@ fn headers_that_are_scattered_are_read_like_any_other() {
             wire.send(true, &frame);
             bytes += frame.len() as u64;
             let link = wire.read();
-            for hook in [&link.a.egress, &link.b.ingress] {
-                let of = hook.protocols.iter().find(|of| of.protocol == protocol).unwrap();
+            for hook in [&link.a.hooks.egress, &link.b.as_ref().unwrap().hooks.ingress] {
+                let of = hook.protocols.iter().find(|(of, _)| of.label() == protocol).unwrap().1;
                 assert_eq!((of.packets, of.bytes), (1, frame.len() as u64), "{protocol}");
                 assert_eq!(hook.bytes(), bytes);
             }
         }
-        let reading = wire.datapath.read().unwrap();
+        let reading = wire.meter.snapshot().unwrap();
         assert!(reading.parse_exits.iter().all(|&(_, count)| count == 0), "{:?}", reading.parse_exits);
         assert_eq!(reading.links[0].a_to_b.latency.as_ref().unwrap().count, 3);
     });
@@ -104,13 +104,13 @@ fn a_runt_of_any_length_is_counted_with_its_bytes_and_a_reason() {
                 bytes += length as u64;
             }
         }
-        let reading = wire.datapath.read().unwrap();
+        let reading = wire.meter.snapshot().unwrap();
         let link = &reading.links[0];
-        for hook in [&link.a.egress, &link.b.ingress] {
+        for hook in [&link.a.hooks.egress, &link.b.as_ref().unwrap().hooks.ingress] {
             assert_eq!((hook.packets(), hook.bytes()), (packets, bytes));
         }
         let truncated = ["ipv4_truncated", "ipv6_truncated", "transport_truncated"];
-        let exits = reading.parse_exits.iter().filter(|(label, _)| truncated.contains(label));
+        let exits = reading.parse_exits.iter().filter(|(exit, _)| truncated.contains(&exit.label()));
         assert_eq!(exits.map(|(_, count)| count).sum::<u64>(), 2 * packets);
     });
 }
@@ -135,7 +135,7 @@ fn conversations_of_scattered_packets_are_followed() {
         wire.send(true, &ours(tcp(ACK | PSH, 100, 500), &long(b"GET")));
         wire.send(false, &theirs(tcp(ACK | PSH, 500, 100 + SIZE as u32), &long(b"200")));
         let link = wire.read();
-        for end in [link.a, link.b] {
+        for end in [link.a, link.b.unwrap()] {
             let trips = end.round_trips;
             assert_eq!((trips.icmp.count, trips.dns.unwrap().count), (1, 1), "{}", end.interface);
             assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 1), "{}", end.interface);

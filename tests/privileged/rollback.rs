@@ -213,7 +213,8 @@ fn a_change_that_fails_in_the_middle_leaves_the_lab_as_it_was() {
         run("ip", &["link", "delete", "second0"]);
         assert_eq!(left_behind(), before);
         assert_eq!(fs::read("/run/netmon/direct/state.json").unwrap(), state);
-        assert_eq!(topology::plan(&lab).unwrap().steps, []);
+        let plan = topology::plan(&lab).unwrap();
+        assert!(plan.is_empty(), "{plan}");
         run("ping", &["-q", "-c", "1", "-W", "2", "10.200.0.3"]);
         let claim = Claim::take(&lab.name).unwrap();
         let report = topology::down(&claim, |_, _| Vec::new(), &netmon_model::progress::Silent);

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use netmon::{
     ownership::Claim,
-    topology::{self, AttachObserver, Endpoint, NoObserver, Report, TopologyError, error::BoxError},
+    topology::{self, AttachObserver, Endpoint, Report, Step, TopologyError, error::BoxError},
 };
 use netmon_kernel::netlink::Netlink;
 use netmon_model::{lab::Lab, progress::Silent};
@@ -16,7 +16,13 @@ use netmon_tests::{
 };
 
 fn up(lab: &Lab) -> Result<Vec<Endpoint>, TopologyError> {
-    topology::up(lab, &Claim::take(&lab.name)?, &mut NoObserver, &Silent)
+    let mut endpoints = Vec::new();
+    topology::up(lab, &Claim::take(&lab.name)?, &mut endpoints, &Silent)?;
+    Ok(endpoints)
+}
+
+fn steps(lab: &Lab) -> Vec<Step> {
+    topology::plan(lab).unwrap().steps().cloned().collect()
 }
 
 fn down(lab: &Lab) -> Report {
@@ -60,7 +66,7 @@ fn up_twice_is_a_plan_without_steps_and_the_same_endpoints() {
     sandbox(|| {
         let lab = direct();
         let first = up(&lab).unwrap();
-        assert_eq!(topology::plan(&lab).unwrap().steps, []);
+        assert_eq!(steps(&lab), []);
         let index =
             |endpoints: &[Endpoint]| endpoints.iter().map(|e| (e.cookie, e.ifindex)).collect::<Vec<_>>();
         assert_eq!(index(&up(&lab).unwrap()), index(&first));
@@ -81,13 +87,57 @@ fn a_changed_lab_changes_only_what_differs() {
         let plan = topology::plan(&lab).unwrap().to_string();
         assert!(!plan.contains("link root:veth0") && plan.contains("+ namespace second"), "{plan}");
         let second = up(&lab).unwrap();
-        assert_eq!(topology::plan(&lab).unwrap().steps, []);
+        assert_eq!(steps(&lab), []);
         assert_eq!((second[0].ifindex, second[0].cookie), (first[0].ifindex, first[0].cookie));
         // And back again.
         assert_eq!(up(&direct()).unwrap().len(), 2);
         assert_eq!(run("ip", &["netns", "list"]).split_whitespace().next(), Some("direct_netns"));
         drop((first, second));
         down(&lab);
+    });
+}
+
+#[test]
+fn addresses_of_one_network_change_whichever_of_them_is_the_kernels_primary() {
+    sandbox(|| {
+        let with = |addresses: &[&str]| {
+            let mut lab = direct();
+            lab.links[0].b.addresses = addresses.iter().map(|address| valid(address)).collect();
+            lab
+        };
+        let all = with(&["10.200.0.3/24", "10.200.0.4/24", "10.200.0.5/24", "fd00:200::3/64"]);
+        drop(up(&all).unwrap());
+        let before = left_behind();
+        let mut wrong = with(&["10.200.0.5/24", "fd00:200::3/64"]);
+        wrong.namespaces[0].routes.push(route("10.9.0.0/16", "10.77.0.1"));
+        up(&wrong).unwrap_err();
+        assert_eq!(left_behind(), before);
+        assert_eq!(steps(&all), []);
+
+        let lab = with(&["10.200.0.5/24", "fd00:200::3/64"]);
+        drop(up(&lab).unwrap());
+        assert_eq!(steps(&lab), []);
+        run("ping", &["-c", "1", "-W", "1", "10.200.0.5"]);
+        let routes = run("ip", &["-n", "direct_netns", "route"]);
+        assert!(routes.contains("default via 10.200.0.2 dev veth1"), "{routes}");
+    });
+}
+
+#[test]
+fn a_link_that_is_made_anew_keeps_its_settings_and_the_routes_of_its_network() {
+    sandbox(|| {
+        let mut lab = direct();
+        let key = "net.ipv4.conf.veth1.rp_filter";
+        lab.namespaces[0].sysctls.insert(key.to_owned(), "2".to_owned());
+        lab.links.push(link(end("root", "s0", &[]), end("direct_netns", "s1", &["10.200.0.33/24"])));
+        drop(up(&lab).unwrap());
+        lab.links[0].a.interface = valid("other0");
+        drop(up(&lab).unwrap());
+        assert_eq!(steps(&lab), []);
+        let value = run("ip", &["netns", "exec", "direct_netns", "sysctl", "-n", key]);
+        assert_eq!(value.trim(), "2");
+        let routes = run("ip", &["-n", "direct_netns", "route"]);
+        assert!(routes.contains("default via 10.200.0.2"), "{routes}");
     });
 }
 
@@ -175,7 +225,7 @@ fn a_failure_while_changing_a_lab_leaves_the_lab_as_it_was() {
         up(&wrong).unwrap_err();
         assert_eq!(left_behind(), before);
         assert_eq!(fs::read("/run/netmon/direct/state.json").unwrap(), state);
-        assert_eq!(topology::plan(&lab).unwrap().steps, []);
+        assert_eq!(steps(&lab), []);
     });
 }
 
@@ -187,7 +237,7 @@ fn damaged_state_costs_nothing_but_a_warning() {
         for damage in ["", "{\"version\":1", "\0\0\0", "[]"] {
             drop(up(&lab).unwrap());
             fs::write("/run/netmon/direct/state.json", damage).unwrap();
-            assert_eq!(topology::plan(&lab).unwrap().steps, []);
+            assert_eq!(steps(&lab), []);
             down(&lab);
             assert_eq!(left_behind(), before);
         }
@@ -257,7 +307,7 @@ fn both_ends_may_be_in_one_namespace_and_both_in_root() {
         lab.links.push(link(end("one", "a0", &["10.1.0.1/24"]), end("one", "a1", &["10.1.1.1/24"])));
         lab.links.push(link(end("root", "a0", &["10.2.0.1/24"]), end("root", "a1", &["10.2.1.1/24"])));
         drop(up(&lab).unwrap());
-        assert_eq!(topology::plan(&lab).unwrap().steps, []);
+        assert_eq!(steps(&lab), []);
         down(&lab);
         assert_eq!(left_behind(), before);
     });
@@ -270,7 +320,7 @@ fn a_hundred_namespaces_come_and_go() {
         let lab = star(100);
         assert_eq!(up(&lab).unwrap().len(), 200);
         assert_eq!(run("ip", &["netns", "list"]).lines().count(), 100);
-        assert_eq!(topology::plan(&lab).unwrap().steps, []);
+        assert_eq!(steps(&lab), []);
         run("ping", &["-c", "1", "-W", "1", "10.100.1.142"]);
         assert_eq!(down(&lab).namespaces, 100);
         assert_eq!(left_behind(), before);

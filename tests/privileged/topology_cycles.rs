@@ -13,9 +13,10 @@ use std::{
 };
 
 use netmon::{
-    datapath::{Datapath, Options},
+    datapath::Options,
     ownership::Claim,
     topology::{self, AttachObserver, BoxError, Endpoint, NoObserver},
+    watch::Meter,
 };
 use netmon_kernel::sys::heap;
 use netmon_model::{
@@ -69,13 +70,13 @@ fn lab(number: usize) -> Lab {
 }
 
 struct Watching {
-    datapath: Datapath,
+    meter: Meter,
     objects: BTreeSet<Object>,
 }
 
 impl AttachObserver for Watching {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
-        self.datapath.attach_only(endpoints)?;
+        self.meter.attach(endpoints)?;
         self.objects = held_by(getpid());
         Ok(())
     }
@@ -96,11 +97,11 @@ fn cycles(lab: &Lab, times: usize) {
 }
 
 fn watched_up(lab: &Lab, claim: &Claim) {
-    let datapath = Datapath::load(&Options { flow_entries: 0, ..Options::default() }).expect("it loads");
-    let mut watching = Watching { datapath, objects: BTreeSet::new() };
+    let meter = Meter::load(&Options { flow_entries: 0, ..Options::default() }).expect("it loads");
+    let mut watching = Watching { meter, objects: BTreeSet::new() };
     topology::up(lab, claim, &mut watching, &Silent).expect("nothing is in the way");
     assert!(watching.objects.len() > 8, "{:?}", watching.objects);
-    let errors = watching.datapath.detach_all();
+    let errors = watching.meter.release();
     assert!(errors.is_empty(), "{errors:?}");
 }
 

@@ -7,9 +7,9 @@
 
 use std::{array, time::Duration};
 
-use netmon::datapath::{Datapath, Options, Reading};
+use netmon::{datapath::Options, watch::Meter};
 use netmon_kernel::sys::packet_socket::PacketSocket;
-use netmon_model::snapshot::HookCounters;
+use netmon_model::snapshot::{HookCounters, Snapshot};
 use netmon_tests::{
     agent::Agent,
     capture::{Capture, Captured},
@@ -33,29 +33,29 @@ const ONE_TAG_TOO_MANY: &str = "three tags";
 
 /// What is read around a frame.
 struct Moment {
-    reading: Reading,
+    reading: Snapshot,
     /// Sent at `one`, received at `two`.
     kernel: [Count; 2],
 }
 
 impl Moment {
-    fn of(datapath: &mut Datapath) -> Self {
+    fn of(meter: &mut Meter) -> Self {
         let kernel = [kernel("root", "one").0[1], kernel("root", "two").0[0]];
-        Self { reading: datapath.read().unwrap(), kernel }
+        Self { reading: meter.snapshot().unwrap(), kernel }
     }
 
     fn egress(&self) -> &HookCounters {
-        &self.reading.links[0].a.egress
+        &self.reading.links[0].a.hooks.egress
     }
 
     fn ingress(&self) -> &HookCounters {
-        &self.reading.links[0].b.ingress
+        &self.reading.links[0].b.as_ref().unwrap().hooks.ingress
     }
 
     /// Early exits that were added since.
     fn exits_since(&self, before: &Self) -> Vec<(&'static str, u64)> {
         let both = before.reading.parse_exits.iter().zip(&self.reading.parse_exits);
-        both.map(|(before, after)| (after.0, after.1 - before.1)).filter(|one| one.1 > 0).collect()
+        both.map(|(before, after)| (after.0.label(), after.1 - before.1)).filter(|one| one.1 > 0).collect()
     }
 
     /// What the kernel counted since.
@@ -71,7 +71,7 @@ impl Moment {
 /// What was added to a hook: packets and bytes of one protocol, and segments and wire bytes of all.
 fn added_to(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 4] {
     let figures = |hook: &HookCounters| {
-        let of = hook.protocols.iter().find(|of| of.protocol == protocol).unwrap();
+        let of = hook.protocols.iter().find(|(of, _)| of.label() == protocol).unwrap().1;
         [of.packets, of.bytes, hook.segments, hook.wire_bytes]
     };
     let (before, after) = (figures(before), figures(after));
@@ -79,14 +79,14 @@ fn added_to(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64
 }
 
 /// Sends a frame from `one` to `two`, and holds all counts of it against its kind.
-fn cross(datapath: &mut Datapath, socket: &PacketSocket, kind: &Kind) {
+fn cross(meter: &mut Meter, socket: &PacketSocket, kind: &Kind) {
     let (what, frame, protocol, exit) = kind;
     let length = frame.len() as u64;
-    let before = Moment::of(datapath);
+    let before = Moment::of(meter);
     socket.send(frame).unwrap();
     let arrived = |after: &Moment| after.ingress().segments > before.ingress().segments;
     let after = eventually("the frame at the other end", PATIENCE, || {
-        let after = Moment::of(datapath);
+        let after = Moment::of(meter);
         (*what == NEVER_ARRIVES || arrived(&after)).then_some(after)
     });
     let kernel = (1.0, length as f64);
@@ -123,17 +123,20 @@ fn all() -> Vec<Kind> {
 fn a_frame_of_every_kind_is_counted_as_the_kernel_and_a_capture_do() {
     sandbox(|| {
         let ends = pair();
-        let mut datapath = Datapath::load(&Options::default()).unwrap();
-        datapath.attach(&ends).unwrap();
+        let mut meter = Meter::load(&Options::default()).unwrap();
+        meter.attach(&ends).unwrap();
         set_up();
         let captures = ["one", "two"].map(|end| Capture::lengths(end, "root", end, ""));
         let socket = PacketSocket::open(ends[0].ifindex.0).unwrap();
         let all = all();
         for kind in &all {
-            cross(&mut datapath, &socket, kind);
+            cross(&mut meter, &socket, kind);
         }
         // The one that never arrived did not do so later either.
-        assert_eq!(datapath.read().unwrap().links[0].b.ingress.packets(), all.len() as u64 - 1);
+        assert_eq!(
+            meter.snapshot().unwrap().links[0].b.as_ref().unwrap().hooks.ingress.packets(),
+            all.len() as u64 - 1
+        );
         for (capture, end) in captures.into_iter().zip(["one", "two"]) {
             let here = all.iter().filter(|(what, ..)| end == "one" || *what != NEVER_ARRIVES);
             // tcpdump has no length for a frame that ends within its tag.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use netmon_model::{
     impairment::Impairment,
-    lab::{End, Lab, Link, Namespace, Route},
+    lab::{End, Lab, Link, Namespace, Route, Source},
     names::{LinkName, NsName},
 };
 
@@ -26,7 +26,7 @@ where
 pub fn empty(name: &str) -> Lab {
     Lab {
         name: valid(name),
-        source: "by hand".to_owned(),
+        source: Source::BuiltIn,
         directory: None,
         namespaces: Vec::new(),
         bridges: Vec::new(),

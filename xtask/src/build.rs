@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the agent with the eBPF object inside.
+//! `cargo xtask build`: builds the agent with the eBPF object inside.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use crate::{
     provision::{self, Want},
 };
 
-/// Builds, and says where the binary is.
+/// Builds the agent and prints the path of its binary.
 pub(crate) fn run(release: bool) -> Result<()> {
     println!("{}", netmon(release)?.display());
     Ok(())
 }
 
-/// Builds the `netmon` binary, and what that needs first.
+/// Builds the `netmon` binary, after providing what the build needs. Returns its path.
 pub(crate) fn netmon(release: bool) -> Result<PathBuf> {
     provision::ensure(&[Want::Ebpf])?;
     let args: &[&str] = if release { &["--bin", "netmon", "--release"] } else { &["--bin", "netmon"] };

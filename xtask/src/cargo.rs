@@ -1,4 +1,4 @@
-//! The cargo that started us, pointed at the workspace.
+//! Runs the cargo that started xtask, at the top of the workspace.
 
 use std::{env, path::PathBuf, process::Command};
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::{process, workspace};
 
-/// What every build here selects. Cargo unites the features of the packages that it is asked for: another selection
+/// The packages that every build here selects. Cargo unifies features over the selected packages: another selection
 /// would compile half of the dependencies a second time.
 pub(crate) const ALL: [&str; 2] = ["--locked", "--workspace"];
 
-/// A cargo command, run at the top of the workspace.
+/// Returns a cargo command that runs at the top of the workspace.
 pub(crate) fn command() -> Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace::root()?);
     Ok(command)
 }
 
-/// The same with another toolchain than the one that started us.
+/// Returns the same command for a toolchain other than the one that started xtask.
 pub(crate) fn command_of(toolchain: &str) -> Result<Command> {
     let mut command = Command::new("rustup");
     command
@@ -30,7 +30,7 @@ pub(crate) fn command_of(toolchain: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Builds one target with the given arguments, and says where its executable is.
+/// Builds one target with the given arguments and returns the path of its executable.
 pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> {
     let mut command = command()?;
     command.arg(verb).args(ALL).args(args);
@@ -46,7 +46,7 @@ pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> 
     bail!("cargo built no `{target}`")
 }
 
-/// The executable in one of cargo's messages, if the message is about one.
+/// Returns the target and the executable of a cargo message, or `None` if the message names no executable.
 fn executable(line: &str) -> Result<Option<(String, PathBuf)>> {
     if !line.starts_with('{') {
         return Ok(None);
@@ -57,7 +57,7 @@ fn executable(line: &str) -> Result<Option<(String, PathBuf)>> {
     Ok(name.zip(executable))
 }
 
-/// What cargo knows about every package in the build, for all platforms and features.
+/// Returns cargo's metadata of every package in the build, for all platforms and features.
 pub(crate) fn metadata() -> Result<Value> {
     let mut command = command()?;
     command.args(["metadata", "--format-version", "1", "--all-features", "--locked"]);

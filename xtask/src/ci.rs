@@ -1,5 +1,6 @@
-//! `cargo xtask ci`: what CI runs and what a person runs before a commit. The same commands, in the order
-//! in which they are cheap, and the first failure ends it.
+//! `cargo xtask ci`: the checks that CI runs, and that a developer runs before a commit.
+//!
+//! The cheapest check comes first, and the first failure ends the run.
 
 use std::time::Instant;
 
@@ -16,13 +17,13 @@ type Step = (&'static str, fn() -> Result<()>);
 const STEPS: [Step; 6] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
-    ("tidy", tidy::run),
+    ("tidy", tidy::check),
     ("lint", lint::run),
     ("test", || test::run(&[])),
     ("vm", vm::run_all),
 ];
 
-/// Runs every step; nothing is skipped.
+/// Runs every step. None is skipped.
 pub(crate) fn run() -> Result<()> {
     let mut times = Vec::new();
     for (name, step) in STEPS {

@@ -1,7 +1,6 @@
-//! `cargo xtask doctor`: what the build and the tests need, and what of it is there. It changes nothing.
+//! `cargo xtask doctor`: lists what the build and the tests need, and what is installed. It changes nothing.
 //!
-//! What the kernel offers to a running netmon is said by `netmon doctor`, which is run at the end if it was
-//! built already.
+//! What the kernel offers to netmon is the subject of `netmon doctor`, which runs at the end if netmon is built.
 
 use std::{path::PathBuf, process::Command};
 
@@ -14,19 +13,19 @@ use crate::{
     workspace,
 };
 
-/// Prints one line for each need.
+/// Prints one line for each requirement.
 pub(crate) fn run() -> Result<()> {
     let toolchain = Toolchain::for_ebpf()?;
     row("root", Some(shown(&Access::detect())), "");
     row("rustc", Some(format!("{} (LLVM {})", toolchain.release, toolchain.llvm)), "");
-    row("rust-src", rust_src::is_there(&toolchain).then(|| "there".to_owned()), "builds core for eBPF");
+    row("rust-src", rust_src::is_there(&toolchain).then(|| "installed".to_owned()), "builds core for eBPF");
     let linker = linker::find(&toolchain)?.map(|path| path.display().to_string());
     row("bpf-linker", linker, "links the eBPF object");
     for peer in &PEERS {
         let found = process::find(peer.program).map(|path| path.display().to_string());
         row(peer.program, found, peer.purpose);
     }
-    println!("\nWhat is missing is provided by the command that needs it: build, lint, test.");
+    println!("\nThe commands build, lint and test install what they need and do not find.");
     netmon_doctor()
 }
 
@@ -39,14 +38,14 @@ fn shown(access: &Access) -> String {
     match access {
         Access::Root => "yes".to_owned(),
         Access::Sudo(path) => format!("through {}", path.display()),
-        Access::None => "no: packages and privileged tests need it".to_owned(),
+        Access::None => "no; installing packages and running privileged tests need it".to_owned(),
     }
 }
 
-/// A built netmon knows what the kernel has. Its verdict is its own: it does not fail this command.
+/// Runs `netmon doctor` if netmon is built. Its verdict does not fail this command.
 fn netmon_doctor() -> Result<()> {
     let Some(netmon) = built_netmon()? else {
-        println!("netmon is not built yet; once it is, `netmon doctor` says what the kernel offers.");
+        println!("netmon is not built yet; once it is, `netmon doctor` lists what the kernel offers.");
         return Ok(());
     };
     println!("\n{} doctor:", netmon.display());

@@ -1,7 +1,8 @@
-//! `cargo xtask lint`: clippy, where a warning is an error.
+//! `cargo xtask lint`: runs clippy with warnings as errors, then loads each eBPF program.
 //!
-//! Two calls: in one, cargo would unite the features of both sides, and the programs' panic handler would
-//! meet the standard library's. Then the kernel's own lint: what its verifier says of each program.
+//! The agent and the eBPF programs are linted by separate calls. In one call cargo would unify the features of both,
+//! and the programs' panic handler would collide with the standard library's. The verifier is the kernel's own lint:
+//! its instruction count of each program is printed at the end.
 
 use anyhow::Result;
 
@@ -18,17 +19,17 @@ pub(crate) fn run() -> Result<()> {
     host()?;
     programs(ebpf.foreign_name())?;
     match Access::detect() {
-        Access::Root => bench::programs(),
-        // Lint is what people run at every save: it asks nobody for a password.
+        Access::Root => bench::verify(),
+        // Editors run lint at every save, so it must not prompt for a password.
         Access::Sudo(_) | Access::None => {
-            eprintln!("xtask: the verifier was not asked: that needs root (`sudo cargo xtask lint`)");
+            eprintln!("xtask: skipped the verifier, which needs root (`sudo cargo xtask lint`)");
             Ok(())
         }
     }
 }
 
 fn host() -> Result<()> {
-    // Tests that need root, or another kernel, are not among cargo's "all": they are not tested by default.
+    // `--all-targets` leaves out targets with `test = false`: the tests that need root or another kernel.
     for targets in [["--all-targets"].as_slice(), &["--test", "privileged", "--test", "vm"]] {
         let mut command = cargo::command()?;
         command.arg("clippy").args(cargo::ALL).args(targets).args(["--", "-D", "warnings"]);
@@ -37,15 +38,15 @@ fn host() -> Result<()> {
     Ok(())
 }
 
-/// `toolchain`: the one that builds the programs, if it is not the one that builds the agent.
+/// Lints the eBPF programs, with `toolchain` if another one than the agent's builds them.
 fn programs(toolchain: Option<&str>) -> Result<()> {
     let mut command = match toolchain {
         Some(name) => cargo::command_of(name)?,
         None => cargo::command()?,
     };
     command
-        // `-Z build-std` on a stable compiler. Not in the agent's lint: crates that probe for nightly
-        // would be built differently, and again at each change between the two.
+        // Allows `-Z build-std` on a stable compiler. It is not set for the agent's lint: crates that probe for
+        // nightly would then be built differently, and rebuilt at every switch between the two.
         .env("RUSTC_BOOTSTRAP", "1")
         .args(["clippy", "--locked", "--package", "netmon-ebpf", "--bin", "netmon-ebpf"])
         .args(["--features", "programs", "--target", "bpfel-unknown-none", "-Z", "build-std=core"])

@@ -1,8 +1,7 @@
-//! `cargo xtask`: the one door, for people and for CI. Each subcommand is one file.
+//! `cargo xtask`: the entry point for developers and for CI. Each subcommand is one file.
 //!
-//! It knows how to provide what the build needs, and which commands make up a check. What netmon does is
-//! none of its business: it starts the `netmon` binary and never links the library, so that it builds fast
-//! and before anything else is there.
+//! xtask installs what the build needs and knows which commands make up a check. It starts the `netmon` binary and
+//! never links the library, so that it builds fast, and before anything else is installed.
 
 mod bench;
 mod build;
@@ -33,39 +32,36 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build what is missing, take root if needed, and be `netmon run ARGS`
+    /// Build what is missing, become root if needed, and exec `netmon run ARGS`
     #[command(disable_help_flag = true)]
     Run {
-        /// Passed to `netmon run` as they are
+        /// Arguments for `netmon run`, passed on unchanged
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Build the agent with its eBPF object, and what that needs
+    /// Build the agent with its eBPF object; installs what the build needs
     Build {
         /// With optimizations
         #[arg(long)]
         release: bool,
     },
-    /// Run every test: unit tests as you are, privileged tests as root; nothing is skipped
+    /// Run every test: unit tests as the current user, privileged tests as root. A skipped test fails
     Test {
         /// Only tests whose names contain one of these
         filters: Vec<String>,
     },
-    /// What CI runs, and what to run before a commit: fmt, tidy, lint, test, vm
+    /// Run every check, as CI does and as you should before a commit: fmt, tidy, lint, test, vm
     Ci,
-    /// Run clippy, for the agent and for the eBPF programs apart
+    /// Run clippy on the agent and on the eBPF programs
     Lint,
-    /// Check what the compiler does not: layers, metric names, links, licences, sizes
-    Tidy,
-    /// Say what the build needs and what is there, without changing anything
+    /// Check what the compiler does not: imports between rooms, metric names, links, licences, sizes
+    Tidy(tidy::Tidy),
+    /// List what the build needs and what is installed, without changing anything
     Doctor,
     /// Run tests on other kernels, in emulated virtual machines
     Vm(vm::Vm),
-    /// Run a benchmark
-    Bench {
-        #[command(subcommand)]
-        bench: bench::Bench,
-    },
+    /// Run a benchmark, of this tree alone or alternating with another commit
+    Bench(bench::Wish),
 }
 
 fn main() -> ExitCode {
@@ -75,10 +71,10 @@ fn main() -> ExitCode {
         Command::Test { filters } => test::run(&filters),
         Command::Ci => ci::run(),
         Command::Lint => lint::run(),
-        Command::Tidy => tidy::run(),
+        Command::Tidy(tidy) => tidy::run(&tidy),
         Command::Doctor => doctor::run(),
         Command::Vm(vm) => vm::run(&vm),
-        Command::Bench { bench } => bench::run(&bench),
+        Command::Bench(wish) => bench::run(&wish),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

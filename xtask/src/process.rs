@@ -1,4 +1,4 @@
-//! Other programs: finding them, running them, reading what they say, becoming one of them.
+//! Finds other programs, runs them, captures their output, and execs them.
 
 use std::{
     env,
@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// Folders that hold administrators' programs, which an ordinary user's `PATH` often lacks.
+/// Folders of administration programs, which an ordinary user's `PATH` often lacks.
 const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// Runs a command to its end, with its output where ours goes.
+/// Runs a command to completion. It inherits the standard streams.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = shown(command);
     eprintln!("xtask: {line}");
@@ -23,7 +23,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end without naming it, unless it fails: for one of many.
+/// Runs a command to completion and prints its command line only if it fails. For one of many commands.
 pub(crate) fn quietly(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot run `{}`", shown(command)))?;
     if !status.success() {
@@ -32,23 +32,24 @@ pub(crate) fn quietly(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end and returns what it printed. What it complains about goes where ours does.
+/// Runs a command to completion and returns its standard output. It inherits standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let line = shown(command);
     let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run `{line}`"))?;
     if !output.status.success() {
         bail!("`{line}` failed ({})", output.status);
     }
-    String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed something else than text"))
+    String::from_utf8(output.stdout).with_context(|| format!("the output of `{line}` is not UTF-8"))
 }
 
-/// Becomes another program, so that signals reach it and its exit code is ours. Returns only on failure.
+/// Replaces this process by another program, which then gets the signals and sets the exit code. Returns only on
+/// failure.
 pub(crate) fn exec(command: &mut Command) -> anyhow::Error {
     let line = shown(command);
     anyhow::Error::new(command.exec()).context(format!("cannot run `{line}`"))
 }
 
-/// Finds a program as the shell would, and in the administrators' folders.
+/// Finds a program in `PATH`, then in the folders of administration programs.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -62,7 +63,7 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// A command as somebody would type it; scripts are cut to their first line.
+/// Formats a command as a user would type it. Scripts are cut to their first line.
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());

@@ -1,4 +1,4 @@
-//! Becoming root for a single step, and only if that step needs it.
+//! Runs a single step as root, if that step needs it.
 
 use std::{
     env,
@@ -13,31 +13,31 @@ use anyhow::{Result, bail};
 
 use crate::process;
 
-/// Variables that a command keeps under sudo, beside every `NETMON_*`.
+/// Environment variables that a command keeps under sudo, in addition to every `NETMON_*`.
 const KEPT: [&str; 6] = ["RUST_BACKTRACE", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "CI"];
 
-/// How this process can run something as root.
+/// How this process can run a command as root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// It is root.
+    /// It is root already.
     Root,
-    /// Through this sudo, which may ask for a password.
+    /// Through this sudo, which may prompt for a password.
     Sudo(PathBuf),
-    /// It cannot.
+    /// Not at all.
     None,
 }
 
 impl Access {
-    /// Finds out, without trying: whether sudo will agree is known only when it is asked.
+    /// Detects the way without trying it: whether sudo agrees is known only once it runs.
     pub(crate) fn detect() -> Self {
-        // The owner of our own entry in /proc is our effective user.
+        // The owner of /proc/self is the effective user of this process.
         if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
             return Self::Root;
         }
         process::find("sudo").map_or(Self::None, Self::Sudo)
     }
 
-    /// A command that will run as root, with the part of our environment that netmon reads.
+    /// Returns a command that will run as root, with the environment variables that netmon reads.
     pub(crate) fn command(&self, program: &Path) -> Result<Command> {
         match self {
             Self::Root => Ok(Command::new(program)),
@@ -47,7 +47,9 @@ impl Access {
                 command.arg(format!("--preserve-env={}", kept.join(","))).arg("--").arg(program);
                 Ok(command)
             }
-            Self::None => bail!("{} needs root, and there is no sudo: become root first", program.display()),
+            Self::None => {
+                bail!("{} needs root, and sudo is not installed: become root first", program.display())
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask run`: the shortest way from a clone to a lab.
+//! `cargo xtask run`: builds netmon and runs a lab, from a fresh clone.
 
 use std::{ffi::OsString, path::Path};
 
@@ -10,16 +10,16 @@ use crate::{
     root::Access,
 };
 
-/// Builds netmon as the caller, then becomes `netmon run ARGS` as root.
+/// Builds netmon as the calling user, then execs `netmon run ARGS` as root.
 pub(crate) fn run(args: &[OsString]) -> Result<()> {
-    // Before minutes of compiling, not after.
+    // Fails before minutes of compiling, not after.
     let access = Access::detect();
-    provision::require_root(&access, &[Want::Ebpf], "netmon makes namespaces and loads eBPF programs")?;
+    provision::require_root(&access, &[Want::Ebpf], "netmon creates namespaces and loads eBPF programs")?;
     let netmon = build::netmon(true)?;
     Err(start(&access, &netmon, args)?)
 }
 
-/// Becomes netmon; whoever signals us then signals it, and its exit code is ours.
+/// Execs netmon, so that signals reach it and its exit code is the result. Returns only on failure.
 fn start(access: &Access, netmon: &Path, args: &[OsString]) -> Result<anyhow::Error> {
     if let Access::Sudo(_) = access {
         eprintln!("xtask: sudo starts netmon as root");

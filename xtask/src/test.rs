@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every test there is, with everything that they need.
+//! `cargo xtask test`: runs every test, after installing what the tests need.
 //!
-//! Unit tests run as the caller. The privileged tests are one binary, which is built as the caller and run
-//! as root. They run strictly: a test that cannot do its work fails instead of passing by doing nothing.
+//! Unit tests and doctests of all members run as the calling user. The privileged tests are one binary, which is built
+//! as the calling user and runs as root. They run strictly: a test that cannot do its work fails, it does not skip.
 
 use std::{
     env,
@@ -17,25 +17,30 @@ use crate::{
     workspace,
 };
 
-/// Makes a skipped test a failed one. Set it to 0 to see what the machine at hand can do.
+/// Turns a skipped test into a failed one. Set it to 0 to see what this machine can test.
 const STRICT: &str = "NETMON_TEST_STRICT";
-/// Where the privileged tests find the netmon binary.
+/// Tells the privileged tests the path of the netmon binary.
 pub(crate) const BINARY: &str = "NETMON_BIN";
 
-/// Runs all tests whose names contain one of the filters; all without a filter.
+/// Runs the tests whose names contain one of the filters, or all tests if there is no filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     let access = Access::detect();
     let wants = [Want::Ebpf, Want::Peers];
-    provision::require_root(&access, &wants, "the privileged tests make namespaces and load eBPF programs")?;
+    provision::require_root(
+        &access,
+        &wants,
+        "the privileged tests create namespaces and load eBPF programs",
+    )?;
     provision::ensure(&wants)?;
     let netmon = build::netmon(false)?;
-    // Built before anything runs: a test that does not compile is known after seconds, not minutes.
+    // Built before any test runs: a test that does not compile fails after seconds, not minutes.
     let privileged = privileged_binary()?;
     unit(filters)?;
     run_privileged(&access, &privileged, &netmon, filters)
 }
 
-/// Unit and documentation tests. The privileged ones are not among what cargo tests by itself (`tests/Cargo.toml`).
+/// Runs the unit tests and the doctests of every member. `tests/Cargo.toml` keeps cargo from running the privileged
+/// ones.
 fn unit(filters: &[String]) -> Result<()> {
     let mut command = cargo::command()?;
     command.arg("test").args(cargo::ALL).arg("--").args(filters);
@@ -47,10 +52,10 @@ fn privileged_binary() -> Result<PathBuf> {
 }
 
 fn run_privileged(access: &Access, binary: &Path, netmon: &Path, filters: &[String]) -> Result<()> {
-    // As `cargo test` does, which cannot be what starts a process as root.
+    // What `cargo test` would set up; it cannot run a test binary as root.
     let folder = workspace::root()?.join("tests");
     let strict = env::var_os(STRICT).unwrap_or_else(|| "1".into());
-    // sudo passes variables on by name, so they go through `env`, which works for root as well.
+    // sudo keeps only the variables that it is told to keep, so `env` sets these, which works for root as well.
     let mut command = access.command(Path::new("/usr/bin/env"))?;
     command
         .arg(format!("{STRICT}={}", strict.to_string_lossy()))

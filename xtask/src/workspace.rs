@@ -1,4 +1,4 @@
-//! Where things are: the workspace, cargo's target folder, and the tools that xtask keeps in it.
+//! Paths: the workspace, cargo's target folder, and the tools that xtask keeps in it.
 
 use std::{
     env,
@@ -7,26 +7,26 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> Result<PathBuf> {
-    // Asked at run time: the folder may have been moved since xtask was compiled.
+    // Read at run time: the folder may have been moved since xtask was compiled.
     let own = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let own = PathBuf::from(own);
     own.parent().map(Path::to_path_buf).with_context(|| format!("{} has no parent", own.display()))
 }
 
-/// Cargo's target folder: the one that this program was built into, whatever the configuration says.
+/// Returns cargo's target folder: the one that this program was built into, whatever cargo's configuration says.
 pub(crate) fn target() -> Result<PathBuf> {
     let own = env::current_exe().context("cannot find the running xtask")?;
     // <target>/debug/xtask
     own.ancestors()
         .nth(2)
         .map(Path::to_path_buf)
-        .with_context(|| format!("{} is in no target folder", own.display()))
+        .with_context(|| format!("{} is not in a target folder", own.display()))
 }
 
-/// What xtask installs for the build. It goes with `cargo clean`, and nothing outside depends on it.
-/// `netmon/build.rs` looks here too.
+/// Returns the folder of the tools that xtask installs for the build. `cargo clean` removes it, and nothing outside
+/// depends on it. `netmon/build.rs` looks here too.
 pub(crate) fn tools() -> Result<PathBuf> {
     Ok(target()?.join("tools"))
 }

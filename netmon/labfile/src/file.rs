@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netmon_model::lab::{BUILT_IN, Lab};
+use netmon_model::lab::{Lab, Source};
 use thiserror::Error;
 
 use super::{
@@ -61,8 +61,8 @@ pub fn open(file: Option<&Path>) -> Result<Lab, LoadError> {
 /// Returns the classic first exercise, `labs/direct.toml`: a namespace, a veth pair and a web server.
 #[must_use]
 pub fn built_in() -> Lab {
-    match parse(DIRECT, BUILT_IN, "direct") {
-        Ok(lab) => lab,
+    match parse(DIRECT, "direct.toml", "direct") {
+        Ok(lab) => Lab { source: Source::BuiltIn, ..lab },
         // It is part of this program, and a test reads it.
         Err(diagnostics) => unreachable!("the built-in lab is invalid: {}", lines(&diagnostics)),
     }
@@ -98,6 +98,7 @@ pub fn load(path: &Path) -> Result<Lab, LoadError> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let mut lab = parse(text, &source, &stem).map_err(LoadError::Invalid)?;
     let absolute = std::path::absolute(path).map_err(unreadable)?;
+    lab.source = Source::File(path.to_owned());
     lab.directory = absolute.parent().map(Path::to_owned);
     Ok(lab)
 }
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn the_built_in_lab_is_the_classic_first_exercise() {
         let lab = open(None).unwrap();
-        assert_eq!((lab.name.as_str(), &*lab.source, &lab.directory), ("direct", BUILT_IN, &None));
+        assert_eq!((lab.name.as_str(), &lab.source, &lab.directory), ("direct", &Source::BuiltIn, &None));
         let link = &lab.links[0];
         assert_eq!(link.name.as_str(), "root:veth0--direct_netns:veth1");
         assert_eq!(link.a.addresses[0].to_string(), "10.200.0.2/24");

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use netmon_model::{
-    lab::{Lab, Namespace},
+    lab::{Lab, Namespace, Source},
     names::LabName,
     text::quoted,
 };
@@ -94,7 +94,7 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let expectations =
         sections.iter().filter_map(|section| expect::read(section, &index, known.as_ref(), report)).collect();
     let probes = probe::read_all(&file.tables("probe", &schema::PROBE, report), &index, report);
-    let (source, directory) = (source.to_owned(), None);
+    let (source, directory) = (Source::File(source.into()), None);
     Some(Lab { name: name?, source, directory, namespaces, bridges, links, services, expectations, probes })
 }
 

@@ -1,22 +1,26 @@
 //! Snapshots for unit tests: the lab `direct`, and labs of any size, with numbers that differ everywhere,
 //! so that a value under the wrong label is seen.
 
+#![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
+
 use std::time::{Duration, SystemTime};
 
 use netmon_ebpf::{
-    Protocol,
+    abi::Exit,
     endpoint::TcpEvent,
     histogram::{BUCKETS, bucket},
 };
 
 use crate::{
+    audit::Cause,
+    by::{ByProtocol, Hooks},
     cost::{Cost, Fill, MapUse, ProgramRuns},
     histogram::Histogram,
     names::{EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
-        AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, Features, Flow, FlowCounts, FlowState,
-        FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
-        ProtocolCounters, RoundTrips, Snapshot,
+        AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, ErrorKind, Features, Flow, FlowCounts,
+        FlowState, FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
+        RoundTrips, Snapshot, Traffic,
     },
 };
 
@@ -56,7 +60,7 @@ fn histogram(numbers: &mut Numbers) -> Histogram {
 }
 
 fn audit(numbers: &mut Numbers) -> Audit {
-    let explained = [("segmented", -1 - numbers.below(1000).cast_signed()), ("queued", 0)];
+    let explained = [(Cause::Segmented, -1 - numbers.below(1000).cast_signed()), (Cause::Queued, 0)];
     let (kernel_packets, difference) = (1000 + numbers.below(1_000_000), numbers.below(9).cast_signed() - 4);
     let apart = explained.iter().map(|(_, packets)| packets).sum::<i64>() + difference;
     Audit {
@@ -69,12 +73,10 @@ fn audit(numbers: &mut Numbers) -> Audit {
 }
 
 fn hook(numbers: &mut Numbers) -> HookCounters {
-    let counted = |protocol: Protocol| ProtocolCounters {
-        protocol: protocol.label(),
+    let protocols = ByProtocol::from_fn(|_| Traffic {
         packets: numbers.below(1_000_000),
         bytes: numbers.below(1_000_000_000),
-    };
-    let protocols = Protocol::ALL.map(counted).to_vec();
+    });
     HookCounters {
         attached: Some(AttachMode::Tcx),
         protocols,
@@ -99,8 +101,7 @@ fn endpoint(
         addresses: vec![address.parse().unwrap()],
         up: true,
         drift: Vec::new(),
-        ingress: hook(numbers),
-        egress: hook(numbers),
+        hooks: Hooks::from_fn(|_| hook(numbers)),
         unstamped_packets: numbers.below(1000),
         drops: Some(vec![("NO_SOCKET".to_owned(), numbers.below(100))]),
         round_trips: RoundTrips {
@@ -113,7 +114,7 @@ fn endpoint(
             dns: None,
             icmp_unanswered: numbers.below(10),
             icmp_waiting: 0,
-            tcp_connections: TcpEvent::ALL.map(|event| (event.label(), numbers.below(1000))).to_vec(),
+            tcp_connections: TcpEvent::ALL.map(|event| (event, numbers.below(1000))).to_vec(),
             tcp_retransmits_ingress: numbers.below(100),
             tcp_retransmits_egress: numbers.below(100),
             dns_responses: vec![("noerror", numbers.below(100)), ("nxdomain", numbers.below(100))],
@@ -125,7 +126,7 @@ fn direction(numbers: &mut Numbers) -> DirectionSnapshot {
     DirectionSnapshot {
         latency: Some(histogram(numbers)),
         lost_segments: Some(numbers.below(100)),
-        imposed: None,
+        impairment: None,
     }
 }
 
@@ -133,7 +134,7 @@ fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Numbers) -> Link
     LinkSnapshot {
         name: LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
         a,
-        b,
+        b: Some(b),
         a_to_b: direction(numbers),
         b_to_a: direction(numbers),
     }
@@ -172,7 +173,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
     Snapshot {
         taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         monotonic_ns,
-        lab: LabInfo {
+        labs: vec![LabInfo {
             name: "direct".parse().unwrap(),
             file: "built-in".to_owned(),
             persists: false,
@@ -182,13 +183,13 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
                 services: vec!["http 10.200.0.3:80".to_owned()],
                 ports: Vec::new(),
             }],
-        },
+        }],
         features: Features { mode: AttachMode::Tcx, packet_stamp: true },
         links,
         probes: probes(),
-        parse_exits: vec![("truncated", 3), ("extension_headers", 0)],
+        parse_exits: vec![(Exit::EthernetTruncated, 3), (Exit::Ipv6Extensions, 0)],
         flows: FlowTable { entries: 17, capacity: 65_536, evicted_flows: 3, evicted_requests: 5 },
-        errors: vec![("map_read", 2)],
+        errors: vec![(ErrorKind::Read, 2)],
         cost: Cost {
             programs: Some(vec![ProgramRuns { program: "netmon_in", runs: 12_345, run_ns: 2_500_000_000 }]),
             maps: vec![

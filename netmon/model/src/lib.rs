@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audit;
+pub mod by;
 pub mod cost;
 pub mod drift;
 pub mod error;

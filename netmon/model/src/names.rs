@@ -222,6 +222,22 @@ impl fmt::Display for IfIndex {
     }
 }
 
+/// The identity of a namespace for as long as the machine runs (`SO_NETNS_COOKIE`). Anything stored uses it, beside the
+/// boot id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cookie(pub u64);
+
+/// The identity of an interface for as long as the machine runs, unless its number is reused: its namespace and its
+/// number there. Never its name, which may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceId {
+    /// The namespace.
+    pub netns: Cookie,
+    /// The interface's number in it.
+    pub ifindex: IfIndex,
+}
+
 /// The slot of an endpoint in the kernel's maps; never reused while the endpoint lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -230,6 +246,21 @@ pub struct EndpointId(pub u32);
 impl fmt::Display for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Where an interface is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// The namespace.
+    pub namespace: NsName,
+    /// The interface.
+    pub interface: IfName,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.namespace, self.interface)
     }
 }
 

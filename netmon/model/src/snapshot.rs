@@ -4,50 +4,83 @@
 //! command line never touch the kernel. Durations are nanoseconds of the monotonic clock.
 
 mod contents;
+mod flow;
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
+use netmon_ebpf::{abi::Exit, endpoint::TcpEvent};
 use serde::{Deserialize, Serialize};
 
-pub use self::contents::NamespaceContents;
+pub use self::{
+    contents::NamespaceContents,
+    flow::{Flow, FlowCounts, FlowState, Opener},
+};
 use crate::{
+    audit::Cause,
+    by::{ByProtocol, Hooks},
     cost::Cost,
     drift::Drift,
     histogram::{Histogram, Total},
     impairment::Impairment,
-    names::{Direction, EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
+    names::{EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
 };
 
 /// One reading of everything.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Wall-clock time of the reading.
     pub taken_at: SystemTime,
     /// Monotonic time of the reading, nanoseconds (`CLOCK_MONOTONIC`); rates are made from this one.
     pub monotonic_ns: u64,
-    /// The lab that is watched.
-    pub lab: LabInfo,
+    /// The labs that are watched: none, one or more.
+    pub labs: Vec<LabInfo>,
     /// What the kernel lets us do.
     pub features: Features,
-    /// Every link, in the order of the lab file.
+    /// Every link: those of a lab in the order of its file.
     pub links: Vec<LinkSnapshot>,
     /// Every probe, in the order of the lab file.
     pub probes: Vec<ProbeSnapshot>,
-    /// Early exits of the programs by reason, all endpoints together.
-    pub parse_exits: Vec<(&'static str, u64)>,
+    /// Packets whose parsing stopped early, by the reason, all endpoints together.
+    pub parse_exits: Vec<(Exit, u64)>,
     /// State of the flow table.
     pub flows: FlowTable,
-    /// Failures of netmon itself so far, by kind; a kind is there, as 0, before it first happens.
-    pub errors: Vec<(&'static str, u64)>,
+    /// Errors of netmon itself so far; each kind is listed, as 0 before it first happens.
+    pub errors: Vec<(ErrorKind, u64)>,
     /// What measuring costs.
     pub cost: Cost,
 }
 
+/// A kind of error of netmon itself, which is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The maps could not be read.
+    Read,
+    /// The position of programs in the chains of their hooks could not be read.
+    ChainPosition,
+    /// Another program was found ahead of netmon's.
+    Overtaken,
+    /// An audit failed.
+    Audit,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Read, Self::ChainPosition, Self::Overtaken, Self::Audit];
+
+    /// The metric label's value.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::ChainPosition => "order",
+            Self::Overtaken => "overtaken",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 /// Which lab, from which file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct LabInfo {
     /// The lab's name.
     pub name: LabName,
@@ -90,7 +123,7 @@ impl AttachMode {
 }
 
 /// What came of a probe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeSnapshot {
     /// Where it is sent from.
     pub from: NsName,
@@ -114,46 +147,56 @@ pub struct ProbeSnapshot {
     pub failures: u64,
 }
 
-/// One veth pair.
-#[derive(Clone, Debug, Serialize)]
+/// One veth pair, or as much of it as is known.
+#[derive(Clone, Debug)]
 pub struct LinkSnapshot {
     /// The link's name in the lab file.
     pub name: LinkName,
     /// End `a`.
     pub a: EndpointSnapshot,
-    /// End `b`.
-    pub b: EndpointSnapshot,
-    /// Direction a->b.
+    /// End `b`; `None` while it is not known where the peer of `a` is.
+    pub b: Option<EndpointSnapshot>,
+    /// Direction a->b; nothing is measured of it without both ends.
     pub a_to_b: DirectionSnapshot,
     /// Direction b->a.
     pub b_to_a: DirectionSnapshot,
 }
 
 impl LinkSnapshot {
-    /// The end on `side`.
+    /// The end on `side`; `None` if it is not known.
     #[must_use]
-    pub fn end(&self, side: Side) -> &EndpointSnapshot {
+    pub fn end(&self, side: Side) -> Option<&EndpointSnapshot> {
         match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
+            Side::A => Some(&self.a),
+            Side::B => self.b.as_ref(),
         }
     }
 
-    /// Both directions with the end they come from and the end they go to.
+    /// The direction that starts at the end on `side`.
+    #[must_use]
+    pub fn direction_from(&self, side: Side) -> &DirectionSnapshot {
+        match side {
+            Side::A => &self.a_to_b,
+            Side::B => &self.b_to_a,
+        }
+    }
+
+    /// Both directions with the end that they start from and the end that they lead to; none without both ends.
     pub fn directions(
         &self,
     ) -> impl Iterator<Item = (&EndpointSnapshot, &EndpointSnapshot, &DirectionSnapshot)> {
-        [(&self.a, &self.b, &self.a_to_b), (&self.b, &self.a, &self.b_to_a)].into_iter()
+        let both = self.b.as_ref().map(|b| [(&self.a, b, &self.a_to_b), (b, &self.a, &self.b_to_a)]);
+        both.into_iter().flatten()
     }
 
-    /// Both ends.
+    /// The ends that are known.
     pub fn ends(&self) -> impl Iterator<Item = &EndpointSnapshot> {
-        [&self.a, &self.b].into_iter()
+        std::iter::once(&self.a).chain(&self.b)
     }
 }
 
 /// One end of a link.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct EndpointSnapshot {
     /// Slot in the kernel's maps.
     pub id: EndpointId,
@@ -167,46 +210,25 @@ pub struct EndpointSnapshot {
     pub addresses: Vec<ipnet::IpNet>,
     /// Whether the interface exists and is up.
     pub up: bool,
-    /// What somebody else did to it while it was watched.
+    /// How it differs from the lab because of another program.
     pub drift: Vec<Drift>,
-    /// What passed the ingress hook.
-    pub ingress: HookCounters,
-    /// What passed the egress hook.
-    pub egress: HookCounters,
+    /// What passed each hook.
+    pub hooks: Hooks<HookCounters>,
     /// Packets that left without a stamp, so without a latency sample.
     pub unstamped_packets: u64,
-    /// Packets that the kernel dropped on this interface, by its reason; none where it does not tell.
+    /// Packets that the kernel dropped on this interface, by its reason; `None` where the kernel does not tell.
     pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured at this end.
     pub round_trips: RoundTrips,
 }
 
-impl EndpointSnapshot {
-    /// The counters of one hook, to be completed.
-    pub fn hook_mut(&mut self, direction: Direction) -> &mut HookCounters {
-        match direction {
-            Direction::Ingress => &mut self.ingress,
-            Direction::Egress => &mut self.egress,
-        }
-    }
-
-    /// The counters of one hook.
-    #[must_use]
-    pub fn hook(&self, direction: Direction) -> &HookCounters {
-        match direction {
-            Direction::Ingress => &self.ingress,
-            Direction::Egress => &self.egress,
-        }
-    }
-}
-
 /// What passed one hook.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HookCounters {
     /// How the program is attached; none when it is not.
     pub attached: Option<AttachMode>,
-    /// Packets and bytes by protocol, in the order of [`netmon_ebpf::Protocol::ALL`].
-    pub protocols: Vec<ProtocolCounters>,
+    /// Packets and bytes by protocol.
+    pub protocols: ByProtocol<Traffic>,
     /// Packets on the wire: a super-packet (GSO) counts as the segments it is cut into.
     pub segments: u64,
     /// Bytes on the wire: each segment with its own headers.
@@ -217,7 +239,7 @@ pub struct HookCounters {
 
 /// Our count of packets at a hook beside the kernel's, of a moment when it said the same twice:
 /// `hook = kernel + explained + difference`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// Wall-clock time at which the comparison began.
     pub taken_at: SystemTime,
@@ -225,8 +247,8 @@ pub struct Audit {
     pub hook_packets: u64,
     /// Packets that the kernel counted as sent or received, since the interface was made.
     pub kernel_packets: u64,
-    /// What explains the difference, by cause ([`netmon::watch::audit::Cause`]); causes that ever did.
-    pub explained: Vec<(&'static str, i64)>,
+    /// What explains the difference, by cause; the causes that ever explained something.
+    pub explained: Vec<(Cause, i64)>,
     /// What nothing explains. Above zero: passed the hook, and then vanished. Below: bypassed the hook.
     pub difference: i64,
 }
@@ -235,21 +257,19 @@ impl HookCounters {
     /// Packets of all protocols.
     #[must_use]
     pub fn packets(&self) -> u64 {
-        self.protocols.iter().map(|p| p.packets).sum()
+        self.protocols.iter().map(|(_, traffic)| traffic.packets).sum()
     }
 
     /// Bytes of all protocols, link-layer header included, as `ip -s link` counts them.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.protocols.iter().map(|p| p.bytes).sum()
+        self.protocols.iter().map(|(_, traffic)| traffic.bytes).sum()
     }
 }
 
-/// Packets and bytes of one protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct ProtocolCounters {
-    /// The protocol's label.
-    pub protocol: &'static str,
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
     /// Packets.
     pub packets: u64,
     /// Bytes, link-layer header included.
@@ -257,19 +277,19 @@ pub struct ProtocolCounters {
 }
 
 /// One direction of a link: from egress at one end to ingress at the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectionSnapshot {
     /// One-way latency; none where the kernel cannot stamp packets.
     pub latency: Option<Histogram>,
     /// Segments that left and did not arrive; none where the kernel cannot stamp packets.
     pub lost_segments: Option<u64>,
-    /// What netmon does to the packets of this direction on purpose; none when nothing.
-    pub imposed: Option<Imposed>,
+    /// What netmon does to the packets of this direction on purpose.
+    pub impairment: Option<ImpairmentStats>,
 }
 
 /// An impairment, and what has passed since it is imposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Imposed {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImpairmentStats {
     /// What is declared.
     pub impairment: Impairment,
     /// Segments that left since.
@@ -279,7 +299,7 @@ pub struct Imposed {
 }
 
 /// Round trips measured at one end: the request passed here, and the answer came back here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoundTrips {
     /// ICMP and ICMPv6 echo.
     pub icmp: Histogram,
@@ -300,7 +320,7 @@ pub struct RoundTrips {
     /// Echo requests that may still be answered.
     pub icmp_waiting: u64,
     /// TCP connections by event, in the order of [`netmon_ebpf::endpoint::TcpEvent::ALL`].
-    pub tcp_connections: Vec<(&'static str, u64)>,
+    pub tcp_connections: Vec<(TcpEvent, u64)>,
     /// TCP segments that were seen again at ingress.
     pub tcp_retransmits_ingress: u64,
     /// TCP segments that were seen again at egress.
@@ -310,7 +330,7 @@ pub struct RoundTrips {
 }
 
 /// State of the table of TCP connections, in which the one that was quiet for longest makes room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowTable {
     /// Entries now.
     pub entries: u64,
@@ -320,66 +340,4 @@ pub struct FlowTable {
     pub evicted_flows: u64,
     /// Requests (ICMP echo, DNS) that had to make room before they were answered.
     pub evicted_requests: u64,
-}
-
-/// A TCP connection as one endpoint sees it, from the table that forgets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flow {
-    /// The link that it is seen on.
-    pub link: LinkName,
-    /// The namespace of the endpoint that sees it.
-    pub namespace: NsName,
-    /// The endpoint's interface.
-    pub interface: IfName,
-    /// Address and port on this side.
-    pub local: SocketAddr,
-    /// Address and port on the other side.
-    pub remote: SocketAddr,
-    /// Who asked for it; none when nobody saw the SYN.
-    pub opened_by: Option<Opener>,
-    /// How far it is.
-    pub state: FlowState,
-    /// Since when it is in the table, nanoseconds before the reading.
-    pub age_ns: u64,
-    /// Since when nothing passed, nanoseconds before the reading.
-    pub idle_ns: u64,
-    /// What came in, as the hook saw it.
-    pub ingress: FlowCounts,
-    /// What left.
-    pub egress: FlowCounts,
-    /// The latest round trip of data that left here, nanoseconds; none without a sample.
-    pub rtt_ns: Option<u64>,
-}
-
-/// What passed of a flow in one direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowCounts {
-    /// Packets as the hook saw them.
-    pub packets: u64,
-    /// Bytes from the link-layer header on.
-    pub bytes: u64,
-    /// Segments that were seen again.
-    pub retransmits: u64,
-}
-
-/// Which side opened a connection, seen from the endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Opener {
-    /// The client is on this side.
-    Local,
-    /// The client is on the other side.
-    Remote,
-}
-
-/// How far a connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FlowState {
-    /// A SYN was seen, and no complete handshake.
-    Opening,
-    /// Data may flow.
-    Open,
-    /// Closed, reset or refused.
-    Ended,
 }

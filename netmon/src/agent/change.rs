@@ -4,17 +4,14 @@
 //! Services are taken as one: when one of them differs, all are ended and started. Those of a lab whose services are
 //! as they were run on. When the new ones do not start, the lab and its services are made as they were.
 
-use std::{
-    mem,
-    path::{Path, PathBuf},
-};
+use std::{mem, path::Path};
 
 use log::{info, warn};
 use netmon_labfile;
 use netmon_model::{
     error::chain,
     impairment::Change,
-    lab::{BUILT_IN, Lab},
+    lab::{Lab, Source},
     names::{LinkName, Side},
 };
 use tokio::task::block_in_place;
@@ -29,11 +26,10 @@ use crate::{
 
 /// SIGHUP: the file that the agent was started with, again.
 pub(super) async fn to_own_file(built: &mut Built, services: &mut Option<Supervisor>) {
-    if built.lab.source == BUILT_IN {
+    let Source::File(file) = built.lab.source.clone() else {
         info!("SIGHUP: the lab is the built-in one, there is no file to read again");
         return;
-    }
-    let file = PathBuf::from(&built.lab.source);
+    };
     info!("SIGHUP: reading {}", file.display());
     to_file(built, services, Some(&file)).await;
 }
@@ -79,7 +75,7 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
         stop(built, services).await;
     }
     // What a probe waits at holds its namespace.
-    built.watcher.probes().stop().await;
+    built.watch.probes().stop().await;
     match remake(built, lab) {
         Ok(before) if are_to_start => match start(built, services).await {
             Ok(()) => {}
@@ -105,7 +101,7 @@ async fn apply(built: &mut Built, services: &mut Option<Supervisor>, lab: Lab) -
 
 /// Makes the lab as `lab` has it, and gives back what it was; when that fails, it is as it was.
 fn remake(built: &mut Built, lab: Lab) -> Result<Lab, String> {
-    block_in_place(|| built.watcher.change(&built.lab, &lab, &built.claim)).map_err(|error| chain(&error))?;
+    block_in_place(|| built.watch.change(&built.lab, &lab, &built.claim)).map_err(|error| chain(&error))?;
     Ok(mem::replace(&mut built.lab, lab))
 }
 
@@ -150,7 +146,7 @@ pub(super) fn impairment(built: &mut Built, link: &LinkName, sides: &[Side], cha
             info!("link {link}: packets from {}:{} are impaired: {impairment}", end.namespace, end.interface);
         }
     }
-    block_in_place(|| built.watcher.impaired(&built.lab));
+    block_in_place(|| built.watch.declare_impairments(&built.lab));
     Answer::default()
 }
 

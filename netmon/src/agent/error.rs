@@ -8,6 +8,7 @@ use tokio::task::JoinError;
 
 use crate::{
     datapath::DatapathError, ownership::OwnershipError, services::StartError, topology::TopologyError,
+    watch::WatchError,
 };
 
 impl AgentError {
@@ -49,9 +50,9 @@ pub enum AgentError {
     /// What makes counting go on without the agent.
     #[error(transparent)]
     Pin(#[from] PinError),
-    /// The state of the links could not be followed.
-    #[error("cannot follow the state of the lab's interfaces")]
-    LinkStates(#[source] io::Error),
+    /// Its endpoints could not be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// A service could not be started.
     #[error(transparent)]
     Service(#[from] StartError),

@@ -6,6 +6,7 @@
 
 mod change;
 mod error;
+mod pause;
 pub(crate) mod persist;
 mod signals;
 
@@ -37,7 +38,7 @@ use crate::{
     server::{self, Limits},
     services::{Supervisor, detached_supervisor, is_supervised, spawn_detached, stop_recorded},
     topology,
-    watch::{upkeep::Upkeep, watcher::Watcher},
+    watch::{Watch, upkeep::Upkeep},
 };
 
 /// What the agent is asked to do.
@@ -135,7 +136,7 @@ pub async fn run_until(
 struct Built {
     lab: Lab,
     claim: Claim,
-    watcher: Arc<Watcher>,
+    watch: Arc<Watch>,
     /// Whether the lab stays when the agent ends.
     stays: bool,
     /// Whether the lab's probes run.
@@ -159,15 +160,15 @@ async fn build(
             temporary::make_permanent(&lab.name)?;
         }
         let probes = config.probes;
-        Ok(Built { watcher: Arc::new(built?), lab, claim, stays, probes, asked: None })
+        Ok(Built { watch: Arc::new(built?), lab, claim, stays, probes, asked: None })
     };
     spawn_blocking(work).await.map_err(AgentError::Panicked)?
 }
 
 /// Builds the lab, with programs on its hooks before its interfaces are up.
-fn watch(lab: &Lab, claim: &Claim, config: &Config, progress: &dyn Progress) -> Result<Watcher, AgentError> {
-    let (datapath, endpoints) = persist::build(lab, claim, &config.datapath, config.persist, progress)?;
-    Watcher::new(lab, datapath, &endpoints).map_err(AgentError::LinkStates)
+fn watch(lab: &Lab, claim: &Claim, config: &Config, progress: &dyn Progress) -> Result<Watch, AgentError> {
+    let meter = persist::build(lab, claim, &config.datapath, config.persist, progress)?;
+    Ok(Watch::start(lab, meter)?)
 }
 
 /// Notes whether the lab goes with this agent, before anything of it is made.
@@ -207,7 +208,7 @@ async fn watch_over(
         // The sender is dropped at the latest when the agent ends, which is an end as well.
         let _ = ended.wait_for(|end| *end).await;
     };
-    let source = Arc::clone(&built.watcher);
+    let source = Arc::clone(&built.watch);
     let mut server = server::serve(listener, source, Limits::default(), shutdown);
     let upkeep = built.look_after();
     started(&built.lab, &built.started(http));
@@ -265,7 +266,7 @@ async fn heed(question: Connection, built: &mut Built, services: &mut Option<Sup
             question.answer(&answer).await;
         }
         Request::Hooks(link) => {
-            drop(tokio::spawn(crate::watch::lend::lend(question, link, Arc::clone(&built.watcher))))
+            drop(tokio::spawn(pause::compare(question, link, Arc::clone(&built.watch))));
         }
     }
     Heeded::GoOn
@@ -303,20 +304,20 @@ fn leave_services(lab: &Lab) -> Result<(), String> {
 impl Built {
     /// What whoever started the agent is told.
     fn started(&self, http: SocketAddr) -> Started {
-        let (features, pinned) = (self.watcher.features(), self.watcher.pinned());
+        let (features, pinned) = (self.watch.features(), self.watch.pinned());
         Started { http, features, stays: self.stays, pinned }
     }
 
     /// Starts what goes on while the lab is watched.
     fn look_after(&self) -> Upkeep {
         self.start_probes();
-        Upkeep::start(Arc::clone(&self.watcher))
+        Upkeep::start(Arc::clone(&self.watch))
     }
 
     /// Starts the probes that are wanted, or those of a lab that was changed.
     fn start_probes(&self) {
         let wanted: &[Probe] = if self.probes { &self.lab.probes } else { &[] };
-        if let Err(error) = self.watcher.probes().start(wanted) {
+        if let Err(error) = self.watch.probes().start(wanted) {
             warn!("the lab's probes do not run: {}", chain(&error));
         }
     }
@@ -330,26 +331,26 @@ impl Built {
         progress.busy("stopping services");
         let mut left = Vec::new();
         // Before the services, whose end is no failure.
-        self.watcher.probes().stop().await;
+        self.watch.probes().stop().await;
         let supervised = services.is_some();
         if let Some(services) = services {
             left.extend(services.stop().await.iter().map(ToString::to_string));
         }
-        let Self { lab, claim, watcher, stays, .. } = self;
+        let Self { lab, claim, watch, stays, .. } = self;
         let take_down = move || {
             progress.busy("detaching from interfaces");
-            let mut left: Vec<String> = watcher.let_go().iter().map(|error| chain(error)).collect();
+            let mut left: Vec<String> = watch.release().iter().map(|error| chain(error)).collect();
             if stays {
                 if supervised {
                     left.extend(leave_services(&lab).err());
                 }
                 progress.rest();
-                let counting = if watcher.pinned().is_some() { ", and counting goes on" } else { "" };
+                let counting = if watch.pinned().is_some() { ", and counting goes on" } else { "" };
                 info!("lab {} stays{counting}; `netmon down` removes it", lab.name);
                 return left;
             }
             // The pins are worth nothing without it.
-            drop(watcher);
+            drop(watch);
             let stop_services = |lab: &LabName, folder: &std::path::Path| {
                 stop_recorded(lab, folder).into_iter().map(Into::into).collect()
             };

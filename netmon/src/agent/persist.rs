@@ -6,24 +6,11 @@ use netmon_model::{error::chain, lab::Lab, progress::Progress};
 
 use super::AgentError;
 use crate::{
-    datapath::{Datapath, Options, features::mode_for},
+    datapath::{Options, features::mode_for},
     ownership::Claim,
-    topology::{self, AttachObserver, Endpoint},
+    topology,
+    watch::Meter,
 };
-
-/// Puts the datapath onto what the topology makes.
-pub(crate) struct Eyes<'a> {
-    pub(crate) datapath: &'a mut Datapath,
-    pub(crate) endpoints: Vec<Endpoint>,
-}
-
-impl AttachObserver for Eyes<'_> {
-    fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), topology::BoxError> {
-        self.datapath.attach_only(endpoints)?;
-        self.endpoints = endpoints.to_vec();
-        Ok(())
-    }
-}
 
 /// Builds the lab and watches it. Everything is pinned when that is wanted, or was so before.
 pub(crate) fn build(
@@ -32,24 +19,21 @@ pub(crate) fn build(
     options: &Options,
     persist: bool,
     progress: &dyn Progress,
-) -> Result<(Datapath, Vec<Endpoint>), AgentError> {
+) -> Result<Meter, AgentError> {
     let folder = folder(lab, persist)?;
     // What is pinned already is attached as it is.
     let is_new = !folder.as_ref().is_some_and(Folder::exists);
     let mode = options.mode.or_else(|| mode_for(lab.links.len()).filter(|_| is_new));
     let options = Options { mode, ..options.clone() };
-    let mut datapath = match folder {
-        Some(folder) => Datapath::load_pinned(&options, folder)?,
-        None => Datapath::load(&options)?,
+    let meter = match folder {
+        Some(folder) => Meter::load_pinned(&options, folder)?,
+        None => Meter::load(&options)?,
     };
-    let mut eyes = Eyes { datapath: &mut datapath, endpoints: Vec::new() };
-    match topology::up(lab, claim, &mut eyes, progress) {
-        Ok(_) => {
-            let endpoints = eyes.endpoints;
-            Ok((datapath, endpoints))
-        }
+    let mut meter = meter.for_lab(claim);
+    match topology::up(lab, claim, &mut meter, progress) {
+        Ok(()) => Ok(meter),
         Err(error) => {
-            take_back(datapath);
+            remove_new_pins(meter);
             Err(error.into())
         }
     }
@@ -67,9 +51,9 @@ fn is_pinned(lab: &Lab) -> bool {
 }
 
 /// Pins that were made for nothing go; those that were there before stay.
-fn take_back(datapath: Datapath) {
-    let made = datapath.pinned().filter(|(_, is_new)| *is_new).map(|(folder, _)| folder.clone());
-    drop(datapath);
+fn remove_new_pins(meter: Meter) {
+    let made = meter.datapath().pinned().filter(|(_, is_new)| *is_new).map(|(folder, _)| folder.clone());
+    drop(meter);
     for error in made.iter().flat_map(Folder::remove) {
         warn!("{}", chain(&error));
     }
@@ -92,8 +76,8 @@ pub fn leave_counting(
         topology::up(lab, claim, &mut topology::NoObserver, progress)?;
         return Ok(false);
     }
-    let (datapath, _) = build(lab, claim, options, persist, progress)?;
-    if let Some((folder, _)) = datapath.pinned() {
+    let meter = build(lab, claim, options, persist, progress)?;
+    if let Some((folder, _)) = meter.datapath().pinned() {
         info!("counting goes on without an agent, in {}; `netmon run` shows it", folder.path().display());
     }
     Ok(true)

@@ -33,8 +33,8 @@ pub struct WhichFlows {
 pub struct Flows {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
-    /// Which lab.
-    pub lab: Lab,
+    /// The lab that is watched; null when none is.
+    pub lab: Option<Lab>,
     /// The table that they are in.
     pub table: Table,
     /// How many were asked for and are in the table; `flows` may be cut short.
@@ -77,7 +77,7 @@ impl Flows {
         flows.truncate(which.limit.unwrap_or(LIMIT));
         Self {
             taken_at_unix_ms: unix_ms(snapshot.taken_at),
-            lab: (&snapshot.lab).into(),
+            lab: Lab::of_first(snapshot),
             table: snapshot.flows.into(),
             matching,
             flows: flows.into_iter().map(Flow::from).collect(),

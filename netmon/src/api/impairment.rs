@@ -2,7 +2,7 @@
 
 use netmon_model::{
     impairment::{Delay, Impairment, Loss, Rate},
-    snapshot::Imposed,
+    snapshot::ImpairmentStats,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +69,8 @@ impl From<Amounts> for Impairment {
 
 impl DeclaredImpairment {
     /// `arriving` is the hook that the packets come to.
-    pub(super) fn of(imposed: &Imposed, latency: Option<&Summary>, arriving: &Hook) -> Self {
-        let Imposed { impairment, sent_segments, lost_segments } = *imposed;
+    pub(super) fn of(stats: &ImpairmentStats, latency: Option<&Summary>, arriving: &Hook) -> Self {
+        let ImpairmentStats { impairment, sent_segments, lost_segments } = *stats;
         let share = |lost: u64| {
             let ppm = u128::from(lost) * 1_000_000 / u128::from(sent_segments);
             u64::try_from(ppm).unwrap_or(u64::MAX)
@@ -98,21 +98,22 @@ mod tests {
         let mut snapshot = fixtures::direct();
         let impairment =
             Impairment { loss: "10%".parse().ok(), rate: "10mbit".parse().ok(), ..Impairment::default() };
-        snapshot.links[0].a_to_b.imposed =
-            Some(Imposed { impairment, sent_segments: 400, lost_segments: Some(38) });
+        snapshot.links[0].a_to_b.impairment =
+            Some(ImpairmentStats { impairment, sent_segments: 400, lost_segments: Some(38) });
         let links = Links::without_rates(&snapshot);
-        let told = links.links[0].a_to_b.impairment.unwrap();
+        let told = links.links[0].a_to_b.as_ref().unwrap().impairment.unwrap();
         assert_eq!(Impairment::from(told.declared), impairment);
         assert_eq!((told.measured.loss_ppm, told.measured.sent_segments), (Some(95_000), 400));
         assert_eq!(told.measured.rate_bits_per_second, None, "no window, no rate");
-        assert_eq!(links.links[0].b_to_a.impairment, None);
+        assert_eq!(links.links[0].b_to_a.as_ref().unwrap().impairment, None);
     }
 
     #[test]
     fn before_a_packet_has_left_there_is_no_share() {
-        let imposed = Imposed { impairment: Impairment::default(), sent_segments: 0, lost_segments: Some(0) };
+        let imposed =
+            ImpairmentStats { impairment: Impairment::default(), sent_segments: 0, lost_segments: Some(0) };
         let links = Links::without_rates(&fixtures::direct());
-        let told = DeclaredImpairment::of(&imposed, None, &links.links[0].b.ingress);
+        let told = DeclaredImpairment::of(&imposed, None, &links.links[0].b.as_ref().unwrap().ingress);
         assert_eq!((told.measured.loss_ppm, told.measured.delay_ns), (None, None));
     }
 }

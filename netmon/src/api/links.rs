@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ipnet::IpNet;
+use netmon_ebpf::{Protocol, endpoint::TcpEvent};
 use netmon_model::{
+    audit::Cause,
     drift::Drift,
     histogram::Histogram,
     names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
-    snapshot::{self, AttachMode, LinkSnapshot, Snapshot},
+    snapshot::{self, AttachMode, EndpointSnapshot, LinkSnapshot, Snapshot},
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +21,8 @@ use crate::live::rates::{HookTotals, Sample};
 pub struct Links {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
-    /// Which lab.
-    pub lab: Lab,
+    /// The lab that is watched; null when none is.
+    pub lab: Option<Lab>,
     /// The time that rates and recent latencies are about; null in the agent's first moments.
     pub window_seconds: Option<f64>,
     /// Every link, in the order of the lab file.
@@ -34,12 +36,12 @@ pub struct Link {
     pub name: LinkName,
     /// End `a`.
     pub a: Endpoint,
-    /// End `b`.
-    pub b: Endpoint,
-    /// From `a` to `b`.
-    pub a_to_b: LinkDirection,
-    /// From `b` to `a`.
-    pub b_to_a: LinkDirection,
+    /// End `b`; null while it is not known where the peer of `a` is.
+    pub b: Option<Endpoint>,
+    /// From `a` to `b`; null without both ends.
+    pub a_to_b: Option<LinkDirection>,
+    /// From `b` to `a`; null without both ends.
+    pub b_to_a: Option<LinkDirection>,
     /// Round trips over this link, taken apart.
     pub round_trip_parts: RoundTripParts,
 }
@@ -57,7 +59,7 @@ pub struct Endpoint {
     pub addresses: Vec<IpNet>,
     /// Whether the interface exists and is up.
     pub up: bool,
-    /// What somebody else did to it while it was watched.
+    /// How it differs from the lab because of another program.
     #[serde(default)]
     pub drift: Vec<Drift>,
     /// What arrived in the namespace.
@@ -121,7 +123,7 @@ impl From<&snapshot::Audit> for Audit {
             taken_at_unix_ms: unix_ms(audit.taken_at),
             hook_packets: audit.hook_packets,
             kernel_packets: audit.kernel_packets,
-            explained_packets: by_name(&audit.explained),
+            explained_packets: by_label(&audit.explained, Cause::label),
             difference_packets: audit.difference,
         }
     }
@@ -207,7 +209,7 @@ impl Links {
         });
         Self {
             taken_at_unix_ms: unix_ms(snapshot.taken_at),
-            lab: Lab::from(&snapshot.lab),
+            lab: Lab::of_first(snapshot),
             window_seconds: base.map(|base| to_thousandth(base.window.as_secs_f64())),
             links: snapshot.links.iter().map(|link| Link::of(link, base)).collect(),
         }
@@ -224,32 +226,42 @@ impl Links {
 
 impl Link {
     fn of(link: &LinkSnapshot, base: Option<Base<'_>>) -> Self {
-        let (a, b) = (Endpoint::of(link, Side::A, base), Endpoint::of(link, Side::B, base));
+        let endpoint = |side, end| Endpoint::of((&link.name, side), end, base);
+        let (a, b) = (endpoint(Side::A, &link.a), link.b.as_ref().map(|b| endpoint(Side::B, b)));
+        let direction = |from, sender: &Endpoint, receiver: &Endpoint| {
+            LinkDirection::of(link, from, (sender, receiver), base)
+        };
         Self {
             name: link.name.clone(),
-            a_to_b: LinkDirection::of(link, Side::A, &b.ingress, base),
-            b_to_a: LinkDirection::of(link, Side::B, &a.ingress, base),
+            a_to_b: b.as_ref().map(|b| direction(Side::A, &a, b)),
+            b_to_a: b.as_ref().map(|b| direction(Side::B, b, &a)),
             a,
             b,
             round_trip_parts: RoundTripParts::of(link, base.map(|base| base.sample)),
         }
     }
 
-    /// Both directions, each with the hook that packets leave through.
-    pub fn directions(&self) -> [(&LinkDirection, &Hook); 2] {
-        [(&self.a_to_b, &self.a.egress), (&self.b_to_a, &self.b.egress)]
+    /// The ends that are known.
+    pub fn ends(&self) -> impl Iterator<Item = &Endpoint> {
+        std::iter::once(&self.a).chain(&self.b)
+    }
+
+    /// Both directions, each with the hook that packets leave through; none without both ends.
+    pub fn directions(&self) -> impl Iterator<Item = (&LinkDirection, &Hook)> {
+        let from_a = self.a_to_b.as_ref().map(|direction| (direction, &self.a.egress));
+        let from_b = self.b_to_a.as_ref().zip(self.b.as_ref().map(|b| &b.egress));
+        from_a.into_iter().chain(from_b)
     }
 }
 
 impl Endpoint {
-    fn of(link: &LinkSnapshot, side: Side, base: Option<Base<'_>>) -> Self {
-        let end = link.end(side);
+    fn of((link, side): (&LinkName, Side), end: &EndpointSnapshot, base: Option<Base<'_>>) -> Self {
         let hook = |direction| {
             let before = base.and_then(|base| {
-                let totals = base.sample.hook(&link.name, side, direction)?;
+                let totals = base.sample.hook(link, side, direction)?;
                 Some((totals, base.window))
             });
-            Hook::of(end.hook(direction), before)
+            Hook::of(&end.hooks[direction], before)
         };
         Self {
             namespace: end.namespace.clone(),
@@ -261,7 +273,7 @@ impl Endpoint {
             ingress: hook(Direction::Ingress),
             egress: hook(Direction::Egress),
             unstamped_packets: end.unstamped_packets,
-            dropped_packets: end.drops.as_ref().map(|drops| by_name(drops)),
+            dropped_packets: end.drops.as_ref().map(|drops| drops.iter().cloned().collect()),
             round_trips: RoundTrips::from(&end.round_trips),
         }
     }
@@ -273,9 +285,9 @@ impl Hook {
         let rate = |pick: fn(&HookTotals) -> u64| {
             before.map(|(totals, window)| per_second(pick(&now).saturating_sub(pick(&totals)), window))
         };
-        let count = |counted: &snapshot::ProtocolCounters| {
+        let count = |(protocol, counted): (Protocol, &snapshot::Traffic)| {
             let count = ProtocolCount { packets: counted.packets, bytes: counted.bytes };
-            (counted.protocol.to_owned(), count)
+            (protocol.label().to_owned(), count)
         };
         Self {
             attached: counters.attached,
@@ -293,8 +305,8 @@ impl Hook {
     }
 }
 
-fn by_name<T: AsRef<str>, N: Copy>(counts: &[(T, N)]) -> BTreeMap<String, N> {
-    counts.iter().map(|(name, count)| (name.as_ref().to_owned(), *count)).collect()
+fn by_label<T: Copy, N: Copy>(counts: &[(T, N)], label: fn(T) -> &'static str) -> BTreeMap<String, N> {
+    counts.iter().map(|(what, count)| (label(*what).to_owned(), *count)).collect()
 }
 
 impl From<&snapshot::RoundTrips> for RoundTrips {
@@ -307,36 +319,38 @@ impl From<&snapshot::RoundTrips> for RoundTrips {
             dns: trips.dns.as_ref().map(Summary::from),
             icmp_unanswered: trips.icmp_unanswered,
             icmp_waiting: trips.icmp_waiting,
-            tcp_connections: by_name(&trips.tcp_connections),
+            tcp_connections: by_label(&trips.tcp_connections, TcpEvent::label),
             tcp_retransmits_ingress: trips.tcp_retransmits_ingress,
             tcp_retransmits_egress: trips.tcp_retransmits_egress,
-            dns_responses: by_name(&trips.dns_responses),
+            dns_responses: by_label(&trips.dns_responses, |code| code),
         }
     }
 }
 
 impl LinkDirection {
-    fn of(link: &LinkSnapshot, from: Side, arriving: &Hook, base: Option<Base<'_>>) -> Self {
-        let name = |side| EndpointName {
-            namespace: link.end(side).namespace.clone(),
-            interface: link.end(side).interface.clone(),
+    fn of(
+        link: &LinkSnapshot,
+        from: Side,
+        (sender, receiver): (&Endpoint, &Endpoint),
+        base: Option<Base<'_>>,
+    ) -> Self {
+        let name = |end: &Endpoint| EndpointName {
+            namespace: end.namespace.clone(),
+            interface: end.interface.clone(),
         };
-        let crossing = match from {
-            Side::A => &link.a_to_b,
-            Side::B => &link.b_to_a,
-        };
+        let direction = link.direction_from(from);
         let recent = |now: &Histogram| {
             let before = base?.sample.latency(&link.name, from)?;
             Some(Summary::from(&now.since(before)))
         };
-        let recent_latency = crossing.latency.as_ref().and_then(recent);
-        let declared = |imposed| DeclaredImpairment::of(imposed, recent_latency.as_ref(), arriving);
+        let recent_latency = direction.latency.as_ref().and_then(recent);
+        let declared = |stats| DeclaredImpairment::of(stats, recent_latency.as_ref(), &receiver.ingress);
         Self {
-            from: name(from),
-            to: name(from.peer()),
-            latency: crossing.latency.as_ref().map(Summary::from),
-            lost_segments: crossing.lost_segments,
-            impairment: crossing.imposed.as_ref().map(declared),
+            from: name(sender),
+            to: name(receiver),
+            latency: direction.latency.as_ref().map(Summary::from),
+            lost_segments: direction.lost_segments,
+            impairment: direction.impairment.as_ref().map(declared),
             recent_latency,
         }
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use netmon_model::{
     names::LabName,
-    snapshot::{LabInfo, NamespaceContents},
+    snapshot::{LabInfo, NamespaceContents, Snapshot},
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,13 @@ pub struct Lab {
     /// The namespaces in which there is more than ends of links.
     #[serde(default)]
     pub namespaces: Vec<NamespaceContents>,
+}
+
+impl Lab {
+    /// The lab that a snapshot is about: `v1` speaks of one.
+    fn of_first(snapshot: &Snapshot) -> Option<Self> {
+        snapshot.labs.first().map(Self::from)
+    }
 }
 
 impl From<&LabInfo> for Lab {

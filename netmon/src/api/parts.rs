@@ -11,6 +11,7 @@
 //! are then turn-arounds, and where both asked at the same time, the difference tells.
 
 use netmon_model::{
+    by::Ends,
     histogram::{Histogram, Total},
     names::Side,
     snapshot::{DirectionSnapshot, LinkSnapshot},
@@ -97,67 +98,69 @@ impl Parts {
 
 /// What one reading knows of a link, as far as it is taken apart.
 #[derive(Clone, Copy)]
-struct Seen {
-    /// Ways over the link, by the side they start from.
-    links: [Option<Total>; 2],
-    /// Round trips, by side.
-    ends: [RoundTripTotals; 2],
+struct Totals {
+    /// One-way latencies, by the end that packets left.
+    links: Ends<Option<Total>>,
+    /// Round trips, by end.
+    ends: Ends<RoundTripTotals>,
 }
 
-impl Seen {
-    fn now(link: &LinkSnapshot) -> Self {
+impl Totals {
+    /// `None` without both ends.
+    fn now(link: &LinkSnapshot) -> Option<Self> {
+        let b = link.b.as_ref()?;
         let latency = |of: &DirectionSnapshot| of.latency.as_ref().map(Histogram::total);
-        Self {
-            links: [latency(&link.a_to_b), latency(&link.b_to_a)],
-            ends: [&link.a, &link.b].map(|end| RoundTripTotals::of(&end.round_trips)),
-        }
+        Some(Self {
+            links: Ends { a: latency(&link.a_to_b), b: latency(&link.b_to_a) },
+            ends: Ends { a: &link.a, b }.map(|end| RoundTripTotals::of(&end.round_trips)),
+        })
     }
 
     fn then(link: &LinkSnapshot, sample: &Sample) -> Option<Self> {
         let end = |side| sample.round_trips(&link.name, side);
         Some(Self {
-            links: [Side::A, Side::B].map(|from| sample.latency(&link.name, from).map(Histogram::total)),
-            ends: [end(Side::A)?, end(Side::B)?],
+            links: Ends::from_fn(|from| sample.latency(&link.name, from).map(Histogram::total)),
+            ends: Ends { a: end(Side::A)?, b: end(Side::B)? },
         })
     }
 
     fn since(self, earlier: Self) -> Self {
-        let link = |index: usize| Some(self.links[index]?.since(earlier.links[index]?));
-        let end = |index: usize| self.ends[index].since(earlier.ends[index]);
-        Self { links: [link(0), link(1)], ends: [end(0), end(1)] }
+        Self {
+            links: Ends::from_fn(|from| Some(self.links[from]?.since(earlier.links[from]?))),
+            ends: Ends::from_fn(|side| self.ends[side].since(earlier.ends[side])),
+        }
     }
 
-    /// Echoes, taken apart for the end that is the `asking`-th.
-    fn icmp(self, asking: usize) -> Option<Parts> {
-        let answering = &self.ends[1 - asking];
-        self.parts(asking, self.ends[asking].icmp_asked, answering.icmp_answered)
+    /// Echoes that `client` requested, taken apart.
+    fn icmp(self, client: Side) -> Option<Parts> {
+        self.parts(client, self.ends[client].icmp_asked, self.ends[client.peer()].icmp_answered)
     }
 
     /// Handshakes, in the same way.
-    fn tcp_handshake(self, asking: usize) -> Option<Parts> {
-        let [whole, turnaround] = [asking, 1 - asking].map(|index| self.ends[index].tcp_handshake);
-        // Otherwise these are the other end's round trips, and turn-arounds here.
-        let asked = whole.mean_ns()? > turnaround.mean_ns()?;
-        asked.then(|| self.parts(asking, whole, turnaround)).flatten()
+    fn tcp_handshake(self, client: Side) -> Option<Parts> {
+        let [whole, turnaround] = [client, client.peer()].map(|side| self.ends[side].tcp_handshake);
+        // Otherwise these are the other end's round trips, and turnarounds here.
+        let requested = whole.mean_ns()? > turnaround.mean_ns()?;
+        requested.then(|| self.parts(client, whole, turnaround)).flatten()
     }
 
-    fn parts(self, asking: usize, whole: Total, turnaround: Total) -> Option<Parts> {
-        Parts::of(whole, self.links[asking]?, turnaround, self.links[1 - asking]?)
+    fn parts(self, client: Side, whole: Total, turnaround: Total) -> Option<Parts> {
+        Parts::of(whole, self.links[client]?, turnaround, self.links[client.peer()]?)
     }
 }
 
 impl RoundTripParts {
     /// Of everything, and of what came since an earlier sample.
     pub(super) fn of(link: &LinkSnapshot, earlier: Option<&Sample>) -> Self {
-        let all = Seen::now(link);
-        let recent = earlier.and_then(|sample| Some(all.since(Seen::then(link, sample)?)));
-        let sense = |asking| Perspective {
-            icmp: all.icmp(asking),
-            recent_icmp: recent.and_then(|recent| recent.icmp(asking)),
-            tcp_handshake: all.tcp_handshake(asking),
-            recent_tcp_handshake: recent.and_then(|recent| recent.tcp_handshake(asking)),
+        let all = Totals::now(link);
+        let recent = all.and_then(|all| Some(all.since(Totals::then(link, earlier?)?)));
+        let perspective = |client| Perspective {
+            icmp: all.and_then(|all| all.icmp(client)),
+            recent_icmp: recent.and_then(|recent| recent.icmp(client)),
+            tcp_handshake: all.and_then(|all| all.tcp_handshake(client)),
+            recent_tcp_handshake: recent.and_then(|recent| recent.tcp_handshake(client)),
         };
-        Self { seen_from_a: sense(0), seen_from_b: sense(1) }
+        Self { seen_from_a: perspective(Side::A), seen_from_b: perspective(Side::B) }
     }
 }
 
@@ -172,7 +175,7 @@ mod tests {
         let mut snapshot = fixtures::direct();
         let link = &mut snapshot.links[0];
         (link.a_to_b.latency, link.b_to_a.latency) = (Some(Histogram::default()), Some(Histogram::default()));
-        for end in [&mut link.a, &mut link.b] {
+        for end in std::iter::once(&mut link.a).chain(&mut link.b) {
             (end.round_trips.icmp_asked, end.round_trips.icmp_answered) = Default::default();
             end.round_trips.tcp_handshake = Histogram::default();
         }
@@ -186,7 +189,7 @@ mod tests {
         link.a_to_b.latency.as_mut().unwrap().add(&of(2000));
         link.b_to_a.latency.as_mut().unwrap().add(&of(3000));
         more(&mut link.a.round_trips.icmp_asked, count, 10_000);
-        more(&mut link.b.round_trips.icmp_answered, count, 5000);
+        more(&mut link.b.as_mut().unwrap().round_trips.icmp_answered, count, 5000);
     }
 
     fn more(total: &mut Total, count: usize, ns: u64) {
@@ -223,7 +226,7 @@ mod tests {
         let mut snapshot = silent();
         let link = &mut snapshot.links[0];
         link.a_to_b.latency = Some(fixtures::histogram_of(vec![500_000; 7]));
-        more(&mut link.b.round_trips.icmp_asked, 3, 900_000);
+        more(&mut link.b.as_mut().unwrap().round_trips.icmp_asked, 3, 900_000);
         more(&mut link.a.round_trips.icmp_answered, 3, 700_000);
         let earlier = Sample::of(&snapshot);
         asked_from_a(&mut snapshot, 4);

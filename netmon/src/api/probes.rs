@@ -13,8 +13,8 @@ use super::{Lab, Summary, nanoseconds, unix_ms};
 pub struct Probes {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
-    /// Which lab.
-    pub lab: Lab,
+    /// The lab that is watched; null when none is.
+    pub lab: Option<Lab>,
     /// Every probe, in the order of the lab file.
     pub probes: Vec<Probe>,
 }
@@ -48,7 +48,7 @@ impl Probes {
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         Self {
             taken_at_unix_ms: unix_ms(snapshot.taken_at),
-            lab: Lab::from(&snapshot.lab),
+            lab: Lab::of_first(snapshot),
             probes: snapshot.probes.iter().map(Probe::from).collect(),
         }
     }

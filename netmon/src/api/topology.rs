@@ -17,8 +17,8 @@ use super::{Lab, unix_ms};
 pub struct Topology {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
-    /// Which lab.
-    pub lab: Lab,
+    /// The lab that is watched; null when none is.
+    pub lab: Option<Lab>,
     /// What the kernel allows.
     pub features: Features,
     /// Every link, in the order of the lab file.
@@ -32,8 +32,8 @@ pub struct TopologyLink {
     pub name: LinkName,
     /// End `a`.
     pub a: TopologyEndpoint,
-    /// End `b`.
-    pub b: TopologyEndpoint,
+    /// End `b`; null while it is not known where the peer of `a` is.
+    pub b: Option<TopologyEndpoint>,
 }
 
 /// One end of a link.
@@ -49,7 +49,7 @@ pub struct TopologyEndpoint {
     pub addresses: Vec<IpNet>,
     /// Whether the interface exists and is up.
     pub up: bool,
-    /// What somebody else did to it while it was watched.
+    /// How it differs from the lab because of another program.
     #[serde(default)]
     pub drift: Vec<Drift>,
     /// How the program is attached to the ingress hook; null when it is not.
@@ -65,11 +65,11 @@ impl Topology {
         let links = snapshot.links.iter().map(|link| TopologyLink {
             name: link.name.clone(),
             a: TopologyEndpoint::from(&link.a),
-            b: TopologyEndpoint::from(&link.b),
+            b: link.b.as_ref().map(TopologyEndpoint::from),
         });
         Self {
             taken_at_unix_ms: unix_ms(snapshot.taken_at),
-            lab: Lab::from(&snapshot.lab),
+            lab: Lab::of_first(snapshot),
             features: snapshot.features,
             links: links.collect(),
         }
@@ -78,7 +78,7 @@ impl Topology {
     /// The first address that is not in the agent's own namespace: one that is worth a ping.
     #[must_use]
     pub fn somewhere_to_ping(&self) -> Option<IpAddr> {
-        let ends = self.links.iter().flat_map(|link| [&link.b, &link.a]);
+        let ends = self.links.iter().flat_map(|link| link.b.iter().chain([&link.a]));
         let elsewhere = ends.filter(|end| !end.namespace.is_root());
         elsewhere.flat_map(|end| &end.addresses).map(IpNet::addr).next()
     }
@@ -93,8 +93,8 @@ impl From<&EndpointSnapshot> for TopologyEndpoint {
             addresses: end.addresses.clone(),
             up: end.up,
             drift: end.drift.clone(),
-            ingress_attached: end.ingress.attached,
-            egress_attached: end.egress.attached,
+            ingress_attached: end.hooks.ingress.attached,
+            egress_attached: end.hooks.egress.attached,
         }
     }
 }

@@ -231,18 +231,21 @@ impl Shown {
 /// Asks the agent; without one, the kernel.
 async fn show(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Shown> {
     let agent: Option<SocketAddr> = agent_address(lab);
-    let directions = match agent {
+    let directions: Vec<ShownDirection> = match agent {
         Some(address) => {
             let links: Links = Client::new(address).get("/api/v1/links").await?;
             let there = links.links.into_iter().find(|there| there.name == link.name);
             let there =
                 there.ok_or_else(|| anyhow!("the agent of lab {lab} does not watch link {}", link.name))?;
-            [there.a_to_b, there.b_to_a].map(|crossing| ShownDirection {
-                from: crossing.from,
-                to: crossing.to,
-                declared: crossing.impairment.map(|of| of.declared).unwrap_or_default(),
-                measured: crossing.impairment.map(|of| of.measured),
-            })
+            let measured = there.a_to_b.into_iter().chain(there.b_to_a);
+            measured
+                .map(|direction| ShownDirection {
+                    from: direction.from,
+                    to: direction.to,
+                    declared: direction.impairment.map(|of| of.declared).unwrap_or_default(),
+                    measured: direction.impairment.map(|of| of.measured),
+                })
+                .collect()
         }
         None => {
             failure::require_topology(&format!("looking at link {}", link.name))?;
@@ -251,18 +254,15 @@ async fn show(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Shown> {
                 namespace: end.namespace.clone(),
                 interface: end.interface.clone(),
             };
-            [(&link.a, &link.b, a), (&link.b, &link.a, b)].map(|(from, to, impairment)| ShownDirection {
-                from: name(from),
-                to: name(to),
-                declared: impairment.into(),
-                measured: None,
-            })
+            [(&link.a, &link.b, a), (&link.b, &link.a, b)]
+                .map(|(from, to, impairment)| ShownDirection {
+                    from: name(from),
+                    to: name(to),
+                    declared: impairment.into(),
+                    measured: None,
+                })
+                .into()
         }
     };
-    Ok(Shown {
-        lab: lab.clone(),
-        link: link.name.clone(),
-        measured: agent.is_some(),
-        directions: directions.into(),
-    })
+    Ok(Shown { lab: lab.clone(), link: link.name.clone(), measured: agent.is_some(), directions })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, ValueEnum};
 use netmon_kernel::sys::capabilities::{Capability, require};
 use netmon_model::{
-    lab::{BUILT_IN, Lab},
+    lab::{Lab, Source},
     names::LabName,
 };
 use serde::Serialize;
@@ -128,9 +128,9 @@ fn labs_of(files: Vec<PathBuf>) -> anyhow::Result<Vec<Lab>> {
     let all = files.into_iter().map(|file| LabFile { file }.open()).collect::<anyhow::Result<Vec<Lab>>>()?;
     let (labs, without): (Vec<Lab>, Vec<Lab>) = all.into_iter().partition(|lab| !lab.expectations.is_empty());
     if let (true, Some(lab)) = (labs.is_empty(), without.first()) {
-        let advice = match lab.source.as_str() {
-            BUILT_IN => "give a lab file that has [[expect]] sections".to_owned(),
-            source => format!("add [[expect]] sections to {source}"),
+        let advice = match &lab.source {
+            Source::BuiltIn => "give a lab file that has [[expect]] sections".to_owned(),
+            Source::File(path) => format!("add [[expect]] sections to {}", path.display()),
         };
         return Err(ExitCode::Usage.because(anyhow!("lab {} expects nothing: {advice}", lab.name)));
     }

@@ -15,7 +15,8 @@ use netmon_kernel::{
     },
 };
 use netmon_model::{
-    names::{Direction, IfIndex, IfName},
+    by::Hooks,
+    names::{Direction, IfIndex},
     snapshot::AttachMode,
 };
 use thiserror::Error;
@@ -27,12 +28,10 @@ const USES_DELIVERY_TIME: [&str; 3] = ["fq", "etf", "taprio"];
 #[derive(Debug, Error)]
 pub enum AttachError {
     /// The kernel refused a TCX link.
-    #[error("cannot attach to {direction} of {interface}")]
+    #[error("cannot attach to the {direction} hook")]
     Tcx {
         /// The hook.
         direction: Direction,
-        /// The interface.
-        interface: IfName,
         /// The kernel's answer.
         source: io::Error,
     },
@@ -48,11 +47,10 @@ pub enum AttachError {
 #[derive(Debug)]
 pub(super) struct Attached {
     ifindex: IfIndex,
-    interface: IfName,
     /// The kernel's ids of the programs on the hooks, ingress first; 0 where there is none.
-    pub(super) programs: [u32; 2],
+    pub(super) programs: Hooks<u32>,
     /// Where links are pinned, ingress first; nowhere when they go with the agent.
-    pub(super) pins: Option<[PathBuf; 2]>,
+    pub(super) pins: Option<Hooks<PathBuf>>,
     pub(super) kind: Kind,
 }
 
@@ -60,20 +58,16 @@ pub(super) struct Attached {
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A link for each hook, ingress first. They go when they are dropped, unless they are pinned.
-    Tcx([Option<OwnedFd>; 2]),
+    Tcx(Hooks<Option<OwnedFd>>),
     /// Filters; whether the qdisc is ours.
     Clsact { made_qdisc: bool },
 }
 
-fn detach_clsact(
-    netlink: &mut Netlink,
-    ifindex: IfIndex,
-    interface: &IfName,
-    made_qdisc: bool,
-) -> Result<(), NetlinkError> {
+fn detach_clsact(netlink: &mut Netlink, ifindex: IfIndex, made_qdisc: bool) -> Result<(), NetlinkError> {
+    let interface = shown(ifindex);
     let mut first = Ok(());
     for direction in Direction::BOTH {
-        match netlink.request(&clsact::delete_filter(ifindex, interface.as_str(), direction)) {
+        match netlink.request(&clsact::delete_filter(ifindex, &interface, direction)) {
             // What goes wrong at one hook is no reason to stay at the other.
             Err(error) if !error.is_not_found() => first = first.and(Err(error)),
             _ => {}
@@ -81,30 +75,25 @@ fn detach_clsact(
     }
     first?;
     if made_qdisc && netlink.has_no_filters(ifindex)? {
-        netlink.request(&clsact::delete_qdisc(ifindex, interface.as_str()))?;
+        netlink.request(&clsact::delete_qdisc(ifindex, &interface))?;
     }
     Ok(())
 }
 
 impl Attached {
-    /// Of an interface in the calling thread's namespace, with nothing on its hooks yet.
-    pub(super) fn nowhere(
-        mode: AttachMode,
-        ifindex: IfIndex,
-        interface: &IfName,
-        pins: Option<[PathBuf; 2]>,
-    ) -> Self {
+    /// An interface of the calling thread's namespace, with nothing on its hooks yet.
+    pub(super) fn nothing(mode: AttachMode, ifindex: IfIndex, pins: Option<Hooks<PathBuf>>) -> Self {
         let kind = match mode {
-            AttachMode::Tcx => Kind::Tcx([None, None]),
+            AttachMode::Tcx => Kind::Tcx(Hooks { ingress: None, egress: None }),
             AttachMode::Clsact => Kind::Clsact { made_qdisc: false },
         };
-        Self { ifindex, interface: interface.clone(), programs: [0; 2], pins, kind }
+        Self { ifindex, programs: Hooks::default(), pins, kind }
     }
 
     /// Whether a program is known to be on this hook.
     pub(super) fn has(&self, direction: Direction) -> bool {
         match &self.kind {
-            Kind::Tcx(links) => links[place(direction)].is_some(),
+            Kind::Tcx(links) => links[direction].is_some(),
             // A filter of ours that is there is replaced.
             Kind::Clsact { .. } => false,
         }
@@ -112,52 +101,52 @@ impl Attached {
 
     /// Puts a program on one hook, from a thread in the endpoint's namespace.
     pub(super) fn enter(&mut self, direction: Direction, program: &OwnedFd) -> Result<(), AttachError> {
-        let Self { ifindex, interface, programs, pins, kind } = self;
-        let failed = |source| AttachError::Tcx { direction, interface: interface.clone(), source };
+        let Self { ifindex, programs, pins, kind } = self;
+        let failed = |source| AttachError::Tcx { direction, source };
         let id = program_id(program).map_err(failed)?;
         match kind {
             Kind::Tcx(links) => {
                 let link =
                     attach_tcx_first(program.as_fd(), ifindex.0, tcx_hook(direction)).map_err(failed)?;
                 if let Some(pins) = pins {
-                    let path = &pins[place(direction)];
+                    let path = &pins[direction];
                     // Of another link that was there, somebody took the program off.
                     unpin_link(path)?;
                     pin(&link, path).map_err(|source| PinError::failed("pin", path, source))?;
                 }
-                links[place(direction)] = Some(link);
+                links[direction] = Some(link);
             }
             Kind::Clsact { made_qdisc } => {
                 let mut netlink = Netlink::open()?;
-                match netlink.request(&clsact::add_qdisc(*ifindex, interface.as_str())) {
+                match netlink.request(&clsact::add_qdisc(*ifindex, &shown(*ifindex))) {
                     Ok(()) => *made_qdisc = true,
                     Err(error) if error.is_already_there() => {}
                     Err(error) => return Err(error.into()),
                 }
                 netlink.request(&clsact::set_filter(
                     *ifindex,
-                    interface.as_str(),
+                    &shown(*ifindex),
                     direction,
                     program.as_fd(),
                 ))?;
             }
         }
-        programs[place(direction)] = id;
+        programs[direction] = id;
         Ok(())
     }
 
     /// Takes the program off one hook, from a thread in the endpoint's namespace.
     pub(super) fn leave(&mut self, direction: Direction) -> Result<(), AttachError> {
-        self.programs[place(direction)] = 0;
+        self.programs[direction] = 0;
         match &mut self.kind {
             Kind::Tcx(links) => {
                 if let Some(pins) = &self.pins {
-                    unpin_link(&pins[place(direction)])?;
+                    unpin_link(&pins[direction])?;
                 }
-                links[place(direction)] = None;
+                links[direction] = None;
             }
             Kind::Clsact { .. } => {
-                let delete = clsact::delete_filter(self.ifindex, self.interface.as_str(), direction);
+                let delete = clsact::delete_filter(self.ifindex, &shown(self.ifindex), direction);
                 match Netlink::open()?.request(&delete) {
                     Err(error) if !error.is_not_found() => return Err(error.into()),
                     _ => {}
@@ -180,12 +169,12 @@ impl Attached {
     pub(super) fn detach(self) -> Result<(), AttachError> {
         match self.kind {
             Kind::Tcx(links) => {
-                self.pins.iter().flatten().try_for_each(|path| unpin_link(path))?;
+                self.pins.iter().flat_map(Hooks::iter).try_for_each(|path| unpin_link(path))?;
                 drop(links);
             }
             Kind::Clsact { made_qdisc } => {
                 let mut netlink = Netlink::open()?;
-                match detach_clsact(&mut netlink, self.ifindex, &self.interface, made_qdisc) {
+                match detach_clsact(&mut netlink, self.ifindex, made_qdisc) {
                     Err(error) if !error.is_not_found() => return Err(error.into()),
                     _ => {}
                 }
@@ -199,7 +188,8 @@ impl Attached {
     pub(super) fn overtaken(&self) -> io::Result<Vec<Direction>> {
         let Kind::Tcx(_) = &self.kind else { return self.overtaken_on_clsact() };
         let mut overtaken = Vec::new();
-        for (direction, ours) in Direction::BOTH.into_iter().zip(self.programs) {
+        for direction in Direction::BOTH {
+            let ours = self.programs[direction];
             if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != Some(&ours).filter(|id| **id > 0) {
                 overtaken.push(direction);
             }
@@ -245,11 +235,9 @@ pub(super) fn users_of_delivery_time() -> Result<Vec<IfIndex>, NetlinkError> {
     Ok(qdiscs.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
 }
 
-pub(super) fn place(direction: Direction) -> usize {
-    match direction {
-        Direction::Ingress => 0,
-        Direction::Egress => 1,
-    }
+/// What errors call an interface that is known by its number.
+fn shown(ifindex: IfIndex) -> String {
+    format!("number {ifindex}")
 }
 
 pub(super) fn tcx_hook(direction: Direction) -> TcxHook {

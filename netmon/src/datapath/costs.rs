@@ -6,20 +6,23 @@ use netmon_model::{
     snapshot::FlowTable,
 };
 
-use super::{Datapath, DatapathError, run_time::RunTime, watched::WatchedLink};
+use super::{Datapath, DatapathError, run_time::RunTime};
 
 impl Datapath {
     pub(super) fn cost(&mut self, flows: &FlowTable) -> Result<Cost, DatapathError> {
         let mut maps = self.object.meter.read()?;
-        let endpoints = 2 * self.links.len() as u64;
+        let endpoints = self.endpoints.len() as u64;
         // The endpoints' values are in chunks, of which the kernel accounts for the places only.
         add_chunks(&mut maps, "COUNTERS", endpoints, self.object.counters.bytes());
         add_chunks(&mut maps, "ROUND_TRIPS", endpoints, self.object.round_trips.bytes());
         if let Some(table) = maps.iter_mut().find(|one| one.map == "TCP_FLOWS") {
             table.fill = Some(Fill { entries: flows.entries, max_entries: flows.capacity });
         }
-        let ends = self.links.iter().flat_map(WatchedLink::ends);
-        let programs = self.run_time.as_ref().map(|_| RunTime::read(ends, &self.object)).transpose()?;
+        let programs = self
+            .run_time
+            .as_ref()
+            .map(|_| RunTime::read(self.endpoints.values(), &self.object))
+            .transpose()?;
         Ok(Cost { programs, maps })
     }
 }

@@ -8,7 +8,7 @@ use netmon_ebpf::abi::PROGRAMS;
 use netmon_kernel::sys::bpf::Instruction;
 use netmon_model::names::{Direction, EndpointId};
 
-use super::{Datapath, DatapathError, WatchedLink, dispatcher, object::Object};
+use super::{Datapath, DatapathError, dispatcher, object::Object};
 
 /// What the kernel says of a program that it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +35,9 @@ impl Datapath {
         direction: Direction,
         before: &[Instruction],
     ) -> Result<OwnedFd, DatapathError> {
-        let end = self
-            .links
-            .iter()
-            .flat_map(WatchedLink::ends)
-            .find(|end| end.id == endpoint)
-            .ok_or(DatapathError::NotWatched(endpoint))?;
-        dispatcher::load(end.id, end.hook(direction), before, self.object.jump_table.as_fd())
-            .map_err(|source| DatapathError::Dispatcher { endpoint: end.shown(), source })
+        let watched = self.endpoints.get(&endpoint).ok_or(DatapathError::NotWatched(endpoint))?;
+        dispatcher::load(endpoint, watched.hook(direction), before, self.object.jump_table.as_fd())
+            .map_err(|source| DatapathError::Dispatcher { endpoint, source })
     }
 
     /// What each program costs, in the order of the jump table.

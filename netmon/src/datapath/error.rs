@@ -4,7 +4,7 @@ use std::io;
 
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
 use netmon_kernel::{netlink::NetlinkError, netns::NetNsError, pins::PinError};
-use netmon_model::names::{EndpointId, LinkName};
+use netmon_model::names::EndpointId;
 use thiserror::Error;
 
 use super::AttachError;
@@ -72,32 +72,32 @@ pub enum DatapathError {
     /// A dispatcher was refused.
     #[error("cannot load the dispatcher of endpoint {endpoint}")]
     Dispatcher {
-        /// `interface in namespace`
-        endpoint: String,
+        /// The endpoint.
+        endpoint: EndpointId,
         /// The kernel's answer.
         source: io::Error,
     },
     /// A hook could not be attached to, or detached from.
-    #[error("cannot watch {endpoint}")]
+    #[error("cannot attach to endpoint {endpoint}, or detach from it")]
     Attach {
-        /// `interface in namespace`
-        endpoint: String,
+        /// The endpoint.
+        endpoint: EndpointId,
         /// Why.
         source: AttachError,
     },
     /// The qdiscs of a namespace could not be listed.
-    #[error("cannot tell whether packets may be stamped in namespace {namespace}")]
+    #[error("cannot tell whether packets may be stamped at endpoint {endpoint}")]
     Qdiscs {
-        /// The namespace.
-        namespace: String,
+        /// An endpoint in the namespace.
+        endpoint: EndpointId,
         /// The kernel's answer.
         source: NetlinkError,
     },
     /// The chain of programs on a hook could not be listed.
-    #[error("cannot list the programs of {endpoint}")]
+    #[error("cannot list the programs of endpoint {endpoint}")]
     Chain {
-        /// `interface in namespace`
-        endpoint: String,
+        /// The endpoint.
+        endpoint: EndpointId,
         /// The kernel's answer.
         source: io::Error,
     },
@@ -107,12 +107,21 @@ pub enum DatapathError {
     /// No such endpoint is attached to.
     #[error("endpoint {} is not watched", .0.0)]
     NotWatched(EndpointId),
-    /// No such link is watched.
-    #[error("link {0} is not watched")]
-    NoSuchLink(LinkName),
-    /// Only one end of a link was given.
-    #[error("link {0} has only one end")]
-    Unpaired(LinkName),
+}
+
+impl DatapathError {
+    /// The endpoint that the error is about, if it is about one.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<EndpointId> {
+        match self {
+            Self::Dispatcher { endpoint, .. }
+            | Self::Attach { endpoint, .. }
+            | Self::Qdiscs { endpoint, .. }
+            | Self::Chain { endpoint, .. } => Some(*endpoint),
+            Self::NotWatched(endpoint) => Some(*endpoint),
+            _ => None,
+        }
+    }
 }
 
 /// Whether an entry that is to go is gone: that it was not there is no error.

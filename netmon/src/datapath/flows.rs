@@ -1,46 +1,67 @@
-//! The connections in the table, as plain data: whose link, which addresses, how far, how much.
+//! The connections in the table, as plain data: at which endpoint, between which addresses, how far, how much.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS},
     flow::{Flow as Entry, TCP_CLIENT_LOCAL, TCP_CLIENT_REMOTE, TCP_ENDED, TCP_OPEN, TcpFlow},
 };
-use netmon_model::snapshot::{Flow, FlowCounts, FlowState, Opener};
+use netmon_model::{
+    by::Hooks,
+    names::EndpointId,
+    snapshot::{FlowCounts, FlowState, Opener},
+};
 
-use super::{Datapath, clock::monotonic_ns, watched::WatchedEndpoint};
+use super::{Datapath, clock::monotonic_ns};
+
+/// A TCP connection as one endpoint sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Address and port on its side.
+    pub local: SocketAddr,
+    /// Address and port on the other side.
+    pub remote: SocketAddr,
+    /// Which side opened it; `None` if the SYN was not seen.
+    pub opened_by: Option<Opener>,
+    /// How far it is.
+    pub state: FlowState,
+    /// Time since it entered the table, nanoseconds.
+    pub age_ns: u64,
+    /// Time since its last packet, nanoseconds.
+    pub idle_ns: u64,
+    /// What passed each hook.
+    pub counts: Hooks<FlowCounts>,
+    /// The latest round trip of data that left here, nanoseconds; `None` without a sample.
+    pub rtt_ns: Option<u64>,
+}
 
 impl Datapath {
-    /// Every TCP connection that is in the table now, as each endpoint of its way sees it.
+    /// Returns every TCP connection that is in the table now, as each attached endpoint on its way sees it.
     #[must_use]
-    pub fn flows(&self) -> Vec<Flow> {
-        let ends: HashMap<_, _> =
-            self.links.iter().flat_map(super::WatchedLink::ends).map(|end| (end.id, end)).collect();
+    pub fn connections(&self) -> Vec<Connection> {
         let entries: Vec<_> = self.object.flow_tables.connections().collect();
         // Read the clock last: nothing in the table is younger.
         let now_ns = monotonic_ns();
-        let of_end = |(id, entry)| Some(flow(ends.get(&id)?, &entry, now_ns));
-        entries.into_iter().filter_map(of_end).collect()
+        let of = |(id, entry): (EndpointId, Entry)| {
+            self.endpoints.contains_key(&id).then(|| connection(id, &entry, now_ns))
+        };
+        entries.into_iter().filter_map(of).collect()
     }
 }
 
-fn flow(end: &WatchedEndpoint, entry: &Entry, now_ns: u64) -> Flow {
+fn connection(endpoint: EndpointId, entry: &Entry, now_ns: u64) -> Connection {
     let Entry { tcp, key, .. } = entry;
-    Flow {
-        link: end.endpoint.link.clone(),
-        namespace: end.endpoint.namespace.clone(),
-        interface: end.endpoint.interface.clone(),
+    Connection {
+        endpoint,
         local: address(key.local, key.local_port),
         remote: address(key.remote, key.remote_port),
         opened_by: opener(tcp.state),
         state: state(tcp.state),
         age_ns: now_ns.saturating_sub(tcp.first_ns),
         idle_ns: now_ns.saturating_sub(tcp.last_ns),
-        ingress: counts(tcp, INGRESS),
-        egress: counts(tcp, EGRESS),
+        counts: Hooks { ingress: counts(tcp, INGRESS), egress: counts(tcp, EGRESS) },
         rtt_ns: Some(tcp.latest_rtt_ns).filter(|&ns| ns > 0),
     }
 }

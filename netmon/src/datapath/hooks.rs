@@ -1,69 +1,75 @@
-//! What passed the hooks of one endpoint, as far as it is held against the kernel's own counters.
+//! What passed the hooks of some endpoints, as far as it is compared with the kernel's own counters.
 
-use netmon_ebpf::abi::{EGRESS, INGRESS};
-use netmon_model::names::EndpointId;
+use netmon_model::{
+    by::Hooks,
+    names::{Direction, EndpointId},
+};
+use serde::{Deserialize, Serialize};
 
-use super::{
-    Datapath, DatapathError, sums,
-    watched::{WatchedEndpoint, WatchedLink},
-};
-use crate::{
-    topology::Endpoint,
-    watch::audit::{Hooks, Passed},
-};
+use super::{Datapath, DatapathError, endpoint::Endpoint, sums};
+
+/// What passed a hook so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// Packets; a super-packet is one.
+    pub packets: u64,
+    /// The segments of all of them.
+    pub segments: u64,
+}
+
+/// What netmon's programs counted at an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookTotals {
+    /// What passed each hook.
+    #[serde(flatten)]
+    pub passed: Hooks<Passed>,
+    /// Packets that a program behind the egress hook dropped.
+    pub egress_drops: u64,
+    /// How often the programs were taken off.
+    pub pauses: u64,
+    /// Whether they are on.
+    pub watched: bool,
+}
 
 impl Datapath {
-    /// Every endpoint that is watched, with its slot.
-    pub fn endpoints(&self) -> impl Iterator<Item = (EndpointId, &Endpoint)> {
-        self.links.iter().flat_map(WatchedLink::ends).map(|end| (end.id, &end.endpoint))
-    }
-
-    /// What passed the hooks of these endpoints so far, in their order; nothing for one that is not watched.
+    /// Returns what passed the hooks of these endpoints so far, in their order; zeros for one without programs.
     ///
     /// # Errors
     ///
     /// When the kernel does not give a map's value.
-    pub fn hooks(&self, ids: &[EndpointId]) -> Result<Vec<Hooks>, DatapathError> {
-        let mut places: Vec<(EndpointId, usize)> = ids.iter().copied().zip(0..).collect();
-        places.sort_unstable();
-        let mut found = vec![Hooks::default(); ids.len()];
-        for end in self.links.iter().flat_map(WatchedLink::ends) {
-            if let Ok(at) = places.binary_search_by_key(&end.id, |(id, _)| *id) {
-                found[places[at].1] = self.hooks_of(end)?;
-            }
-        }
-        Ok(found)
+    pub fn hook_totals(&self, ids: &[EndpointId]) -> Result<Vec<HookTotals>, DatapathError> {
+        let totals = |id| self.endpoints.get(id).map_or(Ok(HookTotals::default()), |one| self.totals_of(one));
+        ids.iter().map(totals).collect()
     }
 
-    /// The accounts of an endpoint that were kept for whoever goes on with it; none when there are none.
-    #[must_use]
-    pub fn kept_accounts(&self, id: EndpointId) -> Option<Vec<u8>> {
-        self.persistence.as_ref()?.kept_accounts(id)
-    }
-
-    /// Keeps the accounts of an endpoint, where anything outlives this.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel does not take them.
-    pub fn keep_accounts(&mut self, id: EndpointId, text: &[u8]) -> Result<(), DatapathError> {
-        self.persistence.as_mut().map_or(Ok(()), |persistence| persistence.keep_accounts(id, text))
-    }
-
-    fn hooks_of(&self, end: &WatchedEndpoint) -> Result<Hooks, DatapathError> {
+    fn totals_of(&self, endpoint: &Endpoint) -> Result<HookTotals, DatapathError> {
         let refused = |source| DatapathError::Map { name: "COUNTERS", source };
-        let counters = self.object.counters.get(end.id).map_err(refused)?;
-        let passed = |index| {
-            let hook = sums::hook(&counters, index, None);
+        let counters = self.object.counters.get(endpoint.id).map_err(refused)?;
+        let passed = |direction: Direction| {
+            let hook = sums::hook(&counters, direction);
             Passed { packets: hook.packets(), segments: hook.segments }
         };
         let drops = self.object.drops.as_ref();
-        Ok(Hooks {
-            ingress: passed(INGRESS),
-            egress: passed(EGRESS),
-            egress_drops: drops.map_or(Ok(0), |drops| drops.at_egress(end.id))?,
-            pauses: end.pauses,
-            watched: end.attached.is_some(),
+        Ok(HookTotals {
+            passed: Hooks::from_fn(passed),
+            egress_drops: drops.map_or(Ok(0), |drops| drops.at_egress(endpoint.id))?,
+            pauses: endpoint.pauses,
+            watched: endpoint.attached.is_some(),
         })
+    }
+
+    /// Loads the audit ledger of an endpoint that an agent stored, as it was written; `None` if there is none.
+    #[must_use]
+    pub fn load_ledger(&self, id: EndpointId) -> Option<Vec<u8>> {
+        self.persistence.as_ref()?.load_ledger(id)
+    }
+
+    /// Stores the audit ledger of an endpoint, if this datapath's maps are pinned.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take it.
+    pub fn store_ledger(&mut self, id: EndpointId, text: &[u8]) -> Result<(), DatapathError> {
+        self.persistence.as_mut().map_or(Ok(()), |persistence| persistence.store_ledger(id, text))
     }
 }

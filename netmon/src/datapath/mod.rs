@@ -1,17 +1,19 @@
 //! The kernel's side of netmon: the eBPF object, its attachments, and typed readings of its maps.
 //!
-//! [`Datapath::load`] loads the object once; [`Datapath::attach`] puts it onto any number of endpoints, at any
-//! time; [`Datapath::read`] reads every counter and histogram into the plain data of a
-//! [`Snapshot`](netmon_model::snapshot::Snapshot). It builds nothing and exports nothing.
+//! [`Datapath::load`] loads the object once; [`Datapath::attach`] attaches it to any number of endpoints, at any time;
+//! [`Datapath::counts`] reads every counter and histogram as plain data. Endpoints are known by their ids alone: names,
+//! links and labs are the business of [`crate::watch`]. It builds nothing and exports nothing.
 
 mod attach;
 mod chunks;
 mod clock;
 mod closed_epochs;
 mod costs;
+mod counts;
 mod dispatcher;
 mod drops;
 mod dry_run;
+mod endpoint;
 mod error;
 pub mod features;
 mod flow_tables;
@@ -24,39 +26,40 @@ pub mod memory;
 mod object;
 mod pause;
 mod persistence;
-mod places;
-mod reading;
 mod recover;
+mod reserve;
 mod run_time;
-mod slots;
 mod sums;
 mod tallies;
-mod watched;
 
-use std::{cmp::Reverse, collections::HashMap, os::fd::AsFd as _, time::Duration};
+use std::{cmp::Reverse, os::fd::AsFd as _, sync::Arc, time::Duration};
 
 use log::Level;
 use netmon_ebpf::record::Tally;
-use netmon_kernel::{netns::NetnsId, pins::Folder};
+use netmon_kernel::{netns::NetNs, pins::Folder};
 use netmon_model::{
     error::chain,
-    names::{Direction, LinkName, Side},
+    names::{Direction, EndpointId, InterfaceId},
     snapshot::{AttachMode, Features},
 };
 
 pub use self::{
-    attach::AttachError, dry_run::ProgramCost, error::DatapathError, reading::Reading, tallies::Failure,
+    attach::AttachError,
+    counts::{Counts, Departures, EndpointCounts, HookCounts},
+    dry_run::ProgramCost,
+    endpoint::Target,
+    error::DatapathError,
+    flows::Connection,
+    hooks::{HookTotals, Passed},
 };
 use self::{
     clock::ClockKeeper,
+    endpoint::{Attaching, Endpoint, Endpoints, by_namespace},
     logs::LogPump,
     object::Object,
     persistence::{Opened, Persistence, Stage},
     run_time::RunTime,
-    slots::Slots,
-    watched::{Attaching, WatchedEndpoint, WatchedLink},
 };
-use crate::topology::Endpoint;
 
 /// Whether a program of this name is one that netmon puts onto hooks.
 #[must_use]
@@ -100,10 +103,9 @@ impl Options {
 /// The loaded object and everything that it is attached to.
 pub struct Datapath {
     // Attachments go before the programs that they jump to.
-    links: Vec<WatchedLink>,
+    endpoints: Endpoints,
     object: Object,
     features: Features,
-    slots: Slots,
     /// What outlives this; none when all goes with it.
     persistence: Option<Persistence>,
     run_time: Option<RunTime>,
@@ -147,10 +149,9 @@ impl Datapath {
         let clock = ClockKeeper::start(offset).map_err(DatapathError::Clock)?;
         let logs = (options.log_level > 0).then(|| LogPump::start(&mut object.ebpf)).transpose()?;
         Ok(Self {
-            links: Vec::new(),
+            endpoints: Endpoints::new(),
             object,
             features,
-            slots: Slots::holding(persistence.iter().flat_map(Persistence::slots)),
             persistence,
             run_time: options.run_time.then(RunTime::start).transpose()?,
             _clock: clock,
@@ -185,176 +186,157 @@ impl Datapath {
     /// Hooks that a program is attached to.
     #[must_use]
     pub fn hooks_attached(&self) -> usize {
-        2 * self.links.iter().flat_map(WatchedLink::ends).filter(|end| end.attached.is_some()).count()
+        2 * self.endpoints.values().filter(|endpoint| endpoint.attached.is_some()).count()
     }
 
-    /// Asks how long packets that leave through each end of each link may be held on purpose: what is not there
-    /// before is not lost yet.
-    pub fn expect_held(&mut self, longest: impl Fn(&LinkName, Side) -> Duration) {
-        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        for link in &mut self.links {
-            link.a.held_ns = ns(longest(&link.name, Side::A));
-            link.b.held_ns = ns(longest(&link.name, Side::B));
+    /// The namespace of an endpoint that programs are attached to.
+    #[must_use]
+    pub fn netns(&self, id: EndpointId) -> Option<&Arc<NetNs>> {
+        self.endpoints.get(&id).map(|endpoint| &endpoint.netns)
+    }
+
+    /// Says how long packets that leave through an endpoint may be held on purpose: one that has not arrived before then
+    /// is not lost yet.
+    pub fn expect_held(&mut self, id: EndpointId, longest: Duration) {
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.held_ns = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
         }
     }
 
-    /// Attaches to both hooks of every endpoint that is not watched yet. All or nothing: after an error
-    /// only those are watched that were before.
+    /// Attaches to both hooks of every target, none of which may be attached to already. All or nothing: after an error
+    /// only those are attached to that were before.
+    ///
+    /// A target that an earlier agent counted in the same slot ([`Self::recorded`]) keeps its counters.
     ///
     /// # Errors
     ///
-    /// When an end has no peer among `endpoints`, or the kernel refuses a program or an attachment.
-    pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
-        let mut added = Vec::new();
-        let pairs = self.new_pairs(endpoints)?;
-        let attached = self
-            .add_all(pairs, &mut added)
-            .and_then(|()| self.attach_all(&mut added))
-            .and_then(|()| self.complete(&added));
-        if attached.is_err() {
-            // The first error is the one to tell.
+    /// When the kernel refuses a program or an attachment.
+    pub fn attach(&mut self, targets: Vec<Target>) -> Result<AttachReport, DatapathError> {
+        let mut report = AttachReport::default();
+        let new = self.adopt(targets, &mut report)?;
+        let mut added = Endpoints::new();
+        let attached = self.add_all(new, &mut added).and_then(|()| self.attach_all(&mut added, &mut report));
+        let ids: Vec<EndpointId> = added.keys().copied().collect();
+        if let Err(error) = attached {
+            // The first error is the one to report.
             self.forget(added);
-            return attached;
+            return Err(error);
         }
-        self.links.append(&mut added);
+        self.endpoints.append(&mut added);
+        // From here on they are counted, whatever becomes of this process.
+        if let Err(error) = self.record(&ids, Stage::Complete) {
+            self.detach(&ids);
+            return Err(error);
+        }
+        Ok(report)
+    }
+
+    /// Makes room for each target.
+    fn add_all(&mut self, targets: Vec<Target>, added: &mut Endpoints) -> Result<(), DatapathError> {
+        for target in targets {
+            let pins = self.persistence.as_ref().map(|persistence| persistence.hooks(target.id));
+            let endpoint = Endpoint::new(target, pins);
+            let reserved = self.reserve(&endpoint);
+            added.insert(endpoint.id, endpoint);
+            reserved?;
+        }
         Ok(())
     }
 
-    /// Attaches to these and to no others: as [`Self::attach`], and lets go of what is watched beside them. An end
-    /// that stays keeps its counters, and is called what it is called now.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::attach`].
-    pub fn attach_only(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
-        let wanted: HashMap<_, &Endpoint> =
-            endpoints.iter().map(|endpoint| ((&endpoint.namespace, &endpoint.interface), endpoint)).collect();
-        let now = |end: &WatchedEndpoint| {
-            let there = wanted.get(&(&end.endpoint.namespace, &end.endpoint.interface))?;
-            (end.is(there) && end.endpoint.link == there.link).then_some(*there)
-        };
-        let stays = |link: &WatchedLink| link.ends().into_iter().all(|end| now(end).is_some());
-        let (mut staying, going): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.links).into_iter().partition(stays);
-        for end in staying.iter_mut().flat_map(WatchedLink::ends_mut) {
-            if let Some(now) = now(end) {
-                end.endpoint = now.clone();
-            }
-        }
-        self.links = staying;
-        // Their interfaces are gone, and their hooks with them.
-        for error in self.forget(going) {
-            log::debug!("{}", chain(&error));
-        }
-        self.adopt(endpoints)?;
-        self.attach(endpoints)
-    }
-
-    /// The links of `endpoints` that are not watched, as pairs of ends.
-    fn new_pairs(&self, endpoints: &[Endpoint]) -> Result<Vec<(Endpoint, Endpoint)>, DatapathError> {
-        let mut halves: HashMap<&LinkName, &Endpoint> = HashMap::new();
-        let mut pairs = Vec::new();
-        for endpoint in endpoints.iter().filter(|endpoint| !self.watches(endpoint)) {
-            match (halves.remove(&endpoint.link), endpoint.side) {
-                (Some(other), Side::B) => pairs.push((other.clone(), endpoint.clone())),
-                (Some(other), Side::A) => pairs.push((endpoint.clone(), other.clone())),
-                (None, _) => {
-                    halves.insert(&endpoint.link, endpoint);
-                }
-            }
-        }
-        match halves.into_keys().next() {
-            Some(link) => Err(DatapathError::Unpaired(link.clone())),
-            None => Ok(pairs),
-        }
-    }
-
-    fn watches(&self, endpoint: &Endpoint) -> bool {
-        self.links.iter().flat_map(WatchedLink::ends).any(|end| end.is(endpoint))
-    }
-
-    /// Attaches to all ends of `links`. Whether a departure is stamped is known at both ends before either
-    /// is attached, and no end stamps before the other sees what arrives: the link may be in use, and what
-    /// left stamped and arrived unseen would be lost.
-    fn attach_all(&self, links: &mut [WatchedLink]) -> Result<(), DatapathError> {
+    /// Attaches to all of `endpoints`. Whether a departure is stamped is known at both ends of a link before either is
+    /// attached, and no end stamps before the other sees arrivals: the link may be in use, and a packet that left
+    /// stamped and arrived unseen would count as lost.
+    fn attach_all(&self, endpoints: &mut Endpoints, report: &mut AttachReport) -> Result<(), DatapathError> {
         if self.features.packet_stamp {
-            for ends in by_namespace(links).into_values() {
-                watched::ask_stamps(ends)?;
+            for group in by_namespace(endpoints.values_mut()).into_values() {
+                report.unstamped.extend(endpoint::ask_stamps(group)?);
             }
         }
-        for link in &mut *links {
-            link.tell_each_other();
+        let stamps: Vec<_> = endpoints.values().map(|one| (one.peer, one.stamps)).collect();
+        for (peer, stamps) in stamps {
+            if let Some(peer) = peer.and_then(|peer| endpoints.get_mut(&peer)) {
+                peer.peer_stamps = stamps;
+            }
         }
         let mut attaching =
             Attaching::new(self.features.mode, self.object.jump_table.as_fd(), self.run_time.is_some());
-        // With the namespace first that has most ends, one more visit to that one is all it takes for a star.
-        let mut groups: Vec<_> = by_namespace(links).into_values().collect();
-        groups.sort_by_key(|ends| Reverse(ends.len()));
-        for ends in groups {
-            attaching.visit(ends)?;
+        // With the largest namespace first, a star needs only one more visit to that one.
+        let mut groups: Vec<_> = by_namespace(endpoints.values_mut()).into_values().collect();
+        groups.sort_by_key(|group| Reverse(group.len()));
+        for group in groups {
+            attaching.visit(group)?;
         }
-        for ends in by_namespace(links).into_values() {
-            attaching.visit(ends)?;
+        for group in by_namespace(endpoints.values_mut()).into_values() {
+            attaching.visit(group)?;
         }
         Ok(())
     }
 
-    /// Detaches from every link, which ends its series. What cannot be detached is told, and the rest goes on.
-    pub fn detach_all(&mut self) -> Vec<DatapathError> {
-        let links = std::mem::take(&mut self.links);
-        self.forget(links)
-    }
-
-    /// Detaches from the links that `goes` chooses.
-    pub fn detach(&mut self, goes: impl Fn(&LinkName) -> bool) -> Vec<DatapathError> {
-        let (going, staying) = std::mem::take(&mut self.links).into_iter().partition(|l| goes(&l.name));
-        self.links = staying;
+    /// Detaches from these endpoints and clears their counters. Goes on after an error, and returns all of them.
+    pub fn detach(&mut self, ids: &[EndpointId]) -> Vec<DatapathError> {
+        let going = ids.iter().filter_map(|id| self.endpoints.remove_entry(id)).collect();
         self.forget(going)
     }
 
-    /// Lets go of everything as it is: what is pinned goes on, and what is not goes.
+    /// Drops all endpoints without detaching: programs that are pinned go on counting, others end.
     pub fn leave(&mut self) {
-        self.links.clear();
+        self.endpoints.clear();
     }
 
-    fn forget(&mut self, mut links: Vec<WatchedLink>) -> Vec<DatapathError> {
+    fn forget(&mut self, mut endpoints: Endpoints) -> Vec<DatapathError> {
         let mut errors = Vec::new();
         if let Some(persistence) = &mut self.persistence {
-            let record = |link| persistence.record_link(link, Stage::Unfinished).err();
-            errors.extend(links.iter().filter_map(record));
+            let record = |endpoint| persistence.record(endpoint, Stage::Unfinished).err();
+            errors.extend(endpoints.values().filter_map(record));
         }
-        let detached = by_namespace(&mut links).into_values().filter_map(|ends| watched::detach(ends).err());
-        errors.extend(detached);
-        for end in links.iter_mut().flat_map(WatchedLink::ends_mut) {
+        let groups = by_namespace(endpoints.values_mut());
+        errors.extend(groups.into_values().filter_map(|group| endpoint::detach(group).err()));
+        for endpoint in endpoints.values_mut() {
             if self.run_time.is_some() {
-                errors.extend(RunTime::retire(end, &mut self.object.tallies).err());
+                errors.extend(RunTime::retire(endpoint, &mut self.object.tallies).err());
             }
-            errors.extend(self.release(end.id, end.drop_place()));
+            errors.extend(self.release(endpoint.id, endpoint.drop_place()));
         }
         errors
     }
 
-    /// Looks whether our programs are still the first of their chains, and says where not. Counted as
-    /// errors of kind `overtaken`.
+    /// Checks that netmon's programs are still the first of their chains, and returns the hooks at which they are not.
+    /// Those are counted as errors of kind `overtaken`.
     ///
     /// # Errors
     ///
-    /// When a namespace cannot be entered, or the kernel does not tell.
-    pub fn check_chain_position(&mut self) -> Result<Vec<(Endpoint, Direction)>, DatapathError> {
+    /// When a namespace cannot be entered, or the kernel refuses to list a chain.
+    pub fn check_chain_position(&mut self) -> Result<Vec<(EndpointId, Direction)>, DatapathError> {
         let mut found = Vec::new();
-        for ends in by_namespace(&mut self.links).into_values() {
-            found.extend(watched::overtaken(ends)?);
+        for group in by_namespace(self.endpoints.values_mut()).into_values() {
+            found.extend(endpoint::overtaken(group)?);
         }
         self.object.tallies.add(Tally::Overtaken, found.len() as u64)?;
         Ok(found)
     }
+
+    /// The slots that an earlier agent's records take, until the first [`Self::attach`].
+    pub fn recorded_slots(&self) -> impl Iterator<Item = EndpointId> {
+        self.persistence.iter().flat_map(Persistence::slots)
+    }
+
+    /// Returns the slots in which an earlier agent counted the two ends of a link, if it completed the record of both.
+    #[must_use]
+    pub fn recorded(&self, a: InterfaceId, b: InterfaceId) -> Option<[EndpointId; 2]> {
+        self.persistence.as_ref()?.recorded_pair(a, b)
+    }
 }
 
-/// The ends of links, by the namespace that they are in.
-fn by_namespace(links: &mut [WatchedLink]) -> HashMap<NetnsId, Vec<&mut WatchedEndpoint>> {
-    let mut ends: HashMap<NetnsId, Vec<&mut WatchedEndpoint>> = HashMap::new();
-    for end in links.iter_mut().flat_map(WatchedLink::ends_mut) {
-        ends.entry(end.endpoint.netns.identity()).or_default().push(end);
-    }
-    ends
+/// What came of [`Datapath::attach`].
+#[derive(Clone, Debug, Default)]
+pub struct AttachReport {
+    /// Endpoints whose departures are not stamped, because a qdisc there uses departure times itself: no latency and no
+    /// loss is measured from there.
+    pub unstamped: Vec<EndpointId>,
+    /// Endpoints that go on with the counters of an earlier agent.
+    pub adopted: usize,
+    /// Endpoints whose programs were no longer on their hooks: they are counted from zero.
+    pub restarted: Vec<EndpointId>,
+    /// Slots of endpoints that an earlier agent counted and that no target asked for: they are free now.
+    pub freed: Vec<EndpointId>,
 }

@@ -14,16 +14,16 @@ use netmon_ebpf::{
 };
 use netmon_model::{
     error::chain,
-    names::{Direction, LinkName},
+    names::{Direction, EndpointId},
 };
 use rustix::event::{Timespec, poll};
 
 use super::{
-    Datapath, DatapathError, by_namespace,
+    Datapath, DatapathError,
+    endpoint::{self, Endpoint, Endpoints, by_namespace},
     persistence::Stage,
     run_time::RunTime,
     sums,
-    watched::{self, WatchedEndpoint, WatchedLink},
 };
 
 /// How long packets that are under way are waited for.
@@ -32,107 +32,115 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 
 impl Datapath {
-    /// Takes the programs off all hooks of a link. That they are off already is no error.
+    /// Takes the programs off the hooks of both ends of a link. It is no error if they are off already.
     ///
     /// # Errors
     ///
-    /// When no such link is watched, or the kernel refuses.
-    pub fn hooks_off(&mut self, link: &LinkName) -> Result<(), DatapathError> {
-        let at = self.place_of(link)?;
-        self.record(at, Stage::Paused)?;
-        let one = &mut self.links[at..=at];
-        for ends in by_namespace(one).into_values() {
-            watched::visit(ends, |ends| ends.iter_mut().try_for_each(|end| leave_egress(end)))?;
+    /// When one of `ends` is not watched, or the kernel refuses.
+    pub fn hooks_off(&mut self, ends: &[EndpointId]) -> Result<(), DatapathError> {
+        self.require(ends)?;
+        self.record(ends, Stage::Paused)?;
+        for group in by_namespace(self.of(ends)).into_values() {
+            endpoint::visit(group, |group| group.iter_mut().try_for_each(|one| leave_egress(one)))?;
         }
-        self.await_arrivals(at)?;
-        for ends in by_namespace(&mut self.links[at..=at]).into_values() {
-            watched::detach(ends)?;
+        self.await_arrivals(ends)?;
+        for group in by_namespace(self.of(ends)).into_values() {
+            endpoint::detach(group)?;
         }
-        for end in self.links[at].ends_mut() {
-            end.pauses += 1;
+        for id in ends {
+            let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
+            endpoint.pauses += 1;
             if self.run_time.is_some() {
-                RunTime::retire(end, &mut self.object.tallies)?;
+                RunTime::retire(endpoint, &mut self.object.tallies)?;
             }
         }
-        self.record(at, Stage::Paused)
+        self.record(ends, Stage::Paused)
     }
 
-    fn record(&mut self, at: usize, stage: Stage) -> Result<(), DatapathError> {
-        self.persistence
-            .as_mut()
-            .map_or(Ok(()), |persistence| persistence.record_link(&self.links[at], stage))
-    }
-
-    /// Puts the programs onto all hooks of a link again. That they are on already is no error.
+    /// Puts the programs back onto the hooks of both ends of a link. It is no error if they are on already.
     ///
     /// # Errors
     ///
-    /// When no such link is watched, or the kernel refuses; then all hooks are without a program.
-    pub fn hooks_on(&mut self, link: &LinkName) -> Result<(), DatapathError> {
-        let at = self.place_of(link)?;
-        self.enter_all(at).inspect_err(|_| {
-            if let Err(error) = self.hooks_off(link) {
+    /// When one of `ends` is not watched, or the kernel refuses; then all hooks are without a program.
+    pub fn hooks_on(&mut self, ends: &[EndpointId]) -> Result<(), DatapathError> {
+        self.require(ends)?;
+        self.enter_all(ends).inspect_err(|_| {
+            if let Err(error) = self.hooks_off(ends) {
                 log::warn!("{}", chain(&error));
             }
         })
     }
 
-    fn enter_all(&mut self, at: usize) -> Result<(), DatapathError> {
-        let (mode, jump_table, keeps) =
-            (self.features.mode, self.object.jump_table.as_fd(), self.run_time.is_some());
+    fn enter_all(&mut self, ends: &[EndpointId]) -> Result<(), DatapathError> {
+        let (mode, keeps) = (self.features.mode, self.run_time.is_some());
+        let Self { object, endpoints, .. } = self;
+        let jump_table = object.jump_table.as_fd();
         for direction in Direction::BOTH {
-            for ends in by_namespace(&mut self.links[at..=at]).into_values() {
-                watched::visit(ends, |ends| {
-                    for end in ends {
-                        if end.programs.is_none() && direction == Direction::Ingress {
-                            end.programs = Some(end.dispatchers(jump_table)?);
+            for group in by_namespace(chosen(endpoints, ends)).into_values() {
+                endpoint::visit(group, |group| {
+                    for endpoint in group {
+                        if endpoint.programs.is_none() && direction == Direction::Ingress {
+                            endpoint.programs = Some(endpoint.dispatchers(jump_table)?);
                         }
-                        end.enter(mode, direction)?;
+                        endpoint.attach(mode, direction)?;
                     }
                     Ok(())
                 })?;
             }
         }
-        for end in self.links[at].ends_mut().filter(|_| !keeps) {
-            end.programs = None;
+        for endpoint in self.of(ends).filter(|_| !keeps) {
+            endpoint.programs = None;
         }
-        self.record(at, Stage::Complete)
+        self.record(ends, Stage::Complete)
     }
 
-    fn place_of(&self, link: &LinkName) -> Result<usize, DatapathError> {
-        let place = self.links.iter().position(|one| one.name == *link);
-        place.ok_or_else(|| DatapathError::NoSuchLink(link.clone()))
+    fn of(&mut self, ends: &[EndpointId]) -> impl Iterator<Item = &mut Endpoint> {
+        chosen(&mut self.endpoints, ends)
+    }
+
+    fn require(&self, ends: &[EndpointId]) -> Result<(), DatapathError> {
+        match ends.iter().find(|id| !self.endpoints.contains_key(id)) {
+            Some(missing) => Err(DatapathError::NotWatched(*missing)),
+            None => Ok(()),
+        }
     }
 
     /// Waits until as many stamped packets have arrived as left, but for those that are known to be lost.
-    fn await_arrivals(&mut self, at: usize) -> Result<(), DatapathError> {
+    fn await_arrivals(&mut self, ends: &[EndpointId]) -> Result<(), DatapathError> {
         let begun = Instant::now();
-        while self.under_way(at)? && begun.elapsed() < PATIENCE {
+        while self.under_way(ends)? && begun.elapsed() < PATIENCE {
             // A signal only means to look sooner.
             let _ = poll(&mut [], Some(&PAUSE));
         }
         Ok(())
     }
 
-    fn under_way(&mut self, at: usize) -> Result<bool, DatapathError> {
-        let WatchedLink { a, b, a_to_b, b_to_a, .. } = &mut self.links[at];
-        let (of_a, of_b) = (self.object.read_end(a.id)?, self.object.read_end(b.id)?);
-        let directions = [(&of_a, &of_b, a_to_b), (&of_b, &of_a, b_to_a)];
-        Ok(directions.into_iter().any(|(from, to, loss)| {
-            let sent = sums::epochs(&from.counters, EGRESS);
-            let arrived = sums::epochs(&to.counters, INGRESS);
-            missing(&sent, &arrived) > i64::try_from(loss.total()).unwrap_or(i64::MAX)
-        }))
+    fn under_way(&mut self, ends: &[EndpointId]) -> Result<bool, DatapathError> {
+        let pairs = self.of(ends).map(|from| (from.id, from.peer, from.lost.total())).collect::<Vec<_>>();
+        for (from, peer, lost) in pairs {
+            let Some(peer) = peer.filter(|peer| self.endpoints.contains_key(peer)) else { continue };
+            let (of_from, of_peer) = (self.object.values(from)?, self.object.values(peer)?);
+            let sent = sums::epochs(&of_from.counters, EGRESS);
+            let arrived = sums::epochs(&of_peer.counters, INGRESS);
+            if missing(&sent, &arrived) > i64::try_from(lost).unwrap_or(i64::MAX) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
+}
+
+fn chosen<'e>(endpoints: &'e mut Endpoints, ends: &[EndpointId]) -> impl Iterator<Item = &'e mut Endpoint> {
+    endpoints.values_mut().filter(|endpoint| ends.contains(&endpoint.id))
 }
 
 fn missing(sent: &[u32; LOSS_EPOCHS], arrived: &[u32; LOSS_EPOCHS]) -> i64 {
     sent.iter().zip(arrived).map(|(sent, arrived)| i64::from(sent.wrapping_sub(*arrived).cast_signed())).sum()
 }
 
-fn leave_egress(end: &mut WatchedEndpoint) -> Result<(), DatapathError> {
-    let Some(attached) = &mut end.attached else { return Ok(()) };
+fn leave_egress(endpoint: &mut Endpoint) -> Result<(), DatapathError> {
+    let Some(attached) = &mut endpoint.attached else { return Ok(()) };
     attached
         .leave(Direction::Egress)
-        .map_err(|source| DatapathError::Attach { endpoint: end.shown(), source })
+        .map_err(|source| DatapathError::Attach { endpoint: endpoint.id, source })
 }

@@ -11,32 +11,36 @@ use netmon_kernel::{
     },
 };
 use netmon_model::{
-    names::{Direction, IfIndex, IfName},
+    by::Hooks,
+    names::{Direction, IfIndex},
     snapshot::AttachMode,
 };
 
-use super::attach::{AttachError, Attached, Kind, place, tcx_hook};
+use super::attach::{AttachError, Attached, Kind, tcx_hook};
 
 impl Attached {
     /// Those of `programs` that are still on the hooks of an interface, from a thread in its namespace.
     pub(super) fn recover(
         mode: AttachMode,
         ifindex: IfIndex,
-        interface: &IfName,
-        programs: [u32; 2],
+        programs: Hooks<u32>,
         made_qdisc: bool,
-        pins: Option<[PathBuf; 2]>,
+        pins: Option<Hooks<PathBuf>>,
     ) -> Result<Self, AttachError> {
-        let mut attached = Self::nowhere(mode, ifindex, interface, pins);
-        for (direction, id) in Direction::BOTH.into_iter().zip(programs).filter(|(_, id)| *id > 0) {
-            let failed = |source| AttachError::Tcx { direction, interface: interface.clone(), source };
+        let mut attached = Self::nothing(mode, ifindex, pins);
+        for direction in Direction::BOTH {
+            let id = programs[direction];
+            if id == 0 {
+                continue;
+            }
+            let failed = |source| AttachError::Tcx { direction, source };
             let is_there = match &mut attached.kind {
                 Kind::Tcx(links) => {
-                    let path = attached.pins.as_ref().map(|pins| &pins[place(direction)]);
+                    let path = attached.pins.as_ref().map(|pins| &pins[direction]);
                     let open = path.and_then(|path| pinned(path).ok());
                     let open = open.filter(|open| is_of(open, id, ifindex, direction));
                     let is_there = is_in_chain(ifindex, direction, id).map_err(failed)? && open.is_some();
-                    links[place(direction)] = open.filter(|_| is_there);
+                    links[direction] = open.filter(|_| is_there);
                     is_there
                 }
                 Kind::Clsact { made_qdisc: made } => {
@@ -45,20 +49,20 @@ impl Attached {
                 }
             };
             if is_there {
-                attached.programs[place(direction)] = id;
+                attached.programs[direction] = id;
             }
         }
         Ok(attached)
     }
 
     /// The programs on both hooks, ingress first.
-    pub(super) fn open_programs(&self) -> io::Result<[OwnedFd; 2]> {
-        let [ingress, egress] = self.programs;
-        Ok([program_by_id(ingress)?, program_by_id(egress)?])
+    pub(super) fn open_programs(&self) -> io::Result<Hooks<OwnedFd>> {
+        let Hooks { ingress, egress } = self.programs;
+        Ok(Hooks { ingress: program_by_id(ingress)?, egress: program_by_id(egress)? })
     }
 
     /// The kernel's ids of the programs on the hooks, ingress first; 0 where there is none.
-    pub(super) fn programs(&self) -> [u32; 2] {
+    pub(super) fn programs(&self) -> Hooks<u32> {
         self.programs
     }
 

@@ -8,16 +8,18 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use netmon_ebpf::record::Tally;
 use netmon_kernel::sys::bpf_info::{keep_run_time, program_runs};
-use netmon_model::{cost::ProgramRuns, names::Direction};
+use netmon_model::{by::Hooks, cost::ProgramRuns};
 
-use super::{DatapathError, dispatcher, object::Object, tallies::Tallies, watched::WatchedEndpoint};
+use super::{DatapathError, dispatcher, endpoint::Endpoint, object::Object, tallies::Tallies};
 
 /// The program at the kernel's tracepoint of drops.
 const DROP: &str = "netmon_drop";
 
-/// Where the figures of attachments that are gone are kept, ingress first: runs, and what they took.
-const GONE: [(Tally, Tally); 2] =
-    [(Tally::GoneIngressRuns, Tally::GoneIngressNs), (Tally::GoneEgressRuns, Tally::GoneEgressNs)];
+/// Where the figures of attachments that are gone are kept: runs, and what they took.
+const GONE: Hooks<(Tally, Tally)> = Hooks {
+    ingress: (Tally::GoneIngressRuns, Tally::GoneIngressNs),
+    egress: (Tally::GoneEgressRuns, Tally::GoneEgressNs),
+};
 
 /// Has the kernel keep run times for as long as it lives.
 pub(super) struct RunTime {
@@ -31,7 +33,7 @@ impl RunTime {
     }
 
     /// Keeps the figures of an end whose programs are about to go.
-    pub(super) fn retire(end: &mut WatchedEndpoint, gone: &mut Tallies) -> Result<(), DatapathError> {
+    pub(super) fn retire(end: &mut Endpoint, gone: &mut Tallies) -> Result<(), DatapathError> {
         let Some(programs) = end.programs.take() else { return Ok(()) };
         for (program, (runs, ns)) in programs.iter().zip(GONE) {
             let (more_runs, more_ns) = program_runs(program).map_err(DatapathError::Accounts)?;
@@ -43,19 +45,21 @@ impl RunTime {
 
     /// Everything so far, by program.
     pub(super) fn read<'a>(
-        ends: impl Iterator<Item = &'a WatchedEndpoint>,
+        ends: impl Iterator<Item = &'a Endpoint>,
         object: &Object,
     ) -> Result<Vec<ProgramRuns>, DatapathError> {
         let tallies = &object.tallies;
-        let mut sums = Direction::BOTH
-            .map(|direction| ProgramRuns { program: dispatcher::name(direction), ..ProgramRuns::default() });
+        let mut sums = Hooks::from_fn(|direction| ProgramRuns {
+            program: dispatcher::name(direction),
+            ..ProgramRuns::default()
+        });
         for (sum, (runs, ns)) in sums.iter_mut().zip(GONE) {
             (sum.runs, sum.run_ns) = (tallies.get(runs)?, tallies.get(ns)?);
         }
         for programs in ends.filter_map(|end| end.programs.as_ref()) {
             add(&mut sums, programs)?;
         }
-        let mut all = sums.to_vec();
+        let mut all: Vec<_> = sums.into_iter().collect();
         // It is not loaded where the kernel does not tell of drops.
         if let Some(drops) = &object.drops {
             let mut runs = ProgramRuns { program: DROP, ..ProgramRuns::default() };
@@ -66,8 +70,8 @@ impl RunTime {
     }
 }
 
-fn add(sums: &mut [ProgramRuns; 2], programs: &[OwnedFd; 2]) -> Result<(), DatapathError> {
-    sums.iter_mut().zip(programs).try_for_each(|(sum, program)| add_one(sum, program))
+fn add(sums: &mut Hooks<ProgramRuns>, programs: &Hooks<OwnedFd>) -> Result<(), DatapathError> {
+    sums.iter_mut().zip(programs.iter()).try_for_each(|(sum, program)| add_one(sum, program))
 }
 
 fn add_one(sum: &mut ProgramRuns, program: impl AsFd) -> Result<(), DatapathError> {

@@ -11,9 +11,13 @@ use netmon_ebpf::{
     histogram::{BUCKETS, Histogram as AbiHistogram},
 };
 use netmon_model::{
+    by::ByProtocol,
     histogram::{Histogram, Total},
-    snapshot::{AttachMode, HookCounters, ProtocolCounters, RoundTrips},
+    names::Direction,
+    snapshot::{RoundTrips, Traffic},
 };
+
+use super::counts::HookCounts;
 
 /// A histogram of all CPUs, which `of` picks from each.
 pub(super) fn histogram<V: aya::Pod>(
@@ -32,29 +36,27 @@ pub(super) fn histogram<V: aya::Pod>(
 }
 
 /// One hook's counters of all CPUs.
-pub(super) fn hook(
-    values: &PerCpuValues<Counters>,
-    index: usize,
-    attached: Option<AttachMode>,
-) -> HookCounters {
-    let of_hook = || values.iter().map(|value| &value.hooks[index]);
-    let protocols = Protocol::ALL
-        .iter()
-        .map(|&protocol| {
-            let of = |hook: &AbiHook| hook.protocols[protocol as usize];
-            ProtocolCounters {
-                protocol: protocol.label(),
-                packets: of_hook().map(|hook| of(hook).packets).sum(),
-                bytes: of_hook().map(|hook| of(hook).bytes).sum(),
-            }
-        })
-        .collect();
-    HookCounters {
-        attached,
-        protocols,
+pub(super) fn hook(values: &PerCpuValues<Counters>, direction: Direction) -> HookCounts {
+    let of_hook = || values.iter().map(|value| &value.hooks[index_of(direction)]);
+    let traffic = |protocol: Protocol| {
+        let of = |hook: &AbiHook| hook.protocols[protocol as usize];
+        Traffic {
+            packets: of_hook().map(|hook| of(hook).packets).sum(),
+            bytes: of_hook().map(|hook| of(hook).bytes).sum(),
+        }
+    };
+    HookCounts {
+        protocols: ByProtocol::from_fn(traffic),
         segments: of_hook().map(|hook| hook.segments).sum(),
         wire_bytes: of_hook().map(|hook| hook.wire_bytes).sum(),
-        audit: None,
+    }
+}
+
+/// The index that the kernel's side gives a hook: the one place that says so.
+pub(super) fn index_of(direction: Direction) -> usize {
+    match direction {
+        Direction::Ingress => INGRESS,
+        Direction::Egress => EGRESS,
     }
 }
 
@@ -89,7 +91,7 @@ pub(super) fn round_trips(
         icmp_waiting: waiting(&echoes(counters), icmp_unanswered),
         tcp_connections: TcpEvent::ALL
             .iter()
-            .map(|&event| (event.label(), total(&|value| value.tcp_events[event as usize])))
+            .map(|&event| (event, total(&|value| value.tcp_events[event as usize])))
             .collect(),
         tcp_retransmits_ingress: total(&|value| value.tcp_retransmits[INGRESS]),
         tcp_retransmits_egress: total(&|value| value.tcp_retransmits[EGRESS]),

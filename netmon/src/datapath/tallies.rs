@@ -1,55 +1,37 @@
-//! What the agent counts itself, in a map: so that it goes on where the map is pinned.
+//! Errors and run times that the agent itself counts, in a map: where the map is pinned, the next agent continues them.
 
 use aya::{
     Ebpf,
     maps::{Array, MapData},
 };
 use netmon_ebpf::record::Tally;
+use netmon_model::snapshot::ErrorKind;
 
 use super::{Datapath, DatapathError, object::take};
 
-/// A failure of netmon itself, which is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The maps could not be read.
-    Read,
-    /// The order of programs on hooks could not be told.
-    Order,
-    /// An audit failed.
-    Audit,
-}
-
-impl Failure {
-    fn tally(self) -> Tally {
-        match self {
-            Self::Read => Tally::ReadErrors,
-            Self::Order => Tally::OrderErrors,
-            Self::Audit => Tally::AuditErrors,
-        }
+/// Where each kind of error is counted.
+fn tally_of(kind: ErrorKind) -> Tally {
+    match kind {
+        ErrorKind::Read => Tally::ReadErrors,
+        ErrorKind::ChainPosition => Tally::OrderErrors,
+        ErrorKind::Overtaken => Tally::Overtaken,
+        ErrorKind::Audit => Tally::AuditErrors,
     }
 }
 
-/// The kinds of failure as metrics call them.
-const KINDS: [(&str, Tally); 4] = [
-    ("read", Tally::ReadErrors),
-    ("order", Tally::OrderErrors),
-    ("overtaken", Tally::Overtaken),
-    ("audit", Tally::AuditErrors),
-];
-
 impl Datapath {
-    /// Counts failures.
+    /// Counts errors of netmon itself.
     ///
     /// # Errors
     ///
     /// When the kernel does not take the number.
-    pub fn note(&mut self, failure: Failure, times: u64) -> Result<(), DatapathError> {
-        self.object.tallies.add(failure.tally(), times)
+    pub fn count_errors(&mut self, kind: ErrorKind, times: u64) -> Result<(), DatapathError> {
+        self.object.tallies.add(tally_of(kind), times)
     }
 
-    /// Failures so far, by kind.
-    pub(super) fn failures(&self) -> Result<Vec<(&'static str, u64)>, DatapathError> {
-        KINDS.into_iter().map(|(kind, tally)| Ok((kind, self.object.tallies.get(tally)?))).collect()
+    /// Errors so far, by kind.
+    pub(super) fn errors(&self) -> Result<Vec<(ErrorKind, u64)>, DatapathError> {
+        ErrorKind::ALL.into_iter().map(|kind| Ok((kind, self.object.tallies.get(tally_of(kind))?))).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use netmon_kernel::{
 };
 use netmon_model::{
     error::chain,
-    names::{Direction, IfIndex, IfName, NsName},
+    names::{Direction, IfIndex, IfName, NsName, Place},
     snapshot::AttachMode,
 };
 use serde::Serialize;
@@ -23,7 +23,7 @@ use super::{Finding, Section};
 use crate::{
     datapath::is_hook_program,
     leftovers::Leftovers,
-    topology::{TopologyError, handle::Handle, plan::Place},
+    topology::{TopologyError, handle::Handle},
 };
 
 const SECTION: Section = Section::Hooks;

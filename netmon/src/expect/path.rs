@@ -65,12 +65,16 @@ impl Counts {
         let said: Links = client.get("/api/v1/links").await?;
         let named = |name: &LinkName| expectation.links().any(|link| link == name);
         let left = |end: &Endpoint| packets(&end.egress.protocols, echo_requests(end), &expectation.traffic);
-        let latency = |crossing: &LinkDirection| {
-            crossing.latency.as_ref().map(|latency| Total { count: latency.count, sum_ns: latency.sum_ns })
+        let latency = |direction: &Option<LinkDirection>| {
+            let latency = direction.as_ref()?.latency.as_ref()?;
+            Some(Total { count: latency.count, sum_ns: latency.sum_ns })
         };
         let counts = said.links.iter().filter(|link| named(&link.name)).map(|link| {
             let latencies = latency(&link.a_to_b).zip(latency(&link.b_to_a)).map(<[Total; 2]>::from);
-            (link.name.clone(), Count { left: [&link.a, &link.b].map(left), latencies })
+            (
+                link.name.clone(),
+                Count { left: [Some(&link.a), link.b.as_ref()].map(|end| end.map_or(0, left)), latencies },
+            )
         });
         Ok(Self(counts.collect()))
     }

@@ -4,12 +4,12 @@
 use netmon_kernel::netlink::{Netlink, NetlinkError, clsact};
 use netmon_model::{
     error::chain,
-    names::{Direction, IfIndex},
+    names::{Direction, IfIndex, Place},
 };
 use serde::Serialize;
 
 use super::FoundLab;
-use crate::topology::{error::TopologyError, handle::Handle, plan::Place};
+use crate::topology::{error::TopologyError, handle::Handle};
 
 /// A filter of netmon's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

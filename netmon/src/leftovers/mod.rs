@@ -3,7 +3,7 @@
 //!
 //! [`scan`] only reads. A lab that somebody holds is his; one that was made to stay, and is whole, stands;
 //! anything else with a mark on it is what remains of a lab. Removing is done as ever, a lab at a time
-//! ([`crate::topology::run::down`]), under a claim that [`FoundLab::claim`] gives only while the lab is as it was found.
+//! ([`crate::topology::down`]), under a claim that [`FoundLab::claim`] gives only while the lab is as it was found.
 
 mod filters;
 mod scan;
@@ -12,7 +12,7 @@ mod verdict;
 use std::path::PathBuf;
 
 use netmon_kernel::pins::Found;
-use netmon_model::names::{LabName, NsName};
+use netmon_model::names::{LabName, NsName, Place};
 use serde::Serialize;
 
 pub use self::{filters::FoundFilter, scan::scan};
@@ -22,7 +22,7 @@ use crate::{
         state::State,
         temporary,
     },
-    topology::{error::TopologyError, plan::Place},
+    topology::error::TopologyError,
 };
 
 /// Everything on this host that carries a mark of netmon's, by lab.

@@ -19,7 +19,7 @@ use netmon_kernel::{
 };
 use netmon_model::{
     error::chain,
-    names::{IfIndex, IfName, LabName, NsName},
+    names::{IfIndex, IfName, LabName, NsName, Place},
 };
 
 use super::{
@@ -37,7 +37,6 @@ use crate::{
     topology::{
         error::TopologyError,
         handle::{self, Handle},
-        plan::Place,
         resolv,
     },
 };

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use netmon_kernel::netns::Cookie;
-use netmon_model::names::{IfName, NsName};
+use netmon_model::names::{IfName, NsName, Place};
 
 use super::Condition;
-use crate::{ownership::state::State, topology::plan::Place};
+use crate::ownership::state::State;
 
 /// What of a lab was found.
 #[derive(Clone, Debug, Default)]

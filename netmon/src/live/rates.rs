@@ -10,9 +10,10 @@ use std::{
 };
 
 use netmon_model::{
+    by::{Ends, Hooks},
     histogram::{Histogram, Total},
     names::{Direction, LinkName, Side},
-    snapshot::{HookCounters, LinkSnapshot, RoundTrips, Snapshot},
+    snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, RoundTrips, Snapshot},
 };
 
 /// How far back rates look.
@@ -72,34 +73,30 @@ impl RoundTripTotals {
 
 /// What is kept of a link.
 struct LinkTotals {
-    /// By side and direction: [`slot`].
-    hooks: [HookTotals; 4],
-    a_to_b: Option<Histogram>,
-    b_to_a: Option<Histogram>,
-    a_round_trips: RoundTripTotals,
-    b_round_trips: RoundTripTotals,
+    /// `None` for an end that is not known.
+    ends: Ends<Option<EndTotals>>,
+    /// One-way latencies, by the end that packets left.
+    latencies: Ends<Option<Histogram>>,
+}
+
+/// What is kept of one end of a link.
+#[derive(Clone, Copy)]
+struct EndTotals {
+    hooks: Hooks<HookTotals>,
+    round_trips: RoundTripTotals,
 }
 
 impl LinkTotals {
     fn of(link: &LinkSnapshot) -> Self {
-        let mut hooks = [HookTotals::default(); 4];
-        for side in [Side::A, Side::B] {
-            for direction in Direction::BOTH {
-                hooks[slot(side, direction)] = HookTotals::of(link.end(side).hook(direction));
-            }
-        }
+        let end = |end: &EndpointSnapshot| EndTotals {
+            hooks: Hooks::from_fn(|direction| HookTotals::of(&end.hooks[direction])),
+            round_trips: RoundTripTotals::of(&end.round_trips),
+        };
         Self {
-            hooks,
-            a_to_b: link.a_to_b.latency.clone(),
-            b_to_a: link.b_to_a.latency.clone(),
-            a_round_trips: RoundTripTotals::of(&link.a.round_trips),
-            b_round_trips: RoundTripTotals::of(&link.b.round_trips),
+            ends: Ends::from_fn(|side| link.end(side).map(end)),
+            latencies: Ends::from_fn(|from| link.direction_from(from).latency.clone()),
         }
     }
-}
-
-fn slot(side: Side, direction: Direction) -> usize {
-    2 * usize::from(side == Side::B) + usize::from(direction == Direction::Egress)
 }
 
 /// One reading's totals.
@@ -122,25 +119,17 @@ impl Sample {
 
     /// What had passed a hook.
     pub(crate) fn hook(&self, link: &LinkName, side: Side, direction: Direction) -> Option<HookTotals> {
-        Some(self.links.get(link)?.hooks[slot(side, direction)])
+        self.links.get(link)?.ends[side].map(|end| end.hooks[direction])
     }
 
     /// The latencies of the direction that starts at `from`.
     pub(crate) fn latency(&self, link: &LinkName, from: Side) -> Option<&Histogram> {
-        let totals = self.links.get(link)?;
-        match from {
-            Side::A => totals.a_to_b.as_ref(),
-            Side::B => totals.b_to_a.as_ref(),
-        }
+        self.links.get(link)?.latencies[from].as_ref()
     }
 
     /// The round trips that an end of a link had seen.
     pub(crate) fn round_trips(&self, link: &LinkName, side: Side) -> Option<RoundTripTotals> {
-        let totals = self.links.get(link)?;
-        Some(match side {
-            Side::A => totals.a_round_trips,
-            Side::B => totals.b_round_trips,
-        })
+        self.links.get(link)?.ends[side].map(|end| end.round_trips)
     }
 }
 

@@ -1,13 +1,12 @@
 //! Which family of metrics is made from which part of a snapshot.
 
+use netmon_ebpf::endpoint::TcpEvent;
 use netmon_model::{
     cost::Cost,
     histogram::Histogram,
     impairment::{Delay, Impairment, Loss},
     names::Direction,
-    snapshot::{
-        EndpointSnapshot, HookCounters, LinkSnapshot, ProbeSnapshot, ProtocolCounters, RoundTrips, Snapshot,
-    },
+    snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, ProbeSnapshot, RoundTrips, Snapshot, Traffic},
 };
 
 use super::{
@@ -31,10 +30,10 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     round_trips(names::TCP_HANDSHAKE, |trips| Some(&trips.tcp_handshake), snapshot, to);
     round_trips(names::TCP_RTT, |trips| trips.tcp_rtt.as_ref(), snapshot, to);
     round_trips(names::TCP_RESPONSE, |trips| Some(&trips.tcp_response), snapshot, to);
-    by_kind(names::TCP_CONNECTIONS, |trips| &trips.tcp_connections, snapshot, to);
+    by_kind(names::TCP_CONNECTIONS, |trips| &trips.tcp_connections, TcpEvent::label, snapshot, to);
     retransmits(snapshot, to);
     round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
-    by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, snapshot, to);
+    by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, |code| code, snapshot, to);
     probes(snapshot, to);
     drops(snapshot, to);
     audit(snapshot, to);
@@ -56,15 +55,15 @@ fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointS
 /// Every hook with its label values: link, netns, interface, direction.
 fn hooks(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 4], &HookCounters)> {
     endpoints(snapshot).flat_map(|([link, netns, interface], end)| {
-        Direction::BOTH.map(|at| ([link, netns, interface, at.as_str()], end.hook(at)))
+        Direction::BOTH.map(|at| ([link, netns, interface, at.as_str()], &end.hooks[at]))
     })
 }
 
-fn by_protocol(metric: Metric, pick: fn(&ProtocolCounters) -> u64, snapshot: &Snapshot, to: &mut Writer) {
+fn by_protocol(metric: Metric, pick: fn(&Traffic) -> u64, snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(metric);
     for ([link, netns, interface, direction], hook) in hooks(snapshot) {
-        for counted in &hook.protocols {
-            family.count([link, netns, interface, direction, counted.protocol], pick(counted));
+        for (protocol, traffic) in hook.protocols.iter() {
+            family.count([link, netns, interface, direction, protocol.label()], pick(traffic));
         }
     }
 }
@@ -137,7 +136,7 @@ fn by_amount(
     let mut family = to.family(metric);
     for link in &snapshot.links {
         for (from, to, direction) in link.directions() {
-            let amount = direction.imposed.as_ref().and_then(|imposed| pick(&imposed.impairment));
+            let amount = direction.impairment.as_ref().and_then(|stats| pick(&stats.impairment));
             if let Some(amount) = amount {
                 family.gauge(crossing(link, from, to), amount);
             }
@@ -204,22 +203,23 @@ fn audit(snapshot: &Snapshot, to: &mut Writer) {
     let mut explained = to.family(names::AUDIT_EXPLAINED);
     for ([_, netns, interface, direction], audit) in audits() {
         for &(cause, packets) in &audit.explained {
-            explained.signed([netns, interface, direction, cause], packets);
+            explained.signed([netns, interface, direction, cause.label()], packets);
         }
     }
 }
 
 /// A family with one more label, whose value stands beside each count.
-fn by_kind(
+fn by_kind<K: Copy>(
     metric: Metric,
-    pick: fn(&RoundTrips) -> &[(&'static str, u64)],
+    pick: fn(&RoundTrips) -> &[(K, u64)],
+    label: fn(K) -> &'static str,
     snapshot: &Snapshot,
     to: &mut Writer,
 ) {
     let mut family = to.family(metric);
     for ([link, netns, interface], end) in endpoints(snapshot) {
         for &(kind, count) in pick(&end.round_trips) {
-            family.count([link, netns, interface, kind], count);
+            family.count([link, netns, interface, label(kind)], count);
         }
     }
 }
@@ -241,7 +241,7 @@ fn retransmits(snapshot: &Snapshot, to: &mut Writer) {
 fn state(snapshot: &Snapshot, to: &mut Writer) {
     let mut exits = to.family(names::PARSE_EXITS);
     for &(reason, count) in &snapshot.parse_exits {
-        exits.count([reason], count);
+        exits.count([reason.label()], count);
     }
     let mut up = to.family(names::ENDPOINT_UP);
     for (labels, end) in endpoints(snapshot) {
@@ -287,9 +287,13 @@ fn cost(cost: &Cost, to: &mut Writer) {
 /// What netmon says of itself.
 fn identity(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &mut Writer) {
     let mut errors = to.family(names::ERRORS);
-    for &(kind, count) in snapshot.errors.iter().chain(failures) {
+    let own = snapshot.errors.iter().map(|(kind, count)| (kind.label(), *count));
+    for (kind, count) in own.chain(failures.iter().copied()) {
         errors.count([kind], count);
     }
     to.family(names::BUILD_INFO).flag([env!("CARGO_PKG_VERSION")], true);
-    to.family(names::LAB_INFO).flag([snapshot.lab.name.as_str(), &snapshot.lab.file], true);
+    let mut labs = to.family(names::LAB_INFO);
+    for lab in &snapshot.labs {
+        labs.flag([lab.name.as_str(), &lab.file], true);
+    }
 }

@@ -18,7 +18,7 @@ use netmon_model::{
     fixtures,
     histogram::Histogram,
     impairment::Impairment,
-    snapshot::{AttachMode, Imposed},
+    snapshot::{AttachMode, ImpairmentStats},
 };
 use prometheus::{TextEncoder, proto};
 
@@ -121,15 +121,15 @@ fn every_count_of_the_snapshot_is_found_under_its_labels() {
             [("link", link.name.as_str()), ("netns", namespace.as_str()), ("interface", interface.as_str())];
         assert_eq!(scrape.get("netmon_unstamped_packets_total", &at), end.unstamped_packets as f64);
         assert_eq!(scrape.get("netmon_endpoint_up", &at), 1.0);
-        for (direction, hook) in [("ingress", &end.ingress), ("egress", &end.egress)] {
+        for (direction, hook) in [("ingress", &end.hooks.ingress), ("egress", &end.hooks.egress)] {
             let at = [&at[..], &[("direction", direction)]].concat();
             assert_eq!(scrape.get("netmon_segments_total", &at), hook.segments as f64);
             assert_eq!(scrape.get("netmon_wire_bytes_total", &at), hook.wire_bytes as f64);
             let attached = [&at[1..], &[("mode", "tcx")]].concat();
             assert_eq!(scrape.get("netmon_program_attached", &attached), 1.0);
-            assert_eq!(hook.protocols.len(), 7);
-            for counted in &hook.protocols {
-                let at = [&at[..], &[("protocol", counted.protocol)]].concat();
+            assert_eq!(hook.protocols.iter().count(), 7);
+            for (protocol, counted) in hook.protocols.iter() {
+                let at = [&at[..], &[("protocol", protocol.label())]].concat();
                 assert_eq!(scrape.get("netmon_packets_total", &at), counted.packets as f64);
                 assert_eq!(scrape.get("netmon_bytes_total", &at), counted.bytes as f64);
             }
@@ -139,14 +139,14 @@ fn every_count_of_the_snapshot_is_found_under_its_labels() {
         assert_histogram(&scrape, "netmon_tcp_handshake_seconds", &at, &trips.tcp_handshake);
         assert_histogram(&scrape, "netmon_tcp_response_seconds", &at, &trips.tcp_response);
     }
-    assert_eq!(scrape.get("netmon_parse_exits_total", &[("reason", "truncated")]), 3.0);
+    assert_eq!(scrape.get("netmon_parse_exits_total", &[("reason", "ethernet_truncated")]), 3.0);
     assert_eq!(scrape.get("netmon_flow_entries", &[]), 17.0);
     assert_eq!(scrape.get("netmon_program_run_seconds_total", &[("program", "netmon_in")]), 2.5);
     assert_eq!(scrape.get("netmon_program_runs_total", &[("program", "netmon_in")]), 12_345.0);
     assert_eq!(scrape.get("netmon_map_memory_bytes", &[("map", "EXITS_BY_REASON")]), 576.0);
     assert_eq!(scrape.get("netmon_map_entries", &[("map", "REQUESTS")]), 3.0);
     assert_eq!(scrape.get("netmon_map_max_entries", &[("map", "REQUESTS")]), 65_536.0);
-    assert_eq!(scrape.get("netmon_errors_total", &[("kind", "map_read")]), 2.0);
+    assert_eq!(scrape.get("netmon_errors_total", &[("kind", "read")]), 2.0);
     assert_eq!(scrape.get("netmon_errors_total", &[("kind", "scrape")]), 5.0);
     assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", "built-in")]), 1.0);
 }
@@ -179,7 +179,8 @@ fn what_is_imposed_on_a_direction_is_there_in_base_units_and_nothing_else_is() {
         rate: "10mbit".parse().ok(),
         ..Impairment::default()
     };
-    snapshot.links[0].b_to_a.imposed = Some(Imposed { impairment, sent_segments: 1, lost_segments: Some(1) });
+    snapshot.links[0].b_to_a.impairment =
+        Some(ImpairmentStats { impairment, sent_segments: 1, lost_segments: Some(1) });
     let scrape = Scrape::parse(&render(&snapshot));
     let labels = [
         ("link", "root:veth0--direct_netns:veth1"),
@@ -229,7 +230,7 @@ fn what_is_not_measured_has_no_series_rather_than_a_zero() {
     let mut snapshot = fixtures::direct();
     snapshot.links[0].a_to_b.latency = None;
     snapshot.links[0].a_to_b.lost_segments = None;
-    snapshot.links[0].b.egress.attached = None;
+    snapshot.links[0].b.as_mut().unwrap().hooks.egress.attached = None;
     snapshot.cost.programs = None;
     let text = render(&snapshot);
     let scrape = Scrape::parse(&text);
@@ -249,9 +250,9 @@ fn what_is_not_measured_has_no_series_rather_than_a_zero() {
 #[test]
 fn a_lab_file_with_quotes_and_backslashes_survives_the_label() {
     let mut snapshot = fixtures::direct();
-    snapshot.lab.file = "odd \"name\" \\ in {braces}, and\nlines.toml".to_owned();
+    snapshot.labs[0].file = "odd \"name\" \\ in {braces}, and\nlines.toml".to_owned();
     let scrape = Scrape::parse(&render(&snapshot));
-    assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", &snapshot.lab.file)]), 1.0);
+    assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", &snapshot.labs[0].file)]), 1.0);
 }
 
 #[test]
@@ -265,7 +266,8 @@ fn types_and_labels_in_the_text_are_those_of_the_list() {
         loss: "1%".parse().ok(),
         rate: "1mbit".parse().ok(),
     };
-    snapshot.links[0].a_to_b.imposed = Some(Imposed { impairment, sent_segments: 0, lost_segments: None });
+    snapshot.links[0].a_to_b.impairment =
+        Some(ImpairmentStats { impairment, sent_segments: 0, lost_segments: None });
     let scrape = Scrape::parse(&render(&snapshot));
     for metric in names::ALL {
         assert_eq!(

@@ -6,7 +6,7 @@ use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::names::LinkName;
 use thiserror::Error;
 
-use crate::datapath::DatapathError;
+use crate::{datapath::DatapathError, watch::WatchError};
 
 /// A link could not be compared with and without hooks.
 #[derive(Debug, Error)]
@@ -52,6 +52,9 @@ pub enum OverheadError {
     /// The programs.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
+    /// The endpoints.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The agent does not answer.
     #[error("cannot ask the agent")]
     Agent(#[source] io::Error),

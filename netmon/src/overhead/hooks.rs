@@ -6,8 +6,9 @@ use netmon_model::names::{LabName, LinkName};
 use super::{OverheadError, link::End};
 use crate::{
     control::{Client, HookCommand, Request},
-    datapath::{Datapath, Options},
+    datapath::Options,
     topology::Endpoint,
+    watch::Meter,
 };
 
 /// The hooks of one link.
@@ -61,7 +62,7 @@ impl Hooks for AgentsHooks {
 
 /// Our own, for a lab that nobody watches.
 pub struct OwnHooks {
-    datapath: Datapath,
+    meter: Meter,
     endpoints: Vec<Endpoint>,
 }
 
@@ -73,19 +74,19 @@ impl OwnHooks {
     /// When the kernel refuses them.
     pub fn load(ends: &[End; 2], options: &Options) -> Result<Self, OverheadError> {
         let endpoints = ends.iter().map(|end| end.endpoint.clone()).collect();
-        Ok(Self { datapath: Datapath::load(options)?, endpoints })
+        Ok(Self { meter: Meter::load(options)?, endpoints })
     }
 }
 
 impl Hooks for OwnHooks {
     fn off(&mut self) -> Result<(), OverheadError> {
-        match self.datapath.detach_all().into_iter().next() {
+        match self.meter.release().into_iter().next() {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
 
     fn on(&mut self) -> Result<(), OverheadError> {
-        Ok(self.datapath.attach(&self.endpoints)?)
+        Ok(self.meter.attach(&self.endpoints)?)
     }
 }

@@ -131,7 +131,7 @@ impl State {
         Ok(Self {
             version: VERSION,
             lab: lab.name.clone(),
-            source: lab.source.clone(),
+            source: lab.source.to_string(),
             boot_id: boot_id()?,
             complete: false,
             agent: None,

@@ -7,15 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon_model::{
-    histogram::Histogram,
-    names::Side,
-    snapshot::{LinkSnapshot, RoundTrips},
-};
+use netmon_model::{histogram::Histogram, names::Side, snapshot::RoundTrips};
 
 use super::{
     Row, SelftestError,
-    fixture::{Fixture, PATIENCE, rest},
+    fixture::{BothEnds, Fixture, PATIENCE, rest},
     lab::Line,
     rounds::{Rounds, Seen},
     scorecard::Unit,
@@ -57,10 +53,10 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
         Ok::<_, SelftestError>(rounds)
     })?;
     let count = |trips: &RoundTrips| trips.dns.as_ref().map_or(0, |dns| dns.count);
-    let answered = |link: &LinkSnapshot| count(&link.a.round_trips) - count(&before.a.round_trips);
+    let answered = |link: &BothEnds| count(&link.a.round_trips) - count(&before.a.round_trips);
     let after = bench.link_when(Line::Talk, PATIENCE, |link| answered(link) >= total)?;
     for (_, code) in CODES {
-        let of = |link: &LinkSnapshot| {
+        let of = |link: &BothEnds| {
             let responses = &link.a.round_trips.dns_responses;
             responses.iter().find(|(label, _)| *label == code).map_or(0, |&(_, count)| count)
         };

@@ -2,11 +2,11 @@
 
 use std::net::UdpSocket;
 
-use netmon_model::{names::Side, snapshot::LinkSnapshot};
+use netmon_model::names::Side;
 
 use super::{
     Row, SelftestError,
-    fixture::{Fixture, PATIENCE},
+    fixture::{BothEnds, Fixture, PATIENCE},
     lab::Line,
     scorecard::Unit,
 };
@@ -27,11 +27,11 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
         // Not connected, so that it does not hear of the refusal.
         socket.send_to(b"nobody", "10.98.1.2:9").map_err(failed)?;
     }
-    let dropped = |link: &LinkSnapshot| {
+    let dropped = |link: &BothEnds| {
         let drops = link.b.drops.iter().flatten();
         drops.filter(|(reason, _)| reason == REASON).map(|(_, count)| count).sum::<u64>()
     };
-    let since = |link: &LinkSnapshot| dropped(link) - dropped(&before);
+    let since = |link: &BothEnds| dropped(link) - dropped(&before);
     let after = bench.link_when(Line::Talk, PATIENCE, |link| since(link) >= DATAGRAMS)?;
     bench.add(Row::exact("kernel drops: NO_SOCKET", Unit::Count, DATAGRAMS, since(&after), DATAGRAMS));
     Ok(())

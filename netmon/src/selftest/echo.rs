@@ -2,11 +2,12 @@
 
 use std::{io, net::IpAddr, time::Duration};
 
-use netmon_model::{names::Side, snapshot::LinkSnapshot};
+use netmon_ebpf::Protocol;
+use netmon_model::names::Side;
 
 use super::{
     Row, SelftestError,
-    fixture::{Fixture, PATIENCE},
+    fixture::{BothEnds, Fixture, PATIENCE},
     lab::{Line, has_ipv6},
     rounds::Seen,
     scorecard::Unit,
@@ -39,7 +40,7 @@ fn one_family(bench: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), Sel
             seen.add(round_trip);
         }
     }
-    let answered = |link: &LinkSnapshot| link.a.round_trips.icmp.count - before.a.round_trips.icmp.count;
+    let answered = |link: &BothEnds| link.a.round_trips.icmp.count - before.a.round_trips.icmp.count;
     let after = bench.link_when(Line::Talk, PATIENCE, |link| answered(link) >= seen.count())?;
     let trips = after.a.round_trips.icmp.since(&before.a.round_trips.icmp);
     let median = trips.quantile_ns(0.5).unwrap_or(f64::NAN);
@@ -51,9 +52,9 @@ fn one_family(bench: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), Sel
         seen.count(),
     ));
     if what == "icmp" {
-        let counted = |link: &LinkSnapshot| {
-            let hooks = [&link.a.egress, &link.a.ingress];
-            hooks.map(|hook| hook.protocols[1].packets).iter().sum::<u64>()
+        let counted = |link: &BothEnds| {
+            let hooks = [&link.a.hooks.egress, &link.a.hooks.ingress];
+            hooks.map(|hook| hook.protocols[Protocol::Icmp].packets).iter().sum::<u64>()
         };
         let packets = counted(&after) - counted(&before);
         bench.add(Row::exact(

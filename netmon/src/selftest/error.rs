@@ -6,7 +6,7 @@ use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::names::InvalidName;
 use thiserror::Error;
 
-use crate::{datapath::DatapathError, ownership::OwnershipError, topology::TopologyError};
+use crate::{datapath::DatapathError, ownership::OwnershipError, topology::TopologyError, watch::WatchError};
 
 /// It could not be measured, which says nothing about the numbers.
 #[derive(Debug, Error)]
@@ -23,6 +23,12 @@ pub enum SelftestError {
     /// The programs.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
+    /// The endpoints.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// A link was read with one end only.
+    #[error("a link of the throw-away lab has lost an end")]
+    OneEnd,
     /// A namespace.
     #[error(transparent)]
     Namespace(#[from] NetNsError),

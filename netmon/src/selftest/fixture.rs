@@ -6,26 +6,33 @@ use std::{
 };
 
 use netmon_kernel::netlink::{Netlink, link};
-use netmon_model::{names::Side, snapshot::LinkSnapshot};
+use netmon_model::{
+    names::Side,
+    snapshot::{DirectionSnapshot, EndpointSnapshot, LinkSnapshot, Snapshot},
+};
 use rustix::event::{Timespec, poll};
 
 use super::{
     Row, SelftestError,
     lab::{Line, ThrowAway},
 };
-use crate::{
-    datapath::{Datapath, Options, Reading},
-    topology::Endpoint,
-};
+use crate::{datapath::Options, topology::Endpoint, watch::Meter};
 
 /// How long what should happen at once is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// A reading of a link with both its ends.
+pub(super) struct BothEnds {
+    pub(super) a: EndpointSnapshot,
+    pub(super) b: EndpointSnapshot,
+    pub(super) a_to_b: DirectionSnapshot,
+}
+
 /// The lab, watched. Fields go in this order: the lab last, when nobody holds its namespaces.
 pub(super) struct Fixture<'a> {
-    datapath: Datapath,
+    meter: Meter,
     ends: Vec<Endpoint>,
     interrupted: &'a AtomicBool,
     rows: Vec<Row>,
@@ -34,16 +41,16 @@ pub(super) struct Fixture<'a> {
 
 impl<'a> Fixture<'a> {
     pub(super) fn build(interrupted: &'a AtomicBool) -> Result<Self, SelftestError> {
-        let mut datapath = Datapath::load(&Options::default())?;
-        let (lab, ends) = ThrowAway::build(&mut datapath)?;
-        let bench = Self { datapath, ends, interrupted, rows: Vec::new(), lab };
+        let mut meter = Meter::load(&Options::default())?;
+        let (lab, ends) = ThrowAway::build(&mut meter)?;
+        let bench = Self { meter, ends, interrupted, rows: Vec::new(), lab };
         bench.await_carrier()?;
         Ok(bench)
     }
 
     /// Takes the lab away, and gives the rows.
     pub(super) fn take_down(mut self) -> Result<Vec<Row>, SelftestError> {
-        for error in self.datapath.detach_all() {
+        for error in self.meter.release() {
             log::warn!("{error}");
         }
         self.ends.clear();
@@ -72,13 +79,14 @@ impl<'a> Fixture<'a> {
         Ok(Netlink::open_in(&self.end(Line::Talk, side).netns)?)
     }
 
-    pub(super) fn reading(&mut self) -> Result<Reading, SelftestError> {
+    pub(super) fn reading(&mut self) -> Result<Snapshot, SelftestError> {
         self.stop_if_interrupted()?;
-        Ok(self.datapath.read()?)
+        Ok(self.meter.snapshot()?)
     }
 
-    pub(super) fn link(&mut self, line: Line) -> Result<LinkSnapshot, SelftestError> {
-        Ok(self.reading()?.links.swap_remove(line as usize))
+    pub(super) fn link(&mut self, line: Line) -> Result<BothEnds, SelftestError> {
+        let LinkSnapshot { a, b, a_to_b, .. } = self.reading()?.links.swap_remove(line as usize);
+        Ok(BothEnds { a, b: b.ok_or(SelftestError::OneEnd)?, a_to_b })
     }
 
     /// Reads a link until it is as it should be, or for so long; gives the last reading.
@@ -86,8 +94,8 @@ impl<'a> Fixture<'a> {
         &mut self,
         line: Line,
         within: Duration,
-        is_good: impl Fn(&LinkSnapshot) -> bool,
-    ) -> Result<LinkSnapshot, SelftestError> {
+        is_good: impl Fn(&BothEnds) -> bool,
+    ) -> Result<BothEnds, SelftestError> {
         let begun = Instant::now();
         loop {
             let link = self.link(line)?;

@@ -1,12 +1,14 @@
 //! What the kernel counted itself (`rtnl_link_stats64`), beside what the hooks counted, since both began.
 
 use netmon_kernel::netlink::Netlink;
-use netmon_model::{
-    names::{IfIndex, Side},
-    snapshot::LinkSnapshot,
-};
+use netmon_model::names::{IfIndex, Side};
 
-use super::{Row, SelftestError, fixture::Fixture, lab::Line, scorecard::Unit};
+use super::{
+    Row, SelftestError,
+    fixture::{BothEnds, Fixture},
+    lab::Line,
+    scorecard::Unit,
+};
 
 /// How often it is tried to read both while nothing passes: IPv6 has something to say now and then.
 const ATTEMPTS: usize = 200;
@@ -18,7 +20,7 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     of_link(bench, Line::Silent, "frames")?;
     of_link(bench, Line::Talk, "sockets")?;
     if let Some(lost) = bench.link(Line::Talk)?.a_to_b.lost_segments {
-        let samples = bench.link(Line::Talk)?.a.egress.packets();
+        let samples = bench.link(Line::Talk)?.a.hooks.egress.packets();
         bench.add(Row::exact("lost where nothing is dropped", Unit::Count, 0, lost, samples));
     }
     Ok(())
@@ -31,18 +33,18 @@ fn of_link(bench: &mut Fixture<'_>, line: Line, what: &str) -> Result<(), Selfte
     let mut row = |measure: &str, unit, kernel, ours| {
         bench.add(Row::exact(format!("kernel's {measure}, {what}"), unit, kernel, ours, samples));
     };
-    row("packets sent", Unit::Count, packets_out, link.a.egress.packets());
-    row("bytes sent", Unit::Bytes, bytes_out, link.a.egress.bytes());
+    row("packets sent", Unit::Count, packets_out, link.a.hooks.egress.packets());
+    row("bytes sent", Unit::Bytes, bytes_out, link.a.hooks.egress.bytes());
     if line == Line::Talk {
-        row("packets received", Unit::Count, packets_in, link.a.ingress.packets());
-        row("bytes received", Unit::Bytes, bytes_in, link.a.ingress.bytes());
+        row("packets received", Unit::Count, packets_in, link.a.hooks.ingress.packets());
+        row("bytes received", Unit::Bytes, bytes_in, link.a.hooks.ingress.bytes());
     }
-    row("packets received over there", Unit::Count, b[2], link.b.ingress.packets());
+    row("packets received over there", Unit::Count, b[2], link.b.hooks.ingress.packets());
     Ok(())
 }
 
 /// netmon's and the kernel's counts of one moment.
-fn at_rest(bench: &mut Fixture<'_>, line: Line) -> Result<(LinkSnapshot, [Counts; 2]), SelftestError> {
+fn at_rest(bench: &mut Fixture<'_>, line: Line) -> Result<(BothEnds, [Counts; 2]), SelftestError> {
     let index = |side| bench.end(line, side).ifindex;
     let (a, b) = (index(Side::A), index(Side::B));
     let (mut at_a, mut at_b) = (bench.netlink(Side::A)?, bench.netlink(Side::B)?);

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use netmon_kernel::sys::packet_socket::PacketSocket;
-use netmon_model::{
-    names::Side,
-    snapshot::{HookCounters, LinkSnapshot},
-};
+use netmon_model::{names::Side, snapshot::HookCounters};
 
 use super::{
     Row, SelftestError,
-    fixture::{Fixture, PATIENCE},
+    fixture::{BothEnds, Fixture, PATIENCE},
     frames::kinds,
     lab::Line,
     scorecard::Unit,
@@ -22,7 +19,8 @@ const FRAMES: u16 = 50;
 const UNANSWERED: Duration = Duration::from_secs(12);
 
 fn of(hook: &HookCounters, protocol: &str) -> u64 {
-    hook.protocols.iter().find(|counted| counted.protocol == protocol).map_or(0, |counted| counted.packets)
+    let counted = hook.protocols.iter().find(|(counted, _)| counted.label() == protocol);
+    counted.map_or(0, |(_, traffic)| traffic.packets)
 }
 
 /// Whichever of two counts is further from what it should be.
@@ -46,11 +44,12 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
             socket.send(&frame).map_err(|source| SelftestError::Socket("send a frame", source))?;
         }
         let frames = u64::from(FRAMES);
-        let arrived = before.b.ingress.packets() + frames;
-        let after = bench.link_when(Line::Silent, PATIENCE, |link| link.b.ingress.packets() >= arrived)?;
+        let arrived = before.b.hooks.ingress.packets() + frames;
+        let after =
+            bench.link_when(Line::Silent, PATIENCE, |link| link.b.hooks.ingress.packets() >= arrived)?;
         let counts = [
-            of(&after.a.egress, kind.protocol) - of(&before.a.egress, kind.protocol),
-            of(&after.b.ingress, kind.protocol) - of(&before.b.ingress, kind.protocol),
+            of(&after.a.hooks.egress, kind.protocol) - of(&before.a.hooks.egress, kind.protocol),
+            of(&after.b.hooks.ingress, kind.protocol) - of(&before.b.hooks.ingress, kind.protocol),
         ];
         let measure = format!("packets: {}", kind.what);
         bench.add(Row::exact(measure, Unit::Count, frames, worst(frames, counts), frames));
@@ -77,11 +76,11 @@ struct Expected {
 }
 
 fn compare(bench: &mut Fixture<'_>, expected: &Expected) -> Result<(), SelftestError> {
-    let LinkSnapshot { a, b, a_to_b, .. } = bench.link(Line::Silent)?;
+    let BothEnds { a, b, a_to_b, .. } = bench.link(Line::Silent)?;
     let samples = expected.packets;
     let bytes = |measure, expected, measured| Row::exact(measure, Unit::Bytes, expected, measured, samples);
-    bench.add(bytes("bytes sent, all kinds", expected.sent_bytes, a.egress.bytes()));
-    bench.add(bytes("bytes arrived, a VLAN tag less", expected.arrived_bytes, b.ingress.bytes()));
+    bench.add(bytes("bytes sent, all kinds", expected.sent_bytes, a.hooks.egress.bytes()));
+    bench.add(bytes("bytes arrived, a VLAN tag less", expected.arrived_bytes, b.hooks.ingress.bytes()));
     let stamped = a_to_b.latency.map_or(0, |latency| latency.count);
     // Before Linux 5.18 nothing is stamped.
     if bench.reading()?.features.packet_stamp {
@@ -93,7 +92,7 @@ fn compare(bench: &mut Fixture<'_>, expected: &Expected) -> Result<(), SelftestE
 /// The echo requests among the frames, which nobody answered.
 pub(super) fn measure_unanswered(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let asked = kinds().iter().filter(|kind| kind.asks).count() as u64 * u64::from(FRAMES);
-    let told = |link: &LinkSnapshot| link.a.round_trips.icmp_unanswered;
+    let told = |link: &BothEnds| link.a.round_trips.icmp_unanswered;
     let link = bench.link_when(Line::Silent, UNANSWERED, |link| told(link) >= asked)?;
     bench.add(Row::exact("echo requests unanswered", Unit::Count, asked, told(&link), asked));
     Ok(())

@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use netmon_model::{
-    error::chain,
     impairment::Impairment,
-    lab::{End, Lab, Link, Namespace},
+    lab::{End, Lab, Link, Namespace, Source},
     names::{InvalidName, LabName, LinkName},
     progress::Silent,
 };
 
 use super::SelftestError;
 use crate::{
-    datapath::Datapath,
     ownership::{Claim, state, temporary},
     topology::{self, AttachObserver, BoxError, Endpoint},
+    watch::Meter,
 };
 
 /// How the names of all such labs begin.
@@ -79,7 +78,7 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
     }
     Ok(Lab {
         name: name.clone(),
-        source: "netmon selftest".to_owned(),
+        source: Source::BuiltIn,
         directory: None,
         namespaces: vec![namespace(&a)?, namespace(&b)?],
         bridges: Vec::new(),
@@ -95,17 +94,17 @@ pub(super) struct ThrowAway(Option<Claim>);
 
 impl ThrowAway {
     /// Builds it, with programs on its hooks before anything passes.
-    pub(super) fn build(datapath: &mut Datapath) -> Result<(Self, Vec<Endpoint>), SelftestError> {
+    pub(super) fn build(meter: &mut Meter) -> Result<(Self, Vec<Endpoint>), SelftestError> {
         let name: LabName = format!("{PREFIX}{}", std::process::id()).parse()?;
         let lab = describe(&name)?;
         let claim = Claim::take(&name)?;
         temporary::make_temporary(&name)?;
         let this = Self(Some(claim));
-        let mut eyes = Eyes { datapath, endpoints: Vec::new() };
+        let mut observer = Observer { meter, endpoints: Vec::new() };
         if let Some(claim) = &this.0 {
-            topology::up(&lab, claim, &mut eyes, &Silent)?;
+            topology::up(&lab, claim, &mut observer, &Silent)?;
         }
-        Ok((this, eyes.endpoints))
+        Ok((this, observer.endpoints))
     }
 
     /// Takes it away. No endpoint may be held any more.
@@ -143,14 +142,15 @@ fn is_throw_away(lab: &LabName) -> bool {
     pid.is_some_and(|pid| pid.parse::<u32>().is_ok()) && temporary::is_temporary(lab)
 }
 
-struct Eyes<'a> {
-    datapath: &'a mut Datapath,
+/// Attaches the meter, and keeps the endpoints for the traffic.
+struct Observer<'a> {
+    meter: &'a mut Meter,
     endpoints: Vec<Endpoint>,
 }
 
-impl AttachObserver for Eyes<'_> {
+impl AttachObserver for Observer<'_> {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
-        self.datapath.attach(endpoints).map_err(|error| chain(&error))?;
+        self.meter.attach(endpoints)?;
         self.endpoints = endpoints.to_vec();
         Ok(())
     }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use netmon_kernel::netlink::tbf;
-use netmon_model::{histogram::Histogram, impairment::TokenBucket, names::Side, snapshot::LinkSnapshot};
+use netmon_model::{histogram::Histogram, impairment::TokenBucket, names::Side};
 
 use super::{
     Row, SelftestError,
-    fixture::Fixture,
+    fixture::{BothEnds, Fixture},
     lab::Line,
     rounds::{Rounds, Seen},
     scorecard::Unit,
@@ -53,7 +53,7 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     one_way(bench, &from, &to)?;
     echoes(bench, &from, &to)?;
     let samples = bench.link(Line::Queue)?;
-    let packets = samples.a.egress.packets();
+    let packets = samples.a.hooks.egress.packets();
     bench.add(Row::exact("lost behind a queue that only waits", Unit::Count, 0, lost(&samples), packets));
     let dropped_before = netlink.root_drops(ifindex)?.unwrap_or(0);
     flood(&from, &to).map_err(failed)?;
@@ -63,7 +63,7 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     Ok(())
 }
 
-fn lost(link: &LinkSnapshot) -> u64 {
+fn lost(link: &BothEnds) -> u64 {
     link.a_to_b.lost_segments.unwrap_or(0)
 }
 

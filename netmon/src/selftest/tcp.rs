@@ -7,15 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon_model::{
-    names::Side,
-    snapshot::{LinkSnapshot, RoundTrips},
-};
+use netmon_ebpf::endpoint::TcpEvent;
+use netmon_model::{names::Side, snapshot::RoundTrips};
 use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout};
 
 use super::{
     Row, SelftestError,
-    fixture::{Fixture, PATIENCE, rest},
+    fixture::{BothEnds, Fixture, PATIENCE, rest},
     lab::Line,
     rounds::{Rounds, Seen},
     scorecard::Unit,
@@ -52,7 +50,7 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
         drop(connect(bench, address, &mut Seen::default()));
     }
     let opened = CONNECTIONS + RESETS;
-    let counts = |link: &LinkSnapshot| {
+    let counts = |link: &BothEnds| {
         let [now, then] = [link, &before].map(|link| events(&link.a.round_trips));
         [0, 1, 2, 3].map(|event| now[event] - then[event])
     };
@@ -62,7 +60,7 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
     for ((what, expected), counted) in names.into_iter().zip(expected).zip(counts(&after)) {
         bench.add(Row::exact(format!("tcp connections {what}"), Unit::Count, expected, counted, expected));
     }
-    let repeated = |link: &LinkSnapshot| link.a.round_trips.tcp_retransmits_egress;
+    let repeated = |link: &BothEnds| link.a.round_trips.tcp_retransmits_egress;
     let repeated = repeated(&after) - repeated(&before);
     bench.add(Row::exact("tcp retransmissions", Unit::Count, 0, repeated, opened));
     let handshakes = after.a.round_trips.tcp_handshake.since(&before.a.round_trips.tcp_handshake);
@@ -126,8 +124,8 @@ fn converse(bench: &mut Fixture<'_>, address: SocketAddr) -> Result<(Seen, Round
 
 /// Connections by event, in the order of the card.
 fn events(trips: &RoundTrips) -> [u64; 4] {
-    ["opened", "closed", "reset", "refused"].map(|event| {
-        trips.tcp_connections.iter().find(|(label, _)| *label == event).map_or(0, |&(_, count)| count)
+    [TcpEvent::Opened, TcpEvent::Closed, TcpEvent::Reset, TcpEvent::Refused].map(|event| {
+        trips.tcp_connections.iter().find(|(kind, _)| *kind == event).map_or(0, |&(_, count)| count)
     })
 }
 
@@ -163,14 +161,15 @@ fn bulk(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
         let received = receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         sent.and(received.map_err(failed))
     })?;
-    let after =
-        bench.link_when(Line::Talk, PATIENCE, |link| link.a.egress.segments == link.b.ingress.segments)?;
-    let segments = |hook: fn(&LinkSnapshot) -> u64| hook(&after) - hook(&before);
-    let sent = segments(|link| link.a.egress.segments);
-    let arrived = segments(|link| link.b.ingress.segments);
+    let after = bench.link_when(Line::Talk, PATIENCE, |link| {
+        link.a.hooks.egress.segments == link.b.hooks.ingress.segments
+    })?;
+    let segments = |hook: fn(&BothEnds) -> u64| hook(&after) - hook(&before);
+    let sent = segments(|link| link.a.hooks.egress.segments);
+    let arrived = segments(|link| link.b.hooks.ingress.segments);
     bench.add(Row::exact("segments of a bulk transfer", Unit::Count, sent, arrived, sent));
-    let sent_bytes = segments(|link| link.a.egress.wire_bytes);
-    let arrived_bytes = segments(|link| link.b.ingress.wire_bytes);
+    let sent_bytes = segments(|link| link.a.hooks.egress.wire_bytes);
+    let arrived_bytes = segments(|link| link.b.hooks.ingress.wire_bytes);
     bench.add(Row::exact("wire bytes of a bulk transfer", Unit::Bytes, sent_bytes, arrived_bytes, sent));
     Ok(())
 }

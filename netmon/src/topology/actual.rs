@@ -21,15 +21,14 @@ use netmon_kernel::{
 use netmon_model::{
     lab::{Lab, Namespace, Route},
     mac::Mac,
-    names::{IfIndex, NsName},
+    names::{IfIndex, NsName, Place},
 };
 
 use super::{
     error::TopologyError,
     handle::{self, Handle, Handles},
-    imposed::{self, Imposed},
-    plan::Place,
-    resolv::{self, Found},
+    installed_impairment::{self, InstalledImpairment},
+    resolv::{self, ResolvConf},
     sysctl,
 };
 use crate::ownership::{
@@ -48,7 +47,7 @@ pub struct Actual {
     /// Interfaces of the lab that somebody moved to a namespace that is not.
     pub strays: BTreeMap<Place, IfIndex>,
     /// Files for namespaces: those that the lab wants, and those that carry the mark.
-    pub files: BTreeMap<NsName, Found>,
+    pub files: BTreeMap<NsName, ResolvConf>,
 }
 
 /// What a name in /run/netns stands for.
@@ -99,7 +98,7 @@ pub struct ActualInterface {
     /// Its addresses, without those that the kernel makes itself (IPv6 link-local).
     pub addresses: Vec<IpNet>,
     /// What is done to the packets that leave through it; looked at only for interfaces of the lab's own.
-    pub imposed: Imposed,
+    pub impairment: InstalledImpairment,
 }
 
 impl Actual {
@@ -137,11 +136,12 @@ impl Actual {
 
 impl Contents {
     /// Looks at the impairments of the lab's own interfaces.
-    fn read_imposed(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
+    fn read_impairments(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
         let ours = || self.interfaces.values().filter(|there| there.owner == Owner::Ours && !there.is_bridge);
-        let mut found = imposed::read(handle.netlink()?, &ours().map(|there| there.index).collect())?;
+        let mut found =
+            installed_impairment::read(handle.netlink()?, &ours().map(|there| there.index).collect())?;
         for there in self.interfaces.values_mut().filter(|there| there.owner == Owner::Ours) {
-            there.imposed = found.remove(&there.index).unwrap_or_default();
+            there.impairment = found.remove(&there.index).unwrap_or_default();
         }
         Ok(())
     }
@@ -290,7 +290,7 @@ impl Reader<'_> {
             contents.interfaces.insert(interface.name, seen);
         }
         if self.lab.is_some() {
-            contents.read_imposed(handle)?;
+            contents.read_impairments(handle)?;
         }
         let Some(wanted) = self.wanted.get(name) else { return Ok(contents) };
         contents.routes = handle.netlink()?.own_routes()?;
@@ -316,11 +316,11 @@ impl Reader<'_> {
             mtu: there.mtu,
             up: there.up,
             addresses: addresses.into_iter().filter(|address| !is_link_local(address)).collect(),
-            imposed: Imposed::default(),
+            impairment: InstalledImpairment::default(),
         }
     }
 
-    fn files(&self) -> Result<BTreeMap<NsName, Found>, TopologyError> {
+    fn files(&self) -> Result<BTreeMap<NsName, ResolvConf>, TopologyError> {
         let mut names: BTreeSet<NsName> = resolv::list(self.mark)?.into_iter().collect();
         if let Some(lab) = self.lab {
             names.extend(lab.namespaces.iter().map(|namespace| namespace.name.clone()));

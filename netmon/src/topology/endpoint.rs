@@ -43,6 +43,14 @@ pub trait AttachObserver {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError>;
 }
 
+/// Collects the endpoints, and watches none of them.
+impl AttachObserver for Vec<Endpoint> {
+    fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
+        self.extend_from_slice(endpoints);
+        Ok(())
+    }
+}
+
 /// Watches nothing: what `up` without an agent uses.
 #[derive(Clone, Copy, Debug)]
 pub struct NoObserver;

@@ -10,16 +10,16 @@ use netmon_kernel::netlink::Request;
 use netmon_model::{
     error::chain,
     impairment::{Change, Impairment, USUAL_MTU},
-    names::{IfIndex, LabName, LinkName, Side},
+    names::{IfIndex, LabName, LinkName, Place, Side},
 };
 
 use super::{
     apply::impairments::{Asked, Programs, Target},
     error::TopologyError,
     handle::Handle,
-    imposed::{self, Imposed},
-    plan::{Place, Step},
+    installed_impairment::{self, InstalledImpairment},
     planner::{impairment_conflicts, impairment_step},
+    step::Step,
 };
 use crate::{
     ownership::{
@@ -36,7 +36,7 @@ struct End {
     index: IfIndex,
     mtu: u32,
     handle: Handle,
-    imposed: Imposed,
+    imposed: InstalledImpairment,
 }
 
 /// What is imposed on the packets that leave through both ends of a link, as the kernel says, `a` first.
@@ -133,7 +133,9 @@ impl End {
             .find(|there| there.mac == Some(recorded.mac) && mark.is(there.alias.as_deref()));
         let there = there.ok_or_else(|| TopologyError::Gone(place.to_string()))?;
         let index = IfIndex(there.index);
-        let imposed = imposed::read(handle.netlink()?, &[index].into())?.remove(&index).unwrap_or_default();
+        let imposed = installed_impairment::read(handle.netlink()?, &[index].into())?
+            .remove(&index)
+            .unwrap_or_default();
         let mtu = if there.mtu == 0 { USUAL_MTU } else { there.mtu };
         Ok(Self { place, index, mtu, handle, imposed })
     }

@@ -8,25 +8,29 @@
 
 pub mod actual;
 pub mod apply;
+pub mod down;
 mod duplicates;
 pub mod endpoint;
 pub mod error;
 pub mod handle;
 pub mod impair;
-pub mod imposed;
+pub mod installed_impairment;
 pub mod loss_program;
 pub mod plan;
 pub mod planner;
+pub mod prepare;
 pub mod qdisc_support;
 pub mod removal;
 pub mod resolv;
-pub mod run;
+pub mod step;
 pub mod sysctl;
 pub mod undo;
 
 pub use self::{
+    down::{Report, down},
     endpoint::{AttachObserver, Endpoint, NoObserver},
     error::{BoxError, TopologyError},
-    plan::{Plan, Step},
-    run::{Report, down, plan, up},
+    plan::{Phase, Plan},
+    prepare::{Prepared, plan, prepare, up},
+    step::Step,
 };

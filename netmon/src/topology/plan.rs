@@ -1,180 +1,114 @@
-//! A plan: the steps from what is there to what the lab wants, in the order in which they are taken.
+//! A plan: which links stay, and the steps from what is there to what the lab wants, phase by phase.
 //!
-//! `--dry-run` prints exactly this list, and [`super::apply`] works through exactly this list.
+//! The order of work is the order of [`Phase`], and nothing else: `netmon plan` prints the phases of a plan, and
+//! [`super::apply`] works through the same phases in the same order.
 
-use std::{fmt, net::IpAddr};
-
-use ipnet::IpNet;
-use netmon_model::{
-    impairment::Impairment,
-    lab::Route,
-    mac::Mac,
-    names::{IfName, LabName, LinkName, NsName},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    ops::RangeBounds,
 };
-use serde::Serialize;
 
-/// All steps, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+use netmon_model::names::{LabName, LinkName};
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
+use super::step::Step;
+
+/// What has to be done to the host for a lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The lab.
     pub lab: LabName,
-    /// What is to be done; empty when the host is as the lab wants it.
-    pub steps: Vec<Step>,
+    /// The links that stay, by the names that the lab has for them: both interfaces exist, are the lab's and are each
+    /// other's peers, so they keep their numbers. Steps may still change what is configured on them.
+    ///
+    /// Every other link that is on the host goes, and every other link of the lab is created.
+    pub kept: BTreeSet<LinkName>,
+    /// The phases that have steps.
+    phases: BTreeMap<Phase, Vec<Step>>,
 }
 
-/// Where an interface is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Place {
-    /// The namespace.
-    pub namespace: NsName,
-    /// The interface.
-    pub interface: IfName,
+/// A part of the work. The order of the variants is the order of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Routes go before the addresses that their next hops are reached through.
+    RemoveRoutes,
+    /// Links, bridges, namespaces and files go before others that may have the same name.
+    RemoveObjects,
+    /// Namespaces, marked and with lo up.
+    CreateNamespaces,
+    /// Files below /etc/netns.
+    WriteFiles,
+    /// Settings of namespaces. Those that new interfaces inherit have to be there before the interfaces.
+    SetNamespaceSysctls,
+    /// Bridges, before their ports.
+    CreateBridges,
+    /// Veth pairs, each end in its namespace.
+    CreateLinks,
+    /// Marks, addresses of both layers, MTUs and ports of bridges.
+    ConfigureInterfaces,
+    /// Impairments, before the interfaces are up, so that no packet escapes them.
+    SetImpairments,
+    /// Settings of interfaces, before these are up.
+    SetInterfaceSysctls,
+    /// Programs are attached right before this phase, whether it has steps or not, so that every packet is counted.
+    SetInterfacesUp,
+    /// Routes come last, since their next hops must be reachable.
+    AddRoutes,
 }
 
-/// One change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-pub enum Step {
-    /// Remove a link of ours that is not wanted, or not wanted like this; named by one of its ends.
-    RemoveLink(Place),
-    /// Remove a bridge of ours that is not wanted.
-    RemoveBridge(Place),
-    /// Remove a namespace of ours that is not wanted.
-    RemoveNamespace {
-        /// The namespace.
-        namespace: NsName,
-    },
-    /// Remove half a name, left by a process that was killed.
-    ClearName {
-        /// The name.
-        namespace: NsName,
-    },
-    /// Remove a file of ours that is not wanted.
-    RemoveResolvConf {
-        /// Whose.
-        namespace: NsName,
-    },
-    /// Make a namespace: marked, lo up.
-    CreateNamespace {
-        /// The namespace.
-        namespace: NsName,
-    },
-    /// Write /etc/netns/NAMESPACE/resolv.conf.
-    WriteResolvConf {
-        /// Whose.
-        namespace: NsName,
-        /// Its lines.
-        nameservers: Vec<IpAddr>,
-    },
-    /// Set a kernel setting inside a namespace.
-    SetSysctl {
-        /// The namespace.
-        namespace: NsName,
-        /// The setting.
-        key: String,
-        /// Its value.
-        value: String,
-    },
-    /// Make a bridge.
-    CreateBridge(Place),
-    /// Make a veth pair, each end where it belongs.
-    CreateLink {
-        /// The link.
-        link: LinkName,
-        /// End `a`.
-        a: Place,
-        /// End `b`.
-        b: Place,
-        /// The MTU of both ends.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        mtu: Option<u32>,
-    },
-    /// Mark an end of ours.
-    Mark(Place),
-    /// Set the link-layer address of an end.
-    SetMac {
-        /// The end.
-        #[serde(flatten)]
-        place: Place,
-        /// The address.
-        mac: Mac,
-    },
-    /// Set the MTU of an end.
-    SetMtu {
-        /// The end.
-        #[serde(flatten)]
-        place: Place,
-        /// In bytes.
-        mtu: u32,
-    },
-    /// Make an end a port of a bridge.
-    SetBridge {
-        /// The end.
-        #[serde(flatten)]
-        place: Place,
-        /// The bridge, in the same namespace.
-        bridge: IfName,
-    },
-    /// Take an end off a bridge of ours.
-    LeaveBridge(Place),
-    /// Take an address away.
-    RemoveAddress {
-        /// The end.
-        #[serde(flatten)]
-        place: Place,
-        /// The address.
-        address: IpNet,
-    },
-    /// Give an address.
-    AddAddress {
-        /// The end.
-        #[serde(flatten)]
-        place: Place,
-        /// The address.
-        address: IpNet,
-    },
-    /// Have an end do this, and no more, to the packets that leave through it.
-    Impair {
-        /// The end.
-        #[serde(flatten)]
-        place: Place,
-        /// What queues are reckoned for, in bytes.
-        mtu: u32,
-        /// What is done.
-        #[serde(rename = "impair")]
-        impairment: Impairment,
-    },
-    /// Set an end up; before the first of these, the programs are attached.
-    SetUp(Place),
-    /// Take a route away.
-    RemoveRoute {
-        /// The namespace.
-        namespace: NsName,
-        /// The route.
-        #[serde(flatten)]
-        route: Route,
-    },
-    /// Give a route.
-    AddRoute {
-        /// The namespace.
-        namespace: NsName,
-        /// The route.
-        #[serde(flatten)]
-        route: Route,
-    },
-}
-
-impl Plan {
-    /// Whether nothing is to be done.
+impl Phase {
+    /// Returns what is done in this phase, in a few words.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RemoveRoutes => "remove routes",
+            Self::RemoveObjects => "remove objects",
+            Self::CreateNamespaces => "create namespaces",
+            Self::WriteFiles => "write files",
+            Self::SetNamespaceSysctls => "set namespace sysctls",
+            Self::CreateBridges => "create bridges",
+            Self::CreateLinks => "create links",
+            Self::ConfigureInterfaces => "configure interfaces",
+            Self::SetImpairments => "set impairments",
+            Self::SetInterfaceSysctls => "set interface sysctls",
+            Self::SetInterfacesUp => "set interfaces up",
+            Self::AddRoutes => "add routes",
+        }
     }
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.namespace, self.interface)
+impl Plan {
+    /// Sorts `steps` into phases. Within a phase, they keep their order.
+    pub(super) fn new(lab: LabName, kept: BTreeSet<LinkName>, steps: impl IntoIterator<Item = Step>) -> Self {
+        let mut phases: BTreeMap<Phase, Vec<Step>> = BTreeMap::new();
+        for step in steps {
+            phases.entry(step.phase()).or_default().push(step);
+        }
+        Self { lab, kept, phases }
+    }
+
+    /// Returns whether the host already is as the lab wants it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.phases.is_empty()
+    }
+
+    /// Returns the phases within `range` that have steps, in order.
+    pub fn phases(&self, range: impl RangeBounds<Phase>) -> impl Iterator<Item = (Phase, &[Step])> {
+        self.phases.range(range).map(|(phase, steps)| (*phase, steps.as_slice()))
+    }
+
+    /// Returns the steps of one phase, in order.
+    #[must_use]
+    pub fn steps_of(&self, phase: Phase) -> &[Step] {
+        self.phases.get(&phase).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns all steps, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.values().flatten()
     }
 }
 
@@ -183,46 +117,89 @@ impl fmt::Display for Plan {
         if self.is_empty() {
             return writeln!(f, "lab {}: nothing to do", self.lab);
         }
-        let plural = if self.steps.len() == 1 { "step" } else { "steps" };
-        writeln!(f, "lab {}: {} {plural}", self.lab, self.steps.len())?;
-        self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))
+        let count = self.steps().count();
+        writeln!(f, "lab {}: {count} {}", self.lab, if count == 1 { "step" } else { "steps" })?;
+        for (phase, steps) in self.phases(..) {
+            writeln!(f, "  {}:", phase.label())?;
+            steps.iter().try_for_each(|step| writeln!(f, "    {step}"))?;
+        }
+        Ok(())
     }
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RemoveLink(place) => write!(f, "- link {place}"),
-            Self::RemoveBridge(place) => write!(f, "- bridge {place}"),
-            Self::RemoveNamespace { namespace } => write!(f, "- namespace {namespace}"),
-            Self::ClearName { namespace } => write!(f, "- remains of namespace {namespace}"),
-            Self::RemoveResolvConf { namespace } => write!(f, "- /etc/netns/{namespace}/resolv.conf"),
-            Self::CreateNamespace { namespace } => write!(f, "+ namespace {namespace}"),
-            Self::WriteResolvConf { namespace, nameservers } => {
-                write!(f, "+ /etc/netns/{namespace}/resolv.conf")?;
-                nameservers.iter().try_for_each(|server| write!(f, " {server}"))
-            }
-            Self::SetSysctl { namespace, key, value } => write!(f, "~ {namespace}: {key} = {value}"),
-            Self::CreateBridge(place) => write!(f, "+ bridge {place}"),
-            Self::CreateLink { link, a, b, mtu } => {
-                write!(f, "+ link {link}: {a} <-> {b}")?;
-                mtu.map_or(Ok(()), |mtu| write!(f, " mtu {mtu}"))
-            }
-            Self::Mark(place) => write!(f, "~ {place}: mark"),
-            Self::SetMac { place, mac } => write!(f, "~ {place}: link-layer address {mac}"),
-            Self::SetMtu { place, mtu } => write!(f, "~ {place}: mtu {mtu}"),
-            Self::SetBridge { place, bridge } => write!(f, "~ {place}: port of bridge {bridge}"),
-            Self::LeaveBridge(place) => write!(f, "~ {place}: port of no bridge"),
-            Self::RemoveAddress { place, address } => write!(f, "- address {address} of {place}"),
-            Self::AddAddress { place, address } => write!(f, "+ address {address} on {place}"),
-            Self::Impair { place, impairment, .. } => write!(f, "~ {place}: impair {impairment}"),
-            Self::SetUp(place) => write!(f, "~ {place}: up"),
-            Self::RemoveRoute { namespace, route } => {
-                write!(f, "- {namespace}: route to {} via {}", route.to, route.via)
-            }
-            Self::AddRoute { namespace, route } => {
-                write!(f, "+ {namespace}: route to {} via {}", route.to, route.via)
-            }
+impl Serialize for Plan {
+    /// One list of steps, each with its phase: what a program filters easily.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct PhasedStep<'p> {
+            phase: Phase,
+            #[serde(flatten)]
+            step: &'p Step,
         }
+        let steps = self.steps().map(|step| PhasedStep { phase: step.phase(), step });
+        let mut plan = serializer.serialize_struct("Plan", 3)?;
+        plan.serialize_field("lab", &self.lab)?;
+        plan.serialize_field("kept", &self.kept)?;
+        plan.serialize_field("steps", &steps.collect::<Vec<_>>())?;
+        plan.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_model::names::Place;
+    use serde_json::json;
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let place = || Place { namespace: "web".parse().unwrap(), interface: "eth0".parse().unwrap() };
+        let sysctl = |key: &str| Step::SetSysctl {
+            namespace: "web".parse().unwrap(),
+            key: key.to_owned(),
+            value: "1".to_owned(),
+        };
+        let steps = [
+            Step::SetUp(place()),
+            sysctl("net.ipv4.conf.eth0.rp_filter"),
+            sysctl("net.ipv4.ip_forward"),
+            Step::AddAddress { place: place(), address: "10.0.0.1/24".parse().unwrap() },
+            Step::SetMtu { place: place(), mtu: 1400 },
+        ];
+        Plan::new("office".parse().unwrap(), ["uplink".parse().unwrap()].into(), steps)
+    }
+
+    #[test]
+    fn a_plan_prints_its_phases_in_the_order_of_the_work() {
+        let text = "\
+lab office: 5 steps
+  set namespace sysctls:
+    ~ web: net.ipv4.ip_forward = 1
+  configure interfaces:
+    + address 10.0.0.1/24 on web:eth0
+    ~ web:eth0: mtu 1400
+  set interface sysctls:
+    ~ web: net.ipv4.conf.eth0.rp_filter = 1
+  set interfaces up:
+    ~ web:eth0: up
+";
+        assert_eq!(plan().to_string(), text);
+        let empty = Plan::new("office".parse().unwrap(), BTreeSet::new(), []);
+        assert_eq!(empty.to_string(), "lab office: nothing to do\n");
+    }
+
+    #[test]
+    fn a_step_in_json_names_its_phase() {
+        let plan = serde_json::to_value(plan()).unwrap();
+        assert_eq!((&plan["lab"], &plan["kept"]), (&json!("office"), &json!(["uplink"])));
+        let mtu = json!({
+            "phase": "configure_interfaces",
+            "step": "set_mtu",
+            "namespace": "web",
+            "interface": "eth0",
+            "mtu": 1400,
+        });
+        assert_eq!(plan["steps"][2], mtu);
+        assert_eq!(plan["steps"][4]["phase"], "set_interfaces_up");
     }
 }

@@ -1,81 +1,80 @@
-//! The planner: what is wanted and what is there, to the steps between them. Pure: it sees nothing else.
+//! The planner: the steps from what is there to what is wanted. Pure: it sees nothing else.
 //!
-//! Routes whose next hop goes come first, then other removals (a name may be wanted again), then namespaces, files, settings, bridges, links, addresses;
-//! then interfaces go up; new routes last, since their next hops must be reachable.
+//! It only collects steps, in any order across phases: [`Plan`] puts them into the order of the work.
 
+mod addresses;
 mod impairments;
+mod interfaces;
 #[cfg(test)]
 mod mutations;
+#[cfg(test)]
+mod properties;
+mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use netmon_model::{
-    impairment::USUAL_MTU,
-    lab::{Bridge, End, Lab, Link, Namespace, Route},
-    mac::Mac,
-    names::{IfName, NsName, Side},
+    lab::{End, Lab, Link, Namespace},
+    names::{LinkName, NsName, Place},
 };
 
 pub(super) use self::impairments::{conflicts as impairment_conflicts, step as impairment_step};
 use super::{
     actual::{Actual, ActualInterface, ActualNamespace},
     error::TopologyError,
-    plan::{Place, Plan, Step},
-    resolv::Found,
+    plan::Plan,
+    resolv::ResolvConf,
+    step::Step,
     sysctl,
 };
 use crate::ownership::mark::Owner;
 
-/// The steps from `actual` to `lab`.
+/// Returns the plan that turns `actual` into what `lab` wants.
 ///
 /// # Errors
 ///
-/// [`TopologyError::Conflict`] with every name that is taken by something that is not the lab's.
+/// [`TopologyError::Conflict`] with every name of the lab that an object of another owner has.
 pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
     let conflicts = conflicts(lab, actual);
     if !conflicts.is_empty() {
         return Err(TopologyError::Conflict(conflicts));
     }
-    let wanted = lab.namespaces.iter().map(|namespace| (&namespace.name, namespace)).collect();
-    let (kept, kept_bridges) = (kept_links(lab, actual), kept_bridges(lab, actual));
-    let planner = Planner { lab, actual, wanted, kept, kept_bridges };
+    let planner = Planner::new(lab, actual);
     let steps = [
-        planner.stale_routes(),
-        planner.removals(),
+        planner.stale_interfaces(),
+        planner.stale_namespaces(),
+        planner.stale_files(),
         planner.namespaces(),
         planner.files(),
-        planner.settings(false),
+        planner.sysctls(),
         planner.bridges(),
         planner.links(),
-        planner.settings(true),
         planner.ups(),
         planner.routes(),
     ];
-    Ok(Plan { lab: lab.name.clone(), steps: steps.into_iter().flatten().collect() })
+    let kept = planner.kept_links.into_iter().cloned().collect();
+    Ok(Plan::new(lab.name.clone(), kept, steps.into_iter().flatten()))
 }
 
-/// Everything that stands where the lab wants to be and is not the lab's.
+/// Returns what of another owner has a name that the lab wants, or a place that one of its impairments needs.
 fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
     let mut taken = Vec::new();
-    for namespace in &lab.namespaces {
-        let name = &namespace.name;
+    let foreign = |what: String| format!("{what} already exists and is not part of lab {}", lab.name);
+    for Namespace { name, nameservers, .. } in &lab.namespaces {
         if matches!(actual.namespaces.get(name), Some(ActualNamespace::Foreign)) {
-            taken.push(format!("namespace {name} exists and is not lab {}'s", lab.name));
+            taken.push(foreign(format!("namespace {name}")));
         }
-        if namespace.nameservers.is_some() && actual.files.get(name) == Some(&Found::Foreign) {
-            taken.push(format!("file /etc/netns/{name}/resolv.conf exists and is not lab {}'s", lab.name));
+        if nameservers.is_some() && actual.files.get(name) == Some(&ResolvConf::Foreign) {
+            taken.push(foreign(format!("file /etc/netns/{name}/resolv.conf")));
         }
     }
-    let bridges = lab.bridges.iter().map(of_bridge);
-    for wanted in bridges.chain(lab.links.iter().flat_map(|link| [place(&link.a), place(&link.b)])) {
-        let Place { namespace, interface } = wanted;
+    for (Place { namespace, interface }, _) in interfaces(lab) {
         let there = actual.contents(&namespace).and_then(|c| c.interfaces.get(interface.as_str()));
         if there.is_some_and(|there| there.owner == Owner::Foreign) {
-            taken.push(format!(
-                "interface {interface} in namespace {namespace} exists and is not lab {}'s",
-                lab.name
-            ));
+            taken.push(foreign(format!("interface {interface} in namespace {namespace}")));
         }
     }
     for end in lab.links.iter().flat_map(|link| [&link.a, &link.b]) {
@@ -85,97 +84,100 @@ fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
     taken
 }
 
-/// The links whose two ends are there, are ours, and are each other's peers.
-fn kept_links(lab: &Lab, actual: &Actual) -> Vec<bool> {
-    let kept = |link: &Link| {
-        let end = |end: &End| actual.own_interface(&end.namespace, end.interface.as_str());
-        let (Some(a), Some(b)) = (end(&link.a), end(&link.b)) else { return false };
+/// Returns the bridges of a lab and the ends of its links, each with the addresses that it wants.
+fn interfaces(lab: &Lab) -> impl Iterator<Item = (Place, &[IpNet])> {
+    let bridges = lab.bridges.iter().map(|bridge| (bridge.place(), bridge.addresses.as_slice()));
+    let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]);
+    bridges.chain(ends.map(|end| (end.place(), end.addresses.as_slice())))
+}
+
+/// Returns the links of which both ends exist, are the lab's and are each other's peers.
+fn kept_links<'l>(lab: &'l Lab, actual: &Actual) -> BTreeSet<&'l LinkName> {
+    let is_kept = |link: &&Link| {
+        let there = |end: &End| actual.own_interface(&end.namespace, end.interface.as_str());
+        let (Some(a), Some(b)) = (there(&link.a), there(&link.b)) else { return false };
         let same_namespace = link.a.namespace == link.b.namespace;
         a.peer_index == Some(b.index)
             && b.peer_index == Some(a.index)
             && a.peer_is_here == same_namespace
             && b.peer_is_here == same_namespace
     };
-    lab.links.iter().map(kept).collect()
+    lab.links.iter().filter(is_kept).map(|link| &link.name).collect()
 }
 
-/// The bridges that are there and ours.
-fn kept_bridges<'l>(lab: &'l Lab, actual: &Actual) -> BTreeSet<(&'l NsName, &'l IfName)> {
-    let is_there = |bridge: &&Bridge| {
-        let there = actual.own_interface(&bridge.namespace, bridge.name.as_str());
-        there.is_some_and(|there| there.is_bridge)
+/// Returns the interfaces that stay, by where they are: ends of kept links, and bridges that exist and are the lab's.
+fn kept_interfaces<'a>(
+    lab: &Lab,
+    actual: &'a Actual,
+    kept_links: &BTreeSet<&LinkName>,
+) -> BTreeMap<Place, &'a ActualInterface> {
+    let there = |place: Place| {
+        let there = actual.own_interface(&place.namespace, place.interface.as_str())?;
+        Some((place, there))
     };
-    lab.bridges.iter().filter(is_there).map(|bridge| (&bridge.namespace, &bridge.name)).collect()
+    let links = lab.links.iter().filter(|link| kept_links.contains(&link.name));
+    let ends = links.flat_map(|link| [link.a.place(), link.b.place()]).filter_map(there);
+    let bridges = lab.bridges.iter().filter_map(|bridge| there(bridge.place()));
+    ends.chain(bridges.filter(|(_, there)| there.is_bridge)).collect()
 }
 
 struct Planner<'a> {
     lab: &'a Lab,
     actual: &'a Actual,
-    /// The namespaces of the lab by name.
+    /// The namespaces of the lab, by name.
     wanted: BTreeMap<&'a NsName, &'a Namespace>,
-    /// For each link of the lab whether it is there already.
-    kept: Vec<bool>,
-    /// The bridges of the lab that are there already.
-    kept_bridges: BTreeSet<(&'a NsName, &'a IfName)>,
+    /// The interfaces of the lab and their addresses.
+    addresses: BTreeMap<Place, &'a [IpNet]>,
+    kept_links: BTreeSet<&'a LinkName>,
+    kept: BTreeMap<Place, &'a ActualInterface>,
 }
 
 impl<'a> Planner<'a> {
-    /// The links of the lab, each with its interfaces when it is there already.
-    fn links_with_actual(&self) -> impl Iterator<Item = (&'a Link, bool)> {
-        self.lab.links.iter().zip(self.kept.iter().copied())
+    fn new(lab: &'a Lab, actual: &'a Actual) -> Self {
+        let kept_links = kept_links(lab, actual);
+        Self {
+            lab,
+            actual,
+            wanted: lab.namespaces.iter().map(|namespace| (&namespace.name, namespace)).collect(),
+            addresses: interfaces(lab).collect(),
+            kept: kept_interfaces(lab, actual, &kept_links),
+            kept_links,
+        }
     }
 
+    /// Returns whether the lab has this namespace. `root` belongs to every lab.
     fn is_wanted(&self, namespace: &NsName) -> bool {
         namespace.is_root() || self.wanted.contains_key(namespace)
     }
 
-    fn removals(&self) -> Vec<Step> {
-        let mut steps = self.stale_interfaces();
-        steps.extend(self.actual.strays.keys().cloned().map(Step::RemoveLink));
-        for (name, there) in &self.actual.namespaces {
-            let namespace = name.clone();
-            match there {
-                ActualNamespace::Remnant => steps.push(Step::ClearName { namespace }),
-                ActualNamespace::Known(_) if !self.is_wanted(name) => {
-                    steps.push(Step::RemoveNamespace { namespace });
-                }
-                _ => {}
-            }
-        }
-        let has_file =
-            |name: &NsName| self.wanted.get(name).is_some_and(|wanted| wanted.nameservers.is_some());
-        let stale =
-            self.actual.files.iter().filter(|(name, found)| **found != Found::Foreign && !has_file(name));
-        steps.extend(stale.map(|(name, _)| Step::RemoveResolvConf { namespace: name.clone() }));
-        steps
+    /// Returns an interface of the lab if it stays.
+    fn kept(&self, place: &Place) -> Option<&'a ActualInterface> {
+        self.kept.get(place).copied()
     }
 
-    /// Interfaces of ours that are neither an end of a kept link nor a kept bridge. One end a pair, except where the
-    /// ends cannot be told to belong together.
-    fn stale_interfaces(&self) -> Vec<Step> {
-        let kept: BTreeSet<(&NsName, &str)> = self
-            .links_with_actual()
-            .filter(|(_, kept)| *kept)
-            .flat_map(|(link, _)| [&link.a, &link.b])
-            .map(|end| (&end.namespace, end.interface.as_str()))
-            .chain(self.kept_bridges.iter().map(|(namespace, bridge)| (*namespace, bridge.as_str())))
-            .collect();
-        let known = self.actual.namespaces.iter().filter(|(name, _)| self.is_wanted(name));
-        let mut stale = Vec::new();
-        for (namespace, contents) in known.filter_map(|(name, _)| Some((name, self.actual.contents(name)?))) {
-            for (name, there) in &contents.interfaces {
-                let Ok(interface) = name.parse::<IfName>() else { continue };
-                if there.owner == Owner::Ours && !kept.contains(&(namespace, name.as_str())) {
-                    let place = Place { namespace: namespace.clone(), interface };
-                    stale.push(if there.is_bridge {
-                        Step::RemoveBridge(place)
-                    } else {
-                        Step::RemoveLink(place)
-                    });
-                }
+    /// Returns whether the interface is one that the plan creates.
+    fn is_new(&self, place: &Place) -> bool {
+        self.addresses.contains_key(place) && !self.kept.contains_key(place)
+    }
+
+    fn stale_namespaces(&self) -> Vec<Step> {
+        let stale = |(name, there): (&NsName, &ActualNamespace)| match there {
+            ActualNamespace::Remnant => Some(Step::ClearName { namespace: name.clone() }),
+            ActualNamespace::Known(_) if !self.is_wanted(name) => {
+                Some(Step::RemoveNamespace { namespace: name.clone() })
             }
-        }
-        stale
+            _ => None,
+        };
+        self.actual.namespaces.iter().filter_map(stale).collect()
+    }
+
+    fn stale_files(&self) -> Vec<Step> {
+        let is_stale = |(name, there): &(&NsName, &ResolvConf)| {
+            let wanted = self.wanted.get(*name).and_then(|wanted| wanted.nameservers.as_ref());
+            **there != ResolvConf::Foreign && wanted.is_none()
+        };
+        let stale = self.actual.files.iter().filter(is_stale);
+        stale.map(|(name, _)| Step::RemoveResolvConf { namespace: name.clone() }).collect()
     }
 
     fn namespaces(&self) -> Vec<Step> {
@@ -187,202 +189,28 @@ impl<'a> Planner<'a> {
         let step = |namespace: &Namespace| {
             let nameservers = namespace.nameservers.clone()?;
             let there = self.actual.files.get(&namespace.name);
-            (there != Some(&Found::Ours(nameservers.clone())))
+            (there != Some(&ResolvConf::Ours(nameservers.clone())))
                 .then(|| Step::WriteResolvConf { namespace: namespace.name.clone(), nameservers })
         };
         self.lab.namespaces.iter().filter_map(step).collect()
     }
 
-    /// Settings that differ: first those of the namespace, later those of its interfaces.
-    fn settings(&self, of_interfaces: bool) -> Vec<Step> {
+    fn sysctls(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        for namespace in &self.lab.namespaces {
-            let there = self.actual.contents(&namespace.name);
-            for (key, value) in &namespace.sysctls {
-                let has = there.and_then(|there| there.sysctls.get(key));
-                let due = sysctl::interface_of(key).is_some() == of_interfaces;
-                if due && has.is_none_or(|has| *has != sysctl::normal(value)) {
-                    let (key, value) = (key.clone(), value.clone());
-                    steps.push(Step::SetSysctl { namespace: namespace.name.clone(), key, value });
+        for Namespace { name, sysctls, .. } in &self.lab.namespaces {
+            let there = self.actual.contents(name);
+            for (key, value) in sysctls {
+                // What an interface has goes with it, also if another one gets its name.
+                let is_new = sysctl::interface_of(key)
+                    .and_then(|interface| interface.parse().ok())
+                    .is_some_and(|interface| self.is_new(&Place { namespace: name.clone(), interface }));
+                let there = there.filter(|_| !is_new).and_then(|there| there.sysctls.get(key));
+                if there.is_none_or(|there| *there != sysctl::normal(value)) {
+                    let (namespace, key, value) = (name.clone(), key.clone(), value.clone());
+                    steps.push(Step::SetSysctl { namespace, key, value });
                 }
             }
         }
         steps
     }
-
-    fn bridges(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for bridge in &self.lab.bridges {
-            let there = self.bridge(&bridge.namespace, &bridge.name);
-            if there.is_none() {
-                steps.push(Step::CreateBridge(of_bridge(bridge)));
-            }
-            steps.extend(interface_steps(&of_bridge(bridge), (None, None), &bridge.addresses, there));
-        }
-        steps
-    }
-
-    /// A bridge of the lab, when it is there.
-    fn bridge(&self, namespace: &NsName, bridge: &IfName) -> Option<&'a ActualInterface> {
-        let is_kept = self.kept_bridges.contains(&(namespace, bridge));
-        is_kept.then(|| self.actual.own_interface(namespace, bridge.as_str())).flatten()
-    }
-
-    fn links(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (link, kept) in self.links_with_actual().filter(|(_, kept)| !kept) {
-            debug_assert!(!kept);
-            let (link, mtu) = (link.clone(), link.mtu);
-            steps.push(Step::CreateLink { a: place(&link.a), b: place(&link.b), link: link.name, mtu });
-        }
-        for (link, kept) in self.links_with_actual() {
-            for end in [&link.a, &link.b] {
-                let there = kept.then(|| self.end(end)).flatten();
-                let mtu = link.mtu.unwrap_or(USUAL_MTU);
-                steps.extend(interface_steps(&place(end), (end.mac, Some(mtu)), &end.addresses, there));
-                steps.extend(self.port_step(end, there));
-                steps.extend(impairments::of_end(link, end, there));
-            }
-        }
-        steps
-    }
-
-    fn end(&self, end: &End) -> Option<&'a ActualInterface> {
-        self.actual.own_interface(&end.namespace, end.interface.as_str())
-    }
-
-    /// Onto the bridge that is wanted, or off one of ours. What somebody else made an end a port of stays so.
-    fn port_step(&self, end: &End, there: Option<&ActualInterface>) -> Option<Step> {
-        let controller = there.and_then(|there| there.controller);
-        match &end.bridge {
-            Some(bridge) => {
-                let wanted = self.bridge(&end.namespace, bridge).map(|bridge| bridge.index);
-                let is_there = wanted.is_some() && wanted == controller;
-                (!is_there).then(|| Step::SetBridge { place: place(end), bridge: bridge.clone() })
-            }
-            None => {
-                let mut here = self.actual.contents(&end.namespace)?.interfaces.values();
-                let is_ours = here.any(|one| Some(one.index) == controller && one.owner == Owner::Ours);
-                is_ours.then(|| Step::LeaveBridge(place(end)))
-            }
-        }
-    }
-
-    fn ups(&self) -> Vec<Step> {
-        let is_up = |end: &End, kept: bool| kept && self.end(end).is_some_and(|there| there.up);
-        let down =
-            |bridge: &&Bridge| self.bridge(&bridge.namespace, &bridge.name).is_none_or(|there| !there.up);
-        let bridges = self.lab.bridges.iter().filter(down).map(|bridge| Step::SetUp(of_bridge(bridge)));
-        let ends = self
-            .links_with_actual()
-            .flat_map(|(link, kept)| [(&link.a, kept), (&link.b, kept)])
-            .filter(|(end, kept)| !is_up(end, *kept))
-            .map(|(end, _)| Step::SetUp(place(end)));
-        bridges.chain(ends).collect()
-    }
-
-    /// Routes that are not wanted, and those whose next hop is reached by an address that goes. The kernel takes away
-    /// some of them with the address, and not those of IPv6, which would be in the way of new ones.
-    fn stale_routes(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for namespace in &self.lab.namespaces {
-            let staying = self.staying_routes(namespace);
-            let there = self.actual.contents(&namespace.name).map_or(&[][..], |there| &there.routes);
-            let stale = there.iter().filter(|route| !staying.contains(route));
-            steps.extend(
-                stale.map(|route| Step::RemoveRoute {
-                    namespace: namespace.name.clone(),
-                    route: route.clone(),
-                }),
-            );
-        }
-        steps
-    }
-
-    fn routes(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for namespace in &self.lab.namespaces {
-            let staying = self.staying_routes(namespace);
-            let missing = namespace.routes.iter().filter(|route| !staying.contains(route));
-            steps.extend(
-                missing
-                    .map(|route| Step::AddRoute { namespace: namespace.name.clone(), route: route.clone() }),
-            );
-        }
-        steps
-    }
-
-    /// The routes that are there, are wanted, and have a next hop that is reached all the time.
-    fn staying_routes(&self, namespace: &Namespace) -> Vec<Route> {
-        let reached = self.reached_routes(&namespace.name);
-        reached.into_iter().filter(|route| namespace.routes.contains(route)).collect()
-    }
-
-    /// The routes that are there, and whose next hop is reached by an address that stays.
-    fn reached_routes(&self, namespace: &NsName) -> Vec<Route> {
-        let Some(contents) = self.actual.contents(namespace) else { return Vec::new() };
-        if contents.routes.is_empty() {
-            return Vec::new();
-        }
-        let ends = self
-            .links_with_actual()
-            .filter(|(_, kept)| *kept)
-            .flat_map(|(link, _)| [Side::A, Side::B].map(|side| link.end(side)))
-            .map(|end| (&end.namespace, &end.addresses, self.end(end)));
-        let bridges = self.lab.bridges.iter().map(|bridge| {
-            (&bridge.namespace, &bridge.addresses, self.bridge(&bridge.namespace, &bridge.name))
-        });
-        let staying: Vec<IpNet> = ends
-            .chain(bridges)
-            .filter(|(here, ..)| *here == namespace)
-            .flat_map(|(_, wanted, there)| {
-                there.into_iter().flat_map(|there| &there.addresses).filter(|a| wanted.contains(a))
-            })
-            .copied()
-            .collect();
-        let reached = |route: &&Route| staying.iter().any(|address| address.contains(&route.via));
-        contents.routes.iter().filter(reached).cloned().collect()
-    }
 }
-
-/// What an interface lacks: all of it when it is new.
-fn interface_steps(
-    place: &Place,
-    (mac, mtu): (Option<Mac>, Option<u32>),
-    addresses: &[IpNet],
-    there: Option<&ActualInterface>,
-) -> Vec<Step> {
-    let mut steps = Vec::new();
-    if there.is_none_or(|there| !there.marked) {
-        steps.push(Step::Mark(place.clone()));
-    }
-    // Not as it is made: a random address proves until it is marked that an interface is ours.
-    if let Some(mac) = mac.filter(|_| there.is_none_or(|there| there.mac != mac)) {
-        steps.push(Step::SetMac { place: place.clone(), mac });
-    }
-    let has: &[IpNet] = there.map_or(&[], |there| &there.addresses);
-    for address in has.iter().filter(|address| !addresses.contains(address)) {
-        steps.push(Step::RemoveAddress { place: place.clone(), address: *address });
-    }
-    // In between: below 1280 the kernel takes IPv6 addresses away, and refuses new ones.
-    if let (Some(mtu), Some(there)) = (mtu, there)
-        && there.mtu != mtu
-    {
-        steps.push(Step::SetMtu { place: place.clone(), mtu });
-    }
-    for address in addresses.iter().filter(|address| !has.contains(address)) {
-        steps.push(Step::AddAddress { place: place.clone(), address: *address });
-    }
-    steps
-}
-
-fn of_bridge(bridge: &Bridge) -> Place {
-    Place { namespace: bridge.namespace.clone(), interface: bridge.name.clone() }
-}
-
-fn place(end: &End) -> Place {
-    Place { namespace: end.namespace.clone(), interface: end.interface.clone() }
-}
-
-#[cfg(test)]
-mod tests;

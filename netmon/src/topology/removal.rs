@@ -16,7 +16,7 @@ use netmon_kernel::{
 };
 use netmon_model::{
     error::chain,
-    names::{IfIndex, NsName},
+    names::{IfIndex, NsName, Place},
     progress::Progress,
 };
 use rustix::{fs::Timespec, thread::nanosleep};
@@ -24,7 +24,6 @@ use rustix::{fs::Timespec, thread::nanosleep};
 use super::{
     error::TopologyError,
     handle::{Handle, Handles},
-    plan::Place,
     resolv,
 };
 use crate::ownership::{holders, mark::Mark};

@@ -22,7 +22,7 @@ pub const DIRECTORY: &str = "/etc/netns";
 
 /// What stands at /etc/netns/NAME/resolv.conf.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum ResolvConf {
     /// The lab's own, with these name servers.
     Ours(Vec<IpAddr>),
     /// Nothing yet: whoever was writing it was killed, and left the file under its first name.
@@ -50,25 +50,25 @@ fn new_path_of(namespace: &NsName, mark: &Mark) -> PathBuf {
 /// # Errors
 ///
 /// When it is there and cannot be read.
-pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<Found>, TopologyError> {
+pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<ResolvConf>, TopologyError> {
     let path = path_of(namespace);
     // netmon makes neither: what is behind a link is somebody else's, and so is the link.
     let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
     if is_link(&path) || is_link(&folder_of(namespace)) {
-        return Ok(Some(Found::Foreign));
+        return Ok(Some(ResolvConf::Foreign));
     }
     let text = match fs::read(&path) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(new_path_of(namespace, mark).exists().then_some(Found::Half));
+            return Ok(new_path_of(namespace, mark).exists().then_some(ResolvConf::Half));
         }
         Err(e) => return Err(TopologyError::file("read", &path, e)),
     };
     if first_line(&text, mark).is_none() {
-        return Ok(Some(Found::Foreign));
+        return Ok(Some(ResolvConf::Foreign));
     }
     let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver "));
-    Ok(Some(Found::Ours(servers.filter_map(|server| server.trim().parse().ok()).collect())))
+    Ok(Some(ResolvConf::Ours(servers.filter_map(|server| server.trim().parse().ok()).collect())))
 }
 
 /// Every namespace with a file, or half a file, that carries the mark.
@@ -89,7 +89,7 @@ pub fn list(mark: &Mark) -> Result<Vec<NsName>, TopologyError> {
         let Some(namespace) = file_name.to_str().and_then(|name| name.parse::<NsName>().ok()) else {
             continue;
         };
-        if matches!(look_up(&namespace, mark)?, Some(Found::Ours(_) | Found::Half)) {
+        if matches!(look_up(&namespace, mark)?, Some(ResolvConf::Ours(_) | ResolvConf::Half)) {
             ours.push(namespace);
         }
     }
@@ -160,10 +160,10 @@ pub fn write<'a>(
     let (path, new, folder) = (path_of(namespace), new_path_of(namespace, mark), folder_of(namespace));
     let failed = |e: io::Error| TopologyError::file("write", &path, e);
     let replaces = match look_up(namespace, mark)? {
-        Some(Found::Foreign) => {
+        Some(ResolvConf::Foreign) => {
             return Err(TopologyError::Conflict(vec![format!("file {} is not netmon's", path.display())]));
         }
-        there => matches!(there, Some(Found::Ours(_))),
+        there => matches!(there, Some(ResolvConf::Ours(_))),
     };
     let mut first = format!("# {mark}");
     if made.clone().any(|made| *made == folder) {

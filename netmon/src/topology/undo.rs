@@ -12,15 +12,14 @@ use netmon_kernel::{
 };
 use netmon_model::{
     error::chain,
-    names::{IfIndex, NsName},
+    names::{IfIndex, NsName, Place},
     progress::Silent,
 };
 
 use super::{
     handle::Handles,
-    plan::Place,
     removal::{Doomed, Removal},
-    resolv::{self, Found},
+    resolv::{self, ResolvConf},
     sysctl,
 };
 use crate::ownership::{
@@ -77,9 +76,9 @@ impl Undo {
     }
 
     /// A file is about to be written.
-    pub fn will_write_file(&mut self, namespace: &NsName, before: Option<&Found>) {
+    pub fn will_write_file(&mut self, namespace: &NsName, before: Option<&ResolvConf>) {
         let before = match before {
-            Some(Found::Ours(servers)) => Some(servers.clone()),
+            Some(ResolvConf::Ours(servers)) => Some(servers.clone()),
             _ => None,
         };
         self.files.push((namespace.clone(), before));

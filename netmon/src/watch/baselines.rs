@@ -1,122 +1,113 @@
-//! What is imposed on the directions of the lab's links, and what had passed by then: so that what is measured can be
-//! held against it, also after it was changed.
+//! What had passed when an impairment was declared, so that what is measured can be compared with it, also after it was
+//! changed.
 
 use std::collections::HashMap;
 
-use netmon_model::{
-    impairment::Impairment,
-    lab::Lab,
-    names::{LinkName, Side},
-    snapshot::{DirectionSnapshot, EndpointSnapshot, Imposed, LinkSnapshot},
-};
+use netmon_model::{impairment::Impairment, names::EndpointId, snapshot::ImpairmentStats};
 
-/// By link, and by the end that packets leave through.
+use crate::datapath::EndpointCounts;
+
+/// The impairments, each by the endpoint that packets leave through.
 #[derive(Debug, Default)]
-pub(crate) struct ImposedTable(HashMap<(LinkName, Side), Since>);
+pub(super) struct Baselines(HashMap<EndpointId, Baseline>);
 
-/// What is imposed, and what had been counted when it was.
+/// An impairment, and what had been counted when it was declared.
 #[derive(Clone, Copy, Debug)]
-struct Since {
+struct Baseline {
     impairment: Impairment,
     sent_segments: u64,
     lost_segments: u64,
 }
 
-impl ImposedTable {
-    /// What the lab wants. A direction that is impaired as before keeps its beginning; `now` has the counts for the
-    /// others, which are zero for a link that is new.
-    pub(crate) fn become_as(&mut self, lab: &Lab, now: &[LinkSnapshot]) {
-        let was = std::mem::take(&mut self.0);
-        let now: HashMap<&LinkName, &LinkSnapshot> = now.iter().map(|link| (&link.name, link)).collect();
-        for link in &lab.links {
-            for side in [Side::A, Side::B] {
-                let (key, impairment) = ((link.name.clone(), side), link.end(side).impairment);
-                if impairment.is_none() {
-                    continue;
-                }
-                let known = was.get(&key).filter(|was| was.impairment == impairment).copied();
-                let since = known.unwrap_or_else(|| {
-                    let counts = now.get(&link.name).map(|there| counts(leaving(there, side)));
-                    let (sent_segments, lost_segments) = counts.unwrap_or_default();
-                    Since { impairment, sent_segments, lost_segments }
-                });
-                self.0.insert(key, since);
-            }
-        }
-    }
-
-    /// Writes into a reading what is imposed.
-    pub(crate) fn tell(&self, links: &mut [LinkSnapshot]) {
-        if self.0.is_empty() {
+impl Baselines {
+    /// Declares an impairment at an endpoint. One that is in force already keeps its beginning; `now` has the counts of
+    /// the others, which are zero for an endpoint that is new.
+    pub(super) fn declare(&mut self, id: EndpointId, impairment: Impairment, now: Option<&EndpointCounts>) {
+        if impairment.is_none() {
+            self.0.remove(&id);
             return;
         }
-        for link in links {
-            for side in [Side::A, Side::B] {
-                let Some(since) = self.0.get(&(link.name.clone(), side)) else { continue };
-                let (sent, lost) = counts(leaving(link, side));
-                let direction = match side {
-                    Side::A => &mut link.a_to_b,
-                    Side::B => &mut link.b_to_a,
-                };
-                direction.imposed = Some(Imposed {
-                    impairment: since.impairment,
-                    sent_segments: sent.saturating_sub(since.sent_segments),
-                    lost_segments: direction.lost_segments.map(|_| lost.saturating_sub(since.lost_segments)),
-                });
-            }
+        if self.0.get(&id).is_some_and(|known| known.impairment == impairment) {
+            return;
         }
+        let (sent_segments, lost_segments) = now.map(counted).unwrap_or_default();
+        self.0.insert(id, Baseline { impairment, sent_segments, lost_segments });
+    }
+
+    /// Whether an impairment is in force at an endpoint just as it is.
+    pub(super) fn has(&self, id: EndpointId, impairment: Impairment) -> bool {
+        self.0.get(&id).map_or(impairment.is_none(), |known| known.impairment == impairment)
+    }
+
+    /// Forgets an endpoint.
+    pub(super) fn remove(&mut self, id: EndpointId) {
+        self.0.remove(&id);
+    }
+
+    /// What has passed since the impairment was declared; `None` if there is none.
+    pub(super) fn stats(&self, id: EndpointId, now: &EndpointCounts) -> Option<ImpairmentStats> {
+        let baseline = self.0.get(&id)?;
+        let (sent, lost) = counted(now);
+        Some(ImpairmentStats {
+            impairment: baseline.impairment,
+            sent_segments: sent.saturating_sub(baseline.sent_segments),
+            lost_segments: now.departures.as_ref().map(|_| lost.saturating_sub(baseline.lost_segments)),
+        })
     }
 }
 
-/// The end that packets leave through, and what became of them.
-fn leaving(link: &LinkSnapshot, side: Side) -> (&EndpointSnapshot, &DirectionSnapshot) {
-    match side {
-        Side::A => (&link.a, &link.a_to_b),
-        Side::B => (&link.b, &link.b_to_a),
-    }
-}
-
-fn counts((end, direction): (&EndpointSnapshot, &DirectionSnapshot)) -> (u64, u64) {
-    (end.egress.segments, direction.lost_segments.unwrap_or(0))
+/// Segments that left an endpoint, and those of them that were lost.
+fn counted(counts: &EndpointCounts) -> (u64, u64) {
+    let lost = counts.departures.as_ref().map_or(0, |departures| departures.lost_segments);
+    (counts.hooks.egress.segments, lost)
 }
 
 #[cfg(test)]
 mod tests {
-    use netmon_model::{fixtures, lab::Link};
-
     use super::*;
+    use crate::datapath::Departures;
 
-    fn lossy() -> Lab {
-        let lab = netmon_labfile::built_in();
-        Lab { links: changed(&lab, "1%"), ..lab }
+    const ID: EndpointId = EndpointId(3);
+
+    fn lossy(loss: &str) -> Impairment {
+        Impairment { loss: loss.parse().ok(), ..Impairment::default() }
     }
 
-    fn changed(lab: &Lab, loss: &str) -> Vec<Link> {
-        let mut links = lab.links.clone();
-        links[0].a.impairment.loss = loss.parse().ok();
-        links
+    fn after(segments: u64, lost_segments: u64) -> EndpointCounts {
+        let mut counts = EndpointCounts::default();
+        counts.hooks.egress.segments = segments;
+        counts.departures = Some(Departures { lost_segments, ..Departures::default() });
+        counts
     }
 
     #[test]
-    fn counts_begin_when_the_impairment_does_and_go_on_while_it_stays() {
-        let (lab, mut now) = (lossy(), fixtures::direct().links);
-        let mut table = ImposedTable::default();
-        table.become_as(&lab, &now);
-        let lost = now[0].a_to_b.lost_segments.unwrap();
-        now[0].a_to_b.lost_segments = Some(lost + 3);
-        now[0].a.egress.segments += 200;
-        table.become_as(&lab, &now);
-        table.tell(&mut now);
-        let imposed = now[0].a_to_b.imposed.unwrap();
-        assert_eq!((imposed.sent_segments, imposed.lost_segments), (200, Some(3)));
-        assert_eq!(now[0].b_to_a.imposed, None);
-        let other = Lab { links: changed(&lab, "2%"), ..lab.clone() };
-        table.become_as(&other, &now);
-        table.tell(&mut now);
-        assert_eq!(now[0].a_to_b.imposed.unwrap().sent_segments, 0);
-        table.become_as(&netmon_labfile::built_in(), &now);
-        now[0].a_to_b.imposed = None;
-        table.tell(&mut now);
-        assert_eq!(now[0].a_to_b.imposed, None);
+    fn counts_begin_with_the_impairment_and_go_on_while_it_stays() {
+        let mut baselines = Baselines::default();
+        baselines.declare(ID, lossy("1%"), Some(&after(1000, 5)));
+        baselines.declare(ID, lossy("1%"), Some(&after(1100, 6)));
+        let stats = baselines.stats(ID, &after(1200, 8)).unwrap();
+        assert_eq!((stats.sent_segments, stats.lost_segments), (200, Some(3)));
+        assert_eq!(baselines.stats(EndpointId(4), &after(1200, 8)), None);
+    }
+
+    #[test]
+    fn another_impairment_begins_anew_and_none_has_no_stats() {
+        let mut baselines = Baselines::default();
+        baselines.declare(ID, lossy("1%"), Some(&after(1000, 5)));
+        baselines.declare(ID, lossy("2%"), Some(&after(1200, 8)));
+        assert_eq!(baselines.stats(ID, &after(1200, 8)).unwrap().sent_segments, 0);
+        assert!(baselines.has(ID, lossy("2%")) && !baselines.has(ID, lossy("1%")));
+        baselines.declare(ID, Impairment::default(), None);
+        assert_eq!(baselines.stats(ID, &after(1200, 8)), None);
+        assert!(baselines.has(ID, Impairment::default()));
+    }
+
+    #[test]
+    fn without_stamps_the_losses_are_not_known() {
+        let mut baselines = Baselines::default();
+        baselines.declare(ID, lossy("1%"), None);
+        let unstamped = EndpointCounts { departures: None, ..after(10, 0) };
+        let stats = baselines.stats(ID, &unstamped).unwrap();
+        assert_eq!((stats.sent_segments, stats.lost_segments), (10, None));
     }
 }

@@ -11,7 +11,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::watcher::Watcher;
+use super::Watch;
 
 /// How often the order of programs on the hooks is looked at.
 const ORDER_EVERY: Duration = Duration::from_secs(10);
@@ -27,17 +27,17 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(crate) fn start(watcher: Arc<Watcher>) -> Self {
-        let audit = tokio::spawn(audit(Arc::clone(&watcher)));
+    pub(crate) fn start(watch: Arc<Watch>) -> Self {
+        let audit = tokio::spawn(audit(Arc::clone(&watch)));
         let order = tokio::spawn(async move {
             let mut ticks = interval(ORDER_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                let watcher = Arc::clone(&watcher);
+                let watch = Arc::clone(&watch);
                 // It enters every namespace, on threads of its own, and waits for them.
                 let look = move || {
-                    watcher.check_chain_position();
+                    watch.check_chain_position();
                     // Building, and looking into every namespace, takes much for a moment.
                     heap::give_back();
                 };
@@ -54,10 +54,10 @@ impl Upkeep {
 }
 
 /// Audits for as long as it is polled. It waits for sockets, on a thread of its own.
-async fn audit(watcher: Arc<Watcher>) {
+async fn audit(watch: Arc<Watch>) {
     loop {
         let began = Instant::now();
-        let watched = Arc::clone(&watcher);
+        let watched = Arc::clone(&watch);
         let _ = spawn_blocking(move || watched.audit()).await;
         let took = began.elapsed();
         log::trace!("an audit took {took:?}");

@@ -7,6 +7,7 @@
 mod message;
 mod processor;
 mod reference;
+mod reload;
 mod report;
 mod script;
 mod subject;
@@ -72,17 +73,16 @@ pub(crate) fn run(wish: &Wish) -> Result<()> {
         }
         sizes.push(size);
     }
-    let watched = match wish.watched {
-        0 => None,
-        links => {
-            eprintln!("netmon-bench: {links} links watched");
-            Some(watched::measure(links, wish.rounds)?)
-        }
-    };
+    let (mut watched, mut reloads) = (None, Vec::new());
+    if wish.watched > 0 {
+        eprintln!("netmon-bench: {} links watched", wish.watched);
+        watched = Some(watched::measure(wish.watched, wish.rounds)?);
+        reloads = reload::measure(wish.watched, wish.rounds)?;
+    }
     if wish.json {
-        report::print_json(&sizes, watched.as_ref());
+        report::print_json(&sizes, watched.as_ref(), &reloads);
     } else {
-        report::print(&sizes, watched.as_ref());
+        report::print(&sizes, watched.as_ref(), &reloads);
     }
     Ok(())
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Round, Size, watched::Watched};
+use super::{
+    Round, Size,
+    reload::{self, Reload},
+    watched::Watched,
+};
 use crate::figures::{Figure, conditions};
 
 /// The most that netmon may take, in times of the reference.
@@ -112,10 +116,11 @@ pub(super) fn print_size(size: &Size) {
 }
 
 /// How it grows, and what was watched.
-pub(super) fn print(sizes: &[Size], watched: Option<&Watched>) {
+pub(super) fn print(sizes: &[Size], watched: Option<&Watched>, reloads: &[Reload]) {
     growth(sizes);
     if let Some(watched) = watched {
         print_watched(watched);
+        reload::print(reloads);
     }
     println!("{}", conditions());
 }
@@ -167,7 +172,7 @@ fn print_watched(watched: &Watched) {
     println!();
 }
 
-pub(super) fn print_json(sizes: &[Size], watched: Option<&Watched>) {
+pub(super) fn print_json(sizes: &[Size], watched: Option<&Watched>, reloads: &[Reload]) {
     let watched = watched.map(|watched| {
         json!({
             "links": watched.links,
@@ -181,7 +186,13 @@ pub(super) fn print_json(sizes: &[Size], watched: Option<&Watched>) {
         })
     });
     let sizes: Vec<Value> = sizes.iter().map(Size::json).collect();
-    println!("{:#}", json!({ "sizes": sizes, "watched": watched, "conditions": conditions() }));
+    let all = json!({
+        "sizes": sizes,
+        "watched": watched,
+        "reloads": reload::json(reloads),
+        "conditions": conditions(),
+    });
+    println!("{all:#}");
 }
 
 fn ms(took: Duration) -> f64 {

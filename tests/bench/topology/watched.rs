@@ -10,9 +10,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use netmon::{
-    datapath::{Datapath, Options, features::mode_for},
+    datapath::{Options, features::mode_for},
     ownership::Claim,
     topology::{self, AttachObserver, BoxError, Endpoint},
+    watch::Meter,
 };
 use netmon_model::progress::Silent;
 use netmon_tests::{
@@ -88,10 +89,10 @@ fn attach(subject: &Subject) -> Result<f64> {
     let lab = subject.lab()?;
     let claim = Claim::take(&lab.name)?;
     let options = Options { mode: mode_for(lab.links.len()), ..Options::default() };
-    let mut timed = Timed { datapath: Datapath::load(&options)?, took: Duration::ZERO };
-    let endpoints = topology::up(&lab, &claim, &mut timed, &Silent)?;
-    let errors = timed.datapath.detach_all();
-    drop((endpoints, timed.datapath));
+    let mut timed = Timed { meter: Meter::load(&options)?, took: Duration::ZERO };
+    topology::up(&lab, &claim, &mut timed, &Silent)?;
+    let errors = timed.meter.release();
+    drop(timed.meter);
     let report = topology::down(&claim, |_, _| Vec::new(), &Silent);
     if !errors.is_empty() || !report.errors.is_empty() {
         bail!("the lab does not go: {errors:?} {:?}", report.errors);
@@ -100,14 +101,14 @@ fn attach(subject: &Subject) -> Result<f64> {
 }
 
 struct Timed {
-    datapath: Datapath,
+    meter: Meter,
     took: Duration,
 }
 
 impl AttachObserver for Timed {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
         let begun = Instant::now();
-        self.datapath.attach_only(endpoints)?;
+        self.meter.attach(endpoints)?;
         self.took = begun.elapsed();
         Ok(())
     }

@@ -1,64 +1,80 @@
 //! `cargo xtask bench`: measurements that take longer than a test should, and whose result is a figure.
 //!
-//! The measuring is done by a program of its own, `netmon-bench` in `tests/bench`, which links the library and
-//! runs as root; here it is built, with optimizations, and started. `docs/BENCHMARKS.md` says how to read the
-//! figures.
+//! A program of its own measures: `netmon-bench` in `tests/bench`, which links the library and runs as root. It is
+//! built here in release mode and started. With `--against`, the same program of another commit is built too, and
+//! both alternate ([`against`]). `docs/BENCHMARKS.md` explains the figures.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+mod against;
+mod commit;
+mod figures;
+mod interval;
+mod observer_table;
+mod programs;
+mod report;
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-use crate::{
-    build, cargo, process,
-    provision::{self, Want},
-    root::Access,
-    test,
-};
+use self::programs::Programs;
+pub(crate) use self::programs::verify;
+
+/// A benchmark, and the commit to compare with.
+#[derive(Debug, Args)]
+pub(crate) struct Wish {
+    /// Build this commit too, alternate both, and compare their figures
+    #[arg(long, global = true, value_name = "COMMIT")]
+    against: Option<String>,
+    /// Runs of each commit; fewer than 6 yield no interval
+    #[arg(long, global = true, default_value_t = 9, requires = "against", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    turns: u32,
+    #[command(subcommand)]
+    bench: Bench,
+}
 
 /// The benchmarks.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
-    /// What watching changes: the round trip of a ping with hooks and without, in turn
+enum Bench {
+    /// What watching changes: round trips of ping, alternating with and without hooks
     Observer {
-        /// Runs with hooks, and as many without
+        /// Runs with hooks, and without
         #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
         pairs: u32,
-        /// Most conversations that are followed; 0 shows what the round trips cost
+        /// Maximum number of flows to follow; 0 turns off round trips and shows what they cost
         #[arg(long, default_value_t = 65_536)]
         flow_entries: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
-    /// Nanoseconds a packet, by kind and hook, against an empty program and one that reads the clock
+    /// Nanoseconds per packet, by kind and hook, next to an empty program and one that reads the clock
     Datapath {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// What watching costs end to end: a TCP stream, small datagrams, a ping-pong, with hooks and without, in turn
+    /// What watching costs end to end: TCP stream, small datagrams, ping-pong, alternating with and without hooks
     Veth {
-        /// Runs with hooks, and as many without
+        /// Runs with hooks, and without
         #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(9..))]
         pairs: u32,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Building and removing labs of many namespaces, beside raw netlink and a script of `ip`; and watching one
+    /// Building and removing labs of many namespaces, next to raw netlink and a script of `ip`; and watching one
     Topology {
         /// Numbers of namespaces
         #[arg(short = 'n', long, value_delimiter = ',', default_values_t = [200, 1000, 2000],
               value_parser = clap::value_parser!(u32).range(1..=16_000))]
         namespaces: Vec<u32>,
-        /// How often each is built and removed, by each
+        /// How often each lab is built and removed, by each way
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
-        /// For which of these numbers the script of `ip` commands is run, once (45 s for 1,000); 0 leaves it out
+        /// Which of these numbers the script of `ip` commands builds, once (45 s for 1,000); 0 skips the script
         #[arg(long, default_value_t = 1000, value_name = "N")]
         script: u32,
-        /// How many links are watched afterwards; 0 leaves it out
+        /// How many links to watch afterwards; 0 skips it
         #[arg(long, default_value_t = 1000, value_name = "N")]
         watched: u32,
         /// Print JSON
@@ -67,54 +83,63 @@ pub(crate) enum Bench {
     },
 }
 
-/// Runs one.
-pub(crate) fn run(bench: &Bench) -> Result<()> {
-    let mut command = match bench {
-        Bench::Topology { .. } => beside_netmon()?,
-        _ => command(true)?,
-    };
-    match *bench {
-        Bench::Observer { pairs, flow_entries } => {
-            command.args(["observer", &pairs.to_string(), &flow_entries.to_string()])
+impl Bench {
+    /// Returns its name in `netmon-bench`.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Observer { .. } => "observer",
+            Self::Datapath { .. } => "datapath",
+            Self::Veth { .. } => "veth",
+            Self::Topology { .. } => "topology",
         }
-        Bench::Datapath { json: false } => command.arg("datapath"),
-        Bench::Datapath { json: true } => command.args(["datapath", "--json"]),
-        Bench::Veth { pairs, json } => {
-            command.args(["veth", &pairs.to_string()]).args(json.then_some("--json"))
+    }
+
+    fn json(&self) -> bool {
+        match *self {
+            Self::Observer { json, .. }
+            | Self::Datapath { json }
+            | Self::Veth { json, .. }
+            | Self::Topology { json, .. } => json,
         }
-        Bench::Topology { ref namespaces, rounds, script, watched, json } => {
-            let namespaces: Vec<String> = namespaces.iter().map(u32::to_string).collect();
-            command
-                .args(["topology", &namespaces.join(",")])
-                .args([rounds, script, watched].map(|number| number.to_string()))
-                .args(json.then_some("--json"))
+    }
+
+    /// Returns the arguments of `netmon-bench`, except `--json`.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![self.name().to_owned()];
+        match self {
+            Self::Observer { pairs, flow_entries, .. } => {
+                arguments.extend([pairs, flow_entries].map(u32::to_string));
+            }
+            Self::Datapath { .. } => {}
+            Self::Veth { pairs, .. } => arguments.push(pairs.to_string()),
+            Self::Topology { namespaces, rounds, script, watched, .. } => {
+                arguments.push(namespaces.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+                arguments.extend([rounds, script, watched].map(u32::to_string));
+            }
         }
-    };
-    process::run(&mut command)
+        arguments
+    }
 }
 
-/// The measuring program, told where netmon is: it starts it as people do.
-fn beside_netmon() -> Result<Command> {
-    let (netmon, bench) = (build::netmon(true)?, built(true)?);
-    // sudo passes variables on by name, so they go through `env`, which works for root as well.
-    let mut command = Access::detect().command(Path::new("/usr/bin/env"))?;
-    command.arg(format!("{}={}", test::BINARY, netmon.display())).arg(bench);
-    Ok(command)
+/// Runs a benchmark, or compares it with that of another commit.
+pub(crate) fn run(wish: &Wish) -> Result<()> {
+    let programs = Programs::of_this_tree()?;
+    match &wish.against {
+        Some(commit) => against::run(&wish.bench, &programs, commit, wish.turns),
+        None => programs.run(&wish.bench),
+    }
 }
 
-/// The verifier's instruction count of each program, and how long they take to load.
-pub(crate) fn programs() -> Result<()> {
-    process::run(command(false)?.arg("programs"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The measuring program, built, and started as root.
-fn command(release: bool) -> Result<Command> {
-    provision::ensure(&[Want::Ebpf])?;
-    Access::detect().command(&built(release)?)
-}
-
-fn built(release: bool) -> Result<PathBuf> {
-    let args: &[&str] =
-        if release { &["--bin", "netmon-bench", "--release"] } else { &["--bin", "netmon-bench"] };
-    cargo::built("build", "netmon-bench", args)
+    #[test]
+    fn netmon_bench_gets_every_number() {
+        let observer = Bench::Observer { pairs: 3, flow_entries: 0, json: true };
+        assert_eq!(observer.arguments(), ["observer", "3", "0"]);
+        let namespaces = vec![10, 20];
+        let topology = Bench::Topology { namespaces, rounds: 1, script: 0, watched: 10, json: false };
+        assert_eq!(topology.arguments(), ["topology", "10,20", "1", "0", "10"]);
+    }
 }

@@ -1,7 +1,7 @@
-//! Debian packages, installed in one step as root.
+//! Installs Debian packages, in one step as root.
 //!
-//! An installation starts no service, neither now nor at the next boot, and removes no package: the host
-//! may be somebody's workstation.
+//! An installation starts no service, neither now nor at the next boot, and removes no package: the host may be a
+//! workstation.
 
 use std::{
     path::Path,
@@ -14,8 +14,8 @@ use crate::{process, root::Access};
 
 /// Arguments: the number of services, the services, the packages.
 ///
-/// `policy-rc.d` is Debian's way to keep `invoke-rc.d` from starting services; one that is there already is
-/// the administrator's and stays.
+/// `policy-rc.d` is how Debian keeps `invoke-rc.d` from starting services. An existing one belongs to the administrator
+/// and stays.
 const SCRIPT: &str = r#"set -eu
 guard=/usr/sbin/policy-rc.d
 if [ ! -e "$guard" ] && [ ! -L "$guard" ]; then
@@ -36,7 +36,7 @@ for service in $services; do
 done
 "#;
 
-/// Installs packages. `services` come with them and stay off.
+/// Installs packages. The `services` that come with them stay stopped and disabled.
 pub(crate) fn install<P: AsRef<str>>(
     access: &Access,
     packages: impl IntoIterator<Item = P>,
@@ -50,18 +50,18 @@ pub(crate) fn install<P: AsRef<str>>(
     process::run(command.stdin(Stdio::null()))
 }
 
-/// Debian's package of a part of Rust, beside the compiler that is installed, which may be one of several.
+/// Returns the Debian package of a part of Rust for the installed compiler. Debian has several compilers.
 pub(crate) fn beside_compiler(part: &str) -> String {
     let compiler = owner(Path::new("/usr/bin/rustc")).unwrap_or_else(|| "rustc".to_owned());
     part_of(&compiler, part)
 }
 
-/// `rustc` -> `rust-src`, `rustc-web` -> `rust-web-src`, `rustc-1.89` -> `rust-1.89-src`.
+/// Returns `rust-src` for `rustc`, `rust-web-src` for `rustc-web`, `rust-1.89-src` for `rustc-1.89`.
 fn part_of(compiler: &str, part: &str) -> String {
     format!("rust{}-{part}", compiler.strip_prefix("rustc").unwrap_or_default())
 }
 
-/// The package that a file came with.
+/// Returns the package that a file belongs to.
 fn owner(file: &Path) -> Option<String> {
     let file = file.canonicalize().ok()?;
     let answer = Command::new("dpkg-query").arg("--search").arg(file).output().ok()?;

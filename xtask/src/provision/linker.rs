@@ -1,7 +1,7 @@
-//! bpf-linker: it turns the compiler's bitcode into an eBPF object with BTF.
+//! bpf-linker, which turns the compiler's bitcode into an eBPF object with BTF.
 //!
-//! One on `PATH` that fits is used; otherwise it is built into the tools folder. Whichever it is,
-//! [`offer`] puts a link to it where `netmon/build.rs` looks, so that a plain `cargo build` works as well.
+//! A suitable one on `PATH` is used; otherwise one is built into the tools folder. In either case [`offer`] links to it
+//! from where `netmon/build.rs` looks, so that a plain `cargo build` works as well.
 
 use std::{
     env, fs,
@@ -22,14 +22,14 @@ use crate::{cargo, process, workspace};
 const NAME: &str = "bpf-linker";
 const VERSION: &str = "0.13.0";
 
-/// A linker that is to be built.
+/// A linker to build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkerBuild {
     llvm: Llvm,
     root: PathBuf,
 }
 
-/// Plans a linker, if there is none that understands the toolchain.
+/// Plans to build a linker, if none can read the toolchain's bitcode.
 pub(crate) fn plan(toolchain: &Toolchain, plan: &mut Plan) -> Result<()> {
     if find(toolchain)?.is_none() {
         let llvm = llvm::plan(toolchain.llvm, plan)?;
@@ -39,7 +39,7 @@ pub(crate) fn plan(toolchain: &Toolchain, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// A linker that understands the toolchain: on `PATH`, or one that was built here.
+/// Finds a linker that can read the toolchain's bitcode: on `PATH`, or in the tools folder.
 pub(crate) fn find(toolchain: &Toolchain) -> Result<Option<PathBuf>> {
     let path = env::var_os("PATH").unwrap_or_default();
     let built = (toolchain.llvm..toolchain.llvm + 3).map(root).collect::<Result<Vec<_>>>()?;
@@ -50,9 +50,9 @@ pub(crate) fn find(toolchain: &Toolchain) -> Result<Option<PathBuf>> {
         .find(|linker| llvm_of(linker).is_some_and(|llvm| llvm >= toolchain.llvm)))
 }
 
-/// Makes the linker known to `netmon/build.rs`.
+/// Links to the linker from where `netmon/build.rs` looks.
 pub(crate) fn offer(toolchain: &Toolchain) -> Result<()> {
-    let linker = find(toolchain)?.context("bpf-linker is gone again")?;
+    let linker = find(toolchain)?.context("bpf-linker disappeared after it was provided")?;
     let folder = workspace::tools()?.join("bin");
     let link = folder.join(NAME);
     if fs::read_link(&link).is_ok_and(|old| old == linker) {
@@ -65,8 +65,8 @@ pub(crate) fn offer(toolchain: &Toolchain) -> Result<()> {
     symlink(&linker, &link).with_context(|| format!("cannot make {}", link.display()))
 }
 
-/// Major version of the LLVM that a linker was built with. It has no option to ask; LLVM's own has it
-/// printed before any input is read.
+/// Returns the major version of the LLVM that a linker was built with. The linker has no option for it, but LLVM's own
+/// `-version` prints it before any input is read.
 pub(crate) fn llvm_of(linker: &Path) -> Option<u32> {
     let answer = Command::new(linker)
         .args(["--llvm-args=-version", "--output", "/dev/null", "/dev/null"])
@@ -80,16 +80,16 @@ fn parse_llvm_version(text: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-/// A folder for each LLVM: a linker that no longer fits is not overwritten by one that another clone needs.
+/// Returns the folder of a linker, one for each LLVM: a linker for another version does not overwrite it.
 fn root(llvm: u32) -> Result<PathBuf> {
     Ok(workspace::tools()?.join(format!("{NAME}-{VERSION}-llvm-{llvm}")))
 }
 
 impl LinkerBuild {
-    /// Builds it. Cargo shows its progress.
+    /// Builds the linker. Cargo shows its progress.
     pub(crate) fn carry_out(&self) -> Result<()> {
         let mut command = cargo::command()?;
-        // With the place it goes to on PATH, cargo does not ask the reader to put it there.
+        // With the install folder on PATH, cargo does not print a warning to add it.
         let path = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths(env::split_paths(&path).chain([self.root.join("bin")]))
             .context("PATH cannot be extended")?;
@@ -97,7 +97,7 @@ impl LinkerBuild {
         process::run(&mut command)
     }
 
-    /// The same as somebody would type it.
+    /// Returns the same command as a user would type it.
     pub(crate) fn by_hand(&self) -> String {
         format!("LLVM_PREFIX={} cargo {}", self.llvm.prefix.display(), self.arguments().join(" "))
     }

@@ -1,7 +1,7 @@
-//! The LLVM that bpf-linker is built with.
+//! The LLVM for building bpf-linker.
 //!
-//! The linker reads the compiler's bitcode, which an older LLVM does not understand: its major version must
-//! be at least the compiler's.
+//! The linker reads the compiler's bitcode, which an older LLVM cannot read: its major version must be at least the
+//! compiler's.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ use crate::process;
 /// Major versions that bpf-linker 0.13 can be built with.
 const SUPPORTED: [u32; 3] = [21, 22, 23];
 
-/// An LLVM to build with.
+/// An LLVM to build bpf-linker with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Llvm {
     /// Major version.
@@ -31,18 +31,18 @@ pub(crate) fn plan(compiler: u32, plan: &mut Plan) -> Result<Llvm> {
         return Ok(installed);
     }
     let major = fitting(compiler)?;
-    plan.package(format!("llvm-{major}-dev"), format!("LLVM {major}, to build bpf-linker with"));
+    plan.package(format!("llvm-{major}-dev"), format!("LLVM {major}, to build bpf-linker"));
     Ok(Llvm { major, prefix: debian_prefix(major) })
 }
 
-/// The oldest version that understands the compiler: the least that a distribution must have.
+/// Returns the oldest version that can read the compiler's bitcode, which is the likeliest to be packaged.
 fn fitting(compiler: u32) -> Result<u32> {
     SUPPORTED.into_iter().find(|&major| major >= compiler).with_context(|| {
-        format!("the compiler has LLVM {compiler}, and the newest that bpf-linker supports is 23: use an older compiler")
+        format!("the compiler uses LLVM {compiler}, but bpf-linker supports LLVM 23 at most: use an older compiler")
     })
 }
 
-/// In Debian's place, or where an `llvm-config` on PATH says.
+/// Finds an installed LLVM at Debian's path, or at the prefix that an `llvm-config` on `PATH` prints.
 fn installed(major: u32) -> Option<Llvm> {
     let configured = [format!("llvm-config-{major}"), "llvm-config".to_owned()]
         .iter()
@@ -61,7 +61,7 @@ fn debian_prefix(major: u32) -> PathBuf {
     PathBuf::from(format!("/usr/lib/llvm-{major}"))
 }
 
-/// The development files are there, not only the library that programs load.
+/// Returns whether the development files are installed, not only the library that programs load.
 fn can_be_linked(prefix: &Path) -> bool {
     ["lib", "lib64"].iter().any(|lib| prefix.join(lib).join("libLLVM.so").exists())
         && prefix.join("bin/llvm-config").exists()

@@ -1,11 +1,10 @@
-//! Provides what building and testing need beside cargo, and only what is missing.
+//! Installs what building and testing need in addition to cargo, and only what is missing.
 //!
-//! Each concept (the standard library's source, LLVM, the linker, the tests' peers) has a file that can say
-//! what is missing, and adds it to a [`Plan`]. A plan is shown before it is carried out, and one that cannot
-//! be carried out is shown as what to install by hand: before anything is compiled, and all of it at once.
+//! Each concept (the standard library's source, LLVM, the linker, the tests' peers) is a file that finds out what is
+//! missing and adds it to a [`Plan`]. A plan is printed before it is carried out. If it cannot be carried out, xtask
+//! lists everything to install by hand, before it compiles anything.
 //!
-//! There is no stamp file: to look whether everything is there costs a fifth of a second, and a stamp can
-//! be wrong.
+//! There is no stamp file: checking everything takes a fifth of a second, and a stamp can be wrong.
 
 mod apt;
 mod components;
@@ -22,7 +21,7 @@ use anyhow::{Result, bail};
 use self::{plan::Plan, toolchain::Toolchain};
 use crate::root::Access;
 
-/// What a subcommand is going to do.
+/// What a subcommand is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     /// Build the eBPF object.
@@ -33,11 +32,11 @@ pub(crate) enum Want {
     Peers,
 }
 
-/// A rustup component that cannot be fetched changes the toolchain, and a new toolchain may want another
-/// LLVM: three rounds end in any case that can end.
+/// A rustup component that cannot be downloaded changes the toolchain, and a new toolchain may need another LLVM: three
+/// rounds suffice in every case that has an end.
 const ROUNDS: usize = 3;
 
-/// Provides what is missing, and returns the toolchain that builds the eBPF object.
+/// Installs what is missing and returns the toolchain that builds the eBPF object.
 pub(crate) fn ensure(wants: &[Want]) -> Result<Toolchain> {
     for _ in 0..ROUNDS {
         let toolchain = Toolchain::for_ebpf()?;
@@ -53,19 +52,19 @@ pub(crate) fn ensure(wants: &[Want]) -> Result<Toolchain> {
         plan.carry_out(&access)?;
     }
     let toolchain = Toolchain::for_ebpf()?;
-    bail!("this is still missing after it was installed:\n{}", plan(wants, &toolchain)?.by_hand())
+    bail!("still missing after the installation:\n{}", plan(wants, &toolchain)?.by_hand())
 }
 
-/// For what ends with a step as root: fails before anything is provided or built if there can be no such step.
-/// `why` says what needs it.
+/// Fails if no command can run as root. To be called before anything is installed or built for a step that needs root;
+/// `why` names that step in the error.
 pub(crate) fn require_root(access: &Access, wants: &[Want], why: &str) -> Result<()> {
     if *access != Access::None {
         return Ok(());
     }
     let missing = plan(wants, &Toolchain::for_ebpf()?)?;
     let also =
-        if missing.is_empty() { String::new() } else { format!("\nMissing too:\n{}", missing.by_hand()) };
-    bail!("{why}: become root, or install sudo. Nothing was built.{also}")
+        if missing.is_empty() { String::new() } else { format!("\nAlso missing:\n{}", missing.by_hand()) };
+    bail!("{why}, which needs root: become root, or install sudo. Nothing was built.{also}")
 }
 
 fn plan(wants: &[Want], toolchain: &Toolchain) -> Result<Plan> {

@@ -1,7 +1,7 @@
-//! The programs that the privileged tests put against netmon: real senders, servers and observers.
+//! The programs that the privileged tests use as peers of netmon: real senders, servers and observers.
 //!
-//! A test that needs another program adds it here, with what it is for. Without them a test could only
-//! compare netmon with itself.
+//! Without them a test could only compare netmon with itself. A test that needs another program adds it here, with its
+//! purpose.
 
 use super::plan::Plan;
 use crate::process;
@@ -21,16 +21,16 @@ pub(crate) struct Peer {
 /// All of them.
 pub(crate) const PEERS: [Peer; 11] = [
     peer("ip", "iproute2", "shows namespaces and the kernel's own counters"),
-    peer("ping", "iputils-ping", "sends ICMP and measures the round trip by itself"),
-    peer("curl", "curl", "requests over HTTP and measures the response by itself"),
-    peer("tcpdump", "tcpdump", "captures, to see packets and their times as others see them"),
-    peer("iperf3", "iperf3", "sends at full rate, with every offload"),
-    peer("bpftool", "bpftool", "shows programs, maps and links as the kernel has them"),
+    peer("ping", "iputils-ping", "sends ICMP and measures the round trip independently"),
+    peer("curl", "curl", "requests over HTTP and measures the response time independently"),
+    peer("tcpdump", "tcpdump", "captures packets with their times, as any other program sees them"),
+    peer("iperf3", "iperf3", "sends at full rate with every offload"),
+    peer("bpftool", "bpftool", "lists the kernel's programs, maps and links"),
     peer("ethtool", "ethtool", "turns offloads on and off"),
-    peer("script", "bsdutils", "gives netmon a terminal of its own"),
-    peer("nft", "nftables", "drops packets in the kernel, and counts them").with_service("nftables.service"),
-    peer("nginx", "nginx", "a real web server").with_service("nginx.service"),
-    peer("promtool", "prometheus", "a real Prometheus to scrape, and its checker")
+    peer("script", "bsdutils", "runs netmon in a terminal"),
+    peer("nft", "nftables", "drops packets in the kernel and counts them").with_service("nftables.service"),
+    peer("nginx", "nginx", "serves HTTP").with_service("nginx.service"),
+    peer("promtool", "prometheus", "checks metrics and rules, and comes with Prometheus, which scrapes")
         .with_service("prometheus.service"),
 ];
 
@@ -44,7 +44,7 @@ impl Peer {
     }
 }
 
-/// Plans those that are missing.
+/// Plans the packages of the programs that are missing.
 pub(crate) fn plan(plan: &mut Plan) {
     for peer in PEERS.iter().filter(|peer| process::find(peer.program).is_none()) {
         plan.package(peer.package, format!("{}: {}", peer.program, peer.purpose));
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_peer_says_what_it_is_for_once() {
+    fn every_peer_is_listed_once_with_its_purpose() {
         for (index, peer) in PEERS.iter().enumerate() {
             assert!(!peer.purpose.is_empty(), "{}", peer.program);
             assert!(PEERS.iter().skip(index + 1).all(|other| other.program != peer.program));

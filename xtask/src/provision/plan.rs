@@ -1,4 +1,4 @@
-//! What is missing, how it will be provided, and whether it can be.
+//! What is missing, how to install it, and whether that is possible.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -12,9 +12,9 @@ use crate::{process, root::Access};
 pub(crate) struct Component {
     /// rustup's name for it.
     pub(crate) name: &'static str,
-    /// The distribution's package, where rustup does not manage the toolchain.
+    /// The distribution's package, for a toolchain that rustup does not manage.
     pub(crate) package: String,
-    /// What it is for.
+    /// Its purpose.
     pub(crate) purpose: &'static str,
     /// The toolchain that lacks it.
     pub(crate) toolchain: Toolchain,
@@ -24,9 +24,9 @@ pub(crate) struct Component {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     components: Vec<Component>,
-    /// Debian package -> what it is for.
+    /// Debian packages with their purposes.
     packages: BTreeMap<String, String>,
-    /// Services that come with the packages and must not start by themselves, now or at the next boot.
+    /// Services that come with the packages and must not start, now or at the next boot.
     services: Vec<&'static str>,
     linker: Option<LinkerBuild>,
 }
@@ -36,7 +36,7 @@ impl Plan {
         self.components.is_empty() && self.packages.is_empty() && self.linker.is_none()
     }
 
-    /// Through rustup where there is one, otherwise as a package of the distribution.
+    /// Adds a component: through rustup if it manages the toolchain, otherwise as a package of the distribution.
     pub(crate) fn component(&mut self, component: Component) {
         if component.toolchain.rustup_name().is_some() {
             if !self.components.contains(&component) {
@@ -59,30 +59,30 @@ impl Plan {
         self.linker = Some(build);
     }
 
-    /// Fails, with everything that has to be installed by hand, if a step is known to be impossible.
+    /// Fails if a step cannot succeed. The error lists everything to install by hand.
     pub(crate) fn check(&self, access: &Access) -> Result<()> {
         if self.packages.is_empty() {
             return Ok(());
         }
         let reason = if *access == Access::None {
-            "packages have to be installed, which needs root, and there is no sudo"
+            "installing packages needs root, and sudo is not installed"
         } else if process::find("apt-get").is_none() {
-            "packages have to be installed, and xtask can do that only with apt-get"
+            "xtask can install packages with apt-get only, and there is none"
         } else {
             return Ok(());
         };
         bail!(
-            "{reason}.\nNothing was built. Install this, then run the same command again:\n{}",
+            "{reason}.\nNothing was built. Install the following, then run the same command again:\n{}",
             self.by_hand()
         )
     }
 
-    /// Provides everything, telling what and how long before each step.
+    /// Installs everything. Before each step it prints what is installed and how long that takes.
     pub(crate) fn carry_out(&self, access: &Access) -> Result<()> {
         self.steps(access).with_context(|| {
             format!(
-                "could not provide everything.\nNothing of netmon was built. Install this, then run the same \
-                 command again:\n{}",
+                "could not install everything.\nNothing was built. Install the following, then run the same command \
+                 again:\n{}",
                 self.by_hand()
             )
         })
@@ -93,20 +93,20 @@ impl Plan {
             provide_component(component, access)?;
         }
         if !self.packages.is_empty() {
-            eprintln!("xtask: packages missing: installing, a minute or two");
+            eprintln!("xtask: installing missing packages, a minute or two:");
             for (name, purpose) in &self.packages {
                 eprintln!("    {name:<14} {purpose}");
             }
             apt::install(access, self.packages.keys(), &self.services)?;
         }
         if let Some(linker) = &self.linker {
-            say("bpf-linker", "it links the eBPF object, and is not packaged", "two minutes on two cores");
+            say("bpf-linker", "links the eBPF object, and is not packaged", "two minutes on two cores");
             linker.carry_out()?;
         }
         Ok(())
     }
 
-    /// What somebody would type to do the same.
+    /// Returns the commands that install the same by hand.
     pub(crate) fn by_hand(&self) -> String {
         let mut text = String::new();
         for component in &self.components {
@@ -118,7 +118,7 @@ impl Plan {
             line(
                 &mut text,
                 &format!("apt-get install {}", names.join(" ")),
-                "as root; the names are Debian's",
+                "as root; these are Debian's names",
             );
             for (name, purpose) in &self.packages {
                 // Writing to a string cannot fail.
@@ -126,7 +126,7 @@ impl Plan {
             }
         }
         if let Some(linker) = &self.linker {
-            line(&mut text, &linker.by_hand(), "or any bpf-linker on PATH that was built with this LLVM");
+            line(&mut text, &linker.by_hand(), "or any bpf-linker on PATH built with this LLVM");
         }
         text
     }
@@ -141,7 +141,7 @@ fn rustup_line(component: &str, toolchain: &str) -> String {
 }
 
 fn provide_component(component: &Component, access: &Access) -> Result<()> {
-    say(component.name, component.purpose, "some seconds");
+    say(component.name, component.purpose, "a few seconds");
     let added = component.toolchain.add_component(component.name);
     match added {
         Err(error) if component.name == rust_src::NAME => rust_src::elsewhere(access).context(error),
@@ -150,7 +150,7 @@ fn provide_component(component: &Component, access: &Access) -> Result<()> {
 }
 
 fn say(what: &str, why: &str, how_long: &str) {
-    eprintln!("xtask: {what} missing ({why}): providing, {how_long}");
+    eprintln!("xtask: installing {what} ({why}), {how_long}");
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
 
     fn packages() -> Plan {
         let mut plan = Plan::default();
-        plan.package("nginx", "a real web server");
+        plan.package("nginx", "serves HTTP");
         plan.package("llvm-22-dev", "to build bpf-linker");
         plan
     }
@@ -169,7 +169,7 @@ mod tests {
         let error = packages().check(&Access::None).expect_err("packages without root");
         let text = error.to_string();
         assert!(text.contains("apt-get install llvm-22-dev nginx"), "{text}");
-        assert!(text.contains("a real web server"), "{text}");
+        assert!(text.contains("serves HTTP"), "{text}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The compiler that builds the eBPF object: the one that builds the agent, unless it cannot.
+//! The toolchain that builds the eBPF object: the one that builds the agent, unless that one cannot.
 //!
-//! Another one is chosen by `NETMON_EBPF_TOOLCHAIN`, or by the file that [`super::rust_src`] writes when the
-//! source of the standard library could be had for another toolchain only. `netmon/build.rs` reads both.
+//! `NETMON_EBPF_TOOLCHAIN` chooses another one, and so does the file that [`super::rust_src`] writes if only another
+//! toolchain has the source of the standard library. `netmon/build.rs` reads both.
 
 use std::{
     env, fs,
@@ -13,52 +13,52 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{process, workspace};
 
-/// Names the toolchain by hand.
+/// Names the toolchain.
 const VARIABLE: &str = "NETMON_EBPF_TOOLCHAIN";
-/// The file among the tools that names it.
+/// The file in the tools folder that names it.
 const FILE: &str = "ebpf-toolchain";
 
 /// An installed Rust toolchain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Toolchain {
-    /// rustup's name, where rustup knows it.
+    /// Its name in rustup, if rustup knows it.
     name: Option<String>,
-    /// Whether it is another one than cargo's that started us.
+    /// Whether it is another toolchain than the one of the cargo that started xtask.
     foreign: bool,
-    /// As `rustc -vV` says.
+    /// As `rustc -vV` prints it.
     pub(crate) release: String,
-    /// Major version of the LLVM that it writes bitcode with.
+    /// Major version of the LLVM that writes its bitcode.
     pub(crate) llvm: u32,
-    /// Where its libraries are.
+    /// The folder that `rustc --print sysroot` prints.
     pub(crate) sysroot: PathBuf,
 }
 
 impl Toolchain {
-    /// The one that cargo started us with.
+    /// Returns the toolchain of the cargo that started xtask.
     pub(crate) fn current() -> Result<Self> {
-        // rustup tells its proxies' children which toolchain they run under.
+        // rustup sets this for everything that its proxies start.
         let name = env::var("RUSTUP_TOOLCHAIN").ok().filter(|_| process::find("rustup").is_some());
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         Self::ask(name, false, || Command::new(&rustc))
     }
 
-    /// The one that builds the eBPF object.
+    /// Returns the toolchain that builds the eBPF object.
     pub(crate) fn for_ebpf() -> Result<Self> {
         let chosen = env::var(VARIABLE).ok().or(read_choice(&workspace::tools()?.join(FILE))?);
         chosen.map_or_else(Self::current, |name| Self::named(&name))
     }
 
-    /// An installed one, by rustup's name.
+    /// Returns an installed toolchain by its name in rustup.
     pub(crate) fn named(name: &str) -> Result<Self> {
         Self::ask(Some(name.to_owned()), true, || {
             let mut command = Command::new("rustup");
             command.args(["run", name, "rustc"]);
             command
         })
-        .with_context(|| format!("toolchain {name}, which is to build the eBPF object"))
+        .with_context(|| format!("cannot use toolchain {name} to build the eBPF object"))
     }
 
-    /// Makes this the one that builds the eBPF object from now on.
+    /// Makes a toolchain the one that builds the eBPF object from now on.
     pub(crate) fn choose(name: &str) -> Result<()> {
         let tools = workspace::tools()?;
         fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
@@ -66,18 +66,18 @@ impl Toolchain {
         fs::write(&file, name).with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// rustup's name, where rustup can add components: not to one that the distribution installed and
-    /// that is only linked.
+    /// Returns its name in rustup if rustup can add components to it. It cannot for a toolchain that the distribution
+    /// installed and that rustup only links to.
     pub(crate) fn rustup_name(&self) -> Option<&str> {
         self.name.as_deref().filter(|_| self.sysroot != Path::new("/usr"))
     }
 
-    /// rustup's name, if it is another toolchain than the one that builds the agent.
+    /// Returns its name in rustup if another toolchain builds the agent.
     pub(crate) fn foreign_name(&self) -> Option<&str> {
         self.name.as_deref().filter(|_| self.foreign)
     }
 
-    /// Has rustup fetch a component.
+    /// Adds a component with rustup.
     pub(crate) fn add_component(&self, component: &str) -> Result<()> {
         let name = self.rustup_name().context("rustup does not manage this toolchain")?;
         process::run(Command::new("rustup").args(["component", "add", component, "--toolchain", name]))
@@ -99,14 +99,14 @@ fn read_choice(file: &Path) -> Result<Option<String>> {
     Ok(Some(name.trim().to_owned()))
 }
 
-/// Release and LLVM major version from `rustc -vV`.
+/// Parses the release and the LLVM major version from the output of `rustc -vV`.
 fn parse_version(text: &str) -> Result<(String, u32)> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let release = field("release:").context("rustc -vV names no release")?;
-    let llvm = field("LLVM version:").context("rustc -vV names no LLVM version")?;
+    let release = field("release:").context("rustc -vV prints no release")?;
+    let llvm = field("LLVM version:").context("rustc -vV prints no LLVM version")?;
     let major = llvm.split('.').next().and_then(|major| major.parse().ok());
-    let major = major.with_context(|| format!("LLVM version {llvm:?} of rustc is not understood"))?;
-    ensure!(!release.is_empty(), "rustc -vV names an empty release");
+    let major = major.with_context(|| format!("cannot parse rustc's LLVM version {llvm:?}"))?;
+    ensure!(!release.is_empty(), "rustc -vV prints an empty release");
     Ok((release.to_owned(), major))
 }
 

@@ -1,8 +1,8 @@
-//! Debian packages whose files are wanted, and which are not installed: kernels, and an emulator that may not get
-//! along with what the host has.
+//! Debian packages that are unpacked but not installed: kernels, and an emulator that may conflict with packages of the
+//! host.
 //!
-//! They are fetched with apt, as the caller, and unpacked into a folder of ours. The package database, the host's
-//! boot menu and its services know nothing of them, and `cargo clean` takes them away.
+//! They are downloaded with apt as the calling user, and unpacked into the target folder. The package database, the
+//! host's boot menu and its services are not touched, and `cargo clean` removes them.
 
 use std::{
     fs,
@@ -14,22 +14,23 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{process, root::Access};
 
-/// The names of the packages that apt can install and that begin like this.
+/// Returns the names of the packages with this prefix that apt can install.
 pub(crate) fn names(beginning: &str) -> Result<Vec<String>> {
-    // A regular expression; the names here have dots and pluses, which stand for themselves.
+    // apt takes a regular expression, in which the dots and pluses of names must be escaped.
     let pattern = format!("^{}", beginning.replace('.', r"\.").replace('+', r"\+"));
     let said = process::output(Command::new("apt-cache").args(["search", "--names-only", &pattern]))?;
     Ok(said.lines().filter_map(|line| line.split_once(" - ")).map(|(name, _)| name.to_owned()).collect())
 }
 
-/// A package and everything that it needs and this host lacks, each with its version, as apt would install them.
+/// Returns packages and those of their dependencies that the host lacks, each with its version, as apt would install
+/// them.
 pub(crate) fn with_dependencies(packages: &[&str]) -> Result<Vec<String>> {
     let mut command = Command::new("apt-get");
     command.args(["--simulate", "--no-install-recommends", "install"]).args(packages);
     Ok(parse_simulation(&process::output(&mut command)?))
 }
 
-/// `Inst NAME [OLD VERSION] (VERSION SOURCE [ARCHITECTURE])` -> `NAME=VERSION`.
+/// Parses lines `Inst NAME [OLD VERSION] (VERSION SOURCE [ARCHITECTURE])` to `NAME=VERSION`.
 fn parse_simulation(said: &str) -> Vec<String> {
     let install = |line: &str| {
         let (name, rest) = line.strip_prefix("Inst ")?.split_once(' ')?;
@@ -39,18 +40,18 @@ fn parse_simulation(said: &str) -> Vec<String> {
     said.lines().filter_map(install).collect()
 }
 
-/// Fetches and unpacks into a folder what `find` says (`NAME` or `NAME=VERSION`). What apt knows may be older than what
-/// its sources have by now, or nothing at all: then it looks again, once, for which root is needed.
+/// Downloads and unpacks the packages that `find` returns (`NAME` or `NAME=VERSION`) into a folder. apt's lists may be
+/// outdated or empty: if the first attempt fails, they are updated once, which needs root.
 pub(crate) fn provide(find: impl Fn() -> Result<Vec<String>>, into: &Path) -> Result<()> {
     let attempt = || unpack(&find()?, into);
     attempt().or_else(|error| {
-        eprintln!("xtask: {error:#}: looking again what apt's sources have");
+        eprintln!("xtask: {error:#}: updating apt's lists and trying again");
         update(&Access::detect())?;
         attempt()
     })
 }
 
-/// Unpacks all packages into one folder, which is there when all of them are in it and not before.
+/// Downloads and unpacks all packages into one folder, which appears only once it holds all of them.
 fn unpack(packages: &[String], into: &Path) -> Result<()> {
     let half_done = with_suffix(into, ".part");
     let archives = with_suffix(into, ".debs");
@@ -58,7 +59,7 @@ fn unpack(packages: &[String], into: &Path) -> Result<()> {
         remove(folder)?;
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    // As root, apt would like to fetch as a user who cannot write here, and would say so.
+    // As root, apt would download as a user who cannot write here, and print a warning.
     let mut fetch = Command::new("apt-get");
     fetch.args(["-qq", "-o", "APT::Sandbox::User=root", "download"]).args(packages);
     process::quietly(fetch.current_dir(&archives))?;
@@ -68,12 +69,12 @@ fn unpack(packages: &[String], into: &Path) -> Result<()> {
         process::quietly(Command::new("dpkg-deb").arg("--extract").args([&archive, &half_done]))?;
         count += 1;
     }
-    ensure!(count == packages.len(), "apt-get fetched {count} of {} packages", packages.len());
+    ensure!(count == packages.len(), "apt-get downloaded {count} of {} packages", packages.len());
     remove(&archives)?;
     fs::rename(&half_done, into).with_context(|| format!("cannot make {}", into.display()))
 }
 
-/// Has apt look what its sources have now.
+/// Updates apt's lists of packages.
 fn update(access: &Access) -> Result<()> {
     let mut command = access.command(Path::new("/usr/bin/apt-get"))?;
     process::run(command.args(["-q", "-o", "DPkg::Lock::Timeout=300", "update"]).stdin(Stdio::null()))
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_be_installed_is_read_from_the_simulation_with_its_versions() {
+    fn the_simulation_yields_packages_with_their_versions() {
         let said = "Reading package lists...\nRemv qemu-utils [1:10.0.2]\n\
                     Inst seabios (1.16.2-1 Debian:12.15/oldstable [all])\n\
                     Inst libnl-3-200 [3.6] (3.7.0-0.2+b1 Debian:12.15/oldstable [amd64]) []\n\
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_half_done_folder_lies_beside_the_whole_one() {
+    fn the_unfinished_folder_is_next_to_the_finished_one() {
         assert_eq!(with_suffix(Path::new("/t/vm/qemu"), ".part"), Path::new("/t/vm/qemu.part"));
     }
 }

@@ -1,4 +1,4 @@
-//! Every decision page is numbered without a gap or a double, and stands in the index.
+//! The pages of decisions are numbered without gaps or duplicates, and the index lists each.
 
 use super::{Finding, tree::Tree};
 
@@ -15,11 +15,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     });
     for (position, (file, name, number)) in numbered.enumerate() {
         if number != Some(position) {
-            let message = format!("this page's number should be {position:04}: no gap, no double");
+            let message = format!(
+                "the number of this page should be {position:04}: numbers have no gaps and no duplicates"
+            );
             findings.push(Finding::new(&file.path, 1, message));
         }
         if !index.contains(&format!("({name})")) {
-            findings.push(Finding::new(INDEX, 1, format!("has no link to {name}")));
+            findings.push(Finding::new(INDEX, 1, format!("does not link to {name}")));
         }
     }
     findings

@@ -1,4 +1,4 @@
-//! The change log has a place for what comes next.
+//! The change log has a section for unreleased changes.
 
 use super::{Finding, tree::Tree};
 

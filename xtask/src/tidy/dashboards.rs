@@ -1,5 +1,5 @@
-//! Dashboards and Prometheus' files ask only for series that exist: a panel with a misspelt name shows
-//! nothing, for ever, and looks like a quiet network.
+//! Dashboards and Prometheus rules query only series that exist: a panel with a misspelt name stays empty and looks
+//! like a quiet network.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use super::{
     tree::{File, Tree},
 };
 
-/// Where they are.
+/// Their folder.
 const FOLDER: &str = "dashboards/";
-/// Fields of a Grafana dashboard that hold queries.
+/// The fields of a Grafana dashboard that hold queries.
 const QUERIES: [&str; 3] = ["expr", "query", "definition"];
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
@@ -31,7 +31,7 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Every query in a dashboard, however deep.
+/// Collects every query of a dashboard, at any depth.
 fn collect(json: &Value, queries: &mut Vec<String>) {
     match json {
         Value::Array(items) => items.iter().for_each(|item| collect(item, queries)),
@@ -47,7 +47,7 @@ fn collect(json: &Value, queries: &mut Vec<String>) {
     }
 }
 
-/// Names of ours in a text that no scrape has.
+/// Returns a finding for each metric of netmon in `queries` that no scrape has.
 fn unknown(file: &File, queries: &str, series: &BTreeSet<String>) -> Vec<Finding> {
     let names: BTreeSet<&str> = queries
         .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
@@ -58,7 +58,7 @@ fn unknown(file: &File, queries: &str, series: &BTreeSet<String>) -> Vec<Finding
         .filter(|name| !series.contains(*name))
         .map(|name| {
             let line = file.text.lines().position(|line| line.contains(name)).unwrap_or_default() + 1;
-            Finding::new(&file.path, line, format!("no scrape has a series `{name}`"))
+            Finding::new(&file.path, line, format!("there is no series `{name}`"))
         })
         .collect()
 }

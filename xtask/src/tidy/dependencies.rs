@@ -1,4 +1,4 @@
-//! Every dependency is chosen: it stands in the workspace's list, and a page in `docs/adr/` says what it
+//! Every dependency is a decision: the workspace lists it with its version, and a page in `docs/adr/` states what it
 //! replaces.
 
 use anyhow::{Context as _, Result};
@@ -22,7 +22,7 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Dependencies that no decision page has a line for. Members of the workspace need none.
+/// Returns the dependencies that no page in `docs/adr/` has a line for. Members of the workspace need none.
 fn without_reason(workspace: &File, reasons: &[&str]) -> Result<Vec<Finding>> {
     let table = parse(workspace)?;
     let dependencies = table.get("workspace").and_then(|workspace| workspace.get("dependencies"));
@@ -38,7 +38,7 @@ fn without_reason(workspace: &File, reasons: &[&str]) -> Result<Vec<Finding>> {
     Ok(findings.collect())
 }
 
-/// Dependencies of a member whose version is not the workspace's.
+/// Returns the dependencies of a member that do not take their version from the workspace.
 fn not_shared(member: &File) -> Result<Vec<Finding>> {
     let table = parse(member)?;
     let dependencies = KINDS.iter().filter_map(|kind| table.get(*kind)).filter_map(Value::as_table).flatten();

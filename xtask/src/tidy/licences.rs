@@ -1,7 +1,7 @@
-//! Licences, bans and sources of every crate in the build, by the lists in `deny.toml`.
+//! Checks licence, name and source of every crate in the build against the lists in `deny.toml`.
 //!
-//! The file is in cargo-deny's format, so that cargo-deny can be run over it where it is installed. What is
-//! checked here is the part that needs no network; `docs/adr/` says why, and what is not covered.
+//! The file has cargo-deny's format, so that cargo-deny can read it where it is installed. This rule covers the part
+//! that needs no network; `docs/adr/0002-licences-and-advisories.md` states why, and what is not covered.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     Ok(packages.iter().flat_map(|package| lists.judge(package)).collect())
 }
 
-/// What `deny.toml` says.
+/// The lists in `deny.toml`.
 #[derive(Debug)]
 struct Lists {
     licences: BTreeSet<String>,
@@ -54,8 +54,8 @@ impl Lists {
             |message: String| findings.push(Finding::new(LISTS, 1, format!("crate `{name}`: {message}")));
         match package["license"].as_str() {
             Some(licence) if self.permits(licence) => {}
-            Some(licence) => add(format!("licence {licence:?} is not allowed")),
-            None => add("names no licence".to_owned()),
+            Some(licence) => add(format!("licence {licence:?} is not in the list")),
+            None => add("declares no licence".to_owned()),
         }
         if self.banned.contains(name) {
             add("is banned".to_owned());
@@ -69,16 +69,16 @@ impl Lists {
         findings
     }
 
-    /// Whether the licences that are allowed satisfy an SPDX expression.
+    /// Returns whether the allowed licences satisfy an SPDX expression.
     fn permits(&self, expression: &str) -> bool {
-        // A slash was the way to write OR before cargo asked for SPDX.
+        // Before cargo required SPDX, a slash meant OR.
         let words = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
         let words: Vec<&str> = words.split_whitespace().collect();
         let mut at = 0;
         self.any(&words, &mut at) && at == words.len()
     }
 
-    /// `all OR all ..`: every part is read, also behind one that holds.
+    /// Parses `all OR all ..`. Reads every part, even if an earlier one holds.
     fn any(&self, words: &[&str], at: &mut usize) -> bool {
         let mut holds = self.all(words, at);
         while words.get(*at) == Some(&"OR") {
@@ -88,7 +88,7 @@ impl Lists {
         holds
     }
 
-    /// `one AND one ..`, which binds closer.
+    /// Parses `one AND one ..`. AND binds more tightly than OR.
     fn all(&self, words: &[&str], at: &mut usize) -> bool {
         let mut holds = self.one(words, at);
         while words.get(*at) == Some(&"AND") {
@@ -98,7 +98,7 @@ impl Lists {
         holds
     }
 
-    /// A licence, with its exception, or an expression in parentheses.
+    /// Parses a licence with its exception, or an expression in parentheses.
     fn one(&self, words: &[&str], at: &mut usize) -> bool {
         let Some(word) = words.get(*at) else { return false };
         *at += 1;

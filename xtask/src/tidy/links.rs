@@ -1,4 +1,4 @@
-//! Links between our own pages lead somewhere.
+//! Links between the pages of this repository have a target.
 
 use super::{
     Finding,
@@ -9,15 +9,15 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.under("", ".md") {
         for (line, target) in targets(&file.text) {
-            if !leads_somewhere(tree, file, target) {
-                findings.push(Finding::new(&file.path, line, format!("the link to {target} leads nowhere")));
+            if !has_target(tree, file, target) {
+                findings.push(Finding::new(&file.path, line, format!("the link to {target} has no target")));
             }
         }
     }
     findings
 }
 
-/// Targets of Markdown links with their lines, without those in code.
+/// Returns the targets of Markdown links with their lines, except in code blocks.
 fn targets(text: &str) -> Vec<(usize, &str)> {
     let mut in_code = false;
     let mut targets = Vec::new();
@@ -32,7 +32,7 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
     targets
 }
 
-fn leads_somewhere(tree: &Tree, from: &File, target: &str) -> bool {
+fn has_target(tree: &Tree, from: &File, target: &str) -> bool {
     if target.contains("://") || target.starts_with("mailto:") {
         return true;
     }
@@ -45,7 +45,7 @@ fn leads_somewhere(tree: &Tree, from: &File, target: &str) -> bool {
     }
 }
 
-/// The path that a relative link means, from the top of the workspace.
+/// Resolves a relative link to a path from the top of the workspace.
 fn resolve(from: &str, link: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -61,7 +61,7 @@ fn resolve(from: &str, link: &str) -> String {
     parts.join("/")
 }
 
-/// The anchor that a heading gets; empty if the line is none.
+/// Returns the anchor of a heading, or an empty string if the line is not a heading.
 fn anchor_of(line: &str) -> String {
     let title = line.trim_start_matches('#');
     if title.len() == line.len() || !title.starts_with(' ') {

@@ -1,4 +1,4 @@
-//! `docs/METRICS.md` lists exactly the metrics that the code has.
+//! `docs/METRICS.md` lists exactly the metrics of the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use syn::visit::Visit;
 
 use super::{Finding, tree::Tree};
 
-/// The page.
+/// The page that lists them.
 const PAGE: &str = "docs/METRICS.md";
-/// The code.
+/// The code that names them.
 const NAMES: &str = "netmon/src/metrics/names.rs";
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
@@ -30,14 +30,14 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// A metric in the code.
+/// A metric of the code.
 #[derive(Debug)]
 pub(super) struct Known {
     line: usize,
     is_histogram: bool,
 }
 
-/// The metrics in the code by name; none if there is no such file.
+/// Returns the metrics of the code by name, or `None` if the file does not exist.
 pub(super) fn known(tree: &Tree) -> Result<Option<BTreeMap<String, Known>>> {
     let Some(file) = tree.file(NAMES) else { return Ok(None) };
     let syntax = syn::parse_file(&file.text).with_context(|| format!("{NAMES} is not Rust"))?;
@@ -46,7 +46,7 @@ pub(super) fn known(tree: &Tree) -> Result<Option<BTreeMap<String, Known>>> {
     Ok(Some(names.found))
 }
 
-/// Names as they appear in a scrape: a histogram has three.
+/// Returns the names that appear in a scrape: a histogram has three.
 pub(super) fn series(known: &BTreeMap<String, Known>) -> BTreeSet<String> {
     let mut series = BTreeSet::new();
     for (name, metric) in known {
@@ -84,7 +84,7 @@ impl<'ast> Visit<'ast> for Names {
     }
 }
 
-/// Names of ours in the first cell of the page's tables, with their lines.
+/// Returns the metric names in the first cells of the page's tables, with their lines.
 fn documented(page: &str) -> BTreeMap<String, usize> {
     let mut names = BTreeMap::new();
     for (index, line) in page.lines().enumerate() {

@@ -1,20 +1,19 @@
-//! `cargo xtask tidy`: the rules of this repository that neither the compiler nor clippy checks.
+//! `cargo xtask tidy`: checks the rules of this repository that neither the compiler nor clippy checks.
 //!
 //! One rule a file: a function from the [`Tree`] to its [`Finding`]s, with a good and a bad sample in its
-//! tests. A rule that cannot be checked by a program stands in `docs/ARCHITECTURE.md` or CONTRIBUTING.md
-//! instead.
+//! tests. A rule that no program can check is written down in `docs/ARCHITECTURE.md` or CONTRIBUTING.md.
 
 mod adr;
+mod arrows;
 mod changelog;
 mod dashboards;
 mod dependencies;
-mod layers;
 mod licences;
 mod links;
 mod metrics;
 mod module_doc;
+mod named_files;
 mod namespace;
-
 mod size;
 mod size_allowed;
 mod sleep;
@@ -22,21 +21,24 @@ mod text;
 mod tokens;
 mod tree;
 mod unsafe_code;
+mod words;
 
 use std::fmt;
 
 use anyhow::{Result, bail};
+use clap::Args;
 
 use self::tree::Tree;
+use crate::workspace;
 
-/// A place where a rule is broken.
+/// A place that breaks a rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// Path from the top of the workspace.
     path: String,
     /// Line, from 1; 0 if the whole file is meant.
     line: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and how to mend it.
     message: String,
 }
 
@@ -52,18 +54,22 @@ impl fmt::Display for Finding {
     }
 }
 
-/// How a rule is checked.
+/// The check of a rule.
 enum Check {
-    /// On the text as it is.
+    /// Reads text only.
     Text(fn(&Tree) -> Vec<Finding>),
-    /// On files that are parsed, which may fail.
+    /// Parses files, which may fail.
     Parsed(fn(&Tree) -> Result<Vec<Finding>>),
 }
 
-const RULES: [(&str, Check); 14] = [
+/// A rule with its name.
+type Rule = (&'static str, Check);
+
+/// The rules that the tree keeps.
+const RULES: &[Rule] = &[
     ("unsafe-code", Check::Parsed(unsafe_code::check)),
     ("module-doc", Check::Text(module_doc::check)),
-    ("layers", Check::Parsed(layers::check)),
+    ("arrows", Check::Parsed(arrows::check)),
     ("setns", Check::Parsed(namespace::check)),
     ("size", Check::Parsed(size::check)),
     ("sleep", Check::Parsed(sleep::check)),
@@ -77,11 +83,41 @@ const RULES: [(&str, Check); 14] = [
     ("text", Check::Text(text::check)),
 ];
 
-/// Checks every rule and reports every finding, not only the first.
-pub(crate) fn run() -> Result<()> {
-    let tree = Tree::read(&crate::workspace::root()?)?;
+/// Rules that the tree does not keep yet. Only `--pending` checks them. A rule moves to [`RULES`] when its last finding
+/// is gone.
+const PENDING: &[Rule] =
+    &[("named-files", Check::Text(named_files::check)), ("words", Check::Text(words::check))];
+
+/// The options of `cargo xtask tidy`.
+#[derive(Debug, Args)]
+pub(crate) struct Tidy {
+    /// Print the rooms of the code and their imports, in the notation of xtask/src/tidy/arrows/rooms.rs
+    #[arg(long)]
+    arrows: bool,
+    /// Check only the rules that the tree does not keep yet
+    #[arg(long, conflicts_with = "arrows")]
+    pending: bool,
+}
+
+/// Checks the rules, or prints the rooms of the code.
+pub(crate) fn run(tidy: &Tidy) -> Result<()> {
+    if tidy.arrows {
+        print!("{}", arrows::listing(&Tree::read(&workspace::root()?)?)?);
+        return Ok(());
+    }
+    check_rules(if tidy.pending { PENDING } else { RULES })
+}
+
+/// Checks every rule, except those that are pending.
+pub(crate) fn check() -> Result<()> {
+    check_rules(RULES)
+}
+
+/// Prints every finding, not only the first.
+fn check_rules(rules: &[Rule]) -> Result<()> {
+    let tree = Tree::read(&workspace::root()?)?;
     let mut findings = 0;
-    for (name, check) in &RULES {
+    for (name, check) in rules {
         let found = match check {
             Check::Text(check) => check(&tree),
             Check::Parsed(check) => check(&tree)?,
@@ -94,6 +130,6 @@ pub(crate) fn run() -> Result<()> {
     if findings > 0 {
         bail!("tidy: {findings} findings");
     }
-    eprintln!("xtask: tidy: {} files keep {} rules", tree.len(), RULES.len());
+    eprintln!("xtask: tidy: {} files keep {} rules", tree.len(), rules.len());
     Ok(())
 }

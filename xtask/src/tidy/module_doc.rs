@@ -1,15 +1,17 @@
-//! Every module opens with `//!`: what it is, why it is here, what it deliberately does not do.
+//! Every module opens with `//!` prose: what it is, why it exists, what it deliberately does not do.
 
 use super::{Finding, tree::Tree};
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     tree.rust()
         .filter(|file| !opens_with_doc(&file.text))
-        .map(|file| Finding::new(&file.path, 1, "a module opens with `//!` prose: what it is, and why"))
+        .map(|file| {
+            Finding::new(&file.path, 1, "a module opens with `//!` prose: what it is, and why it exists")
+        })
         .collect()
 }
 
-/// A doc of one word would only repeat the file's name.
+/// Returns whether the text opens with prose. One word would only repeat the name of the file.
 fn opens_with_doc(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     first.strip_prefix("//!").is_some_and(|prose| prose.split_whitespace().count() > 2)

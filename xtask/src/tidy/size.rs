@@ -1,4 +1,4 @@
-//! Long files and long functions need a reason: it stands in [`super::size_allowed`].
+//! Long files and long functions need a reason, which is listed in [`super::size_allowed`].
 
 use anyhow::{Context as _, Result};
 use syn::visit::Visit;
@@ -33,7 +33,7 @@ fn against(tree: &Tree, allowed: &[Allowed]) -> Result<Vec<Finding>> {
             entry.path,
             1,
             format!(
-                "{what} is not long (any more): remove its entry (\"{}\") from size_allowed.rs",
+                "{what} is no longer too long: remove its entry (\"{}\") from size_allowed.rs",
                 entry.reason
             ),
         ));
@@ -41,12 +41,12 @@ fn against(tree: &Tree, allowed: &[Allowed]) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Line, name (empty: the file itself) and message of everything that is too long.
+/// Returns line, name (empty for the file itself) and message of everything that is too long.
 fn long_parts(file: &File) -> Result<Vec<(usize, String, String)>> {
     let mut parts = Vec::new();
     let lines = file.text.lines().count();
     if lines > FILE_LINES {
-        let message = format!("{lines} lines: split it, or give the reason in size_allowed.rs");
+        let message = format!("{lines} lines: split the file, or give a reason in size_allowed.rs");
         parts.push((1, String::new(), message));
     }
     let syntax = syn::parse_file(&file.text).with_context(|| format!("{} is not Rust", file.path))?;
@@ -54,7 +54,7 @@ fn long_parts(file: &File) -> Result<Vec<(usize, String, String)>> {
     functions.visit_file(&syntax);
     for (line, name, lines) in functions.found.into_iter().filter(|(_, _, lines)| *lines > FUNCTION_LINES) {
         let message =
-            format!("function `{name}` has {lines} lines: split it, or give the reason in size_allowed.rs");
+            format!("function `{name}` has {lines} lines: split it, or give a reason in size_allowed.rs");
         parts.push((line, name, message));
     }
     Ok(parts)

@@ -1,8 +1,8 @@
-//! Tests do not sleep: they wait for the thing itself, with a bound.
+//! Tests do not sleep: they wait for a condition, with a bound.
 //!
-//! A sleep is either too short, and the test fails on a busy machine, or too long, and everybody waits. The
-//! few that are meant (the pause between two looks, a server that is slow on purpose) carry clippy's
-//! expectation with their reason; this rule sees that they do where clippy is not looking, in macros too.
+//! A sleep that is too short fails on a busy machine, and one that is too long costs every run. The few intended ones
+//! (the pause between two polls, a server that is slow on purpose) carry an `#[expect]` of clippy's lint with a reason.
+//! This rule checks that they do where clippy does not look, in macros too.
 
 use anyhow::Result;
 
@@ -24,7 +24,7 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
 
 fn of_file(file: &File, tokens: &[Token]) -> Vec<Finding> {
     let reasons = tokens::lines_of(tokens, &EXPECTED);
-    // In a file under `tests/` everything is a test; elsewhere what follows the test configuration.
+    // Under `tests/` the whole file is a test; elsewhere everything after the first `cfg(test)` is.
     let from = if file.path.starts_with("tests/") {
         Some(0)
     } else {
@@ -34,11 +34,18 @@ fn of_file(file: &File, tokens: &[Token]) -> Vec<Finding> {
         .into_iter()
         .filter(|&line| from.is_some_and(|from| line >= from))
         .filter(|&line| !is_expected(file, line, &reasons))
-        .map(|line| Finding::new(&file.path, line, "a test sleeps: wait with `eventually`, or give a reason"))
+        .map(|line| {
+            Finding::new(
+                &file.path,
+                line,
+                "a test sleeps: wait for a condition with `eventually`, or give a reason",
+            )
+        })
         .collect()
 }
 
-/// The expectation stands above the sleep, in the same function or statement: no function begins between.
+/// Returns whether an expectation precedes the sleep in the same function or statement: no function begins in
+/// between.
 fn is_expected(file: &File, line: usize, reasons: &[usize]) -> bool {
     let Some(reason) = reasons.iter().copied().filter(|&reason| reason <= line).max() else {
         return false;

@@ -1,4 +1,4 @@
-//! Plain text: no blanks at the end of a line, and a line feed at the end of a file.
+//! Text files have no trailing white space and end with a line feed.
 
 use super::{
     Finding,

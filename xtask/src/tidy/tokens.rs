@@ -1,20 +1,20 @@
-//! Rust source as tokens: what the rules look for is never in a comment or a string.
+//! Rust source as a list of tokens. Rules that search tokens never match inside a comment or a string.
 
 use anyhow::{Context as _, Result};
 use proc_macro2::{TokenStream, TokenTree};
 
 use super::tree::File;
 
-/// An identifier or a punctuation mark, and where it stands.
+/// An identifier or a punctuation mark with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
-    /// Its text; a literal is empty, a group its opening mark.
+    /// Its text; empty for a literal. The delimiters of a group are tokens too.
     pub(crate) text: String,
     /// Line, from 1.
     pub(crate) line: usize,
 }
 
-/// All tokens of a file, groups opened, also those in macros.
+/// Returns all tokens of a file, flattened, including the tokens in macros.
 pub(crate) fn of(file: &File) -> Result<Vec<Token>> {
     let stream: TokenStream = file
         .text
@@ -52,7 +52,7 @@ fn marks(delimiter: proc_macro2::Delimiter) -> (&'static str, &'static str) {
     }
 }
 
-/// The lines where `words` follow one another.
+/// Returns the lines at which the token sequence `words` begins.
 pub(crate) fn lines_of(tokens: &[Token], words: &[&str]) -> Vec<usize> {
     tokens
         .windows(words.len())

@@ -1,23 +1,23 @@
 //! The files of the workspace, read once.
 //!
-//! Found by walking, not by asking git: a check must give the same answer in a release archive, and in a
-//! checkout that belongs to another user, which git refuses to read.
+//! They are found by walking the folders, not through git: a check must give the same result in a release archive, and
+//! in a checkout of another user, which git refuses to read.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-/// Endings of the files that are text of ours.
+/// The endings of the text files that the rules read.
 const TEXT: [&str; 8] = ["rs", "toml", "md", "json", "yml", "yaml", "sh", "lock"];
-/// Hidden folders that are ours.
+/// The hidden folders that belong to the sources.
 const HIDDEN: [&str; 3] = [".ci", ".cargo", ".github"];
 
 /// One file.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// Path from the top of the workspace, with `/`.
+    /// Path from the top of the workspace, separated by `/`.
     pub(crate) path: String,
-    /// What is in it.
+    /// Its content; empty if it is not text that the rules read.
     pub(crate) text: String,
 }
 
@@ -36,7 +36,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// A tree for the tests of the rules.
+    /// Builds a tree for the tests of the rules.
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let file = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), text: (*text).to_owned() };
@@ -51,7 +51,7 @@ impl Tree {
         self.files.iter()
     }
 
-    /// Files whose path starts and ends as given.
+    /// Returns the files whose path has this prefix and this suffix.
     pub(crate) fn under<'t>(&'t self, start: &'t str, ending: &'t str) -> impl Iterator<Item = &'t File> {
         self.files().filter(move |file| file.path.starts_with(start) && file.path.ends_with(ending))
     }
@@ -70,7 +70,7 @@ impl Tree {
             let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
-            let kind = entry.file_type().with_context(|| format!("cannot look at {path}"))?;
+            let kind = entry.file_type().with_context(|| format!("cannot stat {path}"))?;
             if kind.is_dir() && is_ours(&name) {
                 self.walk(&entry.path(), &format!("{path}/"))?;
             } else if kind.is_file() {
@@ -90,7 +90,8 @@ fn is_ours(folder: &str) -> bool {
     folder != "target" && (!folder.starts_with('.') || HIDDEN.contains(&folder))
 }
 
-/// Other files are known by name only: licences are not our text, captures are not text at all.
+/// Returns whether the rules read a file. Licences are not our text, and captures are not text at all: such files are
+/// known by name only.
 fn is_text(path: &str) -> bool {
     path == ".ci/run" || path.rsplit_once('.').is_some_and(|(_, ending)| TEXT.contains(&ending))
 }
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn build_output_and_gits_own_files_are_not_ours() {
+    fn build_output_and_the_files_of_git_are_left_out() {
         assert!(!is_ours("target"));
         assert!(!is_ours(".git"));
         assert!(is_ours(".ci"));

@@ -1,7 +1,7 @@
-//! `unsafe` has its places, and each one says why it is sound.
+//! `unsafe` is allowed in a few places, and each use states why it is sound.
 //!
-//! The places: `netmon/src/sys/`, the eBPF programs, and the `Pod` implementations beside the ABI types.
-//! Clippy sees missing comments too, but not in every macro, and it does not know the places.
+//! The places are the folder of raw system calls, the eBPF programs, and the `Pod` implementations next to the ABI
+//! types. Clippy finds missing comments too, but not in every macro, and it does not know the places.
 
 use anyhow::Result;
 
@@ -11,9 +11,11 @@ use super::{
     tree::{File, Tree},
 };
 
-/// Where any `unsafe` may be.
-const PLACES: [&str; 3] = ["netmon/src/sys/", "netmon-ebpf/src/main.rs", "netmon-ebpf/src/programs/"];
-/// Where only `unsafe impl Pod` may be.
+/// The folders of raw system calls.
+pub(super) const SYS: [&str; 2] = ["netmon/kernel/src/sys/", "netmon/src/sys/"];
+/// The eBPF programs, where `unsafe` is allowed as well.
+const PROGRAMS: [&str; 2] = ["netmon-ebpf/src/main.rs", "netmon-ebpf/src/programs/"];
+/// Where only `unsafe impl Pod` is allowed.
 const ABI: &str = "netmon-ebpf/src/";
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
@@ -27,13 +29,14 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// One `unsafe` and the tokens behind it.
+/// Checks one `unsafe`, which `rest` follows.
 fn of_use(file: &File, line: usize, rest: &[Token]) -> Option<Finding> {
     let next = rest.first().map_or("", |token| token.text.as_str());
     if !is_in_place(&file.path, rest) {
-        return Some(Finding::new(&file.path, line, "`unsafe` here: its place is netmon/src/sys/"));
+        let message = format!("`unsafe` outside {}", SYS.join(" or "));
+        return Some(Finding::new(&file.path, line, message));
     }
-    // `unsafe fn` asks its callers for a proof, and an attribute has nothing to prove: neither gives one.
+    // `unsafe fn` passes the proof to its callers, and an attribute has nothing to prove.
     let proves = matches!(next, "{" | "impl");
     (proves && !has_reason(&file.text, line))
         .then(|| Finding::new(&file.path, line, "`unsafe` without a `SAFETY:` comment above it"))
@@ -43,10 +46,11 @@ fn is_in_place(path: &str, rest: &[Token]) -> bool {
     let head = rest.iter().take_while(|token| token.text != "{");
     let is_pod = rest.first().is_some_and(|token| token.text == "impl")
         && head.map(|token| token.text.as_str()).any(|word| word == "Pod");
-    PLACES.iter().any(|place| path.starts_with(place)) || (path.starts_with(ABI) && is_pod)
+    let mut places = SYS.iter().chain(&PROGRAMS);
+    places.any(|place| path.starts_with(place)) || (path.starts_with(ABI) && is_pod)
 }
 
-/// The comment stands on the line, inside the block, or above the statement that the line belongs to.
+/// Returns whether a `SAFETY:` comment is on the line, inside the block, or above the statement of the line.
 fn has_reason(text: &str, line: usize) -> bool {
     let lines: Vec<&str> = text.lines().collect();
     let is_reason = |at: usize| lines.get(at).is_some_and(|text| text.contains("SAFETY:"));
@@ -77,7 +81,11 @@ mod tests {
         let sys = "fn f() {\n    // SAFETY: the descriptor is owned,\n    // and open.\n    let fd =\n        \
                    unsafe { g() };\n}\n";
         let pod = "#[repr(C)]\nstruct Key;\n// SAFETY: plain integers.\nunsafe impl aya::Pod for Key {}\n";
-        let tree = Tree::of(&[("netmon/src/sys/fd.rs", sys), ("netmon-ebpf/src/flow.rs", pod)]);
+        let tree = Tree::of(&[
+            ("netmon/src/sys/fd.rs", sys),
+            ("netmon/kernel/src/sys/fd.rs", sys),
+            ("netmon-ebpf/src/flow.rs", pod),
+        ]);
         assert_eq!(check(&tree).expect("checked"), []);
     }
 
@@ -85,9 +93,12 @@ mod tests {
     fn unsafe_elsewhere_is_found_also_in_a_macro() {
         let block = "fn f() {\n    // SAFETY: sure.\n    unsafe { g() }\n}\n";
         let macros = "macro_rules! m {\n    () => {\n        unsafe { g() }\n    };\n}\n";
-        let tree = Tree::of(&[("netmon/src/agent.rs", block), ("netmon-ebpf/src/flow.rs", macros)]);
+        let tree = Tree::of(&[("netmon-ebpf/src/flow.rs", macros), ("netmon/kernel/src/netns.rs", block)]);
         let found: Vec<_> = check(&tree).expect("checked").into_iter().map(|f| (f.path, f.line)).collect();
-        assert_eq!(found, [("netmon/src/agent.rs".to_owned(), 3), ("netmon-ebpf/src/flow.rs".to_owned(), 3)]);
+        assert_eq!(
+            found,
+            [("netmon-ebpf/src/flow.rs".to_owned(), 3), ("netmon/kernel/src/netns.rs".to_owned(), 3)]
+        );
     }
 
     #[test]

@@ -1,11 +1,11 @@
 #!/bin/busybox sh
-# What the kernel starts in a virtual machine of `cargo xtask vm`: it mounts what a host has mounted, loads the
-# modules, does what it was told, and switches the machine off. The tests themselves are in Rust.
+# The init process of the virtual machines of `cargo xtask vm`. It mounts the file systems that a host has, loads the
+# modules, runs the commands in /netmon/what, and powers the machine off. The tests themselves are in Rust.
 export PATH=/usr/bin:/bin:/sbin HOME=/ NO_COLOR=1
 
 say() { echo "netmon-vm: $*"; }
 
-# Busybox starts its own programs by /proc/self/exe.
+# busybox starts its applets through /proc/self/exe.
 /bin/busybox mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -19,7 +19,7 @@ done
 ip link set lo up
 say "Linux $(uname -r) after $(cut -d ' ' -f 1 /proc/uptime) s"
 
-# NAME PROGRAM ARGUMENTS: runs tests, and says how they ended.
+# run NAME PROGRAM ARGUMENTS: runs tests and prints their exit code.
 run() {
     name=$1
     shift

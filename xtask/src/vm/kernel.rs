@@ -1,4 +1,4 @@
-//! The kernels: Debian's own for virtual machines, newest of each series, unpacked and not installed.
+//! The kernels: the newest of each series that Debian builds for virtual machines, unpacked but not installed.
 
 use std::{
     fs,
@@ -13,9 +13,9 @@ use crate::{process, provision::unpacked, workspace};
 /// A series of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Series {
-    /// Debian 12's own: before TCX (6.6).
+    /// The kernel of Debian 12, older than TCX (6.6).
     V6_1,
-    /// Debian 13's, and in Debian 12 beside its own: after TCX.
+    /// The kernel of Debian 13, which Debian 12 has too; newer than TCX.
     V6_12,
 }
 
@@ -34,20 +34,24 @@ impl Series {
 #[derive(Debug)]
 pub(super) struct Kernel {
     pub(super) series: Series,
-    /// As `uname -r` will say.
+    /// What `uname -r` prints.
     pub(super) release: String,
-    /// What is booted.
+    /// The image to boot.
     pub(super) image: PathBuf,
     /// Its modules, with `modules.dep`.
     pub(super) modules: PathBuf,
 }
 
 impl Kernel {
-    /// One that was unpacked before, or else the newest that apt has.
+    /// Returns the kernel that an earlier run unpacked, or else downloads the newest that apt has.
     pub(super) fn provide(series: Series, programs: &Programs) -> Result<Self> {
         let folder = workspace::target()?.join("vm").join(format!("linux-{}", series.as_str()));
         if !folder.is_dir() {
-            eprintln!("xtask: fetching Linux {} into {}: some seconds", series.as_str(), folder.display());
+            eprintln!(
+                "xtask: downloading Linux {} into {}: a few seconds",
+                series.as_str(),
+                folder.display()
+            );
             unpacked::provide(|| Ok(vec![find(series)?]), &folder)?;
         }
         let release = release_in(&folder)?;
@@ -57,7 +61,7 @@ impl Kernel {
             modules: folder.join("lib/modules").join(&release),
             release,
         };
-        // A package brings no modules.dep: it is made where it is installed.
+        // A package has no modules.dep: its installation would create it.
         if !kernel.modules.join("modules.dep").is_file() {
             let mut depmod = programs.busybox("depmod");
             process::run(depmod.arg("-b").arg(&folder).arg(&kernel.release))?;
@@ -66,7 +70,7 @@ impl Kernel {
     }
 }
 
-/// The package of a series' newest kernel.
+/// Returns the package of a series' newest kernel.
 fn find(series: Series) -> Result<String> {
     let beginning = format!("linux-image-{}.", series.as_str());
     newest(&unpacked::names(&beginning)?, series).with_context(|| {
@@ -77,13 +81,13 @@ fn find(series: Series) -> Result<String> {
     })
 }
 
-/// The newest of a series' kernels for virtual machines.
+/// Returns the newest of a series' kernels for virtual machines.
 fn newest(names: &[String], series: Series) -> Option<String> {
     names.iter().filter_map(|name| Some((version(name, series)?, name))).max().map(|(_, name)| name.clone())
 }
 
-/// The numbers that follow the series in a package's name; none for what is no such kernel: an unsigned one, one
-/// with debugging symbols, one of another series, the package that only names the current one.
+/// Returns the numbers after the series in the name of a package. Returns `None` for other packages: an unsigned
+/// kernel, debugging symbols, another series, the package that only depends on the current kernel.
 fn version(name: &str, series: Series) -> Option<Vec<u64>> {
     let release = name.strip_prefix("linux-image-")?.strip_suffix("-cloud-amd64")?;
     let rest = release.strip_prefix(series.as_str())?.strip_prefix('.')?;
@@ -91,7 +95,7 @@ fn version(name: &str, series: Series) -> Option<Vec<u64>> {
     numbers.map(|number| number.parse().ok()).collect()
 }
 
-/// The release of the only kernel in an unpacked folder.
+/// Returns the release of the only kernel in an unpacked folder.
 fn release_in(folder: &Path) -> Result<String> {
     let modules = folder.join("lib/modules");
     let entries = fs::read_dir(&modules).with_context(|| format!("cannot read {}", modules.display()))?;

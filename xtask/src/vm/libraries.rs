@@ -1,4 +1,4 @@
-//! The shared libraries of a program, as the loader would find them here: they go along into the machine.
+//! The shared libraries of a program, at the paths where the host's loader finds them.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,12 +9,12 @@ use anyhow::{Result, bail};
 
 use crate::process;
 
-/// The libraries of a program and its loader, by the paths under which it looks for them.
+/// Returns the libraries and the loader of a program, by the paths that it looks for.
 pub(super) fn of(program: &Path) -> Result<Vec<PathBuf>> {
     parse(&process::output(Command::new("ldd").arg(program))?)
 }
 
-/// `NAME => PATH (ADDRESS)`, or `PATH (ADDRESS)` for the loader.
+/// Parses lines `NAME => PATH (ADDRESS)`, or `PATH (ADDRESS)` for the loader.
 fn parse(said: &str) -> Result<Vec<PathBuf>> {
     let mut libraries = Vec::new();
     for line in said.lines().map(str::trim) {

@@ -1,7 +1,7 @@
-//! A virtual machine: one kernel, a file system in memory, and a serial console that is all it says.
+//! A virtual machine: one kernel, a file system in memory, and a serial console for its output.
 //!
-//! It is emulated, instruction by instruction (`-accel tcg`): that works wherever the tests run, inside virtual
-//! machines too, and is ten to twenty times as slow as the host.
+//! The CPU is emulated (`-accel tcg`): that works wherever the tests run, inside virtual machines too, and is ten to
+//! twenty times slower than the host.
 
 use std::{
     collections::VecDeque,
@@ -17,20 +17,20 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{kernel::Kernel, programs::Programs};
 
-/// Kernel parameters. A panic ends the machine, since it may not reboot. The time-stamp counters of emulated CPUs
-/// agree, which Linux before 6.12 does not believe: it would read a slow timer instead.
+/// Kernel parameters. A panic reboots, and qemu runs with `-no-reboot`: a panic ends the machine. The time-stamp
+/// counters of emulated CPUs agree, but Linux before 6.12 does not trust them and would read a slow timer instead.
 const PARAMETERS: &str = "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable";
-/// How much of the console goes into an error.
+/// How many lines of the console an error quotes.
 const LAST_LINES: usize = 30;
 
-/// What the machine said, and how long it ran.
+/// The output of a machine, and how long it ran.
 #[derive(Debug)]
 pub(super) struct Console {
     pub(super) lines: Vec<String>,
     pub(super) took: Duration,
 }
 
-/// The command that starts it.
+/// Returns the command that starts a machine.
 pub(super) fn command(programs: &Programs, kernel: &Kernel, files: &Path) -> Command {
     let mut qemu = programs.qemu();
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
@@ -43,7 +43,7 @@ pub(super) fn command(programs: &Programs, kernel: &Kernel, files: &Path) -> Com
     qemu
 }
 
-/// Runs it to its end, showing what it says, and ends it when that takes too long.
+/// Runs a machine until it ends and prints its output. Kills it after `limit`.
 pub(super) fn run(mut qemu: Command, limit: Duration) -> Result<Console> {
     let begun = Instant::now();
     qemu.args(["-serial", "stdio"]).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -52,7 +52,7 @@ pub(super) fn run(mut qemu: Command, limit: Duration) -> Result<Console> {
     let (lines, complete) = read(&lines_of(output), begun + limit);
     if !complete {
         bail!(
-            "it did not end within {} s, and was ended; its last lines:\n{}",
+            "the machine did not end within {} s and was killed; its last lines:\n{}",
             limit.as_secs(),
             last(&lines)
         );
@@ -64,25 +64,25 @@ pub(super) fn run(mut qemu: Command, limit: Duration) -> Result<Console> {
     Ok(Console { lines, took: begun.elapsed() })
 }
 
-/// The last of what a machine said.
+/// Returns the last lines of a machine's output.
 pub(super) fn last(lines: &[String]) -> String {
     let last: VecDeque<String> =
         lines.iter().rev().take(LAST_LINES).map(|line| format!("    {line}")).rev().collect();
     last.into_iter().collect::<Vec<_>>().join("\n")
 }
 
-/// A running machine, which does not outlive its watcher.
+/// A running machine, which is killed when this is dropped.
 struct Machine(Child);
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Lines as they come, from a thread that ends with the machine.
+/// Sends lines as they arrive, from a thread that ends with the machine.
 fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -99,7 +99,7 @@ fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// All lines until the end, and whether that was reached in time.
+/// Returns all lines, and whether the output ended in time.
 fn read(receiver: &Receiver<String>, end: Instant) -> (Vec<String>, bool) {
     let mut lines = Vec::new();
     loop {

@@ -1,9 +1,9 @@
-//! `cargo xtask vm`: netmon on other kernels than this one, in emulated virtual machines.
+//! `cargo xtask vm`: tests netmon on other kernels, in emulated virtual machines.
 //!
 //! A machine is a Debian kernel, a file system in memory with busybox, netmon, the tests and the programs that they
-//! use, and a serial console. Nothing is installed on this host, and nothing needs root; kernels and qemu lie
-//! unpacked in the target folder's `vm`, and are fetched once. What the machines have that many hosts have not
-//! (delay by netem, VLAN devices, no TCX) is tested in `tests/vm`.
+//! use, and a serial console. Nothing is installed on the host, and nothing needs root: kernels and qemu are
+//! downloaded once and unpacked in the target folder's `vm`. `tests/vm` tests what the machines have and many hosts
+//! lack: delay by netem, VLAN devices, no TCX.
 
 mod initramfs;
 mod kernel;
@@ -29,51 +29,51 @@ use crate::{
     workspace,
 };
 
-/// No machine runs longer than this, a hung one neither.
+/// A machine is killed after this time.
 const LIMIT: Duration = Duration::from_secs(900);
-/// The programs of the host that the tests use.
+/// The host's programs that the tests use.
 const TOOLS: [&str; 7] = ["bash", "bpftool", "curl", "ethtool", "ip", "ping", "tc"];
-/// What busybox is called by. No name that a tool has: a test would take one for the other.
+/// The names under which busybox is installed. None is the name of a tool: a test would run the wrong one.
 const APPLETS: [&str; 9] = ["cat", "env", "ls", "mkdir", "rm", "sed", "sh", "sleep", "true"];
-/// Empty folders.
+/// Folders that are created empty.
 const FOLDERS: [&str; 7] = ["dev", "etc", "proc", "root", "run", "sys", "tmp"];
 
-/// Which machines, and what they do.
+/// Which machines run, and what runs in them.
 #[derive(Args, Debug)]
 pub(crate) struct Vm {
-    /// The kernel's series
+    /// Kernel series
     #[arg(long, value_enum, default_value_t = Which::All)]
     kernel: Which,
-    /// A shell in the machine instead of tests; `poweroff -f` ends it
+    /// Start a shell in the machine instead of the tests; `poweroff -f` ends it
     #[arg(long, conflicts_with = "filters")]
     shell: bool,
-    /// Only tests whose names contain one of these, of tests/vm and of tests/privileged
+    /// Run only tests of tests/vm and tests/privileged whose names contain one of these
     filters: Vec<String>,
 }
 
 /// Kernels by series.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Which {
-    /// Debian 12's: without TCX
+    /// Of Debian 12, without TCX
     #[value(name = "6.1")]
     V6_1,
-    /// Debian 13's: with TCX
+    /// Of Debian 13, with TCX
     #[value(name = "6.12")]
     V6_12,
-    /// One after the other
+    /// Both, one after the other
     All,
 }
 
-/// What goes into every machine.
+/// The binaries that every machine gets.
 struct Built {
     netmon: PathBuf,
     tests: PathBuf,
     privileged: PathBuf,
 }
 
-/// Runs the tests in the machines that are asked for.
+/// Runs the tests in the selected machines.
 pub(crate) fn run(vm: &Vm) -> Result<()> {
-    // What may be impossible comes before what takes long.
+    // Steps that may be impossible come before steps that take long.
     let programs = Programs::provide()?;
     let series = vm.kernel.series();
     let kernels =
@@ -90,7 +90,7 @@ pub(crate) fn run(vm: &Vm) -> Result<()> {
     Ok(())
 }
 
-/// All tests on all kernels.
+/// Runs all tests on all kernels.
 pub(crate) fn run_all() -> Result<()> {
     run(&Vm { kernel: Which::All, shell: false, filters: Vec::new() })
 }
@@ -99,7 +99,11 @@ fn on(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result<()
     let begun = Instant::now();
     let files = files(kernel, vm, programs, built)?;
     let mut qemu = machine::command(programs, kernel, &files);
-    eprintln!("xtask: Linux {}, emulated; its files took {} s", kernel.release, begun.elapsed().as_secs());
+    eprintln!(
+        "xtask: starting Linux {}, emulated; its files took {} s",
+        kernel.release,
+        begun.elapsed().as_secs()
+    );
     if vm.shell {
         return process::run(qemu.args(["-serial", "mon:stdio"]));
     }
@@ -110,7 +114,7 @@ fn on(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result<()
     Ok(())
 }
 
-/// The machine's file system, packed.
+/// Makes the machine's file system and packs it.
 fn files(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result<PathBuf> {
     let name = format!("files-{}", kernel.series.as_str().replace('.', "_"));
     let tree = Tree::new(workspace::target()?.join("vm").join(name))?;
@@ -120,7 +124,7 @@ fn files(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result
     tree.text("/init", include_str!("init.sh"))?;
     tree.runnable("/init")?;
     tree.text("/netmon/what", &what(kernel.series, vm))?;
-    // Linked statically: it has no libraries to bring.
+    // busybox is linked statically: it needs no libraries.
     tree.copy(&programs.busybox_path(), Path::new("/bin/busybox"))?;
     for applet in APPLETS {
         tree.link("busybox", &format!("/bin/{applet}"))?;
@@ -137,7 +141,7 @@ fn files(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result
     tree.pack(programs)
 }
 
-/// The example labs, where the tests were compiled to look for them.
+/// Copies the example labs to the path that is compiled into the tests.
 fn copy_labs(tree: &Tree) -> Result<()> {
     let root = workspace::root()?;
     tree.folder(root.join("tests"))?;
@@ -153,7 +157,7 @@ fn copy_modules(tree: &Tree, kernel: &Kernel, programs: &Programs) -> Result<()>
     tree.text("/modules/order", &order.join("\n"))
 }
 
-/// What the machine is to do, for its shell.
+/// Returns the shell commands that the machine runs.
 fn what(series: Series, vm: &Vm) -> String {
     if vm.shell {
         return "busybox --install -s /bin\nsetsid cttyhack sh\n".to_owned();
@@ -178,7 +182,7 @@ fn what(series: Series, vm: &Vm) -> String {
     )
 }
 
-/// Words as a shell takes them for what they are.
+/// Quotes words for a shell.
 fn quoted(words: &[String]) -> String {
     let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
@@ -206,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_filter_all_of_ours_and_a_selection_of_the_others_is_run() {
+    fn without_a_filter_all_vm_tests_and_a_selection_of_the_privileged_ones_run() {
         let what = what(Series::V6_1, &vm(&[]));
         assert!(what.contains("NETMON_VM_KERNEL=6.1\n"), "{what}");
         assert!(what.contains("run vm /netmon/vm --test-threads=1 \n"), "{what}");
@@ -214,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_is_for_both_and_reaches_them_as_it_is() {
+    fn a_filter_applies_to_both_and_is_passed_on_unchanged() {
         let what = what(Series::V6_12, &vm(&["vlan", "it's"]));
         assert!(what.contains("/netmon/vm --test-threads=1 'vlan' 'it'\\''s'\n"), "{what}");
         assert!(what.contains("/netmon/privileged --test-threads=1 'vlan' 'it'\\''s'\n"), "{what}");
     }
 
     #[test]
-    fn what_the_machine_starts_with_is_valid_shell() {
+    fn the_init_script_is_valid_shell() {
         let checked = Command::new("/bin/sh").args(["-n", "-c", include_str!("init.sh")]).status();
         assert!(checked.expect("a shell").success());
     }

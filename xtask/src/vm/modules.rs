@@ -1,4 +1,4 @@
-//! Which modules of a kernel go into the machine, in the order in which they are loaded.
+//! The kernel modules of a machine, in the order in which they are loaded.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use super::programs::Programs;
 use crate::process;
 
-/// What netmon and its tests use and no Debian kernel has built in.
+/// Modules that netmon and its tests use, and that no Debian kernel has built in.
 const WANTED: [&str; 12] = [
     "veth",
     "bridge",
@@ -27,7 +27,7 @@ const WANTED: [&str; 12] = [
     "dummy",
 ];
 
-/// The files of the wanted modules and of all that they need, each behind those it needs.
+/// Returns the files of the wanted modules and of their dependencies. A dependency comes before what needs it.
 pub(super) fn wanted(modules: &Path) -> Result<Vec<PathBuf>> {
     let file = modules.join("modules.dep");
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -35,7 +35,7 @@ pub(super) fn wanted(modules: &Path) -> Result<Vec<PathBuf>> {
     Ok(files.iter().map(|path| modules.join(path)).collect())
 }
 
-/// Puts a module into a folder as the kernel takes it, which is not compressed; returns its name there.
+/// Copies a module into a folder, uncompressed as the kernel needs it. Returns its name there.
 pub(super) fn copy(module: &Path, folder: &Path, programs: &Programs) -> Result<String> {
     let name =
         module.file_name().with_context(|| format!("{} has no name", module.display()))?.to_string_lossy();
@@ -50,7 +50,7 @@ pub(super) fn copy(module: &Path, folder: &Path, programs: &Programs) -> Result<
     Ok(plain.to_owned())
 }
 
-/// `FILE: FILES IT NEEDS`, by the module's name.
+/// Parses lines `FILE: DEPENDENCIES`, by the name of the module.
 fn parse(text: &str) -> BTreeMap<String, (&str, Vec<&str>)> {
     let line = |line| {
         let (file, needs): (&str, &str) = str::split_once(line, ':')?;
@@ -59,13 +59,13 @@ fn parse(text: &str) -> BTreeMap<String, (&str, Vec<&str>)> {
     text.lines().filter_map(line).collect()
 }
 
-/// `kernel/net/802/stp.ko.xz` -> `stp`. The kernel takes `-` and `_` for the same.
+/// Returns the name of a module: `stp` for `kernel/net/802/stp.ko.xz`. The kernel treats `-` and `_` alike.
 fn name(file: &str) -> String {
     let base = file.rsplit('/').next().unwrap_or(file);
     base.split('.').next().unwrap_or(base).replace('-', "_")
 }
 
-/// The files of modules and of what they need, in an order in which they can be loaded.
+/// Returns the files of modules and of their dependencies, in loading order.
 fn closure<'a>(all: &BTreeMap<String, (&'a str, Vec<&'a str>)>, wanted: &[&str]) -> Result<Vec<&'a str>> {
     let mut order = Vec::new();
     for module in wanted {
@@ -101,7 +101,7 @@ mod tests {
                                 kernel/net/802/garp-x.ko.xz: kernel/net/802/stp.ko.xz kernel/net/llc/llc.ko.xz\n";
 
     #[test]
-    fn a_module_is_loaded_behind_those_that_it_needs_and_once() {
+    fn a_module_is_loaded_once_and_after_its_dependencies() {
         let files =
             closure(&parse(DEPENDENCIES), &["bridge", "veth", "garp_x", "stp"]).expect("all are there");
         let names: Vec<String> = files.iter().map(|file| name(file)).collect();

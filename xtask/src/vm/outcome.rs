@@ -1,31 +1,32 @@
-//! What became of the tests in a machine, from what it said: nothing is a pass that is not said to be one.
+//! The outcome of the tests in a machine, from its output. Only a run that reports success has passed.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::machine;
 
-/// How the machine's first process begins the lines that it says itself.
+/// The prefix of the lines that the machine's init script prints itself.
 pub(super) const SENTINEL: &str = "netmon-vm:";
 
-/// How many tests passed. Fails when one did not, when a run of tests did not come to its end, and when there was
-/// nothing to run.
+/// Returns how many tests passed. Fails if a test failed, if a run of tests did not finish, and if no test ran.
 pub(super) fn passed(lines: &[String], runs: &[&str]) -> Result<u64> {
     for run in runs {
         match code_of(lines, run) {
             Some("0") => {}
-            Some(code) => bail!("the tests `{run}` failed there (exit code {code}): {}", failures(lines)),
+            Some(code) => {
+                bail!("the tests `{run}` failed in the machine (exit code {code}): {}", failures(lines))
+            }
             None => bail!(
-                "the machine ended before the tests `{run}` did; its last lines:\n{}",
+                "the machine ended before the tests `{run}` finished; its last lines:\n{}",
                 machine::last(lines)
             ),
         }
     }
     let passed = lines.iter().filter_map(|line| count(line)).sum();
-    ensure!(passed > 0, "no test has such a name");
+    ensure!(passed > 0, "no test has a name like that");
     Ok(passed)
 }
 
-/// `netmon-vm: RUN ended with CODE`
+/// Returns the exit code of a run, from `netmon-vm: RUN ended with CODE`.
 fn code_of<'a>(lines: &'a [String], run: &str) -> Option<&'a str> {
     let said = |line: &'a String| {
         let rest = line.strip_prefix(SENTINEL)?.trim_start().strip_prefix(run)?;
@@ -34,13 +35,13 @@ fn code_of<'a>(lines: &'a [String], run: &str) -> Option<&'a str> {
     lines.iter().find_map(said)
 }
 
-/// `test result: ok. 3 passed; 0 failed; ...`
+/// Returns the number in `test result: ok. 3 passed; 0 failed; ...`.
 fn count(line: &str) -> Option<u64> {
     let (_, rest) = line.strip_prefix("test result: ")?.split_once(". ")?;
     rest.split_once(" passed")?.0.parse().ok()
 }
 
-/// The names of the tests that failed: libtest lists them below the last `failures:`.
+/// Returns the names of the failed tests, which libtest lists below the last `failures:`.
 fn failures(lines: &[String]) -> String {
     let end = lines.iter().rposition(|line| line == "failures:").map_or(lines.len(), |start| start + 1);
     let listed = lines.iter().skip(end).map_while(|line| line.strip_prefix("    "));
@@ -48,11 +49,11 @@ fn failures(lines: &[String]) -> String {
     if names.is_empty() { "see above".to_owned() } else { names.join(", ") }
 }
 
-/// The line of the first process's that says what is wrong with the machine itself.
+/// Fails with the error that the init script reported, if it did.
 pub(super) fn complaint(lines: &[String]) -> Result<()> {
     let said =
         lines.iter().find_map(|line| line.strip_prefix(SENTINEL)?.trim_start().strip_prefix("error: "));
-    said.map_or(Ok(()), |said| bail!("{said}")).context("the machine is not as it should be")
+    said.map_or(Ok(()), |said| bail!("{said}")).context("the machine could not be set up")
 }
 
 #[cfg(test)]
@@ -86,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_was_run_is_no_pass() {
+    fn a_run_without_tests_is_not_a_pass() {
         let said = "test result: ok. 0 passed; 0 failed; 0 ignored\nnetmon-vm: vm ended with 0";
         let error = passed(&lines(said), &["vm"]).expect_err("no test ran");
         assert!(error.to_string().contains("no test"), "{error}");
     }
 
     #[test]
-    fn what_the_first_process_complains_of_is_an_error() {
+    fn an_error_of_the_init_script_is_an_error() {
         let error = complaint(&lines("netmon-vm: error: cannot load veth.ko")).expect_err("it complained");
         assert!(format!("{error:#}").contains("veth.ko"), "{error:#}");
         assert!(complaint(&lines("netmon-vm: 6.1 is up")).is_ok());

@@ -1,7 +1,7 @@
-//! The programs of ours that make and run a virtual machine: qemu and busybox.
+//! The programs that make and run a virtual machine: qemu and busybox.
 //!
-//! They are unpacked and not installed: qemu may not get along with what the host has of it, and a busybox that is
-//! linked statically runs on the host and in the machine alike. A qemu that is on `PATH` is used.
+//! They are unpacked, not installed: qemu may conflict with packages of the host, and a static busybox runs on the host
+//! and in the machine alike. A qemu on `PATH` is preferred.
 
 use std::{path::PathBuf, process::Command};
 
@@ -11,33 +11,33 @@ use crate::{process, provision::unpacked, workspace};
 
 const QEMU: &str = "qemu-system-x86_64";
 const PACKAGES: [&str; 2] = ["qemu-system-x86", "busybox-static"];
-/// Where the libraries of unpacked packages are.
+/// Folders of libraries in unpacked packages.
 const LIBRARIES: [&str; 2] = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"];
-/// Where the firmware is.
+/// Folders of firmware in unpacked packages.
 const FIRMWARE: [&str; 2] = ["usr/share/qemu", "usr/share/seabios"];
 
-/// Where they are.
+/// Their paths.
 #[derive(Debug)]
 pub(super) struct Programs {
     /// The root of the unpacked packages.
     folder: PathBuf,
-    /// The host's qemu.
+    /// The qemu of the host, if it has one.
     installed: Option<PathBuf>,
 }
 
 impl Programs {
-    /// Those that were unpacked before, or else what apt has.
+    /// Returns the programs that an earlier run unpacked, or else downloads them with apt.
     pub(super) fn provide() -> Result<Self> {
         ensure!(
             process::find("apt-get").is_some(),
-            "the virtual machines are made of Debian's packages, by apt-get"
+            "the virtual machines need Debian packages, and there is no apt-get"
         );
         let installed = process::find(QEMU);
         let name = if installed.is_some() { "busybox" } else { "qemu" };
         let folder = workspace::target()?.join("vm").join(name);
         if !folder.is_dir() {
             let wanted = if installed.is_some() { &PACKAGES[1..] } else { &PACKAGES[..] };
-            eprintln!("xtask: fetching {} into {}: half a minute", wanted.join(" and "), folder.display());
+            eprintln!("xtask: downloading {} into {}: half a minute", wanted.join(" and "), folder.display());
             unpacked::provide(|| needed(wanted), &folder)?;
         }
         let programs = Self { folder, installed };
@@ -45,7 +45,7 @@ impl Programs {
         Ok(programs)
     }
 
-    /// One of busybox's programs, on the host.
+    /// Returns a command that runs an applet of busybox on the host.
     pub(super) fn busybox(&self, applet: &str) -> Command {
         let mut command = Command::new(self.busybox_path());
         command.arg(applet);
@@ -56,7 +56,7 @@ impl Programs {
         self.folder.join("bin/busybox")
     }
 
-    /// qemu, which finds its libraries and its firmware.
+    /// Returns a command that runs qemu with its libraries and its firmware.
     pub(super) fn qemu(&self) -> Command {
         if let Some(path) = &self.installed {
             return Command::new(path);
@@ -71,17 +71,17 @@ impl Programs {
     }
 }
 
-/// Packages with everything that they need and the host lacks.
+/// Returns packages and those of their dependencies that the host lacks.
 fn needed(packages: &[&str]) -> Result<Vec<String>> {
     let mut all = unpacked::with_dependencies(packages)?;
-    // One that is installed already is in none of apt's steps, and is unpacked all the same.
+    // apt has no step for a package that is installed already, but it must be unpacked all the same.
     let installed = packages.iter().filter(|name| !all.iter().any(|other| is_of(other, name)));
     let installed: Vec<String> = installed.map(|name| (*name).to_owned()).collect();
     all.extend(installed);
     Ok(all)
 }
 
-/// Whether `NAME=VERSION` is of this package.
+/// Returns whether `NAME=VERSION` is a version of this package.
 fn is_of(versioned: &str, name: &str) -> bool {
     versioned.split_once('=').is_some_and(|(package, _)| package == name)
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_is_not_taken_for_one_whose_name_goes_on() {
+    fn a_package_is_not_mistaken_for_one_with_a_longer_name() {
         assert!(is_of("qemu-system-x86=1:7.2", "qemu-system-x86"));
         assert!(!is_of("qemu-system-x86-xen=1:7.2", "qemu-system-x86"));
     }

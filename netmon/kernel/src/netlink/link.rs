@@ -204,6 +204,18 @@ impl Netlink {
         self.list_interfaces(true)
     }
 
+    /// Reads one interface of the namespace, without its counters. Returns `None` if there is none of this number.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn interface(&mut self, index: IfIndex) -> Result<Option<Interface>, NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index.0;
+        message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        self.get("read an interface", RouteNetlinkMessage::GetLink(message), interface)
+    }
+
     fn list_interfaces(&mut self, stats: bool) -> Result<Vec<Interface>, NetlinkError> {
         let mut message = LinkMessage::default();
         if !stats {

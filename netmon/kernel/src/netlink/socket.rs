@@ -238,6 +238,42 @@ impl Netlink {
         }
     }
 
+    /// Reads one row of a table, which `message` names. Returns `None` if there is no such row.
+    pub(super) fn get<T>(
+        &mut self,
+        what: &str,
+        message: RouteNetlinkMessage,
+        row: fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Option<T>, NetlinkError> {
+        match self.get_once(message, row) {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+            other => other.map_err(|error| NetlinkError::new(what, error)),
+        }
+    }
+
+    fn get_once<T>(
+        &mut self,
+        message: RouteNetlinkMessage,
+        row: fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let mut bytes = Vec::new();
+        self.append(&mut bytes, message, 0);
+        let sequence = self.sequence;
+        send_all(&self.socket, &bytes)?;
+        loop {
+            for message in read(&self.socket)? {
+                if message.header.sequence_number != sequence {
+                    continue;
+                }
+                match message.payload {
+                    NetlinkPayload::InnerMessage(message) => return Ok(row(message)),
+                    NetlinkPayload::Error(answer) => return Err(answer.to_io()),
+                    _ => {}
+                }
+            }
+        }
+    }
+
     fn append(&mut self, bytes: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) {
         self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();

@@ -23,8 +23,8 @@ use std::{
     thread,
 };
 
+pub use netmon_model::names::Cookie;
 use netmon_model::names::NsName;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::opener::Opener;
@@ -48,12 +48,6 @@ pub struct NetnsId {
     /// `st_ino` of the nsfs file.
     pub inode: u64,
 }
-
-/// Which namespace it is, for as long as the machine runs (`SO_NETNS_COOKIE`). What is stored uses this one,
-/// beside the boot id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cookie(pub u64);
 
 /// Something could not be done with a namespace.
 #[derive(Debug, Error)]

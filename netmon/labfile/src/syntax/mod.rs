@@ -1,7 +1,7 @@
 //! Text that is not TOML: reports each mistake once, and makes the rest readable.
 //!
 //! The parser continues after an error. But after a missing quote or bracket it reports errors in the lines that follow,
-//! and loses what they mean (docs/adr/0020). So the text is cut into statements, and each is parsed by itself. Those that
+//! and loses what they mean (docs/adr/0023). So the text is cut into statements, and each is parsed by itself. Those that
 //! the parser misreads are replaced by spaces, which keeps all offsets.
 
 mod explain;

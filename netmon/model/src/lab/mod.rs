@@ -12,7 +12,7 @@ mod traffic;
 use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf};
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use self::{
     expectation::Expectation,
@@ -24,19 +24,16 @@ pub use self::{
 use crate::{
     impairment::Impairment,
     mac::Mac,
-    names::{IfName, LabName, LinkName, NsName, Side},
+    names::{IfName, LabName, LinkName, NsName, Place, Side},
 };
-
-/// What [`Lab::source`] says of the built-in lab.
-pub const BUILT_IN: &str = "built-in";
 
 /// A topology that netmon builds and owns, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Lab {
     /// The lab's name; by default the file's stem.
     pub name: LabName,
-    /// Where it was read: a path, or `built-in`.
-    pub source: String,
+    /// Where it was read.
+    pub source: Source,
     /// The folder of the lab file, absolute: where services start, so that relative paths in their commands
     /// work from wherever netmon is called. None for a lab that is not in a file.
     pub directory: Option<PathBuf>,
@@ -52,6 +49,30 @@ pub struct Lab {
     pub expectations: Vec<Expectation>,
     /// What is tried again and again while the lab is watched, in the file's order.
     pub probes: Vec<Probe>,
+}
+
+/// Where a lab was read. Displays and serialises as the path, or as `built-in`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Nowhere: the lab is part of netmon.
+    BuiltIn,
+    /// A lab file, by the path that was given.
+    File(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.pad("built-in"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// A namespace that the lab makes.
@@ -86,6 +107,14 @@ pub struct Bridge {
     pub namespace: NsName,
     /// Addresses with their prefix.
     pub addresses: Vec<IpNet>,
+}
+
+impl Bridge {
+    /// Returns the namespace and the name of the bridge's interface.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { namespace: self.namespace.clone(), interface: self.name.clone() }
+    }
 }
 
 impl fmt::Display for Bridge {
@@ -136,6 +165,14 @@ pub struct End {
     /// What is done to the packets that leave through it.
     #[serde(skip_serializing_if = "Impairment::is_none")]
     pub impairment: Impairment,
+}
+
+impl End {
+    /// Returns the namespace and the name of the end's interface.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { namespace: self.namespace.clone(), interface: self.interface.clone() }
+    }
 }
 
 /// The file under /proc/sys that a key stands for. As in sysctl(8), `.` separates, and `/` inside a part

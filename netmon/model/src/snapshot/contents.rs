@@ -1,5 +1,7 @@
 //! What a lab has in its namespaces beside links: not measured, but drawn.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,34 +16,41 @@ pub struct NamespaceContents {
     pub namespace: NsName,
     /// Its bridges, each with its addresses.
     pub bridges: Vec<String>,
-    /// What runs in it.
+    /// The services that run in it.
     pub services: Vec<String>,
-    /// The ends of links that are ports of its bridges, each with its bridge.
+    /// The link ends that are ports of its bridges, each with its bridge.
     pub ports: Vec<(IfName, IfName)>,
 }
 
+type ByName<'n> = HashMap<&'n NsName, NamespaceContents>;
+
+fn entry<'m, 'n>(all: &'m mut ByName<'n>, name: &'n NsName) -> &'m mut NamespaceContents {
+    all.entry(name).or_insert_with(|| NamespaceContents::nothing_in(name))
+}
+
 impl NamespaceContents {
-    /// What a lab has in each namespace, where it has anything.
+    /// Returns what a lab has in each namespace, without the namespaces that have links only: `root` first, then in
+    /// the order of the lab file.
     #[must_use]
-    pub fn of(lab: &Lab) -> Vec<Self> {
+    pub fn of_lab(lab: &Lab) -> Vec<Self> {
+        let mut by_name = ByName::new();
+        for bridge in &lab.bridges {
+            entry(&mut by_name, &bridge.namespace).bridges.push(bridge.to_string());
+        }
+        for service in &lab.services {
+            entry(&mut by_name, &service.namespace).services.push(service.to_string());
+        }
+        for end in lab.links.iter().flat_map(|link| [&link.a, &link.b]) {
+            if let Some(bridge) = &end.bridge {
+                entry(&mut by_name, &end.namespace).ports.push((end.interface.clone(), bridge.clone()));
+            }
+        }
         let root = NsName::root();
         let names = std::iter::once(&root).chain(lab.namespaces.iter().map(|namespace| &namespace.name));
-        names.map(|name| Self::of_namespace(lab, name)).filter(|one| !one.is_empty()).collect()
+        names.filter_map(|name| by_name.remove(name)).collect()
     }
 
-    fn of_namespace(lab: &Lab, name: &NsName) -> Self {
-        let bridges = lab.bridges.iter().filter(|bridge| bridge.namespace == *name);
-        let services = lab.services.iter().filter(|service| service.namespace == *name);
-        let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]).filter(|end| end.namespace == *name);
-        Self {
-            namespace: name.clone(),
-            bridges: bridges.map(ToString::to_string).collect(),
-            services: services.map(ToString::to_string).collect(),
-            ports: ends.filter_map(|end| Some((end.interface.clone(), end.bridge.clone()?))).collect(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.bridges.is_empty() && self.services.is_empty() && self.ports.is_empty()
+    fn nothing_in(name: &NsName) -> Self {
+        Self { namespace: name.clone(), bridges: Vec::new(), services: Vec::new(), ports: Vec::new() }
     }
 }

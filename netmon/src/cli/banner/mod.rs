@@ -12,7 +12,7 @@ use std::{
 };
 
 use netmon_model::{
-    lab::{BUILT_IN, Lab},
+    lab::{Lab, Source},
     shell::shell_word,
     snapshot::Features,
 };
@@ -41,9 +41,9 @@ pub struct Panel<'a> {
 impl fmt::Display for Panel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { lab, screen, .. } = self;
-        let source = match lab.source.as_str() {
-            BUILT_IN => "built in".to_owned(),
-            path => path.to_owned(),
+        let source = match &lab.source {
+            Source::BuiltIn => "built in".to_owned(),
+            Source::File(path) => path.display().to_string(),
         };
         writeln!(f, "\n  lab {} ({source})\n", lab.name)?;
         for line in sketch::lines(lab, *screen) {

@@ -1,9 +1,10 @@
 //! The list of what is left over, for people.
 
+use netmon_model::names::Place;
+
 use crate::{
     leftovers::{Condition, FoundLab, Leftovers},
     render::table::table,
-    topology::plan::Place,
 };
 
 /// More names than these are counted only; `-o json` has all of them.

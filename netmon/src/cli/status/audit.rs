@@ -2,7 +2,7 @@
 
 use super::report::of_endpoint;
 use crate::{
-    api::{Audit, Endpoint, Hook, Links},
+    api::{Audit, Endpoint, Hook, Link, Links},
     render::{
         table::table,
         units::{self, NONE},
@@ -11,7 +11,7 @@ use crate::{
 
 /// A heading and the table; none where nothing was compared yet.
 pub(super) fn section(links: &Links) -> Option<String> {
-    let ends = links.links.iter().flat_map(|link| [&link.a, &link.b]);
+    let ends = links.links.iter().flat_map(Link::ends);
     let rows: Vec<_> = ends
         .flat_map(|end| {
             hooks(end).filter_map(move |(at, hook)| Some(row(of_endpoint(end), at, hook.audit.as_ref()?)))
@@ -99,7 +99,7 @@ mod tests {
     fn without_a_comparison_there_is_neither_table_nor_trouble() {
         let mut links = Links::without_rates(&fixtures::direct());
         let link = &mut links.links[0];
-        for end in [&mut link.a, &mut link.b] {
+        for end in std::iter::once(&mut link.a).chain(&mut link.b) {
             (end.ingress.audit, end.egress.audit) = (None, None);
         }
         assert_eq!(section(&links), None);

@@ -29,7 +29,8 @@ fn unknown(links: &Links, name: &str) -> anyhow::Error {
             format!("it has:\n  {}{more}", first.join("\n  "))
         }
     };
-    anyhow!("lab {} has no link {name:?}; {hint}", links.lab.name)
+    let lab = links.lab.as_ref().map_or_else(|| "the agent".to_owned(), |lab| format!("lab {}", lab.name));
+    anyhow!("{lab} has no link {name:?}; {hint}")
 }
 
 #[cfg(test)]

@@ -13,9 +13,8 @@ pub(super) fn section(links: &Links) -> Option<String> {
     let mut rows = Vec::new();
     let mut same_packets = true;
     for link in &links.links {
-        for (end, sense) in
-            [(&link.a, &link.round_trip_parts.seen_from_a), (&link.b, &link.round_trip_parts.seen_from_b)]
-        {
+        let perspectives = [&link.round_trip_parts.seen_from_a, &link.round_trip_parts.seen_from_b];
+        for (end, sense) in link.ends().zip(perspectives) {
             for (kind, over, parts) in shown(sense, links.window_seconds) {
                 same_packets &= parts.same_packets;
                 rows.push(row(end, kind, over, &parts));

@@ -56,7 +56,7 @@ fn with(address: SocketAddr, links: &Links, details: impl Fn(&Links) -> String) 
         let _ = write!(text, "\n{table}\n");
     }
     text.push_str(&details(links));
-    for trouble in links.links.iter().flat_map(|link| [&link.a, &link.b]).filter_map(troubles) {
+    for trouble in links.links.iter().flat_map(Link::ends).filter_map(troubles) {
         let _ = write!(text, "\n{BAD}{trouble}{BAD:#}\n");
     }
     let _ = write!(text, "\n{DIM}{}{DIM:#}\n", notes(links));
@@ -64,16 +64,18 @@ fn with(address: SocketAddr, links: &Links, details: impl Fn(&Links) -> String) 
 }
 
 fn heading(address: SocketAddr, links: &Links) -> String {
-    let hooks =
-        || links.links.iter().flat_map(|link| [&link.a, &link.b]).flat_map(|end| [&end.ingress, &end.egress]);
+    let hooks = || links.links.iter().flat_map(Link::ends).flat_map(|end| [&end.ingress, &end.egress]);
     let (attached, all) = (hooks().filter(|hook| hook.attached.is_some()).count(), hooks().count());
     let style = if attached == all { GOOD } else { BAD };
-    let (lab, file) = (&links.lab.name, &links.lab.file);
-    let persists = if links.lab.persists { ", counting persists" } else { "" };
-    let mut text = format!(
-        "{BOLD}{lab}{BOLD:#} ({file}), {style}{attached} of {all} hooks watched{style:#}, http://{address}/{persists}\n"
-    );
-    for end in links.links.iter().flat_map(|link| [&link.a, &link.b]) {
+    let persists =
+        if links.lab.as_ref().is_some_and(|lab| lab.persists) { ", counting persists" } else { "" };
+    let lab = links
+        .lab
+        .as_ref()
+        .map_or_else(|| "no lab".to_owned(), |lab| format!("{BOLD}{}{BOLD:#} ({})", lab.name, lab.file));
+    let mut text =
+        format!("{lab}, {style}{attached} of {all} hooks watched{style:#}, http://{address}/{persists}\n");
+    for end in links.links.iter().flat_map(Link::ends) {
         for disturbance in &end.drift {
             let _ = writeln!(text, "{BAD}{} {disturbance}{BAD:#}", of_endpoint(end));
         }
@@ -118,7 +120,7 @@ fn traffic(links: &Links) -> String {
 /// Round trips, where there were any.
 fn round_trips(links: &Links) -> Option<String> {
     let mut rows = Vec::new();
-    for end in links.links.iter().flat_map(|link| [&link.a, &link.b]) {
+    for end in links.links.iter().flat_map(Link::ends) {
         let trips = &end.round_trips;
         let kinds = [
             ("ICMP echo", &trips.icmp),
@@ -166,7 +168,7 @@ fn troubles(end: &Endpoint) -> Option<String> {
 }
 
 fn nothing_yet(links: &Links) -> String {
-    let ends = links.links.iter().flat_map(|link| [&link.b, &link.a]);
+    let ends = links.links.iter().flat_map(|link| link.b.iter().chain([&link.a]));
     let elsewhere = ends.filter(|end| !end.namespace.is_root()).flat_map(|end| &end.addresses).next();
     match elsewhere {
         Some(address) => format!("\nNo round trips yet: try `ping -c 3 {}`.\n", address.addr()),
@@ -179,7 +181,10 @@ fn notes(links: &Links) -> String {
         Some(window) => format!("rates over the last {}", units::seconds(Duration::from_secs_f64(window))),
         None => "no rates yet".to_owned(),
     };
-    let stamped = links.links.iter().any(|link| link.a_to_b.latency.is_some());
+    let stamped = links
+        .links
+        .iter()
+        .any(|link| link.a_to_b.as_ref().is_some_and(|direction| direction.latency.is_some()));
     let missing =
         if stamped { "" } else { "; one-way latency and loss need Linux 5.18, which can stamp packets" };
     format!("P50 and P99 are one-way latencies since the agent began; {rates}{missing}")
@@ -195,7 +200,14 @@ pub(super) fn of_endpoint(end: &Endpoint) -> String {
 
 #[cfg(test)]
 mod tests {
-    use netmon_model::{drift::Drift, fixtures, histogram::Histogram, snapshot::Snapshot};
+    use netmon_ebpf::Protocol;
+    use netmon_model::{
+        by::ByProtocol,
+        drift::Drift,
+        fixtures,
+        histogram::Histogram,
+        snapshot::{Snapshot, Traffic},
+    };
 
     use super::*;
 
@@ -203,9 +215,9 @@ mod tests {
     fn quiet() -> Snapshot {
         let mut snapshot = fixtures::direct();
         let link = &mut snapshot.links[0];
-        for end in [&mut link.a, &mut link.b] {
+        for end in std::iter::once(&mut link.a).chain(&mut link.b) {
             end.drops = None;
-            (end.ingress.audit, end.egress.audit) = (None, None);
+            end.hooks.iter_mut().for_each(|hook| hook.audit = None);
             let trips = &mut end.round_trips;
             (trips.icmp_unanswered, trips.tcp_retransmits_ingress, trips.tcp_retransmits_egress) = (0, 0, 0);
             trips.tcp_connections.iter_mut().for_each(|(_, count)| *count = 0);
@@ -221,8 +233,8 @@ mod tests {
     fn each_direction_has_a_row_with_what_left_and_how_late_it_came() {
         let mut snapshot = fixtures::direct();
         let link = &mut snapshot.links[0];
-        link.a.egress.protocols.iter_mut().for_each(|counted| (counted.packets, counted.bytes) = (0, 0));
-        (link.a.egress.protocols[1].packets, link.a.egress.protocols[1].bytes) = (1234, 120_932);
+        link.a.hooks.egress.protocols = ByProtocol::default();
+        link.a.hooks.egress.protocols[Protocol::Icmp] = Traffic { packets: 1234, bytes: 120_932 };
         link.a_to_b.latency = Some(fixtures::histogram_of(vec![1_000_000; 100]));
         link.a_to_b.lost_segments = Some(7);
         link.b_to_a.latency = None;
@@ -244,7 +256,7 @@ mod tests {
     fn round_trips_that_did_not_happen_are_left_out_and_the_first_is_suggested() {
         let mut snapshot = quiet();
         let link = &mut snapshot.links[0];
-        for end in [&mut link.a, &mut link.b] {
+        for end in std::iter::once(&mut link.a).chain(&mut link.b) {
             end.round_trips.icmp = Histogram::default();
             end.round_trips.tcp_handshake = Histogram::default();
             end.round_trips.tcp_response = Histogram::default();
@@ -263,8 +275,9 @@ mod tests {
         let mut snapshot = quiet();
         let nothing = plain(&Links::without_rates(&snapshot));
         assert!(!nothing.contains("unanswered") && !nothing.contains("dropped"), "{nothing}");
-        snapshot.links[0].b.drops = Some(vec![("NO_SOCKET".to_owned(), 50), ("TCP_CSUM".to_owned(), 0)]);
-        snapshot.links[0].b.round_trips.icmp_unanswered = 3;
+        snapshot.links[0].b.as_mut().unwrap().drops =
+            Some(vec![("NO_SOCKET".to_owned(), 50), ("TCP_CSUM".to_owned(), 0)]);
+        snapshot.links[0].b.as_mut().unwrap().round_trips.icmp_unanswered = 3;
         let text = plain(&Links::without_rates(&snapshot));
         let line = "direct_netns:veth1  ICMP echoes unanswered: 3; dropped, NO_SOCKET: 50\n";
         assert!(text.contains(line), "{text}");
@@ -273,8 +286,8 @@ mod tests {
     #[test]
     fn what_is_not_watched_or_down_is_said_at_the_top() {
         let mut snapshot = fixtures::direct();
-        snapshot.links[0].b.egress.attached = None;
-        snapshot.links[0].b.up = false;
+        snapshot.links[0].b.as_mut().unwrap().hooks.egress.attached = None;
+        snapshot.links[0].b.as_mut().unwrap().up = false;
         let text = plain(&Links::without_rates(&snapshot));
         assert!(text.contains("3 of 4 hooks watched"), "{text}");
         assert!(text.contains("direct_netns:veth1 is down or gone\n"), "{text}");

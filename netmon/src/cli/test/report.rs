@@ -90,7 +90,7 @@ fn suite(writer: &mut Writer<Vec<u8>>, outcome: &Outcome) -> io::Result<()> {
     let element = writer.create_element("testsuite").with_attribute(("name", lab.name.as_str()));
     with_totals(element, &[outcome])
         .with_attribute(("timestamp", &*began.to_string()))
-        .with_attribute(("file", &*plain(&lab.source)))
+        .with_attribute(("file", &*plain(&lab.source.to_string())))
         .write_inner_content(|writer| {
             verdicts.iter().try_for_each(|verdict| case(writer, &lab.name, verdict))?;
             error.iter().try_for_each(|error| error_case(writer, &lab.name, error))

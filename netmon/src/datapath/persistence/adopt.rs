@@ -1,122 +1,135 @@
-//! Going on with endpoints that an agent before us watched: those that are still what they were, with their programs on
-//! their hooks. What is left of others is taken away.
+//! Going on with endpoints that an earlier agent counted: those that are still what they were, with their programs on
+//! their hooks. What is left of others is removed.
 
 use std::collections::HashMap;
 
-use netmon_ebpf::{
-    drops::DropPlace,
-    record::{END_COMPLETE, END_MADE_QDISC, END_PAUSED, END_PEER_STAMPS, END_STAMPS, EndRecord},
-};
+use netmon_ebpf::record::{END_COMPLETE, END_MADE_QDISC, END_PAUSED, END_PEER_STAMPS, END_STAMPS, EndRecord};
 use netmon_kernel::pins::unpin_link;
 use netmon_model::{
+    by::Hooks,
     error::chain,
-    names::{Direction, EndpointId},
+    names::{Cookie, Direction, EndpointId, IfIndex, InterfaceId},
 };
 
 use super::Persistence;
-use crate::{
-    datapath::{
-        Datapath, DatapathError,
-        attach::Attached,
-        by_namespace,
-        watched::{self, WatchedEndpoint, WatchedLink},
-    },
-    topology::Endpoint,
+use crate::datapath::{
+    AttachReport, Datapath, DatapathError, Target,
+    attach::Attached,
+    endpoint::{self, Endpoint, Endpoints, by_namespace, drop_place},
 };
 
-type Recorded = (EndpointId, EndRecord);
+type Records = HashMap<EndpointId, EndRecord>;
+
+/// The interface that a record is about.
+fn interface_of(record: &EndRecord) -> InterfaceId {
+    InterfaceId { netns: Cookie(record.cookie), ifindex: IfIndex(record.ifindex) }
+}
 
 impl Persistence {
-    /// The slots that are taken by endpoints that nobody asked for yet.
+    /// The slots of endpoints that no target asked for yet.
     pub(in crate::datapath) fn slots(&self) -> impl Iterator<Item = EndpointId> {
         self.found.keys().copied()
     }
 
-    /// What was recorded of both ends of a link, if the record of both was completed.
-    fn claim(&mut self, a: &Endpoint, b: &Endpoint) -> Option<[Recorded; 2]> {
-        let of = |end: &Endpoint| {
-            let is = |record: &EndRecord| {
-                record.flags & END_COMPLETE != 0
-                    && (record.cookie, record.ifindex) == (end.cookie.0, end.ifindex.0)
-            };
-            self.found.iter().find(|(_, record)| is(record)).map(|(id, record)| (*id, *record))
+    /// The slots of both ends of a link, if the record of both was completed and each names the other as its peer.
+    pub(in crate::datapath) fn recorded_pair(
+        &self,
+        a: InterfaceId,
+        b: InterfaceId,
+    ) -> Option<[EndpointId; 2]> {
+        let find = |at: InterfaceId| {
+            let is = |record: &EndRecord| record.flags & END_COMPLETE != 0 && interface_of(record) == at;
+            self.found.iter().find(|(_, record)| is(record))
         };
-        let (a, b) = (of(a)?, of(b)?);
-        let know_each_other = (a.1.peer, b.1.peer) == (b.0.0, a.0.0);
-        know_each_other.then(|| {
-            for (id, _) in [a, b] {
-                self.found.remove(&id);
-            }
-            [a, b]
-        })
+        let ((a, of_a), (b, of_b)) = (find(a)?, find(b)?);
+        ((of_a.peer, of_b.peer) == (b.0, a.0)).then_some([*a, *b])
+    }
+
+    /// Takes the record of a target that is counted in the slot that it was counted in before.
+    fn claim(&mut self, target: &Target) -> Option<EndRecord> {
+        let is_its = self.found.get(&target.id).is_some_and(|record| interface_of(record) == target.at);
+        is_its.then(|| self.found.remove(&target.id)).flatten()
     }
 }
 
 impl Datapath {
-    /// Goes on with those of `endpoints` that were watched before, and lets go of what was watched beside them.
-    pub(in crate::datapath) fn adopt(&mut self, endpoints: &[Endpoint]) -> Result<(), DatapathError> {
-        let pairs = self.new_pairs(endpoints)?;
+    /// Goes on with those of `targets` that an earlier agent counted, and removes what it counted beside them. Returns
+    /// the targets that are to be attached to anew.
+    pub(in crate::datapath) fn adopt(
+        &mut self,
+        targets: Vec<Target>,
+        report: &mut AttachReport,
+    ) -> Result<Vec<Target>, DatapathError> {
         let Some(persistence) = self.persistence.as_mut().filter(|one| !one.found.is_empty()) else {
-            return Ok(());
+            return Ok(targets);
         };
-        let (mut links, mut records) = (Vec::new(), HashMap::new());
-        for (a, b) in pairs {
-            if let Some([of_a, of_b]) = persistence.claim(&a, &b) {
-                links.push(restored((a, &of_a), (b, &of_b), persistence));
-                records.extend([of_a, of_b]);
+        let (mut known, mut records, mut new) = (Endpoints::new(), Records::new(), Vec::new());
+        for target in targets {
+            match persistence.claim(&target) {
+                Some(record) => {
+                    known.insert(target.id, restored(target.clone(), &record, persistence.hooks(target.id)));
+                    records.insert(target.id, record);
+                }
+                None => new.push(target),
             }
         }
-        self.recover_all(&mut links, &records)?;
-        let is_paused = |link: &WatchedLink| {
-            link.ends().all(|end| records.get(&end.id).is_some_and(|record| record.flags & END_PAUSED != 0))
+        let stale = std::mem::take(&mut persistence.found);
+        self.recover_all(&mut known, &records)?;
+        let is_paused =
+            |id: &EndpointId| records.get(id).is_some_and(|record| record.flags & END_PAUSED != 0);
+        let counts = |endpoint: &Endpoint| {
+            let ends = std::iter::once(endpoint).chain(endpoint.peer.and_then(|peer| known.get(&peer)));
+            ends.clone().all(|end| is_paused(&end.id)) || ends.clone().all(Endpoint::is_whole)
         };
-        let (good, bad): (Vec<_>, Vec<_>) =
-            links.into_iter().partition(|link| is_paused(link) || link.ends().all(WatchedEndpoint::is_whole));
-        for link in &bad {
-            log::warn!(
-                "link {}: its programs are not on its hooks any more, it is counted from zero",
-                link.name
-            );
+        let good: Vec<EndpointId> = known.values().filter(|one| counts(one)).map(|one| one.id).collect();
+        let paused: Vec<EndpointId> = good.iter().copied().filter(|id| is_paused(id)).collect();
+        for id in good {
+            self.endpoints.extend(known.remove_entry(&id));
+            report.adopted += 1;
         }
-        let stale = bad.iter().flat_map(WatchedLink::ends).map(|end| end.id);
-        let mut stale: Vec<Recorded> = stale.filter_map(|id| Some((id, *records.get(&id)?))).collect();
-        drop(bad);
-        stale.extend(self.persistence.as_mut().map(|one| std::mem::take(&mut one.found)).unwrap_or_default());
-        let paused: Vec<_> =
-            good.iter().filter(|link| is_paused(link)).map(|link| link.name.clone()).collect();
-        log::info!("going on with the counts of {} links", good.len());
-        self.links.extend(good);
+        for (id, endpoint) in known {
+            let Endpoint { id: _, at, netns, peer, .. } = endpoint;
+            report.restarted.push(id);
+            if let Some(record) = records.get(&id) {
+                self.discard(id, record)?;
+            }
+            new.push(Target { id, at, netns, peer });
+        }
         for (id, record) in stale {
             self.discard(id, &record)?;
+            report.freed.push(id);
         }
-        paused.iter().try_for_each(|link| self.hooks_on(link))
+        if !paused.is_empty() {
+            self.hooks_on(&paused)?;
+        }
+        Ok(new)
     }
 
-    /// Looks which programs of these ends are where they were.
-    fn recover_all(
-        &self,
-        links: &mut [WatchedLink],
-        records: &HashMap<EndpointId, EndRecord>,
-    ) -> Result<(), DatapathError> {
+    /// Finds which programs of these endpoints are still where they were.
+    fn recover_all(&self, endpoints: &mut Endpoints, records: &Records) -> Result<(), DatapathError> {
         let mode = self.features.mode;
         let keeps_programs = self.run_time.is_some();
-        for ends in by_namespace(links).into_values() {
-            watched::visit(ends, |ends| {
-                for end in ends {
-                    let Some(record) = records.get(&end.id) else { continue };
+        for group in by_namespace(endpoints.values_mut()).into_values() {
+            endpoint::visit(group, |group| {
+                for endpoint in group {
+                    let Some(record) = records.get(&endpoint.id) else { continue };
                     let made_qdisc = record.flags & END_MADE_QDISC != 0;
-                    let hooks = end.hook_pins.clone();
-                    let Endpoint { ifindex, interface, .. } = &end.endpoint;
-                    let recovered =
-                        Attached::recover(mode, *ifindex, interface, record.programs, made_qdisc, hooks);
+                    let [ingress, egress] = record.programs;
+                    let recovered = Attached::recover(
+                        mode,
+                        endpoint.at.ifindex,
+                        Hooks { ingress, egress },
+                        made_qdisc,
+                        endpoint.hook_pins.clone(),
+                    );
                     match recovered {
                         Ok(attached) => {
                             if keeps_programs {
-                                end.programs = attached.open_programs().ok();
+                                endpoint.programs = attached.open_programs().ok();
                             }
-                            end.attached = Some(attached);
+                            endpoint.attached = Some(attached);
                         }
-                        Err(error) => log::warn!("{}: {}", end.shown(), chain(&error)),
+                        Err(error) => log::warn!("endpoint {}: {}", endpoint.id, chain(&error)),
                     }
                 }
                 Ok(())
@@ -125,35 +138,24 @@ impl Datapath {
         Ok(())
     }
 
-    /// Takes away what is left of an endpoint that nobody watches any more.
+    /// Removes what is left of an endpoint that an earlier agent counted.
     fn discard(&mut self, id: EndpointId, record: &EndRecord) -> Result<(), DatapathError> {
         if let Some(persistence) = &mut self.persistence {
             for direction in Direction::BOTH {
                 unpin_link(&persistence.folder.hook(id, direction))?;
             }
         }
-        let place = DropPlace { cookie: record.cookie, ifindex: record.ifindex, padding: 0 };
-        self.release(id, place).into_iter().next().map_or(Ok(()), Err)
+        self.release(id, drop_place(interface_of(record))).into_iter().next().map_or(Ok(()), Err)
     }
 }
 
-/// A link as it was recorded, with nothing known of its hooks yet.
-fn restored(
-    (a, (a_id, of_a)): (Endpoint, &Recorded),
-    (b, (b_id, of_b)): (Endpoint, &Recorded),
-    persistence: &Persistence,
-) -> WatchedLink {
-    let end = |endpoint, id: EndpointId, record: &EndRecord| {
-        let mut end = WatchedEndpoint::new(id, endpoint, Some(persistence.hooks(id)));
-        end.pauses = record.pauses;
-        end.peer = Some(EndpointId(record.peer));
-        end.stamps = record.flags & END_STAMPS != 0;
-        end.peer_stamps = record.flags & END_PEER_STAMPS != 0;
-        end.unanswered.restore(&record.unanswered);
-        end
-    };
-    let mut link = WatchedLink::new(end(a, *a_id, of_a), end(b, *b_id, of_b));
-    link.a_to_b.restore(&of_a.lost);
-    link.b_to_a.restore(&of_b.lost);
-    link
+/// An endpoint as it was recorded, with nothing known of its hooks yet.
+fn restored(target: Target, record: &EndRecord, pins: Hooks<std::path::PathBuf>) -> Endpoint {
+    let mut endpoint = Endpoint::new(target, Some(pins));
+    endpoint.pauses = record.pauses;
+    endpoint.stamps = record.flags & END_STAMPS != 0;
+    endpoint.peer_stamps = record.flags & END_PEER_STAMPS != 0;
+    endpoint.lost.restore(&record.lost);
+    endpoint.unanswered.restore(&record.unanswered);
+    endpoint
 }

@@ -3,70 +3,36 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use aya::maps::MapError;
-use netmon_ebpf::{
-    epoch::{LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
-    record::{
-        AUDIT_BYTES, AuditRecord, END_COMPLETE, END_MADE_QDISC, END_PAUSED, END_PEER_STAMPS, END_STAMPS,
-        EndRecord,
-    },
+use netmon_ebpf::record::{
+    AUDIT_BYTES, AuditRecord, END_COMPLETE, END_MADE_QDISC, END_PAUSED, END_PEER_STAMPS, END_STAMPS,
+    EndRecord,
 };
-use netmon_model::names::{Direction, EndpointId};
+use netmon_model::{by::Hooks, names::EndpointId};
 
 use super::{AUDITS, ENDS, Persistence};
-use crate::datapath::{
-    DatapathError,
-    attach::Attached,
-    closed_epochs::ClosedEpochs,
-    error::gone,
-    watched::{WatchedEndpoint, WatchedLink},
-};
+use crate::datapath::{DatapathError, attach::Attached, endpoint::Endpoint, error::gone};
 
 impl Persistence {
-    /// Where the links of an endpoint's hooks are pinned, ingress first.
-    pub(in crate::datapath) fn hooks(&self, id: EndpointId) -> [PathBuf; 2] {
-        Direction::BOTH.map(|direction| self.folder.hook(id, direction))
+    /// Where the links of an endpoint's hooks are pinned.
+    pub(in crate::datapath) fn hooks(&self, id: EndpointId) -> Hooks<PathBuf> {
+        Hooks::from_fn(|direction| self.folder.hook(id, direction))
     }
 
-    /// Writes down an end that is about to be attached to.
-    pub(in crate::datapath) fn record_end(&mut self, end: &WatchedEndpoint) -> Result<(), DatapathError> {
-        self.record(end.id, of(end, &ClosedEpochs::new(LOSS_EPOCH_SHIFT), Stage::Unfinished))
-    }
-
-    /// Writes down both ends of a link.
-    pub(in crate::datapath) fn record_link(
+    /// Records an endpoint as it is now.
+    pub(in crate::datapath) fn record(
         &mut self,
-        link: &WatchedLink,
+        endpoint: &Endpoint,
         stage: Stage,
     ) -> Result<(), DatapathError> {
-        self.record(link.a.id, of(&link.a, &link.a_to_b, stage))?;
-        self.record(link.b.id, of(&link.b, &link.b_to_a, stage))
-    }
-
-    /// Writes down what became known of a link since the last time, before anybody is told.
-    pub(in crate::datapath) fn keep(&mut self, link: &mut WatchedLink) -> Result<(), DatapathError> {
-        let stage = if link.ends().all(WatchedEndpoint::is_whole) { Stage::Complete } else { Stage::Paused };
-        if link.a_to_b.take_changed() | link.a.unanswered.take_changed() {
-            self.record(link.a.id, of(&link.a, &link.a_to_b, stage))?;
-        }
-        if link.b_to_a.take_changed() | link.b.unanswered.take_changed() {
-            self.record(link.b.id, of(&link.b, &link.b_to_a, stage))?;
-        }
-        Ok(())
+        self.ends
+            .insert(endpoint.id.0, record_of(endpoint, stage), 0)
+            .map_err(|source| DatapathError::Map { name: ENDS, source })
     }
 
     /// Everything that is recorded.
     pub(super) fn recorded(&self) -> Result<BTreeMap<EndpointId, EndRecord>, DatapathError> {
         let all = self.ends.iter().map(|entry| entry.map(|(slot, end)| (EndpointId(slot), end)));
         all.collect::<Result<_, MapError>>().map_err(|source| DatapathError::Map { name: ENDS, source })
-    }
-
-    /// Writes down an endpoint as it is now.
-    pub(in crate::datapath) fn record(
-        &mut self,
-        id: EndpointId,
-        end: EndRecord,
-    ) -> Result<(), DatapathError> {
-        self.ends.insert(id.0, end, 0).map_err(|source| DatapathError::Map { name: ENDS, source })
     }
 
     /// Forgets an endpoint of which nothing is left.
@@ -76,7 +42,7 @@ impl Persistence {
     }
 
     /// Writes down an endpoint's accounts. Text that is too long is not: the accounts are opened anew then.
-    pub(in crate::datapath) fn keep_accounts(
+    pub(in crate::datapath) fn store_ledger(
         &mut self,
         id: EndpointId,
         text: &[u8],
@@ -90,7 +56,7 @@ impl Persistence {
     }
 
     /// An endpoint's accounts, if there are any.
-    pub(in crate::datapath) fn kept_accounts(&self, id: EndpointId) -> Option<Vec<u8>> {
+    pub(in crate::datapath) fn load_ledger(&self, id: EndpointId) -> Option<Vec<u8>> {
         let record = self.audits.get(&id.0, 0).ok()?;
         record.text.get(..record.length as usize).map(<[u8]>::to_vec)
     }
@@ -107,27 +73,23 @@ pub(in crate::datapath) enum Stage {
     Paused,
 }
 
-/// What is to be known of an end.
-pub(in crate::datapath) fn of(
-    end: &WatchedEndpoint,
-    lost: &ClosedEpochs<LOSS_EPOCHS>,
-    stage: Stage,
-) -> EndRecord {
-    let attached = end.attached.as_ref();
+fn record_of(endpoint: &Endpoint, stage: Stage) -> EndRecord {
+    let attached = endpoint.attached.as_ref();
     let flag = |flag: u32, is_set: bool| if is_set { flag } else { 0 };
+    let programs = attached.map(Attached::programs).unwrap_or_default();
     EndRecord {
-        cookie: end.endpoint.cookie.0,
-        ifindex: end.endpoint.ifindex.0,
-        peer: end.peer.unwrap_or(end.id).0,
-        programs: attached.map_or([0; 2], Attached::programs),
+        cookie: endpoint.at.netns.0,
+        ifindex: endpoint.at.ifindex.0,
+        peer: endpoint.peer.unwrap_or(endpoint.id).0,
+        programs: [programs.ingress, programs.egress],
         flags: flag(END_COMPLETE, stage != Stage::Unfinished)
-            | flag(END_STAMPS, end.stamps)
-            | flag(END_PEER_STAMPS, end.peer_stamps)
+            | flag(END_STAMPS, endpoint.stamps)
+            | flag(END_PEER_STAMPS, endpoint.peer_stamps)
             | flag(END_PAUSED, stage == Stage::Paused)
             | flag(END_MADE_QDISC, attached.is_some_and(Attached::made_qdisc)),
         padding: 0,
-        pauses: end.pauses,
-        lost: lost.known(),
-        unanswered: end.unanswered.known(),
+        pauses: endpoint.pauses,
+        lost: endpoint.lost.known(),
+        unanswered: endpoint.unanswered.known(),
     }
 }

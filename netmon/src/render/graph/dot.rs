@@ -7,7 +7,7 @@ use super::{model::Graph, traffic};
 /// The whole of it; writing to a string cannot fail.
 #[must_use]
 pub fn render(graph: &Graph) -> String {
-    let mut text = format!("graph {} {{\n  rankdir=LR;\n  node [shape=box];\n", label([graph.lab.as_str()]));
+    let mut text = format!("graph {} {{\n  rankdir=LR;\n  node [shape=box];\n", label([graph.title()]));
     for (index, namespace) in graph.namespaces.iter().enumerate() {
         let lines = std::iter::once(namespace.name.as_str()).chain(namespace.contents());
         let _ = writeln!(text, "  n{index} [label={}];", label(lines));

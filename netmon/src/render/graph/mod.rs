@@ -23,7 +23,9 @@ pub fn text(graph: &Graph, screen: Terminal) -> String {
     let boxes = is_small.then(|| drawing::draw(graph, pen));
     let fitting = boxes.filter(|lines| drawing::width(lines) <= screen.columns);
     let lines = fitting.unwrap_or_else(|| tree::draw(graph, pen));
-    let mut text = format!("lab {}{}\n\n", graph.lab, if graph.is_running { ", as it runs" } else { "" });
+    let lab = if graph.lab.is_some() { "lab " } else { "" };
+    let mut text =
+        format!("{lab}{}{}\n\n", graph.title(), if graph.is_running { ", as it runs" } else { "" });
     for line in lines {
         text.push_str(line.trim_end());
         text.push('\n');

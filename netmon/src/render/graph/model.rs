@@ -16,7 +16,7 @@ use crate::api::{self, Amounts, Links};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Graph {
     /// The lab's name.
-    pub(crate) lab: LabName,
+    pub(crate) lab: Option<LabName>,
     /// Whether an agent said it, so that there are numbers.
     pub(crate) is_running: bool,
     /// `root` first, when the lab has anything in it.
@@ -96,15 +96,15 @@ impl Graph {
         let served = lab.services.iter().map(|service| &service.namespace);
         let bridged = lab.bridges.iter().map(|bridge| &bridge.namespace);
         let all = names.chain(ends(&links).map(|end| &end.namespace)).chain(served).chain(bridged);
-        let contents = NamespaceContents::of(lab);
+        let contents = NamespaceContents::of_lab(lab);
         let namespaces = distinct(all, |name| Namespace::with_contents(name, &contents));
-        Self { lab: lab.name.clone(), is_running: false, namespaces, links }
+        Self { lab: Some(lab.name.clone()), is_running: false, namespaces, links }
     }
 
     /// What an agent says.
     pub(crate) fn of_links(said: &Links) -> Self {
-        let contents = &said.lab.namespaces;
-        let mut links: Vec<_> = said.links.iter().map(Link::from).collect();
+        let contents = said.lab.as_ref().map(|lab| lab.namespaces.as_slice()).unwrap_or_default();
+        let mut links: Vec<_> = said.links.iter().filter_map(Link::measured).collect();
         for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
             let mut ports =
                 contents.iter().filter(|one| one.namespace == end.namespace).flat_map(|one| &one.ports);
@@ -112,7 +112,12 @@ impl Graph {
         }
         let names = ends(&links).map(|end| &end.namespace).chain(contents.iter().map(|one| &one.namespace));
         let namespaces = distinct(names, |name| Namespace::with_contents(name, contents));
-        Self { lab: said.lab.name.clone(), is_running: true, namespaces, links }
+        Self { lab: said.lab.as_ref().map(|lab| lab.name.clone()), is_running: true, namespaces, links }
+    }
+
+    /// The name of the lab, if the graph is of one.
+    pub(crate) fn title(&self) -> &str {
+        self.lab.as_ref().map_or("links", LabName::as_str)
     }
 
     /// The place of a namespace in the list.
@@ -157,8 +162,9 @@ impl From<&lab::Link> for Link {
     }
 }
 
-impl From<&api::Link> for Link {
-    fn from(link: &api::Link) -> Self {
+impl Link {
+    /// A link as an agent measures it; `None` while only one end is known.
+    fn measured(link: &api::Link) -> Option<Self> {
         let end = |end: &api::Endpoint| End {
             namespace: end.namespace.clone(),
             interface: end.interface.clone(),
@@ -166,10 +172,16 @@ impl From<&api::Link> for Link {
             bridge: None,
             up: Some(end.up),
         };
-        let [a_to_b, b_to_a] = link.directions().map(|(crossing, sent)| Some(Traffic::of(crossing, sent)));
+        let (b, from_a, from_b) = (link.b.as_ref()?, link.a_to_b.as_ref()?, link.b_to_a.as_ref()?);
         let declared = |of: &api::LinkDirection| of.impairment.map(|of| of.declared).unwrap_or_default();
-        let impaired = [declared(&link.a_to_b), declared(&link.b_to_a)];
-        Self { name: link.name.clone(), a: end(&link.a), b: end(&link.b), a_to_b, b_to_a, impaired }
+        Some(Self {
+            name: link.name.clone(),
+            a: end(&link.a),
+            b: end(b),
+            a_to_b: Some(Traffic::of(from_a, &link.a.egress)),
+            b_to_a: Some(Traffic::of(from_b, &b.egress)),
+            impaired: [declared(from_a), declared(from_b)],
+        })
     }
 }
 

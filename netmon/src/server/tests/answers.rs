@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_ebpf::Protocol;
 use netmon_model::fixtures;
 
 use super::{Answer, Fake, Server, eventually};
@@ -137,8 +138,8 @@ async fn json_reads_back_as_the_types_that_wrote_it() {
     let links: api::Links = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&links).unwrap(), text);
     let snapshot = fixtures::direct();
-    assert_eq!(links.links[0].a.egress.packets, snapshot.links[0].a.egress.packets());
-    assert_eq!(links.links[0].a_to_b.lost_segments, snapshot.links[0].a_to_b.lost_segments);
+    assert_eq!(links.links[0].a.egress.packets, snapshot.links[0].a.hooks.egress.packets());
+    assert_eq!(links.links[0].a_to_b.as_ref().unwrap().lost_segments, snapshot.links[0].a_to_b.lost_segments);
 
     let text = server.get("/api/v1/topology").await.body;
     let topology: api::Topology = serde_json::from_str(&text).unwrap();
@@ -156,15 +157,15 @@ async fn one_request_is_answered_with_the_rates_of_the_last_seconds() {
         let elapsed = began.elapsed();
         snapshot.monotonic_ns += u64::try_from(elapsed.as_nanos()).unwrap();
         let packets = u64::try_from(elapsed.as_millis()).unwrap();
-        snapshot.links[0].a.egress.protocols[1].packets += packets;
-        snapshot.links[0].a.egress.protocols[1].bytes += 64 * packets;
+        snapshot.links[0].a.hooks.egress.protocols[Protocol::Icmp].packets += packets;
+        snapshot.links[0].a.hooks.egress.protocols[Protocol::Icmp].bytes += 64 * packets;
         Ok(snapshot)
     })
     .await;
     let rates = |answer: &Answer| serde_json::from_str::<api::Links>(&answer.body).unwrap();
     let answer = eventually(&server, "/api/v1/links", |answer| rates(answer).window_seconds.is_some()).await;
     let links = rates(&answer);
-    let (busy, idle) = (&links.links[0].a.egress, &links.links[0].b.egress);
+    let (busy, idle) = (&links.links[0].a.egress, &links.links[0].b.as_ref().unwrap().egress);
     let rate = busy.packets_per_second.unwrap();
     assert!((rate - 1000.0).abs() < 15.0, "{rate} packets/s over {:?} s", links.window_seconds);
     assert!((busy.bytes_per_second.unwrap() / rate - 64.0).abs() < 0.1);

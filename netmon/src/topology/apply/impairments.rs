@@ -15,10 +15,10 @@ use netmon_kernel::netlink::{
 };
 use netmon_model::{
     impairment::{Impairment, Loss, Queue},
-    names::IfIndex,
+    names::{IfIndex, Place},
 };
 
-use super::super::{error::TopologyError, imposed::Imposed, plan::Place};
+use super::super::{error::TopologyError, installed_impairment::InstalledImpairment};
 use crate::topology::loss_program;
 
 /// Programs that drop, one for each share. Requests speak of them by descriptor, so they are kept until the last of
@@ -50,7 +50,7 @@ pub(in crate::topology) struct Target<'a> {
     pub(in crate::topology) index: IfIndex,
     pub(in crate::topology) mtu: u32,
     /// What is there.
-    pub(in crate::topology) there: &'a Imposed,
+    pub(in crate::topology) there: &'a InstalledImpairment,
 }
 
 impl Target<'_> {
@@ -166,7 +166,7 @@ mod tests {
     /// What is asked for, and what takes it back in the order in which it would be, from one impairment to another.
     fn asked(was: Impairment, is: Impairment) -> (Vec<String>, Vec<String>) {
         let place = Place { namespace: "web".parse().unwrap(), interface: "eth0".parse().unwrap() };
-        let there = Imposed { queue: Queue::of(&was, 1500), ..Imposed::default() };
+        let there = InstalledImpairment { queue: Queue::of(&was, 1500), ..InstalledImpairment::default() };
         let target = Target { place: &place, index: IfIndex(7), mtu: 1500, there: &there };
         let asked = target.requests(&is, &mut Programs::default()).unwrap();
         let what = |request: &Request| request.what().to_owned();

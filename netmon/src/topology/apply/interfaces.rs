@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use netmon_kernel::netlink::link::{self, VethEnd};
 use netmon_model::{
     mac::Mac,
-    names::{IfIndex, LinkName, NsName},
+    names::{IfIndex, LinkName, NsName, Place},
 };
 
 use super::{
-    super::{duplicates::Interfaces, error::TopologyError, plan::Place},
+    super::{duplicates::Interfaces, error::TopologyError},
     Build, vanished,
 };
 

@@ -8,14 +8,15 @@ mod requests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::RangeBounds,
     sync::Arc,
 };
 
 use netmon_kernel::netns::directory;
 use netmon_model::{
-    lab::{Bridge, End, Lab},
+    lab::{Bridge, Lab},
     mac::Mac,
-    names::{IfIndex, LinkName, NsName, Side},
+    names::{IfIndex, LinkName, NsName, Place, Side},
     progress::Progress,
 };
 
@@ -25,9 +26,11 @@ use super::{
     endpoint::{AttachObserver, Endpoint},
     error::TopologyError,
     handle::{Handles, make_all},
-    plan::{Place, Plan, Step},
+    plan::{Phase, Plan},
     removal::{Doomed, Removal},
-    resolv, sysctl,
+    resolv,
+    step::Step,
+    sysctl,
     undo::Undo,
 };
 use crate::ownership::{
@@ -95,8 +98,8 @@ impl<'a> Build<'a> {
     fn choose_addresses(&mut self) -> Result<(), TopologyError> {
         let made: BTreeSet<&Place> =
             self.new_bridges().chain(self.new_links().flat_map(|(_, a, b, _)| [a, b])).collect();
-        let ends = self.lab.links.iter().flat_map(|link| [place(&link.a), place(&link.b)]);
-        let places: Vec<Place> = self.lab.bridges.iter().map(of_bridge).chain(ends).collect();
+        let ends = self.lab.links.iter().flat_map(|link| [link.a.place(), link.b.place()]);
+        let places: Vec<Place> = self.lab.bridges.iter().map(Bridge::place).chain(ends).collect();
         let fresh = netmon_kernel::netlink::random_macs(places.len())
             .map_err(|e| TopologyError::file("read", "/dev/urandom".as_ref(), e))?;
         for (place, mac) in places.into_iter().zip(fresh) {
@@ -113,31 +116,31 @@ impl<'a> Build<'a> {
     }
 
     fn new_bridges(&self) -> impl Iterator<Item = &'a Place> + use<'a> {
-        self.plan.steps.iter().filter_map(|step| match step {
+        self.plan.steps_of(Phase::CreateBridges).iter().filter_map(|step| match step {
             Step::CreateBridge(place) => Some(place),
             _ => None,
         })
     }
 
     fn new_links(&self) -> impl Iterator<Item = (&'a LinkName, &'a Place, &'a Place, Option<u32>)> + use<'a> {
-        self.plan.steps.iter().filter_map(|step| match step {
+        self.plan.steps_of(Phase::CreateLinks).iter().filter_map(|step| match step {
             Step::CreateLink { link, a, b, mtu } => Some((link, a, b, *mtu)),
             _ => None,
         })
     }
 
-    /// Works through the plan. Calls `instrument` once, also when the plan is empty.
+    /// Works through the plan, phase by phase. Calls `observer` once, even if the plan is empty.
     ///
     /// # Errors
     ///
-    /// The first failure; what was done is undone by then. `before` is the state to go back to.
+    /// Returns the first failure, after everything before it was undone. `before` is the state to restore then.
     pub fn execute(
         mut self,
         before: Option<&State>,
-        instrument: &mut dyn AttachObserver,
-    ) -> Result<Vec<Endpoint>, TopologyError> {
-        match self.try_execute(before, instrument) {
-            Ok(endpoints) => Ok(endpoints),
+        observer: &mut dyn AttachObserver,
+    ) -> Result<(), TopologyError> {
+        match self.try_execute(before, observer) {
+            Ok(()) => Ok(()),
             Err(source) => {
                 let left = self.undo.execute(&mut self.handles, self.mark, &self.state, before);
                 if left.is_empty() {
@@ -152,33 +155,44 @@ impl<'a> Build<'a> {
     fn try_execute(
         &mut self,
         before: Option<&State>,
-        instrument: &mut dyn AttachObserver,
-    ) -> Result<Vec<Endpoint>, TopologyError> {
+        observer: &mut dyn AttachObserver,
+    ) -> Result<(), TopologyError> {
         if !self.plan.is_empty() {
             self.write_down_intention(before)?;
-            self.requests("routes removed", |_, step| Ok(Self::unrouting(step)))?;
-            self.removals()?;
-            self.namespaces()?;
-            self.files()?;
-            self.settings(false)?;
-            self.bridges()?;
-            self.links()?;
-            self.requests("addresses", Self::addressing)?;
-            self.impairments()?;
-            self.settings(true)?;
         }
+        self.phases(..Phase::SetInterfacesUp)?;
         let endpoints = self.endpoints()?;
         self.progress.busy("attaching to interfaces");
-        instrument.attach(&endpoints).map_err(TopologyError::AttachObserver)?;
-        self.requests("interfaces set up", Self::setting_up)?;
-        self.requests("routes", Self::routing)?;
-        self.write_down_result(before)?;
-        Ok(endpoints)
+        observer.attach(&endpoints).map_err(TopologyError::AttachObserver)?;
+        self.phases(Phase::SetInterfacesUp..)?;
+        self.write_down_result(before)
+    }
+
+    fn phases(&mut self, range: impl RangeBounds<Phase>) -> Result<(), TopologyError> {
+        self.plan.phases(range).try_for_each(|(phase, steps)| self.phase(phase, steps))
+    }
+
+    fn phase(&mut self, phase: Phase, steps: &[Step]) -> Result<(), TopologyError> {
+        match phase {
+            Phase::RemoveRoutes => {
+                self.requests("routes removed", steps, |_, step| Ok(Self::unrouting(step)))
+            }
+            Phase::RemoveObjects => self.removals(steps),
+            Phase::CreateNamespaces => self.namespaces(steps),
+            Phase::WriteFiles => self.files(steps),
+            Phase::SetNamespaceSysctls | Phase::SetInterfaceSysctls => self.settings(steps),
+            Phase::CreateBridges => self.bridges(),
+            Phase::CreateLinks => self.links(),
+            Phase::ConfigureInterfaces => self.requests("addresses", steps, Self::addressing),
+            Phase::SetImpairments => self.impairments(steps),
+            Phase::SetInterfacesUp => self.requests("interfaces set up", steps, Self::setting_up),
+            Phase::AddRoutes => self.requests("routes", steps, Self::routing),
+        }
     }
 
     fn write_down_intention(&mut self, before: Option<&State>) -> Result<(), TopologyError> {
         self.record();
-        let with_file = self.plan.steps.iter().filter_map(|step| match step {
+        let with_file = self.plan.steps_of(Phase::WriteFiles).iter().filter_map(|step| match step {
             Step::WriteResolvConf { namespace, .. } => Some(namespace),
             _ => None,
         });
@@ -216,16 +230,16 @@ impl<'a> Build<'a> {
             Some(RecordedInterface { namespace, interface, mac, ifindex })
         };
         let links = self.lab.links.iter().filter_map(|link| {
-            let (a, b) = (interface(place(&link.a))?, interface(place(&link.b))?);
+            let (a, b) = (interface(link.a.place())?, interface(link.b.place())?);
             Some(RecordedLink { name: link.name.clone(), a, b })
         });
-        let bridges = self.lab.bridges.iter().filter_map(|bridge| interface(of_bridge(bridge)));
+        let bridges = self.lab.bridges.iter().filter_map(|bridge| interface(bridge.place()));
         (self.state.links, self.state.bridges) = (links.collect(), bridges.collect());
     }
 
-    fn removals(&mut self) -> Result<(), TopologyError> {
+    fn removals(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
         let mut removal = Removal::default();
-        for step in &self.plan.steps {
+        for step in steps {
             match step {
                 Step::RemoveLink(place) | Step::RemoveBridge(place) => {
                     removal.links.extend(self.actual.own_index(place).map(|index| Doomed {
@@ -246,19 +260,12 @@ impl<'a> Build<'a> {
         if outcome.errors.is_empty() { Ok(()) } else { Err(TopologyError::Removal(outcome.errors)) }
     }
 
-    fn namespaces(&mut self) -> Result<(), TopologyError> {
-        let wanted: Vec<NsName> = self
-            .plan
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::CreateNamespace { namespace } => Some(namespace.clone()),
-                _ => None,
-            })
-            .collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
+    fn namespaces(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
+        let name_of = |step: &Step| match step {
+            Step::CreateNamespace { namespace } => Some(namespace.clone()),
+            _ => None,
+        };
+        let wanted: Vec<NsName> = steps.iter().filter_map(name_of).collect();
         directory::prepare()?;
         let (handles, undo, progress) = (&mut self.handles, &mut self.undo, self.progress);
         make_all(&wanted, self.mark, |name, handle| {
@@ -268,8 +275,8 @@ impl<'a> Build<'a> {
         })
     }
 
-    fn files(&mut self) -> Result<(), TopologyError> {
-        for step in &self.plan.steps {
+    fn files(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
+        for step in steps {
             if let Step::WriteResolvConf { namespace, nameservers } = step {
                 let before = self.actual.files.get(namespace);
                 self.undo.will_write_file(namespace, before);
@@ -279,12 +286,9 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    fn settings(&mut self, of_interfaces: bool) -> Result<(), TopologyError> {
-        for step in &self.plan.steps {
+    fn settings(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
+        for step in steps {
             let Step::SetSysctl { namespace, key, value } = step else { continue };
-            if sysctl::interface_of(key).is_some() != of_interfaces {
-                continue;
-            }
             let Some(handle) = self.handles.get(namespace) else { continue };
             let before = sysctl::write(&handle.namespace, key, value)?;
             self.undo.changed_setting(namespace, key, before);
@@ -301,7 +305,7 @@ impl<'a> Build<'a> {
         for link in &self.lab.links {
             for side in [Side::A, Side::B] {
                 let end = link.end(side);
-                let place = place(end);
+                let place = end.place();
                 let known = self.interfaces.get(&place).and_then(|known| Some((known.index?, known.peer?)));
                 let (ifindex, peer_ifindex) = known.ok_or_else(|| vanished(&place))?;
                 let handle = self.handles.get(&end.namespace).ok_or_else(|| vanished(&end.namespace))?;
@@ -321,14 +325,6 @@ impl<'a> Build<'a> {
         }
         Ok(endpoints)
     }
-}
-
-fn place(end: &End) -> Place {
-    Place { namespace: end.namespace.clone(), interface: end.interface.clone() }
-}
-
-fn of_bridge(bridge: &Bridge) -> Place {
-    Place { namespace: bridge.namespace.clone(), interface: bridge.name.clone() }
 }
 
 fn vanished(what: &(impl ToString + ?Sized)) -> TopologyError {

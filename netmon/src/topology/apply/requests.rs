@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 
 use netmon_kernel::netlink::{Request, address, link, route};
-use netmon_model::names::{IfIndex, NsName};
+use netmon_model::names::{IfIndex, NsName, Place};
 
 use super::{
-    super::{
-        error::TopologyError,
-        imposed::Imposed,
-        plan::{Place, Step},
-    },
+    super::{error::TopologyError, installed_impairment::InstalledImpairment, step::Step},
     Build,
     impairments::Target,
     vanished,
@@ -102,14 +98,14 @@ impl Build<'_> {
     }
 
     /// Imposes what the lab wants on its ends, before they are up: no packet leaves as if nothing were imposed.
-    pub(super) fn impairments(&mut self) -> Result<(), TopologyError> {
-        let nothing = Imposed::default();
+    pub(super) fn impairments(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
+        let nothing = InstalledImpairment::default();
         let mut jobs = Vec::new();
-        for step in &self.plan.steps {
+        for step in steps {
             let Step::Impair { place, mtu, impairment } = step else { continue };
             let is_new = self.undo.is_new_end(place);
             let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
-            let there = there.filter(|_| !is_new).map_or(&nothing, |there| &there.imposed);
+            let there = there.filter(|_| !is_new).map_or(&nothing, |there| &there.impairment);
             let target = Target { place, index: self.index(place)?, mtu: *mtu, there };
             for asked in target.requests(impairment, &mut self.programs)? {
                 let inverse = if is_new { Vec::new() } else { asked.inverse };
@@ -124,10 +120,11 @@ impl Build<'_> {
     pub(super) fn requests(
         &mut self,
         what: &'static str,
+        steps: &[Step],
         job_of: impl Fn(&Self, &Step) -> Result<Option<Job>, TopologyError>,
     ) -> Result<(), TopologyError> {
         let mut jobs = Vec::new();
-        for step in &self.plan.steps {
+        for step in steps {
             jobs.extend(job_of(self, step)?);
         }
         self.send(what, jobs)

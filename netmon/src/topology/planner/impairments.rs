@@ -3,14 +3,10 @@
 use netmon_model::{
     impairment::{Impairment, USUAL_MTU},
     lab::{End, Link},
+    names::Place,
 };
 
-use super::place;
-use crate::topology::{
-    actual::ActualInterface,
-    imposed::Imposed,
-    plan::{Place, Step},
-};
+use crate::topology::{actual::ActualInterface, installed_impairment::InstalledImpairment, step::Step};
 
 /// The step to what is wanted at an end; none where it is so. What is not ours stays, and is in the way only of what
 /// would need its place.
@@ -18,14 +14,18 @@ pub(in crate::topology) fn step(
     place: &Place,
     wanted: Impairment,
     mtu: u32,
-    there: Option<&Imposed>,
+    there: Option<&InstalledImpairment>,
 ) -> Option<Step> {
     let is_so = there.map_or(wanted.is_none(), |there| there.is(&wanted, mtu));
     (!is_so).then(|| Step::Impair { place: place.clone(), mtu, impairment: wanted })
 }
 
 /// What is in the way of an impairment.
-pub(in crate::topology) fn conflicts(place: &Place, wanted: &Impairment, there: &Imposed) -> Vec<String> {
+pub(in crate::topology) fn conflicts(
+    place: &Place,
+    wanted: &Impairment,
+    there: &InstalledImpairment,
+) -> Vec<String> {
     let mut found = Vec::new();
     let at = format!("interface {} in namespace {}", place.interface, place.namespace);
     if let Some(kind) =
@@ -42,9 +42,9 @@ pub(in crate::topology) fn conflicts(place: &Place, wanted: &Impairment, there: 
 pub(super) fn of_end(link: &Link, end: &End, there: Option<&ActualInterface>) -> Option<Step> {
     // Queues are reckoned for it.
     let mtu = link.mtu.unwrap_or(USUAL_MTU);
-    step(&place(end), end.impairment, mtu, there.map(|there| &there.imposed))
+    step(&end.place(), end.impairment, mtu, there.map(|there| &there.impairment))
 }
 
 pub(super) fn conflicts_of_end(end: &End, there: &ActualInterface) -> Vec<String> {
-    conflicts(&place(end), &end.impairment, &there.imposed)
+    conflicts(&end.place(), &end.impairment, &there.impairment)
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use netmon_kernel::netlink::loss_filter::LossFilter;
 use netmon_model::{
     impairment::{Impairment, Queue},
+    lab::{Bridge, Route},
     mac::Mac,
     names::IfIndex,
 };
 
 use super::*;
-use crate::topology::{actual::Contents, imposed::Imposed};
+use crate::topology::{actual::Contents, installed_impairment::InstalledImpairment};
 
 /// Two namespaces, a link from root to each, a route in the first.
 fn lab() -> Lab {
@@ -52,7 +53,7 @@ fn built(lab: &Lab) -> Actual {
         };
         actual.namespaces.insert(wanted.name.clone(), ActualNamespace::Known(contents));
         if let Some(servers) = &wanted.nameservers {
-            actual.files.insert(wanted.name.clone(), Found::Ours(servers.clone()));
+            actual.files.insert(wanted.name.clone(), ResolvConf::Ours(servers.clone()));
         }
     }
     for (link, number) in lab.links.iter().zip((10..).step_by(2)) {
@@ -69,7 +70,7 @@ fn built(lab: &Lab) -> Actual {
                 mtu: 1500,
                 up: true,
                 addresses: end.addresses.clone(),
-                imposed: Imposed::default(),
+                impairment: InstalledImpairment::default(),
             };
             inside(&mut actual, &end.namespace).interfaces.insert(end.interface.to_string(), there);
         }
@@ -89,8 +90,12 @@ fn inside<'a>(actual: &'a mut Actual, namespace: &NsName) -> &'a mut Contents {
     }
 }
 
+fn kept(lab: &Lab, actual: &Actual) -> Vec<String> {
+    plan(lab, actual).unwrap().kept.iter().map(ToString::to_string).collect()
+}
+
 fn shown(lab: &Lab, actual: &Actual) -> Vec<String> {
-    plan(lab, actual).unwrap().steps.iter().map(ToString::to_string).collect()
+    plan(lab, actual).unwrap().steps().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -109,6 +114,7 @@ fn from_nothing_ends_go_up_after_all_addresses_and_routes_come_last() {
 #[test]
 fn what_is_as_it_should_be_needs_no_step() {
     assert_eq!(shown(&lab(), &built(&lab())), Vec::<String>::new());
+    assert_eq!(kept(&lab(), &built(&lab())), ["root:veth0--direct_netns:veth1", "to-second"]);
 }
 
 #[test]
@@ -152,6 +158,7 @@ fn ends_that_are_not_each_others_peers_are_made_anew() {
     let steps = shown(&lab(), &actual);
     assert_eq!(steps[..2], ["- link root:veth2", "- link second:eth0"]);
     assert!(steps[2].starts_with("+ link to-second"), "{steps:?}");
+    assert_eq!(kept(&lab(), &actual), ["root:veth0--direct_netns:veth1"]);
 }
 
 #[test]
@@ -168,7 +175,7 @@ fn what_the_file_no_longer_has_is_removed_and_other_labs_are_not() {
 fn every_name_that_is_taken_is_a_conflict_and_all_are_told() {
     let mut actual = built(&lab());
     actual.namespaces.insert("second".parse().unwrap(), ActualNamespace::Foreign);
-    actual.files.insert("direct_netns".parse().unwrap(), Found::Foreign);
+    actual.files.insert("direct_netns".parse().unwrap(), ResolvConf::Foreign);
     inside(&mut actual, &NsName::root()).interfaces.get_mut("veth0").unwrap().owner = Owner::Foreign;
     let mut lab = lab();
     lab.namespaces[0].nameservers = Some(vec![]);
@@ -274,18 +281,18 @@ fn impaired() -> Lab {
     lab
 }
 
-fn impose(actual: &mut Actual, imposed: Imposed) {
+fn impose(actual: &mut Actual, imposed: InstalledImpairment) {
     let there = inside(actual, &NsName::root()).interfaces.get_mut("veth0").unwrap();
-    there.imposed = imposed;
+    there.impairment = imposed;
 }
 
 /// What the impairment of [`impaired`] comes to.
-fn as_wanted() -> Imposed {
-    Imposed {
+fn as_wanted() -> InstalledImpairment {
+    InstalledImpairment {
         queue: Queue::of(&impaired().links[0].a.impairment, 1500),
         loss: Some(LossFilter { ppm: 10_000, made_clsact: true }),
         has_clsact: true,
-        ..Imposed::default()
+        ..InstalledImpairment::default()
     }
 }
 
@@ -300,7 +307,8 @@ fn an_impairment_is_imposed_before_the_end_is_up_and_only_where_it_differs() {
     impose(&mut actual, as_wanted());
     assert_eq!(shown(&lab, &actual), Vec::<String>::new());
     assert_eq!(shown(&self::lab(), &actual), ["~ root:veth0: impair none"]);
-    let other_loss = Imposed { loss: Some(LossFilter { ppm: 20_000, made_clsact: true }), ..as_wanted() };
+    let other_loss =
+        InstalledImpairment { loss: Some(LossFilter { ppm: 20_000, made_clsact: true }), ..as_wanted() };
     impose(&mut actual, other_loss);
     assert_eq!(shown(&lab, &actual), [step]);
 }
@@ -319,12 +327,12 @@ fn another_mtu_is_another_queue() {
 #[test]
 fn a_foreign_queue_or_filter_is_in_the_way_of_what_needs_its_place_and_of_nothing_else() {
     let mut actual = built(&lab());
-    let foreign = Imposed {
+    let foreign = InstalledImpairment {
         foreign_queue: Some("htb".to_owned()),
         has_clsact: true,
         other_filters: 1,
         in_the_way_of_loss: Some("the egress filter theirs".to_owned()),
-        ..Imposed::default()
+        ..InstalledImpairment::default()
     };
     impose(&mut actual, foreign);
     assert_eq!(shown(&lab(), &actual), Vec::<String>::new());
@@ -333,4 +341,30 @@ fn a_foreign_queue_or_filter_is_in_the_way_of_what_needs_its_place_and_of_nothin
     assert!(error.is_conflict());
     assert!(said.contains("veth0 in namespace root has a qdisc htb that is not netmon's"), "{said}");
     assert!(said.contains("has the egress filter theirs, which is not netmon's"), "{said}");
+}
+
+#[test]
+fn a_link_that_is_made_anew_gets_its_settings_again() {
+    let mut actual = built(&lab());
+    let second = "second".parse().unwrap();
+    inside(&mut actual, &second).interfaces.get_mut("eth0").unwrap().peer_index = Some(IfIndex(99));
+    let steps = shown(&lab(), &actual);
+    assert!(steps.contains(&"~ second: net.ipv4.conf.eth0.rp_filter = 0".to_owned()), "{steps:?}");
+    assert!(!steps.contains(&"~ second: net.ipv4.ip_forward = 1".to_owned()), "{steps:?}");
+}
+
+#[test]
+fn a_route_goes_with_any_address_that_may_be_the_one_it_uses() {
+    let mut lab = lab();
+    lab.links[0].b.addresses = ["10.200.0.3/24", "10.200.0.4/25"].map(|net| net.parse().unwrap()).into();
+    let before = built(&lab);
+    lab.links[0].b.addresses.pop();
+    assert_eq!(
+        shown(&lab, &before),
+        [
+            "- direct_netns: route to 0.0.0.0/0 via 10.200.0.2",
+            "- address 10.200.0.4/25 of direct_netns:veth1",
+            "+ direct_netns: route to 0.0.0.0/0 via 10.200.0.2",
+        ]
+    );
 }

@@ -10,28 +10,19 @@
 use std::time::SystemTime;
 
 use netmon_kernel::netlink::offload::Whole;
-use netmon_model::snapshot::Audit;
+use netmon_model::{audit::Cause, snapshot::Audit};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    cause::{Cause, Explained},
+    cause::Explained,
     witness::{Qdisc, Sent},
 };
+use crate::datapath::Passed;
 
-/// What passed a hook so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Passed {
-    /// Packets; a super-packet is one.
-    pub packets: u64,
-    /// The segments of all of them.
-    pub segments: u64,
-}
-
-impl Passed {
-    fn more_segments_since(self, earlier: Self) -> i64 {
-        let more = |of: Self| of.segments.cast_signed() - of.packets.cast_signed();
-        (more(self) - more(earlier)).max(0)
-    }
+/// How many more segments than packets passed between two readings.
+fn more_segments(now: Passed, earlier: Passed) -> i64 {
+    let more = |of: Passed| of.segments.cast_signed() - of.packets.cast_signed();
+    (more(now) - more(earlier)).max(0)
 }
 
 /// How many packets the kernel counted more than the hook, because it counted segments: between what must be and
@@ -117,7 +108,7 @@ impl EgressLedger {
     }
 
     fn widen(&mut self, last: Option<&Entry>, now: &Entry, whole: Option<Whole>) {
-        let more = now.passed.more_segments_since(last.map_or(Passed::default(), |last| last.passed));
+        let more = more_segments(now.passed, last.map_or(Passed::default(), |last| last.passed));
         if whole != Some(Whole::All) || now.sent.qdisc.may_cut() {
             self.cut.most += more;
         }
@@ -174,7 +165,7 @@ impl IngressLedger {
     pub(super) fn enter(&mut self, passed: Passed, received: u64, merges: Option<bool>, gap: bool) {
         let last = self.last.replace((passed, received));
         if merges != Some(false) {
-            self.merged.most += passed.more_segments_since(last.map_or(Passed::default(), |last| last.0));
+            self.merged.most += more_segments(passed, last.map_or(Passed::default(), |last| last.0));
         }
         let counted = passed.packets.cast_signed() - received.cast_signed();
         self.explained.set(Cause::Merged, 0);

@@ -1,7 +1,7 @@
 //! The audit: our counts against the kernel's own, and what explains the difference.
 //!
 //! For each hook, `hook = kernel + explained + difference`, in packets since the hook is watched: `explained` has
-//! a few known causes ([`Cause`]), and the difference is what is left, which is zero unless packets bypass the
+//! a few known causes ([`netmon_model::audit::Cause`]), and the difference is what is left, which is zero unless packets bypass the
 //! hook, vanish behind it, or something is wrong. The kernel is read before and after our maps, and a figure is
 //! made only when it said the same twice: on a link that is never at rest for so long, the latest figure stands.
 //!
@@ -16,8 +16,5 @@ mod cause;
 mod ledger;
 mod witness;
 
-pub use self::{
-    auditor::{AuditError, Audited, Auditor, Books, Hooks, Witnessed},
-    cause::Cause,
-    ledger::Passed,
-};
+pub use self::auditor::{AuditError, Audited};
+pub(crate) use self::auditor::{AuditSource, AuditTarget, Auditor};

@@ -18,7 +18,7 @@ fn tbf(handle: u32, drops: u32, queued: u32) -> Qdisc {
 }
 
 /// The difference, and what is explained, after a few readings.
-fn told(ledger: &EgressLedger) -> (i64, Vec<(&'static str, i64)>) {
+fn told(ledger: &EgressLedger) -> (i64, Vec<(Cause, i64)>) {
     let audit = ledger.audit(AT).unwrap();
     let explained: i64 = audit.explained.iter().map(|(_, packets)| packets).sum();
     let (hook, kernel) = (audit.hook_packets.cast_signed(), audit.kernel_packets.cast_signed());
@@ -31,7 +31,7 @@ fn what_the_kernel_counted_before_is_explained_and_what_bypasses_the_hook_is_bel
     let mut ledger = EgressLedger::default();
     assert_eq!(ledger.audit(AT), None);
     ledger.enter(passed(5, 5), 0, &sent(12), Some(Whole::All), false);
-    assert_eq!(told(&ledger), (0, vec![("before_attach", -7)]));
+    assert_eq!(told(&ledger), (0, vec![(Cause::BeforeAttach, -7)]));
     ledger.enter(passed(105, 105), 0, &sent(112), Some(Whole::All), false);
     assert_eq!(told(&ledger).0, 0);
     ledger.enter(passed(105, 105), 0, &sent(115), Some(Whole::All), false);
@@ -47,7 +47,7 @@ fn super_packets_that_leave_whole_explain_nothing_and_those_that_are_cut_all_of_
     assert_eq!(told(&ledger), (-2, vec![]));
     // Ten more that were cut, and one packet past the hook.
     ledger.enter(passed(20, 800), 0, &sent(12 + 400 + 1), Some(Whole::Some), false);
-    assert_eq!(told(&ledger), (-3, vec![("segmented", -390)]));
+    assert_eq!(told(&ledger), (-3, vec![(Cause::Segmented, -390)]));
 }
 
 #[test]
@@ -70,10 +70,10 @@ fn what_a_qdisc_drops_and_holds_is_explained_also_when_its_count_wraps() {
     ledger.enter(passed(100, 100), 0, &with(60, tbf(1, 29, 10)), Some(Whole::All), false);
     let (difference, explained) = told(&ledger);
     assert_eq!(difference, 0);
-    assert!(explained.contains(&("qdisc_drops", i64::from(u32::MAX) + 30)), "{explained:?}");
-    assert!(explained.contains(&("queued", 10)), "{explained:?}");
+    assert!(explained.contains(&(Cause::QdiscDrops, i64::from(u32::MAX) + 30)), "{explained:?}");
+    assert!(explained.contains(&(Cause::Queued, 10)), "{explained:?}");
     ledger.enter(passed(100, 100), 0, &with(70, tbf(1, 29, 0)), Some(Whole::All), false);
-    assert!(told(&ledger).1.contains(&("queued", 0)), "a cause that was there stays");
+    assert!(told(&ledger).1.contains(&(Cause::Queued, 0)), "a cause that was there stays");
 }
 
 #[test]
@@ -83,10 +83,16 @@ fn a_queue_that_is_emptied_or_replaced_explains_what_is_missing_then_and_only_th
     ledger.enter(passed(0, 0), 0, &queue(0, 2, tbf(1, 0, 0)), Some(Whole::All), false);
     ledger.enter(passed(50, 50), 0, &queue(20, 2, tbf(1, 10, 20)), Some(Whole::All), false);
     ledger.enter(passed(50, 50), 0, &queue(20, 4, tbf(1, 10, 0)), Some(Whole::All), false);
-    assert_eq!(told(&ledger), (0, vec![("qdisc_drops", 10), ("queued", 0), ("queue_emptied", 20)]));
+    assert_eq!(
+        told(&ledger),
+        (0, vec![(Cause::QdiscDrops, 10), (Cause::Queued, 0), (Cause::QueueEmptied, 20)])
+    );
     // Another takes its place and counts from zero; the four that waited are gone.
     ledger.enter(passed(60, 60), 0, &queue(24, 4, tbf(2, 2, 0)), Some(Whole::All), false);
-    assert_eq!(told(&ledger), (0, vec![("qdisc_drops", 12), ("queued", 0), ("queue_emptied", 24)]));
+    assert_eq!(
+        told(&ledger),
+        (0, vec![(Cause::QdiscDrops, 12), (Cause::Queued, 0), (Cause::QueueEmptied, 24)])
+    );
     ledger.enter(passed(61, 61), 0, &queue(24, 4, tbf(2, 2, 0)), Some(Whole::All), false);
     assert_eq!(told(&ledger).0, 1, "nothing happened to the queue: it vanished otherwise");
 }
@@ -96,7 +102,7 @@ fn what_the_interface_and_programs_behind_the_hook_drop_is_explained() {
     let mut ledger = EgressLedger::default();
     ledger.enter(passed(0, 0), 0, &sent(0), Some(Whole::All), false);
     ledger.enter(passed(9, 9), 4, &Sent { dropped: 3, ..sent(2) }, Some(Whole::All), false);
-    assert_eq!(told(&ledger), (0, vec![("tc_egress", 4), ("tx_dropped", 3)]));
+    assert_eq!(told(&ledger), (0, vec![(Cause::TcEgress, 4), (Cause::TxDropped, 3)]));
 }
 
 #[test]
@@ -119,7 +125,7 @@ fn packets_that_were_merged_on_arrival_are_explained_only_where_they_may_have_be
         ledger.enter(passed(10, 40), 44, merges, false);
         let audit = ledger.audit(AT).unwrap();
         assert_eq!(audit.difference, difference, "{merges:?}");
-        assert_eq!(audit.explained[0], ("before_attach", -4));
+        assert_eq!(audit.explained[0], (Cause::BeforeAttach, -4));
         // One more that the kernel received and the hook did not see.
         ledger.enter(passed(10, 40), 45, merges, false);
         assert_eq!(ledger.audit(AT).unwrap().difference, difference - 1, "{merges:?}");
@@ -134,7 +140,7 @@ fn what_the_kernel_counts_while_the_hook_is_not_watched_is_explained_and_what_wa
         ingress.enter(passed(packets, packets), counted, Some(false), gap);
     }
     for audit in [egress.audit(AT).unwrap(), ingress.audit(AT).unwrap()] {
-        assert_eq!((audit.difference, audit.explained), (-2, vec![("unwatched", -38)]));
+        assert_eq!((audit.difference, audit.explained), (-2, vec![(Cause::Unwatched, -38)]));
     }
     egress.enter(passed(20, 20), 0, &sent(61), Some(Whole::All), false);
     assert_eq!(told(&egress).0, -3);

@@ -1,77 +1,26 @@
-//! The three things that are done with a lab as a whole: plan it, build it, remove it.
+//! Removing all of a lab, whether it was built as a whole, in part, or by a process that was killed.
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
 use netmon_kernel::netns::directory;
 use netmon_model::{
     error::chain,
-    lab::Lab,
-    names::{IfIndex, IfName, LabName, NsName},
+    names::{IfIndex, IfName, LabName, NsName, Place},
     progress::Progress,
 };
 
 use super::{
     actual::{self, Actual, ActualNamespace},
-    apply::Build,
-    endpoint::{AttachObserver, Endpoint},
     error::{BoxError, TopologyError},
     handle,
-    plan::{Place, Plan},
-    planner,
     removal::{Doomed, Removal},
-    resolv::{self, Found},
+    resolv::{self, ResolvConf},
 };
-use crate::{
-    ownership::{
-        claim::Claim,
-        mark::{Mark, Owner},
-        state::{self, RecordedInterface, State},
-    },
-    topology::qdisc_support::lacking_for,
+use crate::ownership::{
+    claim::Claim,
+    mark::{Mark, Owner},
+    state::{self, RecordedInterface, State},
 };
-
-/// What [`up`] would do. Changes nothing, and needs no claim.
-///
-/// # Errors
-///
-/// A conflict, or when the host cannot be read.
-pub fn plan(lab: &Lab) -> Result<Plan, TopologyError> {
-    handle::raise_descriptor_limit();
-    require_kernel_for(lab)?;
-    let state = State::load(&lab.name);
-    let (actual, _) = actual::read(&Mark::of(&lab.name), state.as_ref(), Some(lab))?;
-    planner::plan(lab, &actual)
-}
-
-/// Makes the host as `lab` wants it, and returns both ends of every link. Does nothing (but call
-/// `instrument`) when it is so already. `claim` must be of this lab.
-///
-/// # Errors
-///
-/// A conflict, before anything is changed; or the step that failed, after what was done is undone.
-pub fn up(
-    lab: &Lab,
-    claim: &Claim,
-    instrument: &mut dyn AttachObserver,
-    progress: &dyn Progress,
-) -> Result<Vec<Endpoint>, TopologyError> {
-    debug_assert_eq!(claim.lab(), &lab.name);
-    handle::raise_descriptor_limit();
-    require_kernel_for(lab)?;
-    progress.busy("reading what is there");
-    let mark = Mark::of(&lab.name);
-    let before = State::load(&lab.name);
-    let (actual, handles) = actual::read(&mark, before.as_ref(), Some(lab))?;
-    let plan = planner::plan(lab, &actual)?;
-    Build::new(lab, &plan, (&actual, handles), &mark, claim.agent(), progress)?
-        .execute(before.as_ref(), instrument)
-}
-
-/// Looks whether this kernel has what the lab's impairments need.
-fn require_kernel_for(lab: &Lab) -> Result<(), TopologyError> {
-    let lacking = lacking_for(lab);
-    if lacking.is_empty() { Ok(()) } else { Err(TopologyError::Unsupported { lacking }) }
-}
 
 /// What [`down`] did, and what it could not do.
 #[derive(Clone, Debug, Default)]
@@ -133,7 +82,7 @@ fn taken(mark: &Mark, state: Option<&State>, actual: &Actual) -> Vec<String> {
             taken.push(format!("interface {interface} in namespace {namespace}"));
         }
     }
-    let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(Found::Foreign)));
+    let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(ResolvConf::Foreign)));
     taken.extend(
         state.files.iter().filter(is_foreign).map(|name| format!("file /etc/netns/{name}/resolv.conf")),
     );
@@ -166,8 +115,12 @@ fn everything(actual: &Actual) -> Removal {
         dies_by_itself: false,
     };
     removal.links.extend(actual.strays.iter().map(stray));
-    let files: BTreeSet<NsName> =
-        actual.files.iter().filter(|(_, found)| **found != Found::Foreign).map(|(n, _)| n.clone()).collect();
+    let files: BTreeSet<NsName> = actual
+        .files
+        .iter()
+        .filter(|(_, found)| **found != ResolvConf::Foreign)
+        .map(|(n, _)| n.clone())
+        .collect();
     removal.files = files.into_iter().collect();
     removal
 }

@@ -23,7 +23,7 @@ const HOOKS: u32 = 0xffff_fff1;
 
 /// What is there at one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Imposed {
+pub struct InstalledImpairment {
     /// The queue at the root that is ours.
     pub queue: Option<Queue>,
     /// The kind of one that is not.
@@ -38,7 +38,7 @@ pub struct Imposed {
     pub in_the_way_of_loss: Option<String>,
 }
 
-impl Imposed {
+impl InstalledImpairment {
     /// As it would be declared.
     #[must_use]
     pub fn impairment(&self) -> Impairment {
@@ -81,8 +81,8 @@ pub(super) fn is_like(one: Option<Queue>, other: Option<Queue>) -> bool {
 pub(super) fn read(
     netlink: &mut Netlink,
     interfaces: &BTreeSet<IfIndex>,
-) -> Result<BTreeMap<IfIndex, Imposed>, TopologyError> {
-    let mut found: BTreeMap<IfIndex, Imposed> = BTreeMap::new();
+) -> Result<BTreeMap<IfIndex, InstalledImpairment>, TopologyError> {
+    let mut found: BTreeMap<IfIndex, InstalledImpairment> = BTreeMap::new();
     if interfaces.is_empty() {
         return Ok(found);
     }
@@ -108,7 +108,7 @@ pub(super) fn read(
     Ok(found)
 }
 
-fn take(qdisc: &Qdisc, imposed: &mut Imposed) {
+fn take(qdisc: &Qdisc, imposed: &mut InstalledImpairment) {
     let mut queue = imposed.queue.unwrap_or(Queue { netem: None, bucket: None });
     if Position::Root.is_of(qdisc) || Position::Below.is_of(qdisc) {
         queue.netem = queue.netem.or(qdisc.netem());

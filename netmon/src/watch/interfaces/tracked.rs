@@ -19,7 +19,7 @@ pub(super) enum Presence {
 
 /// An interface of the lab: an end of a link, or a bridge that ends are ports of.
 #[derive(Clone, Debug)]
-pub(super) struct Subject {
+pub(super) struct TrackedInterface {
     pub(super) ifindex: IfIndex,
     /// As the lab calls it.
     pub(super) interface: IfName,
@@ -45,7 +45,7 @@ struct Bridge {
     is_down: bool,
 }
 
-impl Subject {
+impl TrackedInterface {
     /// One that nothing is known of yet.
     pub(super) fn new(ifindex: IfIndex, interface: IfName) -> Self {
         Self {
@@ -63,12 +63,13 @@ impl Subject {
     }
 
     /// Takes the namespace's list as how things should be.
-    pub(super) fn begin(&mut self, listed: &[Interface]) {
+    pub(super) fn init(&mut self, listed: &[Interface]) {
         let Some(seen) = of_number(listed, self.ifindex.0) else {
             (self.presence, self.was_away) = (Presence::Deleted, true);
             return;
         };
-        (self.up, self.mac) = (seen.up, seen.mac);
+        (self.presence, self.up, self.mac) = (Presence::There, seen.up, seen.mac);
+        self.name.clone_from(&seen.name);
         let bridge = seen.controller.and_then(|index| of_number(listed, index));
         self.bridge = bridge.map(|bridge| Bridge {
             index: bridge.index,
@@ -84,13 +85,13 @@ impl Subject {
     }
 
     /// Counts the changes; of announcements that were lost, one may have been anybody's.
-    pub(super) fn note(&mut self, announced: &[Seen]) {
+    pub(super) fn record(&mut self, announced: &[Seen]) {
         let about = |seen: &&Seen| matches!(seen, Seen::Lost) || **seen == Seen::Changed(self.ifindex);
         self.changes += announced.iter().filter(about).count() as u64;
     }
 
     /// Takes up what the namespace's list says, after what was announced.
-    pub(super) fn take(&mut self, listed: &[Interface], announced: &[Seen]) {
+    pub(super) fn apply(&mut self, listed: &[Interface], announced: &[Seen]) {
         let moved = announced.contains(&Seen::Moved(self.ifindex));
         let left = moved || announced.contains(&Seen::Gone(self.ifindex));
         let stayed = self.presence == Presence::There && !left;
@@ -164,68 +165,68 @@ mod tests {
         }
     }
 
-    fn veth0() -> Subject {
-        let mut subject = Subject::new(INDEX, "veth0".parse().unwrap());
-        subject.begin(&[listed("veth0", 7, 1)]);
-        assert_eq!(subject.drift(), []);
-        subject
+    fn veth0() -> TrackedInterface {
+        let mut tracked = TrackedInterface::new(INDEX, "veth0".parse().unwrap());
+        tracked.init(&[listed("veth0", 7, 1)]);
+        assert_eq!(tracked.drift(), []);
+        tracked
     }
 
     #[test]
     fn a_name_that_changes_is_told_until_it_changes_back() {
-        let mut subject = veth0();
-        subject.take(&[listed("eth9", 7, 1)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.drift(), [Drift::Renamed { to: "eth9".to_owned() }]);
-        subject.take(&[listed("veth0", 7, 1)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.drift(), []);
-        assert!(!subject.was_away);
+        let mut tracked = veth0();
+        tracked.apply(&[listed("eth9", 7, 1)], &[Seen::Changed(INDEX)]);
+        assert_eq!(tracked.drift(), [Drift::Renamed { to: "eth9".to_owned() }]);
+        tracked.apply(&[listed("veth0", 7, 1)], &[Seen::Changed(INDEX)]);
+        assert_eq!(tracked.drift(), []);
+        assert!(!tracked.was_away);
     }
 
     #[test]
     fn one_that_was_moved_may_come_back_and_was_away_then() {
-        let mut subject = veth0();
-        subject.take(&[], &[Seen::Moved(INDEX)]);
-        assert_eq!(subject.drift(), [Drift::Moved]);
-        subject.take(&[], &[]);
-        assert_eq!(subject.presence, Presence::Moved, "another announcement changes nothing");
+        let mut tracked = veth0();
+        tracked.apply(&[], &[Seen::Moved(INDEX)]);
+        assert_eq!(tracked.drift(), [Drift::Moved]);
+        tracked.apply(&[], &[]);
+        assert_eq!(tracked.presence, Presence::Moved, "another announcement changes nothing");
         let back = Interface { up: false, ..listed("veth0", 7, 1) };
-        subject.take(&[back], &[Seen::Changed(INDEX)]);
-        assert_eq!((subject.drift(), subject.was_away), (vec![Drift::SetDown], true));
+        tracked.apply(&[back], &[Seen::Changed(INDEX)]);
+        assert_eq!((tracked.drift(), tracked.was_away), (vec![Drift::SetDown], true));
     }
 
     #[test]
     fn another_interface_of_the_same_number_is_another() {
-        let mut subject = veth0();
-        subject.take(&[listed("veth0", 7, 2)], &[Seen::Gone(INDEX), Seen::Changed(INDEX)]);
-        assert_eq!(subject.drift(), [Drift::Deleted]);
-        subject.take(&[listed("veth0", 7, 2)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.drift(), [Drift::Deleted]);
+        let mut tracked = veth0();
+        tracked.apply(&[listed("veth0", 7, 2)], &[Seen::Gone(INDEX), Seen::Changed(INDEX)]);
+        assert_eq!(tracked.drift(), [Drift::Deleted]);
+        tracked.apply(&[listed("veth0", 7, 2)], &[Seen::Changed(INDEX)]);
+        assert_eq!(tracked.drift(), [Drift::Deleted]);
     }
 
     #[test]
     fn a_link_layer_address_that_somebody_changes_makes_it_no_other() {
-        let mut subject = veth0();
-        subject.take(&[listed("veth0", 7, 9)], &[Seen::Changed(INDEX)]);
-        assert_eq!(subject.drift(), []);
+        let mut tracked = veth0();
+        tracked.apply(&[listed("veth0", 7, 9)], &[Seen::Changed(INDEX)]);
+        assert_eq!(tracked.drift(), []);
     }
 
     #[test]
     fn a_port_misses_its_bridge_whether_it_was_taken_off_or_the_bridge_went() {
         let port = |controller| Interface { controller, ..listed("veth0", 7, 1) };
-        let mut subject = Subject::new(INDEX, "veth0".parse().unwrap());
-        subject.begin(&[port(Some(3)), listed("br0", 3, 5)]);
-        assert_eq!((subject.drift(), subject.bridge()), (Vec::new(), Some(3)));
+        let mut tracked = TrackedInterface::new(INDEX, "veth0".parse().unwrap());
+        tracked.init(&[port(Some(3)), listed("br0", 3, 5)]);
+        assert_eq!((tracked.drift(), tracked.bridge()), (Vec::new(), Some(3)));
         let down = Interface { up: false, ..listed("br0", 3, 5) };
-        subject.take(&[port(Some(3)), down], &[]);
-        assert_eq!(subject.drift(), [Drift::BridgeDown { bridge: "br0".to_owned() }]);
-        subject.take(&[port(None)], &[Seen::Gone(IfIndex(3)), Seen::Changed(INDEX)]);
-        assert_eq!(subject.drift(), [Drift::OffBridge { bridge: "br0".to_owned() }]);
+        tracked.apply(&[port(Some(3)), down], &[]);
+        assert_eq!(tracked.drift(), [Drift::BridgeDown { bridge: "br0".to_owned() }]);
+        tracked.apply(&[port(None)], &[Seen::Gone(IfIndex(3)), Seen::Changed(INDEX)]);
+        assert_eq!(tracked.drift(), [Drift::OffBridge { bridge: "br0".to_owned() }]);
     }
 
     #[test]
     fn changes_are_counted_and_those_that_were_lost_may_have_been_its() {
-        let mut subject = veth0();
-        subject.note(&[Seen::Changed(INDEX), Seen::Changed(IfIndex(8)), Seen::Lost]);
-        assert_eq!(subject.changes, 2);
+        let mut tracked = veth0();
+        tracked.record(&[Seen::Changed(INDEX), Seen::Changed(IfIndex(8)), Seen::Lost]);
+        assert_eq!(tracked.changes, 2);
     }
 }

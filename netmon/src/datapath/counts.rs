@@ -1,0 +1,249 @@
+//! Reading everything: what every endpoint counted, by its id, as plain data.
+
+use std::collections::HashMap;
+
+use aya::maps::{MapError, PerCpuValues};
+use netmon_ebpf::{
+    abi::{EGRESS, EXITS, Exit, INGRESS},
+    endpoint::{Counters, RoundTrips as AbiRoundTrips},
+    epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+};
+use netmon_model::{
+    by::{ByProtocol, Hooks},
+    cost::Cost,
+    histogram::Histogram,
+    names::EndpointId,
+    snapshot::{AttachMode, ErrorKind, FlowTable, RoundTrips, Traffic},
+};
+
+use super::{
+    Datapath, DatapathError, attach::Attached, clock::monotonic_ns, endpoint::Endpoint, object::Object,
+    persistence::Stage, sums,
+};
+
+/// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
+const ANSWER_SETTLE_EPOCHS: u64 = 1 + ANSWER_TIMEOUT_NS.div_ceil(1 << ANSWER_EPOCH_SHIFT);
+
+/// What the maps held, at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// When the reading began, monotonic nanoseconds.
+    pub monotonic_ns: u64,
+    /// Every endpoint that programs are attached to.
+    pub endpoints: HashMap<EndpointId, EndpointCounts>,
+    /// Packets whose parsing stopped early, by the reason.
+    pub parse_exits: Vec<(Exit, u64)>,
+    /// State of the flow table.
+    pub flows: FlowTable,
+    /// Errors of netmon itself so far, by kind.
+    pub errors: Vec<(ErrorKind, u64)>,
+    /// What measuring costs.
+    pub cost: Cost,
+}
+
+/// What was counted at one endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointCounts {
+    /// How programs are attached; `None` while they are off.
+    pub attached: Option<AttachMode>,
+    /// What passed each hook.
+    pub hooks: Hooks<HookCounts>,
+    /// Packets that left without a stamp.
+    pub unstamped_packets: u64,
+    /// Packets that the kernel dropped on this interface, by its reason; `None` where the kernel does not tell.
+    pub drops: Option<Vec<(String, u64)>>,
+    /// Round trips measured here.
+    pub round_trips: RoundTrips,
+    /// What became of the packets that left here for the peer; `None` if that is not measured: without a peer, on a
+    /// kernel that cannot stamp packets, or behind a qdisc that uses departure times itself.
+    pub departures: Option<Departures>,
+}
+
+/// What passed one hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookCounts {
+    /// Packets and bytes by protocol.
+    pub protocols: ByProtocol<Traffic>,
+    /// Packets on the wire: a super-packet (GSO) counts as the segments it is cut into.
+    pub segments: u64,
+    /// Bytes on the wire: each segment with its own headers.
+    pub wire_bytes: u64,
+}
+
+impl HookCounts {
+    /// Packets of all protocols.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.protocols.iter().map(|(_, traffic)| traffic.packets).sum()
+    }
+}
+
+/// What became of packets between two ends of a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Departures {
+    /// One-way latency to the peer.
+    pub latency: Histogram,
+    /// Segments that left and did not arrive.
+    pub lost_segments: u64,
+}
+
+/// The values of one endpoint on every CPU.
+pub(super) struct Values {
+    pub(super) counters: PerCpuValues<Counters>,
+    round_trips: PerCpuValues<AbiRoundTrips>,
+}
+
+impl Datapath {
+    /// Reads everything now.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not give a map's value.
+    pub fn counts(&mut self) -> Result<Counts, DatapathError> {
+        let began = monotonic_ns();
+        let mut counts = HashMap::with_capacity(self.endpoints.len());
+        for group in self.pairs() {
+            self.read_group(&group, &mut counts)?;
+        }
+        if let Some(drops) = &self.object.drops {
+            let mut drops = drops.read()?;
+            for (id, endpoint) in &mut counts {
+                endpoint.drops = Some(drops.remove(id).unwrap_or_default());
+            }
+        }
+        let flows = self.object.flow_tables.state()?;
+        Ok(Counts {
+            monotonic_ns: began,
+            endpoints: counts,
+            parse_exits: self.object.read_exits()?,
+            errors: self.errors()?,
+            cost: self.cost(&flows)?,
+            flows,
+        })
+    }
+
+    /// The endpoints as they are read together: both ends of a link, or one whose peer is not known.
+    fn pairs(&self) -> Vec<Vec<EndpointId>> {
+        let first_of_pair = |endpoint: &&Endpoint| {
+            endpoint.peer.is_none_or(|peer| endpoint.id < peer || !self.endpoints.contains_key(&peer))
+        };
+        let group = |endpoint: &Endpoint| {
+            let peer = endpoint.peer.filter(|peer| self.endpoints.contains_key(peer));
+            std::iter::once(endpoint.id).chain(peer).collect()
+        };
+        self.endpoints.values().filter(first_of_pair).map(group).collect()
+    }
+
+    fn read_group(
+        &mut self,
+        group: &[EndpointId],
+        counts: &mut HashMap<EndpointId, EndpointCounts>,
+    ) -> Result<(), DatapathError> {
+        let before_ns = monotonic_ns();
+        let values: Vec<Values> = group.iter().map(|id| self.object.values(*id)).collect::<Result<_, _>>()?;
+        let read = (before_ns, monotonic_ns());
+        let packet_stamp = self.features.packet_stamp;
+        for (at, id) in group.iter().enumerate() {
+            let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
+            let peer = values.get(1 - at).filter(|_| group.len() == 2);
+            let departures = peer.map(|peer| departures(read, endpoint, &values[at], peer));
+            let departures = departures.filter(|_| packet_stamp && endpoint.stamps);
+            counts.insert(*id, endpoint_counts(read, endpoint, &values[at], departures));
+        }
+        self.record_changes(group)
+    }
+
+    /// Records what became known of a link since the last time: the next agent must not report less than this one is
+    /// about to.
+    fn record_changes(&mut self, group: &[EndpointId]) -> Result<(), DatapathError> {
+        let Some(persistence) = &mut self.persistence else { return Ok(()) };
+        let is_whole = |id: &EndpointId| self.endpoints.get(id).is_some_and(Endpoint::is_whole);
+        let stage = if group.iter().all(is_whole) { Stage::Complete } else { Stage::Paused };
+        for id in group {
+            let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
+            if endpoint.lost.take_changed() | endpoint.unanswered.take_changed() {
+                persistence.record(endpoint, stage)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Object {
+    /// Reads the values of an endpoint on every CPU.
+    pub(super) fn values(&self, id: EndpointId) -> Result<Values, DatapathError> {
+        let counters =
+            self.counters.get(id).map_err(|source| DatapathError::Map { name: "COUNTERS", source })?;
+        let round_trips =
+            self.round_trips.get(id).map_err(|source| DatapathError::Map { name: "ROUND_TRIPS", source })?;
+        Ok(Values { counters, round_trips })
+    }
+
+    fn read_exits(&self) -> Result<Vec<(Exit, u64)>, DatapathError> {
+        let read =
+            |index: usize| -> Result<u64, MapError> { Ok(self.exits.get(&(index as u32), 0)?.iter().sum()) };
+        (0..EXITS)
+            .map(|index| Ok((Exit::ALL[index], read(index)?)))
+            .collect::<Result<_, _>>()
+            .map_err(|source| DatapathError::Map { name: "EXITS_BY_REASON", source })
+    }
+}
+
+/// What became of the packets from one end of a link to the other. Both were read between the times `read`.
+fn departures(read: (u64, u64), from: &mut Endpoint, sent: &Values, arrived: &Values) -> Departures {
+    let latency = sums::histogram(&arrived.counters, |value| &value.latency);
+    if from.stamps {
+        let sent = sums::epochs(&sent.counters, EGRESS);
+        let received = sums::epochs(&arrived.counters, INGRESS);
+        from.lost.update(read, settle_epochs(&latency, from.held_ns), &sent, &received);
+    }
+    Departures { latency, lost_segments: from.lost.total() }
+}
+
+/// How many epochs a packet may still be under way: two, and as many as the longest latency so far. A queue that grows
+/// is seen to grow before it is longer than this. A delay that is imposed does not grow, and is known.
+fn settle_epochs(latency: &Histogram, held_ns: u64) -> u64 {
+    // A latency beyond the end of the histogram is waited for as long as is possible.
+    let beyond = if latency.count == 0 { 0 } else { u64::MAX };
+    let longest_ns = latency.max_bound_ns().unwrap_or(beyond);
+    (2 + (longest_ns.max(held_ns) >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
+}
+
+fn endpoint_counts(
+    read: (u64, u64),
+    endpoint: &mut Endpoint,
+    values: &Values,
+    departures: Option<Departures>,
+) -> EndpointCounts {
+    let [requests, answered] = sums::echoes(&values.counters);
+    endpoint.unanswered.update(read, ANSWER_SETTLE_EPOCHS, &requests, &answered);
+    EndpointCounts {
+        attached: endpoint.attached.as_ref().map(Attached::mode),
+        hooks: Hooks::from_fn(|direction| sums::hook(&values.counters, direction)),
+        unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
+        drops: None,
+        round_trips: sums::round_trips(&values.counters, &values.round_trips, endpoint.unanswered.total()),
+        departures,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_model::fixtures::histogram_of;
+
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_settled_when_the_longest_way_seen_has_passed_since() {
+        assert_eq!(settle_epochs(&Histogram::default(), 0), 2);
+        assert_eq!(settle_epochs(&histogram_of([1_000_000]), 0), 2);
+        assert_eq!(settle_epochs(&histogram_of([1_000, 1_000_000_000]), 0), 2 + 8);
+        assert_eq!(settle_epochs(&histogram_of([20_000_000_000]), 0), LOSS_EPOCHS as u64 / 2);
+    }
+
+    #[test]
+    fn a_delay_that_is_imposed_is_awaited_before_the_first_packet_has_come() {
+        assert_eq!(settle_epochs(&Histogram::default(), 1_000_000_000), 2 + 7);
+        assert_eq!(settle_epochs(&histogram_of([3_000_000_000]), 1_000_000_000), 2 + 24);
+    }
+}

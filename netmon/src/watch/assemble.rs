@@ -1,0 +1,133 @@
+//! A snapshot put together: the one place that fills each of its fields.
+//!
+//! Pure: the inventory says what there is, the datapath what it counted, the others what they observed. Nothing here asks
+//! the kernel, so every field is tested without root.
+
+use std::{collections::HashMap, time::SystemTime};
+
+use netmon_model::{
+    by::Hooks,
+    names::{Direction, EndpointId},
+    snapshot::{
+        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, HookCounters, LinkSnapshot, ProbeSnapshot,
+        Snapshot,
+    },
+};
+
+use super::{
+    audit::Audited,
+    baselines::Baselines,
+    interfaces::InterfaceState,
+    inventory::{Endpoint, Inventory, Link},
+};
+use crate::datapath::{Counts, EndpointCounts};
+
+/// What was observed beside the counts.
+pub(super) struct Observed<'o> {
+    /// Wall-clock time of the reading.
+    pub(super) taken_at: SystemTime,
+    /// What this kernel can do.
+    pub(super) features: Features,
+    /// How interfaces are; empty where they are not followed.
+    pub(super) interfaces: HashMap<EndpointId, InterfaceState>,
+    /// The latest audits.
+    pub(super) audits: Option<&'o HashMap<EndpointId, Audited>>,
+    /// The impairments in force.
+    pub(super) baselines: Option<&'o Baselines>,
+    /// Every probe.
+    pub(super) probes: Vec<ProbeSnapshot>,
+}
+
+impl Default for Observed<'_> {
+    fn default() -> Self {
+        Self {
+            taken_at: SystemTime::UNIX_EPOCH,
+            features: Features { mode: AttachMode::Tcx, packet_stamp: false },
+            interfaces: HashMap::new(),
+            audits: None,
+            baselines: None,
+            probes: Vec::new(),
+        }
+    }
+}
+
+/// Puts a snapshot together.
+pub(super) fn assemble(inventory: &Inventory, counts: Counts, observed: Observed<'_>) -> Snapshot {
+    let Counts { monotonic_ns, mut endpoints, parse_exits, flows, errors, cost } = counts;
+    let links = inventory.links().map(|link| link_snapshot(link, &mut endpoints, &observed)).collect();
+    Snapshot {
+        taken_at: observed.taken_at,
+        monotonic_ns,
+        labs: inventory.labs().to_vec(),
+        features: observed.features,
+        links,
+        probes: observed.probes,
+        parse_exits,
+        flows,
+        errors,
+        cost,
+    }
+}
+
+fn link_snapshot(
+    link: Link<'_>,
+    counts: &mut HashMap<EndpointId, EndpointCounts>,
+    observed: &Observed<'_>,
+) -> LinkSnapshot {
+    let of_a = counts.remove(&link.a.id).unwrap_or_default();
+    let of_b = link.b.map(|b| (b, counts.remove(&b.id).unwrap_or_default()));
+    let has_both = of_b.is_some();
+    let (a_to_b, a) = endpoint_snapshot(link.a, of_a, has_both, observed);
+    let b = of_b.map(|(b, of_b)| endpoint_snapshot(b, of_b, has_both, observed));
+    let (b_to_a, b) = b.map_or_else(|| (DirectionSnapshot::default(), None), |(to_a, b)| (to_a, Some(b)));
+    LinkSnapshot { name: link.name.clone(), a, b, a_to_b, b_to_a }
+}
+
+/// An endpoint, and the direction that starts at it.
+fn endpoint_snapshot(
+    endpoint: &Endpoint,
+    counts: EndpointCounts,
+    has_peer: bool,
+    observed: &Observed<'_>,
+) -> (DirectionSnapshot, EndpointSnapshot) {
+    let state = observed.interfaces.get(&endpoint.id);
+    let impairment = observed.baselines.and_then(|baselines| baselines.stats(endpoint.id, &counts));
+    let departures = counts.departures.filter(|_| has_peer);
+    let direction = DirectionSnapshot {
+        lost_segments: departures.as_ref().map(|departures| departures.lost_segments),
+        latency: departures.map(|departures| departures.latency),
+        impairment: impairment.filter(|_| has_peer),
+    };
+    // Programs go with their interface, whatever this process still holds of them.
+    let attached = counts.attached.filter(|_| !state.is_some_and(|state| state.hooks_gone));
+    let exists = state.is_none_or(|state| state.exists);
+    let audited = observed.audits.and_then(|audits| audits.get(&endpoint.id)).filter(|_| exists);
+    let mut counted = counts.hooks;
+    let hooks = Hooks::from_fn(|direction: Direction| {
+        let counted = std::mem::take(&mut counted[direction]);
+        HookCounters {
+            attached,
+            protocols: counted.protocols,
+            segments: counted.segments,
+            wire_bytes: counted.wire_bytes,
+            audit: audited.and_then(|audited| audited[direction].clone()),
+        }
+    });
+    let snapshot = EndpointSnapshot {
+        id: endpoint.id,
+        namespace: endpoint.label.namespace.clone(),
+        interface: endpoint.label.interface.clone(),
+        ifindex: endpoint.at.ifindex,
+        addresses: endpoint.label.addresses.clone(),
+        up: state.is_some_and(|state| state.up),
+        drift: state.map(|state| state.drift.clone()).unwrap_or_default(),
+        hooks,
+        unstamped_packets: counts.unstamped_packets,
+        drops: counts.drops,
+        round_trips: counts.round_trips,
+    };
+    (direction, snapshot)
+}
+
+#[cfg(test)]
+mod tests;

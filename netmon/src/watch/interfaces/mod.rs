@@ -1,0 +1,271 @@
+//! How each watched interface is: whether it exists, is up, and keeps its name and its bridge.
+//!
+//! [`Interfaces`] is what is known, as plain data. A [`Follower`] keeps it up to date, driven by rtnetlink events, never by
+//! polling. What another program changes is reported and not repaired: `netmon reload` makes the lab as its file has it.
+
+mod follower;
+mod tracked;
+
+use std::collections::{HashMap, HashSet};
+
+use log::{info, warn};
+use netmon_kernel::{
+    netlink::{link::Interface, watch::Seen},
+    netns::NetnsId,
+};
+use netmon_model::{
+    drift::Drift,
+    names::{EndpointId, IfIndex, IfName, NsName},
+    snapshot::AttachMode,
+};
+
+pub(super) use self::follower::{Follower, Observer, Subscription};
+use self::tracked::{Presence, TrackedInterface};
+
+/// How one interface is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct InterfaceState {
+    /// Whether it is in its namespace.
+    pub(super) exists: bool,
+    /// Whether it is there, and up.
+    pub(super) up: bool,
+    /// Whether the programs on its hooks went with it.
+    pub(super) hooks_gone: bool,
+    /// How it differs from the lab because of another program.
+    pub(super) drift: Vec<Drift>,
+}
+
+/// What is known of all watched interfaces.
+#[derive(Debug)]
+pub(super) struct Interfaces {
+    mode: AttachMode,
+    endpoints: HashMap<EndpointId, TrackedInterface>,
+    namespaces: HashMap<NetnsId, Namespace>,
+    netns_of: HashMap<EndpointId, NetnsId>,
+}
+
+#[derive(Debug)]
+struct Namespace {
+    name: NsName,
+    endpoints: HashSet<EndpointId>,
+    /// The bridges that endpoints are ports of, by their numbers.
+    bridges: HashMap<u32, TrackedInterface>,
+}
+
+/// An endpoint to follow.
+#[derive(Clone, Debug)]
+pub(super) struct Followed {
+    pub(super) id: EndpointId,
+    pub(super) netns: NetnsId,
+    pub(super) namespace: NsName,
+    pub(super) ifindex: IfIndex,
+    pub(super) interface: IfName,
+}
+
+impl Interfaces {
+    /// Nothing is known yet. Whether programs go with an interface depends on how they are attached.
+    pub(super) fn new(mode: AttachMode) -> Self {
+        Self { mode, endpoints: HashMap::new(), namespaces: HashMap::new(), netns_of: HashMap::new() }
+    }
+
+    /// Begins to track an endpoint. What `listed` says of it, and of the bridge that it is a port of, is how it should
+    /// be.
+    pub(super) fn add(&mut self, endpoint: Followed, listed: &[Interface]) {
+        let Followed { id, netns, namespace, ifindex, interface } = endpoint;
+        let there = self.namespaces.entry(netns).or_insert_with(|| Namespace {
+            name: namespace,
+            endpoints: HashSet::new(),
+            bridges: HashMap::new(),
+        });
+        there.endpoints.insert(id);
+        self.endpoints.insert(id, TrackedInterface::new(ifindex, interface));
+        self.netns_of.insert(id, netns);
+        self.reset(id, listed);
+    }
+
+    /// Takes what `listed` says of an endpoint for how it should be from now on: it was configured anew.
+    pub(super) fn reset(&mut self, id: EndpointId, listed: &[Interface]) {
+        let Some(tracked) = self.endpoints.get_mut(&id) else { return };
+        let Some(there) = self.netns_of.get(&id).and_then(|netns| self.namespaces.get_mut(netns)) else { return };
+        tracked.init(listed);
+        let bridge = tracked.bridge().and_then(|index| listed.iter().find(|one| one.index == index));
+        if let Some((bridge, name)) = bridge.and_then(|bridge| Some((bridge, bridge.name.parse().ok()?))) {
+            there.bridges.entry(bridge.index).or_insert_with(|| {
+                let mut tracked = TrackedInterface::new(IfIndex(bridge.index), name);
+                tracked.init(listed);
+                tracked
+            });
+        }
+        // A bridge without a port that is watched is not tracked.
+        let ports: HashSet<u32> =
+            there.endpoints.iter().filter_map(|id| self.endpoints.get(id)?.bridge()).collect();
+        there.bridges.retain(|index, _| ports.contains(index));
+    }
+
+    /// The endpoints that are not as they should be.
+    pub(super) fn drifted(&self) -> impl Iterator<Item = EndpointId> {
+        self.endpoints.iter().filter(|(_, tracked)| !tracked.drift().is_empty()).map(|(id, _)| *id)
+    }
+
+    /// Stops tracking an endpoint. Returns its namespace if no other endpoint is tracked there.
+    pub(super) fn remove(&mut self, id: EndpointId) -> Option<NetnsId> {
+        self.endpoints.remove(&id);
+        let netns = self.netns_of.remove(&id)?;
+        let there = self.namespaces.get_mut(&netns)?;
+        there.endpoints.remove(&id);
+        if !there.endpoints.is_empty() {
+            return None;
+        }
+        self.namespaces.remove(&netns);
+        Some(netns)
+    }
+
+    /// How an endpoint's interface is. One that is not tracked is not there.
+    pub(super) fn state(&self, id: EndpointId) -> InterfaceState {
+        let Some(tracked) = self.endpoints.get(&id) else {
+            return InterfaceState { hooks_gone: true, ..InterfaceState::default() };
+        };
+        let exists = tracked.presence == Presence::There;
+        InterfaceState {
+            exists,
+            up: exists && tracked.up,
+            hooks_gone: self.hooks_gone(tracked),
+            drift: tracked.drift(),
+        }
+    }
+
+    /// A TCX program goes where its interface goes; a filter goes with the qdisc, which is made anew there.
+    fn hooks_gone(&self, tracked: &TrackedInterface) -> bool {
+        match self.mode {
+            AttachMode::Tcx => tracked.presence == Presence::Deleted,
+            AttachMode::Clsact => tracked.was_away,
+        }
+    }
+
+    /// How many changes of an endpoint's interface were announced so far.
+    pub(super) fn changes(&self, id: EndpointId) -> u64 {
+        self.endpoints.get(&id).map_or(0, |tracked| tracked.changes)
+    }
+
+    /// The endpoints whose interfaces took along the programs on their hooks.
+    pub(super) fn without_hooks(&self) -> impl Iterator<Item = EndpointId> {
+        self.endpoints.iter().filter(|(_, tracked)| self.hooks_gone(tracked)).map(|(id, _)| *id)
+    }
+
+    /// Takes into account what was announced in a namespace, and what its list says now; `None` if it could not be read.
+    pub(super) fn announced(&mut self, netns: NetnsId, announced: &[Seen], listed: Option<&[Interface]>) {
+        self.update(netns, |tracked| {
+            tracked.record(announced);
+            if let Some(listed) = listed {
+                tracked.apply(listed, announced);
+            }
+        });
+    }
+
+    /// Takes into account whether a namespace's name still leads to it.
+    pub(super) fn named(&mut self, netns: NetnsId, leads_here: bool) {
+        self.update(netns, |tracked| tracked.unnamed = !leads_here);
+    }
+
+    /// Changes what is known of each interface in a namespace, and logs what is new.
+    fn update(&mut self, netns: NetnsId, change: impl Fn(&mut TrackedInterface)) {
+        let Some(there) = self.namespaces.get_mut(&netns) else { return };
+        for id in &there.endpoints {
+            if let Some(tracked) = self.endpoints.get_mut(id) {
+                logged(&there.name, tracked, &change);
+            }
+        }
+        for bridge in there.bridges.values_mut() {
+            logged(&there.name, bridge, &change);
+        }
+    }
+}
+
+/// Changes what is known of an interface, and logs what is new.
+fn logged(namespace: &NsName, tracked: &mut TrackedInterface, change: impl Fn(&mut TrackedInterface)) {
+    let before = tracked.drift();
+    change(tracked);
+    let (interface, after) = (&tracked.interface, tracked.drift());
+    for new in after.iter().filter(|new| !before.contains(new)) {
+        warn!("{interface} in {namespace} {new}");
+    }
+    if after.is_empty() && !before.is_empty() {
+        info!("{interface} in {namespace} is as it was");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_model::mac::Mac;
+
+    use super::*;
+
+    const NETNS: NetnsId = NetnsId { device: 4, inode: 7 };
+
+    fn listed(name: &str, index: u32, controller: Option<u32>) -> Interface {
+        Interface {
+            index,
+            name: name.to_owned(),
+            up: true,
+            mac: Some(Mac([2, 0, 0, 0, 0, index as u8])),
+            controller,
+            ..Default::default()
+        }
+    }
+
+    fn followed(id: u32, ifindex: u32) -> Followed {
+        Followed {
+            id: EndpointId(id),
+            netns: NETNS,
+            namespace: "one".parse().unwrap(),
+            ifindex: IfIndex(ifindex),
+            interface: format!("veth{ifindex}").parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn one_endpoint_comes_and_goes_without_the_others_noticing() {
+        let mut all = Interfaces::new(AttachMode::Tcx);
+        let list = [listed("veth3", 3, None), listed("veth4", 4, None)];
+        all.add(followed(0, 3), &list);
+        all.announced(NETNS, &[Seen::Changed(IfIndex(3))], Some(&list));
+        all.add(followed(1, 4), &list[1..]);
+        assert_eq!((all.changes(EndpointId(0)), all.changes(EndpointId(1))), (1, 0));
+        assert!(all.state(EndpointId(1)).up);
+        assert_eq!(all.remove(EndpointId(1)), None);
+        assert_eq!(all.remove(EndpointId(0)), Some(NETNS));
+        assert!(!all.state(EndpointId(0)).exists);
+    }
+
+    #[test]
+    fn programs_go_with_a_deleted_interface_and_filters_also_with_one_that_was_away() {
+        for (mode, gone_after_return) in [(AttachMode::Tcx, false), (AttachMode::Clsact, true)] {
+            let mut all = Interfaces::new(mode);
+            let list = [listed("veth3", 3, None)];
+            all.add(followed(0, 3), &list);
+            all.announced(NETNS, &[Seen::Moved(IfIndex(3))], Some(&[]));
+            assert_eq!(all.state(EndpointId(0)).drift, [Drift::Moved]);
+            all.announced(NETNS, &[Seen::Changed(IfIndex(3))], Some(&list));
+            assert_eq!(all.without_hooks().count() > 0, gone_after_return, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_bridge_that_is_set_down_is_reported_at_its_port() {
+        let mut all = Interfaces::new(AttachMode::Tcx);
+        let port = listed("veth3", 3, Some(9));
+        all.add(followed(0, 3), &[port.clone(), listed("br0", 9, None)]);
+        let down = Interface { up: false, ..listed("br0", 9, None) };
+        all.announced(NETNS, &[], Some(&[port, down]));
+        assert_eq!(all.state(EndpointId(0)).drift, [Drift::BridgeDown { bridge: "br0".to_owned() }]);
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_changes_nothing_but_the_count_of_changes() {
+        let mut all = Interfaces::new(AttachMode::Tcx);
+        all.add(followed(0, 3), &[listed("veth3", 3, None)]);
+        all.announced(NETNS, &[Seen::Lost], None);
+        assert_eq!(all.changes(EndpointId(0)), 1);
+        assert_eq!(all.state(EndpointId(0)).drift, []);
+    }
+}

@@ -1,0 +1,332 @@
+//! The meter: the inventory and the datapath that counts for it. Attaches to the endpoints that a topology hands over,
+//! and reads what they counted.
+//!
+//! It follows no interface, audits nothing and starts no thread: that is [`super::Watch`].
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use log::{debug, info, warn};
+use netmon_kernel::pins::Folder;
+use netmon_model::{
+    by::Ends,
+    error::chain,
+    names::{Direction, EndpointId, InterfaceId, LinkName, Side},
+    snapshot::{Features, Flow, Snapshot},
+};
+
+use super::{
+    assemble::{Observed, assemble},
+    error::WatchError,
+    inventory::{self, Change, Inventory, Label, Origin},
+};
+use crate::{
+    datapath::{Connection, Counts, Datapath, DatapathError, Options, Target},
+    ownership::Claim,
+    topology::{AttachObserver, BoxError, Endpoint},
+};
+
+/// An inventory, and the datapath that counts for it.
+pub struct Meter {
+    pub(super) inventory: Inventory,
+    pub(super) datapath: Datapath,
+    /// Where the endpoints that a topology hands over come from.
+    origin: Origin,
+    /// What became of endpoints since [`Meter::take_changes`] was called last, in that order.
+    changes: Vec<EndpointChange>,
+}
+
+/// An endpoint that the meter began or ceased to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndpointChange {
+    Added(EndpointId),
+    Removed(EndpointId),
+}
+
+impl Meter {
+    /// Loads the datapath. Nothing is attached to yet.
+    ///
+    /// # Errors
+    ///
+    /// When a privilege is missing, or the kernel refuses the object.
+    pub fn load(options: &Options) -> Result<Self, DatapathError> {
+        Ok(Self::with(Datapath::load(options)?))
+    }
+
+    /// Loads the datapath with everything pinned in a lab's folder: see [`Datapath::load_pinned`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Datapath::load_pinned`].
+    pub fn load_pinned(options: &Options, folder: Folder) -> Result<Self, DatapathError> {
+        Ok(Self::with(Datapath::load_pinned(options, folder)?))
+    }
+
+    fn with(datapath: Datapath) -> Self {
+        let inventory = Inventory::with_reserved(datapath.recorded_slots());
+        Self { inventory, datapath, origin: Origin::Found, changes: Vec::new() }
+    }
+
+    /// Says which lab the endpoints belong to that a topology hands over.
+    #[must_use]
+    pub fn for_lab(mut self, claim: &Claim) -> Self {
+        self.origin = Origin::Lab(claim.lab().clone());
+        self
+    }
+
+    /// All that is watched.
+    #[must_use]
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// What this kernel can do, and how programs are attached.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.datapath.features()
+    }
+
+    /// The datapath.
+    #[must_use]
+    pub fn datapath(&self) -> &Datapath {
+        &self.datapath
+    }
+
+    /// Watches these endpoints and no others. Those that are watched already stay as they are, whatever they are called
+    /// now. After an error only those are watched that were before.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses a program or an attachment.
+    pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), WatchError> {
+        self.drop_unwanted(endpoints);
+        let new = self.take_facts(endpoints);
+        let targets = new.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
+        let report = match self.datapath.attach(targets) {
+            Ok(report) => report,
+            Err(error) => {
+                let error = WatchError::named(error, &self.inventory);
+                for (at, _) in new {
+                    self.inventory.apply(Change::Vanished(at));
+                }
+                return Err(error);
+            }
+        };
+        if report.adopted > 0 {
+            info!("going on with the counters of {} endpoints", report.adopted);
+        }
+        for id in &report.restarted {
+            warn!("{}: its programs were no longer on its hooks; it is counted from zero", self.shown(*id));
+        }
+        for id in &report.unstamped {
+            warn!(
+                "{}: its qdisc uses departure times itself, so packets leave it without a stamp: no latency and no \
+                 loss in this direction",
+                self.shown(*id)
+            );
+        }
+        self.inventory.free(report.freed);
+        let added = new.iter().filter_map(|(at, _)| Some(EndpointChange::Added(self.inventory.at(*at)?.id)));
+        self.changes.extend(added);
+        Ok(())
+    }
+
+    /// What became of endpoints since this was called last.
+    pub(super) fn take_changes(&mut self) -> Vec<EndpointChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Detaches from endpoints that are not wanted any more, or whose link is another now.
+    fn drop_unwanted(&mut self, endpoints: &[Endpoint]) {
+        let wanted: HashMap<InterfaceId, &LinkName> =
+            endpoints.iter().map(|endpoint| (at(endpoint), &endpoint.link)).collect();
+        let is_unwanted = |endpoint: &&inventory::Endpoint| {
+            wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
+        };
+        let going: Vec<InterfaceId> =
+            self.inventory.endpoints().filter(is_unwanted).map(|endpoint| endpoint.at).collect();
+        // Their interfaces are gone as a rule, and their hooks with them.
+        for error in self.drop_endpoints(&going) {
+            debug!("{}", chain(&error));
+        }
+        let links: HashSet<&LinkName> = wanted.into_values().collect();
+        let parted: Vec<LinkName> =
+            self.inventory.link_names().filter(|name| !links.contains(name)).cloned().collect();
+        for link in parted {
+            self.inventory.apply(Change::Parted(link));
+        }
+    }
+
+    /// Detaches from endpoints and forgets them. Goes on after an error, and returns all of them.
+    pub(super) fn drop_endpoints(&mut self, going: &[InterfaceId]) -> Vec<WatchError> {
+        let ids: Vec<EndpointId> = going.iter().filter_map(|at| Some(self.inventory.at(*at)?.id)).collect();
+        let errors = self.datapath.detach(&ids);
+        let errors = errors.into_iter().map(|error| WatchError::named(error, &self.inventory)).collect();
+        // Their slots are cleared, so others may have them.
+        for at in going {
+            self.inventory.apply(Change::Vanished(*at));
+        }
+        self.changes.extend(ids.into_iter().map(EndpointChange::Removed));
+        errors
+    }
+
+    /// Takes what endpoints are called and how they are joined into the inventory. Returns those that are new.
+    fn take_facts<'e>(&mut self, endpoints: &'e [Endpoint]) -> Vec<(InterfaceId, &'e Endpoint)> {
+        let mut ranks: HashMap<&LinkName, (u32, Ends<Option<InterfaceId>>)> = HashMap::new();
+        for endpoint in endpoints {
+            let next = ranks.len() as u32;
+            let (_, ends) = ranks.entry(&endpoint.link).or_insert((next, Ends::default()));
+            ends[endpoint.side] = Some(at(endpoint));
+        }
+        for (link, (rank, ends)) in &ranks {
+            self.inventory.apply(Change::Joined { link: (*link).clone(), rank: *rank, ends: *ends });
+        }
+        let mut new = Vec::new();
+        for endpoint in endpoints {
+            let at = at(endpoint);
+            let label = self.label(endpoint);
+            match self.inventory.at(at) {
+                Some(known) if known.label == label => {}
+                Some(_) => drop(self.inventory.apply(Change::Relabelled { at, label })),
+                None => {
+                    let slot = self.recorded_slot(&ranks[&endpoint.link].1, endpoint.side);
+                    self.inventory.apply(Change::Appeared { at, label, slot });
+                    new.push((at, endpoint));
+                }
+            }
+        }
+        new
+    }
+
+    fn label(&self, endpoint: &Endpoint) -> Label {
+        Label {
+            namespace: endpoint.namespace.clone(),
+            interface: endpoint.interface.clone(),
+            addresses: endpoint.addresses.clone(),
+            origin: self.origin.clone(),
+        }
+    }
+
+    /// The slot in which an earlier agent counted an end of a link, if it counted both.
+    fn recorded_slot(&self, ends: &Ends<Option<InterfaceId>>, side: Side) -> Option<EndpointId> {
+        let [a, b] = self.datapath.recorded(ends.a?, ends.b?)?;
+        Some(Ends { a, b }[side])
+    }
+
+    fn target(&self, at: InterfaceId, endpoint: &Endpoint) -> Option<Target> {
+        let id = self.inventory.at(at)?.id;
+        let peer = self.inventory.peer_of(at).map(|peer| peer.id);
+        Some(Target { id, at, netns: Arc::clone(&endpoint.netns), peer })
+    }
+
+    fn shown(&self, id: EndpointId) -> String {
+        self.inventory.endpoint(id).map_or_else(
+            || format!("endpoint {id}"),
+            |endpoint| format!("{} in {}", endpoint.label.interface, endpoint.label.namespace),
+        )
+    }
+
+    /// Reads what was counted.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not give a map's value.
+    pub fn counts(&mut self) -> Result<Counts, DatapathError> {
+        self.datapath.counts()
+    }
+
+    /// Reads what was counted into a snapshot. What a meter does not know stays empty: whether interfaces are up, audits
+    /// and probes.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not give a map's value.
+    pub fn snapshot(&mut self) -> Result<Snapshot, DatapathError> {
+        let counts = self.counts()?;
+        let observed =
+            Observed { taken_at: SystemTime::now(), features: self.features(), ..Observed::default() };
+        Ok(assemble(&self.inventory, counts, observed))
+    }
+
+    /// The TCP connections that are followed now, in no order.
+    #[must_use]
+    pub fn flows(&self) -> Vec<Flow> {
+        self.datapath.connections().iter().filter_map(|one| self.flow(one)).collect()
+    }
+
+    fn flow(&self, connection: &Connection) -> Option<Flow> {
+        let endpoint = self.inventory.endpoint(connection.endpoint)?;
+        Some(Flow {
+            link: self.inventory.link_of(endpoint.at)?.clone(),
+            namespace: endpoint.label.namespace.clone(),
+            interface: endpoint.label.interface.clone(),
+            local: connection.local,
+            remote: connection.remote,
+            opened_by: connection.opened_by,
+            state: connection.state,
+            age_ns: connection.age_ns,
+            idle_ns: connection.idle_ns,
+            ingress: connection.counts.ingress,
+            egress: connection.counts.egress,
+            rtt_ns: connection.rtt_ns,
+        })
+    }
+
+    /// The endpoints of a link.
+    ///
+    /// # Errors
+    ///
+    /// When no such link is watched.
+    pub fn ends_of(&self, link: &LinkName) -> Result<Vec<EndpointId>, WatchError> {
+        let ends: Vec<EndpointId> =
+            self.inventory.link(link).iter().flat_map(inventory::Link::ends).map(|end| end.id).collect();
+        if ends.is_empty() { Err(WatchError::NoSuchLink(link.clone())) } else { Ok(ends) }
+    }
+
+    /// Takes the programs off a link's hooks for a while, or puts them back.
+    ///
+    /// # Errors
+    ///
+    /// When no such link is watched, or the kernel refuses.
+    pub fn set_hooks(&mut self, link: &LinkName, on: bool) -> Result<(), WatchError> {
+        let ends = self.ends_of(link)?;
+        let set = if on { self.datapath.hooks_on(&ends) } else { self.datapath.hooks_off(&ends) };
+        set.map_err(|error| WatchError::named(error, &self.inventory))
+    }
+
+    /// Returns the hooks at which another program runs ahead of netmon's, with the names of their endpoints.
+    ///
+    /// # Errors
+    ///
+    /// When a namespace cannot be entered, or the kernel refuses to list a chain.
+    pub fn check_chain_position(&mut self) -> Result<Vec<(Label, Direction)>, WatchError> {
+        let found = self.datapath.check_chain_position();
+        let found = found.map_err(|error| WatchError::named(error, &self.inventory))?;
+        let named = |(id, direction)| Some((self.inventory.endpoint(id)?.label.clone(), direction));
+        Ok(found.into_iter().filter_map(named).collect())
+    }
+
+    /// Detaches from everything, unless it is pinned: then it goes on counting.
+    pub fn release(&mut self) -> Vec<WatchError> {
+        if self.datapath.pinned().is_some() {
+            self.datapath.leave();
+            return Vec::new();
+        }
+        let all: Vec<InterfaceId> = self.inventory.endpoints().map(|endpoint| endpoint.at).collect();
+        self.drop_endpoints(&all)
+    }
+}
+
+impl AttachObserver for Meter {
+    fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
+        Ok(Self::attach(self, endpoints)?)
+    }
+}
+
+/// The interface that an endpoint of a topology is.
+pub(super) fn at(endpoint: &Endpoint) -> InterfaceId {
+    InterfaceId { netns: endpoint.cookie, ifindex: endpoint.ifindex }
+}

@@ -1,0 +1,109 @@
+//! The table of rooms and arrows: the only place to change when a room is added, moved or removed.
+//!
+//! Every room comes after the rooms that it imports, so the list goes from the bottom up and cannot have a cycle. A new
+//! arrow is a decision: one part of the program gets to know another. `cargo xtask tidy --arrows` prints the rooms of
+//! the code in this notation, with an example of each arrow.
+
+use super::table::{Crate, Room, Rooms, Table};
+
+pub(super) const TABLE: Table = Table {
+    crates: &[
+        Crate { name: "netmon_ebpf", source: "netmon-ebpf/src/", rooms: Rooms::One },
+        Crate { name: "netmon_model", source: "netmon/model/src/", rooms: Rooms::One },
+        Crate { name: "netmon_labfile", source: "netmon/labfile/src/", rooms: Rooms::One },
+        Crate { name: "netmon_kernel", source: "netmon/kernel/src/", rooms: Rooms::Modules("kernel::") },
+        Crate { name: "netmon", source: "netmon/src/", rooms: Rooms::Modules("") },
+    ],
+    outside: &["tests/", "xtask/"],
+    kernel: &["aya", "aya_log", "aya_obj", "libc", "nix", "rtnetlink", "rustix"],
+    renderers: &["api", "live", "metrics", "render", "top"],
+    kernel_rooms: &["datapath", "kernel", "netmon_kernel", "topology"],
+    rooms: ROOMS,
+    exceptions: EXCEPTIONS,
+};
+
+const ROOMS: &[Room] = &[
+    Room { name: "netmon_ebpf", imports: "", kernel: "aya" },
+    Room { name: "netmon_model", imports: "netmon_ebpf", kernel: "" },
+    Room { name: "netmon_labfile", imports: "netmon_model", kernel: "rustix" },
+    Room { name: "kernel::owned_files", imports: "", kernel: "" },
+    Room { name: "kernel::sys", imports: "", kernel: "aya libc rustix" },
+    Room {
+        name: "kernel::netns",
+        imports: "kernel::owned_files kernel::sys netmon_model",
+        kernel: "libc rustix",
+    },
+    Room {
+        name: "kernel::netlink",
+        imports: "kernel::netns kernel::sys netmon_model",
+        kernel: "libc rtnetlink rustix",
+    },
+    Room { name: "kernel::pins", imports: "kernel::netns kernel::sys netmon_model", kernel: "libc rustix" },
+    Room { name: "ownership", imports: "kernel::netns kernel::owned_files netmon_model", kernel: "rustix" },
+    Room { name: "probe", imports: "kernel::netns kernel::sys netmon_model", kernel: "rustix" },
+    Room { name: "services", imports: "kernel::netns kernel::sys netmon_model probe", kernel: "rustix" },
+    Room {
+        name: "topology",
+        imports: "netmon_ebpf kernel::netlink kernel::netns kernel::owned_files kernel::sys \
+            netmon_model ownership",
+        kernel: "rustix",
+    },
+    Room {
+        name: "leftovers",
+        imports: "kernel::netlink kernel::netns kernel::pins kernel::sys netmon_model ownership \
+            services topology",
+        kernel: "",
+    },
+    Room {
+        name: "datapath",
+        imports: "netmon_ebpf kernel::netlink kernel::netns kernel::pins kernel::sys netmon_model \
+            topology",
+        kernel: "aya aya_log libc rustix",
+    },
+    Room { name: "live", imports: "netmon_model", kernel: "" },
+    Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
+    Room { name: "api", imports: "live netmon_model", kernel: "" },
+    Room { name: "server", imports: "api live metrics netmon_model", kernel: "rustix" },
+    Room { name: "render", imports: "api netmon_model", kernel: "rustix" },
+    Room { name: "control", imports: "netmon_labfile netmon_model ownership topology", kernel: "rustix" },
+    Room {
+        name: "watch",
+        imports: "control datapath kernel::netlink kernel::netns kernel::sys netmon_model ownership \
+            probe server topology",
+        kernel: "rustix",
+    },
+    Room {
+        name: "agent",
+        imports: "control datapath kernel::pins kernel::sys netmon_labfile netmon_model ownership \
+            server services topology watch",
+        kernel: "",
+    },
+    Room { name: "expect", imports: "api kernel::netns netmon_model probe", kernel: "" },
+    Room {
+        name: "overhead",
+        imports: "control datapath kernel::netlink kernel::netns netmon_model ownership topology",
+        kernel: "libc",
+    },
+    Room {
+        name: "selftest",
+        imports: "datapath kernel::netlink kernel::netns kernel::sys netmon_model overhead ownership \
+            probe topology",
+        kernel: "libc rustix",
+    },
+    Room {
+        name: "doctor",
+        imports: "datapath leftovers kernel::netlink kernel::sys netmon_model services topology",
+        kernel: "libc rustix",
+    },
+    Room {
+        name: "cli",
+        imports: "agent api control datapath doctor expect leftovers kernel::netns kernel::pins \
+            kernel::sys netmon_labfile netmon_model overhead ownership render selftest server \
+            services topology",
+        kernel: "",
+    },
+    Room { name: "main", imports: "cli kernel::sys", kernel: "" },
+];
+
+/// Arrows that close a cycle today and are to be removed. Never add one.
+const EXCEPTIONS: &[(&str, &str)] = &[("control", "cli"), ("watch", "agent")];
