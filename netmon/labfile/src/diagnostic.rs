@@ -21,7 +21,7 @@ use super::excerpt;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Where the text came from: a path, or `built-in`.
+    /// The origin of the text, usually a path.
     pub source: Arc<str>,
     /// The line, from 1.
     pub line: usize,
