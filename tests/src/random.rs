@@ -1,4 +1,4 @@
-//! Numbers by chance that are the same again with the same seed.
+//! Pseudo-random numbers that repeat with the same seed.
 
 use std::env;
 
@@ -7,7 +7,7 @@ use std::env;
 pub struct Random(u64);
 
 impl Random {
-    /// With the seed in `NETMON_TEST_SEED`, or one of the clock's; it is printed, so that a failure can be had again.
+    /// Takes the seed from `NETMON_TEST_SEED`, or else from the clock. Prints it, so that a failure can be repeated.
     #[must_use]
     pub fn seeded() -> Self {
         let given = env::var("NETMON_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -27,17 +27,17 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to, and without, `end`.
+    /// From 0 to `end`, exclusive.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 
-    /// From 0 up to 1.
+    /// From 0 to 1, exclusive.
     pub fn part(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// In an order of chance.
+    /// Shuffles `items`.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {
             let other = self.below(at as u64 + 1) as usize;

@@ -19,7 +19,7 @@ pub use self::{
 };
 use crate::{
     leftovers::{self, Condition, Leftovers},
-    topology::qdisc_support::Lacking,
+    topology::qdisc_support::MissingQdisc,
 };
 
 /// How something is.
@@ -118,7 +118,7 @@ pub struct Diagnosis {
 /// Looks at all of it. `scale` is what the maps' memory is reckoned for, and `lacking` what the lab in question wants and
 /// this kernel does not have.
 #[must_use]
-pub fn examine(scale: Scale, lacking: &[Lacking]) -> Diagnosis {
+pub fn examine(scale: Scale, lacking: &[MissingQdisc]) -> Diagnosis {
     let mut findings = privileges::examine();
     let kernel = kernel::examine(scale.flow_entries);
     findings.extend(kernel.findings);
@@ -164,10 +164,10 @@ fn left_over(leftovers: &Leftovers) -> Vec<Finding> {
     if !leftovers.is_clean() {
         let found = if labs.is_empty() { "/run/netns".to_owned() } else { format!("of {}", labs.join(", ")) };
         findings.push(Finding::note(section, "left over", found, "`netmon clean` lists it and removes it"));
-    } else if leftovers.not_looked_at.is_empty() {
+    } else if leftovers.unreadable.is_empty() {
         findings.push(Finding::ok(section, "left over", "nothing"));
     }
-    let unseen = leftovers.not_looked_at.iter();
+    let unseen = leftovers.unreadable.iter();
     findings.extend(unseen.map(|why| Finding::not_seen(section, "left over", why)));
     findings
 }

@@ -4,6 +4,7 @@
 
 mod path;
 mod throughput;
+mod trial;
 pub mod verdict;
 
 use std::time::{Duration, Instant};
@@ -16,10 +17,14 @@ use netmon_model::{
 use tokio::time::sleep;
 
 use self::{path::Counts, verdict::Observed};
-pub use self::{path::Passage, verdict::Verdict};
+pub use self::{
+    path::Passage,
+    trial::{TrialError, trial},
+    verdict::Verdict,
+};
 use crate::{
     api::client::{Client, ClientError},
-    probe::{Place, Prober},
+    probe::{ProbeNamespace, Prober},
 };
 
 /// How long something that is to succeed may take to do so for the first time: services start, and neighbours are
@@ -57,7 +62,7 @@ async fn check_one(
 ) -> Result<Verdict, ClientError> {
     let begun = Instant::now();
     let Expectation { from, traffic, status, .. } = expectation;
-    let place = match opener.map_err(Clone::clone).and_then(|opener| Place::new(from, opener)) {
+    let place = match opener.map_err(Clone::clone).and_then(|opener| ProbeNamespace::open(from, opener)) {
         Ok(place) => place,
         Err(why) => return Ok(Verdict::not_tried(expectation, why)),
     };
@@ -82,7 +87,7 @@ async fn check_one(
 }
 
 /// Until it succeeds once. That it never does is found out again by the attempts that count.
-async fn warm_up(expectation: &Expectation, place: &Place, prober: &mut Prober) {
+async fn warm_up(expectation: &Expectation, place: &ProbeNamespace, prober: &mut Prober) {
     let mut connects = match (&expectation.traffic, expectation.throughput_at_least) {
         (Traffic::Command(_), _) | (Traffic::Tcp(_), Some(_)) => return,
         // A large page is not loaded for that.

@@ -5,10 +5,10 @@ use netmon_kernel::netns::Opener;
 use netmon_model::lab::{Expectation, Traffic};
 
 use super::verdict::Observed;
-use crate::probe::{Passed, Place, Sink, download};
+use crate::probe::{ProbeNamespace, Sink, Throughput, download};
 
 /// Runs the load as often as the expectation wants.
-pub(super) async fn observe(expectation: &Expectation, from: &Place, opener: &Opener) -> Observed {
+pub(super) async fn observe(expectation: &Expectation, from: &ProbeNamespace, opener: &Opener) -> Observed {
     let mut observed = Observed::default();
     let sink = sink(expectation, opener).await;
     for _ in 0..expectation.count {
@@ -20,7 +20,7 @@ pub(super) async fn observe(expectation: &Expectation, from: &Place, opener: &Op
         if let Ok(passed) = passed {
             observed.carried(passed.bits_per_second());
         }
-        observed.add(passed.map(|Passed { took, .. }| took));
+        observed.add(passed.map(|Throughput { duration, .. }| duration));
     }
     observed
 }
@@ -29,5 +29,5 @@ async fn sink(expectation: &Expectation, opener: &Opener) -> Result<Sink, String
     let (Traffic::Tcp(address), Some(holder)) = (&expectation.traffic, &expectation.sink) else {
         return Err("nobody receives".to_owned());
     };
-    Sink::listen(&Place::new(holder, opener)?, *address).await
+    Sink::listen(&ProbeNamespace::open(holder, opener)?, *address).await
 }

@@ -6,7 +6,7 @@ use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::names::LinkName;
 use thiserror::Error;
 
-use crate::{datapath::DatapathError, watch::WatchError};
+use crate::{control::ControlError, datapath::DatapathError, watch::WatchError};
 
 /// A link could not be compared with and without hooks.
 #[derive(Debug, Error)]
@@ -55,10 +55,7 @@ pub enum OverheadError {
     /// The endpoints.
     #[error(transparent)]
     Watch(#[from] WatchError),
-    /// The agent does not answer.
-    #[error("cannot ask the agent")]
-    Agent(#[source] io::Error),
-    /// The agent says no.
-    #[error("the agent refuses: {0}")]
-    Refused(String),
+    /// The agent refused, or did not reply.
+    #[error(transparent)]
+    Agent(#[from] ControlError),
 }

@@ -1,7 +1,7 @@
 //! Who takes the programs off and puts them on: the agent that watches the lab, or, without one, a datapath
 //! of our own.
 
-use netmon_model::names::{LabName, LinkName};
+use netmon_model::names::LinkName;
 
 use super::{OverheadError, link::End};
 use crate::{
@@ -28,35 +28,30 @@ pub trait Hooks {
     fn on(&mut self) -> Result<(), OverheadError>;
 }
 
-/// Those of an agent, which it keeps the counters of. They are on when this is dropped, and when its process ends.
+/// The hooks of an agent, which keeps their counters. The agent reattaches them when this is dropped or this process
+/// ends.
 #[derive(Debug)]
 pub struct AgentsHooks(Client);
 
 impl AgentsHooks {
-    /// Asks the agent of `lab` for the hooks of `link`.
+    /// Requests control over the hooks of `link` from its agent.
     ///
     /// # Errors
     ///
-    /// When it does not answer, or somebody else has them.
-    pub fn borrow(lab: &LabName, link: &LinkName) -> Result<Self, OverheadError> {
-        let mut agent = Self(Client::connect(lab).map_err(OverheadError::Agent)?);
-        agent.say(&Request::Hooks(link.clone()))?;
-        Ok(agent)
-    }
-
-    fn say(&mut self, words: &impl serde::Serialize) -> Result<(), OverheadError> {
-        let answer = self.0.say(words).map_err(OverheadError::Agent)?;
-        if answer.errors.is_empty() { Ok(()) } else { Err(OverheadError::Refused(answer.errors.join("; "))) }
+    /// Fails if the agent does not reply, or another client controls these hooks.
+    pub fn borrow(mut agent: Client, link: &LinkName) -> Result<Self, OverheadError> {
+        agent.request(&Request::Hooks(link.clone()))?;
+        Ok(Self(agent))
     }
 }
 
 impl Hooks for AgentsHooks {
     fn off(&mut self) -> Result<(), OverheadError> {
-        self.say(&HookCommand::Off)
+        Ok(self.0.command(HookCommand::Off)?)
     }
 
     fn on(&mut self) -> Result<(), OverheadError> {
-        self.say(&HookCommand::On)
+        Ok(self.0.command(HookCommand::On)?)
     }
 }
 

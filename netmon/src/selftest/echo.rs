@@ -32,11 +32,11 @@ fn one_family(bench: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), Sel
         .inside(Side::A, || Pinger::open(to))?
         .map_err(|source| SelftestError::Socket("open a raw socket", source))?;
     // The first waits for the neighbour's address.
-    pinger.ask(ECHOES).map_err(failed)?;
+    pinger.ping(ECHOES).map_err(failed)?;
     let before = bench.link(Line::Talk)?;
     let mut seen = Seen::default();
     for number in 0..ECHOES {
-        if let Some(round_trip) = pinger.ask(number).map_err(failed)? {
+        if let Some(round_trip) = pinger.ping(number).map_err(failed)? {
             seen.add(round_trip);
         }
     }

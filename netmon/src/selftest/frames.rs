@@ -187,7 +187,7 @@ mod tests {
         for kind in kinds() {
             let parsed = parse(&kind.frame.as_slice());
             assert_eq!(parsed.protocol.label(), kind.protocol, "{}", kind.what);
-            assert_eq!(parsed.exit.is_some(), kind.exits > 0, "{}", kind.what);
+            assert_eq!(parsed.stop.is_some(), kind.exits > 0, "{}", kind.what);
         }
     }
 

@@ -93,7 +93,7 @@ fn echoes(bench: &mut Fixture<'_>, from: &UdpSocket, to: &UdpSocket) -> Result<(
         for _ in 0..AHEAD {
             from.send(&[7; PAYLOAD]).map_err(failed)?;
         }
-        if let Some(round_trip) = pinger.ask(number).map_err(failed)? {
+        if let Some(round_trip) = pinger.ping(number).map_err(failed)? {
             seen.add(round_trip);
         }
         for _ in 0..AHEAD {

@@ -12,7 +12,7 @@ use netmon_kernel::netns::Opener;
 use netmon_model::lab::{Ready, Service, Traffic};
 use tokio::time::sleep;
 
-use crate::probe::{Place, Prober};
+use crate::probe::{ProbeNamespace, Prober};
 
 /// How long one answer is waited for; a program may take all the time there is.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// Why the last attempt within the time failed.
 pub(super) async fn wait(service: &Service, ready: &Ready, directory: Option<&Path>) -> Result<(), String> {
     let opener = Opener::start().map_err(|error| format!("a thread that opens sockets: {error}"))?;
-    let place = Place::new(&service.namespace, &opener)?;
+    let place = ProbeNamespace::open(&service.namespace, &opener)?;
     let deadline = Instant::now() + ready.timeout;
     let mut why = String::new();
     loop {

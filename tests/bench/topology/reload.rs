@@ -67,9 +67,8 @@ fn of_size(links: u32, rounds: u32) -> Result<Reload> {
 
 /// Has the agent change the lab. Returns how long it planned, applied and watched.
 fn change(subject: &Subject, log: &str, file: &str) -> Result<[f64; 3]> {
-    let changes = || -> Result<Vec<[f64; 3]>> {
-        Ok(fs::read_to_string(log)?.lines().filter_map(took).collect())
-    };
+    let changes =
+        || -> Result<Vec<[f64; 3]>> { Ok(fs::read_to_string(log)?.lines().filter_map(took).collect()) };
     let before = changes()?.len();
     fs::write(subject.file(), file)?;
     program(&netmon_tests::binary::netmon().to_string_lossy(), &["reload", subject.file()]);
@@ -101,15 +100,16 @@ pub(super) fn print(reloads: &[Reload]) {
     if let [small, large] = reloads {
         let ratio = large.watch.median / small.watch.median;
         let verdict = if ratio <= BOUND { "held" } else { "NOT held" };
-        println!("watch: {ratio:.2} times as long with {} links as with {FEW}; at most {BOUND}: {verdict}", large.links);
+        println!(
+            "watch: {ratio:.2} times as long with {} links as with {FEW}; at most {BOUND}: {verdict}",
+            large.links
+        );
     }
 }
 
 /// The same for programs.
 pub(super) fn json(reloads: &[Reload]) -> Value {
-    let one = |Reload { links, plan, apply, watch }: &Reload| {
-        json!({ "links": links, "plan_ms": plan.median, "apply_ms": apply.median, "watch_ms": watch.median })
-    };
+    let one = |Reload { links, plan, apply, watch }: &Reload| json!({ "links": links, "plan_ms": plan.median, "apply_ms": apply.median, "watch_ms": watch.median });
     reloads.iter().map(one).collect()
 }
 

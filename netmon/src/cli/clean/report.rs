@@ -23,8 +23,8 @@ pub fn text(found: &Leftovers) -> String {
     if found.netns_directory {
         parts.push("/run/netns was prepared by netmon, and nobody uses it.\n".to_owned());
     }
-    if !found.not_looked_at.is_empty() {
-        parts.push(format!("Could not be looked at:\n  {}\n", found.not_looked_at.join("\n  ")));
+    if !found.unreadable.is_empty() {
+        parts.push(format!("Could not be looked at:\n  {}\n", found.unreadable.join("\n  ")));
     }
     if found.is_clean() {
         parts.push("Nothing is left over.\n".to_owned());
@@ -93,7 +93,7 @@ fn shown(names: &[String]) -> String {
 
 fn remark(lab: &FoundLab) -> Option<String> {
     match &lab.condition {
-        Condition::Dead { why } => Some(why.clone()),
+        Condition::Dead { reason } => Some(reason.clone()),
         Condition::Held { holder } => Some(format!("held by {holder}")),
         Condition::Standing if lab.has_orphaned_filters() => {
             Some("an agent that is gone left its filters on it; they go, the lab stays".to_owned())
@@ -118,7 +118,7 @@ mod tests {
     fn nothing_left_over_is_said_and_so_is_what_was_not_seen() {
         let mut found = Leftovers::default();
         assert_eq!(text(&found), "Nothing is left over.\n");
-        found.not_looked_at.push("3 network namespaces".to_owned());
+        found.unreadable.push("3 network namespaces".to_owned());
         assert!(text(&found).contains("3 network namespaces"));
     }
 }

@@ -86,7 +86,9 @@ impl Interfaces {
     /// Takes what `listed` says of an endpoint for how it should be from now on: it was configured anew.
     pub(super) fn reset(&mut self, id: EndpointId, listed: &[Interface]) {
         let Some(tracked) = self.endpoints.get_mut(&id) else { return };
-        let Some(there) = self.netns_of.get(&id).and_then(|netns| self.namespaces.get_mut(netns)) else { return };
+        let Some(there) = self.netns_of.get(&id).and_then(|netns| self.namespaces.get_mut(netns)) else {
+            return;
+        };
         tracked.init(listed);
         let bridge = tracked.bridge().and_then(|index| listed.iter().find(|one| one.index == index));
         if let Some((bridge, name)) = bridge.and_then(|bridge| Some((bridge, bridge.name.parse().ok()?))) {

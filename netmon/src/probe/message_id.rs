@@ -1,15 +1,18 @@
-//! Numbers that tell our messages from others': not to be guessed by accident, no secret.
+//! Identifiers of echo requests and DNS queries.
+//!
+//! They tell netmon's own messages from those of other programs. A collision by accident is unlikely; they are no
+//! secret.
 
 use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher as _, Hasher as _},
 };
 
-/// A row of numbers that begins somewhere.
+/// Consecutive identifiers from a random start.
 #[derive(Debug)]
-pub(super) struct Numbers(u16);
+pub(super) struct MessageIds(u16);
 
-impl Numbers {
+impl MessageIds {
     pub(super) fn new() -> Self {
         // The standard library seeds each of these from the kernel's random numbers.
         Self(RandomState::new().build_hasher().finish() as u16)
