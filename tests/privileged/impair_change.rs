@@ -73,8 +73,8 @@ fn amounts_that_do_not_go_together_and_links_that_are_none_are_errors_of_usage()
             assert!(said.contains(part), "{said}");
         };
         refused(&["--jitter", "1ms"], "a jitter of 1ms without a delay");
-        refused(&["--loss", "200%"], "is no share of packets");
-        refused(&["--rate", "fast"], "is no rate");
+        refused(&["--loss", "200%"], "is not a share of packets");
+        refused(&["--rate", "fast"], "is not a rate");
         refused(&["--rate", "1kbit"], "write a higher rate");
         refused(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
         fails(2, &["impair", "lyne", "--loss", "1%"]);
