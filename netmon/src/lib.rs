@@ -4,6 +4,8 @@
 //! Data flows one way: kernel maps -> [`datapath`] -> [`snapshot`] -> {[`metrics`], [`server`], [`cli`]}.
 //! `docs/ARCHITECTURE.md` has the code map and the invariants.
 
+#![forbid(unsafe_code)]
+
 pub mod agent;
 pub mod api;
 pub mod cli;

@@ -1,9 +1,11 @@
 //! The `netmon` command: parses, dispatches, and maps errors to exit codes. Everything else is in the library.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use netmon::cli::{Cli, failure, logging, run};
+use netmon::cli::{Cli, error_message::error_message, failure, logging, run};
 use netmon_kernel::sys::heap;
 
 fn main() -> ExitCode {
@@ -14,7 +16,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code.into(),
         Err(error) => {
-            anstream::eprintln!("netmon: {error:#}");
+            anstream::eprintln!("netmon: {}", error_message(&error));
             failure::exit_code(&error).into()
         }
     }

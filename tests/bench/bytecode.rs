@@ -1,64 +1,53 @@
 //! Programs assembled by hand: what the datapath is compared with, and what runs ahead of it in a measurement.
-//!
-//! Operation codes are those of the kernel's `Documentation/bpf/standardization/instruction-set.rst`.
 
-use netmon_kernel::sys::bpf::Instruction;
-
-/// `BPF_FUNC_ktime_get_ns`
-const KTIME_GET_NS: i32 = 5;
-/// `BPF_FUNC_skb_set_tstamp`
-const SKB_SET_TSTAMP: i32 = 192;
-/// `offsetof(struct __sk_buff, data)`; `data_end` comes next.
-const SKB_DATA: i16 = 76;
+use netmon_kernel::sys::{
+    insn::{
+        Condition, Helper, Instruction,
+        Register::{R0, R1, R2, R3, R6, R7, R8},
+        TCX_NEXT, Width, add64_imm, call, endian_be32, exit, jmp_reg, ldx_mem, mov64_imm, mov64_reg, stx_mem,
+    },
+    sk_buff,
+};
 
 /// What every program here ends with: the next one decides.
 pub(crate) fn next() -> Vec<Instruction> {
-    vec![immediate(0xb7, 0, -1), immediate(0x95, 0, 0)]
+    vec![mov64_imm(R0, TCX_NEXT), exit()]
 }
 
 /// Reads the clock, and nothing else.
 pub(crate) fn clock() -> Vec<Instruction> {
-    [vec![immediate(0x85, 0, KTIME_GET_NS)], next()].concat()
+    [vec![call(Helper::BPF_FUNC_ktime_get_ns)], next()].concat()
 }
 
 /// Stamps the packet with the present time, as the peer's egress hook does.
 pub(crate) fn stamp() -> Vec<Instruction> {
     vec![
-        registers(0xbf, 6, 1, 0),
-        immediate(0x85, 0, KTIME_GET_NS),
-        registers(0xbf, 1, 6, 0),
-        registers(0xbf, 2, 0, 0),
-        immediate(0xb7, 3, 1),
-        immediate(0x85, 0, SKB_SET_TSTAMP),
-        registers(0xbf, 1, 6, 0),
+        mov64_reg(R6, R1),
+        call(Helper::BPF_FUNC_ktime_get_ns),
+        mov64_reg(R1, R6),
+        mov64_reg(R2, R0),
+        mov64_imm(R3, sk_buff::CLOCK_MONOTONIC),
+        call(Helper::BPF_FUNC_skb_set_tstamp),
+        mov64_reg(R1, R6),
     ]
 }
 
 /// Adds `step` to the 32-bit number in network byte order at `offset` of the frame, so that a segment that is
 /// run again is the next one, and not the same one sent again.
 pub(crate) fn advance(offset: i16, step: i32) -> Vec<Instruction> {
-    const BE32: u8 = 0xdc;
     vec![
-        registers(0xbf, 6, 1, 0),
-        registers(0x61, 7, 1, SKB_DATA),
-        registers(0x61, 8, 1, SKB_DATA + 4),
-        registers(0xbf, 2, 7, 0),
-        immediate(0x07, 2, i32::from(offset) + 4),
+        mov64_reg(R6, R1),
+        ldx_mem(Width::Word, R7, R1, sk_buff::DATA),
+        ldx_mem(Width::Word, R8, R1, sk_buff::DATA_END),
+        mov64_reg(R2, R7),
+        add64_imm(R2, i32::from(offset) + 4),
         // Behind the store, if the frame ends before.
-        registers(0x2d, 2, 8, 5),
-        registers(0x61, 2, 7, offset),
-        immediate(BE32, 2, 32),
-        immediate(0x07, 2, step),
-        immediate(BE32, 2, 32),
-        registers(0x63, 7, 2, offset),
-        registers(0xbf, 1, 6, 0),
+        jmp_reg(Condition::Greater, R2, R8, 5),
+        ldx_mem(Width::Word, R2, R7, offset),
+        endian_be32(R2),
+        add64_imm(R2, step),
+        endian_be32(R2),
+        stx_mem(Width::Word, R7, R2, offset),
+        mov64_reg(R1, R6),
     ]
-}
-
-fn immediate(code: u8, to: u8, immediate: i32) -> Instruction {
-    Instruction { code, registers: to, offset: 0, immediate }
-}
-
-fn registers(code: u8, to: u8, from: u8, offset: i16) -> Instruction {
-    Instruction { code, registers: from << 4 | to, offset, immediate: 0 }
 }

@@ -11,7 +11,10 @@ use std::os::fd::OwnedFd;
 
 use anyhow::{Context as _, Result};
 use netmon::{datapath::Options, topology::Endpoint, watch::Meter};
-use netmon_kernel::sys::bpf::{Instruction, load_classifier, test_run};
+use netmon_kernel::sys::{
+    bpf::{load_classifier, test_run},
+    insn::Instruction,
+};
 use netmon_model::names::{Direction, EndpointId};
 use netmon_tests::pair::pairs;
 use serde_json::{Value, json};

@@ -33,7 +33,7 @@ pub(crate) struct Case {
     /// Whether it can carry a stamp.
     pub(crate) stamped: bool,
     /// What makes the next packet out of it.
-    pub(crate) advance: Vec<netmon_kernel::sys::bpf::Instruction>,
+    pub(crate) advance: Vec<netmon_kernel::sys::insn::Instruction>,
 }
 
 impl Bound {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use netmon_kernel::sys::{
-    bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier},
+    bpf::{TcxHook, attach_tcx_first, load_classifier},
+    insn::{Register::R0, TCX_DROP, exit, mov64_imm},
     packet_socket::PacketSocket,
 };
 use netmon_tests::{
@@ -220,10 +221,7 @@ fn what_a_program_behind_the_hook_drops_is_explained() {
     sandbox(|| {
         let _up = Up::direct();
         run("ping", &["-q", "-c", "1", "10.200.0.3"]);
-        // r0 = TCX_DROP; exit
-        let instruction = |(code, immediate)| Instruction { code, registers: 0, offset: 0, immediate };
-        let program =
-            load_classifier("foreign", &[(0xb7, 2), (0x95, 0)].map(instruction)).expect("a program");
+        let program = load_classifier("foreign", &[mov64_imm(R0, TCX_DROP), exit()]).expect("a program");
         let foreign =
             attach_tcx_first(program.as_fd(), ifindex("root", "veth0"), TcxHook::Egress).expect("a link");
         let _agent = Agent::start([""; 0]);

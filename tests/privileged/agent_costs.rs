@@ -3,8 +3,9 @@
 use std::{fs, net::TcpStream, time::Duration};
 
 use netmon_kernel::sys::{
-    bpf::{Instruction, load_classifier, test_run},
+    bpf::{load_classifier, test_run},
     bpf_info::program_runs,
+    insn::{Register::R0, exit, mov64_imm},
 };
 use netmon_tests::{
     agent::{Agent, Metrics, scrape},
@@ -79,11 +80,7 @@ fn run_times_grow_with_the_packets_while_asked_for_and_the_setting_is_as_before(
         agent.end(Signal::KILL);
         assert_eq!(setting(), before);
         eventually("the end of run-time statistics", Duration::from_secs(10), || {
-            // r0 = 0; exit
-            let nothing = [
-                Instruction { code: 0xb7, registers: 0, offset: 0, immediate: 0 },
-                Instruction { code: 0x95, registers: 0, offset: 0, immediate: 0 },
-            ];
+            let nothing = [mov64_imm(R0, 0), exit()];
             let program = load_classifier("netmon_test", &nothing).expect("a program");
             test_run(&program, &[0; 64], 10).expect("a test run");
             (program_runs(&program).expect("its run time") == (0, 0)).then_some(())

@@ -71,7 +71,7 @@ fn what_a_killed_agent_left_is_listed_and_goes_only_after_a_yes() {
         assert_ne!(left, before, "the point of this test");
 
         let said = fails(1, &["clean"]);
-        for word in ["direct_netns", "veth0", "/run/netmon/direct", "ended without taking it down", "--yes"] {
+        for word in ["direct_netns", "veth0", "/run/netmon/direct", "ended without removing it", "--yes"] {
             assert!(said.contains(word), "no {word} in {said}");
         }
         assert_eq!(left_behind(), left, "it only listed");

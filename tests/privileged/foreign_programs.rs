@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
-use netmon_kernel::sys::bpf::{
-    Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain,
+use netmon_kernel::sys::{
+    bpf::{TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain},
+    insn::{Register::R0, TCX_NEXT, TCX_PASS, exit, mov64_imm},
 };
 use netmon_tests::{
     agent::{Agent, Metrics, Up, scrape},
@@ -17,21 +18,10 @@ use netmon_tests::{
 use rustix::process::Signal;
 
 const VETH0: [(&str, &str); 3] = [("netns", "root"), ("interface", "veth0"), ("protocol", "icmp")];
-/// `TCX_NEXT`
-const NEXT: i32 = -1;
-/// `TCX_PASS`: programs behind it are not run.
-const PASS: i32 = 0;
 
 /// Attaches a program that returns `verdict`, first on a hook of veth0 for as long as the link is held.
 fn attach(verdict: i32, hook: TcxHook) -> (OwnedFd, u32) {
-    // r0 = verdict; exit
-    let [return_it, exit] = [(0xb7, verdict), (0x95, 0)].map(|(code, immediate)| Instruction {
-        code,
-        registers: 0,
-        offset: 0,
-        immediate,
-    });
-    let program = load_classifier("foreign", &[return_it, exit]).expect("a program");
+    let program = load_classifier("foreign", &[mov64_imm(R0, verdict), exit()]).expect("a program");
     let id = program_id(&program).expect("its number");
     (attach_tcx_first(program.as_fd(), ifindex("root", "veth0"), hook).expect("a link"), id)
 }
@@ -59,7 +49,7 @@ fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
     sandbox(|| {
         let _lab = Up::direct();
         let hooks = [TcxHook::Ingress, TcxHook::Egress];
-        let foreign = hooks.map(|hook| attach(PASS, hook));
+        let foreign = hooks.map(|hook| attach(TCX_PASS, hook));
 
         let agent = Agent::start([""; 0]);
         ping();
@@ -82,7 +72,7 @@ fn a_tcx_program_that_was_there_first_hides_nothing_and_stays() {
 fn a_tcx_program_attached_before_netmons_is_reported() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let _foreign = attach(NEXT, TcxHook::Egress);
+        let _foreign = attach(TCX_NEXT, TcxHook::Egress);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
         await_report();
@@ -93,7 +83,7 @@ fn a_tcx_program_attached_before_netmons_is_reported() {
 fn a_tcx_program_before_netmons_clsact_is_reported() {
     sandbox(|| {
         let _agent = Agent::start(["--attach", "clsact"]);
-        let _foreign = attach(NEXT, TcxHook::Ingress);
+        let _foreign = attach(TCX_NEXT, TcxHook::Ingress);
         ping();
         assert_eq!(counted(&scrape()), [5.0; 2], "it lets packets through");
         await_report();

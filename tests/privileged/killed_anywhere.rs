@@ -19,11 +19,10 @@ use netmon_tests::{
     eventually::eventually,
     foreign::Foreign,
     host::left_behind,
-    kill::kill_after,
+    kill::{ends_within, kill_after},
     lab_files::spoke,
     labs::valid,
-    nginx,
-    random::Random,
+    nginx, random,
     sandbox::{run, sandbox},
     skip::skip,
 };
@@ -184,9 +183,9 @@ impl Durations {
 }
 
 /// Runs `act`, and kills it at a random moment. Returns whether the kill interrupted it.
-fn interrupt(act: Act, chance: &mut Random, durations: &Durations, labs: &[Wanted; 2]) -> bool {
-    let [from, to] = if chance.below(2) == 0 { [0, 1] } else { [1, 0] };
-    let moment = chance.part() * 1.1;
+fn interrupt(act: Act, chance: &mut fastrand::Rng, durations: &Durations, labs: &[Wanted; 2]) -> bool {
+    let [from, to] = if chance.bool() { [0, 1] } else { [1, 0] };
+    let moment = chance.f64() * 1.1;
     labs[to].write();
     match act {
         Act::Up => kill_after(&mut start(&["up"]), durations.up.mul_f64(moment)),
@@ -202,7 +201,7 @@ fn interrupt(act: Act, chance: &mut Random, durations: &Durations, labs: &[Wante
         }
         Act::Down => {
             // For a lab with an agent, the agent removes it.
-            if chance.below(2) == 0 {
+            if chance.bool() {
                 let mut agent = agent();
                 let mut client = start(&["down"]);
                 let was_at_it = kill_after(&mut agent, durations.down.mul_f64(moment));
@@ -235,7 +234,7 @@ fn a_hundred_kills_are_repaired_by_the_next_up_or_down() {
         return skip(why);
     }
     sandbox(|| {
-        let mut chance = Random::seeded();
+        let mut chance = random::seeded();
         nginx::write_configuration();
         run("mkdir", &["-p", "/run/netns"]);
         let foreign = Foreign::place("netmon:other");
@@ -251,14 +250,15 @@ fn a_hundred_kills_are_repaired_by_the_next_up_or_down() {
         let begun = Instant::now();
         for (number, act) in acts.into_iter().enumerate() {
             interrupted += usize::from(interrupt(act, &mut chance, &durations, &labs));
-            if chance.below(4) == 0
+            if chance.u8(..4) == 0
                 && let Some(supervisor) = supervisor()
             {
-                // It may have ended already.
+                // It may have ended already. If not, it must have before the next command finds it running.
                 let _ = kill_process(supervisor, Signal::KILL);
+                assert!(ends_within(supervisor, PATIENCE), "a supervisor survives SIGKILL");
             }
-            if chance.below(2) == 0 {
-                let wanted = &labs[chance.below(2) as usize];
+            if chance.bool() {
+                let wanted = &labs[chance.usize(..2)];
                 wanted.write();
                 succeeds(&["up", FILE]);
                 assert_eq!(built(&wanted.lab), wanted.built, "kill {number}, of {act:?}");

@@ -56,3 +56,16 @@ fn an_end_has_the_address_that_the_file_gives_and_only_a_difference_is_changed()
         succeeds(&["down", FILE]);
     });
 }
+
+#[test]
+fn an_end_whose_address_the_file_gives_can_be_impaired() {
+    sandbox(|| {
+        write(", mac = \"02:00:00:43:00:01\"", "");
+        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        let (code, said) = netmon_says(&["impair", "cable", "--direction", "a-to-b", "--rate", "10mbit"]);
+        assert_eq!(code, 0, "{said}");
+        let qdiscs = run("ip", &["netns", "exec", "near", "tc", "qdisc", "show", "dev", "eth0"]);
+        assert!(qdiscs.contains("rate 10Mbit"), "{qdiscs}");
+        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+    });
+}

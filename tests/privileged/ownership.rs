@@ -87,7 +87,7 @@ fn objects_recreated_by_another_program_stop_up_and_are_kept_by_down() {
         let said = succeeds(&["down", FILE]);
         for what in REPLACED {
             let is_kept =
-                |line: &str| line.contains(what) && line.contains("is somebody else's by now, and stays");
+                |line: &str| line.contains(what) && line.contains("is no longer the lab's, and was kept");
             assert!(said.lines().any(is_kept), "{what}: {said}");
         }
         assert_eq!(foreign_identity(), theirs_now);
@@ -105,7 +105,7 @@ fn objects_recreated_by_another_program_are_kept_by_clean_and_by_the_agent() {
         succeeds(&["up", FILE]);
         let theirs_now = replace_parts();
         let said = succeeds(&["clean", "--yes"]);
-        assert!(said.contains("interface mine0 in namespace root is somebody else's by now"), "{said}");
+        assert!(said.contains("interface mine0 in namespace root is no longer the lab's"), "{said}");
         assert_eq!(foreign_identity(), theirs_now);
     });
     sandbox(|| {
@@ -116,7 +116,7 @@ fn objects_recreated_by_another_program_are_kept_by_clean_and_by_the_agent() {
         let (status, _) = agent.end(Signal::TERM);
         let said = fs::read_to_string(log).unwrap();
         assert_eq!(status.code(), Some(0), "{said}");
-        assert!(said.contains("namespace mine is somebody else's by now"), "{said}");
+        assert!(said.contains("namespace mine is no longer the lab's"), "{said}");
         assert_eq!(foreign_identity(), theirs_now);
     });
 }
@@ -158,7 +158,7 @@ fn a_symbolic_link_where_a_namespace_is_wanted_is_in_the_way() {
         for target in ["/run/netns/theirs", "/nowhere"] {
             symlink(target, "/run/netns/mine").unwrap();
             let said = fails(4, &["up", FILE]);
-            assert!(said.contains("namespace mine exists"), "{said}");
+            assert!(said.contains("namespace mine already exists"), "{said}");
             succeeds(&["down", FILE]);
             assert_eq!(fs::read_link("/run/netns/mine").unwrap(), Path::new(target));
             fs::remove_file("/run/netns/mine").unwrap();
@@ -175,7 +175,7 @@ fn what_is_behind_a_symbolic_link_under_etc_netns_is_not_written_to() {
         fs::create_dir_all("/run/sandbox/elsewhere").unwrap();
         let refused = || {
             let said = fails(4, &["up", FILE]);
-            assert!(said.contains("file /etc/netns/mine/resolv.conf exists"), "{said}");
+            assert!(said.contains("file /etc/netns/mine/resolv.conf already exists"), "{said}");
             succeeds(&["down", FILE]);
             assert_eq!(fs::read_dir("/run/sandbox/elsewhere").unwrap().count(), 0);
         };

@@ -6,7 +6,15 @@
 use std::os::fd::OwnedFd;
 
 use netmon::{datapath::Options, watch::Meter};
-use netmon_kernel::sys::bpf::{Instruction, Offload, TestOutcome, test_run_offloaded};
+use netmon_kernel::sys::{
+    bpf::{Offload, TestOutcome, test_run_offloaded},
+    insn::{
+        Helper, Instruction,
+        Register::{R0, R1, R2, R3, R6},
+        call, mov64_imm, mov64_reg,
+    },
+    sk_buff,
+};
 use netmon_model::{
     names::{Direction, EndpointId},
     snapshot::{EndpointSnapshot, HookCounters, Snapshot},
@@ -47,7 +55,7 @@ impl Fixture {
             |direction, before: &[_]| meter.datapath().dispatcher(id, direction, before).unwrap();
         let ingress = dispatcher(Direction::Ingress, &[]);
         let egress = dispatcher(Direction::Egress, &[]);
-        let stamped = dispatcher(Direction::Ingress, &STAMP);
+        let stamped = dispatcher(Direction::Ingress, &stamp());
         Self { ingress, egress, stamped, id, meter }
     }
 
@@ -89,21 +97,16 @@ impl Fixture {
 
 /// Stamps the packet as the peer's egress hook would have done a moment ago: TEST_RUN itself cannot set the clock of
 /// a packet's time.
-const STAMP: [Instruction; 7] = [
-    // r6 = r1; r0 = bpf_ktime_get_ns()
-    instruction(0xbf, 0x16, 0),
-    instruction(0x85, 0, 5),
-    // bpf_skb_set_tstamp(r6, r0, BPF_SKB_CLOCK_MONOTONIC)
-    instruction(0xbf, 0x61, 0),
-    instruction(0xbf, 0x02, 0),
-    instruction(0xb7, 3, 1),
-    instruction(0x85, 0, 192),
-    // r1 = r6
-    instruction(0xbf, 0x61, 0),
-];
-
-const fn instruction(code: u8, registers: u8, immediate: i32) -> Instruction {
-    Instruction { code, registers, offset: 0, immediate }
+fn stamp() -> [Instruction; 7] {
+    [
+        mov64_reg(R6, R1),
+        call(Helper::BPF_FUNC_ktime_get_ns),
+        mov64_reg(R1, R6),
+        mov64_reg(R2, R0),
+        mov64_imm(R3, sk_buff::CLOCK_MONOTONIC),
+        call(Helper::BPF_FUNC_skb_set_tstamp),
+        mov64_reg(R1, R6),
+    ]
 }
 
 /// Packets and bytes of one protocol.

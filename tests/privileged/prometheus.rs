@@ -59,9 +59,8 @@ fn panel_queries() -> Vec<String> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let fill = |text: &str| {
-        text.replace("$link", ".*").replace("$namespace", ".*").replace("$__rate_interval", "30s")
-    };
+    let fill =
+        |text: &str| text.replace("$link", ".*").replace("$netns", ".*").replace("$__rate_interval", "30s");
     targets.map(|target| fill(target["expr"].as_str().unwrap())).collect()
 }
 

@@ -10,7 +10,15 @@ use std::{
 
 use netmon_kernel::{
     netns::NetNs,
-    sys::bpf::{Instruction, TcxHook, attach_tcx_first, load_classifier},
+    sys::{
+        bpf::{TcxHook, attach_tcx_first, load_classifier},
+        insn::{
+            Condition, Helper, Instruction,
+            Register::{R0, R1, R2, R3, R6},
+            TCX_DROP, TCX_NEXT, Width, call, exit, jmp_imm, ldx_mem, mov64_imm, mov64_reg,
+        },
+        sk_buff,
+    },
 };
 use netmon_tests::{
     agent::{Agent, Up, scrape},
@@ -140,46 +148,35 @@ fn a_capture_at_either_end_has_right_times_with_clsact_too() {
     captures_have_right_times(&["--attach", "clsact"]);
 }
 
-/// `BPF_FUNC_ktime_get_ns`
-const KTIME_GET_NS: i32 = 5;
-/// `BPF_FUNC_skb_set_tstamp`
-const SKB_SET_TSTAMP: i32 = 192;
-/// `offsetof(struct __sk_buff, tstamp_type)`
-const TSTAMP_TYPE: i16 = 180;
-/// `TCX_NEXT`
-const NEXT: i32 = -1;
-/// `TCX_DROP`
-const DROP: i32 = 2;
-
 /// Gives each IP packet a delivery time on the monotonic clock: now.
-const STAMPS: [(u8, u8, i16, i32); 8] = [
-    (0xbf, 0x16, 0, 0),
-    (0x85, 0, 0, KTIME_GET_NS),
-    (0xbf, 0x61, 0, 0),
-    (0xbf, 0x02, 0, 0),
-    (0xb7, 3, 0, 1),
-    (0x85, 0, 0, SKB_SET_TSTAMP),
-    (0xb7, 0, 0, NEXT),
-    (0x95, 0, 0, 0),
-];
+fn stamps() -> [Instruction; 8] {
+    [
+        mov64_reg(R6, R1),
+        call(Helper::BPF_FUNC_ktime_get_ns),
+        mov64_reg(R1, R6),
+        mov64_reg(R2, R0),
+        mov64_imm(R3, sk_buff::CLOCK_MONOTONIC),
+        call(Helper::BPF_FUNC_skb_set_tstamp),
+        mov64_imm(R0, TCX_NEXT),
+        exit(),
+    ]
+}
 
 /// Drops each packet whose time is not a receive time.
-const DROPS_STAMPED: [(u8, u8, i16, i32); 6] = [
-    (0x71, 0x10, TSTAMP_TYPE, 0),
-    (0x15, 0, 2, 0),
-    (0xb7, 0, 0, DROP),
-    (0x95, 0, 0, 0),
-    (0xb7, 0, 0, NEXT),
-    (0x95, 0, 0, 0),
-];
+fn drops_stamped() -> [Instruction; 6] {
+    [
+        ldx_mem(Width::Byte, R0, R1, sk_buff::TSTAMP_TYPE),
+        jmp_imm(Condition::Equal, R0, 0, 2),
+        mov64_imm(R0, TCX_DROP),
+        exit(),
+        mov64_imm(R0, TCX_NEXT),
+        exit(),
+    ]
+}
 
 /// Attaches a program to the veth end of a namespace, for as long as the link is held.
-fn attach(program: &[(u8, u8, i16, i32)], namespace: &str, interface: &str, hook: TcxHook) -> OwnedFd {
-    let instructions: Vec<Instruction> = program
-        .iter()
-        .map(|&(code, registers, offset, immediate)| Instruction { code, registers, offset, immediate })
-        .collect();
-    let program = load_classifier("foreign", &instructions).expect("a program");
+fn attach(program: &[Instruction], namespace: &str, interface: &str, hook: TcxHook) -> OwnedFd {
+    let program = load_classifier("foreign", program).expect("a program");
     let inside = NetNs::open(&valid(namespace)).expect("a namespace");
     let attached = inside.run(|| {
         let index = nix::net::if_::if_nametoindex(interface).expect("its interface");
@@ -200,8 +197,8 @@ fn pings_arrive() -> bool {
 fn behind_our_hook_a_packet_has_no_delivery_time_any_more() {
     sandbox(|| {
         let _lab = Up::direct();
-        let _behind = attach(&DROPS_STAMPED, "direct_netns", "veth1", TcxHook::Ingress);
-        let stamper = attach(&STAMPS, "root", "veth0", TcxHook::Egress);
+        let _behind = attach(&drops_stamped(), "direct_netns", "veth1", TcxHook::Ingress);
+        let stamper = attach(&stamps(), "root", "veth0", TcxHook::Egress);
         assert!(!pings_arrive(), "the other program drops a stamp that stays");
         drop(stamper);
         assert!(pings_arrive(), "no stamps");

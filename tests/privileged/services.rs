@@ -88,10 +88,10 @@ fn an_exit_is_logged_with_the_last_output_and_the_command_restarted() {
         let status =
             eventually("three restarts", PATIENCE, || lab.status().filter(|status| status.restarts >= 3));
         assert_eq!(status.last_exit.as_deref(), Some("exit status 3"));
-        lab.await_log("service short ended after 0.0 s: exit status 3; it said last: about to fail");
+        lab.await_log("service short exited after 0.0 s: exit status 3; its last output: about to fail");
         // The waits between restarts double, as the log shows.
         for wait in ["0.2 s", "0.4 s", "0.8 s"] {
-            lab.await_log(&format!("service short starts again in {wait}"));
+            lab.await_log(&format!("service short restarts in {wait}"));
         }
         assert_eq!(lab.stop(), [""; 0]);
     });
@@ -301,7 +301,7 @@ fn a_script_without_its_interpreter_is_an_error_at_once() {
         lab.command("odd", &["./script"]);
         let error = lab.up().unwrap_err();
         let expected =
-            "service odd: cannot start \"./script\" in svc_netns: the interpreter that the file names is";
+            "service odd: cannot start \"./script\" in svc_netns: the interpreter that the file names does not exist";
         assert!(error.starts_with(expected), "{error}");
     });
 }

@@ -98,6 +98,50 @@ fn a_changed_lab_changes_only_what_differs() {
 }
 
 #[test]
+fn addresses_of_one_network_change_even_if_the_primary_goes() {
+    sandbox(|| {
+        let with = |addresses: &[&str]| {
+            let mut lab = direct();
+            lab.links[0].b.addresses = addresses.iter().map(|address| valid(address)).collect();
+            lab
+        };
+        let all = with(&["10.200.0.3/24", "10.200.0.4/24", "10.200.0.5/24", "fd00:200::3/64"]);
+        drop(up(&all).unwrap());
+        let before = left_behind();
+        let mut wrong = with(&["10.200.0.5/24", "fd00:200::3/64"]);
+        wrong.namespaces[0].routes.push(route("10.9.0.0/16", "10.77.0.1"));
+        up(&wrong).unwrap_err();
+        assert_eq!(left_behind(), before);
+        assert_eq!(steps(&all), []);
+
+        let lab = with(&["10.200.0.5/24", "fd00:200::3/64"]);
+        drop(up(&lab).unwrap());
+        assert_eq!(steps(&lab), []);
+        run("ping", &["-c", "1", "-W", "1", "10.200.0.5"]);
+        let routes = run("ip", &["-n", "direct_netns", "route"]);
+        assert!(routes.contains("default via 10.200.0.2 dev veth1"), "{routes}");
+    });
+}
+
+#[test]
+fn a_link_that_is_created_again_keeps_its_sysctls_and_the_routes_of_its_network() {
+    sandbox(|| {
+        let mut lab = direct();
+        let key = "net.ipv4.conf.veth1.rp_filter";
+        lab.namespaces[0].sysctls.insert(key.to_owned(), "2".to_owned());
+        lab.links.push(link(end("root", "s0", &[]), end("direct_netns", "s1", &["10.200.0.33/24"])));
+        drop(up(&lab).unwrap());
+        lab.links[0].a.interface = valid("other0");
+        drop(up(&lab).unwrap());
+        assert_eq!(steps(&lab), []);
+        let value = run("ip", &["netns", "exec", "direct_netns", "sysctl", "-n", key]);
+        assert_eq!(value.trim(), "2");
+        let routes = run("ip", &["-n", "direct_netns", "route"]);
+        assert!(routes.contains("default via 10.200.0.2"), "{routes}");
+    });
+}
+
+#[test]
 fn a_foreign_object_is_a_conflict_and_nothing_is_changed() {
     sandbox(|| {
         run("ip", &["netns", "add", "direct_netns"]);

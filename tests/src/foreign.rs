@@ -9,8 +9,9 @@ use std::{
     },
 };
 
-use netmon_kernel::sys::bpf::{
-    Instruction, TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain,
+use netmon_kernel::sys::{
+    bpf::{TcxHook, attach_tcx_first, load_classifier, program_id, tcx_chain},
+    insn::{Register::R0, TCX_NEXT, exit, mov64_imm},
 };
 
 use crate::{interface::ifindex, running::Running, sandbox::run};
@@ -53,14 +54,7 @@ impl Foreign {
         fs::write(FILE, "# mine, not netmon:direct\n").expect("an /etc of our own");
         let inside = ["netns", "exec", "foreign", "sleep", "1000"];
         let process = Running::start("foreign", "ip", &inside).expect("a process");
-        // r0 = TCX_NEXT; exit
-        let [next, exit] = [(0xb7, -1), (0x95, 0)].map(|(code, immediate)| Instruction {
-            code,
-            registers: 0,
-            offset: 0,
-            immediate,
-        });
-        let program = load_classifier("foreign", &[next, exit]).expect("a program");
+        let program = load_classifier("foreign", &[mov64_imm(R0, TCX_NEXT), exit()]).expect("a program");
         let index = ifindex("root", "foreign0");
         let link = attach_tcx_first(program.as_fd(), index, TcxHook::Ingress).expect("a link");
         assert_eq!(chain(), [program_id(&program).expect("its number")]);

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use netmon_kernel::{netns::NetNs, pins::Folder};
+use netmon_kernel::{netns::NetNs, pins::PinDirectory};
 use rustix::mount::{MountFlags, mount};
 
 use crate::{agent::ADDRESS, commands::TakenDown, eventually::eventually, labs::valid, sandbox::sandbox};
@@ -44,7 +44,7 @@ pub fn with_pins<T: Send>(test: impl FnOnce() -> T + Send) -> T {
 /// If the kernel does not identify that namespace.
 #[must_use]
 pub fn pins_of(lab: &str) -> PathBuf {
-    Folder::of(&valid(lab)).expect("our own namespace").path().to_owned()
+    PinDirectory::for_lab(&valid(lab)).expect("our own namespace").path().to_owned()
 }
 
 /// UDP packets from one namespace to another, sent until it is ended. The sender counts them.

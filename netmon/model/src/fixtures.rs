@@ -1,10 +1,13 @@
-//! Snapshots for unit tests: the lab `direct`, and labs of any size, with numbers that differ everywhere,
-//! so that a value under the wrong label is seen.
+//! Snapshots for unit tests: the lab `direct`, and labs of any size.
+//!
+//! All numbers in them are random and differ, so that a value under the wrong label is noticed. They are the same in
+//! each run.
 
 #![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
 
 use std::time::{Duration, SystemTime};
 
+use fastrand::Rng;
 use netmon_ebpf::{
     abi::ParseStop,
     endpoint::TcpEvent,
@@ -24,25 +27,6 @@ use crate::{
     },
 };
 
-/// Numbers that look random and are the same every time (xorshift64).
-pub struct Numbers(u64);
-
-impl Numbers {
-    /// Numbers that follow from `seed`.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed.max(1))
-    }
-
-    /// The next number, below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
 /// The histogram that the kernel would have made of these durations.
 pub fn histogram_of(durations_ns: impl IntoIterator<Item = u64>) -> Histogram {
     let (mut buckets, mut sum_ns, mut count) = ([0; BUCKETS], 0, 0);
@@ -54,14 +38,14 @@ pub fn histogram_of(durations_ns: impl IntoIterator<Item = u64>) -> Histogram {
     Histogram::new(&buckets, sum_ns, count)
 }
 
-fn histogram(numbers: &mut Numbers) -> Histogram {
-    let count = 50 + numbers.below(50);
-    histogram_of((0..count).map(|_| 100 << numbers.below(28)).collect::<Vec<_>>())
+fn histogram(numbers: &mut Rng) -> Histogram {
+    let count = 50 + numbers.u64(..50);
+    histogram_of((0..count).map(|_| 100 << numbers.u64(..28)).collect::<Vec<_>>())
 }
 
-fn audit(numbers: &mut Numbers) -> Audit {
-    let explained = [(Cause::Segmented, -1 - numbers.below(1000).cast_signed()), (Cause::Queued, 0)];
-    let (kernel_packets, difference) = (1000 + numbers.below(1_000_000), numbers.below(9).cast_signed() - 4);
+fn audit(numbers: &mut Rng) -> Audit {
+    let explained = [(Cause::Segmented, -1 - numbers.u64(..1000).cast_signed()), (Cause::Queued, 0)];
+    let (kernel_packets, difference) = (1000 + numbers.u64(..1_000_000), numbers.u64(..9).cast_signed() - 4);
     let apart = explained.iter().map(|(_, packets)| packets).sum::<i64>() + difference;
     Audit {
         taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_799_999_999),
@@ -72,27 +56,21 @@ fn audit(numbers: &mut Numbers) -> Audit {
     }
 }
 
-fn hook(numbers: &mut Numbers) -> HookCounters {
+fn hook(numbers: &mut Rng) -> HookCounters {
     let protocols = ByProtocol::from_fn(|_| Traffic {
-        packets: numbers.below(1_000_000),
-        bytes: numbers.below(1_000_000_000),
+        packets: numbers.u64(..1_000_000),
+        bytes: numbers.u64(..1_000_000_000),
     });
     HookCounters {
         attached: Some(AttachMode::Tcx),
         protocols,
-        segments: numbers.below(1_000_000),
-        wire_bytes: numbers.below(1_000_000_000),
+        segments: numbers.u64(..1_000_000),
+        wire_bytes: numbers.u64(..1_000_000_000),
         audit: Some(audit(numbers)),
     }
 }
 
-fn endpoint(
-    id: u32,
-    namespace: &str,
-    interface: &str,
-    address: &str,
-    numbers: &mut Numbers,
-) -> EndpointSnapshot {
+fn endpoint(id: u32, namespace: &str, interface: &str, address: &str, numbers: &mut Rng) -> EndpointSnapshot {
     EndpointSnapshot {
         id: EndpointId(id),
         namespace: namespace.parse().unwrap(),
@@ -102,8 +80,8 @@ fn endpoint(
         up: true,
         drift: Vec::new(),
         hooks: Hooks::from_fn(|_| hook(numbers)),
-        unstamped_packets: numbers.below(1000),
-        drops: Some(vec![("NO_SOCKET".to_owned(), numbers.below(100))]),
+        unstamped_packets: numbers.u64(..1000),
+        drops: Some(vec![("NO_SOCKET".to_owned(), numbers.u64(..100))]),
         round_trips: RoundTrips {
             icmp: histogram(numbers),
             icmp_asked: histogram(numbers).total(),
@@ -112,25 +90,25 @@ fn endpoint(
             tcp_rtt: None,
             tcp_response: histogram(numbers),
             dns: None,
-            icmp_unanswered: numbers.below(10),
+            icmp_unanswered: numbers.u64(..10),
             icmp_waiting: 0,
-            tcp_connections: TcpEvent::ALL.map(|event| (event, numbers.below(1000))).to_vec(),
-            tcp_retransmits_ingress: numbers.below(100),
-            tcp_retransmits_egress: numbers.below(100),
-            dns_responses: vec![("noerror", numbers.below(100)), ("nxdomain", numbers.below(100))],
+            tcp_connections: TcpEvent::ALL.map(|event| (event, numbers.u64(..1000))).to_vec(),
+            tcp_retransmits_ingress: numbers.u64(..100),
+            tcp_retransmits_egress: numbers.u64(..100),
+            dns_responses: vec![("noerror", numbers.u64(..100)), ("nxdomain", numbers.u64(..100))],
         },
     }
 }
 
-fn direction(numbers: &mut Numbers) -> DirectionSnapshot {
+fn direction(numbers: &mut Rng) -> DirectionSnapshot {
     DirectionSnapshot {
         latency: Some(histogram(numbers)),
-        lost_segments: Some(numbers.below(100)),
+        lost_segments: Some(numbers.u64(..100)),
         impairment: None,
     }
 }
 
-fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Numbers) -> LinkSnapshot {
+fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Rng) -> LinkSnapshot {
     LinkSnapshot {
         name: LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
         a,
@@ -235,7 +213,7 @@ pub fn flows() -> Vec<Flow> {
 
 /// The lab `direct`.
 pub fn direct() -> Snapshot {
-    let numbers = &mut Numbers::new(1);
+    let numbers = &mut Rng::with_seed(1);
     let a = endpoint(0, "root", "veth0", "10.200.0.2/24", numbers);
     let b = endpoint(1, "direct_netns", "veth1", "10.200.0.3/24", numbers);
     of(vec![link(a, b, numbers)], 1_000_000_000_000)
@@ -243,7 +221,7 @@ pub fn direct() -> Snapshot {
 
 /// A star of `count` links from `root`.
 pub fn star(count: u32) -> Snapshot {
-    let numbers = &mut Numbers::new(2);
+    let numbers = &mut Rng::with_seed(2);
     let links = (0..count).map(|index| {
         let address = |end: u32| format!("10.{}.{}.{end}/24", index / 250, index % 250);
         let a = endpoint(2 * index, "root", &format!("veth{index}"), &address(1), numbers);

@@ -168,7 +168,9 @@ const MAX_ERROR: f64 = 0.125;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{Numbers, histogram_of};
+    use fastrand::Rng;
+
+    use crate::fixtures::histogram_of;
 
     /// The observation of this rank, as a sorted list has it.
     fn exact(sorted: &[u64], q: f64) -> f64 {
@@ -178,11 +180,11 @@ mod tests {
 
     #[test]
     fn quantiles_of_a_hundred_thousand_latencies_are_within_an_eighth() {
-        let mut numbers = Numbers::new(7);
+        let mut numbers = Rng::with_seed(7);
         // From 300 ns to seconds, with a long tail: as many in each octave.
         let latency = |_| {
-            let octave = 8 + numbers.below(25);
-            (1 << octave) + 50 + numbers.below(1 << octave)
+            let octave = 8 + numbers.u64(..25);
+            (1 << octave) + 50 + numbers.u64(..1 << octave)
         };
         let mut latencies: Vec<u64> = (0..100_000).map(latency).collect();
         let histogram = histogram_of(latencies.iter().copied());
@@ -217,10 +219,10 @@ mod tests {
 
     #[test]
     fn quantiles_do_not_fall_as_q_grows() {
-        let mut numbers = Numbers::new(3);
+        let mut numbers = Rng::with_seed(3);
         let mut duration = |_| {
-            let octave = numbers.below(36);
-            numbers.below(1 << octave)
+            let octave = numbers.u64(..36);
+            numbers.u64(..1 << octave)
         };
         let histogram = histogram_of((0..500).map(&mut duration).collect::<Vec<_>>());
         let quantiles: Vec<_> = (0..=100).map(|q| histogram.quantile_ns(f64::from(q) / 100.0)).collect();

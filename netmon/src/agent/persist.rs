@@ -1,7 +1,7 @@
 //! Labs whose counting goes on without an agent: built with everything pinned, and gone on with when it is there.
 
 use log::{info, warn};
-use netmon_kernel::pins::{Folder, PinError};
+use netmon_kernel::pins::{PinDirectory, PinError};
 use netmon_model::{error::chain, lab::Lab, progress::Progress};
 
 use super::AgentError;
@@ -22,7 +22,7 @@ pub(crate) fn build(
 ) -> Result<Meter, AgentError> {
     let folder = folder(lab, persist)?;
     // What is pinned already is attached as it is.
-    let is_new = !folder.as_ref().is_some_and(Folder::exists);
+    let is_new = !folder.as_ref().is_some_and(PinDirectory::exists);
     let mode = options.mode.or_else(|| mode_for(lab.links.len()).filter(|_| is_new));
     let options = Options { mode, ..options.clone() };
     let meter = match folder {
@@ -40,21 +40,21 @@ pub(crate) fn build(
 }
 
 /// Where the lab's maps are pinned, or are to be.
-fn folder(lab: &Lab, persist: bool) -> Result<Option<Folder>, PinError> {
-    let folder = Folder::of(&lab.name)?;
+fn folder(lab: &Lab, persist: bool) -> Result<Option<PinDirectory>, PinError> {
+    let folder = PinDirectory::for_lab(&lab.name)?;
     Ok(Some(folder).filter(|folder| persist || folder.exists()))
 }
 
 /// Whether the lab's counting goes on without an agent, as far as can be seen.
 fn is_pinned(lab: &Lab) -> bool {
-    Folder::of(&lab.name).is_ok_and(|folder| folder.exists())
+    PinDirectory::for_lab(&lab.name).is_ok_and(|folder| folder.exists())
 }
 
 /// Pins that were made for nothing go; those that were there before stay.
 fn remove_new_pins(meter: Meter) {
     let made = meter.datapath().pinned().filter(|(_, is_new)| *is_new).map(|(folder, _)| folder.clone());
     drop(meter);
-    for error in made.iter().flat_map(Folder::remove) {
+    for error in made.iter().flat_map(PinDirectory::remove) {
         warn!("{}", chain(&error));
     }
 }

@@ -147,7 +147,8 @@ mod tests {
     use super::*;
     use crate::{
         api,
-        server::{Limits, Readiness, SnapshotSource, SourceError, serve},
+        live::{Readiness, SnapshotSource, SourceError},
+        server::{Limits, serve},
     };
 
     struct Direct;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     datapath::memory::MAX_ENDPOINTS,
     doctor::{Scale, examine},
-    topology::qdisc_support::{Lacking, lacking_for},
+    topology::qdisc_support::{MissingQdisc, missing_for},
 };
 
 mod report;
@@ -58,12 +58,12 @@ pub fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
 
 impl Doctor {
     /// The size to estimate memory for, and what the lab needs that this kernel lacks.
-    fn lab(&self) -> anyhow::Result<(Scale, Vec<Lacking>)> {
+    fn lab(&self) -> anyhow::Result<(Scale, Vec<MissingQdisc>)> {
         let flow_entries = self.flow_entries;
         if let Some(endpoints) = self.endpoints {
             return Ok((Scale { basis: "--endpoints".to_owned(), endpoints, flow_entries }, Vec::new()));
         }
         let lab = self.lab.open()?;
-        Ok((Scale::for_lab(&lab, flow_entries), lacking_for(&lab)))
+        Ok((Scale::for_lab(&lab, flow_entries), missing_for(&lab)))
     }
 }

@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn unsupported() -> TopologyError {
-        TopologyError::Unsupported { lacking: Vec::new() }
+        TopologyError::Unsupported(Vec::new())
     }
 
     fn contradiction() -> TopologyError {

@@ -65,15 +65,14 @@ mod tests {
 
     #[test]
     fn a_directory_gets_a_page_for_each_subcommand() {
-        let directory = std::env::temp_dir().join(format!("netmon-man-{}", std::process::id()));
-        run(&Args { dir: Some(directory.clone()) }).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        run(&Args { dir: Some(directory.path().to_owned()) }).unwrap();
         let mut pages: Vec<_> = fs::read_dir(&directory)
             .unwrap()
             .map(|page| page.unwrap().file_name().into_string().unwrap())
             .collect();
         pages.sort();
-        let generate = fs::read_to_string(directory.join("netmon-generate.1")).unwrap();
-        fs::remove_dir_all(&directory).unwrap();
+        let generate = fs::read_to_string(directory.path().join("netmon-generate.1")).unwrap();
         assert!(
             pages.contains(&"netmon.1".to_owned()) && pages.contains(&"netmon-run.1".to_owned()),
             "{pages:?}"

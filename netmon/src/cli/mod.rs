@@ -4,6 +4,7 @@ pub mod clean;
 pub mod completions;
 pub mod doctor;
 pub mod down;
+pub mod error_message;
 pub mod exec;
 pub mod exit;
 pub mod failure;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use netmon_kernel::{
-    pins::Folder,
+    pins::PinDirectory,
     sys::capabilities::{Capability, require},
 };
 use netmon_model::names::{LabName, LinkName};
@@ -98,7 +98,7 @@ fn hooks(
         }
         LabHandle::Own(claim) => {
             // Programs in front of the pinned ones would consume the timestamps that those wait for.
-            if Folder::of(lab).is_ok_and(|folder| folder.exists()) {
+            if PinDirectory::for_lab(lab).is_ok_and(|folder| folder.exists()) {
                 anyhow::bail!(
                     "counting of lab {lab} persists without an agent; start `netmon run` first, which can pause its \
                      hooks"

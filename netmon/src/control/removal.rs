@@ -21,6 +21,6 @@ pub fn remove(claim: &Claim, progress: &dyn Progress) -> Vec<String> {
     }
     let mut left = report.errors;
     // Last: the kernel detaches pinned programs when it deletes their interfaces.
-    left.extend(pins::remove_all_of(claim.lab()).iter().map(|error| chain(error)));
+    left.extend(pins::remove_all(claim.lab()).iter().map(|error| chain(error)));
     left
 }

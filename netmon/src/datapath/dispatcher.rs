@@ -7,44 +7,22 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
+    os::fd::{BorrowedFd, OwnedFd},
 };
 
 use netmon_ebpf::abi::{
     CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, FLAG_STAMP, INGRESS, Stage, stage_index,
 };
 use netmon_kernel::sys::{
-    bpf::{Instruction, load_classifier},
-    raw_tracepoint,
+    bpf::load_classifier,
+    insn::{
+        Condition, Helper, Instruction,
+        Register::{R0, R1, R2, R3},
+        TCX_NEXT, Width, call, exit, jmp_imm, ld_map_fd, ldx_mem, mov32_imm, mov64_imm, stx_mem,
+    },
+    raw_tracepoint, sk_buff,
 };
 use netmon_model::names::{Direction, EndpointId};
-
-/// `offsetof(struct __sk_buff, cb)` (`linux/bpf.h`): twelve words come before.
-const SKB_CB: i16 = 48;
-/// `offsetof(struct __sk_buff, tstamp)`
-const SKB_TSTAMP: i16 = 152;
-/// `offsetof(struct __sk_buff, tstamp_type)`
-const SKB_TSTAMP_TYPE: i16 = 180;
-/// `BPF_SKB_CLOCK_MONOTONIC` (called `BPF_SKB_TSTAMP_DELIVERY_MONO` before Linux 6.11): the time of a packet is
-/// a delivery time on the monotonic clock, not the time at which it was received.
-const CLOCK_MONOTONIC: i32 = 1;
-/// `BPF_FUNC_tail_call`
-const TAIL_CALL: i32 = 12;
-/// `TC_ACT_UNSPEC`, `TCX_NEXT`: the next program decides.
-const NEXT: i32 = -1;
-
-const MOV32_IMMEDIATE: u8 = 0xb4;
-const MOV64_IMMEDIATE: u8 = 0xb7;
-const STORE_WORD: u8 = 0x63;
-const STORE_DOUBLE: u8 = 0x7b;
-const LOAD_BYTE: u8 = 0x71;
-const LOAD_DOUBLE: u8 = 0x79;
-const JUMP_NOT_EQUAL: u8 = 0x55;
-const LOAD_64_IMMEDIATE: u8 = 0x18;
-const CALL: u8 = 0x85;
-const EXIT: u8 = 0x95;
-/// `BPF_PSEUDO_MAP_FD`: the immediate value is a map's descriptor.
-const MAP_DESCRIPTOR: u8 = 1;
 
 /// What a dispatcher has to know of its hook.
 #[derive(Clone, Copy)]
@@ -83,19 +61,18 @@ impl Hook {
     fn leave(self) -> Vec<Instruction> {
         match self {
             Self::Egress { stamps } => vec![
-                instruction(MOV32_IMMEDIATE, 2, 0, 0, if stamps { FLAG_STAMP.cast_signed() } else { 0 }),
-                instruction(STORE_WORD, 1, 2, cb_word(CB_FLAGS), 0),
+                mov32_imm(R2, if stamps { FLAG_STAMP } else { 0 }),
+                stx_mem(Width::Word, R1, R2, cb_word(CB_FLAGS)),
             ],
-            Self::Ingress { peer_stamps: false } => vec![
-                instruction(MOV64_IMMEDIATE, 2, 0, 0, 0),
-                instruction(STORE_DOUBLE, 1, 2, cb_word(CB_DEPARTURE), 0),
-            ],
+            Self::Ingress { peer_stamps: false } => {
+                vec![mov64_imm(R2, 0), stx_mem(Width::Double, R1, R2, cb_word(CB_DEPARTURE))]
+            }
             Self::Ingress { peer_stamps: true } => vec![
-                instruction(MOV64_IMMEDIATE, 2, 0, 0, 0),
-                instruction(LOAD_BYTE, 3, 1, SKB_TSTAMP_TYPE, 0),
-                instruction(JUMP_NOT_EQUAL, 3, 0, 1, CLOCK_MONOTONIC),
-                instruction(LOAD_DOUBLE, 2, 1, SKB_TSTAMP, 0),
-                instruction(STORE_DOUBLE, 1, 2, cb_word(CB_DEPARTURE), 0),
+                mov64_imm(R2, 0),
+                ldx_mem(Width::Byte, R3, R1, sk_buff::TSTAMP_TYPE),
+                jmp_imm(Condition::NotEqual, R3, sk_buff::CLOCK_MONOTONIC, 1),
+                ldx_mem(Width::Double, R2, R1, sk_buff::TSTAMP),
+                stx_mem(Width::Double, R1, R2, cb_word(CB_DEPARTURE)),
             ],
         }
     }
@@ -123,14 +100,15 @@ pub(super) fn load(
 ///
 /// The kernel's answer.
 pub(super) fn load_for_drops(table: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let [map, map_end] = ld_map_fd(R2, table);
     let program = [
-        instruction(LOAD_DOUBLE, 2, 1, 16, 0),
-        instruction(LOAD_64_IMMEDIATE, 2, MAP_DESCRIPTOR, 0, table.as_raw_fd()),
-        instruction(0, 0, 0, 0, 0),
-        instruction(MOV64_IMMEDIATE, 3, 0, 0, 0),
-        instruction(CALL, 0, 0, 0, TAIL_CALL),
-        instruction(MOV64_IMMEDIATE, 0, 0, 0, 0),
-        instruction(EXIT, 0, 0, 0, 0),
+        ldx_mem(Width::Double, R2, R1, 16),
+        map,
+        map_end,
+        mov64_imm(R3, 0),
+        call(Helper::BPF_FUNC_tail_call),
+        mov64_imm(R0, 0),
+        exit(),
     ];
     raw_tracepoint::load("netmon_drops", &program)
 }
@@ -145,27 +123,20 @@ pub(super) fn name(direction: Direction) -> &'static str {
 
 fn assemble(endpoint: EndpointId, hook: Hook, jump_table: BorrowedFd<'_>) -> Vec<Instruction> {
     let measure = stage_index(Stage::Measure as usize, hook.index());
-    let mut instructions = vec![
-        instruction(MOV32_IMMEDIATE, 2, 0, 0, endpoint.0.cast_signed()),
-        instruction(STORE_WORD, 1, 2, cb_word(CB_ENDPOINT), 0),
-    ];
+    let mut instructions =
+        vec![mov32_imm(R2, endpoint.0), stx_mem(Width::Word, R1, R2, cb_word(CB_ENDPOINT))];
     instructions.extend(hook.leave());
+    instructions.extend(ld_map_fd(R2, jump_table));
     instructions.extend([
-        instruction(LOAD_64_IMMEDIATE, 2, MAP_DESCRIPTOR, 0, jump_table.as_raw_fd()),
-        instruction(0, 0, 0, 0, 0),
-        instruction(MOV64_IMMEDIATE, 3, 0, 0, measure.cast_signed()),
-        instruction(CALL, 0, 0, 0, TAIL_CALL),
+        mov64_imm(R3, measure.cast_signed()),
+        call(Helper::BPF_FUNC_tail_call),
         // Reached only when the jump table is empty: nothing is measured, and nothing is changed.
-        instruction(MOV64_IMMEDIATE, 0, 0, 0, NEXT),
-        instruction(EXIT, 0, 0, 0, 0),
+        mov64_imm(R0, TCX_NEXT),
+        exit(),
     ]);
     instructions
 }
 
 const fn cb_word(word: usize) -> i16 {
-    SKB_CB + 4 * word as i16
-}
-
-const fn instruction(code: u8, to: u8, from: u8, offset: i16, immediate: i32) -> Instruction {
-    Instruction { code, registers: from << 4 | to, offset, immediate }
+    sk_buff::CB + 4 * word as i16
 }

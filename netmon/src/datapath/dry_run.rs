@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::programs::SchedClassifier;
 use netmon_ebpf::abi::PROGRAMS;
-use netmon_kernel::sys::bpf::Instruction;
+use netmon_kernel::sys::insn::Instruction;
 use netmon_model::names::{Direction, EndpointId};
 
 use super::{Datapath, DatapathError, dispatcher, object::Object};

@@ -2,15 +2,19 @@
 
 use std::io;
 
-use netmon_kernel::sys::bpf::{Instruction, TcxHook, load_classifier, tcx_chain, test_run};
+use netmon_kernel::sys::{
+    bpf::{TcxHook, load_classifier, tcx_chain, test_run},
+    insn::{
+        Helper,
+        Register::{R2, R3},
+        call, exit, mov64_imm,
+    },
+    sk_buff,
+};
 use netmon_model::snapshot::{AttachMode, Features};
 
 use super::{DatapathError, drops::DropTypes};
 
-/// `BPF_FUNC_skb_set_tstamp` (Linux 5.18).
-const SET_TSTAMP: i32 = 192;
-/// `BPF_SKB_TSTAMP_DELIVERY_MONO`
-const MONOTONIC: i32 = 1;
 /// Attaching to so many takes two seconds by TCX.
 const MOST_TCX_LINKS: usize = 50;
 /// lo is there in every namespace, and its number is always 1 (`LOOPBACK_IFINDEX`).
@@ -65,10 +69,11 @@ pub fn why_no_drops() -> Option<String> {
 fn takes_stamps() -> io::Result<bool> {
     let stamp = [
         // r2 = 1 ns, r3 = the clock; r1 is the packet already
-        Instruction { code: 0xb7, registers: 2, offset: 0, immediate: 1 },
-        Instruction { code: 0xb7, registers: 3, offset: 0, immediate: MONOTONIC },
-        Instruction { code: 0x85, registers: 0, offset: 0, immediate: SET_TSTAMP },
-        Instruction { code: 0x95, registers: 0, offset: 0, immediate: 0 },
+        mov64_imm(R2, 1),
+        mov64_imm(R3, sk_buff::CLOCK_MONOTONIC),
+        // Linux 5.18.
+        call(Helper::BPF_FUNC_skb_set_tstamp),
+        exit(),
     ];
     let program = match load_classifier("netmon_probe", &stamp) {
         Ok(program) => program,

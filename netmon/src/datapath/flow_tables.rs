@@ -167,5 +167,5 @@ impl FlowTables {
 fn mapping(ebpf: &mut Ebpf, name: &'static str, bytes: usize) -> Result<Mapping, DatapathError> {
     let refused = |error: io::Error| DatapathError::Map { name, source: MapError::IoError(error) };
     let Some(Map::Array(map)) = ebpf.map(name) else { return Err(DatapathError::Missing(name)) };
-    Mapping::of(map.fd().as_fd(), bytes).map_err(refused)
+    Mapping::new(map.fd().as_fd(), bytes).map_err(refused)
 }

@@ -1,12 +1,12 @@
-//! The running kernel's own types, from its BTF: where fields lie, what enumerators are called.
+//! The running kernel's own types, from its BTF: offsets of fields and names of enumerators.
 //!
-//! A small reader of the format (`Documentation/bpf/btf.rst` in the kernel), for the few questions that the
-//! datapath asks. Offsets differ between kernels, so they are looked up when the object is loaded and given
-//! to the programs as constants; nothing is compiled in.
+//! A small reader of the format (`Documentation/bpf/btf.rst` in the kernel), for what the datapath needs: two offsets and
+//! one enumeration. Offsets differ between kernels, so they are read when the object is loaded and passed to the programs
+//! as constants. Crates were measured and are not used (ADR 0001).
 
 use std::{fs, io, path::Path};
 
-/// Where the kernel shows its own BTF.
+/// The kernel's own BTF.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 const MAGIC: u16 = 0xeb9f;
 
@@ -20,14 +20,14 @@ const KIND_VAR: u32 = 14;
 const KIND_DATASEC: u32 = 15;
 const KIND_DECL_TAG: u32 = 17;
 const KIND_ENUM64: u32 = 19;
-/// Last kind that is known; a later one may be of any length, so nothing behind it could be read.
+/// The last known kind. A later one may have any length, so that nothing after it could be read.
 const KIND_LAST: u32 = 19;
 
-/// Types of the kernel.
+/// The types of the kernel.
 pub(super) struct KernelTypes {
     bytes: Vec<u8>,
     strings: usize,
-    /// Where each type begins; its number is its place here plus one, since 0 is `void`.
+    /// The offset of each type. Its number is its index plus one, since 0 is `void`.
     types: Vec<usize>,
 }
 
@@ -48,12 +48,12 @@ impl Header {
         (self.info & 0xffff) as usize
     }
 
-    /// Whether members have sizes in bits beside their offsets.
+    /// Returns whether the offsets of members include sizes in bits.
     fn has_bit_sizes(self) -> bool {
         self.info >> 31 != 0
     }
 
-    /// Where what follows the three words begins.
+    /// Returns the offset of what follows the three words.
     fn body(self) -> usize {
         self.at + 12
     }
@@ -74,7 +74,7 @@ impl KernelTypes {
     ///
     /// # Errors
     ///
-    /// When the kernel shows none (`CONFIG_DEBUG_INFO_BTF`), or in a format that is not known.
+    /// Fails if the kernel has no BTF (`CONFIG_DEBUG_INFO_BTF`), or has it in an unknown format.
     pub(super) fn read() -> io::Result<Self> {
         Self::parse(fs::read(Path::new(VMLINUX))?)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the kernel's BTF cannot be read"))
@@ -121,7 +121,7 @@ impl KernelTypes {
             .find(|header| header.kind() == kind && self.string(header.name) == name.as_bytes())
     }
 
-    /// Where a field of a structure lies, in bytes; also one of an unnamed structure or union inside it.
+    /// Returns the offset of a field in a structure, in bytes. The field may be in an unnamed structure or union inside it.
     pub(super) fn offset_of(&self, structure: &str, field: &str) -> Option<u32> {
         self.bits_to(self.find(KIND_STRUCT, structure)?, field).map(|bits| bits / 8)
     }
@@ -141,7 +141,7 @@ impl KernelTypes {
         })
     }
 
-    /// The enumerators of an enumeration, with their values.
+    /// Returns the enumerators of an enumeration, with their values.
     pub(super) fn enumerators(&self, enumeration: &str) -> Vec<(u32, String)> {
         let Some(header) = self.find(KIND_ENUM, enumeration) else { return Vec::new() };
         (0..header.count())
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_an_unnamed_union_is_found_where_it_lies() {
+    fn a_field_of_an_unnamed_union_has_its_offset() {
         let types = KernelTypes::parse(sample()).unwrap();
         assert_eq!(types.offset_of("outer", "first"), Some(0));
         assert_eq!(types.offset_of("outer", "third"), Some(4));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_or_no_btf_at_all_is_refused_and_does_not_panic() {
+    fn truncated_or_foreign_bytes_are_refused_without_a_panic() {
         let whole = sample();
         for length in 0..whole.len() {
             if let Some(types) = KernelTypes::parse(whole[..length].to_vec()) {

@@ -3,13 +3,16 @@
 //! Counting reads a map from end to end, so it is done seldom.
 
 use std::{
-    fs, io,
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     time::{Duration, Instant},
 };
 
 use aya::{Ebpf, maps::Map, util::nr_cpus};
-use netmon_kernel::sys::bpf_info::{count_entries, max_entries};
+use netmon_kernel::{
+    proc,
+    sys::bpf_info::{count_entries, max_entries},
+};
 use netmon_model::cost::{Fill, MapUse};
 
 use super::DatapathError;
@@ -79,9 +82,5 @@ fn fill(map: &OwnedFd, values: usize) -> io::Result<Fill> {
 
 /// Bytes of memory that the kernel accounts for a map.
 fn memory(map: BorrowedFd<'_>) -> Result<u64, DatapathError> {
-    let path = format!("/proc/thread-self/fdinfo/{}", map.as_raw_fd());
-    let text = fs::read_to_string(path).map_err(DatapathError::Accounts)?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("memlock:")?.trim().parse().ok())
-        .ok_or_else(|| DatapathError::Accounts(io::Error::from(io::ErrorKind::InvalidData)))
+    proc::descriptor_field(map, "memlock").map_err(DatapathError::Accounts)
 }

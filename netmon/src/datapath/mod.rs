@@ -36,7 +36,7 @@ use std::{cmp::Reverse, os::fd::AsFd as _, sync::Arc, time::Duration};
 
 use log::Level;
 use netmon_ebpf::record::Tally;
-use netmon_kernel::{netns::NetNs, pins::Folder};
+use netmon_kernel::{netns::NetNs, pins::PinDirectory};
 use netmon_model::{
     error::chain,
     names::{Direction, EndpointId, InterfaceId},
@@ -129,11 +129,11 @@ impl Datapath {
     /// # Errors
     ///
     /// When there is no bpf file system, or somebody else's folder is in the way; and as [`Self::load`].
-    pub fn load_pinned(options: &Options, folder: Folder) -> Result<Self, DatapathError> {
+    pub fn load_pinned(options: &Options, folder: PinDirectory) -> Result<Self, DatapathError> {
         let opened = Opened::open(folder)?;
         let made = opened.settings().is_none().then(|| opened.folder().clone());
         Self::load_into(options, Some(opened)).inspect_err(|_| {
-            for error in made.iter().flat_map(Folder::remove) {
+            for error in made.iter().flat_map(PinDirectory::remove) {
                 log::warn!("{}", chain(&error));
             }
         })
@@ -173,7 +173,7 @@ impl Datapath {
 
     /// Where everything is pinned, and whether this made the folder; none when nothing is.
     #[must_use]
-    pub fn pinned(&self) -> Option<(&Folder, bool)> {
+    pub fn pinned(&self) -> Option<(&PinDirectory, bool)> {
         self.persistence.as_ref().map(|persistence| (persistence.folder(), persistence.is_new()))
     }
 

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use netmon_ebpf::record::Tally;
-use netmon_kernel::sys::bpf_info::{keep_run_time, program_runs};
+use netmon_kernel::sys::bpf_info::{program_runs, record_run_time};
 use netmon_model::{by::Hooks, cost::ProgramRuns};
 
 use super::{DatapathError, dispatcher, endpoint::Endpoint, object::Object, tallies::Tallies};
@@ -28,7 +28,7 @@ pub(super) struct RunTime {
 
 impl RunTime {
     pub(super) fn start() -> Result<Self, DatapathError> {
-        let kept = keep_run_time().map_err(DatapathError::RunTime)?;
+        let kept = record_run_time().map_err(DatapathError::RunTime)?;
         Ok(Self { _kept: kept })
     }
 

@@ -20,7 +20,7 @@ pub use self::{
 };
 use crate::{
     leftovers::{self, Condition, Leftovers},
-    topology::qdisc_support::Lacking,
+    topology::qdisc_support::MissingQdisc,
 };
 
 /// The result of a finding.
@@ -121,7 +121,7 @@ pub struct Diagnosis {
 /// The memory of the maps is that of an agent of size `scale`. `lacking` has the qdiscs that the lab in question needs and
 /// this kernel does not have.
 #[must_use]
-pub fn examine(scale: Scale, lacking: &[Lacking]) -> Diagnosis {
+pub fn examine(scale: Scale, lacking: &[MissingQdisc]) -> Diagnosis {
     let mut findings = privileges::examine();
     let kernel = kernel::examine(scale.flow_entries);
     findings.extend(kernel.findings);
@@ -167,10 +167,10 @@ fn left_over(leftovers: &Leftovers) -> Vec<Finding> {
     if !leftovers.is_clean() {
         let found = if labs.is_empty() { "/run/netns".to_owned() } else { format!("of {}", labs.join(", ")) };
         findings.push(Finding::note(section, "leftovers", found, "`netmon clean` lists and removes it"));
-    } else if leftovers.not_looked_at.is_empty() {
+    } else if leftovers.unreadable.is_empty() {
         findings.push(Finding::ok(section, "leftovers", "nothing"));
     }
-    let unseen = leftovers.not_looked_at.iter();
+    let unseen = leftovers.unreadable.iter();
     findings.extend(unseen.map(|why| Finding::not_examined(section, "leftovers", why)));
     findings
 }

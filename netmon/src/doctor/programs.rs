@@ -146,7 +146,7 @@ fn on_hook(netlink: &mut Netlink, index: IfIndex, direction: Direction) -> Resul
     match netlink.hook_filters(index, direction) {
         // A declared loss is netmon's own program. It runs behind the measuring one.
         Ok(filters) => {
-            let others = filters.iter().filter(|filter| LossFilter::of(filter).is_none());
+            let others = filters.iter().filter(|filter| LossFilter::from_filter(filter).is_none());
             all.extend(others.map(Attached::from_filter));
         }
         // There is no clsact qdisc, or the interface has been deleted.

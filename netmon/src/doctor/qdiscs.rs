@@ -3,13 +3,15 @@
 use netmon_kernel::netlink::clsact;
 
 use super::{Finding, Section};
-use crate::topology::qdisc_support::{CLSACT, Found, Kind, Lacking, NETEM, TBF, look_for};
+use crate::topology::qdisc_support::{
+    Availability, CLSACT, MissingQdisc, NETEM, QdiscKind, TBF, availability,
+};
 
 const SECTION: Section = Section::Qdiscs;
 
 /// What netmon or a lab needs a qdisc for.
 struct Use {
-    kind: Kind,
+    kind: QdiscKind,
     what_for: &'static str,
     without: &'static str,
 }
@@ -33,18 +35,18 @@ const USES: [Use; 3] = [
 ];
 
 /// Examines each qdisc. `lacking` has those that the lab in question needs and the kernel does not have.
-pub(super) fn examine(has_tcx: Option<bool>, lacking: &[Lacking]) -> Vec<Finding> {
-    USES.iter().map(|of| finding(of, look_for(of.kind), has_tcx, lacking)).collect()
+pub(super) fn examine(has_tcx: Option<bool>, lacking: &[MissingQdisc]) -> Vec<Finding> {
+    USES.iter().map(|of| finding(of, availability(of.kind), has_tcx, lacking)).collect()
 }
 
-fn finding(of: &Use, found: Found, has_tcx: Option<bool>, lacking: &[Lacking]) -> Finding {
+fn finding(of: &Use, found: Availability, has_tcx: Option<bool>, lacking: &[MissingQdisc]) -> Finding {
     let name = of.kind.name;
     match found {
-        Found::There => Finding::ok(SECTION, name, format!("available: {}", of.what_for)),
-        Found::AsModule => {
+        Availability::Loaded => Finding::ok(SECTION, name, format!("available: {}", of.what_for)),
+        Availability::Module => {
             Finding::ok(SECTION, name, format!("available as a module, loaded on first use: {}", of.what_for))
         }
-        Found::Absent => {
+        Availability::Missing => {
             if let Some(lacking) = lacking.iter().find(|lacking| lacking.kind == of.kind) {
                 let found = format!("not in this kernel, and the lab needs it for {}", lacking.wanted);
                 Finding::missing(SECTION, name, found, lacking.advice())
@@ -55,7 +57,7 @@ fn finding(of: &Use, found: Found, has_tcx: Option<bool>, lacking: &[Lacking]) -
                 Finding::note(SECTION, name, "not in this kernel", of.without)
             }
         }
-        Found::NotSeen(why) => Finding::not_examined(SECTION, name, &why),
+        Availability::Unknown(why) => Finding::not_examined(SECTION, name, &why),
     }
 }
 
@@ -67,20 +69,20 @@ mod tests {
     #[test]
     fn clsact_is_required_only_without_tcx() {
         let [clsact, _, netem] = &USES;
-        assert_eq!(finding(clsact, Found::Absent, Some(false), &[]).status, Status::Missing);
-        assert_eq!(finding(clsact, Found::Absent, Some(true), &[]).status, Status::Note);
-        let netem = finding(netem, Found::Absent, Some(true), &[]);
+        assert_eq!(finding(clsact, Availability::Missing, Some(false), &[]).status, Status::Missing);
+        assert_eq!(finding(clsact, Availability::Missing, Some(true), &[]).status, Status::Note);
+        let netem = finding(netem, Availability::Missing, Some(true), &[]);
         assert!(netem.advice.unwrap().contains("cannot have a delay"));
     }
 
     #[test]
     fn an_absent_qdisc_that_the_lab_needs_is_missing() {
         let [clsact, _, netem] = &USES;
-        let lacking = [Lacking { kind: NETEM, wanted: "a delay on link uplink".to_owned() }];
-        let found = finding(netem, Found::Absent, Some(true), &lacking);
+        let lacking = [MissingQdisc { kind: NETEM, wanted: "a delay on link uplink".to_owned() }];
+        let found = finding(netem, Availability::Missing, Some(true), &lacking);
         assert_eq!(found.status, Status::Missing);
         assert!(found.found.contains("a delay on link uplink"), "{found:?}");
-        assert!(found.advice.unwrap().contains("take `delay` and `jitter` out"));
-        assert_eq!(finding(clsact, Found::Absent, Some(true), &lacking).status, Status::Note);
+        assert!(found.advice.unwrap().contains("remove `delay` and `jitter`"));
+        assert_eq!(finding(clsact, Availability::Missing, Some(true), &lacking).status, Status::Note);
     }
 }

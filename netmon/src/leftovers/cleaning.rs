@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn dead() -> Condition {
-        Condition::Dead { why: "its agent was killed".to_owned() }
+        Condition::Dead { reason: "its agent was killed".to_owned() }
     }
 
     fn named(name: &str) -> Selection {
@@ -165,7 +165,7 @@ mod tests {
         let found = || Leftovers {
             labs: vec![lab("x", dead()), lab("y", held())],
             netns_directory: true,
-            not_looked_at: Vec::new(),
+            unreadable: Vec::new(),
         };
         let restricted = named("x").restrict(found()).unwrap();
         assert_eq!((restricted.labs.len(), restricted.netns_directory), (1, false));

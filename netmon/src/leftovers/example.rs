@@ -13,7 +13,7 @@ pub(crate) fn leftovers() -> Leftovers {
         files: vec!["/etc/netns/swept0/resolv.conf".into()],
         cgroups: vec!["/sys/fs/cgroup/netmon/swept".into()],
         folder: Some("/run/netmon/swept".into()),
-        ..lab("swept", Condition::Dead { why: "its agent ended without taking it down".to_owned() })
+        ..lab("swept", Condition::Dead { reason: "its agent ended without taking it down".to_owned() })
     };
     let complete = FoundLab {
         namespaces: vec!["direct_netns".parse().unwrap()],
@@ -27,7 +27,7 @@ pub(crate) fn leftovers() -> Leftovers {
     Leftovers {
         labs: vec![complete, held, dead],
         netns_directory: true,
-        not_looked_at: vec!["3 network namespaces: CAP_SYS_PTRACE is missing".to_owned()],
+        unreadable: vec!["3 network namespaces: CAP_SYS_PTRACE is missing".to_owned()],
     }
 }
 

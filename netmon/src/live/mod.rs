@@ -1,4 +1,4 @@
-//! What changes from one second to the next.
+//! The source of readings, and what changes from one second to the next.
 //!
 //! [`Rates`] samples readings once a second and keeps the totals of the last few as [`Second`]s. A rate is the
 //! difference of two. Outputs that update by themselves subscribe to the newest second. A single request compares its
@@ -6,8 +6,13 @@
 
 mod rates;
 mod second;
+mod source;
 
-pub use self::{rates::Rates, second::Second};
+pub use self::{
+    rates::Rates,
+    second::Second,
+    source::{Readiness, SnapshotSource, SourceError},
+};
 pub(crate) use self::{
     rates::SnapshotReader,
     second::{HookRates, HookTotals, LinkTotals, RoundTripTotals},

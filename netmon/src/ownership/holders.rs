@@ -1,16 +1,19 @@
-//! Which processes are inside a namespace, and so keep it alive after its name is gone.
+//! Finds the processes inside namespaces, which keep these alive after their names are deleted.
 //!
-//! Only looked at, never ended: they are somebody else's.
+//! netmon names these processes and never ends them.
 
-use std::{collections::BTreeMap, fmt, fs, os::unix::fs::MetadataExt as _};
+use std::{collections::BTreeMap, fmt};
 
-use netmon_kernel::netns::{NetnsId, names};
+use netmon_kernel::{
+    netns::{NetnsId, names},
+    proc,
+};
 use netmon_model::names::NsName;
 
 /// A process inside a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// Its process id.
     pub pid: u32,
     /// Its name, as `ps` shows it.
     pub command: String,
@@ -22,32 +25,24 @@ impl fmt::Display for Process {
     }
 }
 
-/// The processes inside each of `namespaces`; those with none are left out. Processes that end while we look,
-/// or that we may not look at, are not seen.
+/// Returns the processes inside each of `namespaces`. Namespaces without a process are left out, and so are processes that
+/// exit meanwhile or that this process may not inspect.
 #[must_use]
-pub fn find(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
-    let wanted: BTreeMap<NetnsId, &NsName> =
-        namespaces.iter().filter_map(|name| Some((identity(&names::path_of(name))?, name))).collect();
+pub fn processes_inside(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
+    let wanted: BTreeMap<NetnsId, &NsName> = namespaces
+        .iter()
+        .filter_map(|name| Some((NetnsId::of_file(&names::path_of(name)).ok()?, name)))
+        .collect();
     let mut found: BTreeMap<NsName, Vec<Process>> = BTreeMap::new();
     if wanted.is_empty() {
         return found;
     }
-    for pid in fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-    {
-        let inside = identity(format!("/proc/{pid}/ns/net").as_ref());
-        if let Some(name) = inside.and_then(|identity| wanted.get(&identity)) {
-            let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            let process = Process { pid, command: command.trim().to_owned() };
+    for pid in proc::pids().unwrap_or_default() {
+        let there = proc::Process::Pid(pid);
+        if let Some(name) = there.network_namespace().ok().and_then(|identity| wanted.get(&identity)) {
+            let process = Process { pid, command: there.command().unwrap_or_default() };
             found.entry((*name).clone()).or_default().push(process);
         }
     }
     found
-}
-
-fn identity(path: &std::path::Path) -> Option<NetnsId> {
-    let metadata = fs::metadata(path).ok()?;
-    Some(NetnsId { device: metadata.dev(), inode: metadata.ino() })
 }

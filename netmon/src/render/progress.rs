@@ -1,143 +1,96 @@
 //! One line on a terminal for work that takes longer than a moment.
 //!
-//! A thread of its own paints it: what takes long may say nothing for seconds (services that end, programs that are
-//! attached), and the line is there all the same.
+//! A thread of `indicatif` draws it: long work may report nothing for seconds (services that are stopped, programs that
+//! are attached), and the line appears all the same.
 
 use std::{
-    io::{IsTerminal as _, Write as _, stderr},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    fmt::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use netmon_model::progress::Progress;
 
-/// Quicker work is done before anybody has read the line; and within the first second it must be there.
+/// Work that is done sooner shows no line, since it could not be read. Longer work shows one within the first second.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// More often than this nobody can read.
+/// How often the line is drawn.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shows `42/1000 namespaces` on standard error when that is a terminal, and nothing elsewhere.
+/// Shows `42/1000 namespaces` on standard error if that is a terminal, and nothing otherwise.
 #[derive(Debug)]
 pub struct ProgressLine {
-    work: Arc<Work>,
-    /// None without a terminal.
-    painter: Option<JoinHandle<()>>,
-}
-
-/// What is under way, shared with the painter.
-#[derive(Debug, Default)]
-struct Work {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// None while nothing is under way.
-    step: Option<Step>,
-    /// When what is under way began, whatever its steps.
-    since: Option<Instant>,
-    ended: bool,
+    bar: ProgressBar,
+    /// `None` while no work is under way.
+    step: Arc<Mutex<Option<Step>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Step {
     what: &'static str,
-    /// Done, and to be done, where that is known.
+    /// How much is done, and how much there is to do. `None` if the work does not say.
     count: Option<(usize, usize)>,
 }
 
 impl ProgressLine {
-    /// A line for work that begins now.
+    /// Starts a line for work that begins now.
     #[must_use]
     pub fn start() -> Self {
-        let work = Arc::new(Work::default());
-        work.set(Some(Step { what: "starting", count: None }));
-        let shown = Arc::clone(&work);
-        let painter = stderr().is_terminal().then(|| {
-            // Without a thread to be had there is no line, and the work goes on.
-            thread::Builder::new().name("progress".to_owned()).spawn(move || shown.paint()).ok()
-        });
-        Self { work, painter: painter.flatten() }
+        let step = Arc::new(Mutex::new(None));
+        let shown = Arc::clone(&step);
+        let draw = move |state: &ProgressState, line: &mut dyn Write| {
+            if let Some(step) = *lock(&shown)
+                && state.elapsed() >= PATIENCE
+            {
+                // Writing to a string does not fail.
+                let _ = line.write_str(&step.line(state.elapsed()));
+            }
+        };
+        let bar = ProgressBar::no_length();
+        // The template is a constant that parses.
+        if let Ok(style) = ProgressStyle::with_template("{line}") {
+            bar.set_style(style.with_key("line", draw));
+        }
+        let line = Self { bar, step };
+        line.show(Step { what: "starting", count: None });
+        line
     }
+
+    fn show(&self, step: Step) {
+        let is_first = lock(&self.step).replace(step).is_none();
+        if is_first && !self.bar.is_hidden() {
+            self.bar.reset();
+            self.bar.enable_steady_tick(INTERVAL);
+        }
+    }
+}
+
+/// The step is a plain value, valid even if a thread panicked while it was locked.
+fn lock(step: &Mutex<Option<Step>>) -> MutexGuard<'_, Option<Step>> {
+    step.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Progress for ProgressLine {
     fn at(&self, what: &'static str, done: usize, total: usize) {
-        self.work.set(Some(Step { what, count: Some((done, total)) }));
+        self.show(Step { what, count: Some((done, total)) });
     }
 
     fn busy(&self, what: &'static str) {
-        self.work.set(Some(Step { what, count: None }));
+        self.show(Step { what, count: None });
     }
 
     fn rest(&self) {
-        self.work.set(None);
-        // The line is gone when this returns, so that what is printed next stands alone.
-        let mut state = self.work.state();
-        while self.painter.is_some() && state.step.is_none() && state.since.is_some() {
-            state = self.work.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let was_busy = lock(&self.step).take().is_some();
+        if was_busy {
+            // The line is cleared when this returns, so that what is printed next stands alone.
+            self.bar.finish_and_clear();
         }
     }
 }
 
 impl Drop for ProgressLine {
     fn drop(&mut self) {
-        self.work.state().ended = true;
-        self.work.changed.notify_all();
-        if let Some(painter) = self.painter.take() {
-            // It does nothing that can fail.
-            let _ = painter.join();
-        }
-    }
-}
-
-impl Work {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, step: Option<Step>) {
-        let mut state = self.state();
-        let wakes = step.is_some() != state.step.is_some();
-        state.step = step;
-        if step.is_some() {
-            state.since.get_or_insert_with(Instant::now);
-        }
-        drop(state);
-        if wakes {
-            self.changed.notify_all();
-        }
-    }
-
-    /// Paints until the end.
-    fn paint(&self) {
-        let mut painted = false;
-        let mut state = self.state();
-        loop {
-            let over = state.ended || state.step.is_none();
-            if over {
-                clear(&mut painted);
-                state.since = None;
-                self.changed.notify_all();
-            }
-            if state.ended {
-                return;
-            }
-            if let (Some(step), Some(since)) = (state.step, state.since)
-                && since.elapsed() >= PATIENCE
-            {
-                painted = true;
-                // A terminal that went away is no reason to stop.
-                let _ = write!(stderr(), "\r{}\x1b[K", step.line(since.elapsed()));
-            }
-            state = if state.step.is_some() {
-                self.changed.wait_timeout(state, INTERVAL).unwrap_or_else(PoisonError::into_inner).0
-            } else {
-                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
-            };
-        }
+        self.rest();
     }
 }
 
@@ -151,8 +104,25 @@ impl Step {
     }
 }
 
-fn clear(painted: &mut bool) {
-    if std::mem::take(painted) {
-        let _ = write!(stderr(), "\r\x1b[K");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_count_or_else_the_seconds() {
+        let (what, elapsed) = ("namespaces", Duration::from_millis(2_900));
+        assert_eq!(Step { what, count: Some((42, 1000)) }.line(elapsed), "42/1000 namespaces");
+        assert_eq!(Step { what, count: None }.line(elapsed), "namespaces, 2 s");
+    }
+
+    #[test]
+    fn work_may_begin_again_after_a_rest() {
+        let line = ProgressLine::start();
+        for _ in 0..2 {
+            line.at("links", 1, 2);
+            assert!(lock(&line.step).is_some());
+            line.rest();
+            assert!(lock(&line.step).is_none());
+        }
     }
 }

@@ -6,7 +6,6 @@
 mod readings;
 mod routes;
 mod scrape;
-mod source;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -16,11 +15,10 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use self::readings::Readings;
-pub use self::source::{Readiness, SnapshotSource, SourceError};
 pub use crate::http::Limits;
 use crate::{
     http::{Acceptor, Overload},
-    live::Rates,
+    live::{Rates, SnapshotSource},
 };
 
 /// The address that the agent listens on by default.

@@ -15,11 +15,11 @@ use netmon_model::snapshot::{Flow, Snapshot};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use super::{
-    scrape::Scrape,
-    source::{Readiness, SnapshotSource, SourceError},
+use super::scrape::Scrape;
+use crate::{
+    live::{Readiness, SnapshotReader, SnapshotSource, SourceError},
+    metrics::Renderer,
 };
-use crate::{live::SnapshotReader, metrics::Renderer};
 
 /// Why a request has no answer.
 #[derive(Debug, Error)]

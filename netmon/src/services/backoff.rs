@@ -1,15 +1,15 @@
-//! How long to wait before a service that ended is started again.
+//! How long to wait before a service that exited is restarted.
 
 use std::time::Duration;
 
 /// The wait after the first failure.
 const FIRST: Duration = Duration::from_millis(200);
-/// The longest wait.
+/// The maximum wait.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Who ran this long was healthy: the next failure is a first one.
+/// A service that ran this long was healthy: its next failure counts as the first.
 const HEALTHY: Duration = Duration::from_secs(10);
 
-/// The waits of one service: doubling while it keeps failing.
+/// The waits of one service, which double while it keeps failing.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -20,7 +20,7 @@ impl Backoff {
         Self { next: FIRST }
     }
 
-    /// The wait after a run that lasted `ran`.
+    /// Returns the wait after a run that lasted `ran`.
     pub(crate) fn after(&mut self, ran: Duration) -> Duration {
         if ran >= HEALTHY {
             self.next = FIRST;
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_seconds_of_health_are_forgiveness() {
+    fn a_run_of_ten_seconds_resets_the_wait() {
         let mut backoff = Backoff::new();
         backoff.after(Duration::ZERO);
         backoff.after(Duration::from_millis(9_999));

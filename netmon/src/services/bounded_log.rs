@@ -1,4 +1,4 @@
-//! The detached supervisor's log: a file that cannot fill the disk, or /run, which is memory.
+//! The detached supervisor's log: a file of bounded size, since /run is memory.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -7,24 +7,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The size at which the file is put aside; with the one before it, twice this is the most.
-pub(crate) const MOST_BYTES: u64 = 1024 * 1024;
+/// The size at which the file is rotated. With the previous file, the log has at most twice this size.
+pub(crate) const MAX_BYTES: u64 = 1024 * 1024;
 
-/// A log file of bounded size. When it is full it becomes `NAME.1`, in place of the one before.
+/// A log file of bounded size. A full file is renamed to `NAME.1`, which replaces the previous one.
 #[derive(Debug)]
 pub(crate) struct BoundedLog {
     path: PathBuf,
     file: File,
     size: u64,
-    most: u64,
+    max: u64,
 }
 
 impl BoundedLog {
-    /// Opens the file to append to it.
-    pub(crate) fn open(path: &Path, most: u64) -> io::Result<Self> {
+    /// Opens the file for appending.
+    pub(crate) fn open(path: &Path, max: u64) -> io::Result<Self> {
         let file = append_to(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, most })
+        Ok(Self { path: path.to_owned(), file, size, max })
     }
 }
 
@@ -35,10 +35,10 @@ pub(crate) fn append_to(path: &Path) -> io::Result<File> {
 
 impl Write for BoundedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.size > 0 && self.size + bytes.len() as u64 > self.most {
-            let mut aside = self.path.clone().into_os_string();
-            aside.push(".1");
-            fs::rename(&self.path, aside)?;
+        if self.size > 0 && self.size + bytes.len() as u64 > self.max {
+            let mut previous = self.path.clone().into_os_string();
+            previous.push(".1");
+            fs::rename(&self.path, previous)?;
             self.file = append_to(&self.path)?;
             self.size = 0;
         }
@@ -57,22 +57,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_written_two_files_of_the_bound_are_all_there_is() {
-        let dir = std::env::temp_dir().join(format!("netmon-log-{}", std::process::id()));
-        fs::create_dir(&dir).unwrap();
-        let path = dir.join("services.log");
+    fn a_log_has_at_most_two_files_of_the_maximum_size() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("services.log");
         for _ in 0..2 {
             let mut log = BoundedLog::open(&path, 1000).unwrap();
             for _ in 0..100 {
                 log.write_all(&[b'x'; 90]).unwrap();
             }
         }
-        let mut sizes: Vec<u64> =
-            fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).collect();
+        let mut sizes: Vec<u64> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .collect();
         sizes.sort_unstable();
-        fs::remove_dir_all(&dir).unwrap();
         assert_eq!(sizes.len(), 2);
         assert!(sizes.iter().all(|&size| size <= 1000), "{sizes:?}");
-        assert_eq!(sizes[1], 990, "the full one was put aside whole");
+        assert_eq!(sizes[1], 990, "the full file is rotated complete");
     }
 }

@@ -1,58 +1,33 @@
-//! A cgroup v2 of its own for each service: nothing in it escapes, however it daemonises.
+//! A cgroup v2 for each service, which its processes cannot leave, however they daemonise.
 //!
-//! No controller is switched on; the group only says who belongs to the service. Hosts without a writable
-//! cgroup v2 hierarchy go without (see `members`).
+//! No controller is enabled: the group only identifies the processes of the service. Without a writable cgroup v2
+//! hierarchy, services are identified by other means (see `members`).
 
 use std::{
-    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _},
-    os::{fd::AsFd as _, unix::ffi::OsStringExt as _},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     time::Instant,
 };
 
+use netmon_kernel::proc::{Mount, Process};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::wait::left_until;
 
-/// Where the cgroup v2 hierarchy is mounted: `/sys/fs/cgroup`, or beside the old ones (hybrid).
+/// Returns where the cgroup v2 hierarchy is mounted: `/sys/fs/cgroup`, or beside the old ones (hybrid).
 pub(crate) fn hierarchy() -> Option<PathBuf> {
-    parse_mountinfo(&fs::read("/proc/thread-self/mountinfo").ok()?)
-        .into_iter()
-        .find(|root| root.join("cgroup.procs").exists())
+    let mounts = Process::CurrentThread.mounts().ok()?;
+    let mut roots = mounts.iter().filter(|mount| mount.file_system == b"cgroup2").filter_map(Mount::point);
+    roots.find(|root| root.join("cgroup.procs").exists())
 }
 
-/// The mount points of type cgroup2 (`proc_pid_mountinfo(5)`: field 5; the type comes after ` - `).
-fn parse_mountinfo(mountinfo: &[u8]) -> Vec<PathBuf> {
-    let text = String::from_utf8_lossy(mountinfo);
-    let mount_point = |line: &str| {
-        let (before, after) = line.split_once(" - ")?;
-        (after.split(' ').next() == Some("cgroup2")).then(|| unescape(before.split(' ').nth(4)?))?
-    };
-    text.lines().filter_map(mount_point).collect()
-}
-
-/// Spaces and backslashes are written as three octal digits.
-fn unescape(field: &str) -> Option<PathBuf> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..3).filter(|_| first == b'\\');
-        bytes.push(match digits {
-            Some(digits) => u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()?,
-            None => first,
-        });
-        rest = if digits.is_some() { after.get(3..)? } else { after };
-    }
-    Some(PathBuf::from(OsString::from_vec(bytes)))
-}
-
-/// Makes the group, and opens the file through which a process joins it.
+/// Creates the group, and opens the file through which a process joins it.
 pub(crate) fn create(group: &Path) -> io::Result<File> {
-    // A lab that ends at this moment may remove an empty folder above: then it is made again.
-    let made = (0..10).map(|_| fs::create_dir_all(group)).find(|made| !is_not_found(made));
-    made.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))?;
+    // A lab that is removed at this moment may remove an empty directory above. Then all are created again.
+    let created = (0..10).map(|_| fs::create_dir_all(group)).find(|created| !is_not_found(created));
+    created.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))?;
     OpenOptions::new().write(true).open(group.join("cgroup.procs"))
 }
 
@@ -60,7 +35,7 @@ fn is_not_found<T>(result: &io::Result<T>) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// Every process of the group and of the groups below it.
+/// Returns every process of the group and of the groups below it.
 pub(crate) fn pids(group: &Path) -> Vec<u32> {
     let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     let mut pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
@@ -70,13 +45,14 @@ pub(crate) fn pids(group: &Path) -> Vec<u32> {
     pids
 }
 
-/// Kills everything in the group at once, where the kernel can (Linux 5.14).
+/// Kills all processes of the group at once. Returns whether the kernel can (Linux 5.14).
 pub(crate) fn kill(group: &Path) -> bool {
     fs::write(group.join("cgroup.kill"), b"1").is_ok()
 }
 
-/// Removes an empty group, what the service made below it, and the folders above that are empty by then.
-/// A process that has just ended may still be counted: this waits for it, but not beyond `deadline`.
+/// Removes an empty group, the groups that the service created below it, and the directories above that are empty then.
+///
+/// A process that has just exited may still be counted. This waits for it, at most until `deadline`.
 pub(crate) fn remove(group: &Path, deadline: Instant) -> io::Result<()> {
     wait_until_empty(group, deadline)?;
     for child in children(group) {
@@ -86,9 +62,9 @@ pub(crate) fn remove(group: &Path, deadline: Instant) -> io::Result<()> {
     if !is_not_found(&removed) {
         removed?;
     }
-    // netmon/LAB and netmon: another lab or service may be in there, and then they stay.
-    for folder in group.ancestors().skip(1).take(2) {
-        if fs::remove_dir(folder).is_err() {
+    // netmon/LAB and netmon stay if another lab or service has a group in them.
+    for directory in group.ancestors().skip(1).take(2) {
+        if fs::remove_dir(directory).is_err() {
             break;
         }
     }
@@ -106,7 +82,7 @@ fn wait_until_empty(group: &Path, deadline: Instant) -> io::Result<()> {
         events.read_to_string(&mut text)?;
         let populated = text.lines().any(|line| line == "populated 1");
         let Some(left) = left_until(deadline).filter(|_| populated) else { return Ok(()) };
-        // The kernel raises POLLPRI when the file has changed since it was read through this descriptor.
+        // The kernel raises POLLPRI if the file has changed since it was read through this descriptor.
         let _ = poll(&mut [PollFd::from_borrowed_fd(events.as_fd(), PollFlags::PRI)], Some(&left));
     }
 }
@@ -115,19 +91,4 @@ fn children(group: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(group) else { return Vec::new() };
     let entries = entries.filter_map(Result::ok);
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hierarchy_is_found_beside_the_old_ones() {
-        let mountinfo = b"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
-            32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
-            41 31 0:31 / /sys/fs/cgroup/unified rw,relatime shared:5 - cgroup2 cgroup2 rw\n\
-            42 31 0:31 / /mnt/a\\040b rw - cgroup2 none rw\n";
-        let expected = [PathBuf::from("/sys/fs/cgroup/unified"), PathBuf::from("/mnt/a b")];
-        assert_eq!(parse_mountinfo(mountinfo), expected);
-    }
 }

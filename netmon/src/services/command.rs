@@ -1,4 +1,4 @@
-//! From the words of a lab file to a process that is set apart and recorded, ready to be spawned.
+//! Prepares the command of a lab file: finds the program and arranges how the child confines and records itself.
 
 use std::{
     env,
@@ -18,8 +18,8 @@ use netmon_model::names::NsName;
 
 use super::{cgroup, error::CommandProblem, namespace, record::Record};
 
-/// Where servers are installed, also for those whose PATH does not say so.
-const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+/// Where servers are installed. They are searched after PATH, which lacks them for ordinary users.
+const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// A command that can be spawned once.
 pub(crate) struct Prepared {
@@ -27,7 +27,7 @@ pub(crate) struct Prepared {
     failure: File,
 }
 
-/// Finds the program, opens the namespace, and arranges all that the child does before it executes.
+/// Finds the program, opens the namespace, and prepares what the child does before it executes the program.
 pub(crate) fn prepare(
     namespace: &NsName,
     words: &[String],
@@ -63,7 +63,7 @@ fn confinement(
     let cgroup_procs = record.cgroup.as_deref().map(cgroup::create).transpose().map_err(prepare)?;
     let identity = record.new_identity_file().map_err(prepare)?;
     let mark = (CString::new(record.mark.as_str()), CString::new(record.mark_dir().as_os_str().as_bytes()));
-    let (Ok(source), Ok(folder)) = mark else { return Err(CommandProblem::Nul) };
+    let (Ok(source), Ok(directory)) = mark else { return Err(CommandProblem::Nul) };
     let binds = match network {
         Some(_) => binds(namespace).map_err(prepare)?,
         None => Vec::new(),
@@ -73,13 +73,13 @@ fn confinement(
         network,
         cgroup_procs,
         identity: identity.into(),
-        mark: (source, folder),
+        mark: (source, directory),
         binds,
         failure,
     })
 }
 
-/// What is in `/etc/netns/NAME`, each with its place in `/etc`, as `ip-netns(8)` says.
+/// Returns the files of `/etc/netns/NAME`, each with the file of `/etc` that it hides, as in `ip-netns(8)`.
 fn binds(namespace: &NsName) -> io::Result<Vec<(CString, CString)>> {
     let entries = match fs::read_dir(Path::new("/etc/netns").join(namespace.as_str())) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -93,22 +93,18 @@ fn binds(namespace: &NsName) -> io::Result<Vec<(CString, CString)>> {
             let path = |path: &Path| CString::new(path.as_os_str().as_bytes());
             binds.push((path(&entry.path())?, path(&over)?));
         } else {
-            log::warn!(
-                "{} has no effect: there is no {} to bind it over",
-                entry.path().display(),
-                over.display()
-            );
+            log::warn!("{} has no effect: {} does not exist", entry.path().display(), over.display());
         }
     }
     Ok(binds)
 }
 
 impl Prepared {
-    /// What a failed spawn means: the step that the child could not do, or else the exec itself.
+    /// Returns why a spawn failed: in a step of the child's, or when the program was executed.
     pub(crate) fn problem(mut failure: File, source: io::Error) -> CommandProblem {
         let mut number = [0];
         match failure.read(&mut number) {
-            Ok(1) => match Step::of(number[0]) {
+            Ok(1) => match Step::from_number(number[0]) {
                 Some(step) => CommandProblem::Confine { step, source },
                 None => CommandProblem::Execute(source),
             },
@@ -117,7 +113,7 @@ impl Prepared {
         }
     }
 
-    /// The command, and what [`Prepared::problem`] needs if it fails.
+    /// Returns the command, and what [`Prepared::problem`] needs if it fails.
     pub(crate) fn into_parts(self) -> (Command, File) {
         (self.command, self.failure)
     }
@@ -138,8 +134,8 @@ fn find_program(name: &str, directory: Option<&Path>) -> Result<PathBuf, Command
 
 fn search(name: &str, path: &OsStr) -> Result<PathBuf, CommandProblem> {
     let mut refused = None;
-    for folder in env::split_paths(path).chain(SYSTEM_FOLDERS.map(PathBuf::from)) {
-        let candidate = folder.join(name);
+    for directory in env::split_paths(path).chain(SYSTEM_DIRECTORIES.map(PathBuf::from)) {
+        let candidate = directory.join(name);
         match is_program(&candidate) {
             Some(true) => return Ok(candidate),
             Some(false) => refused = refused.or(Some(candidate)),
@@ -149,7 +145,7 @@ fn search(name: &str, path: &OsStr) -> Result<PathBuf, CommandProblem> {
     Err(refused.map_or(CommandProblem::NotFound, CommandProblem::NotExecutable))
 }
 
-/// None when there is nothing.
+/// Returns whether a file is executable. `None` if there is no such file.
 fn is_program(path: &Path) -> Option<bool> {
     let metadata = fs::metadata(path).ok()?;
     Some(metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
@@ -160,14 +156,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_found_also_without_sbin_on_the_path() {
+    fn servers_are_found_even_if_path_lacks_sbin() {
         // `sh` is in /bin on every host; `ldconfig` is in an sbin only.
         assert!(search("sh", OsStr::new("/nowhere:/bin")).is_ok());
         assert!(search("ldconfig", OsStr::new("/nowhere")).is_ok());
     }
 
     #[test]
-    fn a_missing_program_and_one_without_the_permission_are_told_apart() {
+    fn a_missing_program_and_one_that_is_not_executable_are_distinguished() {
         assert!(matches!(find_program("no-such-program-here", None), Err(CommandProblem::NotFound)));
         assert!(matches!(find_program("/etc/passwd", None), Err(CommandProblem::NotExecutable(_))));
         assert!(matches!(find_program("/etc/no-such-file", None), Err(CommandProblem::NoSuchFile)));

@@ -1,8 +1,8 @@
 //! Services without an agent: a supervisor in a process of its own, which outlives `netmon up`.
 //!
-//! It is the same program with the hidden subcommand `supervise`. It leaves the terminal's session, logs to
-//! `services.log` in the lab's state folder, records itself in `services/supervisor.json`, says through its
-//! standard output whether all services have started, and ends with SIGTERM, its services with it.
+//! It is netmon itself with the hidden subcommand `supervise`. It leaves the terminal's session, logs to `services.log` in
+//! the lab's state directory, records itself in `services/supervisor.json` and reports on standard output whether all
+//! services have started. SIGTERM stops it and its services.
 
 use std::{
     env, fs,
@@ -13,7 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon_model::{lab::Lab, names::LabName};
+use netmon_kernel::{
+    owned_files::{make_private_directory, replace},
+    proc::{ProcessId, boot_id},
+};
+use netmon_model::{error::chain, lab::Lab, names::LabName};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setsid},
@@ -23,38 +27,36 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    Plan, StartError, Supervisor,
-    bounded_log::{BoundedLog, MOST_BYTES, append_to},
-    error::with_sources,
-    process::{ProcessId, boot_id},
-    record::{make_private_dir, replace_file, services_dir},
+    ServiceSet, StartError, Supervisor,
+    bounded_log::{BoundedLog, MAX_BYTES, append_to},
+    record::services_dir,
     status,
-    wait::{left_until, until_ended},
+    wait::{left_until, until_exited},
 };
 
-/// How long all services together may take to start: a few addresses may have to become usable first. The time that
-/// they may take to get ready comes on top.
+/// How long all services together may take to start: some addresses may have to become usable first. The time until they
+/// are ready is added.
 const START_TIME: Duration = Duration::from_secs(30);
-/// How long a supervisor may take to end its services before it is ended itself.
+/// How long a supervisor may take to stop its services before it is killed.
 const STOP_TIME: Duration = Duration::from_millis(850);
-/// What the supervisor says when all services have started.
+/// What the supervisor reports when all services have started.
 const READY: &str = "ready\n";
 
-/// Why there is no detached supervisor.
+/// Why a detached supervisor did not start.
 #[derive(Debug, Error)]
 pub enum DetachError {
-    /// The supervisor said why.
+    /// The supervisor reported this reason.
     #[error("{0}")]
     Start(String),
-    /// The supervisor ended, or hung, without a word.
-    #[error("the supervisor of the services did not get ready; {} may say why", .0.display())]
+    /// The supervisor exited or hung without a report.
+    #[error("the supervisor of the services did not become ready; see {}", .0.display())]
     Silent(PathBuf),
-    /// The state folder could not be written.
-    #[error("cannot keep the services' state in {path}")]
+    /// The state directory could not be read or written.
+    #[error("cannot access the services' state in {path}")]
     State {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// The process could not be started.
@@ -62,24 +64,24 @@ pub enum DetachError {
     Spawn {
         /// The program.
         program: PathBuf,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
 }
 
-/// Who the detached supervisor is.
+/// Identifies the detached supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 struct SupervisorRecord {
     identity: ProcessId,
     boot_id: String,
 }
 
-/// Starts `program` (netmon itself) as the detached supervisor of the lab's services and waits until they
-/// run. Returns its process id, or none for a lab without services. Blocks.
+/// Starts `program` (netmon itself) as the detached supervisor of the lab's services, and waits until they have started.
+/// Returns its process id, or `None` for a lab without services. Blocks.
 ///
 /// # Errors
 ///
-/// When a service cannot be started; no supervisor is left then.
+/// Fails if a service cannot be started. No supervisor is left then.
 pub fn spawn_detached(program: &Path, lab: &Lab, state_dir: &Path) -> Result<Option<u32>, DetachError> {
     if lab.services.is_empty() {
         return Ok(None);
@@ -90,70 +92,69 @@ pub fn spawn_detached(program: &Path, lab: &Lab, state_dir: &Path) -> Result<Opt
     command.arg("supervise").arg("--lab").arg(lab.name.as_str()).arg("--state-dir").arg(state_dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).current_dir("/");
     if env::var_os("NETMON_LOG").is_none() {
-        // What is quiet on a terminal is still wanted in a file.
+        // The log file gets informational messages even if the terminal does not.
         let level = log::max_level().max(log::LevelFilter::Info);
         command.env("NETMON_LOG", level.as_str().to_ascii_lowercase());
     }
     let mut child =
         command.spawn().map_err(|source| DetachError::Spawn { program: program.to_owned(), source })?;
     let time = start_time(lab);
-    let said = child.stdout.take().map(|from| read_answer(from, time)).unwrap_or_default();
-    if said == READY {
+    let report = child.stdout.take().map(|from| read_report(from, time)).unwrap_or_default();
+    if report == READY {
         return Ok(Some(child.id()));
     }
     reap(&mut child);
-    Err(match said.trim_end() {
+    Err(match report.trim_end() {
         "" => DetachError::Silent(log_file(state_dir)),
         problem => DetachError::Start(problem.to_owned()),
     })
 }
 
-fn prepare(plan: &Plan, state_dir: &Path) -> io::Result<fs::File> {
-    make_private_dir(&services_dir(state_dir))?;
-    replace_file(&plan_file(state_dir), &serde_json::to_vec_pretty(plan)?)?;
+fn prepare(services: &ServiceSet, state_dir: &Path) -> io::Result<fs::File> {
+    make_private_directory(&services_dir(state_dir))?;
+    replace(&services_file(state_dir), &serde_json::to_vec_pretty(services)?)?;
     append_to(&log_file(state_dir))
 }
 
-/// How long the services may take to start, one after the other.
+/// Returns how long the services may take to start, one after the other.
 fn start_time(lab: &Lab) -> Duration {
     START_TIME
         + lab.services.iter().filter_map(|service| service.ready.as_ref()).map(|ready| ready.timeout).sum()
 }
 
-/// All that the child writes until it closes its end, or until the time is up.
-fn read_answer(mut from: ChildStdout, time: Duration) -> String {
+/// Reads what the child writes until it closes its end or the time is up.
+fn read_report(mut from: ChildStdout, time: Duration) -> String {
     let deadline = Instant::now() + time;
-    let mut said = Vec::new();
+    let mut report = Vec::new();
     let mut buffer = [0; 1024];
     while let Some(left) = left_until(deadline) {
         let _ = poll(&mut [PollFd::from_borrowed_fd(from.as_fd(), PollFlags::IN)], Some(&left));
         match from.read(&mut buffer) {
-            Ok(length @ 1..) => said.extend_from_slice(buffer.get(..length).unwrap_or_default()),
+            Ok(length @ 1..) => report.extend_from_slice(buffer.get(..length).unwrap_or_default()),
             _ => break,
         }
     }
-    String::from_utf8_lossy(&said).into_owned()
+    String::from_utf8_lossy(&report).into_owned()
 }
 
-/// A child that failed is ending; one that hangs is ended.
+/// Waits for a child that failed, and kills one that hangs.
 fn reap(child: &mut Child) {
-    if let Some(pidfd) = ProcessId::of(child.id()).and_then(open) {
+    if let Some(pidfd) = ProcessId::find(child.id()).and_then(open) {
         let _ = pidfd_send_signal(&pidfd, Signal::TERM);
-        until_ended(&[pidfd], Instant::now() + STOP_TIME);
+        until_exited(&[pidfd], Instant::now() + STOP_TIME);
     }
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// Whether a detached supervisor runs with the very services of this lab. What the lab's state says may be what somebody
-/// was about to do when he was killed.
+/// Returns whether a detached supervisor runs exactly the services of this lab. The lab's state does not show this: it may
+/// have been written by a process that was killed before it acted.
 #[must_use]
 pub fn is_supervised(lab: &Lab, state_dir: &Path) -> bool {
-    let plan = || serde_json::from_slice::<Plan>(&fs::read(plan_file(state_dir)).ok()?).ok();
-    detached_supervisor(state_dir).is_some() && plan() == Some(lab.into())
+    detached_supervisor(state_dir).is_some() && read_services(state_dir).ok() == Some(lab.into())
 }
 
-/// The process id of the lab's detached supervisor, if one runs.
+/// Returns the process id of the lab's detached supervisor. `None` if none is running.
 #[must_use]
 pub fn detached_supervisor(state_dir: &Path) -> Option<u32> {
     running(state_dir).map(|identity| identity.pid)
@@ -162,11 +163,11 @@ pub fn detached_supervisor(state_dir: &Path) -> Option<u32> {
 fn running(state_dir: &Path) -> Option<ProcessId> {
     let record: SupervisorRecord = serde_json::from_slice(&fs::read(record_file(state_dir)).ok()?).ok()?;
     let this_boot = boot_id().is_ok_and(|boot_id| boot_id == record.boot_id);
-    Some(record.identity).filter(|identity| this_boot && identity.runs())
+    Some(record.identity).filter(|identity| this_boot && identity.is_running())
 }
 
-/// Ends the detached supervisor, if there is one and it is not the caller, and what it had in the state.
-pub(crate) fn end(state_dir: &Path) {
+/// Stops the detached supervisor and removes its files, unless it is the caller.
+pub(crate) fn stop(state_dir: &Path) {
     let supervisor = running(state_dir);
     if supervisor.is_some_and(|identity| identity.pid == std::process::id()) {
         return;
@@ -175,66 +176,69 @@ pub(crate) fn end(state_dir: &Path) {
         let pidfds = [pidfd];
         for (signal, time) in [(Signal::TERM, STOP_TIME), (Signal::KILL, Duration::from_millis(100))] {
             let _ = pidfds.iter().try_for_each(|pidfd| pidfd_send_signal(pidfd, signal));
-            if until_ended(&pidfds, Instant::now() + time) {
+            if until_exited(&pidfds, Instant::now() + time) {
                 break;
             }
         }
     }
-    forget(state_dir);
+    remove_files(state_dir);
 }
 
-/// A descriptor that stands for this very process.
+/// Returns a descriptor of this very process.
 fn open(identity: ProcessId) -> Option<OwnedFd> {
     let pidfd = pidfd_open(identity.pid()?, PidfdFlags::empty()).ok()?;
-    // Only now is the look at /proc worth something: the descriptor does not move to another process.
-    identity.runs().then_some(pidfd)
+    // Checked after opening: the PID can be reused, but the descriptor stays with its process.
+    identity.is_running().then_some(pidfd)
 }
 
-/// The body of `netmon supervise`: runs the services of the plan in the state folder until SIGTERM or SIGINT.
+/// The body of `netmon supervise`: runs the services that the state directory lists until SIGTERM or SIGINT.
 ///
 /// # Errors
 ///
-/// When the plan cannot be read, or a service cannot be started; both have been told on standard output.
+/// Fails if the list cannot be read or a service cannot be started. Both have been reported on standard output.
 pub fn supervise(lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
-    // No session leader yet unless a person started it from a shell that made it one; then it may stay so.
+    // Fails if the process leads a session already, for example when it was started from a shell. That is fine, too.
     let _ = setsid();
     let log =
         redirect_log(state_dir).map_err(|source| DetachError::State { path: log_file(state_dir), source });
     let result = log.and_then(|log| {
-        let result = supervise_plan(lab, state_dir);
+        let result = supervise_services(lab, state_dir);
         log.close();
         result
     });
     if let Err(error) = &result {
-        tell(&with_sources(error));
+        report(&chain(error));
     }
     result
 }
 
-fn supervise_plan(lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
+fn supervise_services(lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
     let state = |source| DetachError::State { path: services_dir(state_dir), source };
-    let plan: Plan =
-        fs::read(plan_file(state_dir)).and_then(|text| Ok(serde_json::from_slice(&text)?)).map_err(state)?;
-    if plan.lab != *lab {
-        return Err(DetachError::Start(format!("the plan is for lab {}, not {lab}", plan.lab)));
+    let services = read_services(state_dir).map_err(state)?;
+    if services.lab != *lab {
+        return Err(DetachError::Start(format!("the services are those of lab {}, not {lab}", services.lab)));
     }
     if let Some(pid) = detached_supervisor(state_dir) {
         return Err(DetachError::Start(StartError::Supervised { pid }.to_string()));
     }
     record_self(state_dir).map_err(state)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(state)?;
-    let result = runtime.block_on(run_plan(&plan, state_dir));
-    forget(state_dir);
+    let result = runtime.block_on(run(&services, state_dir));
+    remove_files(state_dir);
     result
 }
 
-async fn run_plan(plan: &Plan, state_dir: &Path) -> Result<(), DetachError> {
+fn read_services(state_dir: &Path) -> io::Result<ServiceSet> {
+    Ok(serde_json::from_slice(&fs::read(services_file(state_dir))?)?)
+}
+
+async fn run(services: &ServiceSet, state_dir: &Path) -> Result<(), DetachError> {
     let state = |source| DetachError::State { path: services_dir(state_dir), source };
     let mut terminate = signal(SignalKind::terminate()).map_err(state)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(state)?;
-    let started = Supervisor::start_plan(plan, state_dir).await;
-    let supervisor = started.map_err(|error| DetachError::Start(with_sources(&error)))?;
-    tell(READY);
+    let started = Supervisor::start_set(services, state_dir).await;
+    let supervisor = started.map_err(|error| DetachError::Start(chain(&error)))?;
+    report(READY);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -246,20 +250,22 @@ async fn run_plan(plan: &Plan, state_dir: &Path) -> Result<(), DetachError> {
 }
 
 fn record_self(state_dir: &Path) -> io::Result<()> {
-    let record = SupervisorRecord { identity: ProcessId::own()?, boot_id: boot_id()? };
-    replace_file(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
+    let record = SupervisorRecord { identity: ProcessId::current()?, boot_id: boot_id()? };
+    replace(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
 }
 
-/// Removes what a supervisor that has ended had in the state.
-fn forget(state_dir: &Path) {
-    for file in [record_file(state_dir), plan_file(state_dir)] {
+/// Removes the files of a supervisor that has exited.
+fn remove_files(state_dir: &Path) {
+    for file in [record_file(state_dir), services_file(state_dir)] {
         let _ = fs::remove_file(file);
     }
     status::remove(state_dir);
 }
 
-/// Answers whoever started this process, and lets go of the pipe. Said once; what follows goes nowhere.
-fn tell(text: &str) {
+/// Reports the outcome to the parent process, then redirects standard output to /dev/null.
+///
+/// Only the first call has a reader.
+fn report(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
@@ -268,7 +274,7 @@ fn tell(text: &str) {
     }
 }
 
-/// All that this process writes to standard error goes through a pipe to a log of bounded size.
+/// Standard error of this process, which a thread copies from a pipe to a log of bounded size.
 struct RedirectedLog {
     copier: std::thread::JoinHandle<()>,
     file: PathBuf,
@@ -276,7 +282,7 @@ struct RedirectedLog {
 
 fn redirect_log(state_dir: &Path) -> io::Result<RedirectedLog> {
     let file = log_file(state_dir);
-    let mut log = BoundedLog::open(&file, MOST_BYTES)?;
+    let mut log = BoundedLog::open(&file, MAX_BYTES)?;
     let (mut read, write) = io::pipe()?;
     let copy = move || {
         let mut buffer = [0; 4096];
@@ -292,15 +298,15 @@ fn redirect_log(state_dir: &Path) -> io::Result<RedirectedLog> {
 impl RedirectedLog {
     /// Waits until the last line is in the file.
     fn close(self) {
-        // With its last writer gone the pipe ends, and so does the copier.
+        // The last writer has closed the pipe, so the copier ends.
         if append_to(&self.file).is_ok_and(|file| rustix::stdio::dup2_stderr(&file).is_ok()) {
             let _ = self.copier.join();
         }
     }
 }
 
-fn plan_file(state_dir: &Path) -> PathBuf {
-    services_dir(state_dir).join("plan.json")
+fn services_file(state_dir: &Path) -> PathBuf {
+    services_dir(state_dir).join("services.json")
 }
 
 fn record_file(state_dir: &Path) -> PathBuf {

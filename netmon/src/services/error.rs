@@ -1,14 +1,14 @@
-//! Why a service could not be started, in words that say what to do.
+//! Why a service could not be started, and what to do about it.
 
-use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use netmon_kernel::{netns::NetNsError, sys::confine::Step};
-use netmon_model::names::NsName;
+use netmon_model::{error::chain, names::NsName};
 use thiserror::Error;
 
 use super::stop::StopError;
 
-/// Why the services of a lab could not be started. Those that were already running have been ended again.
+/// Why the services of a lab could not be started. Those that were already running have been stopped.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// A program could not be started.
@@ -18,9 +18,9 @@ pub enum StartError {
         service: String,
         /// The first word of its command.
         program: String,
-        /// Where it was to run.
+        /// The namespace.
         namespace: NsName,
-        /// What was wrong.
+        /// The reason.
         problem: CommandProblem,
     },
     /// The built-in web server could not listen.
@@ -30,78 +30,81 @@ pub enum StartError {
         service: String,
         /// The address.
         address: SocketAddr,
-        /// Where it was to listen.
+        /// The namespace.
         namespace: NsName,
-        /// What was wrong.
+        /// The reason.
         problem: ListenProblem,
     },
-    /// A service did not get ready in time.
-    #[error("service {service} in {namespace} is not ready after {time:?}: {why}{}", last_words(.said))]
+    /// A service did not become ready in time.
+    #[error("service {service} in {namespace} is not ready after {time:?}: {error}{}", last_output(.output))]
     NotReady {
         /// The service.
         service: String,
-        /// Where it runs.
+        /// The namespace.
         namespace: NsName,
-        /// How long was waited.
+        /// The time within which it should be ready.
         time: Duration,
-        /// What was tried, and why that failed at last.
-        why: String,
-        /// How it ended, and what it said last.
-        said: Vec<String>,
+        /// The check, and why its last attempt failed.
+        error: String,
+        /// Its last lines of output, and how it exited.
+        output: Vec<String>,
     },
-    /// The state folder could not be written or read.
-    #[error("cannot keep the services' state in {path}")]
+    /// The state directory could not be written or read.
+    #[error("cannot access the services' state in {path}")]
     State {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
-    /// A supervisor that `netmon up` left behind runs these services.
+    /// A detached supervisor of `netmon up` runs these services.
     #[error("the services of this lab are run by the supervisor with process id {pid}")]
     Supervised {
         /// The supervisor.
         pid: u32,
     },
-    /// Something that an earlier supervisor left could not be ended.
-    #[error("cannot end what an earlier run left")]
+    /// A process that an earlier supervisor left could not be stopped.
+    #[error("cannot stop a service of an earlier run")]
     Leftover(#[source] StopError),
 }
 
-fn last_words(said: &[String]) -> String {
-    if said.is_empty() { String::new() } else { format!("; it said last: {}", said.join(" | ")) }
+/// Returns the last output of a service as the end of a message. Empty if there is none.
+pub(super) fn last_output(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("; its last output: {}", lines.join(" | ")) }
 }
 
-/// What was wrong with a program.
+/// Why a program could not be started.
 #[derive(Debug, Error)]
 pub enum CommandProblem {
-    /// No file of that name in any folder of PATH.
+    /// There is no file of that name in any directory of PATH.
     #[error("not found on PATH; install it or remove the service from the lab file")]
     NotFound,
-    /// No such file.
-    #[error("there is no such file; correct the path in the lab file")]
+    /// There is no such file.
+    #[error("no such file; correct the path in the lab file")]
     NoSuchFile,
-    /// The file is there and is no program.
+    /// The file is not executable.
     #[error("{} is not an executable file", .0.display())]
     NotExecutable(PathBuf),
-    /// The file is a script, or needs a loader, and what runs it is missing.
-    #[error("the interpreter that the file names is not there; install it or correct the file's first line")]
+    /// The interpreter or loader of the file does not exist.
+    #[error(
+        "the interpreter that the file names does not exist; install it or correct the file's first line"
+    )]
     NoInterpreter,
-    /// The folder that services start in is gone.
-    #[error("the folder of the lab file, {}, is not there any more", .0.display())]
+    /// The directory in which services start does not exist.
+    #[error("the directory of the lab file, {}, no longer exists", .0.display())]
     NoDirectory(PathBuf),
     /// The network namespace could not be opened.
-    #[error("{}", with_sources(.0))]
+    #[error("{}", chain(.0))]
     Namespace(NetNsError),
-    /// The process could not set itself apart.
+    /// The process could not confine itself.
     #[error("{}: {source}", step.what())]
     Confine {
-        /// Where it failed.
+        /// The step that failed.
         step: Step,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
-    /// The cgroup or the record could not be made.
+    /// The cgroup or the record could not be created.
     #[error("cannot prepare it: {0}")]
     Prepare(io::Error),
     /// The kernel refused to start it.
@@ -118,21 +121,10 @@ pub enum ListenProblem {
     /// Somebody listens there.
     #[error("the address is in use; end the other server or choose another port")]
     InUse,
-    /// No interface has it, also after a wait.
-    #[error("no interface there has this address; give it to a link's end or correct the service")]
+    /// No interface has the address, even after a wait.
+    #[error("no interface there has this address; add it to a link's end or correct the service")]
     NoSuchAddress,
     /// Anything else.
     #[error("{0}")]
     Other(io::Error),
-}
-
-/// An error and what is behind it, on one line.
-pub(crate) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

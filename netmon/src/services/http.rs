@@ -4,12 +4,7 @@
 //! connection, `/bytes/N` returns N bytes, `/delay/MS` responds after MS milliseconds: a known size and a known
 //! response time to check measurements against. It reads no file and runs no program.
 
-use std::{
-    io, iter,
-    net::{SocketAddr, TcpListener as StdListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, iter, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -47,9 +42,6 @@ const LIMITS: Limits = Limits {
 const MAX_BYTES: u64 = 10 << 30;
 /// The largest MS of `/delay/MS`.
 const MAX_DELAY_MS: u64 = 60_000;
-/// How long to wait for an address to become usable: IPv6 checks for duplicates first (RFC 4862).
-const ADDRESS_TIME: Duration = Duration::from_secs(4);
-const ADDRESS_RETRY: Duration = Duration::from_millis(50);
 
 /// A server that is bound and not serving yet.
 pub(crate) struct HttpServer {
@@ -69,7 +61,8 @@ impl HttpServer {
             let (service, namespace) = (service.to_owned(), namespace.clone());
             StartError::Listen { service, address, namespace, problem }
         };
-        let listener = listen(namespace, address).await.map_err(|source| error(problem(source)))?;
+        let listener =
+            namespace::listen(namespace, address).await.map_err(|source| error(problem(source)))?;
         let other = |source| error(ListenProblem::Other(source));
         listener.set_nonblocking(true).map_err(other)?;
         let address = listener.local_addr().map_err(other)?;
@@ -81,23 +74,6 @@ impl HttpServer {
     pub(crate) async fn serve(self) {
         let router = router(self.namespace, self.address);
         Acceptor::new(self.listener, router, LIMITS, Overload::Wait).run(std::future::pending()).await;
-    }
-}
-
-async fn listen(namespace: &NsName, address: SocketAddr) -> io::Result<StdListener> {
-    let deadline = tokio::time::Instant::now() + ADDRESS_TIME;
-    loop {
-        let namespace = namespace.clone();
-        let bound = tokio::task::spawn_blocking(move || namespace::listen(&namespace, address)).await;
-        match bound.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Err(error)
-                if error.kind() == io::ErrorKind::AddrNotAvailable
-                    && tokio::time::Instant::now() < deadline =>
-            {
-                sleep(ADDRESS_RETRY).await;
-            }
-            bound => return bound,
-        }
     }
 }
 

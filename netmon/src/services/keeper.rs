@@ -1,4 +1,4 @@
-//! Keeps one command running: starts it, logs what it says, reports its exit, starts it again.
+//! Keeps one command running: starts it, logs its output, reports its exit and restarts it.
 
 use std::{
     path::PathBuf,
@@ -13,7 +13,7 @@ use tokio::{process::Child, sync::watch, task::JoinHandle};
 use super::{
     backoff::Backoff,
     command::{Prepared, prepare},
-    error::{CommandProblem, StartError},
+    error::{CommandProblem, StartError, last_output},
     output::{Tail, log_lines},
     record::Record,
     spawner::Spawner,
@@ -21,10 +21,10 @@ use super::{
     stop::clear_leftovers,
 };
 
-/// How long the last output of a process that has ended may take to arrive.
+/// How long the last output of a process that has exited may take to arrive.
 const LAST_OUTPUT: Duration = Duration::from_millis(200);
 
-/// One command of a lab, and what it takes to run it.
+/// One command of a lab, and what is needed to run it.
 pub(crate) struct Keeper {
     pub(crate) index: usize,
     pub(crate) namespace: NsName,
@@ -34,11 +34,11 @@ pub(crate) struct Keeper {
     pub(crate) spawner: Spawner,
     pub(crate) board: Arc<Board>,
     pub(crate) stopping: watch::Receiver<bool>,
-    /// What it said last.
+    /// Its last lines of output.
     pub(crate) tail: Arc<Tail>,
 }
 
-/// A process that runs, with the tasks that log what it says.
+/// A running process, with the tasks that log its output.
 pub(crate) struct Run {
     child: Child,
     started: Instant,
@@ -85,7 +85,7 @@ impl Keeper {
         tokio::spawn(async move { log_lines(stream, &name, &tail).await })
     }
 
-    /// Stays with the command until the supervisor stops.
+    /// Restarts the command whenever it exits, until the supervisor stops.
     pub(crate) async fn keep(mut self, mut run: Run) {
         let mut backoff = Backoff::new();
         loop {
@@ -99,13 +99,13 @@ impl Keeper {
         }
     }
 
-    /// Waits for the process to end and reports how; says how long it ran.
+    /// Waits for the process to exit and reports how. Returns how long it ran.
     async fn watch(&mut self, mut run: Run) -> Duration {
         let status = run.child.wait().await;
         let ran = run.started.elapsed();
         let status = status.as_ref().map_or_else(ToString::to_string, describe);
         let is_stopping = self.is_stopping();
-        // While the lab stops, the supervisor ends what is left, in its own order and time.
+        // While the lab stops, the supervisor stops what is left, in its own order and time.
         let left = if is_stopping { 0 } else { self.clear().await };
         for logger in run.loggers {
             let abort = logger.abort_handle();
@@ -118,7 +118,7 @@ impl Keeper {
             line.state = ServiceState::Waiting;
         });
         if is_stopping {
-            log::debug!("service {} ended: {status}", self.name());
+            log::debug!("service {} exited: {status}", self.name());
         } else {
             self.report(&status, ran, left, &self.tail.lines());
         }
@@ -127,20 +127,17 @@ impl Keeper {
 
     fn report(&self, status: &str, ran: Duration, left: usize, last_lines: &[String]) {
         let name = self.name();
-        let last_lines = match last_lines {
-            [] => String::new(),
-            lines => format!("; it said last: {}", lines.join(" | ")),
-        };
-        log::error!("service {name} ended after {:.1} s: {status}{last_lines}", ran.as_secs_f64());
+        let last_lines = last_output(last_lines);
+        log::error!("service {name} exited after {:.1} s: {status}{last_lines}", ran.as_secs_f64());
         if left > 0 {
             log::warn!(
-                "service {name} left {left} processes behind, which have been ended; a service has to stay in \
-                 the foreground (nginx: -g \"daemon off;\")"
+                "service {name} left {left} processes behind, which were stopped; a service must stay in the \
+                 foreground (nginx: -g \"daemon off;\")"
             );
         }
     }
 
-    /// What the process left would hold its address, and make the next start fail.
+    /// Stops the processes that the command left: they would hold its address, and the next start would fail.
     async fn clear(&self) -> usize {
         let record = self.record.clone();
         match tokio::task::spawn_blocking(move || clear_leftovers(&record)).await {
@@ -153,11 +150,11 @@ impl Keeper {
         }
     }
 
-    /// Starts the command again, after a while and as often as it takes; none when the supervisor stops.
+    /// Restarts the command after a pause, as often as necessary. Returns `None` if the supervisor stops.
     async fn restart(&mut self, backoff: &mut Backoff, mut ran: Duration) -> Option<Run> {
         loop {
             let wait = backoff.after(ran);
-            log::info!("service {} starts again in {:.1} s", self.name(), wait.as_secs_f64());
+            log::info!("service {} restarts in {:.1} s", self.name(), wait.as_secs_f64());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = self.stopping.wait_for(|&stopping| stopping) => {}
@@ -181,7 +178,7 @@ impl Keeper {
     }
 }
 
-/// How a process ended, without Rust's own formatting: `exit status 1`, `signal 9 (SIGKILL)`.
+/// Describes an exit without Rust's own formatting: `exit status 1`, `signal 9 (SIGKILL)`.
 fn describe(status: &ExitStatus) -> String {
     status.to_string().replacen("exit status: ", "exit status ", 1).replacen("signal: ", "signal ", 1)
 }
@@ -193,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_exit_is_told_in_plain_words() {
+    fn an_exit_is_described_in_plain_words() {
         assert_eq!(describe(&ExitStatus::from_raw(0x0100)), "exit status 1");
         assert_eq!(describe(&ExitStatus::from_raw(9)), "signal 9 (SIGKILL)");
     }

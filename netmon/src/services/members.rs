@@ -1,41 +1,40 @@
-//! Which processes belong to a recorded service, and to nobody else.
+//! Which processes belong to a recorded service, and to no other.
 //!
-//! With a cgroup the kernel answers. Without one, a service is: its recorded first process, by pid and start
-//! time; every process that carries the service's mark in its mountinfo; every process in a mount namespace
-//! that one of these shows to be the service's own; and all their descendants. So a worker that was
-//! re-parented to init, left its session and cleared its environment is still found.
+//! With a cgroup the kernel knows them. Without one they are the recorded first process, by PID and start time; every
+//! process with the service's mark in its mountinfo; every process in a mount namespace that one of these shows to be the
+//! service's own; and all their descendants. So a worker that was re-parented to init, left its session and cleared its
+//! environment is still found.
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
     os::fd::OwnedFd,
 };
 
+use netmon_kernel::proc::{Process, ProcessId, Stat, pids};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{
     cgroup,
-    process::{ProcessId, Stat, all_pids},
     record::{Leader, Record},
-    wait::has_ended,
+    wait::has_exited,
 };
 
-/// A living process that is certainly the service's: the descriptor cannot come to mean another one.
+/// A process of the service. The descriptor cannot come to refer to another one.
 pub(crate) struct Member {
     pub(crate) pid: u32,
     pub(crate) pidfd: OwnedFd,
 }
 
-/// The service's living processes.
+/// Returns the service's processes.
 pub(crate) fn members(record: &Record) -> Vec<Member> {
     let leader = record.leader();
     match record.cgroup.as_deref().filter(|group| group.exists()) {
         Some(group) => {
             let grouped = hold(&cgroup::pids(group));
-            // Between the look and the open a pid may have changed hands. Whoever is still in the group, and
-            // whose descriptor has not ended by then, was the one that was opened.
+            // A PID may have been reused between the listing and the open. A process that is still in the group, and whose
+            // descriptor still refers to a running process, is the one that was listed.
             let still = cgroup::pids(group);
-            let grouped = grouped.into_iter().filter(|m| still.contains(&m.pid) && !has_ended(&m.pidfd));
+            let grouped = grouped.into_iter().filter(|m| still.contains(&m.pid) && !has_exited(&m.pidfd));
             let recorded = leader.map(|leader| leader.identity).filter(|leader| !still.contains(&leader.pid));
             grouped.chain(hold_known(recorded)).collect()
         }
@@ -51,13 +50,13 @@ fn hold(pids: &[u32]) -> Vec<Member> {
     pids.iter().filter_map(open).collect()
 }
 
-/// Only once it is open is a look at /proc worth something: the descriptor does not move to another process.
+/// Opens processes, and checks their identity after that: a PID can be reused, but a descriptor stays with its process.
 fn hold_known(known: impl IntoIterator<Item = ProcessId>) -> Vec<Member> {
-    let open = |identity: ProcessId| hold(&[identity.pid]).pop().filter(|_| identity.runs());
+    let open = |identity: ProcessId| hold(&[identity.pid]).pop().filter(|_| identity.is_running());
     known.into_iter().filter_map(open).collect()
 }
 
-/// Sends a signal to each; one that has ended meanwhile is none.
+/// Sends a signal to each process that has not exited meanwhile.
 pub(crate) fn signal(members: &[Member], signal: Signal) {
     for member in members {
         let _ = pidfd_send_signal(&member.pidfd, signal);
@@ -74,36 +73,32 @@ struct Candidate {
 }
 
 fn candidates(mark: &str) -> Vec<Candidate> {
-    // Nobody whose mounts are those of the caller carries a mark; nearly everybody on a host is one of them.
-    let own = mount_namespace("thread-self");
+    // A process in the caller's mount namespace has no mark, and on most hosts nearly all processes are in it.
+    let own = Process::CurrentThread.mount_namespace().ok();
     let candidate = |pid: u32| {
-        let mount_namespace = mount_namespace(&pid.to_string())?;
-        let stat = Stat::of(pid).filter(|stat| !stat.ended)?;
-        let marked = Some(&mount_namespace) != own.as_ref() && is_marked(pid, mark);
-        Some(Candidate { identity: stat.identity, parent: stat.parent, mount_namespace, marked })
+        let process = Process::Pid(pid);
+        let mount_namespace = process.mount_namespace().ok()?;
+        let stat = Stat::read(process).ok().filter(|stat| !stat.has_exited())?;
+        let marked = Some(&mount_namespace) != own.as_ref() && is_marked(process, mark);
+        Some(Candidate { identity: stat.id, parent: stat.parent, mount_namespace, marked })
     };
-    all_pids().unwrap_or_default().into_iter().filter_map(candidate).collect()
+    pids().unwrap_or_default().into_iter().filter_map(candidate).collect()
 }
 
-fn mount_namespace(process: &str) -> Option<String> {
-    Some(fs::read_link(format!("/proc/{process}/ns/mnt")).ok()?.to_string_lossy().into_owned())
+fn is_marked(process: Process, mark: &str) -> bool {
+    process.mounts().is_ok_and(|mounts| mounts.iter().any(|mount| mount.source == mark.as_bytes()))
 }
 
-fn is_marked(pid: u32, mark: &str) -> bool {
-    let mountinfo = fs::read(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
-    String::from_utf8_lossy(&mountinfo).split([' ', '\n']).any(|field| field == mark)
-}
-
-/// The service's processes among all of the host.
+/// Selects the service's processes among all of the host.
 fn family(leader: Option<&Leader>, all: &[Candidate]) -> HashSet<ProcessId> {
     let is_leader = |c: &Candidate| leader.is_some_and(|leader| leader.identity == c.identity);
-    let in_made_namespace =
+    let in_recorded_namespace =
         |c: &Candidate| leader.is_some_and(|leader| leader.mount_namespace == c.mount_namespace);
-    // A namespace number is reused once the namespace is gone; one that a living member holds is not. The
-    // leader vouches only for the namespace that was made for it: it may have entered somebody else's.
+    // The number of a namespace is reused once it is destroyed, but not while a member is in it. The leader counts only
+    // while it is in the namespace that was created for it: it may have entered another one.
     let own_namespaces: HashSet<&str> = all
         .iter()
-        .filter(|c| c.marked || (is_leader(c) && in_made_namespace(c)))
+        .filter(|c| c.marked || (is_leader(c) && in_recorded_namespace(c)))
         .map(|c| c.mount_namespace.as_str())
         .collect();
     let is_own = |c: &Candidate| is_leader(c) || own_namespaces.contains(c.mount_namespace.as_str());
@@ -142,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn workers_that_init_inherited_are_found_by_the_mark_alone() {
+    fn workers_that_were_re_parented_to_init_are_found_by_the_mark_alone() {
         let all = [candidate(1, 0, "mnt:[1]", false), candidate(12, 1, "mnt:[7]", true)];
         assert_eq!(family_of(&leader(10, 10), &all), [12]);
     }
@@ -154,13 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_under_the_leaders_pid_is_nobody_and_vouches_for_nobody() {
+    fn another_process_with_the_leaders_pid_is_not_a_member_and_adds_none() {
         let all = [candidate(10, 1, "mnt:[7]", false), candidate(12, 10, "mnt:[7]", false)];
         assert_eq!(family_of(&leader(10, 9), &all), [] as [u32; 0]);
     }
 
     #[test]
-    fn a_leader_that_entered_the_hosts_mounts_does_not_make_the_host_its_family() {
+    fn a_leader_in_the_hosts_mount_namespace_adds_only_its_descendants() {
         let all = [
             candidate(1, 0, "mnt:[1]", false),
             candidate(5, 1, "mnt:[1]", false),
@@ -171,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn descendants_in_a_container_of_their_own_are_found_by_descent() {
+    fn descendants_in_containers_of_their_own_are_found() {
         let all = [
             candidate(13, 12, "mnt:[9]", false),
             candidate(12, 10, "mnt:[8]", false),

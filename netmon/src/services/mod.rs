@@ -1,8 +1,8 @@
-//! A lab's services: started in their namespaces, logged, restarted, and ended with the lab.
+//! A lab's services: started in their namespaces, logged, restarted, and stopped with the lab.
 //!
-//! A [`Supervisor`] runs inside the agent. Where there is no agent (`netmon up`), [`spawn_detached`] starts a
-//! process of netmon that holds one. Whoever comes after a crash ends exactly what is recorded with
-//! [`stop_recorded`]; nothing is ever ended by name. `docs/SERVICES.md` tells the same to users.
+//! A [`Supervisor`] runs inside the agent. Without an agent (`netmon up`), [`spawn_detached`] starts a process of netmon
+//! that has one. After a crash, [`stop_recorded`] stops exactly the processes that are recorded. Nothing is ever stopped by
+//! its name. `docs/SERVICES.md` is the users' page.
 //!
 //! Not here: namespaces and links (`topology`), and measuring (`datapath`).
 
@@ -18,7 +18,6 @@ mod leave;
 mod members;
 mod namespace;
 mod output;
-mod process;
 mod ready;
 mod record;
 mod spawner;
@@ -47,34 +46,34 @@ pub use self::{
     supervisor::Supervisor,
 };
 
-/// Where this host has cgroup v2, if it has it.
+/// Returns where the cgroup v2 hierarchy is mounted. `None` if it is not.
 #[must_use]
 pub fn cgroup_hierarchy() -> Option<PathBuf> {
     cgroup::hierarchy()
 }
 
-/// The cgroups that are recorded of a lab's services and there, whoever started them.
+/// Returns the cgroups of a lab's recorded services that exist.
 ///
 /// # Errors
 ///
-/// When the records may not be read: they are root's.
+/// Fails if the caller may not read the records, which belong to root.
 pub fn recorded_cgroups(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
     record::Record::cgroups(state_dir)
 }
 
-/// All that a supervisor needs to know of a lab.
+/// The services of a lab, with what a supervisor needs to know of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct ServiceSet {
     /// The lab's name.
     pub lab: LabName,
     /// Its services, in the order in which they are started.
     pub services: Vec<Service>,
-    /// Where commands start, and what relative paths in them are relative to: the lab file's folder.
+    /// The lab file's directory, in which commands start. `None` for the built-in lab.
     #[serde(default)]
     pub directory: Option<PathBuf>,
 }
 
-impl From<&Lab> for Plan {
+impl From<&Lab> for ServiceSet {
     fn from(lab: &Lab) -> Self {
         Self { lab: lab.name.clone(), services: lab.services.clone(), directory: lab.directory.clone() }
     }

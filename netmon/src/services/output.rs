@@ -1,8 +1,7 @@
-//! A service's output: logged line by line under `service::NAME`, whatever the program writes.
+//! A service's output, logged line by line under `service::NAME`, whatever the program writes.
 //!
-//! Lines are bounded in length and in number, bytes that are not UTF-8 are replaced, and control characters
-//! are shown instead of obeyed: a program can neither fill the memory, nor keep the agent busy with its
-//! chatter, nor drive the terminal of whoever reads the log.
+//! Lines are bounded in length and number, bytes that are not UTF-8 are replaced, and control characters are escaped. So a
+//! program can neither fill the memory, nor keep the agent busy, nor control the terminal that shows the log.
 
 use std::{
     collections::VecDeque,
@@ -12,16 +11,16 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// The longest line in bytes; what a line has beyond is counted and left out.
+/// The maximum length of a line in bytes. The rest of a longer line is only counted.
 const MAX_LINE: usize = 4096;
-/// How many lines of a stream are logged in one [`WINDOW`]; what comes beyond is counted and left out.
+/// The maximum number of lines of a stream that are logged in one [`WINDOW`]. The others are only counted.
 const MAX_LINES: u32 = 1000;
 const WINDOW: Duration = Duration::from_secs(1);
-/// How many lines are kept for the report of an exit, and how many bytes of each.
+/// How many lines are stored for the report of an exit, and how many bytes of each.
 const TAIL_LINES: usize = 5;
 const TAIL_BYTES: usize = 200;
 
-/// Cuts a stream of bytes into lines of bounded length.
+/// Splits a stream of bytes into lines of bounded length.
 #[derive(Debug, Default)]
 struct LineCutter {
     line: Vec<u8>,
@@ -29,7 +28,7 @@ struct LineCutter {
 }
 
 impl LineCutter {
-    /// Takes what was read, and hands on each line that it completes, with how many bytes it had beyond.
+    /// Appends bytes. Calls `emit` for each line that they complete, with the number of bytes that were left out.
     fn feed(&mut self, bytes: &[u8], mut emit: impl FnMut(&[u8], usize)) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             let (text, complete) = match piece.strip_suffix(b"\n") {
@@ -45,7 +44,7 @@ impl LineCutter {
         }
     }
 
-    /// Hands on what there is of a line, at its end or at the end of the stream.
+    /// Emits the current line, at its end or at the end of the stream.
     fn end(&mut self, mut emit: impl FnMut(&[u8], usize)) {
         emit(self.line.strip_suffix(b"\r").unwrap_or(&self.line), self.left_out);
         self.line.clear();
@@ -61,7 +60,7 @@ fn printable(bytes: &[u8]) -> String {
     text
 }
 
-/// Says which lines are logged, so that there are no more than [`MAX_LINES`] in a [`WINDOW`].
+/// Decides which lines are logged, so that there are at most [`MAX_LINES`] in a [`WINDOW`].
 #[derive(Debug)]
 struct Throttle {
     since: Instant,
@@ -74,7 +73,7 @@ impl Throttle {
         Self { since: now, logged: 0, left_out: 0 }
     }
 
-    /// Whether a line may be logged at `now`.
+    /// Counts a line at `now`, and returns whether it is to be logged.
     fn admits(&mut self, now: Instant) -> bool {
         if now.duration_since(self.since) >= WINDOW {
             self.since = now;
@@ -89,7 +88,7 @@ impl Throttle {
         admitted
     }
 
-    /// How many lines were not logged since the last call.
+    /// Returns how many lines were not logged since the last call.
     fn take_left_out(&mut self) -> u64 {
         std::mem::take(&mut self.left_out)
     }
@@ -108,13 +107,13 @@ impl Tail {
         lines.push_back(kept);
     }
 
-    /// The lines since the last start.
+    /// Returns the lines since the last start.
     pub(crate) fn lines(&self) -> Vec<String> {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| printable(line)).collect()
     }
 
-    /// The program is started anew.
+    /// Forgets the lines: the program is restarted.
     pub(crate) fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -130,7 +129,7 @@ pub(crate) async fn log_lines(mut stream: impl AsyncRead + Unpin, service: &str,
         let now = Instant::now();
         let emit = |line: &[u8], beyond| log_line(&target, &mut throttle, now, tail, line, beyond);
         cutter.feed(buffer.get(..length).unwrap_or_default(), emit);
-        // A program that never pauses must leave room for others on the same thread.
+        // A program that never pauses must not starve other tasks on this thread.
         tokio::task::yield_now().await;
     }
     if !cutter.line.is_empty() {
@@ -179,15 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_takes_no_more_memory_than_its_bound() {
+    fn an_endless_line_takes_no_more_memory_than_its_bound() {
         let mut cutter = LineCutter::default();
         for _ in 0..1000 {
             cutter.feed(&[b'x'; 8192], |line, _| panic!("{line:?}"));
         }
         assert!(cutter.line.capacity() <= 2 * MAX_LINE);
-        let mut seen = None;
-        cutter.feed(b"\n", |line, beyond| seen = Some((line.len(), beyond)));
-        assert_eq!(seen, Some((MAX_LINE, 8_192_000 - MAX_LINE)));
+        let mut emitted = None;
+        cutter.feed(b"\n", |line, beyond| emitted = Some((line.len(), beyond)));
+        assert_eq!(emitted, Some((MAX_LINE, 8_192_000 - MAX_LINE)));
     }
 
     #[test]
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_cut_to_its_share_and_the_rest_is_counted() {
+    fn a_flood_is_limited_and_the_rest_is_counted() {
         let start = Instant::now();
         let mut throttle = Throttle::new(start);
         assert_eq!((0..5000).filter(|_| throttle.admits(start)).count(), 1000);

@@ -1,25 +1,25 @@
-//! What is on disk about a running service, so that whoever comes later can end it.
+//! The record of a running service on disk, so that a later process can stop it.
 //!
-//! Under the lab's state folder, each service has `services/N-NAME/`:
-//! `record.json`, written before the process exists (its mark, its cgroup); `identity`, written by the
-//! process itself before it executes the program; and `mark`, an empty folder to mount the mark on.
+//! Each service has a directory `services/N-NAME/` in the lab's state directory. In it are `record.json`, written before the
+//! process exists (its mark, its cgroup); `identity`, written by the process itself before it executes the program; and
+//! `mark`, an empty directory on which the mark is mounted.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
+use netmon_kernel::{
+    owned_files::{make_private_directory, replace},
+    proc::{ProcessId, Stat, boot_id, random_uuid},
+};
 use netmon_model::{lab::Service, names::LabName};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    cgroup,
-    process::{ProcessId, Stat, boot_id, unique_id},
-};
+use super::cgroup;
 
-/// The folder of all services under the lab's state folder.
+/// Returns the directory of all services in the lab's state directory.
 pub(crate) fn services_dir(state_dir: &Path) -> PathBuf {
     state_dir.join("services")
 }
@@ -29,18 +29,18 @@ pub(crate) fn services_dir(state_dir: &Path) -> PathBuf {
 pub(crate) struct Record {
     /// The service's name in its lab.
     pub(crate) service: String,
-    /// The boot that it belongs to.
+    /// The boot to which it belongs.
     pub(crate) boot_id: String,
     /// The source of the tmpfs that marks the service's mount namespace.
     pub(crate) mark: String,
-    /// The service's own cgroup, where there is a cgroup v2 hierarchy.
+    /// The service's own cgroup. `None` without a writable cgroup v2 hierarchy.
     pub(crate) cgroup: Option<PathBuf>,
-    /// Where this record is.
+    /// The directory of this record.
     #[serde(skip)]
     pub(crate) dir: PathBuf,
 }
 
-/// Who the service's first process is, in its own words.
+/// The identity of the service's first process, as it wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Leader {
     pub(crate) identity: ProcessId,
@@ -49,7 +49,7 @@ pub(crate) struct Leader {
 }
 
 impl Record {
-    /// Makes the service's folder and writes the record, before there is any process.
+    /// Creates the service's directory and writes the record, before there is any process.
     pub(crate) fn create(
         state_dir: &Path,
         lab: &LabName,
@@ -59,21 +59,21 @@ impl Record {
     ) -> io::Result<Self> {
         let name = file_name(index, &service.name);
         let dir = services_dir(state_dir).join(&name);
-        let unique = unique_id()?;
+        let unique = random_uuid()?;
         let mut record = Self {
             service: service.name.clone(),
             boot_id: boot_id()?,
             mark: format!("netmon:{unique}"),
-            // A unique name: labs of the same name in two /run trees share one cgroup hierarchy.
+            // The name is unique because labs with the same name in two /run trees share one cgroup hierarchy.
             cgroup: cgroups
                 .map(|root| root.join("netmon").join(lab.as_str()).join(format!("{name}.{unique}"))),
             dir,
         };
-        make_private_dir(&record.mark_dir())?;
+        make_private_directory(&record.mark_dir())?;
         record.write()?;
-        // Recorded first, made afterwards: nothing is ever made that nobody knows of.
+        // Recorded first and created afterwards, so that no cgroup is ever left unrecorded.
         if let Some(Err(error)) = record.cgroup.as_deref().map(cgroup::create) {
-            log::info!("service {} goes without a cgroup: {error}", record.service);
+            log::info!("service {} has no cgroup: {error}", record.service);
             record.cgroup = None;
             record.write()?;
         }
@@ -81,10 +81,10 @@ impl Record {
     }
 
     fn write(&self) -> io::Result<()> {
-        replace_file(&self.dir.join("record.json"), &serde_json::to_vec_pretty(self)?)
+        replace(&self.dir.join("record.json"), &serde_json::to_vec_pretty(self)?)
     }
 
-    /// The records of a lab that belong to this boot, in the order of the lab file. A folder without a whole
+    /// Returns the records of a lab that belong to this boot, in the order of the lab file. A directory without a complete
     /// record never had a process.
     pub(crate) fn read_all(state_dir: &Path) -> io::Result<Vec<Self>> {
         let entries = match fs::read_dir(services_dir(state_dir)) {
@@ -100,7 +100,7 @@ impl Record {
         Ok(records)
     }
 
-    /// The cgroups of a lab's services that are there.
+    /// Returns the cgroups of a lab's services that exist.
     pub(crate) fn cgroups(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
         let records = Self::read_all(state_dir)?;
         Ok(records.into_iter().filter_map(|record| record.cgroup).filter(|group| group.exists()).collect())
@@ -111,24 +111,24 @@ impl Record {
         Some(Self { dir, ..record })
     }
 
-    /// The folder that the mark is mounted on, in the service's mount namespace.
+    /// Returns the directory on which the mark is mounted, in the service's mount namespace.
     pub(crate) fn mark_dir(&self) -> PathBuf {
         self.dir.join("mark")
     }
 
-    /// An empty file for the next process to write its identity to.
+    /// Creates an empty file, to which the next process writes its identity.
     pub(crate) fn new_identity_file(&self) -> io::Result<File> {
         File::create(self.dir.join("identity"))
     }
 
-    /// The first process, when one got as far as to write it down.
+    /// Returns the first process. `None` if none has recorded itself yet.
     pub(crate) fn leader(&self) -> Option<Leader> {
         let text = String::from_utf8_lossy(&fs::read(self.dir.join("identity")).ok()?).into_owned();
         let (stat, mount_namespace) = text.split_once('\n')?;
-        Some(Leader { identity: Stat::parse(stat)?.identity, mount_namespace: mount_namespace.to_owned() })
+        Some(Leader { identity: Stat::parse(stat)?.id, mount_namespace: mount_namespace.to_owned() })
     }
 
-    /// Forgets the service: nothing of it is left.
+    /// Removes the record: nothing of the service is left.
     pub(crate) fn remove(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -137,19 +137,8 @@ impl Record {
     }
 }
 
-/// A folder that only root may look into.
-pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// Writes a file so that a reader sees all of it or none.
-pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, content)?;
-    fs::rename(new, path)
-}
-
-/// A service's name may hold anything, a slash too; its folder's name is unique by the index.
+/// Returns the name of a service's directory. A service's name may contain any character, even a slash, so the index makes
+/// the directory's name unique.
 fn file_name(index: usize, service: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     let name: String = service.chars().map(plain).take(64).collect();
@@ -166,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_service_cannot_leave_the_state_folder() {
+    fn the_name_of_a_service_cannot_leave_the_state_directory() {
         assert_eq!(file_name(3, "../../etc/x y"), "3-.._.._etc_x_y");
         assert_eq!(file_name(0, &"é".repeat(300)).len(), 66);
     }

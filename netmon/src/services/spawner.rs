@@ -1,8 +1,8 @@
 //! The one thread that starts processes.
 //!
-//! The kernel sends the parent-death signal when the *thread* that forked ends (`PR_SET_PDEATHSIG`), and
-//! threads of an async runtime come and go. So one thread, which lives exactly as long as the supervisor,
-//! forks every service: when the agent dies, however it dies, each service gets its SIGTERM.
+//! The kernel sends the parent-death signal when the *thread* that forked ends (`PR_SET_PDEATHSIG`), and the threads of an
+//! asynchronous runtime are started and ended at any time. So one thread, which lives as long as the supervisor, forks
+//! every service. However the agent exits, each service gets SIGTERM.
 
 use std::{io, process::Command, sync::mpsc, thread};
 
@@ -13,12 +13,12 @@ enum Request {
     Close(oneshot::Sender<()>),
 }
 
-/// The way to the thread. It ends with the last clone.
+/// A handle to the thread, which ends with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Spawner(mpsc::Sender<Request>);
 
 impl Spawner {
-    /// Starts the thread; its children belong to the runtime of the caller.
+    /// Starts the thread. Its children belong to the caller's runtime.
     pub(crate) fn start() -> io::Result<Self> {
         let runtime = Handle::current();
         let (requests, received) = mpsc::channel();
@@ -26,14 +26,14 @@ impl Spawner {
         Ok(Self(requests))
     }
 
-    /// Starts a process. Refused once [`Spawner::close`] was called.
+    /// Starts a process. Fails after [`Spawner::close`].
     pub(crate) async fn spawn(&self, command: Command) -> io::Result<Child> {
         let (reply, answer) = oneshot::channel();
         let _ = self.0.send(Request::Spawn(command, reply));
         answer.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// After this has returned, no process is being started, and none will be.
+    /// Refuses further processes. When this returns, none is being started.
     pub(crate) async fn close(&self) {
         let (reply, answer) = oneshot::channel();
         let _ = self.0.send(Request::Close(reply));
@@ -45,7 +45,7 @@ fn serve(runtime: &Handle, requests: &mpsc::Receiver<Request>) {
     let _runtime = runtime.enter();
     let mut closed = false;
     for request in requests {
-        // Nobody waits for the answer any more when its task was aborted.
+        // Sending fails if the task that waits for the answer was aborted.
         match request {
             Request::Spawn(_, reply) if closed => {
                 let _ = reply.send(Err(ended()));
@@ -62,5 +62,5 @@ fn serve(runtime: &Handle, requests: &mpsc::Receiver<Request>) {
 }
 
 fn ended() -> io::Error {
-    io::Error::other("the supervisor is ending")
+    io::Error::other("the supervisor is stopping")
 }

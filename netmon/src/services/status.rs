@@ -1,4 +1,4 @@
-//! What the services do now: kept by the supervisor, and readable by others from the state folder.
+//! The state of services: maintained by the supervisor, which writes it to the state directory for other processes.
 
 use std::{
     fs, io,
@@ -7,32 +7,33 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use netmon_kernel::owned_files::replace;
 use netmon_model::{
     lab::{Service, ServiceKind},
     names::NsName,
 };
 use serde::{Deserialize, Serialize};
 
-use super::record::{replace_file, services_dir};
+use super::record::services_dir;
 
 /// One service, for listings and JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// The service's name in its lab.
     pub name: String,
-    /// The namespace that it runs in.
+    /// The namespace in which it runs.
     pub namespace: NsName,
-    /// The command line, or the address of the built-in web server as a URL.
+    /// The command line, or the URL of the built-in web server.
     pub what: String,
-    /// What it does now.
+    /// Its state.
     pub state: ServiceState,
-    /// How often it was started again since the lab is up.
+    /// How often it was restarted since the lab is up.
     pub restarts: u32,
-    /// How it ended last, in words: `exit status 1`, `signal 9 (SIGKILL)`.
+    /// How it exited last: `exit status 1`, `signal 9 (SIGKILL)`. `None` if it has not exited.
     pub last_exit: Option<String>,
 }
 
-/// What a service does now.
+/// The state of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "is")]
 pub enum ServiceState {
@@ -40,14 +41,14 @@ pub enum ServiceState {
     Starting,
     /// It runs.
     Running {
-        /// Its first process; none for the built-in web server, which runs inside the supervisor.
+        /// Its first process. `None` for the built-in web server, which runs inside the supervisor.
         pid: Option<u32>,
-        /// Since when, in seconds of the Unix epoch.
+        /// When it was started, in seconds since the Unix epoch.
         since_seconds: u64,
     },
-    /// It ended, and is started again after a while.
+    /// It exited, and is restarted after a pause.
     Waiting,
-    /// It was ended with its lab.
+    /// It was stopped with its lab.
     Stopped,
 }
 
@@ -58,11 +59,11 @@ impl ServiceState {
     }
 }
 
-/// What the supervisor of a lab last wrote about its services; empty when there is none.
+/// Returns what the supervisor of a lab last wrote about its services. Empty if no supervisor is running.
 ///
 /// # Errors
 ///
-/// When the file is there and cannot be read.
+/// Fails if the file exists and cannot be read.
 pub fn recorded_status(state_dir: &Path) -> io::Result<Vec<ServiceStatus>> {
     match fs::read(status_file(state_dir)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -70,7 +71,7 @@ pub fn recorded_status(state_dir: &Path) -> io::Result<Vec<ServiceStatus>> {
     }
 }
 
-/// Removes what was written, and the services' folder if nothing else is in it: what could not be ended is.
+/// Removes the file, and the services' directory if it is empty. It is not if a service could not be stopped.
 pub(crate) fn remove(state_dir: &Path) {
     let _ = fs::remove_file(status_file(state_dir));
     let _ = fs::remove_dir(services_dir(state_dir));
@@ -80,7 +81,7 @@ fn status_file(state_dir: &Path) -> PathBuf {
     services_dir(state_dir).join("status.json")
 }
 
-/// The supervisor's board: one line a service, in the lab file's order.
+/// The state of all services of a supervisor, in the order of the lab file.
 #[derive(Debug)]
 pub(crate) struct Board {
     lines: Mutex<Vec<ServiceStatus>>,
@@ -113,7 +114,7 @@ impl Board {
             change(line);
         }
         let written = serde_json::to_vec_pretty(&*lines).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|text| replace_file(&self.file, &text)) {
+        if let Err(error) = written.and_then(|text| replace(&self.file, &text)) {
             log::warn!("cannot write {}: {error}", self.file.display());
         }
     }

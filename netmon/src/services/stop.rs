@@ -1,7 +1,7 @@
-//! Ending services: politely first, for certain afterwards, and within a second altogether.
+//! Stops services: SIGTERM first, then SIGKILL, within about a second in total.
 //!
-//! The same code ends what this process supervises and what a dead agent left behind, since both are found
-//! by their records. It blocks; call it outside the async runtime.
+//! The same code stops the services of this process and those that a killed agent left behind, since both are found by
+//! their records. It blocks, so it must be called outside the asynchronous runtime.
 
 use std::{
     collections::HashSet,
@@ -19,32 +19,32 @@ use super::{
     members::{Member, members, signal},
     record::{Record, services_dir},
     status,
-    wait::until_ended,
+    wait::until_exited,
 };
 
-/// How long all services of a lab together have, from SIGTERM to SIGKILL.
+/// The time from SIGTERM to SIGKILL that all services of a lab share.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long the kernel may take to carry out a SIGKILL. It takes milliseconds; on a host that is busy beyond
-/// measure, waiting is still better than leaving something behind.
+/// How long the kernel may take to carry out a SIGKILL. It takes milliseconds, but on an overloaded host waiting is better
+/// than leaving something behind.
 const AFTER_KILL: Duration = Duration::from_secs(3);
 
-/// How long a cgroup may take to be empty before it is looked at who is in it.
+/// How long a cgroup may take to become empty before its processes are listed again.
 const LATE_COMERS: Duration = Duration::from_millis(200);
 
-/// Something of a service that could not be ended or removed.
+/// Something of a service could not be stopped or removed.
 #[derive(Debug, Error)]
 pub enum StopError {
-    /// The state folder could not be read, so nobody knows what there is to end.
+    /// The state directory could not be read, so it is unknown what is running.
     #[error("cannot read the services of lab {lab} in {path}")]
     State {
         /// The lab.
         lab: LabName,
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
-    /// Processes that a SIGKILL did not end in time.
+    /// Processes did not exit in time after a SIGKILL.
     #[error("service {service}: still running after SIGKILL: {}", list(.pids))]
     StillRunning {
         /// The service.
@@ -52,14 +52,14 @@ pub enum StopError {
         /// Its processes.
         pids: Vec<u32>,
     },
-    /// The service's cgroup or record stayed behind.
+    /// The service's cgroup or record could not be removed.
     #[error("service {service}: cannot remove {path}")]
     Remove {
         /// The service.
         service: String,
-        /// What stayed.
+        /// The cgroup or record.
         path: PathBuf,
-        /// Why.
+        /// The kernel's answer.
         source: io::Error,
     },
 }
@@ -68,69 +68,68 @@ fn list(pids: &[u32]) -> String {
     pids.iter().map(|pid| format!("process {pid}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Ends all that is recorded of a lab's services, whoever started them: a detached supervisor, which is asked
-/// to end its services itself, and what a dead agent left. Processes that are not recorded are not touched.
-/// Blocks for at most about a second.
+/// Stops all recorded services of a lab: a detached supervisor, which stops its services itself, and those that a killed
+/// agent left. Other processes are not touched. Blocks for at most about a second.
 pub fn stop_recorded(lab: &LabName, state_dir: &Path) -> Vec<StopError> {
-    detached::end(state_dir);
+    detached::stop(state_dir);
     let records = match Record::read_all(state_dir) {
         Ok(records) => records,
         Err(source) => {
             return vec![StopError::State { lab: lab.clone(), path: services_dir(state_dir), source }];
         }
     };
-    let mut ending = Ending::new(records.len());
+    let mut shutdown = Shutdown::new(records.len());
     for record in records.iter().rev() {
-        ending.ask(record);
+        shutdown.terminate(record);
     }
-    let failed = ending.finish(&records);
+    let failed = shutdown.finish(&records);
     status::remove(state_dir);
     failed
 }
 
-/// One teardown: the time that all its services share.
-pub(crate) struct Ending {
+/// The shutdown of several services, which share its time.
+pub(crate) struct Shutdown {
     deadline: Instant,
     share: Duration,
 }
 
-impl Ending {
+impl Shutdown {
     pub(crate) fn new(services: usize) -> Self {
         let share = GRACE / u32::try_from(services.max(1)).unwrap_or(u32::MAX);
         Self { deadline: Instant::now() + GRACE, share }
     }
 
-    /// Asks a service to end, and gives it its share of the time before the next one is asked.
-    pub(crate) fn ask(&mut self, record: &Record) {
-        let asked = members(record);
-        signal(&asked, Signal::TERM);
-        // A stopped process would not see the request.
-        signal(&asked, Signal::CONT);
-        until_ended(&pidfds(asked), self.deadline.min(Instant::now() + self.share));
+    /// Sends SIGTERM to a service, and waits for it for its share of the time.
+    pub(crate) fn terminate(&mut self, record: &Record) {
+        let processes = members(record);
+        signal(&processes, Signal::TERM);
+        // A suspended process would not handle the signal.
+        signal(&processes, Signal::CONT);
+        until_exited(&pidfds(processes), self.deadline.min(Instant::now() + self.share));
     }
 
-    /// Waits for all of them until the time is up, ends by force what is left, and removes what they had.
+    /// Waits for all services until the time is up, kills what is left, and removes their cgroups and records.
     pub(crate) fn finish(self, records: &[Record]) -> Vec<StopError> {
         for record in records {
-            until_ended(&pidfds(members(record)), self.deadline);
+            until_exited(&pidfds(members(record)), self.deadline);
         }
         let deadline = Instant::now() + AFTER_KILL;
-        records.iter().rev().filter_map(|record| end(record, deadline).err()).collect()
+        records.iter().rev().filter_map(|record| remove(record, deadline).err()).collect()
     }
 }
 
-/// What the first process of a service left behind when it ended: asked, then ended by force. The record
-/// stays for the next start. Says how many processes there were.
+/// Stops what the first process of a service left behind when it exited. The record stays for the next start. Returns how
+/// many processes there were.
 pub(crate) fn clear_leftovers(record: &Record) -> Result<usize, StopError> {
     let left: Vec<u32> = members(record).iter().map(|member| member.pid).collect();
     if !left.is_empty() {
-        Ending::new(1).ask(record);
+        Shutdown::new(1).terminate(record);
         kill_all(record, Instant::now() + AFTER_KILL)?;
     }
     Ok(left.len())
 }
 
-fn end(record: &Record, deadline: Instant) -> Result<(), StopError> {
+fn remove(record: &Record, deadline: Instant) -> Result<(), StopError> {
     let failed = |path: &Path| {
         let (service, path) = (record.service.clone(), path.to_owned());
         move |source| StopError::Remove { service, path, source }
@@ -139,7 +138,7 @@ fn end(record: &Record, deadline: Instant) -> Result<(), StopError> {
         kill_all(record, deadline)?;
         let Some(group) = &record.cgroup else { break };
         match cgroup::remove(group, deadline.min(Instant::now() + LATE_COMERS)) {
-            // A process that was being started when its agent was killed comes into it late, and is killed as well.
+            // A process that was being started when its agent was killed joins the group late. It is killed as well.
             Err(busy) if busy.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {}
             removed => {
                 removed.map_err(failed(group))?;
@@ -150,7 +149,7 @@ fn end(record: &Record, deadline: Instant) -> Result<(), StopError> {
     record.remove().map_err(failed(&record.dir))
 }
 
-/// SIGKILL until nothing is left: a process may start another one while it is being looked for.
+/// Sends SIGKILL until no process is left: a process may start another one while they are listed.
 fn kill_all(record: &Record, deadline: Instant) -> Result<(), StopError> {
     loop {
         let left = members(record);
@@ -162,7 +161,7 @@ fn kill_all(record: &Record, deadline: Instant) -> Result<(), StopError> {
             cgroup::kill(group);
         }
         signal(&left, Signal::KILL);
-        if !until_ended(&pidfds(left), deadline) {
+        if !until_exited(&pidfds(left), deadline) {
             let mut pids: Vec<u32> = pids.into_iter().collect();
             pids.sort_unstable();
             return Err(StopError::StillRunning { service: record.service.clone(), pids });

@@ -1,4 +1,4 @@
-//! Starts all services of a lab, keeps them, and ends them in reverse order.
+//! Starts all services of a lab, keeps them running, and stops them in reverse order.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use netmon_kernel::owned_files::make_private_directory;
 use netmon_model::lab::{Lab, Ready, Service, ServiceKind};
 use tokio::{
     sync::watch,
@@ -14,25 +15,25 @@ use tokio::{
 };
 
 use super::{
-    Plan, cgroup, detached_supervisor,
+    ServiceSet, cgroup, detached_supervisor,
     error::StartError,
     http::HttpServer,
     keeper::Keeper,
     output::Tail,
     ready,
-    record::{Record, make_private_dir, services_dir},
+    record::{Record, services_dir},
     spawner::Spawner,
     status::{self, Board, ServiceState, ServiceStatus},
-    stop::{Ending, StopError, stop_recorded},
+    stop::{Shutdown, StopError, stop_recorded},
 };
 
-/// How long the tasks of ended services may take to log the last output.
-const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How long the tasks of stopped services may take to log the last output.
+const LAST_OUTPUT: Duration = Duration::from_millis(300);
 
 /// The running services of one lab.
 ///
-/// Dropping it without [`Supervisor::stop`] asks the commands to end (SIGTERM) and does not wait; what is
-/// left then is still recorded.
+/// Dropping it without [`Supervisor::stop`] sends SIGTERM to the commands and does not wait. Those that are left are still
+/// recorded.
 #[derive(Debug)]
 pub struct Supervisor {
     state_dir: PathBuf,
@@ -50,38 +51,38 @@ enum Running {
 }
 
 impl Supervisor {
-    /// Starts every service of a lab whose namespaces are up. `state_dir` is the lab's state folder, such as
-    /// `/run/netmon/LAB`. What an earlier supervisor left behind there is ended first.
+    /// Starts every service of a lab whose namespaces exist. `state_dir` is the lab's state directory, such as
+    /// `/run/netmon/LAB`. Services of an earlier supervisor are stopped first.
     ///
     /// # Errors
     ///
-    /// The first service that cannot be started, or does not get ready in time; those before it have been ended
-    /// again. Without a readiness check a command that starts and then fails is no error: it is reported and
-    /// started again.
+    /// Fails for the first service that cannot be started or does not become ready in time. The services before it have
+    /// been stopped then. A command without a readiness check that starts and then fails is no error: this is logged, and
+    /// it is restarted.
     pub async fn start(lab: &Lab, state_dir: &Path) -> Result<Self, StartError> {
-        Self::start_plan(&lab.into(), state_dir).await
+        Self::start_set(&lab.into(), state_dir).await
     }
 
-    /// [`Supervisor::start`] for who has no whole lab at hand.
+    /// [`Supervisor::start`] for a caller without a complete lab.
     ///
     /// # Errors
     ///
     /// As [`Supervisor::start`].
-    pub async fn start_plan(plan: &Plan, state_dir: &Path) -> Result<Self, StartError> {
-        clear_earlier(plan, state_dir).await?;
+    pub async fn start_set(set: &ServiceSet, state_dir: &Path) -> Result<Self, StartError> {
+        clear_earlier(set, state_dir).await?;
         let state = |source| StartError::State { path: services_dir(state_dir), source };
-        make_private_dir(&services_dir(state_dir)).map_err(state)?;
+        make_private_directory(&services_dir(state_dir)).map_err(state)?;
         let mut supervisor = Self {
             state_dir: state_dir.to_owned(),
-            board: Arc::new(Board::new(&plan.services, state_dir)),
+            board: Arc::new(Board::new(&set.services, state_dir)),
             stopping: watch::Sender::new(false),
             services: Vec::new(),
             tasks: JoinSet::new(),
             spawner: Spawner::start().map_err(state)?,
         };
         let cgroups = cgroup::hierarchy();
-        for (index, service) in plan.services.iter().enumerate() {
-            if let Err(error) = supervisor.start_one(plan, index, service, cgroups.as_deref()).await {
+        for (index, service) in set.services.iter().enumerate() {
+            if let Err(error) = supervisor.start_one(set, index, service, cgroups.as_deref()).await {
                 for left in supervisor.stop().await {
                     log::warn!("{left}");
                 }
@@ -93,7 +94,7 @@ impl Supervisor {
 
     async fn start_one(
         &mut self,
-        plan: &Plan,
+        set: &ServiceSet,
         index: usize,
         service: &Service,
         cgroups: Option<&Path>,
@@ -102,11 +103,11 @@ impl Supervisor {
         let tail = Arc::new(Tail::default());
         match &service.kind {
             ServiceKind::Command(words) => {
-                let record = Record::create(&self.state_dir, &plan.lab, index, service, cgroups)
+                let record = Record::create(&self.state_dir, &set.lab, index, service, cgroups)
                     .map_err(|source| StartError::State { path: services_dir(&self.state_dir), source })?;
                 self.services.push(Running::Command(record.clone()));
                 let (spawner, board) = (self.spawner.clone(), Arc::clone(&self.board));
-                let (words, directory) = (words.clone(), plan.directory.clone());
+                let (words, directory) = (words.clone(), set.directory.clone());
                 let stopping = self.stopping.subscribe();
                 let tail = Arc::clone(&tail);
                 let keeper =
@@ -123,45 +124,45 @@ impl Supervisor {
         }
         log::info!("service {} runs in {}", service.name, service.namespace);
         match &service.ready {
-            Some(ready) => self.until_ready(plan, (index, service), ready, &tail).await,
+            Some(ready) => self.until_ready(set, (index, service), ready, &tail).await,
             None => Ok(()),
         }
     }
 
     async fn until_ready(
         &self,
-        plan: &Plan,
+        set: &ServiceSet,
         (index, service): (usize, &Service),
         ready: &Ready,
         tail: &Tail,
     ) -> Result<(), StartError> {
-        let Err(why) = ready::wait(service, ready, plan.directory.as_deref()).await else {
+        let Err(error) = ready::wait(service, ready, set.directory.as_deref()).await else {
             log::info!("service {} is ready", service.name);
             return Ok(());
         };
-        let ended = self.board.all().into_iter().nth(index).and_then(|status| status.last_exit);
-        let ended = ended.map(|how| format!("(it ended: {how})"));
+        let exit = self.board.all().into_iter().nth(index).and_then(|status| status.last_exit);
+        let exit = exit.map(|how| format!("(it exited: {how})"));
         Err(StartError::NotReady {
             service: service.name.clone(),
             namespace: service.namespace.clone(),
             time: ready.timeout,
-            why: format!("{}: {why}", ready.check),
-            said: tail.lines().into_iter().chain(ended).collect(),
+            error: format!("{}: {error}", ready.check),
+            output: tail.lines().into_iter().chain(exit).collect(),
         })
     }
 
-    /// What the services do now, in the lab file's order.
+    /// Returns the state of the services, in the order of the lab file.
     #[must_use]
     pub fn status(&self) -> Vec<ServiceStatus> {
         self.board.all()
     }
 
-    /// Ends all services, the last one first, within a second, and returns what could not be ended.
+    /// Stops all services within about a second, the last one first. Returns what could not be stopped.
     pub async fn stop(mut self) -> Vec<StopError> {
         self.stopping.send_replace(true);
         self.spawner.close().await;
         let records: Vec<Record> = self.services.iter().filter_map(Running::record).cloned().collect();
-        let mut ending = Ending::new(records.len());
+        let mut shutdown = Shutdown::new(records.len());
         for service in self.services.iter().rev() {
             match service {
                 Running::Http { index, server } => {
@@ -170,19 +171,19 @@ impl Supervisor {
                 }
                 Running::Command(record) => {
                     let record = record.clone();
-                    let asked = spawn_blocking(move || {
-                        ending.ask(&record);
-                        ending
+                    let terminated = spawn_blocking(move || {
+                        shutdown.terminate(&record);
+                        shutdown
                     });
-                    match asked.await {
-                        Ok(asked) => ending = asked,
+                    match terminated.await {
+                        Ok(same) => shutdown = same,
                         Err(_) => return Vec::new(),
                     }
                 }
             }
         }
-        let failed = spawn_blocking(move || ending.finish(&records)).await.unwrap_or_default();
-        let _ = timeout(LAST_WORDS, async { while self.tasks.join_next().await.is_some() {} }).await;
+        let failed = spawn_blocking(move || shutdown.finish(&records)).await.unwrap_or_default();
+        let _ = timeout(LAST_OUTPUT, async { while self.tasks.join_next().await.is_some() {} }).await;
         status::remove(&self.state_dir);
         failed
     }
@@ -197,12 +198,12 @@ impl Running {
     }
 }
 
-/// Makes sure that nobody else runs these services, and that nothing of an earlier run is left.
-async fn clear_earlier(plan: &Plan, state_dir: &Path) -> Result<(), StartError> {
+/// Makes sure that no other supervisor runs these services, and stops what an earlier run left.
+async fn clear_earlier(set: &ServiceSet, state_dir: &Path) -> Result<(), StartError> {
     if let Some(pid) = detached_supervisor(state_dir).filter(|&pid| pid != std::process::id()) {
         return Err(StartError::Supervised { pid });
     }
-    let (lab, state_dir) = (plan.lab.clone(), state_dir.to_owned());
+    let (lab, state_dir) = (set.lab.clone(), state_dir.to_owned());
     let left = spawn_blocking(move || stop_recorded(&lab, &state_dir)).await.unwrap_or_default();
     left.into_iter().next().map_or(Ok(()), |error| Err(StartError::Leftover(error)))
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use log::{debug, info, warn};
-use netmon_kernel::pins::Folder;
+use netmon_kernel::pins::PinDirectory;
 use netmon_model::{
     by::Ends,
     error::chain,
@@ -61,7 +61,7 @@ impl Meter {
     /// # Errors
     ///
     /// As [`Datapath::load_pinned`].
-    pub fn load_pinned(options: &Options, folder: Folder) -> Result<Self, DatapathError> {
+    pub fn load_pinned(options: &Options, folder: PinDirectory) -> Result<Self, DatapathError> {
         Ok(Self::with(Datapath::load_pinned(options, folder)?))
     }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     datapath::{DatapathError, HookTotals},
-    server::{Readiness, SnapshotSource, SourceError},
+    live::{Readiness, SnapshotSource, SourceError},
 };
 
 impl Watch {

@@ -1,5 +1,7 @@
-//! Addresses of interfaces. IPv6 addresses are set without duplicate address detection: netmon made the
-//! link and knows who is on it, and an address that is tentative for two seconds is a ping that fails.
+//! Addresses of interfaces.
+//!
+//! IPv6 addresses are added without duplicate address detection. netmon created the link and knows both ends of it, and
+//! while an address is tentative, for up to two seconds, a ping to it fails.
 
 use std::net::IpAddr;
 
@@ -16,7 +18,7 @@ use rtnetlink::{
 
 use super::{Netlink, NetlinkError, Request};
 
-/// Gives an interface an address, and with it the route to its prefix.
+/// Adds an address to an interface, and with it the route to its prefix.
 #[must_use]
 pub fn add(index: IfIndex, name: &str, address: IpNet) -> Request {
     let mut message = message(index, address);
@@ -30,7 +32,7 @@ pub fn add(index: IfIndex, name: &str, address: IpNet) -> Request {
     )
 }
 
-/// Takes an address away.
+/// Removes an address from an interface.
 #[must_use]
 pub fn remove(index: IfIndex, name: &str, address: IpNet) -> Request {
     Request::new(
@@ -54,14 +56,14 @@ fn message(index: IfIndex, address: IpNet) -> AddressMessage {
 }
 
 impl Netlink {
-    /// Every address of the namespace with the interface it is on.
+    /// Returns every address in the namespace, with its interface.
     ///
     /// # Errors
     ///
-    /// When the list cannot be read.
+    /// Fails if the list cannot be read.
     pub fn addresses(&mut self) -> Result<Vec<(IfIndex, IpNet)>, NetlinkError> {
-        let question = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        self.dump("list addresses", &question, address)
+        let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        self.dump("list addresses", &request, address)
     }
 }
 
@@ -75,7 +77,7 @@ fn address(row: RouteNetlinkMessage) -> Option<(IfIndex, IpNet)> {
             _ => {}
         }
     }
-    // IFA_LOCAL is the interface's own where both are given (if_addr.h).
+    // If both are given, IFA_LOCAL is the interface's own address (if_addr.h).
     let net = IpNet::new(local.or(address)?, message.header.prefix_len).ok()?;
     Some((IfIndex(message.header.index), net))
 }

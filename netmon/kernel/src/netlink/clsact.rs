@@ -1,7 +1,7 @@
-//! The clsact qdisc and eBPF filters on it: the way onto a hook before TCX (Linux 6.6).
+//! The clsact qdisc and eBPF filters on it: how programs are attached to a hook without TCX (before Linux 6.6).
 //!
-//! A filter of ours is known by its priority and handle together; nothing else is ever deleted, and a
-//! clsact that was there before stays.
+//! netmon's filter is identified by its priority and handle together. No other filter is ever deleted, and a clsact that
+//! existed before stays.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
@@ -18,16 +18,16 @@ use super::{Netlink, NetlinkError, Request};
 
 /// The kind of the qdisc.
 pub const KIND: &str = "clsact";
-/// The first of all: whoever is in front may keep packets from us.
+/// The first of all: a filter in front could keep packets from netmon.
 pub const PRIORITY: u16 = 1;
-/// "nm": tells our filter from others of the same priority.
+/// "nm": distinguishes netmon's filter from others of the same priority.
 pub const HANDLE: u32 = 0x6e6d;
-/// What our filters are called.
+/// The name of netmon's filters.
 pub const NAME: &str = "netmon";
-/// Every ethertype (`linux/if_ether.h`), in network byte order as tc wants it.
+/// Every ethertype (`linux/if_ether.h`), in network byte order as tc expects it.
 const ETH_P_ALL: u16 = 0x0003_u16.to_be();
 
-/// Puts a clsact qdisc on an interface; it is an error if there is one.
+/// Adds a clsact qdisc to an interface. The kernel refuses if it has one.
 #[must_use]
 pub fn add_qdisc(index: IfIndex, name: &str) -> Request {
     let mut message = TcMessage::with_index(index.0.cast_signed());
@@ -35,56 +35,60 @@ pub fn add_qdisc(index: IfIndex, name: &str) -> Request {
     message.header.handle = TcHandle { major: 0xffff, minor: 0 };
     message.attributes.push(TcAttribute::Kind(KIND.to_owned()));
     Request::new(
-        format!("put a clsact qdisc on {name}"),
+        format!("add a clsact qdisc to {name}"),
         RouteNetlinkMessage::NewQueueDiscipline(message),
         NLM_F_CREATE | NLM_F_EXCL,
     )
 }
 
-/// Takes the clsact qdisc away, with every filter on it.
+/// Deletes the clsact qdisc of an interface, with every filter on it.
 #[must_use]
 pub fn delete_qdisc(index: IfIndex, name: &str) -> Request {
     let mut message = TcMessage::with_index(index.0.cast_signed());
     message.header.parent = TcHandle::CLSACT;
     message.header.handle = TcHandle { major: 0xffff, minor: 0 };
     Request::new(
-        format!("take the clsact qdisc from {name}"),
+        format!("delete the clsact qdisc of {name}"),
         RouteNetlinkMessage::DelQueueDiscipline(message),
         0,
     )
 }
 
-/// Puts a program on a hook, as a filter in direct-action mode. A filter of ours that is there already is
-/// replaced.
+/// Attaches a program to a hook, as a filter in direct-action mode. Replaces netmon's filter if there is one.
 #[must_use]
 pub fn set_filter(index: IfIndex, name: &str, direction: Direction, program: BorrowedFd<'_>) -> Request {
     set(filter(index, direction, PRIORITY, HANDLE), format!("attach to {direction} of {name}"), NAME, program)
 }
 
-/// Makes a filter of `message`, or replaces the one that is there.
-pub(super) fn set(mut message: TcMessage, what: String, called: &str, program: BorrowedFd<'_>) -> Request {
+/// Adds the filter that `message` identifies, or replaces it.
+pub(super) fn set(
+    mut message: TcMessage,
+    what: String,
+    filter_name: &str,
+    program: BorrowedFd<'_>,
+) -> Request {
     message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
     message.attributes.push(TcAttribute::Options(vec![
         TcOption::Bpf(TcFilterBpfOption::ProgFd(program.as_raw_fd().cast_unsigned())),
-        TcOption::Bpf(TcFilterBpfOption::ProgName(called.to_owned())),
+        TcOption::Bpf(TcFilterBpfOption::ProgName(filter_name.to_owned())),
         TcOption::Bpf(TcFilterBpfOption::Flags(TcBpfFlags::DirectAction)),
     ]));
     Request::new(what, RouteNetlinkMessage::NewTrafficFilter(message), NLM_F_CREATE)
 }
 
-/// Takes our filter from a hook.
+/// Detaches netmon's filter from a hook.
 #[must_use]
 pub fn delete_filter(index: IfIndex, name: &str, direction: Direction) -> Request {
     delete(filter(index, direction, PRIORITY, HANDLE), format!("detach from {direction} of {name}"))
 }
 
-/// Deletes the filter of `message`.
+/// Deletes the filter that `message` identifies.
 pub(super) fn delete(mut message: TcMessage, what: String) -> Request {
     message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
     Request::new(what, RouteNetlinkMessage::DelTrafficFilter(message), 0)
 }
 
-/// Which filter is meant.
+/// Identifies a filter.
 pub(super) fn filter(index: IfIndex, direction: Direction, priority: u16, handle: u32) -> TcMessage {
     let mut message = TcMessage::with_index(index.0.cast_signed());
     message.header.parent = parent(direction);
@@ -104,20 +108,20 @@ fn parent(direction: Direction) -> TcHandle {
 /// A filter on a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// Its priority: the lowest is asked first.
+    /// Its priority: the lowest runs first.
     pub priority: u16,
     /// Its number among those of its priority.
     pub handle: u32,
     /// `bpf`, `u32`, `flower` and so on.
     pub kind: String,
-    /// What it is called, if it is called anything.
+    /// Its name. `None` if it has none.
     pub name: Option<String>,
-    /// The kernel's id of its program, if it is one.
+    /// The kernel's id of its program. `None` if it is not an eBPF filter.
     pub program: Option<u32>,
 }
 
 impl Filter {
-    fn of(message: &TcMessage) -> Self {
+    fn from_message(message: &TcMessage) -> Self {
         let mut filter = Self {
             priority: (message.header.info >> 16) as u16,
             handle: message.header.handle.into(),
@@ -138,7 +142,7 @@ impl Filter {
         filter
     }
 
-    /// Whether netmon put it there: priority and handle decide which filter is deleted, the name makes sure.
+    /// Returns whether netmon attached it. Priority and handle identify what is deleted; the name makes sure.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.priority == PRIORITY
@@ -163,11 +167,11 @@ fn program_in(option: &TcOption) -> Option<u32> {
 }
 
 impl Netlink {
-    /// Whether no filter is left on the clsact qdisc of an interface.
+    /// Returns whether the clsact qdisc of an interface has no filter.
     ///
     /// # Errors
     ///
-    /// When the filters cannot be listed.
+    /// Fails if the filters cannot be listed.
     pub fn has_no_filters(&mut self, index: IfIndex) -> Result<bool, NetlinkError> {
         for direction in Direction::BOTH {
             if !self.filters(index, direction)?.is_empty() {
@@ -177,44 +181,48 @@ impl Netlink {
         Ok(true)
     }
 
-    /// Whether ours is the first filter that a packet meets at a hook; it is not when it is gone. Another of
-    /// the same priority that came later is asked before it.
+    /// Returns whether netmon's filter is the first of a hook. A filter of the same priority that was added later runs
+    /// before it.
     ///
     /// # Errors
     ///
-    /// When the filters cannot be listed.
+    /// Fails if the filters cannot be listed.
     pub fn our_filter_is_first(
         &mut self,
         index: IfIndex,
         direction: Direction,
     ) -> Result<bool, NetlinkError> {
         let filters = self.filters(index, direction)?;
-        // A priority is listed before its filters, as one with handle zero.
+        // The kernel lists each priority itself before its filters, with handle zero.
         let first = filters.iter().find(|filter| filter.header.handle != TcHandle::UNSPEC);
         Ok(first.is_some_and(|filter| {
             filter.header.handle == TcHandle::from(HANDLE) && filter.header.info >> 16 == u32::from(PRIORITY)
         }))
     }
 
-    /// The filters of a hook in the order in which they are asked, as far as tells whose they are.
+    /// Returns the filters of a hook in the order in which they run, with what identifies their owner.
     ///
     /// # Errors
     ///
-    /// When the filters cannot be listed.
+    /// Fails if the filters cannot be listed.
     pub fn hook_filters(
         &mut self,
         index: IfIndex,
         direction: Direction,
     ) -> Result<Vec<Filter>, NetlinkError> {
         let rows = self.filters(index, direction)?;
-        Ok(rows.iter().filter(|row| row.header.handle != TcHandle::UNSPEC).map(Filter::of).collect())
+        Ok(rows
+            .iter()
+            .filter(|row| row.header.handle != TcHandle::UNSPEC)
+            .map(Filter::from_message)
+            .collect())
     }
 
-    /// The filters of a hook in the order in which they are asked.
+    /// The filters of a hook, in the order in which they run.
     fn filters(&mut self, index: IfIndex, direction: Direction) -> Result<Vec<TcMessage>, NetlinkError> {
-        let mut question = TcMessage::with_index(index.0.cast_signed());
-        question.header.parent = parent(direction);
-        self.dump("list filters", &RouteNetlinkMessage::GetTrafficFilter(question), |row| match row {
+        let mut request = TcMessage::with_index(index.0.cast_signed());
+        request.header.parent = parent(direction);
+        self.dump("list filters", &RouteNetlinkMessage::GetTrafficFilter(request), |row| match row {
             RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
             _ => None,
         })

@@ -1,4 +1,4 @@
-//! Links: veth pairs, marks, state, removal, and the list with the kernel's counters.
+//! Interfaces: veth pairs and bridges, marks, state, deletion, and the list with the kernel's counters.
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
@@ -22,25 +22,26 @@ use crate::netns::NetNs;
 
 /// The kind of a bridge.
 pub const BRIDGE: &str = "bridge";
-/// lo, in every namespace.
+/// The number of `lo`, in every namespace.
 pub const LOOPBACK: IfIndex = IfIndex(1);
 
-/// One end of a veth pair to be made.
+/// One end of a veth pair that is to be created.
 #[derive(Clone, Copy, Debug)]
 pub struct VethEnd<'a> {
-    /// Where it is made, without passing through any other namespace.
+    /// The namespace in which it is created directly.
     pub namespace: &'a NetNs,
     /// Its name there.
     pub name: &'a IfName,
     /// Its link-layer address.
     pub mac: Mac,
-    /// Its number there; none lets the kernel choose. The second end's is heeded only beside the first's.
+    /// Its number there. `None` lets the kernel choose. The kernel uses the second end's only if the first has one, too.
     pub index: Option<IfIndex>,
-    /// None leaves the kernel's default.
+    /// Its MTU. `None` leaves the kernel's default.
     pub mtu: Option<u32>,
 }
 
-/// Makes a veth pair with each end where it belongs. Both are down: a peer cannot be made up (ENOTCONN).
+/// Creates a veth pair with each end in its namespace. Both are down: the kernel cannot create a peer that is up
+/// (ENOTCONN).
 #[must_use]
 pub fn create_veth(first: VethEnd<'_>, second: VethEnd<'_>) -> Request {
     let mut message = end_message(first);
@@ -55,8 +56,8 @@ pub fn create_veth(first: VethEnd<'_>, second: VethEnd<'_>) -> Request {
     )
 }
 
-/// Makes a bridge in the socket's namespace. It is down, and does not speak the spanning tree protocol. With an
-/// address of its own it does not change it with its ports.
+/// Creates a bridge in the socket's namespace. It is down, and does not run the spanning tree protocol. Since its address
+/// is set, it does not change with the ports.
 #[must_use]
 pub fn create_bridge(name: &IfName, mac: Mac) -> Request {
     let mut message = LinkMessage::default();
@@ -69,12 +70,12 @@ pub fn create_bridge(name: &IfName, mac: Mac) -> Request {
     Request::new(what, RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
 }
 
-/// Makes the interface a port of a bridge, or of none.
+/// Makes the interface a port of a bridge. `None` removes it from its bridge.
 #[must_use]
 pub fn set_bridge(index: IfIndex, name: &str, bridge: Option<IfIndex>) -> Request {
     let what = match bridge {
         Some(_) => format!("make interface {name} a port of a bridge"),
-        None => format!("take interface {name} off its bridge"),
+        None => format!("remove interface {name} from its bridge"),
     };
     set(index, what, vec![LinkAttribute::Controller(bridge.map_or(0, |bridge| bridge.0))], false)
 }
@@ -102,13 +103,13 @@ fn set(index: IfIndex, what: String, attributes: Vec<LinkAttribute>, up: bool) -
     Request::new(what, RouteNetlinkMessage::SetLink(message), 0)
 }
 
-/// Writes the alias, which `ip link` shows and netmon knows its own by.
+/// Sets the alias, which `ip link` shows and by which netmon identifies its interfaces.
 #[must_use]
 pub fn set_alias(index: IfIndex, name: &str, alias: &str) -> Request {
     set(index, format!("mark interface {name}"), vec![LinkAttribute::IfAlias(alias.to_owned())], false)
 }
 
-/// Writes the alias and sets the interface up, in one request.
+/// Sets the alias and sets the interface up, in one request.
 #[must_use]
 pub fn set_alias_and_up(index: IfIndex, name: &str, alias: &str) -> Request {
     set(index, format!("set up interface {name}"), vec![LinkAttribute::IfAlias(alias.to_owned())], true)
@@ -129,7 +130,7 @@ pub fn set_down(index: IfIndex, name: &str) -> Request {
     Request::new(format!("set down interface {name}"), RouteNetlinkMessage::SetLink(message), 0)
 }
 
-/// Sets the link-layer address, also of an interface that is up.
+/// Sets the link-layer address. The interface may be up.
 #[must_use]
 pub fn set_mac(index: IfIndex, name: &str, mac: Mac) -> Request {
     let what = format!("set link-layer address {mac} of interface {name}");
@@ -142,7 +143,7 @@ pub fn set_mtu(index: IfIndex, name: &str, mtu: u32) -> Request {
     set(index, format!("set MTU {mtu} of interface {name}"), vec![LinkAttribute::Mtu(mtu)], false)
 }
 
-/// Removes an interface; of a veth pair, both ends.
+/// Deletes an interface; of a veth pair, both ends.
 #[must_use]
 pub fn delete(index: IfIndex, name: &str) -> Request {
     let mut message = LinkMessage::default();
@@ -159,56 +160,56 @@ pub struct Interface {
     pub name: String,
     /// Its other names.
     pub alt_names: Vec<String>,
-    /// Its alias, which for netmon's own is the mark.
+    /// Its alias, which is the mark of an interface that netmon created.
     pub alias: Option<String>,
-    /// Its link-layer address, where it has one of six bytes.
+    /// Its link-layer address. `None` if it has none of six bytes.
     pub mac: Option<Mac>,
     /// Its MTU in bytes.
     pub mtu: u32,
-    /// Whether it is set up (`IFF_UP`), whatever its peer is.
+    /// Whether it is set up (`IFF_UP`), whether or not its peer is.
     pub up: bool,
-    /// Whether it is up and has a carrier (RFC 2863, `IF_OPER_UP`), so that its queue is at work.
+    /// Whether it is up and has a carrier (RFC 2863, `IF_OPER_UP`), so that its queue is active.
     pub operational: bool,
-    /// `IFLA_LINK`: of a veth, its peer's number, in the namespace of [`Self::peer_netnsid`].
+    /// `IFLA_LINK`: the number of a veth's peer, in the namespace of [`Self::peer_netnsid`].
     pub peer_index: Option<u32>,
-    /// `IFLA_LINK_NETNSID`; none when the peer is in the same namespace.
+    /// `IFLA_LINK_NETNSID`. `None` if the peer is in the same namespace.
     pub peer_netnsid: Option<i32>,
-    /// `veth`, `bridge` and so on; none for lo and hardware.
+    /// `veth`, `bridge` and so on. `None` for `lo` and hardware.
     pub kind: Option<String>,
-    /// The bridge, bond or the like that it is a port of.
+    /// The bridge, bond or similar that it is a port of.
     pub controller: Option<u32>,
-    /// How often it found or lost its carrier: each loss empties its queue.
+    /// How often it gained or lost its carrier. Each loss empties its queue.
     pub carrier_changes: u32,
-    /// The kind of its root qdisc; `noqueue` for a veth end as it is made.
+    /// The kind of its root qdisc: `noqueue` for a new veth end.
     pub qdisc: Option<String>,
     /// The kernel's counters.
     pub stats: Option<Stats64>,
 }
 
 impl Netlink {
-    /// Every interface of the namespace.
+    /// Returns every interface of the namespace.
     ///
     /// # Errors
     ///
-    /// When the list cannot be read.
+    /// Fails if the list cannot be read.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>, NetlinkError> {
         self.list_interfaces(false)
     }
 
-    /// Every interface of the namespace, with its counters: more work for the kernel.
+    /// Returns every interface of the namespace with its counters, which costs the kernel more.
     ///
     /// # Errors
     ///
-    /// When the list cannot be read.
+    /// Fails if the list cannot be read.
     pub fn interfaces_with_stats(&mut self) -> Result<Vec<Interface>, NetlinkError> {
         self.list_interfaces(true)
     }
 
-    /// Reads one interface of the namespace, without its counters. Returns `None` if there is none of this number.
+    /// Returns the interface with this number, without its counters. `None` if there is none.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses.
+    /// The kernel's answer.
     pub fn interface(&mut self, index: IfIndex) -> Result<Option<Interface>, NetlinkError> {
         let mut message = LinkMessage::default();
         message.header.index = index.0;
@@ -227,30 +228,30 @@ impl Netlink {
 
 fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
     let RouteNetlinkMessage::NewLink(message) = row else { return None };
-    let mut seen = Interface {
+    let mut interface = Interface {
         index: message.header.index,
         up: message.header.flags.contains(LinkFlags::Up),
         ..Interface::default()
     };
     for attribute in message.attributes {
         match attribute {
-            LinkAttribute::IfName(name) => seen.name = name,
-            LinkAttribute::IfAlias(alias) => seen.alias = Some(alias),
-            LinkAttribute::Address(address) => seen.mac = address.try_into().ok().map(Mac),
-            LinkAttribute::Mtu(mtu) => seen.mtu = mtu,
-            LinkAttribute::OperState(state) => seen.operational = state == State::Up,
-            LinkAttribute::Link(index) => seen.peer_index = Some(index),
-            LinkAttribute::Controller(index) => seen.controller = Some(index),
-            LinkAttribute::LinkNetNsId(id) => seen.peer_netnsid = Some(id),
-            LinkAttribute::CarrierChanges(changes) => seen.carrier_changes = changes,
-            LinkAttribute::Qdisc(kind) => seen.qdisc = Some(kind),
-            LinkAttribute::Stats64(stats) => seen.stats = Some(stats),
-            LinkAttribute::PropList(properties) => seen.alt_names = alt_names(properties),
-            LinkAttribute::LinkInfo(info) => seen.kind = kind(&info),
+            LinkAttribute::IfName(name) => interface.name = name,
+            LinkAttribute::IfAlias(alias) => interface.alias = Some(alias),
+            LinkAttribute::Address(address) => interface.mac = address.try_into().ok().map(Mac),
+            LinkAttribute::Mtu(mtu) => interface.mtu = mtu,
+            LinkAttribute::OperState(state) => interface.operational = state == State::Up,
+            LinkAttribute::Link(index) => interface.peer_index = Some(index),
+            LinkAttribute::Controller(index) => interface.controller = Some(index),
+            LinkAttribute::LinkNetNsId(id) => interface.peer_netnsid = Some(id),
+            LinkAttribute::CarrierChanges(changes) => interface.carrier_changes = changes,
+            LinkAttribute::Qdisc(kind) => interface.qdisc = Some(kind),
+            LinkAttribute::Stats64(stats) => interface.stats = Some(stats),
+            LinkAttribute::PropList(properties) => interface.alt_names = alt_names(properties),
+            LinkAttribute::LinkInfo(info) => interface.kind = kind(&info),
             _ => {}
         }
     }
-    Some(seen)
+    Some(interface)
 }
 
 fn alt_names(properties: Vec<Prop>) -> Vec<String> {

@@ -1,8 +1,8 @@
-//! The filter that a declared loss is made with: on the clsact qdisc, at egress, behind the measuring one.
+//! The filter that drops packets for a declared loss: on the clsact qdisc, at egress, behind the measuring filter.
 //!
-//! Filters on a clsact outlive the process that makes them and run after all TCX programs, so a loss needs no agent. The
-//! filter's own name says how much is lost and whether its clsact came with it: what is imposed is read from the
-//! kernel, and a clsact that was there before is known.
+//! Filters on a clsact outlive the process that attached them and run after all TCX programs, so a loss needs no agent.
+//! The filter's name has the share of packets that are dropped, and whether the clsact was added for it. So the installed
+//! loss can be read from the kernel, and a clsact that existed before is not deleted.
 
 use std::os::fd::BorrowedFd;
 
@@ -13,30 +13,30 @@ use super::{
     clsact::{self, Filter, PRIORITY as MEASURING},
 };
 
-/// Right behind the measuring filter: whoever comes later may end a packet's way without asking us.
+/// Right behind the measuring filter: a filter in between could end the packet's path before it.
 pub const PRIORITY: u16 = MEASURING + 1;
-/// "nl": tells our filter from others of the same priority.
+/// "nl": distinguishes netmon's filter from others of the same priority.
 pub const HANDLE: u32 = 0x6e6c;
-/// What the name begins with; then come the millionths that are lost.
+/// The beginning of the name. The millionths that are lost follow.
 const NAME: &str = "netmon:loss=";
 const UNIT: &str = "ppm";
 const ALL: u32 = 1_000_000;
-/// What the name ends with when the clsact came with the filter.
+/// The end of the name if the clsact was added for the filter.
 const WITH_CLSACT: &str = ",clsact";
 
-/// What a filter's name says.
+/// What a filter's name encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossFilter {
     /// Millionths of the packets that are dropped.
     pub ppm: u32,
-    /// Whether the clsact qdisc was made for it.
+    /// Whether the clsact qdisc was added for it.
     pub made_clsact: bool,
 }
 
 impl LossFilter {
-    /// What a filter of ours says; none of another.
+    /// Returns what the name of netmon's filter encodes. `None` for any other filter.
     #[must_use]
-    pub fn of(filter: &Filter) -> Option<Self> {
+    pub fn from_filter(filter: &Filter) -> Option<Self> {
         let is_ours = filter.priority == PRIORITY && filter.handle == HANDLE && filter.kind == "bpf";
         let text = filter.name.as_deref().filter(|_| is_ours)?.strip_prefix(NAME)?;
         let (number, rest) = text.split_once(UNIT)?;
@@ -55,18 +55,18 @@ impl LossFilter {
     }
 }
 
-/// Puts the filter on, or in the place of the one that is there: no packet passes in between.
+/// Attaches the filter, or replaces the one that is attached without letting a packet pass in between.
 #[must_use]
 pub fn set(index: IfIndex, name: &str, loss: LossFilter, program: BorrowedFd<'_>) -> Request {
     let message = clsact::filter(index, Direction::Egress, PRIORITY, HANDLE);
     clsact::set(message, format!("impose a loss on {name}"), &loss.name(), program)
 }
 
-/// Takes it off.
+/// Detaches the filter.
 #[must_use]
 pub fn delete(index: IfIndex, name: &str) -> Request {
     let message = clsact::filter(index, Direction::Egress, PRIORITY, HANDLE);
-    clsact::delete(message, format!("take the loss off {name}"))
+    clsact::delete(message, format!("remove the loss from {name}"))
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_says_what_it_is_by_its_name_and_no_other_is_taken_for_it() {
+    fn a_name_encodes_the_loss_and_no_other_filter_is_taken_for_netmons() {
         let filter = |priority, handle, name: &str| Filter {
             priority,
             handle,
@@ -84,12 +84,12 @@ mod tests {
         };
         for made_clsact in [false, true] {
             let loss = LossFilter { ppm: 12_345, made_clsact };
-            assert_eq!(LossFilter::of(&filter(PRIORITY, HANDLE, &loss.name())), Some(loss));
-            assert_eq!(LossFilter::of(&filter(PRIORITY, 1, &loss.name())), None);
-            assert_eq!(LossFilter::of(&filter(9, HANDLE, &loss.name())), None);
+            assert_eq!(LossFilter::from_filter(&filter(PRIORITY, HANDLE, &loss.name())), Some(loss));
+            assert_eq!(LossFilter::from_filter(&filter(PRIORITY, 1, &loss.name())), None);
+            assert_eq!(LossFilter::from_filter(&filter(9, HANDLE, &loss.name())), None);
         }
         for other in ["netmon", "netmon:loss=ppm", "netmon:loss=1ppm,else", "netmon:loss=1000001ppm", ""] {
-            assert_eq!(LossFilter::of(&filter(PRIORITY, HANDLE, other)), None, "{other}");
+            assert_eq!(LossFilter::from_filter(&filter(PRIORITY, HANDLE, other)), None, "{other}");
         }
     }
 }

@@ -1,20 +1,21 @@
-//! netem (tc-netem(8)): each packet is held for a while. Only the delay and its jitter are set: loss is a program of
-//! netmon's own, which works also where there is no netem.
+//! netem (tc-netem(8)), which delays each packet.
+//!
+//! Only the delay and its jitter are set. Loss is a program of netmon's own, which also works without netem.
 
 use netmon_model::impairment::Netem;
 use rtnetlink::packet_core::{DefaultNla, Emitable as _, NlasIterator};
 
-/// As tc calls it.
+/// The kind of the qdisc.
 pub const KIND: &str = "netem";
-/// `TCA_NETEM_LATENCY64`, `TCA_NETEM_JITTER64` (`linux/pkt_sched.h`, Linux 4.16): nanoseconds, where the structure has
-/// ticks that end at 275 s and are 64 ns long.
+/// `TCA_NETEM_LATENCY64`, `TCA_NETEM_JITTER64` (`linux/pkt_sched.h`, Linux 4.16), in nanoseconds. The structure has ticks
+/// of 64 ns instead, which end at 275 s.
 const LATENCY64: u16 = 10;
 const JITTER64: u16 = 11;
-/// Bytes of `struct tc_netem_qopt`, which stands before the attributes: latency, limit, loss, gap, duplicate, jitter.
+/// Bytes of `struct tc_netem_qopt`, which precedes the attributes: latency, limit, loss, gap, duplicate, jitter.
 const STRUCTURE: usize = 24;
 const TICK_NS: u64 = 64;
 
-/// What `TCA_OPTIONS` holds.
+/// Returns the content of `TCA_OPTIONS`.
 pub(super) fn options(netem: Netem) -> Vec<u8> {
     let ticks = |ns: u64| u32::try_from(ns / TICK_NS).unwrap_or(u32::MAX);
     let words = [ticks(netem.delay_ns), netem.limit, 0, 0, 0, ticks(netem.jitter_ns)];
@@ -29,7 +30,7 @@ pub(super) fn options(netem: Netem) -> Vec<u8> {
     bytes
 }
 
-/// What the kernel says of one; none when it says something else.
+/// Reads the content of `TCA_OPTIONS`. Returns `None` if it is not that of a netem.
 pub(super) fn read(options: &[u8]) -> Option<Netem> {
     let (structure, attributes) = options.split_at_checked(STRUCTURE)?;
     let words: Vec<u32> = structure
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_structure_is_the_one_that_tc_sends_and_nanoseconds_stand_behind_it() {
+    fn the_structure_is_the_one_that_tc_sends_and_nanoseconds_follow_it() {
         let netem = Netem { delay_ns: 10_000_000, jitter_ns: 1_000_000, limit: 10_000 };
         let bytes = options(netem);
         // From a trace of `tc qdisc add dev lo root netem delay 10ms 1ms limit 10000`, iproute2 6.1, x86-64.
@@ -71,7 +72,7 @@ mod tests {
     fn what_is_set_is_what_is_read() {
         let netem = Netem { delay_ns: 1_234_567_891, jitter_ns: 7, limit: 42 };
         assert_eq!(read(&options(netem)), Some(netem));
-        // An older kernel tells ticks only.
+        // An older kernel reports ticks only.
         let ticks = read(&options(netem)[..STRUCTURE]).unwrap();
         assert!(netem.delay_ns - ticks.delay_ns < TICK_NS && ticks.limit == 42, "{ticks:?}");
         for short in 0..STRUCTURE {

@@ -1,24 +1,24 @@
-//! Offloads of an interface, as far as they decide what the kernel counts: whether super-packets are cut
-//! before they leave, and whether packets are merged as they arrive.
+//! Offloads of an interface, as far as they affect what the kernel counts: whether super-packets are segmented before
+//! they leave, and whether packets are merged when they arrive.
 
 use std::sync::OnceLock;
 
 use super::{Netlink, NetlinkError};
 use crate::sys::ethtool;
 
-/// The names of the kernel's features, asked for once.
+/// The names of the kernel's features, read once.
 static NAMES: OnceLock<Vec<String>> = OnceLock::new();
 
-/// What becomes of super-packets at an interface.
+/// What an interface does to super-packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offloads {
-    /// Which super-packets of TCP and UDP leave whole.
+    /// Which super-packets of TCP and UDP leave unsegmented.
     pub whole: Whole,
     /// Whether packets that arrive are merged (GRO).
     pub merges: bool,
 }
 
-/// Which super-packets leave whole; the others are cut into segments first.
+/// Which super-packets leave unsegmented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whole {
     /// All of them.
@@ -30,11 +30,11 @@ pub enum Whole {
 }
 
 impl Netlink {
-    /// The offloads of an interface, by the name that it has now.
+    /// Returns the offloads of the interface that has this name now.
     ///
     /// # Errors
     ///
-    /// When there is no such interface (any more).
+    /// Fails if there is no such interface.
     pub fn offloads(&self, interface: &str) -> Result<Offloads, NetlinkError> {
         let failed = |e| NetlinkError::new(format!("read the offloads of {interface}"), e);
         let names = match NAMES.get() {
@@ -45,12 +45,12 @@ impl Netlink {
             }
         };
         let active = ethtool::active_features(self.as_fd(), interface, names.len()).map_err(failed)?;
-        Ok(Offloads::of(names.iter().map(String::as_str).zip(active)))
+        Ok(Offloads::from_features(names.iter().map(String::as_str).zip(active)))
     }
 }
 
 impl Offloads {
-    fn of<'n>(features: impl Iterator<Item = (&'n str, bool)>) -> Self {
+    fn from_features<'n>(features: impl Iterator<Item = (&'n str, bool)>) -> Self {
         let (mut on, mut off, mut merges) = (false, false, false);
         for (name, active) in features {
             if segments(name) {
@@ -68,7 +68,7 @@ impl Offloads {
     }
 }
 
-/// Whether a feature is about super-packets of TCP or UDP.
+/// Returns whether a feature concerns super-packets of TCP or UDP.
 fn segments(feature: &str) -> bool {
     feature == "tx-udp-segmentation" || (feature.starts_with("tx-tcp") && feature.ends_with("-segmentation"))
 }
@@ -86,11 +86,11 @@ mod tests {
             ("rx-gro", gro),
             ("rx-gro-list", true),
         ];
-        Offloads::of(features.into_iter())
+        Offloads::from_features(features.into_iter())
     }
 
     #[test]
-    fn what_leaves_whole_is_known_by_tcp_and_udp_alone() {
+    fn only_features_of_tcp_and_udp_decide_what_leaves_unsegmented() {
         assert_eq!(of(true, true, false), Offloads { whole: Whole::All, merges: false });
         assert_eq!(of(false, true, true), Offloads { whole: Whole::Some, merges: true });
         assert_eq!(of(false, false, false).whole, Whole::None);

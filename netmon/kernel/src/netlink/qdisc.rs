@@ -1,5 +1,7 @@
-//! Queueing disciplines: read only. The datapath asks whether one of them makes use of departure times, the audit
-//! what they dropped and hold, the doctor which kinds there are, the topology what of an impairment is there.
+//! Queueing disciplines, read only.
+//!
+//! The datapath reads whether one of them uses departure times, the audit reads what they dropped and hold, the doctor
+//! which kinds the kernel has, and the topology which impairments are installed.
 
 use netmon_model::{
     impairment::{Netem, TokenBucket},
@@ -25,31 +27,31 @@ pub struct Qdisc {
     pub kind: String,
     /// Major and minor of its handle, as one number.
     pub handle: u32,
-    /// Where it hangs: `0xffff_ffff` is the root.
+    /// Its parent: [`ROOT`] is the interface.
     pub parent: u32,
-    /// Packets that wait in it, and below it.
+    /// Packets that wait in it and below it.
     pub queued: u32,
-    /// Packets that it dropped; wraps.
+    /// Packets that it dropped. Wraps.
     pub drops: u32,
-    /// Its parameters, as the kernel gives them: by [`Qdisc::netem`] and [`Qdisc::token_bucket`].
+    /// Its parameters as the kernel sent them, for [`Qdisc::netem`] and [`Qdisc::token_bucket`].
     options: Vec<u8>,
 }
 
 impl Qdisc {
-    /// The parameters, if it is a netem.
+    /// Returns its parameters. `None` if it is not a netem.
     #[must_use]
     pub fn netem(&self) -> Option<Netem> {
         (self.kind == netem::KIND).then(|| netem::read(&self.options)).flatten()
     }
 
-    /// The parameters, if it is a token bucket.
+    /// Returns its parameters. `None` if it is not a token bucket.
     #[must_use]
     pub fn token_bucket(&self) -> Option<TokenBucket> {
         (self.kind == tbf::KIND).then(|| tbf::read(&self.options)).flatten()
     }
 }
 
-/// Parameters in a request: the crate has no layout for these kinds, and writes them as they are.
+/// Returns parameters for a request. The crate has no layout for these kinds and writes the bytes as they are.
 pub(super) fn options(bytes: Vec<u8>) -> TcAttribute {
     TcAttribute::Other(DefaultNla::new(OPTIONS, bytes))
 }
@@ -57,16 +59,16 @@ pub(super) fn options(bytes: Vec<u8>) -> TcAttribute {
 /// `TCA_OPTIONS`
 const OPTIONS: u16 = 2;
 
-/// Where the root qdisc hangs (`TC_H_ROOT`).
+/// The parent of the root qdisc (`TC_H_ROOT`).
 pub const ROOT: u32 = u32::MAX;
 
 impl Netlink {
-    /// Whether the kernel has queueing disciplines of this kind, found out by asking for one on lo: for a
-    /// namespace that goes afterwards. The kernel may load a module for it.
+    /// Returns whether the kernel has queueing disciplines of this kind, by adding one to `lo`: for a namespace that is
+    /// destroyed afterwards. The kernel may load a module for it.
     ///
     /// # Errors
     ///
-    /// When the kernel does not say.
+    /// Fails without the privilege to add one.
     pub fn knows_qdisc(&mut self, kind: &str) -> Result<bool, NetlinkError> {
         let mut message = TcMessage::with_index(LOOPBACK.0.cast_signed());
         (message.header.parent, message.header.handle) = match kind {
@@ -74,31 +76,31 @@ impl Netlink {
             _ => (TcHandle::ROOT, TcHandle { major: 1, minor: 0 }),
         };
         message.attributes.push(TcAttribute::Kind(kind.to_owned()));
-        let ask = RouteNetlinkMessage::NewQueueDiscipline(message);
-        match self.request(&Request::new(format!("ask for qdisc {kind}"), ask, NLM_F_CREATE | NLM_F_EXCL)) {
+        let add = RouteNetlinkMessage::NewQueueDiscipline(message);
+        match self.request(&Request::new(format!("try qdisc {kind}"), add, NLM_F_CREATE | NLM_F_EXCL)) {
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) if error.errno() == Some(Errno::PERM) => Err(error),
-            // One that lacks its parameters is known well enough to be refused for it.
+            // A kind that is refused for missing parameters is known.
             _ => Ok(true),
         }
     }
 
-    /// Every queueing discipline of the namespace.
+    /// Returns every queueing discipline of the namespace.
     ///
     /// # Errors
     ///
-    /// When the list cannot be read.
+    /// Fails if the list cannot be read.
     pub fn qdiscs(&mut self) -> Result<Vec<Qdisc>, NetlinkError> {
-        let question = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
-        self.dump("list qdiscs", &question, qdisc)
+        let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
+        self.dump("list qdiscs", &request, qdisc)
     }
 
-    /// Packets that the root qdisc of an interface dropped, by its own counter, which wraps; none without such
-    /// a qdisc.
+    /// Returns how many packets the root qdisc of an interface dropped, by its own counter, which wraps. `None` if the
+    /// interface has no such qdisc.
     ///
     /// # Errors
     ///
-    /// When the list cannot be read.
+    /// Fails if the list cannot be read.
     pub fn root_drops(&mut self, interface: IfIndex) -> Result<Option<u32>, NetlinkError> {
         let is_root = |qdisc: &Qdisc| qdisc.interface == interface && qdisc.parent == ROOT;
         Ok(self.qdiscs()?.into_iter().find(is_root).map(|qdisc| qdisc.drops))

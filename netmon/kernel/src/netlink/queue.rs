@@ -1,5 +1,4 @@
-//! The qdiscs of an impairment, under handles of netmon's own, by which they are known: whatever else is at the root of
-//! an interface is somebody else's.
+//! The qdiscs of an impairment. Their handles identify them as netmon's; any other qdisc is foreign.
 
 use netmon_model::{
     impairment::{Netem, TokenBucket},
@@ -19,27 +18,27 @@ use super::{
     tbf,
 };
 
-/// "nm": the root.
+/// "nm": the root qdisc.
 const ROOT: TcHandle = TcHandle { major: 0x6e6d, minor: 0 };
-/// "nn": below a netem, whose only class is 1.
+/// "nn": the qdisc below a netem, whose only class is 1.
 const BELOW: TcHandle = TcHandle { major: 0x6e6e, minor: 0 };
 const NETEM_CLASS: TcHandle = TcHandle { major: 0x6e6d, minor: 1 };
 
-/// Where one of netmon's qdiscs hangs.
+/// The position of one of netmon's qdiscs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
     /// At the root.
     Root,
-    /// Below a netem of netmon's.
+    /// Below netmon's netem.
     Below,
 }
 
-/// What it is.
+/// A qdisc with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discipline {
-    /// Packets are held for a while.
+    /// Delays packets.
     Netem(Netem),
-    /// Packets leave at a rate.
+    /// Limits the rate.
     Bucket(TokenBucket),
 }
 
@@ -58,7 +57,7 @@ impl Position {
         }
     }
 
-    /// Whether a qdisc is netmon's, in this position.
+    /// Returns whether a qdisc is netmon's in this position.
     #[must_use]
     pub fn is_of(self, qdisc: &Qdisc) -> bool {
         let is_kind = matches!(qdisc.kind.as_str(), netem::KIND | tbf::KIND);
@@ -91,31 +90,31 @@ impl Discipline {
     }
 }
 
-/// Puts a qdisc before an interface; it is an error if one that is not the kernel's own is there.
+/// Adds a qdisc to an interface. The kernel refuses if there is one other than its default.
 #[must_use]
 pub fn add(index: IfIndex, name: &str, position: Position, discipline: Discipline) -> Request {
     Request::new(
-        format!("put a {} before interface {name}", discipline.kind()),
+        format!("add a {} to interface {name}", discipline.kind()),
         RouteNetlinkMessage::NewQueueDiscipline(discipline.describe(position.message(index))),
         NLM_F_CREATE | NLM_F_EXCL,
     )
 }
 
-/// Changes the parameters of one that is there, and keeps what waits in it and what it counted.
+/// Changes the parameters of an existing qdisc. Waiting packets and counters are kept.
 #[must_use]
 pub fn change(index: IfIndex, name: &str, position: Position, discipline: Discipline) -> Request {
     Request::new(
-        format!("change the {} before interface {name}", discipline.kind()),
+        format!("change the {} of interface {name}", discipline.kind()),
         RouteNetlinkMessage::NewQueueDiscipline(discipline.describe(position.message(index))),
         0,
     )
 }
 
-/// Takes netmon's root away, with what is below it. What waits in it is thrown away.
+/// Deletes netmon's root qdisc with the one below it. Waiting packets are dropped.
 #[must_use]
 pub fn delete(index: IfIndex, name: &str) -> Request {
     Request::new(
-        format!("take the queue from before interface {name}"),
+        format!("delete the queue of interface {name}"),
         RouteNetlinkMessage::DelQueueDiscipline(Position::Root.message(index)),
         0,
     )

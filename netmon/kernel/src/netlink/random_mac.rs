@@ -1,4 +1,4 @@
-//! Random link-layer addresses, so that no two of netmon's interfaces share one.
+//! Random link-layer addresses, so that no two of netmon's interfaces have the same.
 
 use std::{
     fs::File,
@@ -11,7 +11,7 @@ use netmon_model::mac::Mac;
 ///
 /// # Errors
 ///
-/// When the kernel gives no random numbers.
+/// Fails if `/dev/urandom` cannot be read.
 pub fn random_macs(count: usize) -> io::Result<Vec<Mac>> {
     let mut bytes = vec![0; count * 6];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_addresses_as_asked_for_are_all_different() {
+    fn random_addresses_are_all_different() {
         let mut macs = random_macs(100).unwrap();
         macs.sort_unstable();
         macs.dedup();

@@ -1,4 +1,4 @@
-//! Static routes. netmon's own carry its protocol number, so that routes of others are told apart.
+//! Static routes. Those that netmon adds carry its protocol number, which distinguishes them from all others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,10 +15,10 @@ use rtnetlink::{
 
 use super::{Netlink, NetlinkError, Request};
 
-/// Who made a route (`rtm_protocol`): a number that rtnetlink.h leaves to its users.
+/// The origin of netmon's routes (`rtm_protocol`): a number that rtnetlink.h leaves to its users.
 pub const PROTOCOL: u8 = 110;
 
-/// Adds a route; its next hop must be on a link that is up.
+/// Adds a route. Its next hop must be on a link that is up.
 #[must_use]
 pub fn add(route: &Route) -> Request {
     Request::new(
@@ -28,7 +28,7 @@ pub fn add(route: &Route) -> Request {
     )
 }
 
-/// Takes a route away.
+/// Removes a route.
 #[must_use]
 pub fn remove(route: &Route) -> Request {
     Request::new(
@@ -67,14 +67,14 @@ fn message(route: &Route) -> RouteMessage {
 }
 
 impl Netlink {
-    /// The routes of the namespace that netmon made.
+    /// Returns the routes of the namespace that netmon added.
     ///
     /// # Errors
     ///
-    /// When the list cannot be read.
+    /// Fails if the list cannot be read.
     pub fn own_routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
-        let question = RouteNetlinkMessage::GetRoute(RouteMessage::default());
-        self.dump("list routes", &question, own_route)
+        let request = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+        self.dump("list routes", &request, own_route)
     }
 }
 
@@ -84,7 +84,7 @@ fn own_route(row: RouteNetlinkMessage) -> Option<Route> {
         return None;
     }
     let length = message.header.destination_prefix_length;
-    // No RTA_DST: the default route.
+    // Without RTA_DST it is the default route.
     let mut to = match message.header.address_family {
         AddressFamily::Inet => IpNet::V4(Ipv4Net::new(Ipv4Addr::UNSPECIFIED, length).ok()?),
         AddressFamily::Inet6 => IpNet::V6(Ipv6Net::new(Ipv6Addr::UNSPECIFIED, length).ok()?),

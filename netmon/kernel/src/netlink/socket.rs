@@ -1,4 +1,4 @@
-//! The transport: requests out, answers in, matched by sequence number.
+//! The transport: sends requests, and matches the answers by sequence number.
 
 use std::{cell::RefCell, io, os::fd::BorrowedFd};
 
@@ -14,19 +14,19 @@ use crate::{
     sys::namespaces,
 };
 
-/// How many requests are under way at once: their answers must fit the socket's buffer (212,992 bytes by
-/// default, of which an answer takes about 800).
+/// How many requests are in flight at once. Their answers must fit the socket's buffer (212,992 bytes by default, of
+/// which an answer takes about 800).
 const WINDOW: usize = 64;
-/// The most that one read returns; the kernel fills dumps up to this (`NLMSG_GOODSIZE` and the size it was
-/// last asked for).
+/// The maximum size of one read. The kernel fills dumps up to it (`NLMSG_GOODSIZE`, and the size of the last read).
 const READ_SIZE: usize = 64 * 1024;
-/// The answer is marked so when a dump changed under the kernel's hands (`linux/netlink.h`).
+/// Marks the answers of a dump during which the table changed (`linux/netlink.h`).
 const NLM_F_DUMP_INTR: u16 = 0x10;
-/// How often a dump that was interrupted is begun anew.
+/// How often an interrupted dump is restarted.
 const DUMP_ATTEMPTS: usize = 16;
 
 thread_local! {
-    /// What was read last. One a thread and not one a socket: an agent keeps a socket for each of a thousand namespaces.
+    /// The last read. There is one for each thread and not for each socket, since an agent has a socket for each of a
+    /// thousand namespaces.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_SIZE));
 }
 
@@ -35,7 +35,7 @@ thread_local! {
 #[error("cannot {what}{}", explained(.explanation))]
 pub struct NetlinkError {
     what: String,
-    /// The kernel's extended acknowledgement, where it gives one.
+    /// The kernel's extended acknowledgement. `None` if it sent none.
     explanation: Option<String>,
     source: io::Error,
 }
@@ -49,27 +49,27 @@ impl NetlinkError {
         Self { what: what.into(), explanation: None, source }
     }
 
-    /// The kernel's errno, as rustix names them.
+    /// Returns the kernel's error number. `None` if the error is not one of the kernel's.
     #[must_use]
     pub fn errno(&self) -> Option<rustix::io::Errno> {
         rustix::io::Errno::from_io_error(&self.source)
     }
 
-    /// Whether the thing that the request was about is not there.
+    /// Returns whether the object of the request does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         use rustix::io::Errno;
         matches!(self.errno(), Some(Errno::NODEV | Errno::NOENT | Errno::SRCH | Errno::ADDRNOTAVAIL))
     }
 
-    /// Whether the thing that should be made is there already.
+    /// Returns whether the object that was to be created exists already.
     #[must_use]
     pub fn is_already_there(&self) -> bool {
         self.errno() == Some(rustix::io::Errno::EXIST)
     }
 }
 
-/// One change to ask the kernel for.
+/// A request for one change.
 #[derive(Clone, Debug)]
 pub struct Request {
     what: String,
@@ -78,19 +78,32 @@ pub struct Request {
 }
 
 impl Request {
-    /// `what` completes the sentence "cannot ..."; `flags` come on top of REQUEST and ACK.
+    /// `what` completes the sentence "cannot ...". `flags` are added to REQUEST and ACK.
     pub(super) fn new(what: impl Into<String>, message: RouteNetlinkMessage, flags: u16) -> Self {
         Self { what: what.into(), message, flags }
     }
 
-    /// What it asks for: the end of a sentence that begins with "cannot".
+    /// Returns what it requests: the end of a sentence that begins with "cannot".
     #[must_use]
     pub fn what(&self) -> &str {
         &self.what
     }
 }
 
-/// A socket for the namespace it was opened in.
+/// A socket for the namespace in which it was opened.
+///
+/// # Examples
+///
+/// ```no_run
+/// use netmon_kernel::{netlink::Netlink, netns::NetNs};
+///
+/// let namespace = NetNs::open(&"web".parse()?)?;
+/// let mut netlink = Netlink::open_in(&namespace)?;
+/// for interface in netlink.interfaces()? {
+///     println!("{} is {}", interface.name, if interface.up { "up" } else { "down" });
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Netlink {
     socket: Socket,
@@ -98,20 +111,30 @@ pub struct Netlink {
 }
 
 impl Netlink {
-    /// For the namespace of the calling thread.
+    /// Opens a socket in the namespace of the calling thread.
     ///
     /// # Errors
     ///
-    /// When the kernel gives no socket.
+    /// Fails if the kernel provides no socket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netmon_kernel::netlink::Netlink;
+    ///
+    /// let interfaces = Netlink::open()?.interfaces()?;
+    /// assert!(interfaces.iter().any(|interface| interface.name == "lo"));
+    /// # Ok::<(), netmon_kernel::netlink::NetlinkError>(())
+    /// ```
     pub fn open() -> Result<Self, NetlinkError> {
         Self::open_bound().map_err(|e| NetlinkError::new("open a netlink socket", e))
     }
 
-    /// For `namespace`, by way of a thread that enters it.
+    /// Opens a socket in `namespace`, on a thread that enters it for this.
     ///
     /// # Errors
     ///
-    /// When the namespace cannot be entered, or the kernel gives no socket.
+    /// Fails if the namespace cannot be entered or the kernel provides no socket.
     pub fn open_in(namespace: &NetNs) -> Result<Self, NetlinkError> {
         namespace
             .run(Self::open)
@@ -121,34 +144,34 @@ impl Netlink {
     fn open_bound() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
-        // Both shape the answers only: shorter ones, with a reason. Kernels since 4.12 know them.
+        // Both affect the answers only, which become shorter and have a reason. Linux 4.12 and later know them.
         socket.set_cap_ack(true)?;
         socket.set_ext_ack(true)?;
         Ok(Self { socket, sequence: 0 })
     }
 
-    /// The cookie of the namespace that this socket is in.
+    /// Returns the cookie of the socket's namespace.
     ///
     /// # Errors
     ///
-    /// Before Linux 5.14.
+    /// Fails before Linux 5.14.
     pub fn cookie(&self) -> Result<Cookie, NetlinkError> {
         namespaces::netns_cookie(self.as_fd())
             .map(Cookie)
             .map_err(|e| NetlinkError::new("read a namespace's cookie", e))
     }
 
-    /// Asks for one change and waits for the answer.
+    /// Sends one request and waits for the answer.
     ///
     /// # Errors
     ///
-    /// The kernel's refusal, with its reason where it gives one.
+    /// The kernel's answer, with its explanation if it sent one.
     pub fn request(&mut self, request: &Request) -> Result<(), NetlinkError> {
         self.pipeline(std::slice::from_ref(request)).pop().unwrap_or(Ok(()))
     }
 
-    /// Asks for all of `requests`, in order, with many under way at once. A refusal does not stop those
-    /// behind it: every request has its own answer, at its own place.
+    /// Sends all `requests` in order, with many in flight at once. A request that is refused does not stop those after it:
+    /// each has its own answer, at the same index.
     pub fn pipeline(&mut self, requests: &[Request]) -> Vec<Result<(), NetlinkError>> {
         let mut answers = Vec::with_capacity(requests.len());
         for window in requests.chunks(WINDOW) {
@@ -195,8 +218,8 @@ impl Netlink {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// Reads a whole table, of which `row` takes what is wanted: a row as it comes is ten times as large. Begins anew
-    /// when it changed meanwhile, so that nothing is missed or seen twice.
+    /// Reads a complete table. `row` keeps the part of each row that is used, which is a tenth of its size. Starts again if
+    /// the table changed meanwhile, so that no row is missed or read twice.
     pub(super) fn dump<T>(
         &mut self,
         what: &str,
@@ -292,7 +315,7 @@ impl Netlink {
     }
 }
 
-/// All messages of one read, which waits for them unless the socket does not.
+/// Returns all messages of one read, which blocks unless the socket is non-blocking.
 pub(super) fn read(socket: &Socket) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
     BUFFER.with_borrow_mut(|buffer| {
         loop {
@@ -332,7 +355,7 @@ fn aligned(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 
-/// The kernel's own words in an answer: behind the 16 bytes of the request's header, `NLMSGERR_ATTR_MSG`.
+/// Returns the kernel's explanation in an answer: `NLMSGERR_ATTR_MSG`, after the 16 bytes of the request's header.
 fn explanation(answer: &[u8]) -> Option<String> {
     const HEADER: usize = 16;
     const MESSAGE: u16 = 1;
@@ -354,14 +377,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_own_words_are_found_behind_the_header() {
+    fn the_kernels_explanation_is_found_after_the_header() {
         let mut answer = vec![0_u8; 16];
         answer.extend_from_slice(&[9, 0, 1, 0]);
         answer.extend_from_slice(b"nope\0\0\0\0");
         assert_eq!(explanation(&answer).as_deref(), Some("nope"));
         assert_eq!(explanation(&answer[..16]), None);
         assert_eq!(explanation(&[0; 17]), None);
-        // A length of 1 is shorter than its own header: not a reason to loop or to panic.
+        // A length of 1 is shorter than its own header, and must cause neither a loop nor a panic.
         answer[16] = 1;
         assert_eq!(explanation(&answer), None);
     }

@@ -1,4 +1,4 @@
-//! The token bucket (tc-tbf(8)): a rate, and a queue of a known length. What it dropped is in [`super::qdisc`].
+//! The token bucket (tc-tbf(8)): a rate, and a queue of a known length. Its drops are in [`super::qdisc`].
 
 use netmon_model::{impairment::TokenBucket, names::IfIndex};
 use rtnetlink::{
@@ -11,25 +11,25 @@ use rtnetlink::{
 
 use super::{Request, qdisc};
 
-/// As tc calls it.
+/// The kind of the qdisc.
 pub const KIND: &str = "tbf";
 /// `TCA_TBF_PARMS`, `TCA_TBF_RATE64`, `TCA_TBF_BURST` (`linux/pkt_sched.h`).
 const PARMS: u16 = 1;
 const RATE64: u16 = 4;
 const BURST: u16 = 6;
-/// Where `struct tc_tbf_qopt` has its rate, its limit and its buffer.
+/// Offsets of the rate, the limit and the buffer in `struct tc_tbf_qopt`.
 const RATE_AT: usize = 8;
 const LIMIT_AT: usize = 24;
 const BUFFER_AT: usize = 28;
-/// What the kernel counts a buffer's time in (`PSCHED_SHIFT`), nanoseconds.
+/// The unit of a buffer's time, in nanoseconds (`PSCHED_SHIFT`).
 const TICK_NS: u64 = 64;
-/// `TC_LINKLAYER_ETHERNET`: the kernel then reckons without a table.
+/// `TC_LINKLAYER_ETHERNET`: the kernel then computes without a table.
 const ETHERNET: u8 = 1;
 
-/// `struct tc_tbf_qopt`: the rate, no peak rate, the limit; the buffer comes as [`BURST`].
+/// `struct tc_tbf_qopt`: the rate, no peak rate, and the limit. The buffer is sent as [`BURST`].
 fn parameters(bucket: TokenBucket) -> Vec<u8> {
     let mut bytes = vec![0, ETHERNET, 0, 0, 0, 0, 0, 0];
-    // What does not fit here is in RATE64.
+    // A higher rate is in RATE64.
     bytes.extend(u32::try_from(bucket.rate).unwrap_or(u32::MAX).to_ne_bytes());
     bytes.extend([0; 12]);
     bytes.extend(bucket.limit.to_ne_bytes());
@@ -37,7 +37,7 @@ fn parameters(bucket: TokenBucket) -> Vec<u8> {
     bytes
 }
 
-/// What `TCA_OPTIONS` holds.
+/// Returns the content of `TCA_OPTIONS`.
 pub(super) fn options(bucket: TokenBucket) -> Vec<u8> {
     let mut options = vec![DefaultNla::new(PARMS, parameters(bucket))];
     if u32::try_from(bucket.rate).is_err() {
@@ -49,7 +49,9 @@ pub(super) fn options(bucket: TokenBucket) -> Vec<u8> {
     bytes
 }
 
-/// What the kernel says of one; none when it says something else. The burst is told as a time, and is as exact.
+/// Reads the content of `TCA_OPTIONS`. Returns `None` if it is not that of a token bucket.
+///
+/// The kernel reports the burst as a time, so it is rounded.
 pub(super) fn read(options: &[u8]) -> Option<TokenBucket> {
     let (mut parameters, mut rate) = (None, None);
     for attribute in NlasIterator::new(options) {
@@ -69,7 +71,7 @@ pub(super) fn read(options: &[u8]) -> Option<TokenBucket> {
     Some(TokenBucket { rate, burst: u32::try_from(burst).ok()?, limit: word(LIMIT_AT)? })
 }
 
-/// Puts a token bucket before an interface that has no qdisc of its own.
+/// Adds a token bucket to an interface that has only the kernel's default qdisc.
 #[must_use]
 pub fn add(index: IfIndex, name: &str, bucket: TokenBucket) -> Request {
     let mut message = TcMessage::with_index(index.0.cast_signed());
@@ -78,7 +80,7 @@ pub fn add(index: IfIndex, name: &str, bucket: TokenBucket) -> Request {
     message.attributes.push(TcAttribute::Kind(KIND.to_owned()));
     message.attributes.push(qdisc::options(options(bucket)));
     Request::new(
-        format!("put a token bucket before interface {name}"),
+        format!("add a token bucket to interface {name}"),
         RouteNetlinkMessage::NewQueueDiscipline(message),
         NLM_F_CREATE | NLM_F_EXCL,
     )
@@ -92,7 +94,7 @@ mod tests {
     fn what_is_set_is_what_is_read() {
         for rate in [125, 1_250_000, 12_500_000_000] {
             let bucket = TokenBucket { rate, burst: 6_250, limit: 62_500 };
-            // The kernel answers with the buffer in ticks, where a request has zero and a burst.
+            // The kernel answers with the buffer in ticks, where a request has zero and a separate burst.
             let mut answer = options(bucket);
             let ticks = (6_250 * 1_000_000_000_u64 / rate / TICK_NS) as u32;
             answer[4 + BUFFER_AT..4 + BUFFER_AT + 4].copy_from_slice(&ticks.to_ne_bytes());

@@ -1,7 +1,7 @@
-//! The kernel's announcements: which interfaces of a namespace appeared, changed or went away.
+//! The kernel's announcements of interfaces in one namespace that appeared, changed or were deleted.
 //!
-//! A watch says that something happened, not how things are: whoever misses one ([`Seen::Lost`]) reads the
-//! list again.
+//! A watch reports that something happened, not the state: after [`LinkEvent::Lost`] the caller lists the interfaces
+//! again.
 
 use std::{
     io,
@@ -11,6 +11,7 @@ use std::{
 
 use netmon_model::names::IfIndex;
 use rtnetlink::{
+    MulticastGroup,
     packet_core::NetlinkPayload,
     packet_route::{AddressFamily, RouteNetlinkMessage, link::LinkAttribute},
     sys::{Socket, protocols::NETLINK_ROUTE},
@@ -19,21 +20,19 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::socket::read;
 
-/// RTNLGRP_LINK (`linux/rtnetlink.h`).
-const GROUP_LINK: u32 = 1;
-/// A thousand interfaces that go away at once are a burst of about this many bytes.
+/// A thousand interfaces that are deleted at once cause a burst of about this many bytes.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// What was announced.
+/// An announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// An interface is new, or has changed.
+pub enum LinkEvent {
+    /// An interface is new or has changed.
     Changed(IfIndex),
-    /// An interface went away.
+    /// An interface was deleted.
     Gone(IfIndex),
-    /// An interface went to another namespace.
+    /// An interface was moved to another namespace.
     Moved(IfIndex),
-    /// Announcements were dropped, since nobody read them in time.
+    /// The kernel dropped announcements that were not read in time.
     Lost,
 }
 
@@ -44,38 +43,38 @@ pub struct LinkWatch {
 }
 
 impl LinkWatch {
-    /// Watches the namespace of the calling thread, from now on.
+    /// Subscribes in the namespace of the calling thread, from now on.
     ///
     /// # Errors
     ///
-    /// When the kernel gives no socket.
+    /// Fails if the kernel provides no socket.
     pub fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
-        // Refused beyond net.core.rmem_max; then the default serves, and `Lost` says when it did not.
+        // The kernel caps this at net.core.rmem_max. If the buffer overflows all the same, the reader gets `Lost`.
         let _ = socket.set_rx_buf_sz(RECEIVE_BUFFER);
         socket.bind_auto()?;
-        socket.add_membership(GROUP_LINK)?;
+        socket.add_membership(MulticastGroup::Link as u32)?;
         socket.set_non_blocking(true)?;
         Ok(Self { socket })
     }
 
-    /// Waits for announcements, `timeout` at the most. Empty: nothing was announced.
+    /// Waits for announcements, at most for `timeout`. Returns none if there were none.
     ///
     /// # Errors
     ///
-    /// When the socket is broken.
-    pub fn next(&self, timeout: Duration) -> io::Result<Vec<Seen>> {
+    /// Fails if the socket cannot be read.
+    pub fn next(&self, timeout: Duration) -> io::Result<Vec<LinkEvent>> {
         let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
         match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&timeout)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
             other => other.map(|_| ())?,
         }
-        let mut seen = Vec::new();
+        let mut events = Vec::new();
         loop {
             match read(&self.socket) {
-                Ok(messages) => seen.extend(messages.into_iter().filter_map(|m| announced(m.payload))),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(seen),
-                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => seen.push(Seen::Lost),
+                Ok(messages) => events.extend(messages.into_iter().filter_map(|m| event(m.payload))),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(events),
+                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => events.push(LinkEvent::Lost),
                 Err(e) => return Err(e),
             }
         }
@@ -88,23 +87,23 @@ impl AsFd for LinkWatch {
     }
 }
 
-fn announced(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<Seen> {
+fn event(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<LinkEvent> {
     let NetlinkPayload::InnerMessage(message) = payload else { return None };
-    let (link, gone) = match message {
+    let (link, is_deleted) = match message {
         RouteNetlinkMessage::NewLink(link) => (link, false),
         RouteNetlinkMessage::DelLink(link) => (link, true),
         _ => return None,
     };
-    // A bridge announces ports of its own in the same group: one that is taken off it is "gone", and stands.
+    // A bridge announces its ports in the same group. A port that is removed from it is announced as deleted, but exists.
     if link.header.interface_family == AddressFamily::Bridge {
         return None;
     }
     let index = IfIndex(link.header.index);
-    // One that moves is announced as gone, too, and where it went is said beside it.
-    let moved = || link.attributes.iter().any(|one| matches!(one, LinkAttribute::NewNetnsId(_)));
-    Some(match gone {
-        true if moved() => Seen::Moved(index),
-        true => Seen::Gone(index),
-        false => Seen::Changed(index),
+    // An interface that is moved is announced as deleted, with the namespace that it was moved to.
+    let is_moved = || link.attributes.iter().any(|one| matches!(one, LinkAttribute::NewNetnsId(_)));
+    Some(match is_deleted {
+        true if is_moved() => LinkEvent::Moved(index),
+        true => LinkEvent::Gone(index),
+        false => LinkEvent::Changed(index),
     })
 }

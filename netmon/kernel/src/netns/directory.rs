@@ -1,7 +1,7 @@
-//! /run/netns itself: made as `ip netns add` makes it, and put back when we made it and nobody uses it.
+//! The directory /run/netns itself: prepared as `ip netns add` does it, and restored when its last name is removed.
 //!
-//! It is a mount point of its own, shared, so that a name that goes away goes away in every mount namespace.
-//! Whether we made the folder or the mount is noted beside it, since any lab may be the last to leave.
+//! It is a shared mount point, so that a name that is removed disappears from every mount namespace. A file beside it
+//! records whether netmon created the directory or the mount, since any lab may be the last one.
 
 use std::{
     fs::{self, File},
@@ -20,24 +20,24 @@ use rustix::{
 use super::NetNsError;
 use crate::owned_files;
 
-/// Where names of network namespaces live (`ip-netns(8)`).
+/// Where the names of network namespaces are (`ip-netns(8)`).
 pub const DIRECTORY: &str = "/run/netns";
-/// What of [`DIRECTORY`] was made here: `folder` or `mount`, a word a line. No lab can be called like this.
-const NOTE: &str = "/run/netmon/netns-directory";
+/// What netmon created of [`DIRECTORY`]: `folder` or `mount`, one word a line. A lab cannot have this name.
+const RECORD: &str = "/run/netmon/netns-directory";
 
-/// How often the mount is tried to be taken away, 5 ms apart.
+/// How often unmounting is tried, 5 ms apart.
 const BUSY_ATTEMPTS: usize = 20;
 
-/// Makes /run/netns a shared mount, if it is none yet.
+/// Makes /run/netns a shared mount, unless it is one.
 ///
 /// # Errors
 ///
-/// When a step is refused; what was there before is still there.
+/// Fails if the kernel refuses a step. What existed before still exists.
 pub fn prepare() -> Result<(), NetNsError> {
     let failed = |e: io::Error| NetNsError::new("prepare", DIRECTORY, e);
     if !Path::new(DIRECTORY).exists() {
-        // Before it is made, so that whoever is killed in between leaves nothing that nobody knows of.
-        add_note("folder").map_err(failed)?;
+        // Recorded before it is created, so that a process that is killed in between leaves nothing unrecorded.
+        record("folder").map_err(failed)?;
         match fs::DirBuilder::new().mode(0o755).create(DIRECTORY) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed(e)),
             _ => {}
@@ -48,7 +48,7 @@ pub fn prepare() -> Result<(), NetNsError> {
     match mount_change(DIRECTORY, shared) {
         Ok(()) => Ok(()),
         Err(Errno::INVAL) => {
-            add_note("mount").map_err(failed)?;
+            record("mount").map_err(failed)?;
             mount_bind_recursive(DIRECTORY, DIRECTORY).map_err(|e| failed(e.into()))?;
             mount_change(DIRECTORY, shared).map_err(|e| failed(e.into()))
         }
@@ -56,53 +56,53 @@ pub fn prepare() -> Result<(), NetNsError> {
     }
 }
 
-/// Whether [`prepare`] made something of it that nobody uses any more.
+/// Returns whether something that [`prepare`] created is left and has no names in it.
 #[must_use]
 pub fn is_left_over() -> bool {
     let is_empty = || match fs::read_dir(DIRECTORY) {
         Ok(mut names) => names.next().is_none(),
         Err(e) => e.kind() == io::ErrorKind::NotFound,
     };
-    Path::new(NOTE).exists() && is_empty()
+    Path::new(RECORD).exists() && is_empty()
 }
 
-/// Undoes [`prepare`] as far as it was ours, once no name is left.
+/// Undoes what [`prepare`] created, once no name is left. Does nothing while the directory is in use.
 ///
 /// # Errors
 ///
-/// When something that is ours cannot be taken away. A folder in use is no error.
+/// Fails if something that netmon created cannot be removed.
 pub fn restore_if_unused() -> Result<(), NetNsError> {
-    let failed = |e: io::Error| NetNsError::new("put back", DIRECTORY, e);
-    let Ok(note) = fs::read_to_string(NOTE) else { return Ok(()) };
+    let failed = |e: io::Error| NetNsError::new("restore", DIRECTORY, e);
+    let Ok(created) = fs::read_to_string(RECORD) else { return Ok(()) };
     if !Path::new(DIRECTORY).exists() {
-        return fs::remove_file(NOTE).map_err(failed);
+        return fs::remove_file(RECORD).map_err(failed);
     }
     let lock = lock().map_err(failed)?;
     if fs::read_dir(DIRECTORY).map_err(failed)?.next().is_some() {
         return Ok(());
     }
-    // The lock would keep the mount busy. A name that appears from here on stays: its file is in the folder
-    // below the mount, too, and then neither of the two can be taken away.
+    // The lock would keep the mount busy. A name that is added from here on is safe: its file is in the directory below
+    // the mount, too, so that neither can be removed.
     drop(lock);
-    if note.lines().any(|line| line == "mount") {
+    if created.lines().any(|line| line == "mount") {
         match unmount_when_idle() {
-            // Not mounted: the note was written, and the process ended before the mount.
+            // Not mounted: the process was killed between the record and the mount.
             Ok(()) | Err(Errno::INVAL) => {}
             Err(Errno::BUSY) => return Ok(()),
             Err(e) => return Err(failed(e.into())),
         }
     }
-    if note.lines().any(|line| line == "folder") {
+    if created.lines().any(|line| line == "folder") {
         match fs::remove_dir(DIRECTORY) {
             Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(()),
             other => other.map_err(failed)?,
         }
     }
-    fs::remove_file(NOTE).map_err(failed)
+    fs::remove_file(RECORD).map_err(failed)
 }
 
-/// A child that is being started holds all our descriptors until it is the other program, also the one that
-/// the lock was on: busy for a moment is not in use.
+/// Retries while the mount is busy. A child that is being started has all descriptors of this process until it executes
+/// its program, including the one that was locked. So a mount may be busy for a moment without being in use.
 fn unmount_when_idle() -> rustix::io::Result<()> {
     let pause = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
     for _ in 0..BUSY_ATTEMPTS {
@@ -114,16 +114,16 @@ fn unmount_when_idle() -> rustix::io::Result<()> {
     Err(Errno::BUSY)
 }
 
-/// `ip netns add` takes the same lock, so that two at once do not mount it twice.
+/// `ip netns add` takes the same lock, so that two processes do not both mount it.
 fn lock() -> io::Result<File> {
-    let folder = File::open(DIRECTORY)?;
-    flock(&folder, FlockOperation::LockExclusive)?;
-    Ok(folder)
+    let directory = File::open(DIRECTORY)?;
+    flock(&directory, FlockOperation::LockExclusive)?;
+    Ok(directory)
 }
 
-fn add_note(word: &str) -> io::Result<()> {
+fn record(word: &str) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    owned_files::make_folder(Path::new("/run/netmon"))?;
-    let mut note = fs::OpenOptions::new().append(true).create(true).mode(0o644).open(NOTE)?;
-    writeln!(note, "{word}")
+    owned_files::make_directory(Path::new("/run/netmon"))?;
+    let mut record = fs::OpenOptions::new().append(true).create(true).mode(0o644).open(RECORD)?;
+    writeln!(record, "{word}")
 }

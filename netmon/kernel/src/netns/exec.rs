@@ -1,5 +1,6 @@
-//! What a process does before it becomes a command inside a namespace: as `ip netns exec`, so that the
-//! command sees the namespace's own /sys/class/net, and /etc/resolv.conf and the like from /etc/netns/NAME.
+//! What a process does before it executes a command inside a namespace, as `ip netns exec` does it.
+//!
+//! The command sees the namespace's own /sys/class/net, and files such as /etc/resolv.conf from /etc/netns/NAME.
 
 use std::{fs, io, path::Path};
 
@@ -12,27 +13,27 @@ use rustix::{
 use super::{NetNs, NetNsError};
 use crate::sys::namespaces::unshare_mounts;
 
-/// Moves the calling thread into the namespace and into a mount namespace of its own. There is no way back:
-/// for a process that is about to exec.
+/// Moves the calling thread into the namespace and into a mount namespace of its own. This cannot be undone: it is for a
+/// process that is about to execute another program.
 ///
 /// # Errors
 ///
-/// When there is no such namespace (of kind `NotFound`), or a step is refused.
+/// Fails if there is no such namespace (with kind `NotFound`), or the kernel refuses a step.
 pub fn enter_for_good(name: &NsName) -> Result<(), NetNsError> {
     if name.is_root() {
         return Ok(());
     }
     NetNs::open(name)?.enter()?;
     let failed = |what: &'static str| move |e: io::Error| NetNsError::new(what, name.as_str(), e);
-    unshare_mounts().map_err(failed("make a mount namespace for"))?;
-    // Mounts of the host still arrive; ours do not leave.
+    unshare_mounts().map_err(failed("create a mount namespace for"))?;
+    // Mounts of the host still propagate here, but not the other way round.
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .map_err(|e| failed("make a mount namespace for")(e.into()))?;
+        .map_err(|e| failed("create a mount namespace for")(e.into()))?;
     mount_sys().map_err(failed("mount /sys of"))?;
     bind_etc(&Path::new("/etc/netns").join(name.as_str())).map_err(failed("bind the files of"))
 }
 
-/// sysfs shows the network namespace that it was mounted from.
+/// sysfs shows the network namespace from which it was mounted.
 fn mount_sys() -> io::Result<()> {
     let read_only = rustix::fs::statvfs("/sys")?.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY);
     match unmount("/sys", UnmountFlags::DETACH) {
@@ -43,10 +44,10 @@ fn mount_sys() -> io::Result<()> {
     Ok(mount("sysfs", "/sys", "sysfs", flags, None)?)
 }
 
-/// Every file of the folder over the one of the same name in /etc. One that /etc does not have is left out,
-/// as there is nothing to mount it on.
-fn bind_etc(folder: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
+/// Binds every file of the directory over the one of the same name in /etc. A file that /etc does not have is skipped,
+/// since there is nothing to mount it on.
+fn bind_etc(directory: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
     };
@@ -55,7 +56,7 @@ fn bind_etc(folder: &Path) -> io::Result<()> {
         let target = Path::new("/etc").join(entry.file_name());
         match mount_bind(entry.path(), &target) {
             Err(Errno::NOENT) => {
-                log::warn!("there is no {} to show {} as", target.display(), entry.path().display());
+                log::warn!("{} has no effect: {} does not exist", entry.path().display(), target.display());
             }
             other => other?,
         }

@@ -1,9 +1,9 @@
-//! A network namespace as a value: held by a descriptor, entered only on a thread of its own.
+//! A network namespace as a value: held by a descriptor, and entered only by threads that exist for this.
 //!
-//! [`names`] gives a namespace its name as `ip netns` does, and takes it away. A [`NetNs`] itself has no
-//! name: the name may go, or come to mean another namespace, while the descriptor holds this one.
-//! No thread that does anything else is ever moved: [`NetNs::run`] starts one for the call, and it dies afterwards;
-//! an [`Opener`] has one that opens sockets and does nothing else.
+//! [`names`] adds and removes names as `ip netns` does. A [`NetNs`] itself has no name: the name may be removed, or be
+//! given to another namespace, while the descriptor holds this one.
+//! A thread that does anything else is never moved into a namespace. [`NetNs::run`] starts a thread for the call, and an
+//! [`Opener`] has one that opens sockets and does nothing else.
 
 pub mod directory;
 pub mod exec;
@@ -14,10 +14,7 @@ mod opener;
 use std::{
     fs::File,
     io,
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::fs::MetadataExt as _,
-    },
+    os::fd::{AsFd, BorrowedFd},
     panic::resume_unwind,
     path::Path,
     thread,
@@ -28,28 +25,34 @@ use netmon_model::names::NsName;
 use thiserror::Error;
 
 pub use self::opener::Opener;
+pub use crate::proc::NetnsId;
 use crate::sys::namespaces;
 
-/// The namespace of the calling thread. `/proc/self` would be the one of the main thread.
+/// The namespace of the calling thread. `/proc/self` would be that of the main thread.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
 
 /// A network namespace, kept alive by a descriptor.
+///
+/// # Examples
+///
+/// A socket that is opened inside a namespace stays there, whichever thread uses it:
+///
+/// ```no_run
+/// use std::net::TcpListener;
+///
+/// use netmon_kernel::netns::NetNs;
+///
+/// let namespace = NetNs::open(&"web".parse()?)?;
+/// let listener = namespace.run(|| TcpListener::bind("10.0.0.1:80"))??;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct NetNs {
     file: File,
     identity: NetnsId,
 }
 
-/// Which namespace it is, for as long as a descriptor is held: inode numbers are reused at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NetnsId {
-    /// `st_dev` of the nsfs file.
-    pub device: u64,
-    /// `st_ino` of the nsfs file.
-    pub inode: u64,
-}
-
-/// Something could not be done with a namespace.
+/// An operation on a namespace failed.
 #[derive(Debug, Error)]
 #[error("cannot {operation} {operand}")]
 pub struct NetNsError {
@@ -59,12 +62,12 @@ pub struct NetNsError {
 }
 
 impl NetNsError {
-    /// An error about `operand`, which `operation` failed on.
+    /// Creates an error: "cannot OPERATION OPERAND".
     pub fn new(operation: &'static str, operand: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self { operation, operand: operand.into(), source: source.into() }
     }
 
-    /// The kernel's answer.
+    /// Returns the kind of the kernel's answer.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
@@ -72,32 +75,41 @@ impl NetNsError {
 }
 
 impl NetNs {
-    /// The namespace of the calling thread: what `root` means in a lab.
+    /// Opens the namespace of the calling thread, which a lab calls `root`.
     ///
     /// # Errors
     ///
-    /// When /proc is not there.
+    /// Fails if /proc is not mounted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netmon_kernel::netns::NetNs;
+    ///
+    /// let (one, two) = (NetNs::current()?, NetNs::current()?);
+    /// assert_eq!(one.identity(), two.identity());
+    /// # Ok::<(), netmon_kernel::netns::NetNsError>(())
+    /// ```
     pub fn current() -> Result<Self, NetNsError> {
         Self::open_file(Path::new(OF_THIS_THREAD))
     }
 
-    /// The namespace called `name`, or that of the calling thread for `root`.
+    /// Opens the namespace with this name, or that of the calling thread for `root`.
     ///
     /// # Errors
     ///
-    /// When there is none, or the file in /run/netns is no namespace.
+    /// Fails if there is no such name, or the file in /run/netns is not a namespace.
     pub fn open(name: &NsName) -> Result<Self, NetNsError> {
         if name.is_root() { Self::current() } else { Self::open_file(&names::path_of(name)) }
     }
 
-    /// A namespace that no name leads to yet; the calling thread is moved into it, so this is for threads
-    /// that end soon.
+    /// Creates a namespace without a name. The calling thread is moved into it, so this is for threads that end soon.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses.
+    /// The kernel's answer: EPERM without `CAP_SYS_ADMIN`.
     pub fn unshare() -> Result<Self, NetNsError> {
-        namespaces::unshare_network().map_err(|e| NetNsError::new("make", "a network namespace", e))?;
+        namespaces::unshare_network().map_err(|e| NetNsError::new("create", "a network namespace", e))?;
         Self::current()
     }
 
@@ -107,22 +119,22 @@ impl NetNs {
         let metadata = file.metadata().map_err(failed)?;
         let kind = rustix::fs::fstatfs(&file).map_err(|e| failed(e.into()))?;
         if kind.f_type != libc::NSFS_MAGIC {
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "this file is no namespace")));
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "this file is not a namespace")));
         }
-        Ok(Self { file, identity: NetnsId { device: metadata.dev(), inode: metadata.ino() } })
+        Ok(Self { file, identity: NetnsId::of_metadata(&metadata) })
     }
 
-    /// Which namespace this is, while it is held.
+    /// Returns the identity, valid while the namespace is held.
     #[must_use]
     pub fn identity(&self) -> NetnsId {
         self.identity
     }
 
-    /// Which namespace this is, for as long as the machine runs.
+    /// Returns the identity that is valid for as long as the machine runs.
     ///
     /// # Errors
     ///
-    /// As [`Self::run`]; and before Linux 5.14.
+    /// As [`Self::run`], and before Linux 5.14.
     pub fn cookie(&self) -> Result<Cookie, NetNsError> {
         let read = || {
             let socket =
@@ -134,12 +146,11 @@ impl NetNs {
             .map_err(|e| NetNsError::new("read the cookie of", "a network namespace", e))
     }
 
-    /// Runs `f` inside this namespace, on a thread that is started for it and ends with it. A panic of `f`
-    /// goes on in the caller.
+    /// Runs `f` inside this namespace, on a thread that is started for it. A panic of `f` is resumed in the caller.
     ///
     /// # Errors
     ///
-    /// When the thread cannot be started, or may not enter the namespace.
+    /// Fails if the thread cannot be started or may not enter the namespace (`CAP_SYS_ADMIN`).
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> Result<T, NetNsError> {
         let inside = || {
             namespaces::enter_network(self.file.as_fd())
@@ -155,11 +166,12 @@ impl NetNs {
         })
     }
 
-    /// Moves the calling thread in, for good: for a thread that ends soon, or a process about to exec.
+    /// Moves the calling thread into the namespace: for a thread that ends soon, or a process that is about to execute
+    /// another program.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses.
+    /// The kernel's answer: EPERM without `CAP_SYS_ADMIN`.
     pub fn enter(&self) -> Result<(), NetNsError> {
         namespaces::enter_network(self.file.as_fd())
             .map_err(|e| NetNsError::new("enter", "a network namespace", e))
@@ -177,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_callers_namespace_is_itself_and_a_plain_file_is_none() {
+    fn the_callers_namespace_equals_itself_and_a_plain_file_is_refused() {
         assert_eq!(NetNs::current().unwrap().identity(), NetNs::current().unwrap().identity());
         let error = NetNs::open_file(Path::new("/proc/self/status")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

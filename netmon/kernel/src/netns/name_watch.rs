@@ -1,4 +1,4 @@
-//! The kernel's word on /run/netns: that names came or went. Which ones, is seen by looking.
+//! The kernel's announcement that names in /run/netns were added or removed. The caller lists the names to see which.
 
 use std::{
     io,
@@ -19,11 +19,11 @@ pub struct NameWatch {
 }
 
 impl NameWatch {
-    /// Watches from now on. None when there is no such folder: then there are no names.
+    /// Subscribes from now on. Returns `None` if there is no such directory, and so no names.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses; there is a limit for each user.
+    /// The kernel's answer: there is a limit for each user.
     pub fn open() -> io::Result<Option<Self>> {
         let inotify = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let events = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE;
@@ -34,10 +34,10 @@ impl NameWatch {
         }
     }
 
-    /// Forgets what was announced so far.
+    /// Discards the announcements so far.
     pub fn clear(&self) {
         let mut buffer = [0; 4096];
-        // Whatever else it says than that there is more, there is nothing more to read.
+        // Any other answer means that there is nothing more to read.
         while read(&self.inotify, &mut buffer).is_ok_and(|length| length > 0) {}
     }
 }

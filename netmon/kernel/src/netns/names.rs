@@ -1,12 +1,11 @@
 //! Names of network namespaces: a file in /run/netns with the namespace mounted over it.
 //!
-//! A name appears in two steps that the kernel cannot make one: the file, then the mount. The file is
-//! therefore born with its owner's mark inside ([`place`]), so that what a killed process leaves behind is
-//! recognised and taken away ([`Name::Placeholder`]). Once mounted over, its contents are not seen.
+//! A name is added in two steps, the file and the mount, and the kernel cannot do both at once. So the file is created
+//! with its owner's mark as content ([`place`]). If the process is killed in between, the file is recognised and removed
+//! ([`Name::Placeholder`]). The mount hides the content.
 
 use std::{
     fs, io,
-    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -18,29 +17,30 @@ use rustix::{
 };
 
 use super::{NetNs, NetNsError, NetnsId, directory::DIRECTORY};
+use crate::proc::path_of_descriptor;
 
-/// What stands in /run/netns under a name.
+/// What is in /run/netns under a name.
 #[derive(Debug)]
 pub enum Name {
     /// A namespace.
     Namespace(NetNs),
-    /// A plain file with this text: not mounted yet, or not any more.
+    /// A plain file with this text, not mounted yet or no longer.
     Placeholder(String),
-    /// A symbolic link, as tools for containers make: it is nothing of netmon's, wherever it leads.
+    /// A symbolic link, as container tools create it. It is never netmon's, whatever it points to.
     Elsewhere,
 }
 
-/// Where a name lives.
+/// Returns the path of a name.
 #[must_use]
 pub fn path_of(name: &NsName) -> PathBuf {
     Path::new(DIRECTORY).join(name.as_str())
 }
 
-/// Every name there is, sorted. Files whose names are none of ours to speak of are left out.
+/// Returns every name, sorted. A file whose name is not valid in a lab file is left out.
 ///
 /// # Errors
 ///
-/// When /run/netns cannot be read; that it is not there is no error.
+/// Fails if /run/netns exists and cannot be read.
 pub fn list() -> Result<Vec<NsName>, NetNsError> {
     let failed = |e| NetNsError::new("list", DIRECTORY, e);
     let entries = match fs::read_dir(DIRECTORY) {
@@ -57,11 +57,11 @@ pub fn list() -> Result<Vec<NsName>, NetNsError> {
     Ok(names)
 }
 
-/// What a name stands for now; none when it is not taken.
+/// Returns what a name refers to now. `None` if it is free.
 ///
 /// # Errors
 ///
-/// When it is there and can be neither opened nor read.
+/// Fails if it exists and cannot be opened.
 pub fn look_up(name: &NsName) -> Result<Option<Name>, NetNsError> {
     let path = path_of(name);
     if fs::symlink_metadata(&path).is_ok_and(|there| there.is_symlink()) {
@@ -78,48 +78,45 @@ pub fn look_up(name: &NsName) -> Result<Option<Name>, NetNsError> {
     }
 }
 
-/// Whether `name` leads to this namespace; none when it leads nowhere, or nobody can tell.
+/// Returns whether `name` refers to `namespace`. `None` if the name does not exist or cannot be read.
 #[must_use]
-pub fn leads_to(name: &NsName, namespace: NetnsId) -> Option<bool> {
-    let there = fs::metadata(path_of(name)).ok()?;
-    Some(NetnsId { device: there.dev(), inode: there.ino() } == namespace)
+pub fn refers_to(name: &NsName, namespace: NetnsId) -> Option<bool> {
+    Some(NetnsId::of_file(&path_of(name)).ok()? == namespace)
 }
 
-/// Gives `namespace` the name `name`. `mark` goes into the file below the mount.
+/// Gives `namespace` the name `name`. The file below the mount contains `mark`.
 ///
 /// # Errors
 ///
-/// When the name is taken, or a step is refused; then nothing is left behind.
+/// Fails if the name is taken or the kernel refuses a step. Nothing is left behind then.
 pub fn place(name: &NsName, namespace: &NetNs, mark: &str) -> Result<(), NetNsError> {
     let path = path_of(name);
-    let failed = |e: io::Error| NetNsError::new("make network namespace", name.as_str(), e);
+    let failed = |e: io::Error| NetNsError::new("create network namespace", name.as_str(), e);
     make_placeholder(&path, mark).map_err(failed)?;
-    let descriptor = format!("/proc/thread-self/fd/{}", namespace.file.as_raw_fd());
-    mount_bind(descriptor, &path).map_err(|e| {
-        // The mount's error is the one to report; the placeholder is found by its mark if this fails too.
+    mount_bind(path_of_descriptor(namespace), &path).map_err(|e| {
+        // The mount's error is the one to report. If this fails, too, the placeholder is found by its mark.
         let _ = fs::remove_file(&path);
         failed(e.into())
     })
 }
 
-/// The file appears with its contents at once, or not at all.
+/// Creates the file with its content in one step.
 fn make_placeholder(path: &Path, mark: &str) -> io::Result<()> {
     let file = open(DIRECTORY, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR)?;
     rustix::io::write(&file, mark.as_bytes())?;
-    let unnamed = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
-    Ok(linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    Ok(linkat(CWD, path_of_descriptor(&file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// Takes a name away. The namespace itself lives on while somebody holds it.
+/// Removes a name. Succeeds if there is no such name. The namespace itself stays alive while something refers to it.
 ///
 /// # Errors
 ///
-/// When the kernel refuses; that the name is gone already is no error.
+/// The kernel's answer.
 pub fn remove(name: &NsName) -> Result<(), NetNsError> {
     let path = path_of(name);
     let failed = |e: io::Error| NetNsError::new("remove network namespace", name.as_str(), e);
     match unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-        // EINVAL: a placeholder that nothing is mounted on.
+        // EINVAL: a placeholder without a mount.
         Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
         Err(e) => return Err(failed(e.into())),
     }

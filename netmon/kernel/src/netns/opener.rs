@@ -1,8 +1,8 @@
-//! Sockets opened inside namespaces, by one thread that goes from one to the next.
+//! Sockets opened inside namespaces, by one thread that moves from one namespace to the next.
 //!
-//! A socket belongs to the namespace that it was opened in, and can be used from anywhere. A thread for each
-//! of them ([`NetNs::run`]) would cost more than what is done with it where there are many, such as connections
-//! that a probe opens each second. Between two jobs the thread is at home: it keeps no namespace alive.
+//! A socket belongs to the namespace in which it was opened and can be used from anywhere. A thread for each socket
+//! ([`NetNs::run`]) would cost more than its use where there are many, such as connections that probes open each second.
+//! Between two jobs the thread is in its home namespace, so it keeps no other alive.
 
 use std::{
     io,
@@ -17,25 +17,25 @@ use super::NetNs;
 
 type Open = Box<dyn FnOnce() -> io::Result<OwnedFd> + Send>;
 
-/// A socket to be opened.
+/// A socket that is to be opened.
 struct Job {
     namespace: Arc<NetNs>,
     open: Open,
     answer: oneshot::Sender<io::Result<OwnedFd>>,
 }
 
-/// Opens sockets where it is told to. Its thread ends with the last copy of it.
+/// Opens sockets inside namespaces. Its thread ends with the last clone.
 #[derive(Clone)]
 pub struct Opener {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Opener {
-    /// Starts the thread, whose home is the namespace of the caller.
+    /// Starts the thread, whose home is the caller's namespace.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, or does not know where it is.
+    /// Fails if the thread cannot be started or the caller's namespace cannot be opened.
     pub fn start() -> io::Result<Self> {
         let home = NetNs::current().map_err(io::Error::other)?;
         let (jobs, to_do) = mpsc::channel();
@@ -43,26 +43,26 @@ impl Opener {
         Ok(Self { jobs })
     }
 
-    /// What `open` opens inside `namespace`. It must not wait for anything: all others wait for it.
+    /// Runs `open` inside `namespace` and returns the socket. `open` must not block, since all other jobs wait for it.
     ///
     /// # Errors
     ///
-    /// When the namespace cannot be entered, and what `open` says.
+    /// Fails if the namespace cannot be entered, or with the error of `open`.
     pub async fn open(
         &self,
         namespace: &Arc<NetNs>,
         open: impl FnOnce() -> io::Result<OwnedFd> + Send + 'static,
     ) -> io::Result<OwnedFd> {
         let (answer, answered) = oneshot::channel();
-        let gone = || io::Error::other("the thread that opens sockets has ended");
+        let ended = || io::Error::other("the thread that opens sockets has ended");
         let job = Job { namespace: Arc::clone(namespace), open: Box::new(open), answer };
-        self.jobs.send(job).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.jobs.send(job).map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
     }
 }
 
-/// Works until nobody is left to ask. A thread that cannot come home ends: whatever it opened next would be in the
-/// wrong place.
+/// Runs jobs until the last [`Opener`] is dropped. If the thread cannot return to its home namespace it ends: the next
+/// socket would be in the wrong one.
 fn work(home: &NetNs, to_do: &mpsc::Receiver<Job>) {
     while let Ok(mut job) = to_do.recv() {
         let mut is_home = true;
@@ -70,7 +70,7 @@ fn work(home: &NetNs, to_do: &mpsc::Receiver<Job>) {
             let Job { namespace, open, answer } = job;
             let opened = namespace.enter().map_err(io::Error::other).and_then(|()| open());
             is_home &= namespace.identity() == home.identity();
-            // Let go before it is said: who waits may wait for the namespace to end.
+            // Released before the answer: the caller may wait for the namespace to be destroyed.
             drop(namespace);
             let next = to_do.try_recv().ok();
             if next.is_none() && !is_home {
@@ -80,7 +80,7 @@ fn work(home: &NetNs, to_do: &mpsc::Receiver<Job>) {
                 }
                 is_home = true;
             }
-            // Who does not wait any more needs no socket.
+            // A caller that no longer waits needs no socket.
             let _ = answer.send(opened);
             match next {
                 Some(next) => job = next,

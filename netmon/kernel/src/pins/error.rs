@@ -1,4 +1,4 @@
-//! What can go wrong with pins.
+//! Errors of pinning.
 
 use std::{
     io,
@@ -10,35 +10,35 @@ use thiserror::Error;
 use super::file_system::MOUNT_POINT;
 use crate::netns::NetNsError;
 
-/// Something could not be pinned, or unpinned.
+/// An operation on pins failed.
 #[derive(Debug, Error)]
 pub enum PinError {
-    /// There is no bpf file system, and none can be mounted.
+    /// There is no bpf file system, and mounting one failed.
     #[error(
         "counting cannot persist: there is no bpf file system at {MOUNT_POINT}, and mounting one failed \
          (`mount -t bpf bpf {MOUNT_POINT}`)"
     )]
     NoFileSystem(#[source] io::Error),
-    /// Nothing can be made in it.
-    #[error("counting cannot persist: cannot make {}", .path.display())]
+    /// A directory in it could not be created.
+    #[error("counting cannot persist: cannot create {}", .path.display())]
     Make {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The namespace that this process calls root is not told.
-    #[error("cannot tell which namespace this is")]
+    /// The identity of the caller's namespace could not be read.
+    #[error("cannot identify this process's network namespace")]
     Root(#[source] NetNsError),
-    /// It does not carry netmon's mark.
-    #[error("{} is not netmon's: it stays as it is", .0.display())]
+    /// Something does not have netmon's mark.
+    #[error("{} is not netmon's: it was not changed", .0.display())]
     Foreign(PathBuf),
-    /// Something else was refused.
+    /// The kernel refused an operation.
     #[error("cannot {operation} {}", .path.display())]
     Failed {
-        /// What was tried.
+        /// The operation, as a verb.
         operation: &'static str,
-        /// With what.
+        /// The pin or directory.
         path: PathBuf,
         /// The kernel's answer.
         source: io::Error,
@@ -46,7 +46,7 @@ pub enum PinError {
 }
 
 impl PinError {
-    /// An operation on a path that was refused.
+    /// Creates an error: "cannot OPERATION PATH".
     pub fn failed(operation: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Failed { operation, path: path.to_owned(), source }
     }
@@ -55,13 +55,13 @@ impl PinError {
         Self::Make { path: path.to_owned(), source }
     }
 
-    /// Whether the host lacks what pinning needs.
+    /// Returns whether the host cannot pin at all.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::NoFileSystem(_) | Self::Make { .. })
     }
 
-    /// Whether something that is not netmon's is in the way.
+    /// Returns whether something that is not netmon's is in the way.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Foreign(_))

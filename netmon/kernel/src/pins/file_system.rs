@@ -1,9 +1,6 @@
-//! The bpf file system itself: looked for where everybody has it, and mounted when nobody did.
+//! The bpf file system itself: found where systemd mounts it, and mounted there if it is not.
 
-use std::{
-    fs::{self, File},
-    io,
-};
+use std::{fs::File, io};
 
 use rustix::{
     fs::{FlockOperation, flock, statfs},
@@ -11,29 +8,30 @@ use rustix::{
 };
 
 use super::PinError;
+use crate::proc::Process;
 
-/// Where it is.
+/// Where it is mounted.
 pub const MOUNT_POINT: &str = "/sys/fs/bpf";
 /// `BPF_FS_MAGIC` (`linux/magic.h`)
 const MAGIC: u64 = 0xcafe_4a11;
 
-/// Whether there is one.
+/// Returns whether it is mounted.
 #[must_use]
 pub fn is_mounted() -> bool {
-    // The type's width differs between architectures.
-    statfs(MOUNT_POINT).is_ok_and(|found| found.f_type as u64 & 0xffff_ffff == MAGIC)
+    // The width of the type differs between architectures.
+    statfs(MOUNT_POINT).is_ok_and(|status| status.f_type as u64 & 0xffff_ffff == MAGIC)
 }
 
-/// Makes sure that there is one, and says so when it had to be mounted.
+/// Mounts it unless it is mounted, with a warning.
 ///
 /// # Errors
 ///
-/// When there is none and mounting is refused.
+/// Fails if the kernel refuses to mount it.
 pub fn ensure() -> Result<(), PinError> {
     if is_mounted() {
         return Ok(());
     }
-    // Two at once would mount two, one over the other: what the first pinned would be hidden.
+    // Two processes at once would mount it twice, and the second mount would hide what is pinned in the first.
     let below = File::open(MOUNT_POINT).map_err(PinError::NoFileSystem)?;
     flock(&below, FlockOperation::LockExclusive).map_err(|error| PinError::NoFileSystem(error.into()))?;
     if is_mounted() {
@@ -41,17 +39,16 @@ pub fn ensure() -> Result<(), PinError> {
     }
     mount("bpf", MOUNT_POINT, "bpf", MountFlags::empty(), None)
         .map_err(|error| PinError::NoFileSystem(error.into()))?;
-    log::warn!("mounted a bpf file system at {MOUNT_POINT}, since nobody had: counting persists there");
-    if has_mounts_of_its_own().unwrap_or(false) {
+    log::warn!("mounted a bpf file system at {MOUNT_POINT} for --persist; it stays mounted");
+    if has_own_mount_namespace().unwrap_or(false) {
         log::warn!(
-            "this process has a mount namespace of its own (as under `ip netns exec`): what is pinned here goes when \
-             its last process ends"
+            "this process has a mount namespace of its own (as under `ip netns exec`): pins are removed when the last \
+             process in it exits"
         );
     }
     Ok(())
 }
 
-fn has_mounts_of_its_own() -> io::Result<bool> {
-    let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt"));
-    Ok(of("self")? != of("1")?)
+fn has_own_mount_namespace() -> io::Result<bool> {
+    Ok(Process::CurrentThread.mount_namespace()? != Process::Pid(1).mount_namespace()?)
 }

@@ -1,53 +1,53 @@
-//! The folders of pins on this host, and whose they are.
+//! The pin directories on this host, and the labs that they belong to.
 
 use std::path::{Path, PathBuf};
 
 use netmon_model::names::LabName;
 use serde::Serialize;
 
-use super::{DIRECTORY, Folder, LINK, PinError, entries, is_ours, name, remove};
+use super::{DIRECTORY, LINK, PinDirectory, PinError, entries, is_ours, name, remove};
 use crate::{
     netns::NetNs,
     sys::bpf_pins::{LinkPlace, link, pinned},
 };
 
-/// A folder of pins.
+/// A pin directory on this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Found {
-    /// Where it is.
+pub struct LabPins {
+    /// Its path.
     pub path: PathBuf,
-    /// Hooks on which its programs are.
+    /// How many hooks its programs are attached to.
     pub hooks: usize,
     #[serde(skip)]
     lab: LabName,
 }
 
-impl Found {
-    /// The lab that it is called after.
+impl LabPins {
+    /// Returns the lab that it belongs to.
     #[must_use]
     pub fn lab(&self) -> &LabName {
         &self.lab
     }
 }
 
-/// The folders of labs whose root is the calling thread's namespace, and of those whose namespaces are gone: whoever
-/// called another namespace root may still use his.
+/// Returns the directories of labs whose root is the calling thread's namespace, and of those whose interfaces no longer
+/// exist. A directory for another root namespace may still be in use.
 ///
 /// # Errors
 ///
-/// When they cannot be listed.
-pub fn found() -> Result<Vec<Found>, PinError> {
+/// Fails if the directories cannot be listed.
+pub fn list() -> Result<Vec<LabPins>, PinError> {
     let here = NetNs::current().and_then(|root| root.cookie()).map_err(PinError::Root)?;
-    let mut found = Vec::new();
+    let mut all = Vec::new();
     for name in entries(Path::new(DIRECTORY))? {
         if let Some((lab, root)) = name::decode(&name) {
-            found.extend(look_at(Path::new(DIRECTORY).join(name), lab, root == here)?);
+            all.extend(examine(Path::new(DIRECTORY).join(name), lab, root == here)?);
         }
     }
-    Ok(found)
+    Ok(all)
 }
 
-fn look_at(path: PathBuf, lab: LabName, is_here: bool) -> Result<Option<Found>, PinError> {
+fn examine(path: PathBuf, lab: LabName, is_here: bool) -> Result<Option<LabPins>, PinError> {
     let names = entries(&path)?;
     if !is_ours(&path, &names) {
         return Ok(None);
@@ -58,24 +58,24 @@ fn look_at(path: PathBuf, lab: LabName, is_here: bool) -> Result<Option<Found>, 
         .filter_map(|name| Some(link(pinned(&path.join(name)).ok()?).ok()?.place))
         .collect();
     let is_hook = |place: &&LinkPlace| matches!(place, LinkPlace::Tcx { .. });
-    let is_on = |place: &&LinkPlace| matches!(place, LinkPlace::Tcx { ifindex: 1.., .. });
-    let hooks = links.iter().filter(is_on).count();
-    // Without any, its programs may be filters: nobody can tell from here.
+    let is_attached = |place: &&LinkPlace| matches!(place, LinkPlace::Tcx { ifindex: 1.., .. });
+    let hooks = links.iter().filter(is_attached).count();
+    // Without TCX links its programs may be filters, which are not visible from here.
     let is_dead = hooks == 0 && links.iter().any(|place| is_hook(&place));
-    Ok((is_here || is_dead).then_some(Found { path, hooks, lab }))
+    Ok((is_here || is_dead).then_some(LabPins { path, hooks, lab }))
 }
 
-/// Removes every folder of this lab that [`found`] would list. Goes on after an error, and returns all of them.
-pub fn remove_all_of(lab: &LabName) -> Vec<PinError> {
+/// Removes every directory of this lab that [`list`] returns. Continues after an error, and returns all errors.
+pub fn remove_all(lab: &LabName) -> Vec<PinError> {
     let mut errors = Vec::new();
-    let own = match Folder::of(lab) {
-        Ok(folder) => folder.path,
+    let own = match PinDirectory::for_lab(lab) {
+        Ok(directory) => directory.path,
         Err(error) => return vec![error],
     };
     errors.extend(remove(&own));
-    match found() {
-        Ok(found) => {
-            let others = found.iter().filter(|one| one.lab == *lab && one.path != own);
+    match list() {
+        Ok(all) => {
+            let others = all.iter().filter(|one| one.lab == *lab && one.path != own);
             errors.extend(others.flat_map(|one| remove(&one.path)));
         }
         Err(error) => errors.push(error),

@@ -1,10 +1,9 @@
-//! Where a lab's eBPF maps and links are pinned: a folder of a bpf file system, so that they go on when the agent
-//! does not.
+//! Where a lab's eBPF maps and links are pinned: a directory in a bpf file system, so that they outlive the agent.
 //!
-//! The folder is called after the lab and the namespace that its agent calls root, `LAB@COOKIE`: labs of one name in
-//! two places do not meet. What netmon pins is called `map_..` or `link_..`, in this version and in any other, and the
-//! map `NETMON_ABI`, which is the first to come and the last to go, marks the folder as netmon's. Nothing else is
-//! ever removed. What the maps mean is [`netmon::datapath`]'s business.
+//! The directory is named `LAB@COOKIE`, after the lab and the root namespace of its agent, so that labs with the same name
+//! and different roots have different directories. Pins are named `map_..` or `link_..` in every version of netmon. The
+//! map `NETMON_ABI` is pinned first and unpinned last, and marks the directory as netmon's. Nothing else is ever removed.
+//! The meaning of the maps is defined in `netmon::datapath`.
 
 mod error;
 pub mod file_system;
@@ -20,7 +19,7 @@ use netmon_model::names::{Direction, EndpointId, LabName};
 
 pub use self::{
     error::PinError,
-    found::{Found, found, remove_all_of},
+    found::{LabPins, list, remove_all},
 };
 use crate::{
     netns::{Cookie, NetNs},
@@ -30,53 +29,65 @@ use crate::{
     },
 };
 
-/// Where the folders of all labs are.
+/// The parent of the directories of all labs.
 pub const DIRECTORY: &str = "/sys/fs/bpf/netmon";
-/// The map that says which version of keys and values the others are of. First to be pinned, last to be unpinned.
+/// The map with the version of the other maps' keys and values. Pinned first and unpinned last.
 pub const ABI: &str = "NETMON_ABI";
-/// The map that says how the others are set up. Pinned when all others are, so that a folder without it is half made.
+/// The map with the settings of the others. Pinned after all others: a directory without it is incomplete.
 pub const SETTINGS: &str = "SETTINGS";
 
 const MAP: &str = "map_";
 const LINK: &str = "link_";
 
-/// The folder of one lab.
+/// The pin directory of one lab.
+///
+/// # Examples
+///
+/// ```no_run
+/// use netmon_kernel::pins::PinDirectory;
+///
+/// let pins = PinDirectory::for_lab(&"direct".parse()?)?;
+/// if pins.exists() {
+///     println!("lab direct is still counted in {}", pins.path().display());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folder {
+pub struct PinDirectory {
     path: PathBuf,
     root: Cookie,
 }
 
-impl Folder {
-    /// The folder of a lab whose root is the calling thread's namespace. It need not be there.
+impl PinDirectory {
+    /// Returns the directory of a lab whose root is the calling thread's namespace. It need not exist.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell which namespace that is.
-    pub fn of(lab: &LabName) -> Result<Self, PinError> {
+    /// Fails if the cookie of that namespace cannot be read.
+    pub fn for_lab(lab: &LabName) -> Result<Self, PinError> {
         let root = NetNs::current().and_then(|root| root.cookie()).map_err(PinError::Root)?;
         Ok(Self { path: Path::new(DIRECTORY).join(name::encode(lab, root)), root })
     }
 
-    /// Its path.
+    /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The namespace that the lab calls root.
+    /// Returns the root namespace of the lab.
     #[must_use]
     pub fn root(&self) -> Cookie {
         self.root
     }
 
-    /// Whether it is there.
+    /// Returns whether it exists.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.path.exists()
     }
 
-    /// Makes it, unless it is there. The file system must be.
+    /// Creates it unless it exists. The file system must be mounted.
     ///
     /// # Errors
     ///
@@ -85,35 +96,35 @@ impl Folder {
         fs::create_dir_all(&self.path).map_err(|source| PinError::make(&self.path, source))
     }
 
-    /// Where a map is pinned.
+    /// Returns where a map is pinned.
     #[must_use]
     pub fn map(&self, name: &str) -> PathBuf {
         self.path.join(format!("{MAP}{name}"))
     }
 
-    /// Where the link of a hook is pinned.
+    /// Returns where the link of a hook is pinned.
     #[must_use]
     pub fn hook(&self, endpoint: EndpointId, direction: Direction) -> PathBuf {
         self.path.join(format!("{LINK}{endpoint}_{direction}"))
     }
 
-    /// Where the link of the tracepoint of drops is pinned.
+    /// Returns where the link of the tracepoint of drops is pinned.
     #[must_use]
     pub fn drops(&self) -> PathBuf {
         self.path.join(format!("{LINK}drops"))
     }
 
-    /// Takes all of netmon's programs off that are pinned here, and unpins them and the maps. Nothing being there is no
-    /// error. Goes on after one, and returns all of them.
+    /// Detaches netmon's programs that are pinned here, and unpins them and the maps. Succeeds if nothing is pinned.
+    /// Continues after an error, and returns all errors.
     pub fn remove(&self) -> Vec<PinError> {
         remove(&self.path)
     }
 }
 
-fn entries(folder: &Path) -> Result<Vec<String>, PinError> {
-    let failed = |source| PinError::failed("list", folder, source);
+fn entries(directory: &Path) -> Result<Vec<String>, PinError> {
+    let failed = |source| PinError::failed("list", directory, source);
     let mut names = Vec::new();
-    match fs::read_dir(folder) {
+    match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
         Err(error) => return Err(failed(error)),
         Ok(entries) => {
@@ -125,54 +136,54 @@ fn entries(folder: &Path) -> Result<Vec<String>, PinError> {
     Ok(names)
 }
 
-/// Whether a folder that is there may be taken for netmon's: it has the mark, or nothing at all.
-fn is_ours(folder: &Path, entries: &[String]) -> bool {
-    let mark = || pinned(&folder.join(format!("{MAP}{ABI}"))).and_then(map_name);
+/// Returns whether an existing directory is netmon's: it has the mark, or is empty.
+fn is_ours(directory: &Path, entries: &[String]) -> bool {
+    let mark = || pinned(&directory.join(format!("{MAP}{ABI}"))).and_then(map_name);
     entries.is_empty() || mark().is_ok_and(|name| name == ABI)
 }
 
-fn remove(folder: &Path) -> Vec<PinError> {
-    let mut names = match entries(folder) {
+fn remove(directory: &Path) -> Vec<PinError> {
+    let mut names = match entries(directory) {
         Ok(names) => names,
         Err(error) => return vec![error],
     };
-    if !folder.exists() {
+    if !directory.exists() {
         return Vec::new();
     }
-    if !is_ours(folder, &names) {
-        return vec![PinError::Foreign(folder.to_owned())];
+    if !is_ours(directory, &names) {
+        return vec![PinError::Foreign(directory.to_owned())];
     }
     names.sort_by_key(|name| rank(name));
     let mut errors = Vec::new();
     for name in names {
-        let path = folder.join(&name);
-        let gone = match rank(&name) {
+        let path = directory.join(&name);
+        let removed = match rank(&name) {
             Rank::Link => unpin_link(&path),
             Rank::Foreign => Err(PinError::Foreign(path)),
-            // While something of ours is left, the folder stays ours.
+            // While something of netmon's is left, the directory keeps its mark.
             Rank::Mark if !errors.is_empty() => continue,
             _ => unlink(&path),
         };
-        errors.extend(gone.err());
+        errors.extend(removed.err());
     }
     if errors.is_empty() {
-        errors.extend(remove_folder(folder).err());
-        // The last lab takes the folder of all of them along.
+        errors.extend(remove_directory(directory).err());
+        // Succeeds for the last lab only.
         let _ = fs::remove_dir(DIRECTORY);
     }
     errors
 }
 
-fn remove_folder(folder: &Path) -> Result<(), PinError> {
-    match fs::remove_dir(folder) {
+fn remove_directory(directory: &Path) -> Result<(), PinError> {
+    match fs::remove_dir(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(PinError::failed("remove", folder, error))
+            Err(PinError::failed("remove", directory, error))
         }
         _ => Ok(()),
     }
 }
 
-/// In which order things go: the settings first, without which nobody goes on with the rest, and the mark last.
+/// The order of removal: the settings first, without which no agent resumes from the rest, and the mark last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Settings,
@@ -192,7 +203,7 @@ fn rank(name: &str) -> Rank {
     }
 }
 
-/// Takes a link's program off its hook, and the link's name away. That it is gone already is no error.
+/// Detaches a link's program from its hook and unpins the link. Succeeds if it is not pinned.
 ///
 /// # Errors
 ///
@@ -203,9 +214,9 @@ pub fn unpin_link(path: &Path) -> Result<(), PinError> {
         Err(error) => return Err(PinError::failed("open", path, error)),
         Ok(open) => open,
     };
-    // Unpinned alone, it would be detached some time later.
+    // If it were only unpinned, the kernel would detach it some time later.
     if let LinkPlace::Tcx { ifindex: 1.., .. } =
-        link(&open).map_err(|error| PinError::failed("ask for", path, error))?.place
+        link(&open).map_err(|error| PinError::failed("inspect", path, error))?.place
     {
         match detach_link(&open) {
             Err(error) if error.raw_os_error() != Some(libc::ENOLINK) => {
@@ -229,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_go_first_and_the_mark_goes_last() {
+    fn settings_are_removed_first_and_the_mark_last() {
         let mut names = ["map_NETMON_ABI", "link_3_ingress", "map_COUNTERS", "map_SETTINGS", "theirs"];
         names.sort_by_key(|name| rank(name));
         assert_eq!(names, ["map_SETTINGS", "link_3_ingress", "map_COUNTERS", "theirs", "map_NETMON_ABI"]);

@@ -1,4 +1,4 @@
-//! How a folder of pins is called: the kernel allows no dots there, and a lab's name may have almost anything.
+//! The name of a pin directory. The kernel allows no dots in it, while a lab's name may have almost any character.
 
 use netmon_model::names::LabName;
 
@@ -8,8 +8,8 @@ const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-/// `LAB@COOKIE`, where what is neither letter, digit, `-` nor `_` becomes `%` and two hexadecimal digits. 64 bytes of a
-/// lab's name become at most 192, of 255 that a file's name may have.
+/// Returns `LAB@COOKIE`. A byte other than a letter, a digit, `-` or `_` is written as `%` and two hexadecimal digits. The
+/// 64 bytes of a lab's name become at most 192, of the 255 that a file name may have.
 pub(super) fn encode(lab: &LabName, root: Cookie) -> String {
     let mut name = String::new();
     for byte in lab.as_str().bytes() {
@@ -22,7 +22,7 @@ pub(super) fn encode(lab: &LabName, root: Cookie) -> String {
     name + &format!("@{}", root.0)
 }
 
-/// What such a name says; none when it is no such name.
+/// Returns the lab and the root namespace of a name. `None` if [`encode`] would not return it.
 pub(super) fn decode(name: &str) -> Option<(LabName, Cookie)> {
     let (lab, root) = name.split_once('@')?;
     let mut bytes = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn decode(name: &str) -> Option<(LabName, Cookie)> {
         }
     }
     let (lab, root) = (String::from_utf8(bytes).ok()?.parse().ok()?, Cookie(root.parse().ok()?));
-    // One name for each, so that nobody else's is taken for it.
+    // Each lab has exactly one name, so that a foreign directory is not taken for it.
     (encode(&lab, root) == name).then_some((lab, root))
 }
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_of_a_lab_becomes_a_name_that_the_kernel_takes_and_comes_back() {
+    fn every_lab_name_is_encoded_as_the_kernel_allows_and_decoded_again() {
         for lab in ["direct", "v1.2", "a@b", "%41", "café", "..x", "$(reboot)"] {
             let (lab, root): (LabName, _) = (lab.parse().unwrap(), Cookie(4097));
             let name = encode(&lab, root);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_lab_is_called_is_nobodys() {
+    fn a_name_that_is_not_an_encoded_lab_is_refused() {
         for name in ["direct", "direct@", "@1", "a%4@1", "a%zz@1", "%61@1", "direct@01", "a.b@1"] {
             assert_eq!(decode(name), None, "{name}");
         }

@@ -1,4 +1,4 @@
-//! bpf(2) for what is pinned: files of a bpf file system that hold maps and links, and what a link is attached to.
+//! bpf(2) for pinned objects: files of a bpf file system that hold maps and links, and what a link is attached to.
 #![expect(unsafe_code, reason = "what the kernel says of a link is a union")]
 
 use std::{
@@ -11,98 +11,22 @@ use std::{
     path::Path,
 };
 
-use super::bpf::{BPF_OBJ_GET_INFO_BY_FD, GetInfo, TcxHook, bpf, descriptor, number};
+use aya_obj::generated::{bpf_cmd, bpf_link_info, bpf_link_type, bpf_map_type};
 
-const BPF_MAP_CREATE: libc::c_int = 0;
-const BPF_OBJ_PIN: libc::c_int = 6;
-const BPF_OBJ_GET: libc::c_int = 7;
-const BPF_LINK_DETACH: libc::c_int = 34;
+use super::bpf::{Info, TcxHook, attribute, bpf, descriptor, number, object_info, object_name};
 
-/// `BPF_MAP_TYPE_ARRAY`
-const ARRAY: u32 = 2;
-/// `BPF_LINK_TYPE_RAW_TRACEPOINT`
-const RAW_TRACEPOINT: u32 = 1;
-/// `BPF_LINK_TYPE_TCX`
-const TCX: u32 = 11;
+const RAW_TRACEPOINT: u32 = bpf_link_type::BPF_LINK_TYPE_RAW_TRACEPOINT as u32;
+const TCX: u32 = bpf_link_type::BPF_LINK_TYPE_TCX as u32;
 
-#[derive(Default)]
-#[repr(C)]
-struct Object {
-    pathname: u64,
-    bpf_fd: u32,
-    file_flags: u32,
-}
-
-#[derive(Default)]
-#[repr(C)]
-struct MapCreate {
-    map_type: u32,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
-    map_flags: u32,
-    inner_map_fd: u32,
-    numa_node: u32,
-    map_name: [u8; 16],
-}
-
-#[derive(Default)]
-#[repr(C)]
-struct LinkDetach {
-    link_fd: u32,
-}
-
-/// The beginning of `struct bpf_link_info`, with the largest union that is of interest.
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-struct LinkInfo {
-    kind: u32,
-    id: u32,
-    prog_id: u32,
-    padding: u32,
-    place: Place,
-}
-
-/// What a link of one kind or another is attached to.
-#[derive(Clone, Copy)]
-#[repr(C)]
-union Place {
-    tcx: Tcx,
-    tracepoint: Tracepoint,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Tcx {
-    ifindex: u32,
-    attach_type: u32,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Tracepoint {
-    name: u64,
-    name_length: u32,
-    padding: u32,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self { tracepoint: Tracepoint { name: 0, name_length: 0, padding: 0 } }
-    }
-}
-
-const _: () = {
-    assert!(std::mem::offset_of!(LinkInfo, place) == 16);
-    assert!(size_of::<LinkInfo>() == 32);
-};
+// SAFETY: integers, and unions of integers.
+unsafe impl Info for bpf_link_info {}
 
 /// Where a link's program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPlace {
     /// A TCX chain.
     Tcx {
-        /// The interface's number in its namespace; 0 once it is gone, or the link was detached.
+        /// The interface's number in its namespace. 0 once it has been deleted or the link has been detached.
         ifindex: u32,
         /// Which chain.
         hook: TcxHook,
@@ -122,74 +46,64 @@ pub struct Link {
     pub place: LinkPlace,
 }
 
-/// Makes an array of words.
+/// Creates an array of 32-bit words.
 ///
 /// # Errors
 ///
 /// The kernel's answer: EPERM without `CAP_BPF`.
 pub fn make_array(name: &str, entries: u32) -> io::Result<OwnedFd> {
-    let mut map_name = [0; 16];
-    for (to, from) in map_name.iter_mut().take(15).zip(name.bytes()) {
-        *to = from;
-    }
-    let mut attribute = MapCreate {
-        map_type: ARRAY,
-        key_size: 4,
-        value_size: 4,
-        max_entries: entries,
-        map_name,
-        ..MapCreate::default()
-    };
-    descriptor(bpf(BPF_MAP_CREATE, &mut attribute)?)
+    let mut attribute = attribute();
+    attribute.__bindgen_anon_1.map_type = bpf_map_type::BPF_MAP_TYPE_ARRAY as u32;
+    attribute.__bindgen_anon_1.key_size = size_of::<u32>() as u32;
+    attribute.__bindgen_anon_1.value_size = size_of::<u32>() as u32;
+    attribute.__bindgen_anon_1.max_entries = entries;
+    attribute.__bindgen_anon_1.map_name = object_name(name);
+    descriptor(bpf(bpf_cmd::BPF_MAP_CREATE, &mut attribute)?)
 }
 
 fn path_of(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
 }
 
-/// Gives a map, program or link a name in a bpf file system, which keeps it when nobody has it open any more.
+/// Pins a map, program or link at a path in a bpf file system, which keeps it alive without a descriptor.
 ///
 /// # Errors
 ///
-/// The kernel's answer: EEXIST when the name is taken, EPERM for a name with a dot or outside such a file system.
+/// The kernel's answer: EEXIST if the path exists, EPERM for a name with a dot or outside a bpf file system.
 pub fn pin(object: impl AsFd, path: &Path) -> io::Result<()> {
     let path = path_of(path)?;
-    let mut attribute =
-        Object { pathname: path.as_ptr() as u64, bpf_fd: number(object.as_fd()), file_flags: 0 };
-    bpf(BPF_OBJ_PIN, &mut attribute).map(drop)
+    let mut attribute = attribute();
+    attribute.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    attribute.__bindgen_anon_4.bpf_fd = number(object.as_fd());
+    bpf(bpf_cmd::BPF_OBJ_PIN, &mut attribute).map(drop)
 }
 
-/// Opens what is pinned under a name.
+/// Opens the object that is pinned at a path.
 ///
 /// # Errors
 ///
-/// The kernel's answer: ENOENT when there is nothing, EACCES when it is no eBPF object.
+/// The kernel's answer: ENOENT if there is nothing, EACCES if it is not an eBPF object.
 pub fn pinned(path: &Path) -> io::Result<OwnedFd> {
     let path = path_of(path)?;
-    let mut attribute = Object { pathname: path.as_ptr() as u64, ..Object::default() };
-    descriptor(bpf(BPF_OBJ_GET, &mut attribute)?)
+    let mut attribute = attribute();
+    attribute.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    descriptor(bpf(bpf_cmd::BPF_OBJ_GET, &mut attribute)?)
 }
 
-/// What a link is.
+/// Returns which program a link attaches where.
 ///
 /// # Errors
 ///
 /// The kernel's answer.
 pub fn link(link: impl AsFd) -> io::Result<Link> {
-    let mut info = LinkInfo::default();
-    let mut attribute = GetInfo {
-        bpf_fd: number(link.as_fd()),
-        info_len: size_of::<LinkInfo>() as u32,
-        info: (&raw mut info) as u64,
-    };
-    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute)?;
-    let place = match info.kind {
+    let info: bpf_link_info = object_info(link.as_fd())?;
+    let place = match info.type_ {
         TCX => {
-            // SAFETY: plain integers, all of which are initialised, whatever the kernel wrote.
-            let Tcx { ifindex, attach_type } = unsafe { info.place.tcx };
+            // SAFETY: integers, whatever the kernel wrote.
+            let tcx = unsafe { info.__bindgen_anon_1.tcx };
             let hooks = [TcxHook::Ingress, TcxHook::Egress];
-            let hook = hooks.into_iter().find(|hook| *hook as u32 == attach_type);
-            hook.map_or(LinkPlace::Other, |hook| LinkPlace::Tcx { ifindex, hook })
+            let hook = hooks.into_iter().find(|hook| *hook as u32 == tcx.attach_type);
+            hook.map_or(LinkPlace::Other, |hook| LinkPlace::Tcx { ifindex: tcx.ifindex, hook })
         }
         RAW_TRACEPOINT => LinkPlace::Tracepoint,
         _ => LinkPlace::Other,
@@ -197,12 +111,14 @@ pub fn link(link: impl AsFd) -> io::Result<Link> {
     Ok(Link { program: info.prog_id, place })
 }
 
-/// Takes a link's program off, whoever else has the link open or pinned. When this returns, it does not run any more.
+/// Detaches a link's program, even if other descriptors or pins hold the link. It does not run any more when this returns.
 ///
 /// # Errors
 ///
-/// The kernel's answer: ENOLINK when it is off already, EOPNOTSUPP for a tracepoint's link, which goes when it is
-/// closed and unpinned.
+/// The kernel's answer: ENOLINK if it is detached already. EOPNOTSUPP for a tracepoint's link, which is detached when the
+/// last descriptor is closed and the last pin is removed.
 pub fn detach_link(link: impl AsFd) -> io::Result<()> {
-    bpf(BPF_LINK_DETACH, &mut LinkDetach { link_fd: number(link.as_fd()) }).map(drop)
+    let mut attribute = attribute();
+    attribute.link_detach.link_fd = number(link.as_fd());
+    bpf(bpf_cmd::BPF_LINK_DETACH, &mut attribute).map(drop)
 }

@@ -1,30 +1,30 @@
-//! Which privileges the process has, and what is missing by name.
+//! The capabilities that the process has, and the names of those that are missing.
 //!
-//! It only looks: nothing is raised or dropped here. `docs/PRIVILEGES.md` says what each capability is for.
+//! Read only: no capability is raised or dropped. `docs/PRIVILEGES.md` says what each is for.
 
 use std::fmt;
 
 use rustix::thread::{CapabilitySet, capabilities};
 use thiserror::Error;
 
-/// A capability that netmon has a use for (`capabilities(7)`).
+/// A capability that netmon uses (`capabilities(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
     /// Links, addresses, routes and qdiscs; attaching programs to hooks.
     NetAdmin,
-    /// Entering and making namespaces, mounting their names.
+    /// Entering and creating namespaces, mounting their names.
     SysAdmin,
-    /// Loading programs and making maps (Linux 5.8).
+    /// Loading programs and creating maps (Linux 5.8).
     Bpf,
     /// Programs that read kernel memory, and the kernel's tracepoints (Linux 5.8).
     Perfmon,
     /// Raw sockets of the built-in ICMP probe.
     NetRaw,
-    /// Seeing which process of another user holds a namespace.
+    /// Reading which namespace a process of another user is in.
     SysPtrace,
-    /// Writing netmon's folders as somebody else than root.
+    /// Writing netmon's directories as a user other than root.
     DacOverride,
-    /// Ending services that changed their user.
+    /// Stopping services that changed their user.
     Kill,
 }
 
@@ -41,7 +41,7 @@ impl Capability {
         Self::Kill,
     ];
 
-    /// The name as `capabilities(7)` has it.
+    /// Returns the name as in `capabilities(7)`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Capability {
         match self {
             Self::NetAdmin => CapabilitySet::NET_ADMIN,
             Self::SysAdmin => CapabilitySet::SYS_ADMIN,
-            // Before Linux 5.8 CAP_SYS_ADMIN was all of these, and it still is beside them.
+            // Before Linux 5.8 CAP_SYS_ADMIN included these, and it still does.
             Self::Bpf => CapabilitySet::BPF.union(CapabilitySet::SYS_ADMIN),
             Self::Perfmon => CapabilitySet::PERFMON.union(CapabilitySet::SYS_ADMIN),
             Self::NetRaw => CapabilitySet::NET_RAW,
@@ -77,7 +77,7 @@ impl fmt::Display for Capability {
     }
 }
 
-/// A privilege is missing, and what it was wanted for.
+/// Privileges are missing for an operation.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{what_for} needs {}; run it as root, for instance with sudo", names(.missing))]
 pub struct MissingPrivilege {
@@ -86,7 +86,7 @@ pub struct MissingPrivilege {
 }
 
 impl MissingPrivilege {
-    /// The capabilities that are missing.
+    /// Returns the missing capabilities.
     #[must_use]
     pub fn missing(&self) -> &[Capability] {
         &self.missing
@@ -97,20 +97,20 @@ fn names(missing: &[Capability]) -> String {
     missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
-/// Whether the calling thread has this capability now.
+/// Returns whether the calling thread has this capability now.
 #[must_use]
 pub fn has(capability: Capability) -> bool {
-    // A kernel that cannot be asked is one that will refuse by itself, with its own words.
+    // If the kernel does not say, the operation itself is tried, and the kernel's own error is shown.
     capabilities(None).map_or(true, |sets| sets.effective.intersects(capability.bits()))
 }
 
-/// Asks for all of `wanted` before work starts, so that nothing is left half done.
+/// Checks for all of `required` before work starts, so that nothing is left half-finished.
 ///
 /// # Errors
 ///
-/// The capabilities that are missing, by name, and what they were wanted for.
-pub fn require(wanted: &[Capability], what_for: &str) -> Result<(), MissingPrivilege> {
-    let missing: Vec<_> = wanted.iter().copied().filter(|capability| !has(*capability)).collect();
+/// The names of the missing capabilities, and what they are needed for.
+pub fn require(required: &[Capability], what_for: &str) -> Result<(), MissingPrivilege> {
+    let missing: Vec<_> = required.iter().copied().filter(|capability| !has(*capability)).collect();
     if missing.is_empty() { Ok(()) } else { Err(MissingPrivilege { missing, what_for: what_for.to_owned() }) }
 }
 
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_named_with_what_it_was_wanted_for() {
+    fn a_missing_capability_is_named_with_what_it_is_needed_for() {
         let error = MissingPrivilege {
             missing: vec![Capability::NetAdmin, Capability::SysAdmin],
             what_for: "building lab direct".to_owned(),

@@ -1,11 +1,11 @@
-//! What a service's process does to itself between `fork` and `exec`.
+//! What a service's process does between `fork` and `exec`.
 //!
-//! It enters the network namespace, gets a mount namespace of its own with the `/etc/netns` files in
-//! place, joins its cgroup, and writes down who it is, all before the program's first instruction. So
-//! whoever finds that record later can end the program, also when netmon was killed at any moment.
+//! It enters the network namespace, gets a mount namespace of its own with the files of `/etc/netns` bound over those of
+//! `/etc`, joins its cgroup, and records its identity. All of this happens before the program's first instruction. So a
+//! later process can end the program by that record, even if netmon was killed at any moment.
 //!
-//! Everything here runs in the child of a multi-threaded process: nothing allocates, nothing takes a
-//! lock, and all paths were made by the parent.
+//! Everything here runs in the child of a multi-threaded process: it does not allocate or take locks, and the parent has
+//! prepared all paths.
 
 #![expect(unsafe_code, reason = "pre_exec, signal dispositions and unshare have no safe form")]
 
@@ -27,25 +27,25 @@ use rustix::{
     thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe},
 };
 
-/// How a process is set apart before its program starts.
+/// How a process is confined before its program starts.
 #[derive(Debug)]
 pub struct Confinement {
-    /// The network namespace to enter; none stays in the caller's.
+    /// The network namespace to enter. `None` stays in the caller's.
     pub network: Option<OwnedFd>,
-    /// `cgroup.procs` of the cgroup to join, open for writing.
+    /// `cgroup.procs` of the cgroup to join, open for writing. `None` joins no cgroup.
     pub cgroup_procs: Option<OwnedFd>,
     /// Where the process writes its own `/proc/self/stat` line, a newline, and its mount namespace.
     pub identity: OwnedFd,
-    /// A tmpfs of this source is mounted on this folder, in the process's own mount namespace: a mark that
-    /// every descendant carries in its mountinfo, whatever else it changes.
+    /// Source and mount point of a tmpfs in the process's own mount namespace. It is a mark that every descendant has in
+    /// its mountinfo, whatever else it changes.
     pub mark: (CString, CString),
-    /// Files of `/etc/netns/NAME`, each with the file of `/etc` that it is bound over.
+    /// Files of `/etc/netns/NAME`, each with the file of `/etc` over which it is bound.
     pub binds: Vec<(CString, CString)>,
-    /// A pipe that takes the number of the step that failed.
+    /// A pipe for the number of the step that failed.
     pub failure: OwnedFd,
 }
 
-/// The steps, in their order, for an error that says which one failed.
+/// The steps in their order, for an error that names the one that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Step {
@@ -55,41 +55,41 @@ pub enum Step {
     Cgroup = 2,
     /// Entering the network namespace.
     Network = 3,
-    /// Making a mount namespace and marking it.
+    /// Creating a mount namespace and marking it.
     Mounts = 4,
     /// Binding a file of /etc/netns over one of /etc, or mounting the namespace's /sys.
     Binds = 5,
-    /// Writing down who the process is.
-    NetnsId = 6,
+    /// Recording the identity of the process.
+    Record = 6,
 }
 
 impl Step {
     const ALL: [Self; 6] =
-        [Self::Parent, Self::Cgroup, Self::Network, Self::Mounts, Self::Binds, Self::NetnsId];
+        [Self::Parent, Self::Cgroup, Self::Network, Self::Mounts, Self::Binds, Self::Record];
 
-    /// The step of a number that came through [`Confinement::failure`].
+    /// Returns the step with this number, read from [`Confinement::failure`].
     #[must_use]
-    pub fn of(number: u8) -> Option<Self> {
+    pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|step| *step as u8 == number)
     }
 
-    /// What could not be done, for an error message.
+    /// Returns what failed, for an error message.
     #[must_use]
     pub fn what(self) -> &'static str {
         match self {
-            Self::Parent => "the supervisor ended meanwhile",
+            Self::Parent => "the supervisor exited meanwhile",
             Self::Cgroup => "cannot join its cgroup",
             Self::Network => "cannot enter the network namespace",
-            Self::Mounts => "cannot make a mount namespace",
-            Self::Binds => "cannot put the files of /etc/netns and the namespace's /sys in place",
-            Self::NetnsId => "cannot record the process",
+            Self::Mounts => "cannot create a mount namespace",
+            Self::Binds => "cannot mount the files of /etc/netns and the namespace's /sys",
+            Self::Record => "cannot record the process",
         }
     }
 }
 
-/// Has `command` set itself apart before it executes its program.
+/// Makes `command` confine itself before it executes its program.
 ///
-/// The program gets SIGTERM when the thread that spawned it ends, so that thread has to outlive it.
+/// The program gets SIGTERM when the thread that spawned it ends, so that thread must outlive it.
 pub fn confine(command: &mut Command, confinement: Confinement) {
     let parent = getpid();
     let steps = move || {
@@ -98,8 +98,8 @@ pub fn confine(command: &mut Command, confinement: Confinement) {
             io::Error::from(error)
         })
     };
-    // SAFETY: `apply` only makes system calls on memory and descriptors that were prepared before the fork;
-    // it neither allocates nor locks, and the error conversion stores an errno.
+    // SAFETY: `apply` only makes system calls on memory and descriptors that were prepared before the fork. It neither
+    // allocates nor locks, and the conversion of the error stores an errno.
     unsafe { command.pre_exec(steps) };
 }
 
@@ -108,7 +108,7 @@ type Failed = (Step, rustix::io::Errno);
 impl Confinement {
     fn apply(&self, parent: Pid) -> Result<(), Failed> {
         reset_signals();
-        // Until it is recorded, the process must not outlive its parent by an instant.
+        // Until it is recorded, the process must not outlive its parent.
         die_with(parent, Signal::KILL).map_err(|e| (Step::Parent, e))?;
         setsid().map_err(|e| (Step::Parent, e))?;
         if let Some(procs) = &self.cgroup_procs {
@@ -120,19 +120,19 @@ impl Confinement {
         }
         self.own_mounts().map_err(|e| (Step::Mounts, e))?;
         self.bind_files().map_err(|e| (Step::Binds, e))?;
-        self.record_identity().map_err(|e| (Step::NetnsId, e))?;
-        // From here on a program that ends in an orderly way, and takes its children along, may do so.
+        self.record_identity().map_err(|e| (Step::Record, e))?;
+        // From here on the program may exit in an orderly way, and stop its own children first.
         die_with(parent, Signal::TERM).map_err(|e| (Step::Parent, e))
     }
 
     fn own_mounts(&self) -> rustix::io::Result<()> {
-        // SAFETY: without FILES no descriptor table is split, and the child has one thread.
+        // SAFETY: without CLONE_FILES the descriptor table stays shared, and the child has one thread.
         unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
-        // Slave, not private: what the host unmounts, a deleted namespace above all, must go here too.
+        // Slave, not private: what the host unmounts, above all the name of a namespace, must be unmounted here, too.
         mount_change(c"/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
-        let (source, folder) = &self.mark;
+        let (source, directory) = &self.mark;
         let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        mount(source.as_c_str(), folder.as_c_str(), c"tmpfs", flags, c"size=4k,nr_inodes=1,mode=0500")
+        mount(source.as_c_str(), directory.as_c_str(), c"tmpfs", flags, c"size=4k,nr_inodes=1,mode=0500")
     }
 
     fn bind_files(&self) -> rustix::io::Result<()> {
@@ -158,17 +158,17 @@ impl Confinement {
     }
 }
 
-/// A program starts with every signal at its default: a handler of the agent must not run in the child, and
-/// a SIGINT that the agent inherited as ignored is none of the program's business.
+/// Sets every signal to its default: a handler of the agent must not run in the child, and a SIGINT that the agent
+/// inherited as ignored must not be ignored by the program.
 fn reset_signals() {
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL is a valid disposition; numbers that cannot be set are refused by the kernel.
+        // SAFETY: SIG_DFL is a valid disposition. The kernel refuses numbers that cannot be set.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 
 fn die_with(parent: Pid, signal: Signal) -> rustix::io::Result<()> {
     set_parent_process_death_signal(Some(signal))?;
-    // The parent may have ended before the request was in place.
+    // The parent may have exited before the request took effect.
     if getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::SRCH) }
 }

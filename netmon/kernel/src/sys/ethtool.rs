@@ -1,6 +1,6 @@
-//! ethtool's ioctl, for one question: which of its features an interface has switched on.
+//! ethtool's ioctl, to read which features of an interface are active.
 //!
-//! Read only. The interface is that of the socket's namespace, whatever namespace the caller is in.
+//! The interface is looked up in the socket's namespace, whatever namespace the caller is in.
 #![expect(unsafe_code, reason = "the ioctl takes a request that points to a buffer")]
 
 use std::{
@@ -21,10 +21,10 @@ const GFEATURES_WORDS: usize = 2;
 /// Words for each 32 features: available, requested, active, never changed.
 const BLOCK_WORDS: usize = 4;
 const ACTIVE: usize = 2;
-/// More features than any kernel has: it says how many there are, and is not to be believed blindly.
-const MOST_FEATURES: usize = 1024;
+/// More features than any kernel has, as a bound for the number that the kernel reports.
+const MAX_FEATURES: usize = 1024;
 
-/// The names of the features, which are the same for every interface of a kernel, in their order.
+/// Returns the names of the features in their order, which is the same for every interface of a kernel.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub fn feature_names(socket: impl AsFd, interface: &str) -> io::Result<Vec<Strin
     let count = feature_count(&socket, interface)?;
     let mut words = vec![0_u32; GSTRINGS_WORDS + count * NAME_BYTES / 4];
     words[..GSTRINGS_WORDS].copy_from_slice(&[ETHTOOL_GSTRINGS, ETH_SS_FEATURES, count as u32]);
-    ask(&socket, interface, &mut words)?;
+    call(&socket, interface, &mut words)?;
     let bytes: Vec<u8> = words[GSTRINGS_WORDS..].iter().flat_map(|word| word.to_ne_bytes()).collect();
     let name = |bytes: &[u8]| {
         let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -42,7 +42,7 @@ pub fn feature_names(socket: impl AsFd, interface: &str) -> io::Result<Vec<Strin
     Ok(bytes.chunks(NAME_BYTES).map(name).collect())
 }
 
-/// Which of `count` features are switched on.
+/// Returns which of `count` features are active.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub fn active_features(socket: impl AsFd, interface: &str, count: usize) -> io::
     let blocks = count.div_ceil(32);
     let mut words = vec![0_u32; GFEATURES_WORDS + blocks * BLOCK_WORDS];
     words[..GFEATURES_WORDS].copy_from_slice(&[ETHTOOL_GFEATURES, blocks as u32]);
-    ask(&socket, interface, &mut words)?;
+    call(&socket, interface, &mut words)?;
     let is_active = |feature: usize| {
         let word = words[GFEATURES_WORDS + feature / 32 * BLOCK_WORDS + ACTIVE];
         word >> (feature % 32) & 1 != 0
@@ -60,20 +60,20 @@ pub fn active_features(socket: impl AsFd, interface: &str, count: usize) -> io::
 }
 
 fn feature_count(socket: impl AsFd, interface: &str) -> io::Result<usize> {
-    // `struct ethtool_sset_info`: operation, reserved, a mask of 64 bits, and a count for each of its bits.
+    // `struct ethtool_sset_info`: operation, reserved, a mask of 64 bits, and a count for each bit that is set.
     let mask = (1_u64 << ETH_SS_FEATURES).to_ne_bytes();
     let half = |at: usize| u32::from_ne_bytes([mask[at], mask[at + 1], mask[at + 2], mask[at + 3]]);
     let mut words = [ETHTOOL_GSSET_INFO, 0, half(0), half(4), 0];
-    ask(socket, interface, &mut words)?;
+    call(socket, interface, &mut words)?;
     let count = words[4] as usize;
-    if (1..=MOST_FEATURES).contains(&count) { Ok(count) } else { Err(io::ErrorKind::Unsupported.into()) }
+    if (1..=MAX_FEATURES).contains(&count) { Ok(count) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
-/// Asks with `words`, which begin with the operation, and has the answer in them.
-fn ask(socket: impl AsFd, interface: &str, words: &mut [u32]) -> io::Result<()> {
+/// Sends `words`, which begin with the operation. The kernel writes the answer to them.
+fn call(socket: impl AsFd, interface: &str, words: &mut [u32]) -> io::Result<()> {
     let name = CString::new(interface)?;
     let bytes = name.as_bytes_with_nul();
-    // SAFETY: all zeros are a valid ifreq: numbers, and a pointer that is not looked at.
+    // SAFETY: all zeros are a valid ifreq: numbers, and a null pointer.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if bytes.len() > request.ifr_name.len() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -83,8 +83,8 @@ fn ask(socket: impl AsFd, interface: &str, words: &mut [u32]) -> io::Result<()> 
     }
     request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
     let fd = socket.as_fd().as_raw_fd();
-    // SAFETY: the kernel reads the operation and the lengths that stand in `words`, and writes no more than
-    // those lengths, which are what the callers made room for; `words` lives through the call.
+    // SAFETY: `words` lives through the call. The kernel reads the operation and the lengths in it and writes no more than
+    // those lengths, for which the callers made room.
     let answer = unsafe { libc::ioctl(fd, libc::SIOCETHTOOL as libc::Ioctl, &raw mut request) };
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_has_features_and_the_segmentation_of_tcp_is_one_that_is_on() {
+    fn loopback_segments_tcp_by_an_active_feature() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let names = feature_names(&socket, "lo").unwrap();
         let tcp = names.iter().position(|name| name == "tx-tcp-segmentation").unwrap();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_that_is_not_there_and_a_name_that_is_too_long_are_errors() {
+    fn a_missing_interface_and_a_name_that_is_too_long_are_errors() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         assert_eq!(feature_names(&socket, "nowhere").unwrap_err().raw_os_error(), Some(libc::ENODEV));
         assert!(feature_names(&socket, "a234567890123456").is_err());

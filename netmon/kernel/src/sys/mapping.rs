@@ -1,7 +1,7 @@
-//! A kernel map seen where it lies: an array map that was made with `BPF_F_MMAPABLE`, mapped for reading.
+//! The memory of an array map that was created with `BPF_F_MMAPABLE`, mapped for reading.
 //!
-//! The programs write to it meanwhile. So nothing of it is ever borrowed: values are copied out, word by word.
-#![expect(unsafe_code, reason = "memory that somebody else writes to is read through raw pointers")]
+//! eBPF programs write to it meanwhile. So it is never borrowed: values are copied word by word.
+#![expect(unsafe_code, reason = "memory that the kernel writes to is read through raw pointers")]
 
 use std::{io, os::fd::AsFd, ptr};
 
@@ -19,15 +19,17 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// The kernel's answer; a map that was not made for it is `EINVAL` or `ENOTSUP`.
-    pub fn of(map: impl AsFd, bytes: usize) -> io::Result<Self> {
+    /// The kernel's answer: EINVAL or ENOTSUP for a map without `BPF_F_MMAPABLE`.
+    pub fn new(map: impl AsFd, bytes: usize) -> io::Result<Self> {
         use std::os::fd::AsRawFd as _;
         let memory = MmapOptions::new().len(bytes).map_raw_read_only(map.as_fd().as_raw_fd())?;
         Ok(Self { memory })
     }
 
-    /// A copy of the `index`th value, if there is one. A program may write to it while it is copied: each
-    /// word is of one moment, but not all of them of the same.
+    /// Returns a copy of the value at `index`. `None` if there is none.
+    ///
+    /// A program may write to the value while it is copied. Each word is read at one moment, but different words may be of
+    /// different moments.
     #[must_use]
     pub fn get<T: Pod>(&self, index: usize) -> Option<T> {
         const WORD: usize = size_of::<u64>();
@@ -38,9 +40,8 @@ impl Mapping {
         }
         let mut value = std::mem::MaybeUninit::<T>::uninit();
         for offset in (0..size_of::<T>()).step_by(WORD) {
-            // SAFETY: the word lies within the mapping (checked above) and within the value; the mapping begins
-            // at a page and every value is a whole number of words, so it is aligned. Volatile, since the
-            // kernel's programs write to it.
+            // SAFETY: the word lies within the mapping (checked above) and within the value. The mapping begins at a page
+            // and every value is a whole number of words, so it is aligned. It is volatile because eBPF programs write to it.
             unsafe {
                 let word = self.memory.as_ptr().add(start + offset).cast::<u64>().read_volatile();
                 ptr::write_unaligned(value.as_mut_ptr().cast::<u8>().add(offset).cast::<u64>(), word);

@@ -1,6 +1,6 @@
 //! Everything that needs `unsafe` or a raw system call, and nothing else.
 //!
-//! Each file wraps one kernel concept in functions that cannot be used wrongly; policy lives with the callers.
+//! Each file wraps one kernel concept in functions that cannot be used wrongly. Policy is the callers' part.
 
 pub mod bpf;
 pub mod bpf_info;
@@ -10,7 +10,9 @@ pub mod confine;
 pub mod echo_filter;
 pub mod ethtool;
 pub mod heap;
+pub mod insn;
 pub mod mapping;
 pub mod namespaces;
 pub mod packet_socket;
 pub mod raw_tracepoint;
+pub mod sk_buff;

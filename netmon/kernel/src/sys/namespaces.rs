@@ -1,6 +1,6 @@
 //! The system calls behind network and mount namespaces: unshare(2), setns(2) and `SO_NETNS_COOKIE`.
 //!
-//! They change the calling thread only. Who may call them, and on which thread, is decided in [`crate::netns`].
+//! They change the calling thread only. On which thread they are called is decided in [`crate::netns`].
 #![expect(unsafe_code, reason = "unshare and getsockopt of a 64-bit cookie have no safe wrapper")]
 
 use std::{
@@ -11,23 +11,23 @@ use std::{
 
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
-/// Gives the calling thread a network namespace of its own, new and empty but for lo.
+/// Moves the calling thread into a new network namespace, which has nothing but `lo`.
 ///
 /// # Errors
 ///
-/// The kernel's answer; EPERM without `CAP_SYS_ADMIN`.
+/// The kernel's answer: EPERM without `CAP_SYS_ADMIN`.
 pub fn unshare_network() -> io::Result<()> {
-    // SAFETY: only CLONE_FILES makes unshare unsafe, since descriptors would mean different files in
-    // different threads; CLONE_NEWNET leaves the descriptor table shared.
+    // SAFETY: only CLONE_FILES makes unshare unsafe, since a descriptor would mean different files in different threads.
+    // CLONE_NEWNET leaves the descriptor table shared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.map_err(io::Error::from)
 }
 
-/// Gives the calling thread a copy of the mount namespace (and, implied by it, its own root and working
-/// directory). Its mounts still propagate until they are made private or slave.
+/// Moves the calling thread into a copy of its mount namespace, which also gives it a root and a working directory of its
+/// own. Mounts still propagate until they are made private or slave.
 ///
 /// # Errors
 ///
-/// The kernel's answer; EPERM without `CAP_SYS_ADMIN`.
+/// The kernel's answer: EPERM without `CAP_SYS_ADMIN`.
 pub fn unshare_mounts() -> io::Result<()> {
     // SAFETY: as above, CLONE_NEWNS leaves the descriptor table shared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(io::Error::from)
@@ -37,17 +37,17 @@ pub fn unshare_mounts() -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// The kernel's answer; EPERM without `CAP_SYS_ADMIN`, EINVAL when it is not a network namespace.
+/// The kernel's answer: EPERM without `CAP_SYS_ADMIN`, EINVAL if it is not a network namespace.
 pub fn enter_network(namespace: BorrowedFd<'_>) -> io::Result<()> {
     move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network)).map_err(io::Error::from)
 }
 
-/// The cookie of the network namespace that a socket was opened in: unlike an inode number it is never
-/// given out twice while the machine runs (Linux 5.14, `SO_NETNS_COOKIE`).
+/// Returns the cookie of the network namespace in which a socket was opened. Unlike an inode number it is not reused while
+/// the machine runs (Linux 5.14, `SO_NETNS_COOKIE`).
 ///
 /// # Errors
 ///
-/// The kernel's answer; ENOPROTOOPT before Linux 5.14.
+/// The kernel's answer: ENOPROTOOPT before Linux 5.14.
 pub fn netns_cookie(socket: impl AsFd) -> io::Result<u64> {
     let mut cookie = 0_u64;
     let mut length = size_of::<u64>() as libc::socklen_t;
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_sockets_of_one_namespace_show_the_same_cookie() {
+    fn two_sockets_in_one_namespace_have_the_same_cookie() {
         let (one, two) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
         let cookie = netns_cookie(&one).unwrap();
         assert_ne!(cookie, 0);

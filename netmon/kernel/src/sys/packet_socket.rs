@@ -1,6 +1,6 @@
-//! Packet sockets (packet(7)): frames onto an interface as they are, whatever they are.
+//! Packet sockets (packet(7)), which send any frame unchanged.
 //!
-//! For sending known traffic only: receiving is the business of captures.
+//! They are for known traffic only and receive nothing.
 #![expect(unsafe_code, reason = "sockaddr_ll has no safe wrapper")]
 
 use std::{
@@ -14,19 +14,18 @@ use std::{
 pub struct PacketSocket(OwnedFd);
 
 impl PacketSocket {
-    /// Opens one in the calling thread's network namespace, for an interface by its number. It receives
-    /// nothing.
+    /// Opens a socket for the interface with this number in the calling thread's network namespace.
     ///
     /// # Errors
     ///
-    /// The kernel's answer; EPERM without `CAP_NET_RAW`, ENODEV without such an interface.
+    /// The kernel's answer: EPERM without `CAP_NET_RAW`, ENODEV without such an interface.
     pub fn open(ifindex: u32) -> io::Result<Self> {
-        // SAFETY: no pointers. Protocol zero: no frame is delivered to the socket.
+        // SAFETY: no pointers. With protocol zero no frame is delivered to the socket.
         let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+        // SAFETY: the kernel has just returned this descriptor, and nothing else refers to it.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         let address = libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as libc::sa_family_t,
@@ -43,7 +42,7 @@ impl PacketSocket {
         if answer == 0 { Ok(Self(socket)) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Sends past the egress hook and the queue from now on (`PACKET_QDISC_BYPASS`).
+    /// Makes later frames bypass the egress hook and the queue (`PACKET_QDISC_BYPASS`).
     ///
     /// # Errors
     ///
@@ -63,8 +62,7 @@ impl PacketSocket {
     ///
     /// # Errors
     ///
-    /// The kernel's answer: EMSGSIZE for one that is longer than the interface takes, ENETDOWN when it is
-    /// down.
+    /// The kernel's answer: EMSGSIZE if the frame is longer than the MTU allows, ENETDOWN if the interface is down.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         rustix::net::send(&self.0, frame, rustix::net::SendFlags::empty()).map(drop).map_err(io::Error::from)
     }

@@ -6,18 +6,12 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
 };
 
-use super::bpf::{Instruction, bpf, descriptor, load_program, number};
+use aya_obj::generated::{bpf_cmd, bpf_prog_type};
 
-const BPF_RAW_TRACEPOINT_OPEN: libc::c_int = 17;
-const BPF_PROG_TYPE_RAW_TRACEPOINT: u32 = 17;
-
-#[derive(Default)]
-#[repr(C)]
-struct Open {
-    name: u64,
-    prog_fd: u32,
-    padding: u32,
-}
+use super::{
+    bpf::{attribute, bpf, descriptor, load_program, number},
+    insn::Instruction,
+};
 
 /// Loads a program for a raw tracepoint.
 ///
@@ -25,16 +19,17 @@ struct Open {
 ///
 /// The kernel's answer: EPERM without `CAP_BPF` and `CAP_PERFMON`, EINVAL and EACCES from the verifier.
 pub fn load(name: &str, instructions: &[Instruction]) -> io::Result<OwnedFd> {
-    load_program(BPF_PROG_TYPE_RAW_TRACEPOINT, name, instructions)
+    load_program(bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT, name, instructions)
 }
 
 /// Attaches a program to the tracepoint of this name. Dropping the link detaches it, unless it is pinned.
 ///
 /// # Errors
 ///
-/// The kernel's answer: ENOENT when there is none of this name, EINVAL when the program reads more arguments than
-/// it has.
+/// The kernel's answer: ENOENT if there is no such tracepoint, EINVAL if the program reads more arguments than it has.
 pub fn attach(program: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
-    let mut attribute = Open { name: name.as_ptr() as u64, prog_fd: number(program), padding: 0 };
-    descriptor(bpf(BPF_RAW_TRACEPOINT_OPEN, &mut attribute)?)
+    let mut attribute = attribute();
+    attribute.raw_tracepoint.name = name.as_ptr() as u64;
+    attribute.raw_tracepoint.prog_fd = number(program);
+    descriptor(bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attribute)?)
 }

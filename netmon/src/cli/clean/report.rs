@@ -23,8 +23,8 @@ pub fn text(found: &Leftovers) -> String {
     if found.netns_directory {
         parts.push("/run/netns was prepared by netmon and is no longer used.\n".to_owned());
     }
-    if !found.not_looked_at.is_empty() {
-        parts.push(format!("Not examined:\n  {}\n", found.not_looked_at.join("\n  ")));
+    if !found.unreadable.is_empty() {
+        parts.push(format!("Not examined:\n  {}\n", found.unreadable.join("\n  ")));
     }
     if found.is_clean() {
         parts.push("Nothing is left over.\n".to_owned());
@@ -93,7 +93,7 @@ fn shown(names: &[String]) -> String {
 
 fn remark(lab: &FoundLab) -> Option<String> {
     match &lab.condition {
-        Condition::Dead { why } => Some(why.clone()),
+        Condition::Dead { reason } => Some(reason.clone()),
         Condition::Held { holder } => Some(format!("held by {holder}")),
         Condition::Standing if lab.has_orphaned_filters() => Some(
             "filters of a dead agent are still attached; they will be removed, and the lab stays".to_owned(),

@@ -94,7 +94,7 @@ async fn measured(agent: &Client, lab: &LabName, link: &RecordedLink) -> anyhow:
 
 fn declared(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Vec<ShownDirection>> {
     require_topology(&format!("reading link {}", link.name))?;
-    let [a, b] = impair::look(lab, &link.name)?;
+    let [a, b] = impair::installed(lab, &link.name)?;
     let name = |end: &RecordedInterface| EndpointName {
         namespace: end.namespace.clone(),
         interface: end.interface.clone(),

@@ -11,7 +11,7 @@ use netmon_ebpf::{
     requests::RequestSet,
 };
 use netmon_kernel::{
-    pins::{self, Folder},
+    pins::{self, PinDirectory},
     sys::{bpf_info::map_name, bpf_pins::pinned},
 };
 use netmon_model::error::chain;
@@ -40,7 +40,7 @@ pub(super) const MAPS: [(&str, usize, usize); 16] = [
 ];
 
 /// How the maps in the folder were set up. The error says why they are of no use.
-pub(super) fn settings(folder: &Folder) -> Result<Settings, String> {
+pub(super) fn settings(folder: &PinDirectory) -> Result<Settings, String> {
     let version = match MapData::from_pin(folder.map(pins::ABI)).and_then(|map| map.info()) {
         Ok(info) => info.max_entries(),
         Err(_) => return Err("it is half made".to_owned()),
@@ -73,7 +73,7 @@ fn is_map(path: &Path, name: &str, key: usize, value: usize) -> Result<(), Strin
     Ok(())
 }
 
-fn read(folder: &Folder) -> Result<Settings, aya::maps::MapError> {
+fn read(folder: &PinDirectory) -> Result<Settings, aya::maps::MapError> {
     let map = Map::Array(MapData::from_pin(folder.map(pins::SETTINGS))?);
     Array::<_, Settings>::try_from(map)?.get(&0, 0)
 }

@@ -24,7 +24,7 @@ use netmon_ebpf::{
     record::{AuditRecord, EndRecord, Settings},
 };
 use netmon_kernel::{
-    pins::{self, Folder, PinError, file_system},
+    pins::{self, PinDirectory, PinError, file_system},
     sys::bpf_pins,
 };
 use netmon_model::{
@@ -41,14 +41,14 @@ const AUDITS: &str = "AUDITS";
 
 /// A folder in which the object's maps are pinned, or are about to be.
 pub(super) struct Opened {
-    folder: Folder,
+    folder: PinDirectory,
     /// What was found there; none when it is new.
     settings: Option<Settings>,
 }
 
 impl Opened {
     /// Looks what is in the folder. What cannot be gone on with is removed, and said.
-    pub(super) fn open(folder: Folder) -> Result<Self, DatapathError> {
+    pub(super) fn open(folder: PinDirectory) -> Result<Self, DatapathError> {
         file_system::ensure()?;
         if folder.exists() {
             match fit::settings(&folder) {
@@ -69,7 +69,7 @@ impl Opened {
         Ok(Self { folder, settings: None })
     }
 
-    pub(super) fn folder(&self) -> &Folder {
+    pub(super) fn folder(&self) -> &PinDirectory {
         &self.folder
     }
 
@@ -116,7 +116,7 @@ fn first(errors: Vec<PinError>) -> Result<(), PinError> {
 
 /// What is pinned, and what is known of it.
 pub(super) struct Persistence {
-    folder: Folder,
+    folder: PinDirectory,
     ends: HashMap<MapData, u32, EndRecord>,
     audits: HashMap<MapData, u32, AuditRecord>,
     /// Endpoints that an agent before us watched and that nobody asked for yet.
@@ -150,7 +150,7 @@ impl Persistence {
         Ok(persistence)
     }
 
-    pub(super) fn folder(&self) -> &Folder {
+    pub(super) fn folder(&self) -> &PinDirectory {
         &self.folder
     }
 

@@ -14,7 +14,8 @@ use netmon_model::fixtures;
 use super::{Answer, Fake, Server, eventually};
 use crate::{
     api,
-    server::{Limits, Readiness, SourceError},
+    live::{Readiness, SourceError},
+    server::Limits,
 };
 
 fn refused() -> SourceError {

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Answer, Fake, PATIENCE, Server, eventually};
-use crate::server::{Limits, Readiness};
+use crate::{live::Readiness, server::Limits};
 
 #[tokio::test]
 async fn a_connection_too_many_is_refused_until_another_one_ends() {

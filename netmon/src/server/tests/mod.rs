@@ -17,7 +17,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Limits, Readiness, SnapshotSource, SourceError, serve};
+use super::{Limits, serve};
+use crate::live::{Readiness, SnapshotSource, SourceError};
 
 /// Longer than any step here takes, so that a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,16 +1,18 @@
-//! Lab files as they are damaged: cut, doubled, swapped, overwritten. Each is a lab or has errors with places and
-//! helps, and nothing else ever comes of it.
+//! Damaged lab files: cut, doubled, swapped, overwritten. Each one is either a lab that can be planned, or has errors with
+//! places and help texts.
 
 use std::{env, fs, path::Path, time::Instant};
 
+use fastrand::Rng;
+
 use crate::topology::{actual::Actual, planner};
 
-/// How many files are made.
+/// How many files are generated.
 const FILES: u64 = 3000;
 /// Time that one may take in a debug build on a busy machine; they take a few milliseconds.
 const LONGEST_SECONDS: f64 = 5.0;
 
-/// What is inserted: parts of the format, and what it has no place for.
+/// What is inserted: parts of the format, and text that it has no place for.
 const PIECES: &[&str] = &[
     "[[namespace]]\n",
     "[[link]]\n",
@@ -65,50 +67,30 @@ const PIECES: &[&str] = &[
     "[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): as good as needed, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
-    }
-}
-
 /// The example labs, and all that are wrong already.
 fn originals() -> Vec<String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folders = ["labs", "tests/wrong_labs"].map(|folder| fs::read_dir(top.join(folder)).unwrap());
+    let folders =
+        ["labs", "netmon/labfile/tests/wrong"].map(|folder| fs::read_dir(top.join(folder)).unwrap());
     let mut paths: Vec<_> = folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
     paths.sort();
     paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
-fn damage(random: &mut Random, text: &mut Vec<char>, others: &[String]) {
-    let (at, length) = (random.below(text.len() + 1), random.below(40));
+fn damage(random: &mut Rng, text: &mut Vec<char>, others: &[String]) {
+    let (at, length) = (random.usize(..=text.len()), random.usize(..40));
     let end = (at + length).min(text.len());
-    let put = match random.below(7) {
+    let put = match random.usize(..7) {
         0 => return drop(text.drain(at..end)),
         1 => return text.truncate(at),
         2 => text[at..end].iter().collect(),
-        3 => random.pick(others).clone(),
-        4 => char::from_u32(random.below(0x250) as u32).unwrap_or(' ').to_string(),
-        _ => (*random.pick(PIECES)).to_owned(),
+        3 => others[random.usize(..others.len())].clone(),
+        4 => char::from_u32(random.u32(..0x250)).unwrap_or(' ').to_string(),
+        _ => PIECES[random.usize(..PIECES.len())].to_owned(),
     };
-    // Beside what is there, or in its place.
-    let replaced = if random.below(2) == 0 { at..at } else { at..end };
+    // Inserted, or written over other text.
+    let replaced = if random.bool() { at..at } else { at..end };
     text.splice(replaced, put.chars());
 }
 
@@ -119,9 +101,9 @@ fn a_damaged_file_is_a_lab_or_has_errors_and_a_lab_has_a_plan() {
     let originals = originals();
     let (mut labs, mut wrong) = (0, 0);
     for number in 0..FILES {
-        let mut random = Random(seed.wrapping_add(number));
-        let mut text: Vec<char> = random.pick(&originals).chars().collect();
-        for _ in 0..=random.below(4) {
+        let mut random = Rng::with_seed(seed.wrapping_add(number));
+        let mut text: Vec<char> = originals[random.usize(..originals.len())].chars().collect();
+        for _ in 0..=random.usize(..4) {
             damage(&mut random, &mut text, &originals);
         }
         let text: String = text.into_iter().collect();

@@ -261,7 +261,7 @@ impl Subscription {
         if self.namespace.is_root() {
             return;
         }
-        let leads_here = names::leads_to(&self.namespace, self.netns) == Some(true);
+        let leads_here = names::refers_to(&self.namespace, self.netns) == Some(true);
         observer.with_interfaces(&mut |interfaces| interfaces.named(self.netns, leads_here));
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use log::{info, warn};
 use netmon_kernel::{
-    netlink::{link::Interface, watch::Seen},
+    netlink::{link::Interface, watch::LinkEvent},
     netns::NetnsId,
 };
 use netmon_model::{
@@ -155,7 +155,12 @@ impl Interfaces {
     }
 
     /// Takes into account what was announced in a namespace, and what its list says now; `None` if it could not be read.
-    pub(super) fn announced(&mut self, netns: NetnsId, announced: &[Seen], listed: Option<&[Interface]>) {
+    pub(super) fn announced(
+        &mut self,
+        netns: NetnsId,
+        announced: &[LinkEvent],
+        listed: Option<&[Interface]>,
+    ) {
         self.update(netns, |tracked| {
             tracked.record(announced);
             if let Some(listed) = listed {
@@ -230,7 +235,7 @@ mod tests {
         let mut all = Interfaces::new(AttachMode::Tcx);
         let list = [listed("veth3", 3, None), listed("veth4", 4, None)];
         all.add(followed(0, 3), &list);
-        all.announced(NETNS, &[Seen::Changed(IfIndex(3))], Some(&list));
+        all.announced(NETNS, &[LinkEvent::Changed(IfIndex(3))], Some(&list));
         all.add(followed(1, 4), &list[1..]);
         assert_eq!((all.changes(EndpointId(0)), all.changes(EndpointId(1))), (1, 0));
         assert!(all.state(EndpointId(1)).up);
@@ -245,9 +250,9 @@ mod tests {
             let mut all = Interfaces::new(mode);
             let list = [listed("veth3", 3, None)];
             all.add(followed(0, 3), &list);
-            all.announced(NETNS, &[Seen::Moved(IfIndex(3))], Some(&[]));
+            all.announced(NETNS, &[LinkEvent::Moved(IfIndex(3))], Some(&[]));
             assert_eq!(all.state(EndpointId(0)).drift, [Drift::Moved]);
-            all.announced(NETNS, &[Seen::Changed(IfIndex(3))], Some(&list));
+            all.announced(NETNS, &[LinkEvent::Changed(IfIndex(3))], Some(&list));
             assert_eq!(all.without_hooks().count() > 0, gone_after_return, "{mode:?}");
         }
     }
@@ -266,7 +271,7 @@ mod tests {
     fn a_list_that_cannot_be_read_changes_nothing_but_the_count_of_changes() {
         let mut all = Interfaces::new(AttachMode::Tcx);
         all.add(followed(0, 3), &[listed("veth3", 3, None)]);
-        all.announced(NETNS, &[Seen::Lost], None);
+        all.announced(NETNS, &[LinkEvent::Lost], None);
         assert_eq!(all.changes(EndpointId(0)), 1);
         assert_eq!(all.state(EndpointId(0)).drift, []);
     }

@@ -1,7 +1,7 @@
 //! What is known of one interface that is followed. Pure: from what the kernel lists and announces to what there is
 //! to tell.
 
-use netmon_kernel::netlink::{link::Interface, watch::Seen};
+use netmon_kernel::netlink::{link::Interface, watch::LinkEvent};
 use netmon_model::{
     drift::Drift,
     mac::Mac,
@@ -85,15 +85,16 @@ impl TrackedInterface {
     }
 
     /// Counts the changes; of announcements that were lost, one may have been anybody's.
-    pub(super) fn record(&mut self, announced: &[Seen]) {
-        let about = |seen: &&Seen| matches!(seen, Seen::Lost) || **seen == Seen::Changed(self.ifindex);
+    pub(super) fn record(&mut self, announced: &[LinkEvent]) {
+        let about =
+            |seen: &&LinkEvent| matches!(seen, LinkEvent::Lost) || **seen == LinkEvent::Changed(self.ifindex);
         self.changes += announced.iter().filter(about).count() as u64;
     }
 
     /// Takes up what the namespace's list says, after what was announced.
-    pub(super) fn apply(&mut self, listed: &[Interface], announced: &[Seen]) {
-        let moved = announced.contains(&Seen::Moved(self.ifindex));
-        let left = moved || announced.contains(&Seen::Gone(self.ifindex));
+    pub(super) fn apply(&mut self, listed: &[Interface], announced: &[LinkEvent]) {
+        let moved = announced.contains(&LinkEvent::Moved(self.ifindex));
+        let left = moved || announced.contains(&LinkEvent::Gone(self.ifindex));
         let stayed = self.presence == Presence::There && !left;
         // A number that came free may be another interface's by now.
         let seen = of_number(listed, self.ifindex.0)
@@ -175,9 +176,9 @@ mod tests {
     #[test]
     fn a_name_that_changes_is_told_until_it_changes_back() {
         let mut tracked = veth0();
-        tracked.apply(&[listed("eth9", 7, 1)], &[Seen::Changed(INDEX)]);
+        tracked.apply(&[listed("eth9", 7, 1)], &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Renamed { to: "eth9".to_owned() }]);
-        tracked.apply(&[listed("veth0", 7, 1)], &[Seen::Changed(INDEX)]);
+        tracked.apply(&[listed("veth0", 7, 1)], &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), []);
         assert!(!tracked.was_away);
     }
@@ -185,28 +186,28 @@ mod tests {
     #[test]
     fn one_that_was_moved_may_come_back_and_was_away_then() {
         let mut tracked = veth0();
-        tracked.apply(&[], &[Seen::Moved(INDEX)]);
+        tracked.apply(&[], &[LinkEvent::Moved(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Moved]);
         tracked.apply(&[], &[]);
         assert_eq!(tracked.presence, Presence::Moved, "another announcement changes nothing");
         let back = Interface { up: false, ..listed("veth0", 7, 1) };
-        tracked.apply(&[back], &[Seen::Changed(INDEX)]);
+        tracked.apply(&[back], &[LinkEvent::Changed(INDEX)]);
         assert_eq!((tracked.drift(), tracked.was_away), (vec![Drift::SetDown], true));
     }
 
     #[test]
     fn another_interface_of_the_same_number_is_another() {
         let mut tracked = veth0();
-        tracked.apply(&[listed("veth0", 7, 2)], &[Seen::Gone(INDEX), Seen::Changed(INDEX)]);
+        tracked.apply(&[listed("veth0", 7, 2)], &[LinkEvent::Gone(INDEX), LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Deleted]);
-        tracked.apply(&[listed("veth0", 7, 2)], &[Seen::Changed(INDEX)]);
+        tracked.apply(&[listed("veth0", 7, 2)], &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Deleted]);
     }
 
     #[test]
     fn a_link_layer_address_that_somebody_changes_makes_it_no_other() {
         let mut tracked = veth0();
-        tracked.apply(&[listed("veth0", 7, 9)], &[Seen::Changed(INDEX)]);
+        tracked.apply(&[listed("veth0", 7, 9)], &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), []);
     }
 
@@ -219,14 +220,14 @@ mod tests {
         let down = Interface { up: false, ..listed("br0", 3, 5) };
         tracked.apply(&[port(Some(3)), down], &[]);
         assert_eq!(tracked.drift(), [Drift::BridgeDown { bridge: "br0".to_owned() }]);
-        tracked.apply(&[port(None)], &[Seen::Gone(IfIndex(3)), Seen::Changed(INDEX)]);
+        tracked.apply(&[port(None)], &[LinkEvent::Gone(IfIndex(3)), LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::OffBridge { bridge: "br0".to_owned() }]);
     }
 
     #[test]
     fn changes_are_counted_and_those_that_were_lost_may_have_been_its() {
         let mut tracked = veth0();
-        tracked.record(&[Seen::Changed(INDEX), Seen::Changed(IfIndex(8)), Seen::Lost]);
+        tracked.record(&[LinkEvent::Changed(INDEX), LinkEvent::Changed(IfIndex(8)), LinkEvent::Lost]);
         assert_eq!(tracked.changes, 2);
     }
 }
