@@ -1,23 +1,23 @@
-//! Packets that the kernel dropped, by the interface that they were on and by the kernel's own reason.
+//! Packets that the kernel dropped, by interface and by the kernel's own reason.
 
-/// `skb->mark` of a packet that netmon drops on purpose, set by the very program that drops it: "nmls".
+/// `skb->mark` of a packet that netmon drops on purpose: "nmls". The program that drops the packet sets it.
 pub const LOSS_MARK: u32 = 0x6e6d_6c73;
-/// The reason that such drops are counted under; the kernel has none of its own for them.
+/// The reason under which such drops are counted. The kernel has none for them.
 pub const DECLARED_LOSS: u32 = u32::MAX;
 
-/// Which interface, seen from a tracepoint: an ifindex and the cookie of its namespace.
+/// An interface as a tracepoint sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct DropPlace {
-    /// The namespace (`SO_NETNS_COOKIE`).
+    /// The cookie of its network namespace (`SO_NETNS_COOKIE`).
     pub cookie: u64,
-    /// The interface in it.
+    /// Its index in that namespace.
     pub ifindex: u32,
     /// Always 0.
     pub padding: u32,
 }
 
-/// What drops are counted by.
+/// The key by which drops are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct DropKey {
@@ -27,7 +27,7 @@ pub struct DropKey {
     pub reason: u32,
 }
 
-/// Where the running kernel keeps what a drop is told by, bytes from the beginning of each structure.
+/// Where the running kernel keeps the fields that identify a drop, in bytes from the beginning of each structure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct DropOffsets {
@@ -53,7 +53,7 @@ const _: () = {
 mod pod {
     #![expect(unsafe_code, reason = "the agent reads and writes these types in maps as bytes")]
 
-    // SAFETY: repr(C) of integers without padding (the sizes are asserted above): any bytes are a value.
+    // SAFETY: repr(C) of integers without padding (the sizes are asserted above), so any bytes are a value.
     unsafe impl aya::Pod for super::DropPlace {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::DropKey {}

@@ -1,13 +1,14 @@
-//! What is kept for each endpoint, once a CPU.
+//! What is kept for each endpoint, on each CPU.
 //!
-//! Two values, in two families of chunks: [`Counters`] is touched by every packet, and has what echoes touch
-//! besides, since a `ping` is to find as little as possible out of the cache; [`RoundTrips`] is touched by the
-//! few packets that end a round trip of another kind.
+//! There are two values, in two families of chunks. Every packet touches [`Counters`]. It includes what echoes
+//! touch, so that a `ping` misses the cache as seldom as possible. Only the few packets that end a round trip of
+//! another kind touch [`RoundTrips`].
 
 use crate::{
     abi::HOOKS,
     epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
     histogram::Histogram,
+    indexed::indexed,
     protocol::PROTOCOLS,
 };
 
@@ -15,113 +16,91 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Counter {
-    /// Packets as the hook saw them: a super-packet (GSO) is one.
+    /// Packets as the hook sees them. A super-packet (GSO) is one.
     pub packets: u64,
-    /// Bytes from the link-layer header on, as `skb->len` has them.
+    /// Bytes from the link-layer header on (`skb->len`).
     pub bytes: u64,
 }
 
-/// What passed one hook.
+/// Traffic through one hook.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct HookCounters {
     /// By [`crate::Protocol`].
     pub protocols: [Counter; PROTOCOLS],
-    /// Packets on the wire, once super-packets are cut into segments.
+    /// Packets on the wire, after super-packets are cut into segments.
     pub segments: u64,
-    /// Bytes on the wire: each segment with headers of its own.
+    /// Bytes on the wire, where each segment has headers of its own.
     pub wire_bytes: u64,
 }
 
-/// What every packet touches.
+/// The counters that every packet touches.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Counters {
     /// By hook ([`crate::abi::INGRESS`], [`crate::abi::EGRESS`]).
     pub hooks: [HookCounters; HOOKS],
-    /// Packets that left without a stamp although departures are stamped here.
+    /// Packets that left without a stamp, although departures are stamped here.
     pub unstamped: u64,
     /// Segments by the epoch of their stamp: at [`crate::abi::EGRESS`] those that left with a stamp, at
-    /// [`crate::abi::INGRESS`] those that arrived with one. They wrap; only differences mean something.
+    /// [`crate::abi::INGRESS`] those that arrived with one. The counts wrap; only differences are meaningful.
     pub epochs: [[u32; LOSS_EPOCHS]; HOOKS],
-    /// One-way latency of what arrived here.
+    /// One-way latency of packets that arrived here.
     pub latency: Histogram,
-    /// What is known of ICMP and ICMPv6 echoes.
+    /// ICMP and ICMPv6 echoes.
     pub echoes: Echoes,
 }
 
-/// What echo requests and their replies touch.
+/// The counters that echo requests and their replies touch.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Echoes {
-    /// The samples of `round_trips` once more, by the hook through which the request passed: at
-    /// [`crate::abi::EGRESS`] round trips of requests that left, at [`crate::abi::INGRESS`] what it took
-    /// this side to answer.
+    /// The samples of `round_trips` by the hook through which the request passed: at [`crate::abi::EGRESS`] the
+    /// round trips of requests that left, at [`crate::abi::INGRESS`] the time that this side took to answer.
     pub sums: [Sum; HOOKS],
-    /// Requests by the answer epoch in which they passed. They wrap.
+    /// Requests by the answer epoch in which they passed. The counts wrap.
     pub requests: [u32; ANSWER_EPOCHS],
-    /// Requests that were answered in time, by the answer epoch in which the request passed.
+    /// Requests that were answered in time, by the answer epoch in which they passed. The counts wrap.
     pub answered: [u32; ANSWER_EPOCHS],
-    /// From a request to its reply.
+    /// Time from a request to its reply.
     pub round_trips: Histogram,
 }
 
-/// Which round trip a histogram of [`RoundTrips`] holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum RoundTrip {
-    /// SYN to SYN/ACK.
-    TcpHandshake = 0,
-    /// Data that left through this interface to its ACK.
-    TcpRtt = 1,
-    /// Last byte of a request to the first byte of its answer.
-    TcpResponse = 2,
-    /// DNS query to its response.
-    Dns = 3,
+indexed! {
+    /// A kind of round trip. The discriminant is the index into [`RoundTrips::histograms`].
+    pub enum RoundTrip;
+    /// Number of kinds of round trip, without echoes.
+    pub const ROUND_TRIPS;
+    /// From a SYN to its SYN/ACK.
+    TcpHandshake,
+    /// From data that left through this interface to its ACK.
+    TcpRtt,
+    /// From the last byte of a request to the first byte of its response.
+    TcpResponse,
+    /// From a DNS query to its response.
+    Dns,
 }
 
-/// How many kinds of round trip there are, besides echoes.
-pub const ROUND_TRIPS: usize = 4;
-
-/// What happened to a TCP connection. The discriminant is the index into [`RoundTrips::tcp_events`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum TcpEvent {
-    /// The handshake was completed.
-    Opened = 0,
-    /// Both sides sent FIN.
-    Closed = 1,
-    /// RST after it was opened.
-    Reset = 2,
-    /// RST as the answer to a SYN.
-    Refused = 3,
+indexed! {
+    /// An event of a TCP connection. The discriminant is the index into [`RoundTrips::tcp_events`].
+    pub enum TcpEvent;
+    /// Number of kinds of event.
+    pub const TCP_EVENTS;
+    /// The handshake is complete.
+    Opened = "opened",
+    /// Both sides have sent a FIN.
+    Closed = "closed",
+    /// An RST after the connection was opened.
+    Reset = "reset",
+    /// An RST in answer to the SYN.
+    Refused = "refused",
 }
 
-/// How many kinds of event there are.
-pub const TCP_EVENTS: usize = 4;
-
-impl TcpEvent {
-    /// Every event, in the order of its index.
-    pub const ALL: [Self; TCP_EVENTS] = [Self::Opened, Self::Closed, Self::Reset, Self::Refused];
-
-    /// The metric label's value.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Closed => "closed",
-            Self::Reset => "reset",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-/// DNS response codes that are told apart: 0 to 14 as they are (RFC 1035, RFC 2136), 15 and the extended
+/// DNS response codes that are counted apart: 0 to 14 by themselves (RFC 1035, RFC 2136), 15 and the extended
 /// ones together.
 pub const RCODES: usize = 16;
 
-/// The response codes as dig(1) shows them, by their number (RFC 6895, 2.3); what has no name of its own is
-/// `other`.
+/// The response codes by number, as dig(1) shows them (RFC 6895, 2.3). Codes without a name are `other`.
 pub const RCODE_LABELS: [&str; RCODES] = [
     "noerror",
     "formerr",
@@ -141,17 +120,17 @@ pub const RCODE_LABELS: [&str; RCODES] = [
     "other",
 ];
 
-/// Durations, of which only the mean is asked.
+/// Durations of which only the mean is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Sum {
-    /// How many.
+    /// Number of durations.
     pub count: u64,
-    /// All together, nanoseconds.
+    /// Their sum, nanoseconds.
     pub sum_ns: u64,
 }
 
-/// What the packets touch that end a round trip other than an echo's.
+/// What packets touch that end a round trip other than an echo.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct RoundTrips {
@@ -159,14 +138,14 @@ pub struct RoundTrips {
     pub histograms: [Histogram; ROUND_TRIPS],
     /// By [`TcpEvent`].
     pub tcp_events: [u64; TCP_EVENTS],
-    /// Segments that were seen again, by hook.
+    /// Retransmitted segments, by hook.
     pub tcp_retransmits: [u64; HOOKS],
     /// DNS responses by response code.
     pub dns_rcodes: [u64; RCODES],
 }
 
 impl Counters {
-    /// Nothing was counted.
+    /// Counters of an endpoint that has seen no packet.
     pub const ZERO: Self = Self {
         hooks: [HookCounters {
             protocols: [Counter { packets: 0, bytes: 0 }; PROTOCOLS],
@@ -186,7 +165,7 @@ impl Counters {
 }
 
 impl RoundTrips {
-    /// No round trip has ended.
+    /// Round trips of an endpoint at which none has ended.
     pub const ZERO: Self = Self {
         histograms: [Histogram::EMPTY; ROUND_TRIPS],
         tcp_events: [0; TCP_EVENTS],
@@ -195,7 +174,7 @@ impl RoundTrips {
     };
 }
 
-// A value of a per-CPU map must fit the smallest per-CPU allocation (32 KiB), and eight bytes align it.
+// A value of a per-CPU map must fit into one per-CPU allocation (32 KiB), and is aligned to eight bytes.
 const _: () = {
     assert!(size_of::<HookCounters>() == 16 * PROTOCOLS + 16);
     assert!(size_of::<Echoes>() == 2 * 16 + 2 * 4 * ANSWER_EPOCHS + size_of::<Histogram>());
@@ -213,8 +192,8 @@ const _: () = {
 mod pod {
     #![expect(unsafe_code, reason = "the agent reads these types from maps as bytes")]
 
-    // SAFETY: repr(C), of u64 and pairs of u32 only, without padding (the sizes are asserted above): any
-    // bytes are a value.
+    // SAFETY: repr(C) of u64 and pairs of u32, without padding (the sizes are asserted above), so any bytes are
+    // a value.
     unsafe impl aya::Pod for super::Counters {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::RoundTrips {}

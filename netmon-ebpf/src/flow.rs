@@ -1,9 +1,9 @@
-//! State that lives between the packets of a TCP connection, in a table that forgets what is oldest.
+//! State that is kept between the packets of a TCP connection, in a table that evicts the oldest entries.
 //!
-//! Nothing that is exported as a counter is kept here. A connection is seen from an endpoint: `local` is the
-//! side of its namespace (source at egress, destination at ingress), so that both directions meet in one
-//! entry. The table is a table of sets: a line of tags ([`FlowSet`]) says which of the set's entries, kept
-//! in an array of their own, is whose.
+//! Nothing that is exported as a counter is kept here. A connection is seen from an endpoint: `local` is the side of
+//! the endpoint's namespace (source at egress, destination at ingress), so both directions share one entry. The
+//! table consists of sets. A line of tags ([`FlowSet`]) says which connection is in which entry of the set; the
+//! entries are in an array of their own.
 
 use core::sync::atomic::AtomicU64;
 
@@ -11,7 +11,7 @@ use crate::tag::SharedWords;
 
 /// Entries of a set.
 pub const FLOW_WAYS: usize = 8;
-/// In the place of a tag: the entry is being written.
+/// Stands in place of a tag while the entry is being written.
 const BEING_WRITTEN: u64 = 1;
 
 /// Addresses and ports of a connection.
@@ -26,37 +26,38 @@ pub struct FlowKey {
     pub local_port: u16,
     /// Port on the other side, network byte order.
     pub remote_port: u16,
-    /// Fills the words.
+    /// Padding to whole words.
     pub reserved: u32,
 }
 
-/// A TCP connection at one endpoint. What every segment touches comes first, in one cache line.
+/// The state of a TCP connection at one endpoint. The fields that every segment touches come first, in one cache
+/// line.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct TcpFlow {
-    /// Latest packet, monotonic nanoseconds.
+    /// Time of the latest packet, monotonic nanoseconds.
     pub last_ns: u64,
     /// Packets by hook.
     pub packets: [u64; 2],
     /// Bytes by hook.
     pub bytes: [u64; 2],
-    /// When the sampled segment left; 0 without one. One is under way at a time.
+    /// When the segment left whose ACK is being timed; 0 if there is none. One segment is timed at a time.
     pub rtt_ns: u64,
-    /// The acknowledgment number that answers the sampled segment.
+    /// The acknowledgment number that covers that segment.
     pub rtt_ack: u32,
     /// One past the highest sequence number seen, by hook.
     pub next_seq: [u32; 2],
     /// `TCP_*` bits.
     pub state: u32,
-    /// When the latest byte of the unanswered request passed; 0 without one.
+    /// When the latest byte of the unanswered request passed; 0 if there is none.
     pub request_ns: u64,
-    /// When the unanswered SYN passed; 0 without one.
+    /// When the unanswered SYN passed; 0 if there is none.
     pub syn_ns: u64,
-    /// First packet, monotonic nanoseconds.
+    /// Time of the first packet, monotonic nanoseconds.
     pub first_ns: u64,
-    /// The latest sample of the round trip, nanoseconds; 0 without one.
+    /// The latest round-trip sample, nanoseconds; 0 if there is none.
     pub latest_rtt_ns: u64,
-    /// Segments that were seen again, by hook.
+    /// Retransmitted segments, by hook.
     pub retransmits: [u32; 2],
 }
 
@@ -64,11 +65,11 @@ pub struct TcpFlow {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Flow {
-    /// What is known of the connection.
+    /// The state of the connection.
     pub tcp: TcpFlow,
-    /// Whose it is.
+    /// Its addresses and ports.
     pub key: FlowKey,
-    /// Fills the third cache line.
+    /// Padding to the end of the third cache line.
     pub reserved: [u64; 6],
 }
 
@@ -79,26 +80,26 @@ pub struct FlowSet {
     tags: [AtomicU64; FLOW_WAYS],
 }
 
-/// An entry that was taken for a new connection, and is not to be found before it is written.
+/// An entry that was claimed for a new connection. It is not found until it is published.
 #[derive(Clone, Copy, Debug)]
-pub struct Taken {
-    /// Which entry of the set.
+pub struct Claimed {
+    /// The index of the entry in its set.
     pub way: usize,
-    /// Whether there was a connection in it.
+    /// Whether another connection was in it.
     pub displaced: bool,
 }
 
 impl FlowSet {
-    /// Which entry of the set is the connection's.
+    /// Returns the entry of the connection with this tag.
     #[inline(always)]
     pub fn find(&self, tag: u64, words: impl SharedWords) -> Option<usize> {
         (0..FLOW_WAYS).find(|&way| words.load(&self.tags[way]) == tag)
     }
 
-    /// Takes an entry for a new connection: an empty one, or else the one that was quiet for longest by
-    /// `last_ns`. None when another CPU was faster.
+    /// Claims an entry for a new connection: an empty one, or else the one that has been quiet for longest according
+    /// to `last_ns`. Returns `None` if another CPU claimed it first.
     #[inline(always)]
-    pub fn take(&self, last_ns: impl Fn(usize) -> u64, words: impl SharedWords) -> Option<Taken> {
+    pub fn claim(&self, last_ns: impl Fn(usize) -> u64, words: impl SharedWords) -> Option<Claimed> {
         let (mut way, mut oldest_ns, mut held) = (0, u64::MAX, 0);
         for candidate in 0..FLOW_WAYS {
             let holds = words.load(&self.tags[candidate]);
@@ -108,11 +109,11 @@ impl FlowSet {
             }
         }
         let place = self.tags.get(way)?;
-        let taken = words.compare_exchange(place, held, BEING_WRITTEN);
-        taken.then_some(Taken { way, displaced: held != 0 })
+        let claimed = words.compare_exchange(place, held, BEING_WRITTEN);
+        claimed.then_some(Claimed { way, displaced: held != 0 })
     }
 
-    /// From now on the entry, which was taken and written, is found.
+    /// Makes an entry that was claimed and written available to [`find`](Self::find).
     #[inline(always)]
     pub fn publish(&self, way: usize, tag: u64, words: impl SharedWords) {
         if let Some(place) = self.tags.get(way) {
@@ -121,21 +122,21 @@ impl FlowSet {
     }
 }
 
-/// The SYN passed at egress: the client is on this side.
+/// The SYN passed at egress, so the client is on this side.
 pub const TCP_CLIENT_LOCAL: u32 = 1 << 0;
-/// The SYN passed at ingress: the client is on the other side. Without either bit nobody saw the SYN.
+/// The SYN passed at ingress, so the client is on the other side. If neither bit is set, no SYN was seen.
 pub const TCP_CLIENT_REMOTE: u32 = 1 << 1;
-/// The SYN was sent again: its answer cannot be told apart, so it gives no sample (Karn).
+/// The SYN was retransmitted. It is unknown which SYN was answered, so there is no sample (Karn).
 pub const TCP_SYN_AGAIN: u32 = 1 << 2;
 /// The SYN was answered by a SYN/ACK.
 pub const TCP_SYN_ANSWERED: u32 = 1 << 3;
-/// The handshake was completed, or data was seen of a connection that is older than the agent.
+/// The handshake is complete, or data was seen on a connection that is older than the agent.
 pub const TCP_OPEN: u32 = 1 << 4;
-/// It ended: closed by both sides, reset or refused.
+/// The connection was closed by both sides, reset or refused.
 pub const TCP_ENDED: u32 = 1 << 5;
-/// `next_seq` is known at ingress; shifted by one, at egress.
+/// `next_seq` is known at ingress. The next higher bit is for egress.
 pub const TCP_SEQ_KNOWN: u32 = 1 << 6;
-/// FIN passed at ingress; shifted by one, at egress.
+/// A FIN passed at ingress. The next higher bit is for egress.
 pub const TCP_FIN: u32 = 1 << 8;
 
 const _: () = {
@@ -150,6 +151,6 @@ const _: () = {
 mod pod {
     #![expect(unsafe_code, reason = "the agent reads this type from a map as bytes")]
 
-    // SAFETY: repr(C) of integers without padding (the sizes are asserted above): any bytes are a value.
+    // SAFETY: repr(C) of integers without padding (the sizes are asserted above), so any bytes are a value.
     unsafe impl aya::Pod for super::Flow {}
 }

@@ -1,36 +1,47 @@
 //! Log-linear histograms of durations: four buckets for each power of two, from 256 ns to 16 s.
 //!
-//! Bucket 0 holds everything below 256 ns, the last one everything from 2^34 ns (17.2 s) on. Between
-//! them, bucket `1 + 4 * (msb - 8) + next two bits` holds the durations whose highest bit is `msb`:
-//! a bucket's width is a quarter of its octave, so its middle is at most 12.5 % off.
+//! Bucket 0 holds everything below 256 ns, the last bucket everything from 2^34 ns (17.2 s) on. Between them,
+//! bucket `1 + 4 * (msb - 8) + next two bits` holds the durations whose highest bit is `msb`. A bucket is a
+//! quarter of an octave wide, so its middle is at most 12.5 % off.
 
-/// Buckets for each power of two.
+/// Number of buckets for each power of two.
 pub const BUCKETS_PER_OCTAVE: usize = 4;
-/// The highest bit of the shortest duration that has a bucket of its own: 2^8 = 256 ns.
+/// The highest bit of the shortest duration above bucket 0: 2^8 = 256 ns.
 pub const FIRST_OCTAVE: u32 = 8;
-/// One past the last octave: 2^34 ns = 17.2 s and longer go to the last bucket.
+/// The highest bit of the shortest duration in the last bucket: 2^34 ns = 17.2 s.
 pub const END_OCTAVE: u32 = 34;
-/// Number of buckets, with the one below and the one above.
+/// Number of buckets, including the one below and the one above the octaves.
 pub const BUCKETS: usize = 2 + BUCKETS_PER_OCTAVE * (END_OCTAVE - FIRST_OCTAVE) as usize;
 
-/// One histogram as it lies in a map, one a CPU.
+/// A histogram in a map, of one CPU.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Histogram {
     /// Sum of all observations, nanoseconds.
     pub sum_ns: u64,
-    /// Observations by bucket. Their total is the count: it needs no field of its own.
+    /// Observations by bucket. Their sum is the number of observations.
     pub buckets: [u64; BUCKETS],
 }
 
 impl Histogram {
-    /// Nothing was observed.
+    /// A histogram without observations.
     pub const EMPTY: Self = Self { sum_ns: 0, buckets: [0; BUCKETS] };
 }
 
 const _: () = assert!(size_of::<Histogram>() == 8 + 8 * BUCKETS);
 
-/// The bucket of a duration.
+/// Returns the bucket of a duration.
+///
+/// ```
+/// use netmon_ebpf::histogram::{BUCKETS, bucket, bucket_bounds};
+///
+/// // 1,000 ns are in the last quarter of the octave from 512 ns.
+/// assert_eq!(bucket(1_000), 8);
+/// assert_eq!(bucket_bounds(8), (896, 1_024));
+///
+/// assert_eq!(bucket(0), 0);
+/// assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+/// ```
 #[inline(always)]
 #[must_use]
 pub const fn bucket(ns: u64) -> usize {
@@ -40,7 +51,7 @@ pub const fn bucket(ns: u64) -> usize {
     if ns >= 1 << END_OCTAVE {
         return BUCKETS - 1;
     }
-    // eBPF has no instruction for this; five comparisons find the highest bit.
+    // eBPF has no instruction that finds the highest bit. Five comparisons do.
     let mut msb = 0;
     let mut rest = ns >> FIRST_OCTAVE;
     let mut width = 16;
@@ -51,13 +62,13 @@ pub const fn bucket(ns: u64) -> usize {
         }
         width /= 2;
     }
-    // `rest` is 1 now; the two bits below the highest one choose the quarter.
+    // Now `rest` is 1. The two bits below the highest one choose the quarter.
     let quarter = (ns >> (msb + FIRST_OCTAVE - 2)) & 3;
     1 + 4 * msb as usize + quarter as usize
 }
 
-/// The durations that a bucket holds, in nanoseconds: from the first, up to but not including the second.
-/// The last bucket has no end of its own; twice its beginning is given.
+/// Returns the bounds of a bucket in nanoseconds: the shortest duration that it holds, and the shortest that it no
+/// longer holds. The last bucket is unbounded; its upper bound is given as twice the lower one.
 #[must_use]
 pub const fn bucket_bounds(index: usize) -> (u64, u64) {
     if index == 0 {

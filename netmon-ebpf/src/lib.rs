@@ -1,9 +1,12 @@
-//! The page that the programs and the agent share: every key and value that crosses the kernel boundary,
-//! and the parsing of packets, which is pure and is tested on the host.
+//! What the eBPF programs and the agent share: every key and value that crosses the kernel boundary, and the parsing
+//! of packets, which is pure and tested on the host.
 //!
-//! The programs themselves are the binary of this package (feature `programs`). Sizes and offsets are
-//! asserted where the types are; [`ABI_VERSION`] grows with every change of one of them, and the agent
-//! refuses maps of another version.
+//! The programs themselves are the binary of this package (feature `programs`). Sizes and offsets are asserted next
+//! to the types. [`ABI_VERSION`] grows with every change to one of them, and the agent refuses maps of another
+//! version.
+//!
+//! Begin with [`parse::parse`] for packets, [`endpoint`] for what is counted, [`histogram`] for durations, and
+//! [`tcp`], [`flow`] and [`requests`] for conversations.
 
 #![no_std]
 
@@ -13,10 +16,12 @@ pub mod endpoint;
 pub mod epoch;
 pub mod flow;
 pub mod histogram;
+mod indexed;
 pub mod parse;
 pub mod protocol;
 pub mod record;
 pub mod requests;
+mod stage;
 pub mod tag;
 pub mod tcp;
 

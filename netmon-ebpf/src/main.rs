@@ -1,13 +1,13 @@
 //! The eBPF programs: thin hooks over the parsing and accounting of the library.
 //!
-//! A dispatcher, one for each attachment, leaves the endpoint's id in `skb->cb` and tail-calls the first of
-//! these; it tail-calls another for what few packets need. None changes a verdict: every path returns "next".
+//! Each attachment has a dispatcher, which stores the endpoint's id in `skb->cb` and tail-calls the first program.
+//! That program tail-calls others for what only few packets need. None changes a verdict: every path returns "next".
 
 #![no_std]
 #![no_main]
-// For one instruction that `core` has no name for on this target.
+// For instructions that `core` has no functions for on this target.
 #![feature(asm_experimental_arch)]
-// Programs are unsafe by nature: they follow pointers that the verifier has checked.
+// The programs follow pointers that the verifier checks, and the compiler cannot.
 #![allow(unsafe_code, reason = "helpers and map values are reached through raw pointers")]
 
 mod programs;
@@ -18,65 +18,52 @@ use aya_ebpf::{
 };
 use netmon_ebpf::abi::{EGRESS, INGRESS};
 
-use self::programs::{Linear, Whole, conversation, drops, measure, tcp};
+use self::programs::{Linear, NonLinear, conversation, drops, measure, tcp};
 
 /// `TC_ACT_UNSPEC` for a filter on clsact, `TCX_NEXT` in a TCX chain: the next program decides.
 const NEXT: i32 = -1;
 
-/// The programs of one hook, named as in [`netmon_ebpf::abi::PROGRAMS`].
-macro_rules! programs {
-    ($hook:ident: $($name:ident => $module:ident::$body:ident($frame:ident)),* $(,)?) => {$(
+/// Defines a program for one hook.
+macro_rules! program {
+    ($name:ident at $hook:ident => $module:ident::$body:ident($frame:ident)) => {
         #[doc = concat!("`", stringify!($module), "::", stringify!($body), "` at ", stringify!($hook), ".")]
         #[classifier]
         pub(crate) fn $name(ctx: TcContext) -> i32 {
             $module::$body::<$hook, $frame<'_>>(&ctx);
             NEXT
         }
-    )*};
+    };
 }
 
-programs!(INGRESS:
-    netmon_in => measure::plain(Linear),
-    netmon_in_tag => measure::tagged(Linear),
-    netmon_in_any => measure::any(Linear),
-    netmon_in_whole => measure::any(Whole),
-    netmon_in_tcp => tcp::tcp(Linear),
-    netmon_in_tcp_w => tcp::tcp(Whole),
-    netmon_in_echo => conversation::echo(Linear),
-    netmon_in_echo_w => conversation::echo(Whole),
-    netmon_in_dns => conversation::dns(Linear),
-    netmon_in_dns_w => conversation::dns(Whole),
-);
+/// Defines the programs of the jump table, first those at ingress, then those at egress.
+macro_rules! programs {
+    ($(
+        $(#[$doc:meta])*
+        $stage:ident: $ingress:ident, $egress:ident => $module:ident::$body:ident($frame:ident),
+    )*) => {
+        $(program!($ingress at INGRESS => $module::$body($frame));)*
+        $(program!($egress at EGRESS => $module::$body($frame));)*
+    };
+}
 
-programs!(EGRESS:
-    netmon_out => measure::plain(Linear),
-    netmon_out_tag => measure::tagged(Linear),
-    netmon_out_any => measure::any(Linear),
-    netmon_out_whole => measure::any(Whole),
-    netmon_out_tcp => tcp::tcp(Linear),
-    netmon_out_tcp_w => tcp::tcp(Whole),
-    netmon_out_echo => conversation::echo(Linear),
-    netmon_out_echo_w => conversation::echo(Whole),
-    netmon_out_dns => conversation::dns(Linear),
-    netmon_out_dns_w => conversation::dns(Whole),
-);
+netmon_ebpf::for_each_stage!(programs);
 
-/// A packet that the kernel drops.
-#[expect(clippy::needless_pass_by_value, reason = "this is how aya's macro calls it")]
+/// Counts a packet that the kernel drops.
+#[expect(clippy::needless_pass_by_value, reason = "aya's macro calls it with a value")]
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub(crate) fn netmon_drop(ctx: RawTracePointContext) -> i32 {
-    // Most drops of a host are on no endpoint.
+    // Most drops on a host are not on an endpoint.
     let _ = drops::dropped(&ctx);
     0
 }
 
-/// Nothing here panics; the linker wants the symbol all the same.
+/// Nothing here panics, but the linker wants the symbol.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Some helpers are for GPL-compatible programs only; this package is dual MIT/GPL.
+/// The kernel offers some helpers to GPL-compatible programs only. This package is dual MIT/GPL.
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,9 +1,9 @@
-//! What a packet is: one pass over its headers, without touching anything else.
+//! What a packet is: one pass over its headers, which touches nothing else.
 //!
-//! Pure and generic over [`Packet`], so that the same code runs in the kernel over an skb and on the host
-//! over bytes. It follows 802.1Q and 802.1ad tags (IEEE 802.1Q), IPv4 with options (RFC 791), IPv6 with
-//! extension headers (RFC 8200), and stops at the transport header. Whatever it cannot follow is still a
-//! packet of some protocol, with the reason in [`Parsed::exit`].
+//! Parsing is pure and generic over [`Packet`], so the same code runs in the kernel over an skb and on the host over
+//! bytes. It follows 802.1Q and 802.1ad tags (IEEE 802.1Q), IPv4 with options (RFC 791) and IPv6 with extension
+//! headers (RFC 8200), and stops at the transport header. A packet that it cannot follow still has a protocol, and
+//! the reason is in [`Parsed::stop`].
 
 mod link;
 mod plain;
@@ -13,14 +13,14 @@ pub use self::{
     link::{
         ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, ethertype, link_layer,
     },
-    plain::{Take, plain_ipv4, plain_ipv6},
+    plain::{Visitor, plain_ipv4, plain_ipv6},
 };
-use crate::{abi::Exit, protocol::Protocol};
+use crate::{abi::ParseStop, protocol::Protocol};
 
-/// Bytes of a frame, wherever they are.
+/// The bytes of a frame, wherever they are.
 pub trait Packet {
-    /// `N` bytes at `offset` from the beginning of the link-layer header, or none where the frame (or the
-    /// part of it that can be read this way) ends before.
+    /// Returns the `N` bytes at `offset` from the beginning of the link-layer header. Returns `None` if the frame, or
+    /// the part of it that can be read in this way, is shorter.
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 }
 
@@ -30,32 +30,32 @@ impl Packet for &[u8] {
     }
 }
 
-/// Length of an Ethernet header.
+/// Length of the Ethernet header.
 pub const ETHERNET_HEADER: usize = 14;
-/// Shortest IPv4 header.
+/// Length of the shortest IPv4 header.
 pub const IPV4_HEADER: usize = 20;
-/// IPv6 header without extensions.
+/// Length of the IPv6 header without extensions.
 pub const IPV6_HEADER: usize = 40;
-/// Shortest TCP header.
+/// Length of the shortest TCP header.
 pub const TCP_HEADER: usize = 20;
 /// The port of DNS, in network byte order.
 pub const DNS_PORT: u16 = 53_u16.to_be();
-/// UDP header.
+/// Length of the UDP header.
 pub const UDP_HEADER: usize = 8;
-/// The part of an ICMP or ICMPv6 header that echo uses.
+/// Length of the part of an ICMP or ICMPv6 header that echo uses.
 pub const ICMP_HEADER: usize = 8;
-/// SCTP common header, which each segment of a super-packet repeats (RFC 9260, 3.1).
+/// Length of the SCTP common header, which each segment of a super-packet repeats (RFC 9260, 3.1).
 pub const SCTP_HEADER: usize = 12;
-/// Most IPv6 extension headers that are followed: each kind belongs there once, destination options twice
-/// (RFC 8200, 4.1).
+/// The maximum number of IPv6 extension headers that are followed: each kind may occur once, destination options
+/// twice (RFC 8200, 4.1).
 const MAX_EXTENSIONS: usize = 6;
-/// The length field of the longest one that is followed: 256 bytes. There may be 2 KiB, behind which nothing
-/// is looked for.
+/// The length field of the longest extension header that is followed: 256 bytes. Extension headers may have 2 KiB,
+/// but what follows such a long one is not parsed.
 const MAX_EXTENSION_LENGTH: u8 = 31;
-/// No header lies further in than this; the mask keeps every offset within what the verifier follows.
+/// Every header lies within this offset. The mask keeps offsets within bounds that the verifier understands.
 const OFFSET_MASK: usize = 0x7ff;
 
-// Of an authentication header the length is in words of four bytes, less two: it may be no longer than that.
+// The length of an authentication header is in words of four bytes, less two, so it is not longer than this.
 const _: () = assert!(
     ETHERNET_HEADER
         + 4 * MAX_VLAN_TAGS
@@ -91,34 +91,34 @@ pub enum Network {
     Ipv6,
 }
 
-/// What a packet is.
+/// What parsing found out about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    /// What it is counted as.
+    /// The protocol that the packet is counted as.
     pub protocol: Protocol,
     /// Its network layer.
     pub network: Network,
-    /// Where the IP header begins, bytes from the link-layer header; 0 without one.
+    /// Where the IP header begins, in bytes from the link-layer header; 0 if there is none.
     pub network_offset: usize,
-    /// Where the transport header begins. It is there in full when `exit` is none and the protocol has one.
+    /// Where the transport header begins. It is complete if `stop` is `None` and the protocol has such a header.
     pub transport_offset: usize,
-    /// Bytes of all headers, as far as they were understood: what each segment of a super-packet repeats.
+    /// Length of all headers that were understood, in bytes. Each segment of a super-packet repeats these.
     pub header_bytes: usize,
-    /// Where the IP packet says that it ends, bytes from the link-layer header: behind it is padding.
-    /// 0 where it does not say (jumbograms, super-packets over 64 KiB).
+    /// Where the IP packet ends according to its header, in bytes from the link-layer header. Padding follows.
+    /// 0 if the header does not say (jumbograms, super-packets over 64 KiB).
     pub end: usize,
     /// Whether it is UDP from or to port 53.
     pub is_dns: bool,
-    /// Why the parsing stopped short.
-    pub exit: Option<Exit>,
+    /// Why parsing stopped early; `None` if it did not.
+    pub stop: Option<ParseStop>,
 }
 
 impl Parsed {
-    const fn stopped(protocol: Protocol, exit: Exit, header_bytes: usize) -> Self {
-        Self::without_network(protocol, Some(exit), header_bytes)
+    const fn stopped(protocol: Protocol, stop: ParseStop, header_bytes: usize) -> Self {
+        Self::without_network(protocol, Some(stop), header_bytes)
     }
 
-    /// An ARP packet, behind `header_bytes` of link-layer header: only counted.
+    /// Returns what is known about an ARP packet behind `header_bytes` of link-layer headers. It is only counted.
     #[inline(always)]
     #[must_use]
     pub const fn arp(header_bytes: usize) -> Self {
@@ -126,7 +126,7 @@ impl Parsed {
     }
 
     #[inline(always)]
-    const fn without_network(protocol: Protocol, exit: Option<Exit>, header_bytes: usize) -> Self {
+    const fn without_network(protocol: Protocol, stop: Option<ParseStop>, header_bytes: usize) -> Self {
         Self {
             protocol,
             network: Network::Other,
@@ -135,56 +135,75 @@ impl Parsed {
             header_bytes,
             end: 0,
             is_dns: false,
-            exit,
+            stop,
         }
     }
 
-    /// Whether reading further into the frame could change the outcome.
+    /// Returns whether reading further into the frame could change the outcome.
     #[inline(always)]
     #[must_use]
     pub const fn wants_more_bytes(&self) -> bool {
         matches!(
-            self.exit,
+            self.stop,
             Some(
-                Exit::EthernetTruncated
-                    | Exit::Ipv4Truncated
-                    | Exit::Ipv6Truncated
-                    | Exit::TransportTruncated
+                ParseStop::EthernetTruncated
+                    | ParseStop::Ipv4Truncated
+                    | ParseStop::Ipv6Truncated
+                    | ParseStop::TransportTruncated
             )
         )
     }
 }
 
-/// Reads the headers of a frame.
+/// Parses the headers of a frame.
+///
+/// ```
+/// use netmon_ebpf::{Protocol, abi::ParseStop, parse::parse};
+///
+/// // Ethernet, IPv4 and the UDP header of a DNS query.
+/// let mut frame = [0; 42];
+/// frame[12..14].copy_from_slice(&[0x08, 0x00]);
+/// frame[14..24].copy_from_slice(&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17]);
+/// frame[34..38].copy_from_slice(&[0x9c, 0x40, 0, 53]);
+///
+/// let parsed = parse(&frame.as_slice());
+/// assert_eq!((parsed.protocol, parsed.is_dns, parsed.stop), (Protocol::Udp, true, None));
+/// assert_eq!((parsed.network_offset, parsed.transport_offset, parsed.header_bytes), (14, 34, 42));
+///
+/// // The same frame without the last byte of its UDP header.
+/// assert_eq!(parse(&&frame[..41]).stop, Some(ParseStop::TransportTruncated));
+/// ```
 #[inline(always)]
 pub fn parse<P: Packet>(packet: &P) -> Parsed {
     let (ethertype, offset) = match link_layer(packet) {
         Ok(inner) => inner,
-        Err(offset) => return Parsed::stopped(Protocol::Other, Exit::EthernetTruncated, offset),
+        Err(offset) => return Parsed::stopped(Protocol::Other, ParseStop::EthernetTruncated, offset),
     };
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(packet, offset),
         ETHERTYPE_IPV6 => ipv6(packet, offset),
         ETHERTYPE_ARP => Parsed::arp(offset),
-        ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, Exit::VlanDepth, offset),
-        _ => Parsed::stopped(Protocol::Other, Exit::UnknownEthertype, offset),
+        ETHERTYPE_VLAN | ETHERTYPE_QINQ => Parsed::stopped(Protocol::Other, ParseStop::VlanDepth, offset),
+        _ => Parsed::stopped(Protocol::Other, ParseStop::UnknownEthertype, offset),
     }
 }
 
 #[inline(always)]
 fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop =
-        |exit| Parsed { network: Network::Ipv4, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    let stop = |reason| Parsed {
+        network: Network::Ipv4,
+        ..Parsed::stopped(Protocol::Other, reason, network_offset)
+    };
     // Version, length of the header, total length; then fragmentation and the protocol.
     let Some([version, _, length_high, length_low]) = packet.load::<4>(network_offset) else {
-        return stop(Exit::Ipv4Truncated);
+        return stop(ParseStop::Ipv4Truncated);
     };
     let header = usize::from(version & 0x0f) * 4;
     if version >> 4 != 4 || header < IPV4_HEADER {
-        return stop(Exit::Ipv4Malformed);
+        return stop(ParseStop::Ipv4Malformed);
     }
     let Some([fragment_high, fragment_low, _, number]) = packet.load::<4>(network_offset + 6) else {
-        return stop(Exit::Ipv4Truncated);
+        return stop(ParseStop::Ipv4Truncated);
     };
     let total = usize::from(u16::from_be_bytes([length_high, length_low]));
     let transport_offset = network_offset + header;
@@ -201,14 +220,16 @@ fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
 
 #[inline(always)]
 fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop =
-        |exit| Parsed { network: Network::Ipv6, ..Parsed::stopped(Protocol::Other, exit, network_offset) };
+    let stop = |reason| Parsed {
+        network: Network::Ipv6,
+        ..Parsed::stopped(Protocol::Other, reason, network_offset)
+    };
     let Some([version, _, _, _, length_high, length_low, mut number, _]) = packet.load::<8>(network_offset)
     else {
-        return stop(Exit::Ipv6Truncated);
+        return stop(ParseStop::Ipv6Truncated);
     };
     if version >> 4 != 6 {
-        return stop(Exit::Ipv6Malformed);
+        return stop(ParseStop::Ipv6Malformed);
     }
     let length = usize::from(u16::from_be_bytes([length_high, length_low]));
     let ip = Ip {
@@ -221,9 +242,9 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         return ip.transport(packet, number, offset);
     }
     let mut extensions = 0;
-    // Once more than there are extensions, for what comes behind the last.
+    // One pass more than there are extension headers, for the header that follows the last.
     while extensions <= MAX_EXTENSIONS {
-        // It changes nothing, since no extension that is followed is longer than MAX_EXTENSION_LENGTH says.
+        // This changes nothing, because no extension header that is followed exceeds MAX_EXTENSION_LENGTH.
         offset &= OFFSET_MASK;
         if !matches!(
             number,
@@ -236,7 +257,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
             return ip.transport(packet, number, offset);
         }
         let Some([next, length, high, low]) = packet.load::<4>(offset) else {
-            return stop(Exit::Ipv6Truncated);
+            return stop(ParseStop::Ipv6Truncated);
         };
         if length > MAX_EXTENSION_LENGTH && number != IPPROTO_FRAGMENT {
             break;
@@ -248,7 +269,7 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
                 }
                 8
             }
-            // Counted in units of four bytes, less two (RFC 4302, 2.2).
+            // In units of four bytes, less two (RFC 4302, 2.2).
             IPPROTO_AUTHENTICATION => (usize::from(length) + 2) * 4,
             _ => (usize::from(length) + 1) * 8,
         };
@@ -256,10 +277,10 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         number = next;
         extensions += 1;
     }
-    stop(Exit::Ipv6Extensions)
+    stop(ParseStop::Ipv6Extensions)
 }
 
-/// What the network layer told of a packet.
+/// What the IP header says about a packet.
 struct Ip {
     network: Network,
     network_offset: usize,
@@ -271,23 +292,23 @@ impl Ip {
     fn transport<P: Packet>(&self, packet: &P, number: u8, transport_offset: usize) -> Parsed {
         let transport_offset = transport_offset & OFFSET_MASK;
         let Some(protocol) = transport_of(self.network, number) else {
-            return self.parsed(Protocol::Other, transport_offset, 0, Some(Exit::UnknownTransport));
+            return self.parsed(Protocol::Other, transport_offset, 0, Some(ParseStop::UnknownTransport));
         };
         let header = match protocol {
             Protocol::Tcp => match packet.load::<1>(transport_offset + 12) {
                 Some([offset]) => {
                     let header = usize::from(offset >> 4) * 4;
                     if header < TCP_HEADER {
-                        return self.parsed(protocol, transport_offset, 0, Some(Exit::TcpMalformed));
+                        return self.parsed(protocol, transport_offset, 0, Some(ParseStop::TcpMalformed));
                     }
-                    // The fields that are read later lie in the first 20 bytes.
+                    // All fields that are read later are in the first 20 bytes.
                     packet.load::<1>(transport_offset + TCP_HEADER - 1).map(|_| header)
                 }
                 None => None,
             },
             Protocol::Udp => {
                 let Some([s0, s1, d0, d1, ..]) = packet.load::<UDP_HEADER>(transport_offset) else {
-                    return self.parsed(protocol, transport_offset, 0, Some(Exit::TransportTruncated));
+                    return self.parsed(protocol, transport_offset, 0, Some(ParseStop::TransportTruncated));
                 };
                 let ports = [u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1])];
                 let is_dns = ports.contains(&DNS_PORT);
@@ -298,15 +319,15 @@ impl Ip {
         };
         match header {
             Some(header) => self.parsed(protocol, transport_offset, header, None),
-            None => self.parsed(protocol, transport_offset, 0, Some(Exit::TransportTruncated)),
+            None => self.parsed(protocol, transport_offset, 0, Some(ParseStop::TransportTruncated)),
         }
     }
 
-    /// A later fragment belongs to a transport protocol, but has no header of it.
+    /// Returns what is known about a later fragment. It belongs to a transport protocol, but has no transport header.
     #[inline(always)]
     fn later_fragment(&self, number: u8, offset: usize) -> Parsed {
         let protocol = transport_of(self.network, number).unwrap_or(Protocol::Other);
-        self.parsed(protocol, offset, 0, Some(Exit::LaterFragment))
+        self.parsed(protocol, offset, 0, Some(ParseStop::LaterFragment))
     }
 
     #[inline(always)]
@@ -315,7 +336,7 @@ impl Ip {
         protocol: Protocol,
         transport_offset: usize,
         header: usize,
-        exit: Option<Exit>,
+        stop: Option<ParseStop>,
     ) -> Parsed {
         Parsed {
             protocol,
@@ -325,12 +346,12 @@ impl Ip {
             header_bytes: transport_offset + header,
             end: self.end,
             is_dns: false,
-            exit,
+            stop,
         }
     }
 }
 
-/// ICMP is of IPv4, and ICMPv6 of IPv6; in the other's packets these numbers mean nothing.
+/// Returns the transport protocol with this number. ICMP exists only over IPv4, and ICMPv6 only over IPv6.
 #[inline(always)]
 fn transport_of(network: Network, number: u8) -> Option<Protocol> {
     match number {
@@ -343,7 +364,7 @@ fn transport_of(network: Network, number: u8) -> Option<Protocol> {
     }
 }
 
-/// The addresses of an IP packet: source and destination, IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2).
+/// Returns the source and destination address of an IP packet. IPv4 is mapped into IPv6 (RFC 4291, 2.5.5.2).
 #[inline(always)]
 pub fn addresses<P: Packet>(
     packet: &P,

@@ -1,44 +1,35 @@
-//! The protocols that packets are counted by.
+//! The protocols by which packets are counted.
 
-/// What a packet is counted as. The discriminant is the index into [`crate::endpoint::HookCounters`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Protocol {
+use crate::indexed::indexed;
+
+indexed! {
+    /// The protocol of a packet. The discriminant is the index into
+    /// [`HookCounters::protocols`](crate::endpoint::HookCounters::protocols).
+    ///
+    /// ```
+    /// use netmon_ebpf::Protocol;
+    ///
+    /// assert_eq!(Protocol::Icmpv6.label(), "icmpv6");
+    ///
+    /// let labels = Protocol::ALL.map(Protocol::label);
+    /// assert_eq!(labels, ["arp", "icmp", "icmpv6", "tcp", "udp", "sctp", "other"]);
+    /// assert_eq!(labels[Protocol::Tcp as usize], "tcp");
+    /// ```
+    pub enum Protocol;
+    /// Number of protocols.
+    pub const PROTOCOLS;
     /// Address resolution (RFC 826).
-    Arp = 0,
+    Arp = "arp",
     /// ICMP for IPv4 (RFC 792).
-    Icmp = 1,
+    Icmp = "icmp",
     /// ICMP for IPv6 (RFC 4443).
-    Icmpv6 = 2,
+    Icmpv6 = "icmpv6",
     /// TCP (RFC 9293).
-    Tcp = 3,
+    Tcp = "tcp",
     /// UDP (RFC 768).
-    Udp = 4,
+    Udp = "udp",
     /// SCTP (RFC 9260).
-    Sctp = 5,
-    /// Everything else, also what could not be parsed.
-    Other = 6,
-}
-
-/// How many protocols there are.
-pub const PROTOCOLS: usize = 7;
-
-impl Protocol {
-    /// Every protocol, in the order of its index.
-    pub const ALL: [Self; PROTOCOLS] =
-        [Self::Arp, Self::Icmp, Self::Icmpv6, Self::Tcp, Self::Udp, Self::Sctp, Self::Other];
-
-    /// The metric label's value.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Arp => "arp",
-            Self::Icmp => "icmp",
-            Self::Icmpv6 => "icmpv6",
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Sctp => "sctp",
-            Self::Other => "other",
-        }
-    }
+    Sctp = "sctp",
+    /// Everything else, including packets that could not be parsed.
+    Other = "other",
 }

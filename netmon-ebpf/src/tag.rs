@@ -1,44 +1,44 @@
-//! Tags: how a conversation is recognised in tables that are searched without comparing keys.
+//! Tags: how a conversation is recognized in tables that are searched without comparing keys.
 //!
-//! A tag is the 47 highest bits of a keyed hash and, exactly, the endpoint that sees the conversation; the
-//! lowest bits of the hash choose the set of the table. Two conversations of one endpoint are taken for one
-//! another when some 60 bits agree, of a hash whose key is drawn anew each time the tables are made.
+//! A tag consists of the 47 highest bits of a keyed hash, and of the endpoint that sees the conversation. The lowest
+//! bits of the hash choose the set of the table. Two conversations of one endpoint are confused if about 60 bits of
+//! their hashes agree. The key of the hash is drawn at random each time the tables are created.
 
 use core::sync::atomic::AtomicU64;
 
-/// How words are touched that several CPUs share: the eBPF target has the instructions, but `core` has no
-/// name for them there.
+/// Access to words that several CPUs share. The eBPF target has the instructions, but `core` has no functions for
+/// them there.
 pub trait SharedWords: Copy {
-    /// What is in `word`.
+    /// Returns the value of `word`.
     fn load(self, word: &AtomicU64) -> u64;
-    /// Puts `new` into `word`.
+    /// Sets `word` to `new`.
     fn store(self, word: &AtomicU64, new: u64);
-    /// Puts `new` into `word` if `old` is there, and says whether it was: this is how a place of a table
-    /// changes hands.
+    /// Sets `word` to `new` if its value is `old`, and returns whether it was. By this, a place of a table changes
+    /// hands.
     fn compare_exchange(self, word: &AtomicU64, old: u64, new: u64) -> bool;
 }
 
-/// Bits of a tag that hold the endpoint ([`crate::abi::MAX_CHUNKS`] of [`crate::abi::CHUNK_ENDPOINTS`]).
+/// Number of bits of a tag that hold the endpoint ([`crate::abi::MAX_CHUNKS`] of [`crate::abi::CHUNK_ENDPOINTS`]).
 const ENDPOINT_BITS: u32 = 16;
-/// Set in every tag, so that none is 0, which is an empty place, or 1, which is one that is being written.
+/// Set in every tag, so that no tag is 0, which means an empty place, or 1, which means a place that is being written.
 const PRESENT: u64 = 1 << 63;
-/// The bit of a tag that the caller may use.
+/// The bit of a tag that is free for the caller.
 const MARK: u64 = 1 << ENDPOINT_BITS;
 
-/// What a conversation is hashed from, word by word.
+/// The hash of a conversation, computed word by word.
 #[derive(Clone, Copy, Debug)]
 pub struct Mixer(u64);
 
 impl Mixer {
-    /// Begins with the key. `kind` tells conversations apart whose words are the same.
+    /// Begins a hash with the key. `kind` distinguishes conversations that consist of the same words.
     #[inline(always)]
     #[must_use]
     pub const fn new(key: u64, kind: u64) -> Self {
         Self(key.wrapping_add(kind.wrapping_mul(0xd6e8_feb8_6659_fd93)))
     }
 
-    /// Takes one word in. Each is multiplied by an odd number, which loses nothing, and folded, since a
-    /// product's low bits know nothing of the high bits of what was multiplied.
+    /// Adds one word. It is multiplied by an odd number, which loses nothing, and folded, because the low bits of a
+    /// product do not depend on the high bits of its factors.
     #[inline(always)]
     #[must_use]
     pub const fn word(self, word: u64) -> Self {
@@ -46,7 +46,7 @@ impl Mixer {
         Self(product ^ (product >> 32))
     }
 
-    /// The hash.
+    /// Returns the hash.
     #[inline(always)]
     #[must_use]
     pub const fn finish(self) -> u64 {
@@ -55,7 +55,7 @@ impl Mixer {
     }
 }
 
-/// The tag of a conversation with this hash at an endpoint.
+/// Returns the tag of the conversation with this hash at an endpoint.
 #[inline(always)]
 #[must_use]
 pub const fn tag(hash: u64, endpoint: u32, marked: bool) -> u64 {
@@ -63,21 +63,21 @@ pub const fn tag(hash: u64, endpoint: u32, marked: bool) -> u64 {
     (hash & !(MARK | (MARK - 1))) | PRESENT | mark | (endpoint as u64 & (MARK - 1))
 }
 
-/// The endpoint of a tag.
+/// Returns the endpoint of a tag.
 #[inline(always)]
 #[must_use]
 pub const fn endpoint_of(tag: u64) -> u32 {
     (tag & (MARK - 1)) as u32
 }
 
-/// Whether it was made as a marked one.
+/// Returns whether the tag was created as a marked one.
 #[inline(always)]
 #[must_use]
 pub const fn is_marked(tag: u64) -> bool {
     tag & MARK != 0
 }
 
-/// Whether a word of a table is a tag at all.
+/// Returns whether a word of a table is a tag.
 #[inline(always)]
 #[must_use]
 pub const fn is_present(word: u64) -> bool {

@@ -1,7 +1,7 @@
-//! What the segments of a TCP connection tell at one endpoint: handshake, round trip, response, events.
+//! What the segments of a TCP connection reveal at one endpoint: handshake, round trip, response, events.
 //!
-//! Pure: state in, state out, findings to a [`Findings`]. It follows RFC 9293 as far as an observer in the
-//! middle can, and takes a sample only from what cannot be mistaken (Karn's rule, RFC 6298, section 3).
+//! This is a pure function of state and segment, which reports to a [`Findings`]. It follows RFC 9293 as far as an
+//! observer in the middle can, and takes a sample only if it is unambiguous (Karn's rule, RFC 6298, section 3).
 
 use crate::{
     abi::{EGRESS, INGRESS},
@@ -17,13 +17,13 @@ const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
 
-/// Where findings go.
+/// A receiver of what segments reveal.
 pub trait Findings {
     /// A round trip of `ns` nanoseconds ended.
     fn round_trip(&mut self, kind: RoundTrip, ns: u64);
-    /// Something happened to the connection.
+    /// An event of the connection was seen.
     fn event(&mut self, event: TcpEvent);
-    /// `segments` were seen again at `hook`.
+    /// `segments` segments were retransmitted at `hook`.
     fn retransmits(&mut self, hook: usize, segments: u32);
 }
 
@@ -44,7 +44,7 @@ pub struct Segment {
     pub payload: u32,
     /// Bytes of the frame.
     pub frame: u32,
-    /// How many segments it is on the wire.
+    /// Number of segments on the wire.
     pub segments: u32,
 }
 
@@ -53,41 +53,41 @@ impl Segment {
         self.flags & flag != 0
     }
 
-    /// Whether it asks for a new connection.
+    /// Returns whether this is the SYN of a client.
     #[inline(always)]
     #[must_use]
-    pub const fn asks(&self) -> bool {
+    pub const fn is_client_syn(&self) -> bool {
         self.flags & (SYN | ACK | RST) == SYN
     }
 
-    /// Whether a connection that is not in the table deserves an entry: it begins, or it moves data.
+    /// Returns whether a connection that is not in the table gets an entry: if it begins, or carries data.
     #[inline(always)]
     #[must_use]
     pub const fn deserves_entry(&self) -> bool {
-        self.asks() || (self.payload > 0 && !self.has(RST))
+        self.is_client_syn() || (self.payload > 0 && !self.has(RST))
     }
 }
 
 impl TcpFlow {
-    /// The state before the first segment that was seen.
+    /// Returns the state before the first segment that is seen.
     #[inline(always)]
     #[must_use]
     pub fn new(first: &Segment) -> Self {
-        let state = match (first.asks(), first.hook) {
+        let state = match (first.is_client_syn(), first.hook) {
             (true, EGRESS) => TCP_CLIENT_LOCAL,
             (true, _) => TCP_CLIENT_REMOTE,
-            // Older than the agent: nobody saw who asked.
+            // The connection is older than the agent, so it is unknown which side is the client.
             (false, _) => TCP_OPEN,
         };
         Self { first_ns: first.now_ns, state, ..Self::default() }
     }
 
-    /// Begins anew, in place, with another connection's first segment.
+    /// Resets the state, in place, for another connection that begins with `first`.
     #[inline(always)]
-    pub fn begin_anew(&mut self, first: &Segment) {
+    pub fn restart(&mut self, first: &Segment) {
         let Self { first_ns, state, .. } = Self::new(first);
-        // Not as a whole: that would be made on the stack and copied, in words that were just written in halves,
-        // which takes a processor longer than all the rest.
+        // Not `*self = Self::new(first)`: that is built on the stack and copied. It reads whole words that were just
+        // written in halves, which takes a processor longer than all the rest.
         self.last_ns = 0;
         self.packets = [0; 2];
         self.bytes = [0; 2];
@@ -118,11 +118,11 @@ impl TcpFlow {
         }
     }
 
-    /// Whether `segment` asks for a connection other than this one, on the same addresses and ports.
+    /// Returns whether `segment` begins another connection with the same addresses and ports.
     #[inline(always)]
     #[must_use]
     pub fn is_replaced_by(&self, segment: &Segment) -> bool {
-        segment.asks() && self.last_ns != 0 && !self.is_syn_again(segment)
+        segment.is_client_syn() && self.last_ns != 0 && !self.is_syn_again(segment)
     }
 
     #[inline(always)]
@@ -133,7 +133,7 @@ impl TcpFlow {
             && self.next(segment.hook) == segment.seq.wrapping_add(1)
     }
 
-    // The hooks are two: a comparison is cheaper to verify than an index.
+    // There are only two hooks: a comparison is cheaper to verify than an index.
     #[inline(always)]
     fn next(&self, hook: usize) -> u32 {
         if hook == EGRESS { self.next_seq[EGRESS] } else { self.next_seq[INGRESS] }
@@ -149,7 +149,36 @@ impl TcpFlow {
         }
     }
 
-    /// Takes one segment into account.
+    /// Updates the state for one segment.
+    ///
+    /// ```
+    /// use netmon_ebpf::{
+    ///     abi::{EGRESS, INGRESS},
+    ///     endpoint::{RoundTrip, TcpEvent},
+    ///     flow::TcpFlow,
+    ///     tcp::{Findings, Segment},
+    /// };
+    ///
+    /// #[derive(Default)]
+    /// struct RoundTrips(Vec<(RoundTrip, u64)>);
+    ///
+    /// impl Findings for RoundTrips {
+    ///     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
+    ///         self.0.push((kind, ns));
+    ///     }
+    ///     fn event(&mut self, _: TcpEvent) {}
+    ///     fn retransmits(&mut self, _: usize, _: u32) {}
+    /// }
+    ///
+    /// let segment = Segment { hook: 0, now_ns: 0, seq: 0, ack: 0, flags: 0, payload: 0, frame: 66, segments: 1 };
+    /// let syn = Segment { hook: EGRESS, now_ns: 1_000, seq: 7, flags: 0x02, ..segment };
+    /// let syn_ack = Segment { hook: INGRESS, now_ns: 1_250, seq: 40, ack: 8, flags: 0x12, ..segment };
+    ///
+    /// let (mut flow, mut found) = (TcpFlow::new(&syn), RoundTrips::default());
+    /// flow.observe(&syn, &mut found);
+    /// flow.observe(&syn_ack, &mut found);
+    /// assert_eq!(found.0, [(RoundTrip::TcpHandshake, 250)]);
+    /// ```
     #[inline(always)]
     pub fn observe(&mut self, segment: &Segment, findings: &mut impl Findings) {
         self.count(segment);
@@ -178,7 +207,7 @@ impl TcpFlow {
         let again =
             self.is(TCP_SEQ_KNOWN << segment.hook) && self.next(segment.hook) == segment.seq.wrapping_add(1);
         if again {
-            self.seen_again(segment, findings);
+            self.count_retransmit(segment, findings);
         }
         if !segment.has(ACK) {
             if again {
@@ -233,7 +262,7 @@ impl TcpFlow {
         let end = segment.seq.wrapping_add(length);
         if self.is(TCP_SEQ_KNOWN << segment.hook) && before(segment.seq, self.next(segment.hook)) {
             if !self.is_keep_alive(segment, length) {
-                self.seen_again(segment, findings);
+                self.count_retransmit(segment, findings);
             }
             if segment.hook == EGRESS {
                 self.rtt_ns = 0;
@@ -266,26 +295,26 @@ impl TcpFlow {
                 findings.round_trip(RoundTrip::TcpResponse, segment.now_ns.wrapping_sub(self.request_ns));
                 self.request_ns = 0;
             }
-            // Without a SYN nobody knows who asks and who answers.
+            // Without a SYN it is unknown which side sends requests.
             _ => {}
         }
     }
 
     #[inline(always)]
-    fn seen_again(&mut self, segment: &Segment, findings: &mut impl Findings) {
+    fn count_retransmit(&mut self, segment: &Segment, findings: &mut impl Findings) {
         let hook = if segment.hook == EGRESS { EGRESS } else { INGRESS };
         self.retransmits[hook] = self.retransmits[hook].wrapping_add(segment.segments);
         findings.retransmits(hook, segment.segments);
     }
 
-    /// A keep-alive probe repeats the last byte (RFC 9293, 3.8.4): nothing was lost.
+    /// A keep-alive probe repeats the last byte (RFC 9293, 3.8.4). It does not mean a loss.
     #[inline(always)]
     fn is_keep_alive(&self, segment: &Segment, length: u32) -> bool {
         length == 1 && !segment.has(FIN) && segment.seq.wrapping_add(1) == self.next(segment.hook)
     }
 }
 
-/// Whether `a` comes before `b` in sequence space (RFC 9293, 3.4).
+/// Returns whether `a` is before `b` in sequence space (RFC 9293, 3.4).
 #[inline(always)]
 const fn before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) < 0

@@ -13,6 +13,7 @@ pub mod control;
 pub mod datapath;
 pub mod doctor;
 pub mod expect;
+pub mod http;
 pub mod leftovers;
 pub mod live;
 pub mod metrics;

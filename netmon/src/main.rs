@@ -1,23 +1,23 @@
-//! The `netmon` command: parse, dispatch, exit code. Everything else is in the library.
+//! The `netmon` command: parses, dispatches, and maps errors to exit codes. Everything else is in the library.
 
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode as ProcessExitCode;
+use std::process::ExitCode;
 
 use clap::Parser as _;
-use netmon::cli::{Cli, exit::ExitCode, logging, run};
+use netmon::cli::{Cli, error_message::error_message, failure, logging, run};
 use netmon_kernel::sys::heap;
 
-fn main() -> ProcessExitCode {
+fn main() -> ExitCode {
     heap::share_one_arena();
-    // clap prints its own errors and leaves with code 2, which is also ours for wrong usage.
+    // clap prints its own errors and exits with code 2, which is also netmon's for wrong usage.
     let cli = Cli::parse();
     logging::init(&cli.log);
     match run(cli) {
         Ok(code) => code.into(),
         Err(error) => {
-            anstream::eprintln!("netmon: {error:#}");
-            ExitCode::of(&error).into()
+            anstream::eprintln!("netmon: {}", error_message(&error));
+            failure::exit_code(&error).into()
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The audit: our counts beside the kernel's, and what explains the difference.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! The audit: netmon's counts beside the kernel's, and what explains the difference.
 
 use std::{
     os::fd::AsFd as _,
@@ -13,34 +12,30 @@ use netmon_kernel::sys::{
     packet_socket::PacketSocket,
 };
 use netmon_tests::{
-    agent::{Agent, Up, netmon_says, scrape},
+    agent::{Agent, Up, scrape},
+    commands::succeeds,
+    direct::{LINK, link_status, set_offloads},
     eventually::eventually,
+    interface::ifindex,
     packets::{Ipv4, number, udp},
     sandbox::{run, sandbox},
+    tc::qdisc,
 };
 use serde_json::Value;
 
-const LINK: &str = "root:veth0--direct_netns:veth1";
-/// Every hook of the link.
+/// All hooks of the link.
 const HOOKS: [(&str, &str); 4] = [("a", "ingress"), ("a", "egress"), ("b", "ingress"), ("b", "egress")];
-
-fn link() -> Value {
-    let (code, said) = netmon_says(&["status", "--link", LINK, "-o", "json"]);
-    assert_eq!(code, 0, "{said}");
-    let mut links: Value = serde_json::from_str(&said).expect("JSON");
-    links["links"][0].take()
-}
 
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     u64::try_from(since.as_millis()).expect("before the year 500,000,000")
 }
 
-/// The link after an audit of every hook that began now or later.
+/// The link, once every hook was audited after this call.
 fn audited() -> Value {
     let begun = now_ms();
     eventually("an audit of every hook", Duration::from_secs(20), || {
-        let link = link();
+        let link = link_status();
         let fresh = |(end, hook): (&str, &str)| {
             link[end][hook]["audit"]["taken_at_unix_ms"].as_u64().is_some_and(|at| at > begun)
         };
@@ -73,30 +68,16 @@ fn assert_no_difference(link: &Value) {
     }
 }
 
-/// The number of veth0.
-fn ifindex() -> u32 {
-    let shown = run("ip", &["-o", "link", "show", "veth0"]);
-    shown.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
-}
-
-/// A datagram from veth0 to nobody.
+/// A datagram from veth0 to a closed port.
 fn frame() -> Vec<u8> {
     Ipv4::default().frame(number::UDP, &udp(5000, 6000, b"hello"))
 }
 
-/// Pings, datagrams, and a download in super-packets.
+/// Pings, datagrams, and a download that is sent in super-packets.
 fn mixed_traffic() {
     run("ping", &["-q", "-f", "-c", "500", "10.200.0.3"]);
     run("bash", &["-c", "for i in $(seq 100); do echo > /dev/udp/10.200.0.3/9 || true; done"]);
     run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/20971520"]);
-}
-
-fn set_offloads(features: &[&str]) {
-    for within in [&[][..], &["ip", "netns", "exec", "direct_netns"]] {
-        let interface = if within.is_empty() { "veth0" } else { "veth1" };
-        let command = [within, &["ethtool", "-K", interface], features].concat();
-        run(command[0], &command[1..]);
-    }
 }
 
 #[test]
@@ -112,7 +93,7 @@ fn mixed_traffic_makes_no_difference_with_default_offloads_and_needs_no_explanat
             assert_eq!(explained(&link, hook, "segmented"), 0);
             assert!(link[end][direction]["packets"].as_u64() >= Some(600), "{}", link[end][direction]);
         }
-        let (_, table) = netmon_says(&["status", "--link", LINK]);
+        let table = succeeds(&["status", "--link", LINK]);
         assert!(table.contains("DIFFERENCE") && !table.contains("difference to the kernel"), "{table}");
     });
 }
@@ -157,7 +138,7 @@ fn what_is_merged_on_arrival_is_explained() {
 }
 
 #[test]
-fn what_a_full_queue_drops_is_explained_to_the_last_packet_and_so_is_what_waits_and_what_is_thrown_away() {
+fn every_packet_that_a_queue_drops_holds_or_discards_is_explained() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         audited();
@@ -167,17 +148,15 @@ fn what_a_full_queue_drops_is_explained_to_the_last_packet_and_so_is_what_waits_
         };
         tbf("add", "1mbit");
         run("bash", &["-c", "for i in $(seq 300); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
-        let said = eventually("an empty queue", Duration::from_secs(20), || {
-            let said = run("tc", &["-s", "-j", "qdisc", "show", "dev", "veth0"]);
-            let qdiscs: Value = serde_json::from_str(&said).expect("tc prints JSON");
-            (qdiscs[0]["qlen"] == 0).then(|| qdiscs[0].clone())
+        let queue = eventually("an empty queue", Duration::from_secs(20), || {
+            qdisc("root", "veth0", "tbf").filter(|queue| queue.waiting == 0)
         });
-        let dropped = said["drops"].as_i64().expect("a count of drops");
+        let dropped = i64::try_from(queue.drops).expect("a count of drops");
         assert!(dropped > 0, "the queue was meant to overflow");
         let link = audited();
         assert_no_difference(&link);
         assert_eq!(explained(&link, ("a", "egress"), "qdisc_drops"), dropped);
-        // So slow that nothing gets through meanwhile.
+        // So slow that nothing leaves the queue during the audit.
         tbf("change", "8bit");
         run("bash", &["-c", "for i in $(seq 5); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
         let link = audited();
@@ -195,11 +174,11 @@ fn what_a_full_queue_drops_is_explained_to_the_last_packet_and_so_is_what_waits_
 }
 
 #[test]
-fn packets_that_bypass_the_hook_are_a_difference_below_zero_there_and_none_elsewhere() {
+fn packets_that_bypass_a_hook_are_a_negative_difference_there_and_only_there() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         audited();
-        let socket = PacketSocket::open(ifindex()).expect("a packet socket");
+        let socket = PacketSocket::open(ifindex("root", "veth0")).expect("a packet socket");
         socket.send(&frame()).expect("sent through the hook");
         socket.bypass_qdisc().expect("past the hook from now on");
         for _ in 0..7 {
@@ -213,7 +192,7 @@ fn packets_that_bypass_the_hook_are_a_difference_below_zero_there_and_none_elsew
         }
         let labels = [("netns", "root"), ("interface", "veth0"), ("direction", "egress")];
         assert_eq!(scrape().sum("netmon_audit_difference_packets", &labels), -7.0);
-        let (_, table) = netmon_says(&["status"]);
+        let table = succeeds(&["status"]);
         assert!(table.contains("egress, difference to the kernel's count: -7"), "{table}");
     });
 }
@@ -224,8 +203,8 @@ fn what_a_peer_that_is_down_does_not_take_is_explained() {
         let _agent = Agent::start([""; 0]);
         audited();
         run("ip", &["-n", "direct_netns", "link", "set", "veth1", "down"]);
-        // As frames: without a carrier, nobody would answer ARP.
-        let socket = PacketSocket::open(ifindex()).expect("a packet socket");
+        // As frames: without a carrier, ARP would have no answer.
+        let socket = PacketSocket::open(ifindex("root", "veth0")).expect("a packet socket");
         for _ in 0..5 {
             socket.send(&frame()).expect("handed over");
         }
@@ -243,7 +222,8 @@ fn what_a_program_behind_the_hook_drops_is_explained() {
         let _up = Up::direct();
         run("ping", &["-q", "-c", "1", "10.200.0.3"]);
         let program = load_classifier("foreign", &[mov64_imm(R0, TCX_DROP), exit()]).expect("a program");
-        let foreign = attach_tcx_first(program.as_fd(), ifindex(), TcxHook::Egress).expect("a link");
+        let foreign =
+            attach_tcx_first(program.as_fd(), ifindex("root", "veth0"), TcxHook::Egress).expect("a link");
         let _agent = Agent::start([""; 0]);
         audited();
         let _ = Command::new("ping").args(["-q", "-c", "9", "-i", "0.01", "-W", "1", "10.200.0.3"]).output();
@@ -260,8 +240,7 @@ fn what_passes_while_hooks_are_taken_off_for_a_comparison_is_explained() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         audited();
-        let (code, said) = netmon_says(&["overhead", "veth0", "--pairs", "2", "--run-ms", "10"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["overhead", "veth0", "--pairs", "2", "--run-ms", "10"]);
         let link = audited();
         assert_no_difference(&link);
         for hook in HOOKS {

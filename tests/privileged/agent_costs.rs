@@ -1,6 +1,4 @@
-//! What measuring costs, told beside what is measured, and only while somebody asks.
-
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! What measuring costs, reported beside the measurements, and only on request.
 
 use std::{fs, net::TcpStream, time::Duration};
 
@@ -27,12 +25,12 @@ fn ping() {
     run("ping", &["-q", "-c", "50", "-i", "0.002", "10.200.0.3"]);
 }
 
-fn of(metrics: &Metrics, name: &str, program: &str) -> f64 {
+fn total(metrics: &Metrics, name: &str, program: &str) -> f64 {
     metrics.sum(name, &[("program", program)])
 }
 
 #[test]
-fn run_times_are_absent_unless_asked_for_and_the_maps_memory_is_always_told() {
+fn run_times_are_reported_on_request_only_and_map_memory_always() {
     sandbox(|| {
         let _agent = Agent::start([] as [&str; 0]);
         ping();
@@ -56,7 +54,7 @@ fn entries_of_a_map_are_those_that_were_made() {
         assert_eq!((entries("TCP_FLOWS"), entries("DROP_PLACES")), (0.0, 2.0));
         let connect = |_| TcpStream::connect("10.200.0.3:80").expect("the built-in web server");
         let connections: Vec<TcpStream> = (0..30).map(connect).collect();
-        // Each is seen at both ends.
+        // Both ends see each connection.
         assert_eq!(entries("TCP_FLOWS"), 60.0);
         drop(connections);
     });
@@ -74,14 +72,14 @@ fn run_times_grow_with_the_packets_while_asked_for_and_the_setting_is_as_before(
         let second = scrape();
         for program in ["netmon_in", "netmon_out"] {
             // At both ends: 50 requests and 50 replies.
-            let runs = of(&second, RUNS, program) - of(&first, RUNS, program);
+            let runs = total(&second, RUNS, program) - total(&first, RUNS, program);
             assert!((100.0..200.0).contains(&runs), "{program}: {runs} runs");
-            let per_run = (of(&second, SECONDS, program) - of(&first, SECONDS, program)) / runs * 1e9;
+            let per_run = (total(&second, SECONDS, program) - total(&first, SECONDS, program)) / runs * 1e9;
             assert!(per_run > 50.0 && per_run < 100_000.0, "{program}: {per_run} ns a run");
         }
         agent.end(Signal::KILL);
         assert_eq!(setting(), before);
-        eventually("that nobody keeps run times", Duration::from_secs(10), || {
+        eventually("the end of run-time statistics", Duration::from_secs(10), || {
             let nothing = [mov64_imm(R0, 0), exit()];
             let program = load_classifier("netmon_test", &nothing).expect("a program");
             test_run(&program, &[0; 64], 10).expect("a test run");

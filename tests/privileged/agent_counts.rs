@@ -1,27 +1,30 @@
-//! Every packet and byte, against the kernel's own counters.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! All packets and bytes, compared with the kernel's own counters.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use netmon_tests::{
     agent::{Agent, scrape},
     counts::{DIRECT, DIRECTIONS, assert_nothing_lost_on_the_way, at_rest},
     eventually::eventually,
-    sandbox::{run, sandbox},
+    interface::{await_carrier, ifindex},
+    ping::answers_ping,
+    sandbox::{run, run_in, sandbox},
 };
 
 fn counts_are_the_kernels(arguments: &[&str]) {
     sandbox(|| {
         let _agent = Agent::start(arguments);
+        for (namespace, interface) in DIRECT {
+            await_carrier(namespace, interface);
+        }
         run("ping", &["-q", "-f", "-c", "2000", "10.200.0.3"]);
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/10485760"]);
         let link_local =
             run("ip", &["-n", "direct_netns", "-6", "-o", "addr", "show", "veth1", "scope", "link"]);
         let address = link_local.split_whitespace().nth(3).and_then(|a| a.split('/').next()).expect("fe80::");
         let address = format!("{address}%veth0");
-        eventually("link-local addresses that are nobody else's", Duration::from_secs(20), || {
-            let ping = Command::new("ping").args(["-q", "-c", "1", "-W", "1", &address]).output();
-            ping.is_ok_and(|ping| ping.status.success()).then_some(())
+        eventually("link-local addresses without a duplicate", Duration::from_secs(20), || {
+            answers_ping(&address).then_some(())
         });
         run("ping", &["-q", "-c", "5", "-i", "0.01", "-W", "5", &address]);
         let (metrics, ends) = at_rest(&DIRECT);
@@ -62,14 +65,9 @@ fn interfaces_of_one_number_in_two_namespaces_are_counted_apart() {
         )
         .expect("a lab file");
         let _agent = Agent::start([lab]);
-        let index = |namespace: &str| {
-            let said = run("ip", &["-n", namespace, "-j", "link", "show", "twin"]);
-            let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
-            json[0]["ifindex"].as_u64()
-        };
-        assert_eq!(index("left"), index("right"), "the point of this test");
-        run("ip", &["netns", "exec", "hub", "ping", "-q", "-c", "5", "-i", "0.01", "10.201.0.2"]);
-        run("ip", &["netns", "exec", "hub", "ping", "-q", "-c", "9", "-i", "0.01", "10.202.0.2"]);
+        assert_eq!(ifindex("left", "twin"), ifindex("right", "twin"), "the point of this test");
+        run_in("hub", "ping", &["-q", "-c", "5", "-i", "0.01", "10.201.0.2"]);
+        run_in("hub", "ping", &["-q", "-c", "9", "-i", "0.01", "10.202.0.2"]);
         let metrics = scrape();
         for (namespace, pings) in [("left", 5.0), ("right", 9.0)] {
             let labels = [("netns", namespace), ("interface", "twin"), ("protocol", "icmp")];

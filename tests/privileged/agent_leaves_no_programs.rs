@@ -1,6 +1,4 @@
-//! What the agent put into the kernel goes with it, however it ends.
-
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! All that the agent loaded into the kernel is gone after its end, however it ends.
 
 use std::{
     collections::BTreeSet,
@@ -12,24 +10,24 @@ use netmon_kernel::sys::bpf::{
     TcxHook, tcx_chain,
 };
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
     bpf_objects::{Object, exists, held_by},
+    commands::succeeds,
     eventually::eventually,
+    interface::ifindex,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
 
-/// Maps are freed by a worker of the kernel, which a busy machine keeps waiting; idle, it is a moment.
+/// A kernel worker frees maps. On an idle machine that takes a moment, on a busy one longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Everything of the agent that the kernel has, with what stands on the hooks of veth0.
+/// All eBPF objects of the agent, and those attached to veth0.
 fn loaded(agent: &Agent) -> BTreeSet<Object> {
     let mut objects = held_by(agent.pid());
-    let said = run("ip", &["-j", "link", "show", "veth0"]);
-    let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
-    let ifindex = json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("an index");
+    let veth0 = ifindex("root", "veth0");
     for hook in [TcxHook::Ingress, TcxHook::Egress] {
-        objects.extend(tcx_chain(ifindex, hook).expect("a chain").into_iter().map(|id| (Program, id)));
+        objects.extend(tcx_chain(veth0, hook).expect("a chain").into_iter().map(|id| (Program, id)));
     }
     for way in ["ingress", "egress"] {
         let filters = run("tc", &["filter", "show", "dev", "veth0", way]);
@@ -49,8 +47,8 @@ fn goes_with_the_agent(arguments: &[&str], signal: Signal, kinds: &[ObjectKind])
         assert!(objects.iter().all(|&object| exists(object)), "{objects:?}");
         let (status, _) = agent.end(signal);
         if signal == Signal::KILL {
-            // The lab is still there; its filters and what they hold go with it, or with the next agent.
-            assert_eq!(netmon_says(&["down"]).0, 0);
+            // The lab still exists. Its filters and what they hold are removed with it, or by the next agent.
+            succeeds(&["down"]);
         } else {
             assert_eq!(status.code(), Some(0));
         }

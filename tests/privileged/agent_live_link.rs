@@ -1,4 +1,4 @@
-//! A link that is in use when netmon comes: what passed before both ends were watched is not lost.
+//! A link that is in use when netmon attaches: packets that passed before both ends were watched are not lost.
 
 use std::{
     net::UdpSocket,
@@ -18,13 +18,13 @@ use rustix::process::Signal;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer than an epoch stays open.
 const SETTLED: Duration = Duration::from_secs(1);
-/// Agents, one after the other: each begins at another moment.
+/// How many agents, one after the other: each attaches at another moment.
 const AGENTS: usize = 6;
 
-/// Sends small packets to the other end of the link until it is told to stop.
+/// Sends small packets to the other end of the link until `stop` is set.
 fn send(socket: &UdpSocket, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        // The receiver's buffer is full: that is behind the link.
+        // An error if the receiver's buffer is full, which is beyond the link.
         let _ = socket.send(b"one of many");
     }
 }
@@ -50,7 +50,7 @@ fn attaching_to_a_link_in_use_loses_nothing() {
                 let since = Instant::now();
                 eventually("ten thousand more segments", PATIENCE, || {
                     let passed = scrape().sum("netmon_segments_total", &[]) > begun + 10_000.0;
-                    // By then the epoch of the attaching is closed.
+                    // By then the epoch in which the agent attached is closed.
                     (passed && since.elapsed() > SETTLED).then_some(())
                 });
                 let lost = scrape().sum("netmon_link_lost_packets_total", &[]);

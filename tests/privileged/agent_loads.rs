@@ -1,7 +1,7 @@
-//! Real loads with every mix of offloads, counted by the hooks and by the kernel: exact.
+//! Real loads with all combinations of offloads: the hooks' counts equal the kernel's.
 //!
-//! With default offloads a super-packet crosses a veth in one piece, and both count one. With TSO off the
-//! kernel cuts it behind the egress hook and counts the pieces: then its packets are our segments.
+//! With default offloads a super-packet crosses a veth in one piece, and both count one. With TSO off the kernel
+//! segments it after the egress hook and counts the segments: then the kernel's packets are netmon's segments.
 use std::{
     fs::{self, File},
     net::UdpSocket,
@@ -12,7 +12,8 @@ use std::{
 use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, scrape},
-    counts::{Count, DIRECT, DIRECTIONS, End, added, assert_nothing_lost_on_the_way, at_rest, missing},
+    counts::{Count, DIRECT, DIRECTIONS, End, Hook, added, assert_nothing_lost_on_the_way, at_rest, missing},
+    direct::set_offloads,
     eventually::eventually,
     iperf::IperfServer,
     labs::valid,
@@ -20,29 +21,29 @@ use netmon_tests::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What a veth hands over waits in a queue of the processor (1,000 packets), with GRO on in a ring of the peer's
-/// (256). On a busy machine one of them overflows now and then, and the kernel does not tell the bytes of that.
-/// Such a run says nothing of netmon's bytes, and is made again; its packets are lost, and are looked at.
+/// A veth hands packets over to a queue of the processor (1,000 packets), or with GRO on to a ring of the peer (256).
+/// On a busy machine one of them overflows now and then, and the kernel does not count the bytes of those packets.
+/// Such a run cannot confirm netmon's bytes and is repeated; its packets are lost, and are compared.
 const RUNS: u32 = 10;
 const DATAGRAMS: u32 = 100_000;
 const GIGABYTE: u64 = 1 << 30;
-/// What the kernel does not count of a packet that it receives through NAPI: the Ethernet header.
+/// The kernel does not count the Ethernet header of a packet that it receives through NAPI.
 const ETHERNET: f64 = 14.0;
 
-/// What a load adds, from a run in which every packet was handed over.
+/// What a load adds, from a run in which all packets were handed over.
 fn handed_over(mut load: impl FnMut()) -> Vec<End> {
     for _ in 0..RUNS {
         let ends = added(&DIRECT, &mut load);
         if ends.iter().all(|end| end.not_handed_over == 0.0) {
             return ends;
         }
-        println!("made again: {ends:?}");
+        println!("repeated: {ends:?}");
     }
     panic!("the queues overflowed in each of {RUNS} runs");
 }
 
 /// Both hooks of both ends, each with the kernel's count.
-fn each_hook(ends: &[End], mut look: impl FnMut(&str, netmon_tests::counts::Hook, Count)) {
+fn each_hook(ends: &[End], mut look: impl FnMut(&str, Hook, Count)) {
     for (end, (_, interface)) in ends.iter().zip(DIRECT) {
         for (index, direction) in DIRECTIONS.iter().enumerate() {
             look(&format!("{direction} of {interface}"), end.hooks[index], end.kernel[index]);
@@ -56,21 +57,15 @@ fn assert_equal_to_the_kernels(what: &str, ends: &[End]) {
     assert_lost_is_what_is_missing(what);
 }
 
-/// Nothing is, but in a run that was made again.
+/// Nothing is missing, except after a run that was repeated.
 fn assert_lost_is_what_is_missing(what: &str) {
     let expected = missing(&at_rest(&DIRECT).1);
     let lost = || scrape().sum("netmon_link_lost_packets_total", &[]);
-    eventually("the loss of a run that was made again", PATIENCE, || (lost() >= expected).then_some(()));
+    eventually("the loss of a repeated run", PATIENCE, || (lost() >= expected).then_some(()));
     assert_eq!(lost(), expected, "{what}");
 }
 
-/// Sets offloads of both ends, as ethtool's words.
-fn offloads(words: &[&str]) {
-    run("ethtool", &[&["-K", "veth0"], words].concat());
-    run("ip", &[&["netns", "exec", "direct_netns", "ethtool", "-K", "veth1"], words].concat());
-}
-
-/// Both ways at once.
+/// In both directions at once.
 fn iperf(bytes: &str) {
     run("iperf3", &["-c", "10.200.0.3", "--bidir", "-n", bytes]);
 }
@@ -81,17 +76,17 @@ fn a_flood_of_a_hundred_thousand_datagrams_is_counted_to_the_last_one() {
         let _agent = Agent::start([""; 0]);
         let inside = NetNs::open(&valid("direct_netns")).expect("a namespace");
         let bind = || UdpSocket::bind("10.200.0.3:7000").expect("an address of the lab");
-        // Nobody reads it: what does not fit its buffer is dropped behind the hooks.
-        let _receiver = inside.run(bind).expect("its inside");
+        // Never read: what does not fit into its buffer is dropped beyond the hooks.
+        let _receiver = inside.run(bind).expect("a thread in it");
         let sender = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
-        sender.connect("10.200.0.3:7000").expect("a way");
+        sender.connect("10.200.0.3:7000").expect("a route");
         let udp = || scrape().sum("netmon_packets_total", &[("protocol", "udp")]);
         let mut sent = 0.0;
         let ends = handed_over(|| {
             let before = udp();
             for number in 0..DATAGRAMS {
                 let length = 1 + number as usize % 1400;
-                assert_eq!(sender.send(&[0; 1400][..length]).expect("a way"), length);
+                assert_eq!(sender.send(&[0; 1400][..length]).expect("a route"), length);
             }
             sent = udp() - before;
         });
@@ -107,7 +102,7 @@ fn a_gigabyte_from_nginx_is_counted_to_the_last_byte() {
         fs::write("/run/sandbox/nginx/nginx.conf", include_str!("../../labs/nginx/nginx.conf"))
             .expect("a configuration");
         File::create("/run/sandbox/nginx/html/file").and_then(|file| file.set_len(GIGABYTE)).expect("a file");
-        // Its service names the folder `nginx` beside the lab file.
+        // The service of the lab names the folder `nginx` beside the lab file.
         fs::write("/run/sandbox/lab.toml", include_str!("../../labs/direct-nginx.toml")).expect("a lab");
         let _agent = Agent::start(["/run/sandbox/lab.toml"]);
         eventually("nginx answers", PATIENCE, || {
@@ -140,7 +135,7 @@ fn with_tso_off_our_segments_and_wire_bytes_are_the_kernels_packets_and_bytes() 
         let _agent = Agent::start([""; 0]);
         let _server = IperfServer::start();
         for (gro, missing) in [("off", 0.0), ("on", ETHERNET)] {
-            offloads(&["tso", "off", "gro", gro]);
+            set_offloads(&["tso", "off", "gro", gro]);
             let ends = handed_over(|| iperf("100M"));
             let mut super_packets = 0;
             each_hook(&ends, |at, hook, kernel| {
@@ -163,7 +158,7 @@ fn with_every_mix_of_offloads_what_leaves_one_end_enters_the_other() {
         for tso in on_or_off {
             for gso in on_or_off {
                 for gro in on_or_off {
-                    offloads(&["tso", tso, "gso", gso, "gro", gro]);
+                    set_offloads(&["tso", tso, "gso", gso, "gro", gro]);
                     let what = format!("TSO {tso}, GSO {gso}, GRO {gro}");
                     let ends = handed_over(|| iperf("10M"));
                     assert_nothing_lost_on_the_way(&what, &ends);

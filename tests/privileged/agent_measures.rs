@@ -1,51 +1,21 @@
-//! What the agent says of pings and requests, against what ping and curl say themselves.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! The agent's figures of pings and requests, compared with those of ping and curl.
 
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, Metrics, scrape},
+    added::Added,
+    agent::{Agent, scrape},
+    curl::answers,
+    direct::{INSIDE, ROOT},
     eventually::eventually,
-    sandbox::{run, sandbox},
+    lab_files::shipped,
+    ping::average,
+    sandbox::{run, run_in, sandbox},
+    tc::qdisc,
 };
-
-const ROOT: [(&str, &str); 2] = [("netns", "root"), ("interface", "veth0")];
-const INSIDE: [(&str, &str); 2] = [("netns", "direct_netns"), ("interface", "veth1")];
-
-/// What was added to a series between two scrapes.
-struct Added {
-    before: Metrics,
-    after: Metrics,
-}
-
-impl Added {
-    fn by(traffic: impl FnOnce()) -> Self {
-        let before = scrape();
-        traffic();
-        Self { before, after: scrape() }
-    }
-
-    fn to(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.after.sum(name, labels) - self.before.sum(name, labels)
-    }
-
-    /// The mean of what a histogram took up, in seconds.
-    fn mean(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let count = self.to(&format!("{name}_count"), labels);
-        assert!(count > 0.0, "{name} took nothing up");
-        self.to(&format!("{name}_sum"), labels) / count
-    }
-}
 
 fn at<'a>(end: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     [end, more].concat()
-}
-
-/// The average that ping reports, in seconds.
-fn average(ping: &str) -> f64 {
-    let summary = ping.lines().find(|line| line.starts_with("rtt")).expect("a summary of round trips");
-    let average = summary.split('/').nth(4).expect("min/avg/max/mdev");
-    average.parse::<f64>().expect("milliseconds") / 1000.0
 }
 
 fn assert_twenty_pings(added: &Added, protocol: &str) {
@@ -65,8 +35,8 @@ fn assert_twenty_pings(added: &Added, protocol: &str) {
 fn twenty_pings_are_twenty_at_every_hook_and_as_long_as_ping_says() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        // ping's own figure has the way through the system call and a wake-up in it, which load makes longer:
-        // the best of a few runs tells what is measured, not how busy the machine is.
+        // ping's own figure includes a system call and a wake-up, which take longer under load: the best of a few
+        // runs shows the difference of the two, not the load of the machine.
         let closest = (0..10)
             .map(|_| {
                 let mut said = 0.0;
@@ -99,7 +69,7 @@ fn an_ipv6_ping_is_followed_as_an_ipv4_one_is() {
         )
         .unwrap();
         let _agent = Agent::start([lab]);
-        // Neighbour discovery is ICMPv6 as well: it is done with by a first ping, but for what repeats itself.
+        // Neighbour discovery is ICMPv6 as well: a first ping triggers it, except for later repetitions.
         run("ping", &["-c", "1", "fd00:200::3"]);
         let added = Added::by(|| {
             run("ping", &["-c", "20", "-i", "0.02", "fd00:200::3"]);
@@ -114,12 +84,9 @@ fn an_ipv6_ping_is_followed_as_an_ipv4_one_is() {
 fn a_ping_without_an_answer_is_counted_once_and_only_once() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        run(
-            "ip",
-            &["netns", "exec", "direct_netns", "sysctl", "-q", "-w", "net.ipv4.icmp_echo_ignore_all=1"],
-        );
+        run_in("direct_netns", "sysctl", &["-q", "-w", "net.ipv4.icmp_echo_ignore_all=1"]);
         let before = scrape();
-        // ping fails when nothing comes back, as it should here.
+        // ping fails without an answer, as intended here.
         let _ = std::process::Command::new("ping")
             .args(["-c", "7", "-i", "0.02", "-W", "1", "10.200.0.3"])
             .output();
@@ -131,7 +98,7 @@ fn a_ping_without_an_answer_is_counted_once_and_only_once() {
     });
 }
 
-/// Connect and first byte, as curl says them, in seconds.
+/// Time to connect and to the first byte, as curl reports them, in seconds.
 fn curl(url: &str) -> (f64, f64) {
     let said = run(
         "curl",
@@ -163,14 +130,8 @@ fn a_curl_is_one_handshake_and_one_response() {
 #[test]
 fn a_curl_of_a_real_nginx_is_one_handshake_and_one_response() {
     sandbox(|| {
-        let lab = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/direct-nginx.toml");
-        let _agent = Agent::start([lab]);
-        eventually("nginx answers", Duration::from_secs(10), || {
-            let asked = std::process::Command::new("curl")
-                .args(["-sf", "-o", "/dev/null", "http://10.200.0.3/"])
-                .status();
-            asked.is_ok_and(|status| status.success()).then_some(())
-        });
+        let _agent = Agent::start([shipped("direct-nginx.toml")]);
+        eventually("nginx answers", Duration::from_secs(10), || answers("http://10.200.0.3/").then_some(()));
         assert_one_request(&Added::by(|| {
             curl("http://10.200.0.3/");
         }));
@@ -181,8 +142,8 @@ fn a_curl_of_a_real_nginx_is_one_handshake_and_one_response() {
 fn a_server_that_waits_fifty_milliseconds_is_seen_to_wait_fifty_and_the_link_is_not() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        // curl's figure has its own wake-ups in it, which load makes longer: as with ping, the best of a few
-        // runs tells.
+        // curl's figure includes its own wake-ups, which take longer under load: as with ping, the best of a few runs
+        // counts.
         let closest = (0..10)
             .map(|_| {
                 let (mut connect, mut first) = (0.0, 0.0);
@@ -210,33 +171,21 @@ fn what_a_full_queue_drops_is_lost_to_the_last_packet_and_what_only_waits_is_not
             let flood = ["-q", "-f", "-s", "1000", "-c", count, "-W", "1", "10.200.0.3"];
             let _ = std::process::Command::new("ping").args(flood).output();
         };
-        let dropped = || -> f64 {
-            let said = run("tc", &["-s", "qdisc", "show", "dev", "veth0"]);
-            let at = said.find("dropped ").expect("a count of drops") + "dropped ".len();
-            said[at..].split(',').next().and_then(|count| count.parse().ok()).expect("a number")
+        let dropped = || qdisc("root", "veth0", "tbf").expect("a token bucket").drops as f64;
+        let tbf = |verb: &'static str, rate: &'static str, limit: &'static str| {
+            let shape = ["rate", rate, "burst", "2000", "limit", limit];
+            run("tc", &[&["qdisc", verb, "dev", "veth0", "root", "tbf"][..], &shape].concat());
         };
-        run(
-            "tc",
-            &[
-                "qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "5mbit", "burst", "2000", "limit",
-                "4000",
-            ],
-        );
-        let flood = ["netns", "exec", "direct_netns", "true"];
-        run("ip", &flood);
+        tbf("add", "5mbit", "4000");
         run("bash", &["-c", "for i in $(seq 300); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
         send("200");
         assert!(dropped() > 0.0, "the queue was meant to overflow");
-        eventually("the loss that tc tells", Duration::from_secs(10), || (lost() >= dropped()).then_some(()));
+        eventually("the loss that tc counts", Duration::from_secs(10), || {
+            (lost() >= dropped()).then_some(())
+        });
         assert_eq!(lost(), dropped());
         let before = lost();
-        run(
-            "tc",
-            &[
-                "qdisc", "change", "dev", "veth0", "root", "tbf", "rate", "20mbit", "burst", "2000", "limit",
-                "4000000",
-            ],
-        );
+        tbf("change", "20mbit", "4000000");
         let already = dropped();
         run("bash", &["-c", "for i in $(seq 600); do printf '%01000d' 0 > /dev/udp/10.200.0.3/9; done"]);
         run("ping", &["-c", "60", "-i", "0.05", "10.200.0.3"]);
@@ -246,7 +195,7 @@ fn what_a_full_queue_drops_is_lost_to_the_last_packet_and_what_only_waits_is_not
 }
 
 #[test]
-fn what_the_kernel_drops_is_told_by_its_own_reason() {
+fn kernel_drops_have_the_kernels_own_reason() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         run("bash", &["-c", "for i in $(seq 50); do echo > /dev/udp/10.200.0.3/9999 || true; done"]);

@@ -1,25 +1,15 @@
-//! Round trips taken apart: link there + turn-around + link back.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Round trips in parts: forward link + turnaround + return link.
 
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
+    commands::{fails, succeeds},
+    direct::{LINK, link_status},
     eventually::eventually,
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
 };
 use serde_json::Value;
-
-const LINK: &str = "root:veth0--direct_netns:veth1";
-
-/// The link object, as `netmon status` has it.
-fn link() -> Value {
-    let (code, said) = netmon_says(&["status", "--link", LINK, "-o", "json"]);
-    assert_eq!(code, 0, "{said}");
-    let mut links: Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!(links["links"].as_array().map(Vec::len), Some(1));
-    links["links"][0].take()
-}
 
 /// A histogram's count and sum.
 fn total(summary: &Value) -> (f64, f64) {
@@ -27,7 +17,7 @@ fn total(summary: &Value) -> (f64, f64) {
     (number("count"), number("sum_ns"))
 }
 
-/// The mean of what a histogram took up between two readings of the link, nanoseconds.
+/// The mean of what a histogram recorded between two readings of the link, in nanoseconds.
 fn mean_between(before: &Value, after: &Value, histogram: impl Fn(&Value) -> &Value) -> f64 {
     let ((count, sum), (count_after, sum_after)) = (total(histogram(before)), total(histogram(after)));
     assert!(count_after > count);
@@ -38,9 +28,9 @@ fn mean_between(before: &Value, after: &Value, histogram: impl Fn(&Value) -> &Va
 fn between_two_readings_the_parts_of_two_hundred_pings_add_up_within_five_percent() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let before = link();
+        let before = link_status();
         run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);
-        let after = link();
+        let after = link_status();
         let mean = |of: fn(&Value) -> &Value| mean_between(&before, &after, of);
         let whole = mean(|link| &link["a"]["round_trips"]["icmp"]);
         let turnaround = mean(|link| &link["b"]["round_trips"]["icmp"]);
@@ -56,8 +46,8 @@ fn when_both_ends_ask_each_sense_has_its_own_requests() {
     sandbox(|| {
         let _agent = quiet_agent();
         run("ping", &["-q", "-c", "30", "-i", "0.002", "10.200.0.3"]);
-        run("ip", &["netns", "exec", "direct_netns", "ping", "-q", "-c", "10", "-i", "0.002", "10.200.0.2"]);
-        let link = link();
+        run_in("direct_netns", "ping", &["-q", "-c", "10", "-i", "0.002", "10.200.0.2"]);
+        let link = link_status();
         for (sense, asked) in [("seen_from_a", 30), ("seen_from_b", 10)] {
             let parts = &link["round_trip_parts"][sense]["icmp"];
             for part in ["round_trip", "turnaround"] {
@@ -69,7 +59,7 @@ fn when_both_ends_ask_each_sense_has_its_own_requests() {
     });
 }
 
-/// Nothing but what the test sends: without IPv6 the interfaces have nothing to say of their own but ARP,
+/// An agent of a lab in which only the test sends: without IPv6 the interfaces send nothing of their own but ARP,
 /// which carries no stamp.
 fn quiet_agent() -> Agent {
     run("sysctl", &["-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"]);
@@ -83,10 +73,10 @@ fn quiet_agent() -> Agent {
     Agent::start([lab])
 }
 
-/// What the agent itself says of the last seconds, once it can.
+/// The parts of the last seconds, once the agent has them.
 fn recent(sense: &str, kind: &str) -> Value {
     eventually("parts of the last seconds", Duration::from_secs(4), || {
-        let parts = link()["round_trip_parts"][sense][kind].take();
+        let parts = link_status()["round_trip_parts"][sense][kind].take();
         (!parts.is_null()).then_some(parts)
     })
 }
@@ -107,15 +97,14 @@ fn of_the_same_packets_the_parts_add_up_to_the_nanosecond_from_either_end() {
         let agent = quiet_agent();
         run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);
         assert_adds_up_exactly(&recent("seen_from_a", "recent_icmp"));
-        assert!(link()["round_trip_parts"]["seen_from_b"]["icmp"].is_null());
+        assert!(link_status()["round_trip_parts"]["seen_from_b"]["icmp"].is_null());
         drop(agent);
     });
     sandbox(|| {
         let _agent = quiet_agent();
-        let ping = ["netns", "exec", "direct_netns", "ping", "-q", "-c", "200", "-i", "0.002", "10.200.0.2"];
-        run("ip", &ping);
+        run_in("direct_netns", "ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.2"]);
         assert_adds_up_exactly(&recent("seen_from_b", "recent_icmp"));
-        assert!(link()["round_trip_parts"]["seen_from_a"]["icmp"].is_null());
+        assert!(link_status()["round_trip_parts"]["seen_from_a"]["icmp"].is_null());
     });
 }
 
@@ -131,14 +120,13 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
             (&1.into(), &1.into())
         );
         assert_eq!(parts["same_packets"], false, "the link carried pings as well");
-        let (code, table) = netmon_says(&["status", "--link", LINK]);
-        assert_eq!(code, 0, "{table}");
+        let table = succeeds(&["status", "--link", LINK]);
         for row in ["ICMP echo", "TCP handshake"] {
             let is_row =
                 |line: &&str| line.starts_with("root:veth0") && line.contains(row) && line.ends_with('%');
             assert_eq!(table.lines().filter(is_row).count(), 1, "{table}");
         }
-        assert!(!netmon_says(&["status"]).1.contains("TURN-AROUND"));
+        assert!(!succeeds(&["status"]).contains("TURNAROUND"));
     });
 }
 
@@ -146,8 +134,7 @@ fn a_handshake_is_taken_apart_and_the_table_shows_both() {
 fn an_unknown_link_is_an_error_of_usage_that_names_the_near_one() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
-        let (code, said) = netmon_says(&["status", "--link", "root:veth0--direct_netns:veth0"]);
-        assert_eq!(code, 2, "{said}");
+        let said = fails(2, &["status", "--link", "root:veth0--direct_netns:veth0"]);
         assert!(said.contains("near it:") && said.contains(LINK), "{said}");
     });
 }

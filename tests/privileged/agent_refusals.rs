@@ -1,10 +1,10 @@
-//! What the agent refuses, how it says so, and that nothing was changed.
+//! What the agent refuses, its message, and that nothing was changed.
 
 use std::{fs, net::TcpListener};
 
 use netmon_tests::{
-    agent::netmon_says,
     binary::netmon,
+    commands::fails,
     host::left_behind,
     sandbox::{run, sandbox},
 };
@@ -14,7 +14,7 @@ fn without_a_privilege_it_names_what_is_missing() {
     sandbox(|| {
         let before = left_behind();
         let netmon = netmon();
-        // The binary may lie where only root can look.
+        // The binary may be where only root can read it.
         fs::copy(&netmon, "/run/netmon-copy").unwrap();
         let command = "setpriv --reuid 65534 --regid 65534 --clear-groups /run/netmon-copy run; echo code $?";
         let said = run("bash", &["-c", &format!("{{ {command}; }} 2>&1")]);
@@ -26,12 +26,11 @@ fn without_a_privilege_it_names_what_is_missing() {
 }
 
 #[test]
-fn an_invalid_lab_file_is_told_with_its_place() {
+fn an_invalid_lab_file_is_reported_with_the_place_of_the_error() {
     sandbox(|| {
         let before = left_behind();
         fs::write("/run/wrong.toml", "[[namespace]]\nname = \"a/b\"\n").unwrap();
-        let (code, said) = netmon_says(&["run", "/run/wrong.toml"]);
-        assert_eq!(code, 2, "{said}");
+        let said = fails(2, &["run", "/run/wrong.toml"]);
         assert!(said.contains("/run/wrong.toml:2:8: error:"), "{said}");
         fs::remove_file("/run/wrong.toml").unwrap();
         assert_eq!(left_behind(), before);
@@ -39,13 +38,12 @@ fn an_invalid_lab_file_is_told_with_its_place() {
 }
 
 #[test]
-fn an_address_in_use_is_told_before_anything_is_made() {
+fn an_address_in_use_is_reported_before_anything_is_made() {
     sandbox(|| {
         let before = left_behind();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
-        let (code, said) = netmon_says(&["run", "--listen", &address]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["run", "--listen", &address]);
         assert!(said.contains(&address) && said.contains("--listen"), "{said}");
         assert_eq!(left_behind(), before);
     });
@@ -55,8 +53,7 @@ fn an_address_in_use_is_told_before_anything_is_made() {
 fn a_name_that_is_taken_is_a_conflict_and_nothing_is_changed() {
     sandbox(|| {
         run("ip", &["link", "add", "veth0", "type", "bridge"]);
-        let (code, said) = netmon_says(&["run"]);
-        assert_eq!(code, 4, "{said}");
+        let said = fails(4, &["run"]);
         assert!(said.contains("veth0"), "{said}");
         assert!(run("ip", &["-d", "link", "show", "veth0"]).contains("bridge"));
         assert!(!fs::exists("/run/netns/direct_netns").unwrap());

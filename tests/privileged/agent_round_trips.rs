@@ -1,44 +1,40 @@
-//! How long a ping takes: what netmon says, between what a capture and what ping say.
+//! The duration of a ping: netmon's figure lies between those of a capture and of ping.
 //!
-//! ping starts its clock before the system call that sends, and that way through its own side's stack is
-//! long when nothing of it is in the processor's caches: 25 to 40 us for a packet every 20 ms, 1 to 3 us for
-//! one every millisecond. No hook of an interface sees that part. So every figure is held against the two
-//! that enclose it: a capture at the same interface, which begins a moment later and ends a moment earlier,
-//! and ping's own.
-
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! ping starts its clock before the system call that sends. The path through the stack is long when none of it is in
+//! the processor's caches: 25 to 40 us for a packet every 20 ms, 1 to 3 us for one every millisecond. No hook of an
+//! interface sees that part. So each figure is compared with the two that enclose it: those of a capture at the same
+//! interface, which starts a moment later and ends a moment earlier, and ping's own.
 
 use netmon_tests::{
-    agent::{Agent, scrape},
+    added::Added,
+    agent::Agent,
     capture::{Capture, echo_round_trips},
+    direct::ROOT,
+    ping::average,
     sandbox::{run, sandbox},
 };
 
-const ROOT: [(&str, &str); 2] = [("netns", "root"), ("interface", "veth0")];
-const HISTOGRAM: [&str; 2] = ["netmon_icmp_rtt_seconds_sum", "netmon_icmp_rtt_seconds_count"];
-/// Noise only ever adds to what lies between two observers: the best of some short runs tells what they
-/// differ by, also on a machine that is busy with something else.
+/// Noise only adds to the time between two observers: the best of some short runs shows their difference, even on a
+/// busy machine.
 const RUNS: usize = 40;
 
-/// Pings, and returns netmon's mean at veth0 and ping's own average, in seconds.
+/// Sends echo requests. Returns netmon's mean at veth0 and ping's average, in seconds.
 fn ping(count: u32, interval: &str) -> (f64, f64) {
-    let [sum, taken] = HISTOGRAM.map(|name| scrape().sum(name, &ROOT));
-    let said = run("ping", &["-q", "-c", &count.to_string(), "-i", interval, "10.200.0.3"]);
-    let after = scrape();
-    let [sum, taken] = [after.sum(HISTOGRAM[0], &ROOT) - sum, after.sum(HISTOGRAM[1], &ROOT) - taken];
-    assert_eq!(taken, f64::from(count));
-    let summary = said.lines().find(|line| line.starts_with("rtt")).expect("a summary of round trips");
-    let average = summary.split('/').nth(4).and_then(|text| text.parse::<f64>().ok()).expect("an average");
-    (sum / taken, average / 1000.0)
+    let mut report = String::new();
+    let added = Added::by(|| {
+        report = run("ping", &["-q", "-c", &count.to_string(), "-i", interval, "10.200.0.3"]);
+    });
+    assert_eq!(added.to("netmon_icmp_rtt_seconds_count", &ROOT), f64::from(count));
+    (added.mean("netmon_icmp_rtt_seconds", &ROOT), average(&report))
 }
 
-/// How far below ping's average netmon's mean may be: 10 us or 10 %, whichever is larger.
+/// How far netmon's mean may be below ping's average: 10 us or 10 %, whichever is larger.
 fn below_ping(said: f64) -> f64 {
     10e-6_f64.max(0.1 * said)
 }
 
-/// How far above the capture's mean netmon's may be: between the two lies what both do with a packet, twice,
-/// and after 20 ms of silence none of that is in the processor's caches either.
+/// How far netmon's mean may be above the capture's: the difference is what both do with a packet, twice, and after
+/// 20 ms of silence that is not in the processor's caches either.
 const ABOVE_CAPTURE: f64 = 20e-6;
 
 #[test]
@@ -48,7 +44,7 @@ fn pings_in_quick_succession_are_as_long_as_ping_says() {
         let mut best = f64::INFINITY;
         for _ in 0..RUNS {
             let (measured, said) = ping(100, "0.001");
-            // ping cuts to whole microseconds.
+            // ping truncates to whole microseconds.
             assert!(measured <= said + 1e-6, "measured {measured}, ping says {said}");
             best = best.min((said - measured) / below_ping(said));
             if best <= 1.0 {

@@ -1,51 +1,29 @@
-//! `netmon doctor` says what is so on this host, and leaves it as it was.
+//! `netmon doctor` describes this host correctly, and leaves it unchanged.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
-
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
     binary::netmon,
+    commands::{fails, succeeds},
+    doctor::{diagnosis, finding},
     host::left_behind,
     sandbox::{run, sandbox},
+    tc::kernel_has_netem,
 };
 use rustix::process::Signal;
 use serde_json::Value;
 
-fn diagnosis(arguments: &[&str]) -> (i32, Value) {
-    let output = Command::new(netmon())
-        .args([&["doctor", "-o", "json"], arguments].concat())
-        .stdin(Stdio::null())
-        .output()
-        .expect("netmon starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let json = serde_json::from_str(&said);
-    (output.status.code().unwrap_or(-1), json.unwrap_or_else(|e| panic!("{e}: {said}")))
-}
-
-fn finding<'d>(diagnosis: &'d Value, what: &str) -> &'d Value {
-    let all = diagnosis["findings"].as_array().expect("a list");
-    all.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("no {what} in {diagnosis}"))
-}
-
 #[test]
-fn all_is_well_here_and_nothing_of_the_try_stays() {
+fn all_is_well_here_and_the_checks_leave_nothing_behind() {
     sandbox(|| {
         let before = left_behind();
         let (code, all) = diagnosis(&["--endpoints", "2000"]);
-        assert_eq!((code, &all["well"]), (0, &Value::Bool(true)), "{all}");
+        assert_eq!((code, &all["can_run"]), (0, &Value::Bool(true)), "{all}");
         for what in ["TCX", "packet stamps", "kernel drops", "CAP_NET_ADMIN", "eBPF programs"] {
             assert_eq!(finding(&all, what)["status"], "ok", "{all}");
         }
-        // This kernel has no netem, and says so itself.
-        let has_netem = Command::new("tc")
-            .args(["qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"])
-            .output()
-            .expect("tc is installed")
-            .status
-            .success();
-        assert_eq!(finding(&all, "netem")["status"] == "ok", has_netem, "{all}");
+        assert_eq!(finding(&all, "netem")["status"] == "ok", kernel_has_netem(), "{all}");
         assert_eq!(finding(&all, "tbf")["status"], "ok", "{all}");
         assert_eq!(all["memory"]["measured"], true);
         let counters = all["memory"]["maps"].as_array().expect("a list");
@@ -60,7 +38,7 @@ fn all_is_well_here_and_nothing_of_the_try_stays() {
 }
 
 #[test]
-fn the_memory_foretold_is_what_an_agent_takes() {
+fn the_predicted_memory_is_what_an_agent_uses() {
     sandbox(|| {
         let (_, all) = diagnosis(&[]);
         let foretold = all["memory"]["total_bytes"].as_f64().expect("a number");
@@ -72,7 +50,7 @@ fn the_memory_foretold_is_what_an_agent_takes() {
 }
 
 #[test]
-fn agents_foreign_programs_and_leftovers_are_told() {
+fn agents_foreign_programs_and_leftovers_are_listed() {
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         run("tc", &["qdisc", "add", "dev", "veth0", "clsact"]);
@@ -90,21 +68,19 @@ fn agents_foreign_programs_and_leftovers_are_told() {
             (&"veth0".into(), &"egress".into(), &"clsact".into()),
             "{foreign}"
         );
-        assert_eq!((&foreign["position"], &foreign["netmon_at"]), (&2.into(), &1.into()), "{foreign}");
+        assert_eq!((&foreign["position"], &foreign["netmon_position"]), (&2.into(), &1.into()), "{foreign}");
         let (status, _) = agent.end(Signal::KILL);
         assert_eq!(status.code(), None, "ended by the signal");
-        let (code, text) = netmon_says(&["doctor"]);
-        assert_eq!(code, 0, "{text}");
+        let text = succeeds(&["doctor"]);
         assert!(text.contains("direct") && text.contains("netmon clean"), "{text}");
-        let (code, said) = netmon_says(&["clean", "--yes"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["clean", "--yes"]);
         let (_, all) = diagnosis(&[]);
-        assert_eq!(finding(&all, "left over")["status"], "ok", "{all}");
+        assert_eq!(finding(&all, "leftovers")["status"], "ok", "{all}");
     });
 }
 
 #[test]
-fn who_may_nothing_is_told_what_is_missing_with_exit_code_3() {
+fn missing_privileges_are_named_with_exit_code_3() {
     sandbox(|| {
         let output = Command::new("setpriv")
             .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])
@@ -116,7 +92,6 @@ fn who_may_nothing_is_told_what_is_missing_with_exit_code_3() {
         assert_eq!(output.status.code(), Some(3), "{text}");
         assert!(text.contains("missing  CAP_NET_ADMIN"), "{text}");
         assert!(text.contains("netmon cannot run here"), "{text}");
-        let (code, said) = netmon_says(&["doctor", "/no/such/file.toml"]);
-        assert_eq!(code, 2, "{said}");
+        fails(2, &["doctor", "/no/such/file.toml"]);
     });
 }

@@ -1,45 +1,32 @@
-//! The example labs do what their comments promise: they come up with one command from anywhere, answer ping
-//! and curl, and go without a trace.
+//! The example labs keep the promises of their comments: one command from any folder brings them up, they answer ping
+//! and curl, and they leave nothing behind.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
-
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use netmon_tests::{
-    binary::netmon,
-    eventually::eventually,
-    host::left_behind,
-    sandbox::{run, sandbox},
-    skip::skip,
+    binary::netmon, curl::page, eventually::eventually, host::left_behind, lab_files::shipped, nginx,
+    ping::ping, sandbox::sandbox, skip::skip,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Brings a lab up from /, where no relative path leads to the file's folder; asks its server; takes it down.
+/// Brings a lab up from /, from where no relative path leads to the file's folder; asks its server; takes it down.
 fn answer_of(lab: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(lab).canonicalize().unwrap();
+    let file = shipped(lab);
     let netmon = |command: &str| {
         let output = Command::new(netmon()).arg(command).arg(&file).current_dir("/").output().unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     };
     let before = (left_behind(), files());
     netmon("up");
-    run("ping", &["-c", "1", "-W", "2", "10.200.0.3"]);
-    let answer = eventually("an answer", PATIENCE, || {
-        let curl = Command::new("curl").args(["-sSf", "-m", "2", "http://10.200.0.3/"]).output().unwrap();
-        curl.status.success().then(|| String::from_utf8_lossy(&curl.stdout).into_owned())
-    });
+    ping("root", "10.200.0.3");
+    let answer = eventually("an answer", PATIENCE, || page("http://10.200.0.3/"));
     netmon("down");
     assert_eq!((left_behind(), files()), before);
     answer
 }
 
-/// Every file that an nginx could leave; netmon's own are in [`left_behind`].
+/// All files that an nginx could leave behind; netmon's own are in [`left_behind`].
 fn files() -> Vec<PathBuf> {
     let folders =
         ["/run", "/var/lib/nginx", "/var/log/nginx", concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/nginx")];
@@ -52,15 +39,15 @@ fn files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_lab_direct_answers_and_goes() {
+fn the_lab_direct_answers_and_leaves_nothing() {
     let answer = sandbox(|| answer_of("direct.toml"));
     assert!(answer.contains("direct_netns"), "{answer}");
 }
 
 #[test]
 fn the_lab_direct_nginx_answers_and_leaves_no_file() {
-    if Command::new("nginx").arg("-v").output().is_err() {
-        return skip("nginx is not installed (Debian: nginx-core)");
+    if let Some(why) = nginx::missing() {
+        return skip(why);
     }
     let answer = sandbox(|| answer_of("direct-nginx.toml"));
     assert!(answer.contains("This is nginx in the network namespace direct_netns."), "{answer}");

@@ -1,14 +1,17 @@
-//! `netmon test`: what holds holds, what does not is told with its reason, and nothing is left of the lab.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! `netmon test`: what holds is reported so, what fails is reported with its reason, and nothing is left of the lab.
 
-use std::{fs, net::UdpSocket, path::Path, process::Command, thread, time::Duration};
+use std::{fs, net::UdpSocket, process::Command, thread, time::Duration};
 
 use netmon_kernel::netns::NetNs;
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
     binary::netmon,
+    commands::{fails, netmon_says, succeeds},
+    dns,
     eventually::eventually,
     host::left_behind,
+    lab_files::shipped,
+    ping::ping,
     sandbox::{run, sandbox},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,7 +19,7 @@ use serde_json::Value;
 
 const FILE: &str = "/run/sandbox/pair.toml";
 
-/// Two namespaces with a link, a second link that nothing takes, and a web server.
+/// Two namespaces with a link, a second link that no traffic takes, and a web server.
 const PAIR: &str = r#"
 [[namespace]]
 name = "near"
@@ -38,13 +41,13 @@ http = "10.31.0.2:80"
 /// The exit code and the verdicts of a lab with these expectations.
 fn verdicts(expectations: &str) -> (i32, Vec<Value>) {
     let before = left_behind();
-    let said = verdicts_of_standing(expectations);
+    let said = verdicts_of_running(expectations);
     assert_eq!(left_behind(), before);
     said
 }
 
-/// The same of a lab that may stand already.
-fn verdicts_of_standing(expectations: &str) -> (i32, Vec<Value>) {
+/// The same for a lab that may be up already.
+fn verdicts_of_running(expectations: &str) -> (i32, Vec<Value>) {
     fs::write(FILE, format!("{PAIR}{expectations}")).expect("a tmpfs");
     let output = Command::new(netmon()).args(["test", FILE, "-o", "json"]).output().expect("netmon starts");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -59,7 +62,7 @@ fn reasons(verdict: &Value) -> String {
 }
 
 #[test]
-fn every_kind_holds_where_it_is_so() {
+fn every_kind_of_expectation_holds_where_it_is_met() {
     sandbox(|| {
         let (code, verdicts) = verdicts(
             r#"
@@ -103,7 +106,7 @@ fn every_kind_holds_where_it_is_so() {
         let failed: Vec<_> = verdicts.iter().filter(|verdict| verdict["held"] != true).collect();
         assert!(failed.is_empty() && verdicts.len() == 7, "{failed:#?}");
         assert_eq!(code, 0);
-        // What netmon counted is what was sent: fifty echoes, and fifty answers the other way.
+        // netmon counts what was sent: fifty echo requests, and fifty replies in the other direction.
         assert_eq!(
             (&verdicts[0]["packets"]["cable"], &verdicts[0]["packets"]["spare"]),
             (&50.into(), &0.into())
@@ -113,9 +116,10 @@ fn every_kind_holds_where_it_is_so() {
 }
 
 #[test]
-fn what_ipv6_says_by_itself_is_not_taken_for_traffic_and_its_echoes_are() {
+fn packets_that_ipv6_sends_by_itself_are_no_traffic_and_its_echoes_are() {
     sandbox(|| {
-        // Who asks for a neighbour that is not there has the kernel solicit it, each second, and no echo ever leaves.
+        // For a neighbour that does not exist the kernel sends a solicitation each second, and no echo request ever
+        // leaves.
         let (code, verdicts) = verdicts(
             r#"
             [[link]]
@@ -161,7 +165,7 @@ fn what_ipv6_says_by_itself_is_not_taken_for_traffic_and_its_echoes_are() {
 }
 
 #[test]
-fn what_does_not_hold_is_told_with_its_reason_and_is_exit_code_5() {
+fn a_failed_expectation_is_reported_with_its_reason_and_exit_code_5() {
     sandbox(|| {
         let (code, verdicts) = verdicts(
             r#"
@@ -206,10 +210,9 @@ fn what_does_not_hold_is_told_with_its_reason_and_is_exit_code_5() {
             assert!(reasons(verdict).contains(wanted), "{wanted}: {verdict:#}");
         }
         assert!(reasons(&verdicts[0]).contains("on average, not below 1ns"), "{:#}", verdicts[0]);
-        let (code, table) = netmon_says(&["test", FILE]);
-        assert_eq!(code, 5, "{table}");
+        let table = fails(5, &["test", FILE]);
         assert!(table.contains("FAILED") && table.contains("6 of 6 expectations did not hold"), "{table}");
-        let (_, junit) = netmon_says(&["test", FILE, "-o", "junit"]);
+        let junit = fails(5, &["test", FILE, "-o", "junit"]);
         assert!(
             junit.contains("<testsuite name=\"pair\" tests=\"6\" failures=\"6\" errors=\"0\""),
             "{junit}"
@@ -223,17 +226,15 @@ fn the_classic_labs_keep_their_promises() {
     for lab in ["bridge", "router", "chain", "mesh", "star", "probes"] {
         sandbox(|| {
             let before = left_behind();
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(format!("{lab}.toml"));
-            let (code, said) = netmon_says(&["test", file.to_str().expect("a path in UTF-8")]);
-            assert_eq!(code, 0, "{lab}: {said}");
+            succeeds(&["test", &shipped(&format!("{lab}.toml"))]);
             assert_eq!(left_behind(), before);
         });
     }
 }
 
-/// A link that carries 20 Mbit/s one way, as the kernel's token bucket sees to it, and a server of pages.
+/// The link carries 20 Mbit/s in one direction, limited by the kernel's token bucket; a server has large pages.
 #[test]
-fn a_throughput_is_that_of_the_slowest_part_and_of_a_free_link_much_more() {
+fn a_throughput_is_that_of_the_slowest_part_and_a_free_link_has_much_more() {
     sandbox(|| {
         let (code, verdicts) = verdicts(
             r#"
@@ -271,7 +272,7 @@ fn a_throughput_is_that_of_the_slowest_part_and_of_a_free_link_much_more() {
         assert_eq!(code, 5, "{verdicts:#?}");
         let held: Vec<bool> = verdicts.iter().map(|verdict| verdict["held"] == true).collect();
         assert_eq!(held, [true, true, false, true, false, false, false], "{verdicts:#?}");
-        // What a link of 20 Mbit/s carries of data: less its headers, and no more than it carries.
+        // The payload that a link of 20 Mbit/s carries: less its headers, and no more than the rate.
         for shaped in [&verdicts[1], &verdicts[4]] {
             let bits = shaped["throughput_bits_per_second"].as_u64().expect("it was measured");
             assert!((10_000_000..=20_500_000).contains(&bits), "{shaped:#}");
@@ -289,31 +290,29 @@ fn a_throughput_is_that_of_the_slowest_part_and_of_a_free_link_much_more() {
 }
 
 #[test]
-fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_them() {
+fn several_files_are_tested_in_turn_and_a_wrong_one_stops_them_all() {
     sandbox(|| {
         let expect =
             |address: &str| format!("{PAIR}[[expect]]\nfrom = \"near\"\nicmp = \"{address}\"\ncount = 1\n");
         let (good, bad) = ("/run/sandbox/good.toml", "/run/sandbox/bad.toml");
         fs::write(good, expect("10.31.0.2")).expect("a tmpfs");
         fs::write(bad, expect("10.31.0.77")).expect("a tmpfs");
-        let (code, said) = netmon_says(&["test", good, bad]);
-        assert_eq!(code, 5, "{said}");
-        assert!(said.contains("lab good: all 1 expectations held"), "{said}");
+        let said = fails(5, &["test", good, bad]);
+        assert!(said.contains("lab good: 1 of 1 expectations held"), "{said}");
         assert!(said.contains("lab bad: 1 of 1 expectations did not hold"), "{said}");
-        let (_, junit) = netmon_says(&["test", good, bad, "-o", "junit"]);
+        let junit = fails(5, &["test", good, bad, "-o", "junit"]);
         assert!(junit.contains("<testsuites name=\"netmon\" tests=\"2\" failures=\"1\""), "{junit}");
         assert_eq!(junit.matches("<testsuite ").count(), 2, "{junit}");
-        // One that cannot be built, and one that expects nothing, keep nobody from being tested.
+        // A file that cannot be built and one without expectations do not stop the tests of the others.
         let (unbuildable, silent) = ("/run/sandbox/unbuildable.toml", "/run/sandbox/silent.toml");
         let service = "[[service]]\nnamespace = \"near\"\ncommand = [\"no-such-program\"]\n";
         fs::write(unbuildable, expect("10.31.0.2") + service).expect("a tmpfs");
         fs::write(silent, PAIR).expect("a tmpfs");
-        let (code, said) = netmon_says(&["test", silent, unbuildable, good, "-o", "junit"]);
-        assert_eq!(code, 1, "{said}");
-        assert!(said.contains("lab silent expects nothing, and is not tested"), "{said}");
+        let said = fails(1, &["test", silent, unbuildable, good, "-o", "junit"]);
+        assert!(said.contains("lab silent expects nothing and is skipped"), "{said}");
         assert!(said.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{said}");
         assert!(said.contains("<error message=") && said.contains("no-such-program"), "{said}");
-        assert_eq!(netmon_says(&["test", silent]).0, 2);
+        fails(2, &["test", silent]);
         fs::write(bad, "name = 1").expect("a tmpfs");
         let (code, said) = netmon_says(&["test", good, bad]);
         assert!(code == 2 && !said.contains("expectations"), "{said}");
@@ -321,25 +320,17 @@ fn several_files_are_tested_one_after_the_other_and_a_wrong_one_stops_all_of_the
 }
 
 #[test]
-fn a_dns_server_is_asked_and_what_it_does_not_know_is_no_success() {
+fn a_dns_server_is_queried_and_nxdomain_is_no_success() {
     sandbox(|| {
-        // The test's own server, in a namespace that stands before the test and after it.
+        // The test's own server, in a namespace of a lab that is up before `netmon test` and after it.
         fs::write(FILE, PAIR).expect("a tmpfs");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         let far = "far".parse().expect("a name");
         let socket = NetNs::open(&far).expect("it is up").run(|| UdpSocket::bind("10.31.0.2:53"));
         let socket = socket.expect("a thread").expect("a free port");
-        thread::spawn(move || {
-            let mut message = [0; 512];
-            while let Ok((length, client)) = socket.recv_from(&mut message) {
-                message[2] |= 0x80;
-                message[3] = if message[..length].windows(5).any(|part| part == b"there") { 0 } else { 3 };
-                // It goes with its test.
-                let _ = socket.send_to(&message[..length], client);
-            }
-        });
+        thread::spawn(move || dns::serve(&socket));
         let dns = "[[expect]]\nfrom = \"near\"\ndns = \"10.31.0.2:53\"\n";
-        let (code, verdicts) = verdicts_of_standing(&format!(
+        let (code, verdicts) = verdicts_of_running(&format!(
             "{dns}query = \"there.test\"\ncount = 20\ncrosses = [\"cable\"]\navoids = [\"spare\"]\n\
              {dns}query = \"absent.test\"\ntype = \"AAAA\"\n"
         ));
@@ -353,8 +344,7 @@ fn a_dns_server_is_asked_and_what_it_does_not_know_is_no_success() {
 #[test]
 fn a_lab_without_expectations_is_an_error_of_usage() {
     sandbox(|| {
-        let (code, said) = netmon_says(&["test"]);
-        assert_eq!(code, 2, "{said}");
+        let said = fails(2, &["test"]);
         assert!(said.contains("lab direct expects nothing"), "{said}");
     });
 }
@@ -364,12 +354,11 @@ fn a_lab_that_stood_before_stays_and_one_that_is_held_is_not_touched() {
     sandbox(|| {
         fs::write(FILE, format!("{PAIR}[[expect]]\nfrom = \"near\"\nicmp = \"10.31.0.2\"\n"))
             .expect("a tmpfs");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
-        assert_eq!(netmon_says(&["test", FILE]).0, 0);
-        run("ip", &["netns", "exec", "near", "ping", "-q", "-c", "1", "-W", "2", "10.31.0.2"]);
+        succeeds(&["up", FILE]);
+        succeeds(&["test", FILE]);
+        ping("near", "10.31.0.2");
         let _agent = Agent::start([FILE]);
-        let (code, said) = netmon_says(&["test", FILE]);
-        assert_eq!(code, 4, "{said}");
+        fails(4, &["test", FILE]);
     });
 }
 

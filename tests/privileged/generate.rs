@@ -1,67 +1,55 @@
-//! Generated labs on a real kernel: they come up, whoever should reach whom does, and they go without a trace.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! Generated labs on a real kernel: they come up, all pings that should be answered are, and they leave nothing
+//! behind.
 
 use std::fs;
 
 use netmon_model::lab::Lab;
 use netmon_tests::{
-    binary::netmon,
+    commands::{fails, printed, succeeds},
     host::left_behind,
-    sandbox::{run, sandbox},
+    ping::ping,
+    sandbox::sandbox,
 };
 
-fn says(arguments: &[&str]) -> String {
-    run(netmon().to_str().unwrap(), arguments)
-}
-
-/// Pings from a namespace of the lab, or from root.
-fn ping(from: &str, to: &str) {
-    let ping = ["ping", "-q", "-c", "1", "-W", "2", to];
-    match from {
-        "root" => run("ping", &ping[1..]),
-        inside => run("ip", &[&["netns", "exec", inside], &ping[..]].concat()),
-    };
-}
-
-/// Does what the first lines of the file say is to be tried.
-fn try_the_ping_at_its_top(text: &str) {
+/// Runs the command that the first lines of the file suggest.
+fn run_the_suggested_ping(text: &str) {
     let line = text.lines().find(|line| line.contains(" ping ")).unwrap();
     let words: Vec<_> = line.trim_start_matches('#').split_whitespace().collect();
     match words[..] {
         ["ping", to] => ping("root", to),
         ["netmon", "exec", from, "--", "ping", to] => {
-            says(&["exec", from, "--", "ping", "-q", "-c", "1", "-W", "2", to]);
+            succeeds(&["exec", from, "--", "ping", "-q", "-c", "1", "-W", "2", to]);
         }
         _ => panic!("{line}"),
     }
 }
 
-/// Brings it up, tries what it says and `pings` (from, to), and takes it down.
+/// Brings a generated lab up, tries its own suggestion and `pings` (from, to), and takes it down.
 fn assert_works(kind: &str, namespaces: &str, pings: fn(&Lab) -> Vec<(String, String)>) {
     sandbox(|| {
         let before = left_behind();
-        let text = says(&["generate", kind, "-n", namespaces]);
+        let text = printed(&["generate", kind, "-n", namespaces]);
         let file = format!("/run/sandbox/{kind}.toml");
         fs::write(&file, &text).unwrap();
         let lab = netmon_labfile::load(file.as_ref()).unwrap();
-        says(&["up", &file]);
-        try_the_ping_at_its_top(&text);
+        succeeds(&["up", &file]);
+        run_the_suggested_ping(&text);
         let pings = pings(&lab);
         assert!(!pings.is_empty());
         pings.iter().for_each(|(from, to)| ping(from, to));
-        says(&["down", &file]);
+        succeeds(&["down", &file]);
         assert_eq!(left_behind(), before);
     });
 }
 
-/// The far end of every link, from either.
+/// For each link, the far end as seen from either side.
 fn neighbours(lab: &Lab) -> Vec<(String, String)> {
     let pairs = lab.links.iter().flat_map(|link| [(&link.a, &link.b), (&link.b, &link.a)]);
     pairs.map(|(near, far)| (near.namespace.to_string(), far.addresses[0].addr().to_string())).collect()
 }
 
-/// Every address from every namespace.
-fn everybody(lab: &Lab) -> Vec<(String, String)> {
+/// All addresses, from all namespaces.
+fn all_pairs(lab: &Lab) -> Vec<(String, String)> {
     let addresses: Vec<_> =
         lab.links.iter().flat_map(|link| [&link.a, &link.b]).flat_map(|end| &end.addresses).collect();
     let from = |name: &str| -> Vec<_> {
@@ -76,24 +64,24 @@ fn a_generated_star_answers_at_every_end() {
 }
 
 #[test]
-fn in_a_generated_chain_everybody_reaches_everybody() {
-    assert_works("chain", "4", everybody);
+fn in_a_generated_chain_every_namespace_reaches_every_address() {
+    assert_works("chain", "4", all_pairs);
 }
 
 #[test]
-fn in_a_generated_ring_everybody_reaches_everybody() {
-    assert_works("ring", "4", everybody);
-    assert_works("ring", "5", everybody);
+fn in_a_generated_ring_every_namespace_reaches_every_address() {
+    assert_works("ring", "4", all_pairs);
+    assert_works("ring", "5", all_pairs);
 }
 
 #[test]
-fn in_a_generated_mesh_everybody_is_a_neighbour() {
+fn in_a_generated_mesh_all_namespaces_are_neighbours() {
     assert_works("mesh", "3", neighbours);
 }
 
 #[test]
 fn the_first_of_a_long_chain_reaches_the_last() {
-    // Beyond the usual time to live.
+    // Longer than the default time to live.
     assert_works("chain", "70", |lab| {
         let far = |index: usize| lab.namespaces[index].name.to_string();
         let end = |index: usize, is_a: bool| {
@@ -106,13 +94,12 @@ fn the_first_of_a_long_chain_reaches_the_last() {
 
 #[test]
 fn too_large_a_lab_is_an_error_of_usage() {
-    let (code, said) = netmon_tests::agent::netmon_says(&["generate", "star", "-n", "65000"]);
-    assert_eq!(code, 2, "{said}");
+    let said = fails(2, &["generate", "star", "-n", "65000"]);
     assert!(said.contains("the largest star in 10.202.0.0/16 has "), "{said}");
 }
 
 #[test]
-fn on_a_generated_bridge_everybody_is_a_neighbour() {
+fn on_a_generated_bridge_all_namespaces_are_neighbours() {
     assert_works("bridge", "4", |lab| {
         let mut addresses: Vec<_> =
             lab.links.iter().map(|link| link.b.addresses[0].addr().to_string()).collect();

@@ -1,23 +1,23 @@
-//! The graph of a lab that runs has on its edges what passes them.
+//! The graph of a running lab shows traffic on its edges.
 
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, netmon_says},
+    agent::Agent,
+    commands::{fails, succeeds},
     eventually::eventually,
+    lab_files::shipped,
     sandbox::{run, sandbox},
 };
 
 fn graph(arguments: &[&str]) -> String {
-    let (code, said) = netmon_says(&[&["graph"], arguments].concat());
-    assert_eq!(code, 0, "{said}");
-    said
+    succeeds(&[&["graph"], arguments].concat())
 }
 
 #[test]
 fn a_running_lab_has_rates_after_a_ping_and_another_is_drawn_from_its_file() {
     sandbox(|| {
-        // Nothing runs: the built-in lab, as its file has it.
+        // No agent runs: the built-in lab, as its file declares it.
         assert!(graph(&[]).starts_with("lab direct\n"));
         let agent = Agent::start([""; 0]);
         run("ping", &["-q", "-c", "50", "-i", "0.01", "10.200.0.3"]);
@@ -28,17 +28,15 @@ fn a_running_lab_has_rates_after_a_ping_and_another_is_drawn_from_its_file() {
         assert!(rate > 0.0);
         for named in [&[][..], &["direct"][..]] {
             let text = graph(named);
-            assert!(text.starts_with("lab direct, as it runs\n"), "{text}");
+            assert!(text.starts_with("lab direct (running)\n"), "{text}");
             assert!(
                 text.contains(" pkt/s, ") && text.contains(if text.is_ascii() { "<- " } else { "← " }),
                 "{text}"
             );
         }
         assert!(graph(&["-o", "dot"]).contains(" pkt/s, "));
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/direct.toml");
-        assert!(!graph(&[file]).contains("pkt/s"), "a file is drawn as it is");
-        let (code, said) = netmon_says(&["graph", "elsewhere"]);
-        assert_eq!(code, 1, "{said}");
+        assert!(!graph(&[&shipped("direct.toml")]).contains("pkt/s"), "a file is drawn as it is");
+        fails(1, &["graph", "elsewhere"]);
         drop(agent);
     });
 }
@@ -46,7 +44,7 @@ fn a_running_lab_has_rates_after_a_ping_and_another_is_drawn_from_its_file() {
 #[test]
 fn a_running_lab_is_drawn_with_the_bridges_and_services_of_its_file() {
     sandbox(|| {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs/bridge.toml");
+        let file = &*shipped("bridge.toml");
         let json = |named: &[&str]| -> serde_json::Value {
             serde_json::from_str(&graph(&[named, &["-o", "json"]].concat())).unwrap_or_default()
         };

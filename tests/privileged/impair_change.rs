@@ -1,12 +1,12 @@
-//! An impairment that is changed while it stands: what does not differ stays, with its counters, and what is somebody
-//! else's stays in any case.
+//! Changes of an impairment: what does not differ stays, with its counters, and foreign objects stay in any case.
 
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::{fails, netmon_says, succeeds},
     eventually::eventually,
-    impaired::{FILE, dropped_at, know_each_other, send, sent_by_kernel, write},
+    impaired::{FILE, dropped_at, send, sent_by_kernel, set_neighbours, write},
     sandbox::{run, sandbox},
     tc::{egress_filters, qdisc, qdiscs},
 };
@@ -27,38 +27,38 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
     sandbox(|| {
         write("rate = \"100mbit\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         send(300);
         let (code, said) = impair(&["--loss", "50%", "--from", "root"]);
         assert_eq!(code, 0, "{said}");
         send(1000);
         let metrics = scrape();
-        assert_eq!(sent(&metrics), 1300.0, "nothing is counted anew");
+        assert_eq!(sent(&metrics), 1300.0, "the counts continue");
         assert_eq!(metrics.sum("netmon_impairment_loss_ratio", &[("from", "root")]), 0.5);
         assert_eq!(metrics.sum("netmon_impairment_rate_bytes_per_second", &[]), 12_500_000.0);
-        let measured = eventually("the loss to be measured", PATIENCE, || {
+        let measured = eventually("the measured loss", PATIENCE, || {
             let (_, said) = impair(&["-o", "json"]);
             let json: serde_json::Value = serde_json::from_str(&said).ok()?;
             let measured = json["directions"][0]["measured"].clone();
             let dropped = dropped_at("root", "up0", &scrape());
             (measured["lost_segments"].as_u64()? as f64 == dropped).then_some(measured)
         });
-        // What was sent before it was imposed is no part of it.
+        // Packets sent before it was imposed are not included.
         let sent = measured["sent_segments"].as_u64().expect("a count");
         assert!((1000..1020).contains(&sent), "{measured}");
         assert!((400_000..600_000).contains(&measured["loss_ppm"].as_u64().expect("a share")), "{measured}");
-        // The other direction was not spoken of, and the lab file does not say it.
+        // The command did not name the other direction, and the lab file does not declare it.
         assert!(!qdiscs("far", "up1").contains("clsact"));
-        let (_, planned) = netmon_says(&["plan", FILE]);
+        let planned = succeeds(&["plan", FILE]);
         assert!(planned.contains("~ root:up0: impair rate 100mbit"), "{planned}");
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
-        assert_eq!(netmon_says(&["plan", FILE]).1, "lab bad: nothing to do\n");
+        succeeds(&["reload", FILE]);
+        assert_eq!(succeeds(&["plan", FILE]), "lab bad: nothing to do\n");
         assert!(!qdiscs("root", "up0").contains("clsact"));
         assert_eq!(impair(&["--clear"]).0, 0);
         assert!(!qdiscs("root", "up0").contains("tbf"));
         assert_eq!(scrape().count("netmon_impairment_rate_bytes_per_second", &[]), 0);
         let (_, shown) = impair(&[]);
-        assert!(shown.contains("Nothing is done to the packets of link line"), "{shown}");
+        assert!(shown.contains("Link line has no impairment"), "{shown}");
     });
 }
 
@@ -66,21 +66,20 @@ fn a_live_change_keeps_the_links_counters_and_is_measured_from_then_on() {
 fn amounts_that_do_not_go_together_and_links_that_are_none_are_errors_of_usage() {
     sandbox(|| {
         write("");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
-        let fails = |arguments: &[&str], part: &str| {
+        succeeds(&["up", FILE]);
+        let refused = |arguments: &[&str], part: &str| {
             let (code, said) = impair(arguments);
             assert_eq!(code, 2, "{said}");
             assert!(said.contains(part), "{said}");
         };
-        fails(&["--jitter", "1ms"], "a jitter of 1ms without a delay");
-        fails(&["--loss", "200%"], "is no share of packets");
-        fails(&["--rate", "fast"], "is no rate");
-        fails(&["--rate", "1kbit"], "write a higher rate");
-        fails(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
-        let (code, said) = netmon_says(&["impair", "lyne", "--loss", "1%"]);
-        assert_eq!(code, 2, "{said}");
+        refused(&["--jitter", "1ms"], "a jitter of 1ms without a delay");
+        refused(&["--loss", "200%"], "is no share of packets");
+        refused(&["--rate", "fast"], "is no rate");
+        refused(&["--rate", "1kbit"], "write a higher rate");
+        refused(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
+        fails(2, &["impair", "lyne", "--loss", "1%"]);
         assert!(!qdiscs("root", "up0").contains("tbf"));
-        // Without an agent it is done by the command itself.
+        // Without an agent, the command changes it itself.
         assert_eq!(impair(&["--rate", "1mbit", "--direction", "b-to-a"]).0, 0);
         assert!(qdiscs("far", "up1").contains("tbf 6e6d:") && !qdiscs("root", "up0").contains("tbf"));
         assert_eq!(impair(&["--rate", "none"]).0, 0);
@@ -93,33 +92,29 @@ fn a_reload_changes_only_the_amount_that_differs() {
     sandbox(|| {
         write("rate = \"10mbit\", loss = \"1%\"");
         let _agent = Agent::start([FILE]);
-        know_each_other();
+        set_neighbours();
         send(20);
         let before = qdisc("root", "up0", "tbf").expect("a token bucket");
         assert!(before.packets > 0);
         write("rate = \"10mbit\", loss = \"2%\"");
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert!(egress_filters("root", "up0").contains("netmon:loss=20000ppm,clsact"));
         write("rate = \"20mbit\", loss = \"2%\"");
-        let (_, planned) = netmon_says(&["plan", FILE]);
-        assert_eq!(
-            planned,
-            "lab bad: 1 step\n  set impairments:\n    ~ root:up0: impair loss 2%, rate 20mbit\n"
-        );
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        let planned = succeeds(&["plan", FILE]);
+        assert_eq!(planned, "lab bad: 1 step\n  ~ root:up0: impair loss 2%, rate 20mbit\n");
+        succeeds(&["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));
         let after = qdisc("root", "up0", "tbf").expect("a token bucket");
         assert!(after.packets >= before.packets && after.bytes >= before.bytes, "{before:?} {after:?}");
         assert_eq!(sent(&scrape()), 20.0);
-        // A change that fails further on is taken back, this one with it.
+        // A change that fails in a later step is undone, including this one.
         let file = std::fs::read_to_string(FILE).expect("a file");
         let wrong = file.replace("20mbit", "5mbit").replace("loss = \"2%\"", "loss = \"3%\"").replace(
             "name = \"far\"",
             "name = \"far\"\nsysctls = { \"net.ipv4.conf.up1.no_such_key\" = \"1\" }",
         );
         std::fs::write(FILE, wrong).expect("a tmpfs");
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 1, "{said}");
+        fails(1, &["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));
         assert!(egress_filters("root", "up0").contains("netmon:loss=20000ppm,clsact"));
     });
@@ -129,13 +124,13 @@ fn a_reload_changes_only_the_amount_that_differs() {
 fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_the_end() {
     sandbox(|| {
         write("");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         let tc = |words: &str| run("tc", &words.split(' ').collect::<Vec<_>>());
         tc("qdisc add dev up0 root handle 1: tbf rate 50mbit burst 10000 limit 100000");
         tc("qdisc add dev up0 clsact");
         tc("filter add dev up0 egress prio 9 protocol ip u32 match u32 0 0");
         let (theirs, filters) = (qdiscs("root", "up0"), egress_filters("root", "up0"));
-        // Their queue is in the way of ours, and of nothing else.
+        // A foreign queue conflicts with netmon's queue, and with nothing else.
         let conflict = |(code, said): (i32, String)| {
             assert_eq!(code, 4, "{said}");
             assert!(said.contains("a qdisc tbf that is not netmon's"), "{said}");
@@ -151,14 +146,14 @@ fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_
         assert_eq!(impair(&["--loss", "30%", "--from", "root"]).0, 0);
         assert!(egress_filters("root", "up0").contains("netmon:loss=300000ppm"));
         assert!(!egress_filters("root", "up0").contains("ppm,clsact"), "the clsact was there before");
-        know_each_other();
+        set_neighbours();
         let before = sent_by_kernel("root", "up0");
         send(100);
         let sent = sent_by_kernel("root", "up0") - before;
         assert!(sent < 95.0, "{sent} of 100 were sent");
         assert_eq!(impair(&["--clear"]).0, 0);
         assert_eq!((qdiscs("root", "up0"), egress_filters("root", "up0")), (theirs.clone(), filters.clone()));
-        // A filter of theirs where the loss would be.
+        // A foreign filter at the priority that the loss would have.
         tc("filter add dev up0 egress prio 2 protocol ip u32 match u32 0 0");
         let (code, said) = impair(&["--loss", "1%", "--from", "root"]);
         assert_eq!(code, 4, "{said}");
@@ -171,7 +166,7 @@ fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_
 fn a_filter_that_comes_later_keeps_the_clsact_that_came_with_the_loss() {
     sandbox(|| {
         write("loss = \"1%\"");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         run(
             "tc",
             &"filter add dev up0 ingress prio 9 protocol ip u32 match u32 0 0".split(' ').collect::<Vec<_>>(),
@@ -187,11 +182,10 @@ fn a_filter_that_comes_later_keeps_the_clsact_that_came_with_the_loss() {
 fn doctor_and_clean_take_a_loss_for_netmons_own() {
     sandbox(|| {
         write("loss = \"1%\"");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
-        let (_, said) = netmon_says(&["doctor"]);
+        succeeds(&["up", FILE]);
+        let said = succeeds(&["doctor"]);
         assert!(said.contains("none on the") && !said.contains("netmon:loss"), "{said}");
-        let (code, said) = netmon_says(&["clean", "--yes"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["clean", "--yes"]);
         assert!(egress_filters("root", "up0").contains("netmon:loss=10000ppm"), "the lab stands: {said}");
     });
 }

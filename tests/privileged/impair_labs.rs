@@ -1,45 +1,39 @@
-//! The example labs with impairments are as bad as their page says.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! The example labs with impairments are impaired as their page says.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{process::Command, time::Duration};
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
+    commands::{fails, succeeds},
     eventually::eventually,
     host::left_behind,
     impaired::dropped_at,
+    lab_files::shipped,
+    ping::sent_and_received,
     sandbox::{run, sandbox},
     tc::{kernel_has_netem, qdisc},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn lab(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs").join(file);
-    path.canonicalize().expect("an example").display().to_string()
-}
-
-/// Echoes that were answered, as ping says.
+/// Echo requests that were answered, according to ping.
 fn answered(address: &str, count: &str) -> f64 {
-    // A ping that misses an answer fails.
+    // ping fails if an answer is missing.
     let ping = Command::new("ping").args(["-q", "-i", "0.002", "-c", count, "-W", "1", address]).output();
-    let said = String::from_utf8_lossy(&ping.expect("ping is installed").stdout).into_owned();
-    let words: Vec<&str> = said.split([' ', ',']).collect();
-    let at = words.iter().position(|word| *word == "received").expect("a summary");
-    words[at - 1].parse().expect("a count")
+    sent_and_received(&String::from_utf8_lossy(&ping.expect("ping is installed").stdout))[1]
 }
 
 #[test]
 fn the_lab_impaired_answers_nine_in_ten_and_says_why() {
     sandbox(|| {
         let before = left_behind();
-        let file = lab("impaired.toml");
+        let file = shipped("impaired.toml");
         let agent = Agent::start([&file]);
         run("bash", &["-c", "until ping -q -c 1 -W 1 10.207.0.2; do :; done"]);
         let answered = answered("10.207.0.2", "1000");
         // Five standard deviations.
         assert!((852.0..948.0).contains(&answered), "{answered} of 1000 were answered");
-        eventually("the loss to be told", PATIENCE, || {
+        eventually("the reported loss", PATIENCE, || {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("link", "line"), ("from", "far")]);
             let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("netns", "far")]);
@@ -47,21 +41,20 @@ fn the_lab_impaired_answers_nine_in_ten_and_says_why() {
             (lost <= dropped && dropped <= lost + unstamped && lost >= 1000.0 - answered).then_some(())
         });
         assert_eq!(qdisc("root", "line0", "tbf").expect("a token bucket").handle, "6e6d:");
-        let (_, shown) = netmon_says(&["impair", "line"]);
+        let shown = succeeds(&["impair", "line"]);
         assert!(shown.contains("10mbit") && shown.contains("10%"), "{shown}");
         drop(agent);
-        assert_eq!(netmon_says(&["down", &file]).0, 0);
+        succeeds(&["down", &file]);
         assert_eq!(left_behind(), before);
     });
 }
 
 #[test]
-fn the_lab_delayed_takes_thirty_milliseconds_where_there_is_netem_and_is_refused_where_not() {
+fn the_lab_delayed_takes_thirty_milliseconds_or_without_netem_is_refused() {
     sandbox(|| {
-        let (file, before) = (lab("delayed.toml"), left_behind());
+        let (file, before) = (shipped("delayed.toml"), left_behind());
         if !kernel_has_netem() {
-            let (code, said) = netmon_says(&["run", &file]);
-            assert_eq!(code, 3, "{said}");
+            let said = fails(3, &["run", &file]);
             assert!(said.contains("a delay on link long: this kernel has no netem"), "{said}");
             assert_eq!(left_behind(), before);
             return;

@@ -1,78 +1,82 @@
-//! A declared rate: what arrives is what the rate lets through, and what the token bucket drops is what is lost.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! A declared rate: what arrives is what the rate permits, and what the token bucket drops is reported as lost.
 
 use std::{
     net::UdpSocket,
-    thread,
     time::{Duration, Instant},
 };
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::succeeds,
     eventually::eventually,
     host::left_behind,
-    impaired::{FILE, know_each_other, write},
+    impaired::{FILE, set_neighbours, write},
     sandbox::{run, sandbox},
     tc::qdisc,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Bytes a second of the rate.
+/// The rate in bytes per second.
 const RATE: f64 = 1_250_000.0;
-/// What may leave at once, and what may wait: `docs/LABFILE.md`.
+/// Bytes that may leave at once, and bytes that may wait: see `docs/LABFILE.md`.
 const BURST: f64 = 6_250.0;
 const QUEUE: f64 = 62_500.0;
-/// Bytes of a datagram with all its headers.
+/// The bytes of a datagram with all headers.
 const FRAME: usize = 1_242;
-/// How long, and how many times faster than the rate.
+/// The duration, and how many times faster than the rate the test sends.
 const TIME: Duration = Duration::from_secs(3);
 const EXCESS: f64 = 2.0;
 
-/// Sends at twice the rate, evenly, and returns how many and how long it took.
+/// Sends evenly at twice the rate. Returns how many datagrams were sent, and how long that took.
 fn overload() -> (u32, f64) {
-    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
+    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of root");
     let interval = Duration::from_secs_f64(FRAME as f64 / (EXCESS * RATE));
     let begun = Instant::now();
     let mut sent = 0;
     while begun.elapsed() < TIME {
-        // The queue says that it is full by an error, now and then.
+        // A full queue is reported as an error now and then.
         if socket.send_to(&[7; FRAME - 42], "10.33.0.2:9").is_ok() {
             sent += 1;
         }
-        let due = interval * (sent + 1);
-        while begun.elapsed() < due {
-            thread::yield_now();
-        }
+        wait_until(begun + interval * (sent + 1), &socket);
     }
     (sent, begun.elapsed().as_secs_f64())
+}
+
+/// Blocks until `due`: nothing ever arrives at the socket.
+fn wait_until(due: Instant, socket: &UdpSocket) {
+    let left = Timespec::try_from(due.saturating_duration_since(Instant::now())).expect("a short time");
+    // If interrupted, the datagram leaves a little early.
+    let _ = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&left));
 }
 
 fn wire(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {
     metrics.sum("netmon_wire_bytes_total", &[("netns", namespace), ("direction", direction)])
 }
 
-/// What came of an overload.
+/// The outcome of an overload.
 struct Passed {
-    /// Bytes on the wire that arrived.
+    /// Wire bytes that arrived.
     arrived: f64,
-    /// How long it was sent for, seconds.
+    /// How long datagrams were sent, in seconds.
     took: f64,
 }
 
 impl Passed {
-    /// Bits a second that the rate let through, without what waited at the end.
+    /// The bits per second that passed, without what waited in the end.
     fn rate(&self) -> f64 {
         8.0 * (self.arrived - QUEUE) / self.took
     }
 }
 
-/// Sends twice as much as the rate lets through, and waits until what is lost is told: as much as the queue dropped.
+/// Sends twice as much as the rate permits, and waits until the reported loss equals what the queue dropped.
 fn passed() -> Passed {
     let before = qdisc("root", "up0", "tbf").expect("a token bucket");
     let start = scrape();
     let (sent, took) = overload();
     assert!(f64::from(sent) > 1.5 * RATE * took / FRAME as f64, "only {sent} were sent");
-    // IPv6 has a packet of its own now and then: what is compared was read while nothing passed.
+    // IPv6 sends a packet of its own now and then: the values compared were read while nothing passed.
     let (after, end) =
         eventually("an empty queue, the loss, and every byte that left the queue", PATIENCE, || {
             let (bucket, metrics) = (qdisc("root", "up0", "tbf").expect("a token bucket"), scrape());
@@ -82,8 +86,7 @@ fn passed() -> Passed {
         });
     let arrived = wire(&end, "far", "ingress") - wire(&start, "far", "ingress");
     let passed = Passed { arrived, took };
-    // The most is exact: what the rate lets through in this time, what may leave at once, what waited, and what little
-    // else there is.
+    // An exact upper bound: what the rate permits in this time, the burst, what waited, and a few packets of others.
     assert!(arrived < RATE * took + BURST + QUEUE + 10.0 * FRAME as f64, "{arrived} bytes in {took} s");
     println!("{:.2} Mbit/s over {took:.2} s, {} dropped", passed.rate() / 1e6, after.drops - before.drops);
     passed
@@ -94,24 +97,24 @@ fn ten_megabits(arguments: &[&str]) {
         let before = left_behind();
         write("rate = \"10mbit\"");
         let agent = Agent::start([&[FILE], arguments].concat());
-        know_each_other();
-        // What the interfaces have to say at the beginning has passed.
+        set_neighbours();
+        // By then the interfaces have sent what they send after they come up.
         run("ping", &["-q", "-c", "3", "-i", "0.2", "10.33.0.2"]);
-        // A machine that is busy with something else for longer than a burst lasts lets less through: then again.
+        // If the machine is busy for longer than a burst lasts, less passes: then try again.
         let fast_enough = (0..3).any(|_| passed().rate() > 0.97 * 8.0 * RATE);
         assert!(fast_enough, "less than 97 % of the rate, three times");
         let end = scrape();
         assert_eq!(end.sum("netmon_impairment_rate_bytes_per_second", &[("from", "root")]), RATE);
-        let (_, status) = netmon_says(&["status"]);
+        let status = succeeds(&["status"]);
         let row = status.lines().find(|line| line.contains("  rate  ")).expect("a row on the rate");
         assert!(row.contains("10mbit") && row.contains("bit/s"), "{row}");
-        // A full queue is fifty milliseconds long.
+        // A full queue takes fifty milliseconds to empty.
         let longest =
             end.sum("netmon_link_latency_seconds_bucket", &[("from", "root"), ("le", "0.067108864")]);
         let all = end.sum("netmon_link_latency_seconds_count", &[("from", "root")]);
         assert!(longest > 0.9 * all, "{longest} of {all} within 67 ms");
         drop(agent);
-        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        succeeds(&["down", FILE]);
         assert_eq!(left_behind(), before);
     });
 }

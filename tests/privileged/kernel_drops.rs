@@ -1,56 +1,54 @@
-//! Where packets go that do not arrive: on the wire, or in the namespace behind it, as the one that dropped
-//! them counts them itself.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Where packets are lost: on the wire, or in the namespace behind it. The part that drops them counts them itself.
 
 use std::{net::UdpSocket, process::Command, time::Duration};
 
 use netmon_tests::{
     agent::{Agent, scrape},
     counts::{DIRECT, at_rest, missing},
+    direct::INSIDE,
     eventually::eventually,
     iperf::IperfServer,
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
     skip::skip,
+    tc::qdisc,
 };
 
-const INSIDE: [(&str, &str); 2] = [("netns", "direct_netns"), ("interface", "veth1")];
 const DATAGRAMS: u64 = 500;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn inside(words: &[&str]) -> String {
-    run("ip", &[&["netns", "exec", "direct_netns"], words].concat())
+fn nft(command: &str) -> String {
+    run_in("direct_netns", "nft", &[command])
 }
 
 fn lost() -> f64 {
     scrape().sum("netmon_link_lost_packets_total", &[])
 }
 
-/// Passes the time in which epochs are closed: whatever was lost is told by then. The pings themselves are
-/// the proof that it is passing.
+/// Lets the time pass in which epochs are closed, so that any loss is reported. The pings show that it passes.
 fn let_epochs_close() {
     run("ping", &["-q", "-c", "30", "-i", "0.1", "-W", "5", "10.200.0.3"]);
 }
 
 #[test]
-fn what_nftables_drops_where_it_arrives_has_the_kernels_reason_and_is_not_lost_on_the_wire() {
+fn drops_by_nftables_have_the_kernels_reason_and_are_no_loss_on_the_wire() {
     sandbox(|| {
         if Command::new("nft").arg("--version").output().is_err() {
             return skip("nft (package nftables) is not installed");
         }
         let _agent = Agent::start([""; 0]);
-        inside(&["nft", "add table inet t"]);
-        inside(&["nft", "add chain inet t c { type filter hook input priority 0; }"]);
-        inside(&["nft", "add rule inet t c udp dport 9 counter drop"]);
+        nft("add table inet t");
+        nft("add chain inet t c { type filter hook input priority 0; }");
+        nft("add rule inet t c udp dport 9 counter drop");
         let socket = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
         for _ in 0..DATAGRAMS {
-            socket.send_to(b"unwanted", "10.200.0.3:9").expect("a way");
+            socket.send_to(b"unwanted", "10.200.0.3:9").expect("a route");
         }
         let dropped = || {
-            let said = inside(&["nft", "list table inet t"]);
+            let said = nft("list table inet t");
             let count = said.split_once("counter packets ").expect("a counter").1.split(' ').next();
             count.and_then(|count| count.parse::<u64>().ok()).expect("a number")
         };
-        eventually("all in the hands of nftables", PATIENCE, || (dropped() == DATAGRAMS).then_some(()));
+        eventually("all packets at nftables", PATIENCE, || (dropped() == DATAGRAMS).then_some(()));
         let reason = [&INSIDE[..], &[("reason", "NETFILTER_DROP")]].concat();
         assert_eq!(scrape().sum("netmon_drops_total", &reason), DATAGRAMS as f64);
         let arrived = [&INSIDE[..], &[("direction", "ingress"), ("protocol", "udp")]].concat();
@@ -60,22 +58,16 @@ fn what_nftables_drops_where_it_arrives_has_the_kernels_reason_and_is_not_lost_o
     });
 }
 
-/// What the queue of veth0 says that it dropped.
-fn dropped_by_the_queue() -> f64 {
-    let said = run("tc", &["-s", "qdisc", "show", "dev", "veth0"]);
-    let count = said.split_once("dropped ").expect("a count of drops").1.split(',').next();
-    count.and_then(|count| count.parse().ok()).expect("a number")
-}
-
-/// Two megabytes over TCP into a queue that is far too short for them; what is lost, missing, and dropped as tc
-/// says.
+/// Sends two megabytes over TCP into a queue that is far too short. Returns the packets that are lost, missing, and
+/// dropped according to tc.
 fn through_a_queue(burst: &str, limit: &str) -> [f64; 3] {
     let before = [lost(), missing(&at_rest(&DIRECT).1)];
     let words = ["qdisc", "replace", "dev", "veth0", "root", "tbf", "rate", "50mbit"];
     run("tc", &[&words[..], &["burst", burst, "limit", limit]].concat());
     run("iperf3", &["-c", "10.200.0.3", "-n", "2M"]);
     let_epochs_close();
-    let all = [lost() - before[0], missing(&at_rest(&DIRECT).1) - before[1], dropped_by_the_queue()];
+    let dropped = qdisc("root", "veth0", "tbf").expect("a token bucket").drops as f64;
+    let all = [lost() - before[0], missing(&at_rest(&DIRECT).1) - before[1], dropped];
     run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
     println!("burst {burst}: lost, missing, dropped: {all:?}");
     all
@@ -86,14 +78,14 @@ fn segments_of_tcp_that_a_queue_drops_are_lost_to_the_last_one() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let _server = IperfServer::start();
-        // The burst is below a super-packet: the queue cuts it, and drops segments one by one.
+        // The burst is smaller than a super-packet: the queue segments it, and drops single segments.
         for burst in ["1600", "2000"] {
             let [lost, missing, dropped] = through_a_queue(burst, "10000");
             assert!(dropped > 0.0, "the queue was meant to overflow");
             assert_eq!((lost, missing), (dropped, dropped), "burst {burst}");
         }
-        // It takes small super-packets as they are: one that it drops is one for tc, and all its segments on the
-        // wire.
+        // This queue takes small super-packets whole: a dropped one counts as one for tc, and as all its segments on
+        // the wire.
         let [lost, missing, dropped] = through_a_queue("5000", "10000");
         assert_eq!(lost, missing);
         assert!(dropped > 0.0 && lost >= dropped, "{lost} lost, {dropped} dropped");

@@ -1,27 +1,28 @@
-//! A hundred SIGKILLs at moments of chance, of whatever netmon is doing: building, watching, changing, removing, with
-//! services that start and end. The next `up` or `down` always ends in the right state, and what is somebody else's is
-//! never touched.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! A hundred SIGKILLs at random moments of whatever netmon is doing: building, watching, changing, removing, with
+//! services that start and end. The next `up` or `down` always reaches the right state, and foreign objects are never
+//! touched.
 
 use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
 use netmon::ownership::claim;
 use netmon_model::lab::Lab;
 use netmon_tests::{
-    agent::netmon_says,
     binary::netmon,
     built::built,
+    commands::{TakenDown, netmon_says, succeeds},
+    curl::answers,
     eventually::eventually,
     foreign::Foreign,
     host::left_behind,
+    kill::kill_after,
+    lab_files::spoke,
     labs::valid,
-    random,
+    nginx, random,
     sandbox::{run, sandbox},
     skip::skip,
 };
@@ -30,6 +31,10 @@ use rustix::process::{Pid, Signal, kill_process};
 const KILLS: usize = 100;
 const FILE: &str = "/run/sandbox/stormed.toml";
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For an answer through a bridge that was kept while an end behind it was created again, with another link-layer
+/// address: root uses the old address until its neighbour entry expires (after 45 s at most) and three probes have
+/// failed.
+const UNTIL_ANSWERED: Duration = Duration::from_secs(90);
 
 /// Two namespaces on a bridge, one behind another, files, settings, routes, and services of both kinds.
 const FIRST: &str = r#"
@@ -57,10 +62,14 @@ namespace = "storm1"
 http = "10.35.0.2:80"
 [[service]]
 namespace = "storm2"
-command = ["nginx", "-e", "stderr", "-p", "/run/sandbox", "-c", "/run/sandbox/storm.conf", "-g", "daemon off;"]
+command = NGINX
 "#;
 
-/// A namespace and a link more, another MTU, an address less, and nginx elsewhere.
+fn first() -> String {
+    FIRST.replace("NGINX", nginx::COMMAND)
+}
+
+/// One more namespace and link, another MTU, one address less, and nginx in another namespace.
 fn second() -> String {
     let more = r#"
 [[namespace]]
@@ -72,27 +81,11 @@ mtu = 1400
 a = { namespace = "storm1", interface = "eth1", addresses = ["10.35.1.1/24"] }
 b = { namespace = "storm3", interface = "eth0", addresses = ["10.35.1.2/24"] }
 "#;
-    FIRST
+    first()
         .replace(", \"fd00:35::2/64\"", "")
         .replace("namespace = \"storm2\"\ncommand", "namespace = \"storm1\"\ncommand")
         + more
 }
-
-const NGINX: &str = "
-pid /run/sandbox/storm.pid;
-worker_processes 1;
-user root;
-events {}
-http {
-    client_body_temp_path /run/sandbox/body;
-    proxy_temp_path /run/sandbox/proxy;
-    fastcgi_temp_path /run/sandbox/fastcgi;
-    uwsgi_temp_path /run/sandbox/uwsgi;
-    scgi_temp_path /run/sandbox/scgi;
-    access_log off;
-    server { listen 8080; location / { return 200 'nginx'; } }
-}
-";
 
 /// What is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,12 +96,12 @@ enum Act {
     Down,
 }
 
-/// How a lab should be.
+/// A lab in its wanted state.
 struct Wanted {
     text: String,
     lab: Lab,
     nginx: &'static str,
-    /// As it is after `up` from nothing.
+    /// What `built` shows after `up` from nothing.
     built: String,
 }
 
@@ -116,11 +109,11 @@ impl Wanted {
     fn new(text: String, nginx: &'static str) -> Self {
         fs::write(FILE, &text).unwrap();
         let lab = netmon_labfile::load(Path::new(FILE)).unwrap();
-        finish("up");
+        succeeds(&["up", FILE]);
         let built = built(&lab);
         let wanted = Self { text, lab, nginx, built };
         wanted.serves();
-        finish("down");
+        succeeds(&["down", FILE]);
         wanted
     }
 
@@ -130,27 +123,9 @@ impl Wanted {
 
     fn serves(&self) {
         for url in ["http://10.35.0.2:80/", self.nginx] {
-            eventually(url, PATIENCE, || {
-                let curl = ["-sf", "-m", "2", "-o", "/dev/null", url];
-                Command::new("curl").args(curl).status().unwrap().success().then_some(())
-            });
+            eventually(url, UNTIL_ANSWERED, || answers(url).then_some(()));
         }
     }
-}
-
-/// Takes the lab down also when the test fails: its processes do not go with the sandbox.
-struct TakenDown;
-
-impl Drop for TakenDown {
-    fn drop(&mut self) {
-        // Not by what may panic: the test may have, already.
-        let _ = Command::new(netmon()).args(["down", FILE]).stdin(Stdio::null()).output();
-    }
-}
-
-fn finish(command: &str) {
-    let (code, said) = netmon_says(&[command, FILE]);
-    assert_eq!(code, 0, "{command}: {said}");
 }
 
 fn start(arguments: &[&str]) -> Child {
@@ -163,7 +138,7 @@ fn start_agent() -> Child {
     start(&["run", "--listen", "127.0.0.1:0"])
 }
 
-/// An agent that serves, which is when it can be asked.
+/// Starts an agent, and returns it once it serves: from then on it takes requests.
 fn agent() -> Child {
     let mut agent = start_agent();
     eventually("an agent", PATIENCE, || {
@@ -173,30 +148,19 @@ fn agent() -> Child {
     agent
 }
 
-/// Kills the process after this time; says whether it was at it.
-fn kill_after(process: &mut Child, time: Duration) -> bool {
+fn time<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
-    while begun.elapsed() < time {
-        thread::yield_now();
-    }
-    process.kill().unwrap();
-    process.wait().unwrap().code().is_none()
+    (work(), begun.elapsed())
 }
 
-fn time(work: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    work();
-    begun.elapsed()
-}
-
-/// The process that `netmon up` left the services with.
+/// The supervisor of the services that `netmon up` started.
 fn supervisor() -> Option<Pid> {
     let text = fs::read("/run/netmon/stormed/services/supervisor.json").ok()?;
     let json: serde_json::Value = serde_json::from_slice(&text).ok()?;
     Pid::from_raw(json["identity"]["pid"].as_i64()?.try_into().ok()?)
 }
 
-/// How long each takes by itself.
+/// How long each command takes.
 struct Durations {
     up: Duration,
     ready: Duration,
@@ -207,19 +171,18 @@ struct Durations {
 impl Durations {
     fn measured(labs: &[Wanted; 2]) -> Self {
         labs[0].write();
-        let up = time(|| finish("up"));
-        let down = time(|| finish("down"));
-        let mut process = None;
-        let ready = time(|| process = Some(agent()));
+        let (_, up) = time(|| succeeds(&["up", FILE]));
+        let (_, down) = time(|| succeeds(&["down", FILE]));
+        let (mut agent, ready) = time(agent);
         labs[1].write();
-        let change = time(|| finish("reload"));
-        finish("down");
-        process.expect("it was started").wait().unwrap();
+        let (_, change) = time(|| succeeds(&["reload", FILE]));
+        succeeds(&["down", FILE]);
+        agent.wait().unwrap();
         Self { up, ready, change, down }
     }
 }
 
-/// Does something, and kills it in the middle. Says whether it was at it.
+/// Runs `act`, and kills it at a random moment. Returns whether the kill interrupted it.
 fn interrupt(act: Act, chance: &mut fastrand::Rng, durations: &Durations, labs: &[Wanted; 2]) -> bool {
     let [from, to] = if chance.bool() { [0, 1] } else { [1, 0] };
     let moment = chance.f64() * 1.1;
@@ -237,7 +200,7 @@ fn interrupt(act: Act, chance: &mut fastrand::Rng, durations: &Durations, labs: 
             was_at_it
         }
         Act::Down => {
-            // Of an agent's lab it is the agent that removes it.
+            // For a lab with an agent, the agent removes it.
             if chance.bool() {
                 let mut agent = agent();
                 let mut client = start(&["down"]);
@@ -245,14 +208,14 @@ fn interrupt(act: Act, chance: &mut fastrand::Rng, durations: &Durations, labs: 
                 client.wait().unwrap();
                 return was_at_it;
             }
-            finish("up");
+            succeeds(&["up", FILE]);
             kill_after(&mut start(&["down"]), durations.down.mul_f64(moment))
         }
     }
 }
 
-/// Nobody is in the lab's namespaces. What is not in a sandbox is the hierarchy of cgroups: in there is nothing of
-/// the lab's but what other runs of this test left when they failed.
+/// Asserts that no process is in the lab's namespaces. The cgroup hierarchy is outside the sandbox: it has nothing of
+/// this lab beyond what earlier failed runs left.
 fn nothing_runs(groups_before: &str) {
     let inside = ["storm1", "storm2", "storm3"].map(|namespace| {
         let pids = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
@@ -266,21 +229,19 @@ fn groups() -> String {
 }
 
 #[test]
-fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
-    if Command::new("nginx").arg("-v").output().is_err() {
-        return skip("nginx is not installed (Debian: nginx-core)");
+fn a_hundred_kills_are_repaired_by_the_next_up_or_down() {
+    if let Some(why) = nginx::missing() {
+        return skip(why);
     }
     sandbox(|| {
         let mut chance = random::seeded();
-        fs::write("/run/sandbox/storm.conf", NGINX).unwrap();
+        nginx::write_configuration();
         run("mkdir", &["-p", "/run/netns"]);
-        let foreign = Foreign::place();
+        let foreign = Foreign::place("netmon:other");
         let (before, theirs, groups_before) = (left_behind(), foreign.identity(), groups());
-        let labs = [
-            Wanted::new(FIRST.to_owned(), "http://10.35.0.3:8080/"),
-            Wanted::new(second(), "http://10.35.0.2:8080/"),
-        ];
-        let _taken_down = TakenDown;
+        let labs =
+            [Wanted::new(first(), "http://10.35.0.3:8080/"), Wanted::new(second(), "http://10.35.0.2:8080/")];
+        let _taken_down = TakenDown::of(FILE);
         let durations = Durations::measured(&labs);
         assert_eq!(left_behind(), before);
         let mut acts = [Act::Up, Act::Run, Act::Reload, Act::Down].repeat(KILLS / 4);
@@ -298,20 +259,20 @@ fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
             if chance.bool() {
                 let wanted = &labs[chance.usize(..2)];
                 wanted.write();
-                finish("up");
+                succeeds(&["up", FILE]);
                 assert_eq!(built(&wanted.lab), wanted.built, "kill {number}, of {act:?}");
-                let (_, plan) = netmon_says(&["plan", FILE]);
+                let plan = succeeds(&["plan", FILE]);
                 assert!(plan.contains("nothing to do"), "kill {number}, of {act:?}: {plan}");
                 wanted.serves();
             } else {
-                finish("down");
+                succeeds(&["down", FILE]);
                 assert_eq!(left_behind(), before, "kill {number}, of {act:?}");
                 nothing_runs(&groups_before);
             }
             assert_eq!(foreign.identity(), theirs, "kill {number}, of {act:?}");
             println!("kill {number}, of {act:?}, after {:?}", begun.elapsed());
         }
-        finish("down");
+        succeeds(&["down", FILE]);
         assert_eq!((left_behind(), foreign.identity()), (before, theirs));
         nothing_runs(&groups_before);
         println!("{interrupted} of {KILLS} were interrupted, in {:?}", begun.elapsed());
@@ -319,7 +280,7 @@ fn a_hundred_kills_are_put_right_by_the_next_up_or_down() {
     });
 }
 
-/// What runs in the namespace `served`.
+/// The commands that run in the namespace `served`.
 fn running_services() -> Vec<String> {
     let pids = run("ip", &["netns", "pids", "served"]);
     let lines = pids.split_whitespace().filter_map(|pid| fs::read(format!("/proc/{pid}/cmdline")).ok());
@@ -330,37 +291,35 @@ fn running_services() -> Vec<String> {
 }
 
 #[test]
-fn services_are_the_files_also_when_an_up_was_killed_before_it_changed_them_and_when_an_agent_adopts_them() {
+fn services_follow_their_file_after_a_killed_up_and_when_an_agent_adopts_them() {
     sandbox(|| {
         let write = |seconds: u32| {
             let lab = format!(
-                "name = \"served\"\n[[namespace]]\nname = \"served\"\n[[link]]\n\
-                 a = {{ namespace = \"root\", interface = \"served0\" }}\n\
-                 b = {{ namespace = \"served\", interface = \"eth0\" }}\n\
-                 [[service]]\nnamespace = \"served\"\ncommand = [\"sleep\", \"{seconds}\"]\n"
+                "name = \"served\"\n{}[[service]]\nnamespace = \"served\"\ncommand = [\"sleep\", \"{seconds}\"]\n",
+                spoke("served", "served0", "10.35.0")
             );
             fs::write(FILE, lab).unwrap();
         };
         let wait_for = |service: &str| {
             eventually(service, PATIENCE, || (running_services() == [service]).then_some(()));
         };
-        let _taken_down = TakenDown;
+        let _taken_down = TakenDown::of(FILE);
         let before = left_behind();
         write(1001);
-        finish("up");
+        succeeds(&["up", FILE]);
         wait_for("sleep 1001");
-        // As it is written before anything is done.
+        // The state as `up` records it before it does anything.
         let path = "/run/netmon/served/state.json";
         let state = fs::read_to_string(path).unwrap();
         fs::write(path, state.replace("1001", "1002").replace("\"complete\":true", "\"complete\":false"))
             .unwrap();
         write(1002);
-        finish("up");
+        succeeds(&["up", FILE]);
         wait_for("sleep 1002");
         write(1003);
         let mut agent = start_agent();
         wait_for("sleep 1003");
-        eventually("an agent that is asked", PATIENCE, || {
+        eventually("an agent that takes requests", PATIENCE, || {
             (netmon_says(&["down", FILE]).0 == 0).then_some(())
         });
         agent.wait().unwrap();

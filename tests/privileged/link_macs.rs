@@ -1,10 +1,9 @@
-//! Link-layer addresses that a lab file gives: set before anything passes, and changed where they differ.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Link-layer addresses that a lab file declares: set before traffic passes, and changed only where they differ.
 
 use std::fs;
 
 use netmon_tests::{
-    agent::netmon_says,
+    commands::{netmon_says, succeeds},
     sandbox::{run, sandbox},
 };
 
@@ -19,7 +18,7 @@ fn write(near: &str, far: &str) {
     fs::write(FILE, text).expect("a tmpfs");
 }
 
-/// Number and address of an end, as `ip` shows them.
+/// Interface index and link-layer address of an end, as `ip` shows them.
 fn end(namespace: &str) -> (String, String) {
     let line = run("ip", &["-n", namespace, "-o", "link", "show", "eth0"]);
     let index = line.split(':').next().expect("a number").to_owned();
@@ -32,11 +31,11 @@ fn end(namespace: &str) -> (String, String) {
 fn an_end_has_the_address_that_the_file_gives_and_only_a_difference_is_changed() {
     sandbox(|| {
         write(", mac = \"02:00:00:43:00:01\"", "");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         let (near, far) = (end("near"), end("far"));
         assert_eq!(near.1, "02:00:00:43:00:01");
         assert_ne!(far.1, near.1, "one of its own");
-        // What IPv6 makes of it is made of the right one.
+        // The IPv6 address is derived from the declared one.
         let local = run("ip", &["-n", "near", "-6", "-o", "address", "show", "scope", "link"]);
         assert!(local.contains("fe80::ff:fe43:1/64"), "{local}");
         run("ip", &["netns", "exec", "near", "ping", "-q", "-c", "1", "-W", "2", "10.43.0.2"]);
@@ -44,16 +43,29 @@ fn an_end_has_the_address_that_the_file_gives_and_only_a_difference_is_changed()
         assert!(code == 0 && !plan.contains("link-layer"), "{plan}");
 
         write(", mac = \"02:00:00:43:00:0a\"", ", mac = \"02:00:00:43:00:02\"");
-        let (_, plan) = netmon_says(&["plan", FILE]);
+        let plan = succeeds(&["plan", FILE]);
         assert_eq!(plan.matches("link-layer address").count(), 2, "{plan}");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         assert_eq!(end("near"), (near.0.clone(), "02:00:00:43:00:0a".to_owned()), "in place");
         assert_eq!(end("far"), (far.0, "02:00:00:43:00:02".to_owned()));
 
-        // Without a wish it stays as it is.
+        // Without a declared address, it stays as it is.
         write("", ", mac = \"02:00:00:43:00:02\"");
-        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        succeeds(&["up", FILE]);
         assert_eq!(end("near"), (near.0, "02:00:00:43:00:0a".to_owned()));
+        succeeds(&["down", FILE]);
+    });
+}
+
+#[test]
+fn an_end_whose_address_the_file_gives_can_be_impaired() {
+    sandbox(|| {
+        write(", mac = \"02:00:00:43:00:01\"", "");
+        assert_eq!(netmon_says(&["up", FILE]).0, 0);
+        let (code, said) = netmon_says(&["impair", "cable", "--direction", "a-to-b", "--rate", "10mbit"]);
+        assert_eq!(code, 0, "{said}");
+        let qdiscs = run("ip", &["netns", "exec", "near", "tc", "qdisc", "show", "dev", "eth0"]);
+        assert!(qdiscs.contains("rate 10Mbit"), "{qdiscs}");
         assert_eq!(netmon_says(&["down", FILE]).0, 0);
     });
 }

@@ -1,6 +1,4 @@
-//! `netmon overhead`: with an agent and without, and what it leaves behind.
-
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! `netmon overhead`, with an agent and without, and the state that it leaves.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -9,9 +7,13 @@ use std::{
 
 use netmon_kernel::sys::bpf::{TcxHook, tcx_chain};
 use netmon_tests::{
-    agent::{Agent, Metrics, Up, netmon_says, scrape},
+    agent::{Agent, Metrics, Up, scrape},
     binary::netmon,
+    commands::{fails, succeeds},
+    direct::LINK,
     eventually::eventually,
+    interface::ifindex,
+    lab_files::spoke,
     running::Running,
     sandbox::{run, sandbox},
 };
@@ -19,7 +21,7 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A short comparison of the built-in lab's link.
+/// Runs a short comparison on the link of the built-in lab.
 fn short() -> Value {
     let output = Command::new(netmon())
         .args(["overhead", "veth0", "--pairs", "4", "--run-ms", "10", "-o", "json"])
@@ -33,7 +35,7 @@ fn number(json: &Value, path: &str) -> f64 {
     json.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN)
 }
 
-/// Both measures were taken, with hooks and without.
+/// Asserts that both measures were taken, with hooks and without.
 fn measures_something(comparison: &Value) {
     for measure in ["round_trip_ns", "packets_per_second"] {
         for hooks in ["off", "on"] {
@@ -48,10 +50,10 @@ fn attached(metrics: &Metrics, interface: &str) -> f64 {
 }
 
 #[test]
-fn the_agent_counts_what_passes_with_hooks_on_exactly_and_the_rest_is_told() {
+fn the_agent_counts_exactly_with_hooks_on_and_reports_what_it_did_not_count() {
     sandbox(|| {
         let _agent = Agent::start([] as [&str; 0]);
-        // Of other traffic meanwhile, nothing must look lost.
+        // Other traffic at the same time must not appear as lost.
         let _ping = Running::start("ping", "ping", &["-q", "-i", "0.002", "10.200.0.3"]).expect("ping");
         let comparison = short();
         measures_something(&comparison);
@@ -72,14 +74,7 @@ fn the_agent_counts_what_passes_with_hooks_on_exactly_and_the_rest_is_told() {
     });
 }
 
-/// The built-in lab with a second link, which nobody compares.
-const TWO_LINKS: &str = "namespace = [{ name = \"left\" }, { name = \"right\" }]\n[[link]]\n\
-    a = { namespace = \"root\", interface = \"one\", addresses = [\"10.201.0.1/24\"] }\n\
-    b = { namespace = \"left\", interface = \"eth0\", addresses = [\"10.201.0.2/24\"] }\n[[link]]\n\
-    a = { namespace = \"root\", interface = \"two\", addresses = [\"10.202.0.1/24\"] }\n\
-    b = { namespace = \"right\", interface = \"eth0\", addresses = [\"10.202.0.2/24\"] }\n";
-
-fn begin(pairs: &str) -> Child {
+fn start(pairs: &str) -> Child {
     Command::new(netmon())
         .args(["overhead", "one", "--pairs", pairs, "--run-ms", "20"])
         .stdout(Stdio::null())
@@ -88,11 +83,12 @@ fn begin(pairs: &str) -> Child {
 }
 
 #[test]
-fn hooks_are_on_again_when_the_comparison_is_killed_and_other_links_were_watched_all_the_time() {
+fn a_killed_comparison_leaves_all_hooks_on_and_never_touched_other_links() {
     sandbox(|| {
-        std::fs::write("/run/two.toml", TWO_LINKS).expect("a lab file");
+        let two_links = spoke("left", "one", "10.201.0") + &spoke("right", "two", "10.202.0");
+        std::fs::write("/run/two.toml", two_links).expect("a lab file");
         let _agent = Agent::start(["/run/two.toml"]);
-        let mut comparison = begin("1000");
+        let mut comparison = start("1000");
         let others = || {
             let metrics = scrape();
             assert_eq!(attached(&metrics, "two"), 2.0);
@@ -100,9 +96,8 @@ fn hooks_are_on_again_when_the_comparison_is_killed_and_other_links_were_watched
         };
         eventually("hooks that are off", PATIENCE, || (attached(&others(), "one") == 0.0).then_some(()));
         run("ping", &["-q", "-c", "300", "-i", "0.002", "10.202.0.2"]);
-        let (code, said) = netmon_says(&["overhead", "left:eth0"]);
-        assert_eq!(code, 1, "{said}");
-        assert!(said.contains("another comparison of link"), "{said}");
+        let said = fails(1, &["overhead", "left:eth0"]);
+        assert!(said.contains("another `netmon overhead` is using them"), "{said}");
         eventually("hooks that are off once more", PATIENCE, || {
             (attached(&others(), "one") == 0.0).then_some(())
         });
@@ -114,7 +109,7 @@ fn hooks_are_on_again_when_the_comparison_is_killed_and_other_links_were_watched
         assert_eq!(metrics.sum("netmon_packets_total", &icmp), 300.0);
         run("ping", &["-q", "-c", "7", "-i", "0.01", "10.201.0.2"]);
         let icmp = [("interface", "one"), ("protocol", "icmp"), ("direction", "ingress")];
-        assert_eq!(scrape().sum("netmon_packets_total", &icmp), 7.0, "counted on after the kill");
+        assert_eq!(scrape().sum("netmon_packets_total", &icmp), 7.0, "counting continues after the kill");
     });
 }
 
@@ -135,23 +130,18 @@ fn filters_of_clsact_are_taken_off_and_put_on_as_well() {
 }
 
 #[test]
-fn a_lab_without_an_agent_is_compared_with_hooks_of_its_own_which_go() {
+fn a_lab_without_an_agent_is_compared_with_temporary_hooks() {
     sandbox(|| {
         let _up = Up::direct();
         let comparison = short();
         measures_something(&comparison);
-        let json: Value =
-            serde_json::from_str(&run("ip", &["-j", "link", "show", "veth0"])).expect("ip prints JSON");
-        let ifindex =
-            json[0]["ifindex"].as_u64().and_then(|index| u32::try_from(index).ok()).expect("a number");
+        let index = ifindex("root", "veth0");
         for hook in [TcxHook::Ingress, TcxHook::Egress] {
-            assert!(tcx_chain(ifindex, hook).expect("a chain").is_empty());
+            assert!(tcx_chain(index, hook).expect("a chain").is_empty());
         }
-        let (code, said) = netmon_says(&["overhead", "veth0", "--pairs", "2", "--run-ms", "5"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["overhead", "veth0", "--pairs", "2", "--run-ms", "5"]);
         assert!(said.contains("No agent watches this lab"), "{said}");
-        let (code, said) = netmon_says(&["overhead", "veth7"]);
-        assert_eq!(code, 2);
-        assert!(said.contains("root:veth0--direct_netns:veth1"), "{said}");
+        let said = fails(2, &["overhead", "veth7"]);
+        assert!(said.contains(LINK), "{said}");
     });
 }

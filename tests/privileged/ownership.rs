@@ -1,20 +1,21 @@
-//! Whose a thing is, when its name, its number or its process id was somebody else's before or is by now: what is not
-//! the lab's is left alone, and told.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! Ownership, when a name, an index or a process id belonged to something else before, or does so now: netmon leaves
+//! alone what is not the lab's, and reports it.
 
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, spawn},
+    agent::{Agent, spawn},
     binary::netmon,
+    commands::{TakenDown, fails, netmon_says, succeeds},
     eventually::eventually,
     host::left_behind,
+    ping::answers_ping,
     running::Running,
     sandbox::{run, sandbox},
 };
@@ -38,24 +39,8 @@ a = { namespace = "root", interface = "mine1", bridge = "mine-br" }
 b = { namespace = "mine", interface = "eth1", addresses = ["10.36.1.2/24"] }
 "#;
 
-/// Takes the lab down also when the test fails: its processes do not go with the sandbox.
-struct TakenDown;
-
-impl Drop for TakenDown {
-    fn drop(&mut self) {
-        // Not by what may panic: the test may have, already.
-        let _ = Command::new(netmon()).args(["down", FILE]).stdin(Stdio::null()).output();
-    }
-}
-
-fn ok(arguments: &[&str]) -> String {
-    let (code, said) = netmon_says(arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}");
-    said
-}
-
-/// Deletes parts of the lab by hand and makes others of the same names.
-fn replaced() -> String {
+/// Deletes parts of the lab by hand, and creates others with the same names.
+fn replace_parts() -> String {
     run("ip", &["link", "delete", "mine0"]);
     run("ip", &["link", "delete", "mine-br"]);
     run("ip", &["netns", "delete", "mine"]);
@@ -64,11 +49,11 @@ fn replaced() -> String {
     run("ip", &["link", "add", "mine-br", "type", "bridge"]);
     fs::remove_file("/etc/netns/mine/resolv.conf").unwrap();
     fs::write("/etc/netns/mine/resolv.conf", "nameserver 9.9.9.9\n").unwrap();
-    theirs()
+    foreign_identity()
 }
 
-/// What tells them from others of the same names.
-fn theirs() -> String {
+/// What distinguishes them from others of the same names.
+fn foreign_identity() -> String {
     let link = |arguments: &[&str]| {
         let shown = run("ip", arguments);
         shown.split(' ').filter(|word| word.contains(':')).collect::<Vec<_>>().join(" ")
@@ -92,48 +77,47 @@ const REPLACED: [&str; 4] = [
 ];
 
 #[test]
-fn what_was_made_again_by_somebody_else_is_in_the_way_of_up_and_left_by_down_which_says_so() {
+fn objects_recreated_by_another_program_stop_up_and_are_kept_by_down() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        ok(&["up", FILE]);
-        let theirs_now = replaced();
-        let (code, said) = netmon_says(&["up", FILE]);
-        assert_eq!(code, 4, "{said}");
+        succeeds(&["up", FILE]);
+        let theirs_now = replace_parts();
+        let said = fails(4, &["up", FILE]);
         assert!(REPLACED.iter().all(|what| said.contains(what)), "{said}");
-        let said = ok(&["down", FILE]);
+        let said = succeeds(&["down", FILE]);
         for what in REPLACED {
-            let told =
-                |line: &str| line.contains(what) && line.contains("is somebody else's by now, and stays");
-            assert!(said.lines().any(told), "{what}: {said}");
+            let is_kept =
+                |line: &str| line.contains(what) && line.contains("is no longer the lab's, and was kept");
+            assert!(said.lines().any(is_kept), "{what}: {said}");
         }
-        assert_eq!(theirs(), theirs_now);
+        assert_eq!(foreign_identity(), theirs_now);
         assert!(!Path::new("/run/netmon/owned").exists());
         assert!(!run("ip", &["-br", "link"]).contains("mine1"));
-        assert!(ok(&["clean"]).contains("Nothing is left over"));
-        assert_eq!(theirs(), theirs_now);
+        assert!(succeeds(&["clean"]).contains("Nothing is left over"));
+        assert_eq!(foreign_identity(), theirs_now);
     });
 }
 
 #[test]
-fn what_was_made_again_by_somebody_else_is_left_by_clean_and_by_an_agent_that_ends() {
+fn objects_recreated_by_another_program_are_kept_by_clean_and_by_the_agent() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        ok(&["up", FILE]);
-        let theirs_now = replaced();
-        let said = ok(&["clean", "--yes"]);
-        assert!(said.contains("interface mine0 in namespace root is somebody else's by now"), "{said}");
-        assert_eq!(theirs(), theirs_now);
+        succeeds(&["up", FILE]);
+        let theirs_now = replace_parts();
+        let said = succeeds(&["clean", "--yes"]);
+        assert!(said.contains("interface mine0 in namespace root is no longer the lab's"), "{said}");
+        assert_eq!(foreign_identity(), theirs_now);
     });
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         let log = Path::new("/run/sandbox/owned.log");
         let agent = Agent::start_with_log(log, &[FILE]);
-        let theirs_now = replaced();
+        let theirs_now = replace_parts();
         let (status, _) = agent.end(Signal::TERM);
         let said = fs::read_to_string(log).unwrap();
         assert_eq!(status.code(), Some(0), "{said}");
-        assert!(said.contains("namespace mine is somebody else's by now"), "{said}");
-        assert_eq!(theirs(), theirs_now);
+        assert!(said.contains("namespace mine is no longer the lab's"), "{said}");
+        assert_eq!(foreign_identity(), theirs_now);
     });
 }
 
@@ -144,18 +128,18 @@ fn another_name_for_a_namespace_of_the_lab_is_not_the_labs() {
         run("mkdir", &["-p", "/run/netns"]);
         run("ip", &["netns", "attach", "host", &std::process::id().to_string()]);
         let before = left_behind();
-        ok(&["up", FILE]);
-        // As somebody does who wants shorter names, and as tools for containers do.
+        succeeds(&["up", FILE]);
+        // As users do for shorter names, and container tools too.
         for name in ["a-name", "z-name"] {
             fs::write(format!("/run/netns/{name}"), "").unwrap();
             run("mount", &["--bind", "/run/netns/mine", &format!("/run/netns/{name}")]);
         }
         symlink("/run/netns/mine", "/run/netns/a-link").unwrap();
-        assert!(ok(&["plan", FILE]).contains("nothing to do"));
-        assert!(ok(&["clean"]).contains("Standing"));
-        ok(&["up", FILE]);
+        assert!(succeeds(&["plan", FILE]).contains("nothing to do"));
+        assert!(succeeds(&["clean"]).contains("Complete"));
+        succeeds(&["up", FILE]);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.36.0.2"]);
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
         for name in ["a-name", "z-name"] {
             run("ip", &["netns", "exec", name, "true"]);
             run("umount", &[&format!("/run/netns/{name}")]);
@@ -173,10 +157,9 @@ fn a_symbolic_link_where_a_namespace_is_wanted_is_in_the_way() {
         run("ip", &["netns", "add", "theirs"]);
         for target in ["/run/netns/theirs", "/nowhere"] {
             symlink(target, "/run/netns/mine").unwrap();
-            let (code, said) = netmon_says(&["up", FILE]);
-            assert_eq!(code, 4, "{said}");
+            let said = fails(4, &["up", FILE]);
             assert!(said.contains("namespace mine exists"), "{said}");
-            ok(&["down", FILE]);
+            succeeds(&["down", FILE]);
             assert_eq!(fs::read_link("/run/netns/mine").unwrap(), Path::new(target));
             fs::remove_file("/run/netns/mine").unwrap();
         }
@@ -191,10 +174,9 @@ fn what_is_behind_a_symbolic_link_under_etc_netns_is_not_written_to() {
         fs::create_dir_all("/etc/netns").unwrap();
         fs::create_dir_all("/run/sandbox/elsewhere").unwrap();
         let refused = || {
-            let (code, said) = netmon_says(&["up", FILE]);
-            assert_eq!(code, 4, "{said}");
+            let said = fails(4, &["up", FILE]);
             assert!(said.contains("file /etc/netns/mine/resolv.conf exists"), "{said}");
-            ok(&["down", FILE]);
+            succeeds(&["down", FILE]);
             assert_eq!(fs::read_dir("/run/sandbox/elsewhere").unwrap().count(), 0);
         };
         symlink("/run/sandbox/elsewhere", "/etc/netns/mine").unwrap();
@@ -207,7 +189,7 @@ fn what_is_behind_a_symbolic_link_under_etc_netns_is_not_written_to() {
 }
 
 #[test]
-fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
+fn a_process_that_has_the_recorded_id_of_another_is_not_ended() {
     sandbox(|| {
         let service = "[[service]]\nnamespace = \"mine\"\ncommand = [\"sleep\", \"1000\"]\n";
         fs::write(FILE, format!("{LAB}{service}")).unwrap();
@@ -223,13 +205,13 @@ fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
         let text = fs::read_to_string(&records[0]).unwrap();
         let (old, rest) = text.split_once(' ').unwrap();
         fs::write(&records[0], format!("{pid} {rest}")).unwrap();
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
         let alive = |pid: &str| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             !stat.is_empty() && !stat.contains(") Z ")
         };
         assert!(alive(&pid.to_string()), "the bystander");
-        assert!(!alive(old), "the service is found all the same");
+        assert!(!alive(old), "the service is found nevertheless");
         assert!(!Path::new("/run/netmon/owned").exists());
     });
 }
@@ -238,27 +220,18 @@ fn a_recorded_process_id_that_is_somebody_elses_by_now_is_not_ended() {
 fn of_two_agents_that_start_at_once_one_has_the_lab() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        let _taken_down = TakenDown;
+        let _taken_down = TakenDown::of(FILE);
         let before = left_behind();
         for _ in 0..3 {
             let start = || spawn(["--listen", "127.0.0.1:0", FILE], Stdio::null());
             let mut agents = [start(), start(), start()];
             let mut codes = Vec::new();
-            eventually("all but one to give up", PATIENCE, || {
+            eventually("the end of all but one", PATIENCE, || {
                 codes = agents.iter_mut().filter_map(|agent| agent.try_wait().unwrap()).collect();
                 (codes.len() == 2).then_some(())
             });
             assert!(codes.iter().all(|code| code.code() == Some(4)), "{codes:?}");
-            eventually("a link", PATIENCE, || {
-                let ping = ["-q", "-c", "1", "-W", "1", "10.36.0.2"];
-                Command::new("ping")
-                    .args(ping)
-                    .stdout(Stdio::null())
-                    .status()
-                    .unwrap()
-                    .success()
-                    .then_some(())
-            });
+            eventually("a link", PATIENCE, || answers_ping("10.36.0.2").then_some(()));
             // The agent may not listen yet.
             eventually("the end", PATIENCE, || (netmon_says(&["down", FILE]).0 == 0).then_some(()));
             for agent in &mut agents {
@@ -270,7 +243,7 @@ fn of_two_agents_that_start_at_once_one_has_the_lab() {
 }
 
 #[test]
-fn whatever_the_umask_only_root_may_write_to_what_netmon_goes_by() {
+fn whatever_the_umask_only_root_can_write_to_netmons_files() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
         run("chmod", &["755", "/run"]);
@@ -280,37 +253,38 @@ fn whatever_the_umask_only_root_may_write_to_what_netmon_goes_by() {
             run("find", &["/run/netmon", "/run/netns", "/etc/netns", "-perm", "/022", "-not", "-type", "l"]);
         assert_eq!(writable, "");
         let mode = |path: &str| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        // Whoever may open a file may lock it.
+        // A process that may open a file may lock it.
         assert_eq!(mode("/run/netmon/owned/lock"), 0o600);
         assert_eq!(mode("/run/netmon/owned/state.json"), 0o644);
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
     });
 }
 
 #[test]
-fn anybody_sees_a_running_agent_without_root() {
+fn status_of_a_running_agent_needs_no_root() {
     sandbox(|| {
         run("chmod", &["755", "/run"]);
         fs::copy(netmon(), "/run/netmon-copy").unwrap();
         let _agent = Agent::start([""; 0]);
-        let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/run/netmon-copy", "status"];
-        let said = run("setpriv", &nobody);
+        let unprivileged =
+            ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/run/netmon-copy", "status"];
+        let said = run("setpriv", &unprivileged);
         assert!(said.contains("4 of 4 hooks watched"), "{said}");
         fs::remove_file("/run/netmon-copy").unwrap();
     });
 }
 
 #[test]
-fn a_state_that_somebody_wrote_has_nothing_else_removed() {
+fn a_forged_state_removes_nothing_outside_the_lab() {
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        ok(&["up", FILE]);
+        succeeds(&["up", FILE]);
         let path = "/run/netmon/owned/state.json";
         let mut state: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         fs::create_dir_all("/run/sandbox/empty").unwrap();
         state["folders"].as_array_mut().unwrap().push("/run/sandbox/empty".into());
         fs::write(path, state.to_string()).unwrap();
-        ok(&["down", FILE]);
+        succeeds(&["down", FILE]);
         assert!(Path::new("/run/sandbox/empty").exists());
     });
 }

@@ -1,5 +1,5 @@
-//! Counting that goes on when the agent does not: killed, upgraded, ended and started again under a load that is counted
-//! by whoever sends it.
+//! Counting continues without the agent: it is killed, upgraded, ended and started again under a load that counts
+//! what it sends.
 
 use std::{
     net::UdpSocket,
@@ -8,7 +8,8 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::succeeds,
     eventually::eventually,
     persisted::{Flood, with_pins},
     sandbox::run,
@@ -24,20 +25,19 @@ fn udp(metrics: &Metrics, namespace: &str, direction: &str) -> f64 {
     metrics.sum("netmon_packets_total", &labels)
 }
 
-/// UDP packets as all four hooks counted them: out of root, into the namespace, out of it, into root.
+/// UDP packets as the four hooks counted them: out of root, into the namespace, out of it, into root.
 fn at_all_hooks(metrics: &Metrics) -> [f64; 4] {
     [("root", "egress"), ("direct_netns", "ingress"), ("direct_netns", "egress"), ("root", "ingress")]
         .map(|(namespace, direction)| udp(metrics, namespace, direction))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "few packets")]
 fn expected(out: u64, back: u64) -> [f64; 4] {
     [out as f64, out as f64, back as f64, back as f64]
 }
 
-/// Every packet that carried a stamp is a sample of the latency, and none is lost.
+/// Asserts that each packet with a stamp is a latency sample, and that none is lost.
 fn assert_samples_are_whole() {
-    let samples = eventually("a moment at which nothing passes", PATIENCE, || {
+    let samples = eventually("a moment without traffic", PATIENCE, || {
         let metrics = scrape();
         let into = |namespace| {
             let of = |protocol| {
@@ -70,7 +70,7 @@ fn killed_under_load(arguments: &[&str]) {
         assert_samples_are_whole();
         let unknown = [("reason", "unknown_endpoint")];
         assert_eq!(scrape().sum("netmon_parse_exits_total", &unknown), 0.0);
-        // A lab that goes with its agent takes its pins along.
+        // A lab that is removed with its agent has its pins removed as well.
         let (status, _) = agent.end(Signal::TERM);
         assert!(status.success());
         assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
@@ -78,17 +78,17 @@ fn killed_under_load(arguments: &[&str]) {
 }
 
 #[test]
-fn an_agent_that_is_killed_five_times_under_load_has_counted_every_packet_at_all_four_hooks() {
+fn an_agent_killed_five_times_under_load_counts_every_packet_at_all_four_hooks() {
     killed_under_load(&["--persist"]);
 }
 
 #[test]
-fn an_agent_on_clsact_that_is_killed_under_load_has_counted_every_packet() {
+fn an_agent_on_clsact_killed_under_load_counts_every_packet() {
     killed_under_load(&["--persist", "--attach", "clsact"]);
 }
 
 #[test]
-fn without_the_word_the_programs_go_with_the_agent() {
+fn without_the_option_the_programs_go_with_the_agent() {
     with_pins(|| {
         Agent::start([""; 0]).end(Signal::KILL);
         let flood = Flood::start(ROOT, INSIDE);
@@ -104,41 +104,38 @@ fn without_the_word_the_programs_go_with_the_agent() {
 #[test]
 fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
     with_pins(|| {
-        let (code, said) = netmon_says(&["up", "--persist"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["up", "--persist"]);
         assert!(said.contains("counting goes on without an agent"), "{said}");
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         out.await_more(300);
-        // Plain: what was so before stays so.
+        // Without `--persist`, the earlier choice stays.
         for _ in 0..2 {
             let agent = Agent::start([""; 0]);
             out.await_more(200);
             let (status, _) = agent.end(Signal::TERM);
             assert!(status.success());
             out.await_more(200);
-            // A lab that is as it should be stays as it is.
-            let (code, said) = netmon_says(&["up"]);
-            assert_eq!(code, 0, "{said}");
+            // A lab that is in its wanted state stays as it is.
+            succeeds(&["up"]);
         }
         let _agent = Agent::start([""; 0]);
         let (out, back) = (out.end(), back.end());
         assert_eq!(at_all_hooks(&scrape()), expected(out, back));
-        let (code, said) = netmon_says(&["down"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down"]);
         assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
     });
 }
 
 #[test]
-fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() {
+fn hooks_that_were_off_at_a_kill_are_put_back_on_with_their_counts() {
     use netmon::control::{Client, HookCommand, Request};
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
         run("ping", &["-q", "-c", "7", "-i", "0.01", "10.200.0.3"]);
-        let mut asked = Client::connect(&"direct".parse().unwrap()).unwrap();
+        let mut client = Client::connect(&"direct".parse().unwrap()).unwrap();
         let link = "root:veth0--direct_netns:veth1".parse().unwrap();
-        assert_eq!(asked.say(&Request::Hooks(link)).unwrap().errors, [""; 0]);
-        assert_eq!(asked.say(&HookCommand::Off).unwrap().errors, [""; 0]);
+        client.request(&Request::Hooks(link)).unwrap();
+        client.command(HookCommand::Off).unwrap();
         run("ping", &["-q", "-c", "5", "-i", "0.01", "10.200.0.3"]);
         agent.end(Signal::KILL);
         let _agent = Agent::start(["--persist"]);
@@ -149,17 +146,16 @@ fn hooks_that_were_off_when_the_agent_was_killed_are_put_on_with_their_counts() 
 }
 
 #[test]
-fn that_counting_persists_is_said_wherever_a_lab_is_shown() {
+fn status_shows_that_counting_persists() {
     with_pins(|| {
         let _agent = Agent::start(["--persist"]);
-        let (code, said) = netmon_says(&["status"]);
-        assert_eq!(code, 0, "{said}");
+        let said = succeeds(&["status"]);
         assert!(said.lines().next().unwrap().ends_with(", counting persists"), "{said}");
     });
 }
 
 #[test]
-fn pings_that_are_under_way_and_drops_without_an_agent_are_not_lost() {
+fn pings_in_flight_and_drops_without_an_agent_are_counted() {
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
         let ping = ["-q", "-c", "400", "-i", "0.01", "10.200.0.3"];
@@ -167,10 +163,10 @@ fn pings_that_are_under_way_and_drops_without_an_agent_are_not_lost() {
         let echoes = || scrape().sum("netmon_icmp_rtt_seconds_count", &[("netns", "root")]);
         eventually("the first answers", PATIENCE, || (echoes() > 20.0).then_some(()));
         agent.end(Signal::KILL);
-        // Nobody listens there: each is dropped where it arrives.
+        // The port is closed: each datagram is dropped where it arrives.
         let sender = UdpSocket::bind("10.200.0.2:0").unwrap();
         for _ in 0..30 {
-            sender.send_to(b"nobody", "10.200.0.3:9").unwrap();
+            sender.send_to(b"unheard", "10.200.0.3:9").unwrap();
         }
         let _agent = Agent::start(["--persist"]);
         assert!(pinging.wait().unwrap().success());

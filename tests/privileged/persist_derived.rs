@@ -1,5 +1,4 @@
-//! What is worked out of the counters, over kills: losses, accounts, and whatever a scraper sees.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! Values derived from the counters, across kills: losses, ledgers, and what a scraper sees.
 
 use std::{
     collections::BTreeMap,
@@ -10,24 +9,24 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape, spawn},
-    eventually::eventually,
+    agent::{Agent, scrape, spawn},
+    commands::succeeds,
+    eventually::{eventually, pause},
+    kill::ends_within,
     persisted::{Flood, counters, metrics_text, with_pins},
-    sandbox::run,
+    sandbox::{run, run_in},
+    tc::qdisc,
 };
-use rustix::process::Signal;
-use serde_json::Value;
+use rustix::process::{Pid, Signal};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const ROOT: (&str, &str) = ("root", "10.200.0.2");
 const INSIDE: (&str, &str) = ("direct_netns", "10.200.0.3");
-/// How often the agent is killed under a scraper's eyes.
+/// How often the agent is killed while a scraper watches.
 const KILLS: u64 = 24;
 
 fn dropped_by_qdisc() -> f64 {
-    let said = run("tc", &["-s", "-j", "qdisc", "show", "dev", "veth0"]);
-    let qdiscs: Value = serde_json::from_str(&said).unwrap();
-    qdiscs.as_array().unwrap().iter().find(|qdisc| qdisc["kind"] == "tbf").unwrap()["drops"].as_f64().unwrap()
+    qdisc("root", "veth0", "tbf").unwrap().drops as f64
 }
 
 fn await_loss_of(lost: f64) {
@@ -38,9 +37,9 @@ fn await_loss_of(lost: f64) {
     });
 }
 
-/// All accounts are open, the difference is zero, and what the qdisc dropped is explained.
-fn await_accounts_with(dropped: f64) {
-    eventually("the accounts", PATIENCE, || {
+/// Waits until all ledgers are open, the difference is zero, and what the qdisc dropped is explained.
+fn await_audit_with(dropped: f64) {
+    eventually("the audit", PATIENCE, || {
         let metrics = scrape();
         let explained = metrics.sum("netmon_audit_explained_packets", &[("cause", "qdisc_drops")]);
         let open = metrics.count("netmon_audit_difference_packets", &[]) == 4;
@@ -53,7 +52,7 @@ fn await_accounts_with(dropped: f64) {
 fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
     with_pins(|| {
         let mut agent = Agent::start(["--persist"]);
-        await_accounts_with(0.0);
+        await_audit_with(0.0);
         run(
             "tc",
             &[
@@ -66,18 +65,18 @@ fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
         let _ = flood.end();
         let dropped = dropped_by_qdisc();
         await_loss_of(dropped);
-        await_accounts_with(dropped);
+        await_audit_with(dropped);
         for round in 0..3 {
             agent.end(Signal::KILL);
             agent = Agent::start(["--persist"]);
-            // At once: a scraper that comes now must not see less.
+            // Immediately: a scrape that comes now must not show less.
             let now = scrape().sum("netmon_link_lost_packets_total", &[("from", "root")]);
             assert_eq!(now, dropped, "after kill {round}");
-            await_accounts_with(dropped);
+            await_audit_with(dropped);
             if round == 0 {
-                // From here on nobody but netmon knows of them.
+                // From here on only netmon knows of the drops.
                 run("tc", &["qdisc", "del", "dev", "veth0", "root"]);
-                await_accounts_with(dropped);
+                await_audit_with(dropped);
             }
         }
     });
@@ -87,7 +86,7 @@ fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
 fn unanswered_pings_are_not_forgotten() {
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
-        run("ip", &["netns", "exec", "direct_netns", "sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1"]);
+        run_in("direct_netns", "sysctl", &["-qw", "net.ipv4.icmp_echo_ignore_all=1"]);
         let ping = std::process::Command::new("ping")
             .args(["-q", "-c", "9", "-i", "0.01", "-W", "1", "10.200.0.3"])
             .output();
@@ -100,12 +99,12 @@ fn unanswered_pings_are_not_forgotten() {
     });
 }
 
-/// Scrapes until it is told to stop, and remembers the highest of every counter.
-fn watch(stop: &AtomicBool, scrapes: &AtomicUsize) {
+/// Scrapes until `stop` is set, and asserts that no counter decreases.
+fn scrape_until(stop: &AtomicBool, scrapes: &AtomicUsize) {
     let mut highest: BTreeMap<String, f64> = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
         let Some(text) = metrics_text() else {
-            thread::yield_now();
+            pause();
             continue;
         };
         scrapes.fetch_add(1, Ordering::Relaxed);
@@ -120,8 +119,7 @@ fn watch(stop: &AtomicBool, scrapes: &AtomicUsize) {
 #[test]
 fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
     with_pins(|| {
-        let (code, said) = netmon_says(&["up", "--persist"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["up", "--persist"]);
         run(
             "tc",
             &["qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "2mbit", "burst", "2kb", "limit", "4kb"],
@@ -129,7 +127,7 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         let (stop, scrapes) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
-            let watcher = scope.spawn(|| watch(&stop, &scrapes));
+            let watcher = scope.spawn(|| scrape_until(&stop, &scrapes));
             let await_scrapes = |more: usize| {
                 let seen = scrapes.load(Ordering::Relaxed);
                 eventually("scrapes", PATIENCE, || {
@@ -141,13 +139,13 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
                 let begun = Instant::now();
                 let mut agent = spawn([""; 0], Stdio::null());
                 if kill % 2 == 0 {
-                    // Between its answers, or in the middle of one.
+                    // Between two answers of the agent, or during one.
                     await_scrapes(1 + usize::try_from(kill % 3).unwrap());
                     until_served = begun.elapsed();
                 } else {
-                    // Anywhere on the way there.
+                    // Somewhere before the agent serves.
                     let moment = until_served * u32::try_from(kill).unwrap() / u32::try_from(KILLS).unwrap();
-                    eventually("a moment", PATIENCE, || (begun.elapsed() >= moment).then_some(()));
+                    assert!(!ends_within(Pid::from_child(&agent), moment), "the agent ended by itself");
                 }
                 agent.kill().unwrap();
                 agent.wait().unwrap();
@@ -156,7 +154,6 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
             await_scrapes(2);
             stop.store(true, Ordering::Relaxed);
             watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            #[expect(clippy::cast_precision_loss, reason = "few packets")]
             let sent = (out.end() as f64, back.end() as f64);
             let udp = |namespace, direction| {
                 let labels = [("netns", namespace), ("direction", direction), ("protocol", "udp")];

@@ -1,5 +1,4 @@
-//! What is pinned, whose it is, and what becomes of it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! Pins: to whom they belong, and what happens to them.
 
 use std::{
     fs,
@@ -11,7 +10,9 @@ use netmon_kernel::sys::{
     bpf_pins::{make_array, pin, pinned},
 };
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
+    commands::{fails, printed, succeeds},
+    lab_files::spoke,
     persisted::{pins_of, with_pins},
     sandbox::run,
 };
@@ -20,7 +21,7 @@ use rustix::{
     process::Signal,
 };
 
-/// Pins an array, as somebody might who knows nothing of netmon.
+/// Pins an array, as another program might.
 fn pin_array(path: &Path, name: &str, entries: u32) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     pin(make_array(name, entries).unwrap(), path).unwrap();
@@ -38,13 +39,7 @@ fn hooks(folder: &Path) -> usize {
     names(folder).iter().filter(|name| name.ends_with("gress")).count()
 }
 
-fn says(arguments: &[&str], code: i32) -> String {
-    let (ended, said) = netmon_says(arguments);
-    assert_eq!(ended, code, "netmon {}: {said}", arguments.join(" "));
-    said
-}
-
-/// A pin of somebody else's beside netmon's, and one under the same roof.
+/// Creates a foreign pin beside netmon's, and one in netmon's folder.
 fn place_foreign_pins() -> [PathBuf; 2] {
     let foreign = [PathBuf::from("/sys/fs/bpf/theirs"), PathBuf::from("/sys/fs/bpf/netmon/theirs@1/map_x")];
     for path in &foreign {
@@ -57,10 +52,10 @@ fn place_foreign_pins() -> [PathBuf; 2] {
 fn down_removes_the_pins_of_its_lab_and_nothing_else() {
     with_pins(|| {
         let foreign = place_foreign_pins();
-        says(&["up", "--persist"], 0);
+        succeeds(&["up", "--persist"]);
         let folder = pins_of("direct");
         assert_eq!(hooks(&folder), 4);
-        says(&["down"], 0);
+        succeeds(&["down"]);
         assert!(!folder.exists());
         for path in foreign {
             assert_eq!(max_entries(pinned(&path).unwrap()).unwrap(), 7, "{}", path.display());
@@ -69,16 +64,16 @@ fn down_removes_the_pins_of_its_lab_and_nothing_else() {
 }
 
 #[test]
-fn what_is_not_netmons_in_a_labs_folder_stays_and_is_told() {
+fn a_foreign_pin_in_a_labs_folder_stays_and_is_reported() {
     with_pins(|| {
-        says(&["up", "--persist"], 0);
+        succeeds(&["up", "--persist"]);
         let theirs = pins_of("direct").join("theirs");
         pin_array(&theirs, "theirs", 7);
-        let said = says(&["down"], 1);
+        let said = fails(1, &["down"]);
         assert!(said.contains("theirs is not netmon's"), "{said}");
         assert_eq!(names(&pins_of("direct")), ["map_NETMON_ABI", "theirs"]);
         fs::remove_file(&theirs).unwrap();
-        says(&["down"], 0);
+        succeeds(&["down"]);
         assert!(!pins_of("direct").exists());
     });
 }
@@ -88,7 +83,7 @@ fn a_folder_without_netmons_mark_is_a_conflict_and_stays() {
     with_pins(|| {
         let theirs = pins_of("direct").join("map_COUNTERS");
         pin_array(&theirs, "theirs", 7);
-        let said = says(&["up", "--persist"], 4);
+        let said = fails(4, &["up", "--persist"]);
         assert!(said.contains("is not netmon's"), "{said}");
         assert!(theirs.exists());
         assert!(!Path::new("/run/netns/direct_netns").exists());
@@ -96,12 +91,12 @@ fn a_folder_without_netmons_mark_is_a_conflict_and_stays() {
 }
 
 #[test]
-fn maps_of_another_abi_version_are_replaced_and_it_is_said() {
+fn maps_of_another_abi_version_are_replaced_with_a_warning() {
     with_pins(|| {
         let mark = pins_of("direct").join("map_NETMON_ABI");
         pin_array(&mark, "NETMON_ABI", 99);
         pin_array(&pins_of("direct").join("map_COUNTERS"), "COUNTERS", 3);
-        let said = says(&["up", "--persist"], 0);
+        let said = succeeds(&["up", "--persist"]);
         let version = max_entries(pinned(&mark).unwrap()).unwrap();
         assert_ne!(version, 99);
         let expected = format!("ABI version 99, and this netmon's of {version}; it is replaced");
@@ -114,21 +109,21 @@ fn maps_of_another_abi_version_are_replaced_and_it_is_said() {
 }
 
 #[test]
-fn a_set_of_pins_that_is_not_whole_is_replaced_as_a_whole() {
+fn an_incomplete_set_of_pins_is_replaced_entirely() {
     with_pins(|| {
         let folder = pins_of("direct");
         for missing in ["map_SETTINGS", "map_COUNTERS", "map_JUMP_TABLE", "map_ENDS"] {
-            says(&["up", "--persist"], 0);
+            succeeds(&["up", "--persist"]);
             fs::remove_file(folder.join(missing)).unwrap();
-            let said = says(&["up"], 0);
+            let said = succeeds(&["up"]);
             assert!(said.contains("it is replaced, and counting begins anew"), "without {missing}: {said}");
             assert!(folder.join(missing).exists());
             assert_eq!(hooks(&folder), 4);
         }
-        // Of an endpoint whose link is gone nothing is used, either.
+        // An endpoint that lacks a link is not taken over either.
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
         fs::remove_file(folder.join("link_0_egress")).unwrap();
-        let said = says(&["up"], 0);
+        let said = succeeds(&["up"]);
         assert!(said.contains("counted from zero"), "{said}");
         assert_eq!(hooks(&folder), 4);
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.200.0.3"]);
@@ -144,35 +139,30 @@ fn clean_and_doctor_show_the_pins_of_a_dead_lab_and_clean_removes_them() {
         Agent::start(["--persist"]).end(Signal::KILL);
         let folder = pins_of("direct");
         let shown = folder.to_str().unwrap();
-        assert!(says(&["doctor"], 0).contains(shown));
-        assert!(says(&["clean"], 1).contains(shown));
-        says(&["clean", "--yes"], 0);
+        assert!(succeeds(&["doctor"]).contains(shown));
+        assert!(fails(1, &["clean"]).contains(shown));
+        succeeds(&["clean", "--yes"]);
         assert!(!folder.exists());
-        // Also when nothing else is left of it. Without services: nobody would know of them any more.
+        // The same when only the pins are left. Without services: nothing would know of them any more.
         let lab = "/run/sandbox/bare.toml";
-        fs::write(
-            lab,
-            "namespace = [{ name = \"bare\" }]\n[[link]]\na = { namespace = \"root\", interface = \"vbare\" }\n\
-             b = { namespace = \"bare\", interface = \"eth0\" }\n",
-        )
-        .unwrap();
-        says(&["up", lab, "--persist"], 0);
+        fs::write(lab, spoke("bare", "vbare", "10.77.0")).unwrap();
+        succeeds(&["up", lab, "--persist"]);
         let folder = pins_of("bare");
         fs::remove_dir_all("/run/netmon/bare").unwrap();
         run("ip", &["netns", "del", "bare"]);
-        assert!(says(&["clean"], 1).contains(folder.to_str().unwrap()));
-        says(&["clean", "--yes"], 0);
+        assert!(fails(1, &["clean"]).contains(folder.to_str().unwrap()));
+        succeeds(&["clean", "--yes"]);
         assert!(!folder.exists());
     });
 }
 
 #[test]
-fn a_bpf_file_system_that_cannot_be_written_to_is_exit_code_3_and_changes_nothing() {
+fn a_read_only_bpf_file_system_is_exit_code_3_and_changes_nothing() {
     with_pins(|| {
         mount("bpf", "/sys/fs/bpf", "bpf", MountFlags::RDONLY, None).unwrap();
-        let said = says(&["up", "--persist"], 3);
+        let said = fails(3, &["up", "--persist"]);
         assert!(said.contains("counting cannot persist"), "{said}");
-        let said = says(&["run", "--persist"], 3);
+        let said = fails(3, &["run", "--persist"]);
         assert!(said.contains("counting cannot persist"), "{said}");
         assert!(!Path::new("/run/netns/direct_netns").exists());
     });
@@ -181,16 +171,9 @@ fn a_bpf_file_system_that_cannot_be_written_to_is_exit_code_3_and_changes_nothin
 #[test]
 fn a_change_of_a_persisted_lab_adds_and_removes_the_pins_of_its_links() {
     const LAB: &str = "/run/sandbox/changing.toml";
-    let link = |name: &str, net: u8| {
-        format!(
-            "[[namespace]]\nname = \"{name}\"\n[[link]]\n\
-             a = {{ namespace = \"root\", interface = \"v{name}\", addresses = [\"10.77.{net}.1/24\"] }}\n\
-             b = {{ namespace = \"{name}\", interface = \"eth0\", addresses = [\"10.77.{net}.2/24\"] }}\n"
-        )
-    };
     let lab = |links: &[(&str, u8)]| {
-        let text: String = links.iter().map(|(name, net)| link(name, *net)).collect();
-        fs::write(LAB, text).unwrap();
+        let link = |(name, net): &(&str, u8)| spoke(name, &format!("v{name}"), &format!("10.77.{net}"));
+        fs::write(LAB, links.iter().map(link).collect::<String>()).unwrap();
     };
     with_pins(|| {
         lab(&[("one", 1), ("two", 2)]);
@@ -199,12 +182,12 @@ fn a_change_of_a_persisted_lab_adds_and_removes_the_pins_of_its_links() {
         assert_eq!(hooks(&folder), 8);
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.77.1.2"]);
         lab(&[("one", 1), ("three", 3), ("four", 4)]);
-        says(&["reload", LAB], 0);
+        succeeds(&["reload", LAB]);
         assert_eq!(hooks(&folder), 12);
         agent.end(Signal::KILL);
-        // Without an agent, too.
+        // The same without an agent.
         lab(&[("one", 1), ("three", 3)]);
-        says(&["up", LAB], 0);
+        succeeds(&["up", LAB]);
         assert_eq!(hooks(&folder), 8);
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.77.1.2"]);
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.77.3.2"]);
@@ -219,10 +202,10 @@ fn a_change_of_a_persisted_lab_adds_and_removes_the_pins_of_its_links() {
 }
 
 #[test]
-fn of_a_large_lab_it_is_filters_that_count_on_and_are_gone_on_with() {
+fn a_large_lab_counts_on_in_filters_which_the_next_agent_takes_over() {
     const LAB: &str = "/run/sandbox/large.toml";
     with_pins(|| {
-        fs::write(LAB, says(&["generate", "star", "-n", "51"], 0)).unwrap();
+        fs::write(LAB, printed(&["generate", "star", "-n", "51"])).unwrap();
         let addresses: Vec<String> = {
             let lab = netmon_labfile::open(Some(Path::new(LAB))).unwrap();
             lab.links.iter().map(|link| link.b.addresses[0].addr().to_string()).collect()
@@ -238,6 +221,6 @@ fn of_a_large_lab_it_is_filters_that_count_on_and_are_gone_on_with() {
         let icmp = [("protocol", "icmp"), ("direction", "egress"), ("netns", "root")];
         assert_eq!(metrics.sum("netmon_packets_total", &icmp), 7.0);
         drop(agent);
-        says(&["down", LAB], 0);
+        succeeds(&["down", LAB]);
     });
 }

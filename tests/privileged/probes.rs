@@ -1,5 +1,4 @@
-//! Probes against real peers: what they say is what happened, and what they sent is what the hooks saw.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Probes of real peers: their results are right, and the hooks count the packets that they send.
 
 use std::{
     fs,
@@ -10,7 +9,9 @@ use std::{
 
 use netmon_kernel::netns::NetNs;
 use netmon_tests::{
-    agent::{Agent, Metrics, netmon_says, scrape},
+    agent::{Agent, Metrics, scrape},
+    commands::succeeds,
+    dns,
     eventually::eventually,
     host::left_behind,
     sandbox::{run, sandbox},
@@ -42,14 +43,14 @@ fn write(parts: &[&str]) {
     fs::write(FILE, parts.concat()).expect("a tmpfs");
 }
 
-/// What opens in the namespace of that name, used from here.
+/// Runs `open` in a namespace. What it opens stays there, and is used from here.
 fn inside<T: Send>(namespace: &str, open: impl FnOnce() -> T + Send) -> T {
     let name = namespace.parse().expect("a name");
     NetNs::open(&name).expect("the lab is up").run(open).expect("a thread")
 }
 
-/// The probe of that kind, as the API has it.
-fn of(kind: &str) -> Value {
+/// The first probe of a kind, as the API shows it.
+fn probe_of(kind: &str) -> Value {
     let text = run("curl", &["-sf", "-m", "10", "http://127.0.0.1:9477/api/v1/probes"]);
     let all: Value = serde_json::from_str(&text).expect("JSON");
     let probes = all["probes"].as_array().expect("a list");
@@ -60,20 +61,8 @@ fn succeeded(metrics: &Metrics, kind: &str) -> f64 {
     metrics.sum("netmon_probe_duration_seconds_count", &[("kind", kind)])
 }
 
-/// A DNS server of two names: one that is there, one that is not.
-fn serve_dns(socket: &UdpSocket) {
-    let mut message = [0; 512];
-    while let Ok((length, client)) = socket.recv_from(&mut message) {
-        let is_there = message[..length].windows(5).any(|part| part == b"there");
-        message[2] |= 0x80;
-        message[3] = if is_there { 0 } else { 3 };
-        // It goes with its test.
-        let _ = socket.send_to(&message[..length], client);
-    }
-}
-
 #[test]
-fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
+fn every_kind_of_probe_succeeds_and_the_hooks_count_its_packets() {
     sandbox(|| {
         let probes = [
             "icmp = \"10.41.0.2\"",
@@ -89,14 +78,14 @@ fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
         let agent = Agent::start([FILE]);
         let listener = inside("far", || TcpListener::bind("10.41.0.2:81")).expect("a free port");
         thread::spawn(move || listener.incoming().for_each(drop));
-        let dns = inside("far", || UdpSocket::bind("10.41.0.2:53")).expect("a free port");
-        thread::spawn(move || serve_dns(&dns));
+        let socket = inside("far", || UdpSocket::bind("10.41.0.2:53")).expect("a free port");
+        thread::spawn(move || dns::serve(&socket));
         eventually("ten of each", PATIENCE, || {
             let now = scrape();
             ["icmp", "tcp", "dns", "http"].iter().all(|kind| succeeded(&now, kind) >= 10.0).then_some(())
         });
-        // What succeeded by the first reading was seen by the second; and by the first no more was seen than had succeeded
-        // by the second, but for the two of each that may be under way.
+        // The hooks saw by the second reading what had succeeded by the first. And by the first reading they had seen
+        // no more than had succeeded by the second, except for two attempts of each kind that may be in flight.
         let (first, second) = (scrape(), scrape());
         let near = [("netns", "near")];
         let close = |what: &str, probed: &dyn Fn(&Metrics) -> f64, name: &str, labels: &[(&str, &str)]| {
@@ -114,16 +103,16 @@ fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
         close("connections", &connected, "netmon_tcp_handshake_seconds_count", &near);
         let answers = [("netns", "near"), ("rcode", "noerror")];
         close("answers", &|of| succeeded(of, "dns"), "netmon_dns_responses_total", &answers);
-        // The name that is not there is no success, and the server that says so is not at fault.
+        // NXDOMAIN is no success of the probe, but the server works.
         let absent = eventually("a verdict", PATIENCE, || {
             let now = scrape();
             (now.count("netmon_probe_success", &[("target", "absent")]) == 1).then_some(now)
         });
         assert_eq!(absent.sum("netmon_probe_success", &[("target", "absent")]), 0.0);
         assert_eq!(absent.sum("netmon_probe_success", &[("kind", "http")]), 1.0);
-        let (_, status) = netmon_says(&["status"]);
+        let status = succeeds(&["status"]);
         assert!(status.contains("NXDOMAIN") && status.contains("http://10.41.0.2/"), "{status}");
-        let (_, json) = netmon_says(&["status", "-o", "json"]);
+        let json = succeeds(&["status", "-o", "json"]);
         let json: Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(json["probes"].as_array().map(Vec::len), Some(6));
         drop(agent);
@@ -131,25 +120,25 @@ fn every_kind_succeeds_and_its_packets_are_those_that_the_hooks_counted() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_seen_at_the_next_attempt_and_so_is_its_return() {
+fn a_server_that_goes_away_or_returns_is_noticed_at_the_next_attempt() {
     sandbox(|| {
         write(&[PAIR, &probe("tcp = \"10.41.0.2:81\"\ninterval = \"250ms\"")]);
         let _agent = Agent::start([FILE]);
         let up = |wanted: bool| {
             let begun = Instant::now();
-            eventually("the server", PATIENCE, || (of("tcp")["success"] == wanted).then_some(()));
+            eventually("the server", PATIENCE, || (probe_of("tcp")["success"] == wanted).then_some(()));
             begun.elapsed()
         };
         let listen = || inside("far", || TcpListener::bind("10.41.0.2:81")).expect("a free port");
         let first = listen();
         up(true);
-        let failures = of("tcp")["failures"].clone();
-        assert_eq!(failures, 0, "what failed before the server was there is forgiven");
+        let failures = probe_of("tcp")["failures"].clone();
+        assert_eq!(failures, 0, "failures before the first success do not count");
         drop(first);
         let noticed = up(false);
-        // An interval, and what a busy machine takes to be asked.
+        // One interval, and the time that a busy machine needs for a request.
         assert!(noticed < Duration::from_millis(250) + Duration::from_secs(1), "{noticed:?}");
-        let probe = of("tcp");
+        let probe = probe_of("tcp");
         assert!(probe["error"].as_str().is_some_and(|error| error.contains("refused")), "{probe}");
         let _second = listen();
         up(true);
@@ -159,14 +148,14 @@ fn a_server_that_goes_away_is_seen_at_the_next_attempt_and_so_is_its_return() {
 }
 
 #[test]
-fn durations_are_what_the_server_takes_and_a_timeout_is_the_end_of_it() {
+fn durations_are_what_the_server_takes_and_a_timeout_ends_an_attempt() {
     sandbox(|| {
         let late = "name = \"late\"\nhttp = \"http://10.41.0.2/delay/60000\"\ninterval = \"200ms\"\ntimeout = \"100ms\"";
         let slow = "name = \"slow\"\nhttp = \"http://10.41.0.2/delay/50\"\ninterval = \"200ms\"";
         write(&[PAIR, WEB, &probe(slow), &probe(late)]);
         let _agent = Agent::start([FILE]);
         let slow = eventually("twenty answers", PATIENCE, || {
-            let slow = of("http");
+            let slow = probe_of("http");
             (slow["duration"]["count"].as_u64() >= Some(20)).then_some(slow)
         });
         let p50 = slow["duration"]["p50_ns"].as_u64().expect("a median");
@@ -178,10 +167,10 @@ fn durations_are_what_the_server_takes_and_a_timeout_is_the_end_of_it() {
         eventually("three timeouts", PATIENCE, || (late(&scrape()) >= 3.0).then_some(()));
         let (before, begun) = (late(&scrape()), Instant::now());
         eventually("more of them", PATIENCE, || (late(&scrape()) >= before + 5.0).then_some(()));
-        // An attempt each interval and no more: they do not pile up.
+        // One attempt per interval: they do not pile up.
         let most = begun.elapsed().as_secs_f64() / 0.2 + 2.0;
         assert!(late(&scrape()) - before <= most + 2.0, "{before} and {} later", late(&scrape()));
-        let (_, status) = netmon_says(&["status"]);
+        let status = succeeds(&["status"]);
         assert!(status.contains("no answer within 100ms"), "{status}");
     });
 }
@@ -203,12 +192,11 @@ fn probes_come_and_go_with_a_reload_and_those_that_stay_count_on() {
                      b = { namespace = \"far\", interface = \"eth1\", addresses = [\"10.41.1.2/24\"] }\n\
                      [[probe]]\nfrom = \"other\"\nicmp = \"10.41.1.2\"\ninterval = \"100ms\"\n";
         write(&[PAIR, WEB, &stays, other]);
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["reload", FILE]);
         let after = scrape();
         let near = [("from", "near"), ("kind", "icmp")];
         let counted = |metrics: &Metrics| metrics.sum("netmon_probe_duration_seconds_count", &near);
-        assert!(counted(&after) >= counted(&before_change), "it went on");
+        assert!(counted(&after) >= counted(&before_change), "it continued");
         for name in
             ["netmon_probe_success", "netmon_probe_duration_seconds_count", "netmon_probe_failures_total"]
         {
@@ -217,10 +205,9 @@ fn probes_come_and_go_with_a_reload_and_those_that_stay_count_on() {
         eventually("the new one", PATIENCE, || {
             (scrape().sum("netmon_probe_success", &[("from", "other")]) == 1.0).then_some(())
         });
-        // A namespace that goes is not held by what probed from it.
+        // A namespace that is removed is not held by a probe in it.
         write(&[PAIR, WEB, &stays]);
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["reload", FILE]);
         assert_eq!(scrape().count("netmon_probe_success", &[("from", "other")]), 0);
         let far = run("ip", &["-n", "far", "-o", "link"]);
         assert!(!far.contains("eth1"), "{far}");
@@ -251,12 +238,12 @@ fn a_thousand_probes_take_a_socket_each_and_no_thread() {
             || fs::read_dir(format!("/proc/{}/fd", agent.pid().as_raw_nonzero())).expect("it runs").count();
         let without = (threads(), files());
         write(&[PAIR, WEB, &probes]);
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         let up = || scrape().sum("netmon_probe_success", &[]);
         eventually("all of them", PATIENCE, || (up() == 1000.0).then_some(()));
-        // One opens sockets; Tokio's own threads for blocking work come and go with scrapes.
+        // One thread opens sockets. Tokio's threads for blocking work come and go with scrapes.
         assert!(threads() <= without.0 + 8, "{} threads, {} without probes", threads(), without.0);
-        // Its own server accepts the half of them that is over TCP.
+        // The lab's own server accepts those over TCP, which are half of them.
         assert!(files() <= without.1 + 1600, "{} descriptors, {} without probes", files(), without.1);
         let (status, took) = agent.end(Signal::TERM);
         assert!(status.success() && took < Duration::from_secs(10), "{status:?} {took:?}");

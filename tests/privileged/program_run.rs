@@ -1,8 +1,7 @@
-//! The programs over frames that nobody sent (`BPF_PROG_TEST_RUN`), and what the maps say afterwards.
+//! The programs over test frames (`BPF_PROG_TEST_RUN`), and the maps afterwards.
 //!
-//! The real object, through a real dispatcher of a real endpoint; its interface is down, so that nothing else
-//! is counted.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! The tests load the real object, and run the real dispatcher of a real endpoint. Its interface is down, so that
+//! nothing else is counted.
 
 use std::os::fd::OwnedFd;
 
@@ -35,7 +34,7 @@ use netmon_tests::{
 const NEXT: i32 = -1;
 
 /// The datapath on a pair that is down.
-struct Bench {
+struct Fixture {
     meter: Meter,
     id: EndpointId,
     ingress: OwnedFd,
@@ -43,7 +42,7 @@ struct Bench {
     stamped: OwnedFd,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         Self::with(&Options::default())
     }
@@ -64,7 +63,7 @@ impl Bench {
         self.pass_as(direction, frame, Offload::default())
     }
 
-    /// Runs the hook's programs once; none of them may decide about the packet.
+    /// Runs the programs of the hook once; none of them may decide about the packet.
     fn pass_as(&self, direction: Direction, frame: &[u8], offload: Offload) -> TestOutcome {
         let program = match direction {
             Direction::Ingress => &self.ingress,
@@ -96,8 +95,8 @@ impl Bench {
     }
 }
 
-/// Stamps the packet as the peer's egress hook would have, a moment ago: TEST_RUN itself does not let us say
-/// of which clock a packet's time is.
+/// Stamps the packet as the peer's egress hook would have done a moment ago: TEST_RUN itself cannot set the clock of
+/// a packet's time.
 fn stamp() -> [Instruction; 7] {
     [
         mov64_reg(R6, R1),
@@ -119,7 +118,7 @@ fn counted(hook: &HookCounters, protocol: &str) -> (u64, u64) {
 /// A frame, its protocol, and why its parsing stops.
 pub(crate) type Kind = (&'static str, Vec<u8>, &'static str, Option<&'static str>);
 
-/// All that `BPF_PROG_TEST_RUN` takes: no frame that ends within its IP header, those are in `raw_frames`.
+/// All frames that `BPF_PROG_TEST_RUN` accepts. Those that end within their IP header are in `raw_frames`.
 pub(crate) fn kinds() -> Vec<Kind> {
     let (four, six) = (Ipv4::default(), Ipv6::default());
     let datagram = udp(5000, 6000, &[1; 22]);
@@ -194,7 +193,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// What one frame added to a hook: to its protocol's packets and bytes, and to all of them.
+/// What one frame added to a hook: packets and bytes of its protocol, and the totals.
 fn added(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 6] {
     let of = |hook| {
         let (packets, bytes) = counted(hook, protocol);
@@ -205,19 +204,19 @@ fn added(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 6
 }
 
 #[test]
-fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_never_decided_about() {
+fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_passed_on() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         for (what, frame, protocol, exit) in kinds() {
-            let (before, exits_before) = (bench.end(), bench.read().parse_exits);
-            bench.out(&frame);
-            bench.back(&frame);
-            let (after, exits_after) = (bench.end(), bench.read().parse_exits);
+            let (before, exits_before) = (fixture.end(), fixture.read().parse_exits);
+            fixture.out(&frame);
+            fixture.back(&frame);
+            let (after, exits_after) = (fixture.end(), fixture.read().parse_exits);
             let bytes = frame.len() as u64;
             let once = [1, bytes, 1, bytes, 1, bytes];
             assert_eq!(added(&before.hooks.egress, &after.hooks.egress, protocol), once, "{what}");
             assert_eq!(added(&before.hooks.ingress, &after.hooks.ingress, protocol), once, "{what}");
-            // The kernel takes no stamp for what is not IP by the outermost ethertype.
+            // The kernel accepts no stamp for a packet whose outermost ethertype is not IP.
             if what == "802.1q" || what == "qinq" {
                 assert_eq!(after.unstamped_packets - before.unstamped_packets, 1, "{what}");
             }
@@ -233,13 +232,13 @@ fn a_frame_of_every_kind_is_counted_once_with_its_bytes_and_never_decided_about(
 #[test]
 fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         let frame = Ipv4::default().frame(number::TCP, &Tcp::default().segment(&[7; 2400]));
         let headers = 14 + 20 + 32;
-        // As the stack makes it, and as a tap does that leaves the counting to others.
-        bench.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
-        bench.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
-        let end = bench.end();
+        // As the stack makes it, and as a tap does that leaves the number of segments to others.
+        fixture.pass_as(Direction::Egress, &frame, Offload { segments: 3, size: 1000 });
+        fixture.pass_as(Direction::Ingress, &frame, Offload { segments: 0, size: 1000 });
+        let end = fixture.end();
         for hook in [&end.hooks.egress, &end.hooks.ingress] {
             assert_eq!((hook.packets(), hook.bytes()), (1, frame.len() as u64));
             assert_eq!((hook.segments, hook.wire_bytes), (3, frame.len() as u64 + 2 * headers));
@@ -250,42 +249,42 @@ fn a_super_packet_counts_as_the_segments_and_bytes_that_it_becomes() {
 #[test]
 fn a_packet_leaves_with_the_time_of_its_departure_and_arp_without() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         for frame in [
             Ipv4::default().frame(number::UDP, &udp(1, 2, b"x")),
             Ipv6::default().frame(number::UDP, &udp(1, 2, b"x")),
         ] {
-            let before = bench.read().monotonic_ns;
-            let stamp = bench.out(&frame).time_ns;
-            let after = bench.read().monotonic_ns;
+            let before = fixture.read().monotonic_ns;
+            let stamp = fixture.out(&frame).time_ns;
+            let after = fixture.read().monotonic_ns;
             assert!((before..=after).contains(&stamp), "{before} {stamp} {after}");
         }
-        assert_eq!(bench.end().unstamped_packets, 0);
-        assert_eq!(bench.out(&arp()).time_ns, 0);
-        assert_eq!(bench.end().unstamped_packets, 1);
+        assert_eq!(fixture.end().unstamped_packets, 0);
+        assert_eq!(fixture.out(&arp()).time_ns, 0);
+        assert_eq!(fixture.end().unstamped_packets, 1);
     });
 }
 
 #[test]
 fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
     sandbox(|| {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         let frame = Ipv4::default().frame(number::UDP, &udp(1, 2, b"x"));
         let now =
             || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
         let before = now();
-        let outcome = test_run_offloaded(&bench.stamped, &frame, Offload::default(), 1).unwrap();
+        let outcome = test_run_offloaded(&fixture.stamped, &frame, Offload::default(), 1).unwrap();
         let after = now();
         assert_eq!(outcome.verdict, NEXT);
         let slack = 1_000_000;
         assert!((before - slack..after + slack).contains(&outcome.time_ns), "{before} {outcome:?} {after}");
-        let link = bench.read().links.remove(0);
+        let link = fixture.read().links.remove(0);
         let latency = link.b_to_a.latency.unwrap();
         assert_eq!(latency.count, 1);
         assert!(latency.sum_ns > 0 && latency.sum_ns < 1_000_000_000, "{} ns", latency.sum_ns);
-        // What arrives without a stamp is counted, and is no sample.
-        bench.back(&frame);
-        let link = bench.read().links.remove(0);
+        // A packet that arrives without a stamp is counted, but is no sample.
+        fixture.back(&frame);
+        let link = fixture.read().links.remove(0);
         assert_eq!((link.b_to_a.latency.unwrap().count, link.a.hooks.ingress.packets()), (1, 2));
     });
 }
@@ -294,31 +293,31 @@ fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
 fn an_echo_is_a_round_trip_once_and_in_its_own_direction_only() {
     sandbox(|| {
         let (four, six) = (Ipv4::default(), Ipv6::default());
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         let ping = |kind, sequence| four.frame(number::ICMP, &echo(kind, 77, sequence));
         let pong = |kind, sequence| four.back().frame(number::ICMP, &echo(kind, 77, sequence));
-        bench.out(&ping(8, 1));
-        // Not its reply: another sequence number, the wrong hook, another request.
-        bench.back(&pong(0, 2));
-        bench.out(&pong(0, 1));
-        bench.back(&pong(8, 1));
-        assert_eq!(bench.end().round_trips.icmp.count, 0);
-        bench.back(&pong(0, 1));
-        assert_eq!(bench.end().round_trips.icmp.count, 1);
-        bench.back(&pong(0, 1));
-        assert_eq!(bench.end().round_trips.icmp.count, 1);
-        // The turn-around of a ping from the other side, and one over IPv6.
-        bench.back(&four.back().frame(number::ICMP, &echo(8, 78, 1)));
-        bench.out(&four.frame(number::ICMP, &echo(0, 78, 1)));
-        bench.out(&six.frame(number::ICMPV6, &echo(128, 77, 1)));
-        bench.back(&six.back().frame(number::ICMPV6, &echo(129, 77, 1)));
-        let icmp = bench.end().round_trips.icmp;
+        fixture.out(&ping(8, 1));
+        // These are not its reply: another sequence number, the wrong hook, another request.
+        fixture.back(&pong(0, 2));
+        fixture.out(&pong(0, 1));
+        fixture.back(&pong(8, 1));
+        assert_eq!(fixture.end().round_trips.icmp.count, 0);
+        fixture.back(&pong(0, 1));
+        assert_eq!(fixture.end().round_trips.icmp.count, 1);
+        fixture.back(&pong(0, 1));
+        assert_eq!(fixture.end().round_trips.icmp.count, 1);
+        // The turnaround of a ping from the other side, and a ping over IPv6.
+        fixture.back(&four.back().frame(number::ICMP, &echo(8, 78, 1)));
+        fixture.out(&four.frame(number::ICMP, &echo(0, 78, 1)));
+        fixture.out(&six.frame(number::ICMPV6, &echo(128, 77, 1)));
+        fixture.back(&six.back().frame(number::ICMPV6, &echo(129, 77, 1)));
+        let icmp = fixture.end().round_trips.icmp;
         assert_eq!(icmp.count, 3);
         assert!(icmp.sum_ns > 0 && icmp.sum_ns < 1_000_000_000, "{} ns", icmp.sum_ns);
     });
 }
 
-/// One side's segments of a connection, over IPv4 or IPv6.
+/// A segment of the client, over IPv4 or IPv6.
 fn client(six: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]) -> Vec<u8> {
     let tcp = Tcp { flags, sequence, acknowledged, ..Tcp::default() }.segment(payload);
     if six { Ipv6::default().frame(number::TCP, &tcp) } else { Ipv4::default().frame(number::TCP, &tcp) }
@@ -338,22 +337,22 @@ fn server(six: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]
 fn a_connection_gives_one_handshake_and_a_response_for_each_request() {
     for six in [false, true] {
         sandbox(|| {
-            let mut bench = Bench::new();
-            bench.out(&client(six, SYN, 99, 0, b""));
-            bench.back(&server(six, SYN | ACK, 499, 100, b""));
-            bench.out(&client(six, ACK, 100, 500, b""));
-            let trips = bench.end().round_trips;
+            let mut fixture = Fixture::new();
+            fixture.out(&client(six, SYN, 99, 0, b""));
+            fixture.back(&server(six, SYN | ACK, 499, 100, b""));
+            fixture.out(&client(six, ACK, 100, 500, b""));
+            let trips = fixture.end().round_trips;
             assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 0));
             for request in 0..3 {
                 let (ours, theirs) = (100 + request * 10, 500 + request * 1000);
-                bench.out(&client(six, ACK | PSH, ours, theirs, &[1; 10]));
-                bench.back(&server(six, ACK, theirs, ours + 10, b""));
-                bench.back(&server(six, ACK | PSH, theirs, ours + 10, &[2; 1000]));
-                bench.out(&client(six, ACK, ours + 10, theirs + 1000, b""));
+                fixture.out(&client(six, ACK | PSH, ours, theirs, &[1; 10]));
+                fixture.back(&server(six, ACK, theirs, ours + 10, b""));
+                fixture.back(&server(six, ACK | PSH, theirs, ours + 10, &[2; 1000]));
+                fixture.out(&client(six, ACK, ours + 10, theirs + 1000, b""));
             }
-            bench.out(&client(six, ACK | FIN, 130, 3500, b""));
-            bench.back(&server(six, ACK | FIN, 3500, 131, b""));
-            let end = bench.end();
+            fixture.out(&client(six, ACK | FIN, 130, 3500, b""));
+            fixture.back(&server(six, ACK | FIN, 3500, 131, b""));
+            let end = fixture.end();
             let trips = end.round_trips;
             assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 3));
             assert_eq!(trips.tcp_rtt.unwrap().count, 3);
@@ -365,14 +364,14 @@ fn a_connection_gives_one_handshake_and_a_response_for_each_request() {
 #[test]
 fn the_endpoint_at_the_server_sees_the_same_connection_the_other_way_round() {
     sandbox(|| {
-        let mut bench = Bench::new();
-        bench.back(&client(false, SYN, 99, 0, b""));
-        bench.out(&server(false, SYN | ACK, 499, 100, b""));
-        bench.back(&client(false, ACK, 100, 500, b""));
-        bench.back(&client(false, ACK | PSH, 100, 500, &[1; 10]));
-        bench.out(&server(false, ACK | PSH, 500, 110, &[2; 10]));
-        bench.back(&client(false, ACK, 110, 510, b""));
-        let trips = bench.end().round_trips;
+        let mut fixture = Fixture::new();
+        fixture.back(&client(false, SYN, 99, 0, b""));
+        fixture.out(&server(false, SYN | ACK, 499, 100, b""));
+        fixture.back(&client(false, ACK, 100, 500, b""));
+        fixture.back(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        fixture.out(&server(false, ACK | PSH, 500, 110, &[2; 10]));
+        fixture.back(&client(false, ACK, 110, 510, b""));
+        let trips = fixture.end().round_trips;
         assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 1));
         assert_eq!(trips.tcp_rtt.unwrap().count, 1);
     });
@@ -381,34 +380,34 @@ fn the_endpoint_at_the_server_sees_the_same_connection_the_other_way_round() {
 #[test]
 fn what_was_sent_again_and_what_was_refused_give_no_sample() {
     sandbox(|| {
-        let mut bench = Bench::new();
-        bench.out(&client(false, SYN, 99, 0, b""));
-        bench.out(&client(false, SYN, 99, 0, b""));
-        bench.back(&server(false, SYN | ACK, 499, 100, b""));
-        bench.out(&client(false, ACK, 100, 500, b""));
-        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
-        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
-        bench.back(&server(false, ACK, 500, 110, b""));
-        let trips = bench.end().round_trips;
+        let mut fixture = Fixture::new();
+        fixture.out(&client(false, SYN, 99, 0, b""));
+        fixture.out(&client(false, SYN, 99, 0, b""));
+        fixture.back(&server(false, SYN | ACK, 499, 100, b""));
+        fixture.out(&client(false, ACK, 100, 500, b""));
+        fixture.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        fixture.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        fixture.back(&server(false, ACK, 500, 110, b""));
+        let trips = fixture.end().round_trips;
         assert_eq!((trips.tcp_handshake.count, trips.tcp_rtt.unwrap().count), (0, 0));
         // A new connection on the same ports, refused.
-        bench.out(&client(false, SYN, 70_000, 0, b""));
-        bench.back(&server(false, RST | ACK, 0, 70_001, b""));
-        assert_eq!(bench.end().round_trips.tcp_handshake.count, 0);
+        fixture.out(&client(false, SYN, 70_000, 0, b""));
+        fixture.back(&server(false, RST | ACK, 0, 70_001, b""));
+        assert_eq!(fixture.end().round_trips.tcp_handshake.count, 0);
     });
 }
 
 #[test]
 fn padding_behind_an_acknowledgment_is_no_response() {
     sandbox(|| {
-        let mut bench = Bench::new();
-        bench.out(&client(false, SYN, 99, 0, b""));
-        bench.back(&server(false, SYN | ACK, 499, 100, b""));
-        bench.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        let mut fixture = Fixture::new();
+        fixture.out(&client(false, SYN, 99, 0, b""));
+        fixture.back(&server(false, SYN | ACK, 499, 100, b""));
+        fixture.out(&client(false, ACK | PSH, 100, 500, &[1; 10]));
         let mut padded = server(false, ACK, 500, 110, b"");
         padded.resize(padded.len() + 20, 0);
-        bench.back(&padded);
-        let trips = bench.end().round_trips;
+        fixture.back(&padded);
+        let trips = fixture.end().round_trips;
         assert_eq!((trips.tcp_response.count, trips.tcp_rtt.unwrap().count), (0, 1));
     });
 }
@@ -417,19 +416,19 @@ fn padding_behind_an_acknowledgment_is_no_response() {
 fn a_dns_query_is_a_round_trip_once_by_its_id() {
     sandbox(|| {
         let (four, six) = (Ipv4::default(), Ipv6::default());
-        let mut bench = Bench::new();
-        bench.out(&four.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(8, 0))));
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5001, &dns_response(7, 0))));
-        assert_eq!(bench.end().round_trips.dns.unwrap().count, 0);
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
-        bench.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
-        assert_eq!(bench.end().round_trips.dns.unwrap().count, 1);
-        bench.out(&six.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
-        bench.back(&six.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 0))));
+        let mut fixture = Fixture::new();
+        fixture.out(&four.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(8, 0))));
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5001, &dns_response(7, 0))));
+        assert_eq!(fixture.end().round_trips.dns.unwrap().count, 0);
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
+        fixture.back(&four.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 3))));
+        assert_eq!(fixture.end().round_trips.dns.unwrap().count, 1);
+        fixture.out(&six.frame(number::UDP, &udp(5000, 53, &dns_query(7))));
+        fixture.back(&six.back().frame(number::UDP, &udp(53, 5000, &dns_response(7, 0))));
         // Too short to be DNS, and still a UDP packet.
-        bench.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
-        let end = bench.end();
+        fixture.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
+        let end = fixture.end();
         assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.hooks.egress, "udp").0), (2, 3));
     });
 }
@@ -437,10 +436,10 @@ fn a_dns_query_is_a_round_trip_once_by_its_id() {
 #[test]
 fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followed() {
     sandbox(|| {
-        let mut bench = Bench::with(&Options { flow_entries: 0, ..Options::default() });
-        bench.out(&Ipv4::default().frame(number::ICMP, &echo(8, 1, 1)));
-        bench.back(&Ipv4::default().back().frame(number::ICMP, &echo(0, 1, 1)));
-        let end = bench.end();
+        let mut fixture = Fixture::with(&Options { flow_entries: 0, ..Options::default() });
+        fixture.out(&Ipv4::default().frame(number::ICMP, &echo(8, 1, 1)));
+        fixture.back(&Ipv4::default().back().frame(number::ICMP, &echo(0, 1, 1)));
+        let end = fixture.end();
         assert_eq!(
             (end.round_trips.icmp.count, end.hooks.egress.packets(), end.hooks.ingress.packets()),
             (0, 1, 1)
@@ -451,9 +450,9 @@ fn with_flows_switched_off_packets_are_counted_and_conversations_are_not_followe
 #[test]
 fn every_program_stays_far_below_the_limit_of_the_verifier() {
     sandbox(|| {
-        let bench = Bench::new();
-        for cost in bench.meter.datapath().program_costs().unwrap() {
-            // The kernel's limit is a million; what grows towards it is found here first.
+        let fixture = Fixture::new();
+        for cost in fixture.meter.datapath().program_costs().unwrap() {
+            // The kernel's limit is a million: growth towards it shows here first.
             let verified = cost.verified_instructions.unwrap();
             assert!((10..250_000).contains(&verified), "{}: {verified}", cost.name);
         }

@@ -1,13 +1,13 @@
-//! A real Prometheus scrapes a real lab with the configuration that we ship, and every query of the dashboard
+//! A real Prometheus scrapes a real lab with the configuration in this repository, and each query of the dashboard
 //! returns data.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::{fs, process::Command, time::Duration};
 
 use netmon_tests::{
     agent::Agent,
     binary::netmon,
+    commands::succeeds,
+    curl::page,
     eventually::eventually,
     running::Running,
     sandbox::{run, sandbox},
@@ -23,26 +23,21 @@ const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/prometh
 const DASHBOARD: &str = include_str!("../../dashboards/netmon.json");
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// For the dashboard's panels of probes. It stays inside its namespace, and off the link that others count on.
+/// For the dashboard's panels of probes. It stays inside its namespace, so it does not change the counts of the link.
 const PROBE: &str = "[[probe]]\nfrom = \"scraped_netns\"\ntcp = \"10.200.0.3:80\"\n";
 
-/// The built-in lab under names of its own, so that it shares nothing with other tests on this machine, and a probe.
+/// Starts an agent of the built-in lab, under names of its own so that it shares nothing with other tests, and of a
+/// probe.
 fn start_agent() -> Agent {
     let direct = include_str!("../../labs/direct.toml").replace("\"direct", "\"scraped");
     fs::write(LAB, format!("{direct}\n{PROBE}")).unwrap();
     Agent::start([LAB])
 }
 
-/// Ends the agent as Ctrl-C does.
+/// Ends the agent with SIGINT, as Ctrl-C does.
 fn interrupt(agent: Agent) {
     let (status, _) = agent.end(Signal::INT);
     assert!(status.success(), "{status}");
-}
-
-/// The answer, if it is a good one.
-fn curl(url: &str) -> Option<String> {
-    let output = Command::new("curl").args(["-sf", "--max-time", "5", url]).output().unwrap();
-    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }
 
 /// The series that a query returns now.
@@ -64,9 +59,8 @@ fn panel_queries() -> Vec<String> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let fill = |text: &str| {
-        text.replace("$link", ".*").replace("$namespace", ".*").replace("$__rate_interval", "30s")
-    };
+    let fill =
+        |text: &str| text.replace("$link", ".*").replace("$netns", ".*").replace("$__rate_interval", "30s");
     targets.map(|target| fill(target["expr"].as_str().unwrap())).collect()
 }
 
@@ -75,8 +69,8 @@ fn promtool_has_nothing_to_say_about_a_real_scrape() {
     sandbox(|| {
         let agent = start_agent();
         run("ping", &["-q", "-c", "3", "-i", "0.02", "10.200.0.3"]);
-        curl("http://10.200.0.3/").unwrap();
-        fs::write("/run/sandbox/scrape", curl(&format!("{AGENT}/metrics")).unwrap()).unwrap();
+        page("http://10.200.0.3/").unwrap();
+        fs::write("/run/sandbox/scrape", page(&format!("{AGENT}/metrics")).unwrap()).unwrap();
         if Command::new("promtool").arg("--version").output().is_err() {
             return skip("promtool (package prometheus) is not installed");
         }
@@ -97,13 +91,13 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
         let listen = "--web.listen-address=127.0.0.1:9090";
         let storage = "--storage.tsdb.path=/run/sandbox/prometheus";
         let _prometheus = Running::start("prometheus", "prometheus", &[&config, listen, storage]).unwrap();
-        let scraped = || curl(&format!("{PROMETHEUS}/-/ready")).and_then(|_| value("up{job=\"netmon\"}"));
+        let scraped = || page(&format!("{PROMETHEUS}/-/ready")).and_then(|_| value("up{job=\"netmon\"}"));
         eventually("a first scrape", PATIENCE, || scraped().filter(|&up| up > 0.0));
 
-        // A rate needs a scrape before and one after.
+        // A rate needs two scrapes, one before the traffic and one after it.
         run("ping", &["-q", "-c", "30", "-i", "0.02", "10.200.0.3"]);
         for _ in 0..5 {
-            curl("http://10.200.0.3/").unwrap();
+            page("http://10.200.0.3/").unwrap();
         }
         let count = |metric: &str| value(&format!("{metric}_count{{interface=\"veth0\"}}"));
         eventually("30 round trips in Prometheus", PATIENCE, || {
@@ -128,7 +122,7 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
 }
 
 #[test]
-fn status_shows_what_the_scrape_shows_and_says_so_when_nobody_runs() {
+fn status_shows_what_a_scrape_shows_and_says_when_no_agent_runs() {
     sandbox(|| {
         let agent = start_agent();
         run("ping", &["-q", "-c", "20", "-i", "0.02", "10.200.0.3"]);
@@ -150,10 +144,10 @@ fn status_shows_what_the_scrape_shows_and_says_so_when_nobody_runs() {
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains("netmon run"));
 
-        run(netmon().to_str().unwrap(), &["up", LAB]);
+        succeeds(&["up", LAB]);
         let output = status(&[]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        run(netmon().to_str().unwrap(), &["down", LAB]);
+        succeeds(&["down", LAB]);
         assert_eq!(output.status.code(), Some(1));
         assert!(said.contains("lab scraped is up, but nothing measures it"), "{said}");
     });

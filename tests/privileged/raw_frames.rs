@@ -1,9 +1,8 @@
-//! Frames that `BPF_PROG_TEST_RUN` does not make, over a real veth pair from a packet socket.
+//! Frames that `BPF_PROG_TEST_RUN` cannot make, over a real veth pair from a packet socket.
 //!
-//! It makes linear frames only: a socket that sends more than a page puts nothing but the Ethernet header into
-//! the linear part, so that every other header is read through the helper. And it refuses IP that ends within
-//! its header.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! TEST_RUN makes linear frames only. A socket that sends more than a page puts only the Ethernet header into the
+//! linear part, so that all other headers are read through the helper. TEST_RUN also refuses IP packets that end
+//! within their header.
 
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use netmon_tests::{
     sandbox::sandbox,
 };
 
-/// More than a page, so that the socket scatters it; the interfaces take 9,000.
+/// More than a page, so that the frame is non-linear; the MTU of the interfaces is 9,000.
 const SIZE: usize = 6000;
 
 /// A long message that begins with `head`.
@@ -52,7 +51,7 @@ impl Wire {
         self.meter.snapshot().unwrap().links.remove(0)
     }
 
-    /// Sends from one end and waits until it has arrived at the other.
+    /// Sends from one end, and waits until the frame has arrived at the other.
     fn send(&mut self, from_one: bool, frame: &[u8]) {
         let socket = if from_one { &self.one } else { &self.two };
         socket.send(frame).unwrap();
@@ -97,7 +96,8 @@ fn a_runt_of_any_length_is_counted_with_its_bytes_and_a_reason() {
         let tcp = Tcp::default().segment(b"");
         let (mut packets, mut bytes) = (0, 0);
         for frame in [Ipv4::default().frame(number::TCP, &tcp), Ipv6::default().frame(number::TCP, &tcp)] {
-            // Below an Ethernet header the socket refuses; with 20 bytes of TCP all that is read is there.
+            // The socket refuses less than an Ethernet header; with 20 bytes of TCP all that the programs read is
+            // there.
             for length in 14..frame.len() - 12 {
                 wire.send(true, &frame[..length]);
                 packets += 1;

@@ -1,6 +1,4 @@
-//! Watching changes nothing of the times that others read from packets.
-
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Watching does not change the times that other programs read from packets.
 
 use std::{
     io::IoSliceMut,
@@ -32,22 +30,22 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt::ReceiveTimestampns,
 };
 
-/// How far a time may be off, for a clock that is read on another CPU.
+/// The tolerance for a clock that is read on another CPU.
 const SLACK: Duration = Duration::from_micros(20);
 const DATAGRAMS: usize = 20;
 
 /// Wall-clock time.
 fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970")
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970")
 }
 
-/// A socket in a namespace; it stays there.
+/// Binds a socket in a namespace, where it stays.
 fn bound(namespace: &str, address: &str) -> UdpSocket {
     let netns = NetNs::open(&valid(namespace)).expect("a namespace");
-    netns.run(|| UdpSocket::bind(address).expect("an address of the lab")).expect("its inside")
+    netns.run(|| UdpSocket::bind(address).expect("an address of the lab")).expect("a thread in it")
 }
 
-/// Receives a datagram, and says when the kernel received it.
+/// Receives a datagram. Returns when the kernel received it.
 fn kernel_time(socket: &UdpSocket) -> Duration {
     let mut bytes = [0; 2048];
     let mut buffers = [IoSliceMut::new(&mut bytes)];
@@ -62,27 +60,30 @@ fn kernel_time(socket: &UdpSocket) -> Duration {
     time.expect("a receive time")
 }
 
-/// Sends datagrams one way, and holds the time that their receiver is told against the clock around it.
-fn receiver_is_told_the_time(sender: &UdpSocket, receiver: &UdpSocket) {
+/// Sends datagrams in one direction, and compares the time that their receiver gets with the clock around it.
+fn receiver_gets_the_time(sender: &UdpSocket, receiver: &UdpSocket) {
     setsockopt(receiver, ReceiveTimestampns, &true).expect("SO_TIMESTAMPNS");
     receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("a bound");
     let to = receiver.local_addr().expect("an address");
     for _ in 0..DATAGRAMS {
         let before = now();
-        sender.send_to(b"what time is it?", to).expect("a way");
-        let told = kernel_time(receiver);
+        sender.send_to(b"what time is it?", to).expect("a route");
+        let received = kernel_time(receiver);
         let after = now();
-        assert!(before <= told + SLACK && told <= after + SLACK, "{before:?}, told {told:?}, {after:?}");
+        assert!(
+            before <= received + SLACK && received <= after + SLACK,
+            "{before:?}, received {received:?}, {after:?}"
+        );
     }
 }
 
-fn receivers_are_told_the_time(arguments: &[&str]) {
+fn receivers_get_the_time(arguments: &[&str]) {
     sandbox(|| {
         let _agent = Agent::start(arguments);
         let root = UdpSocket::bind("10.200.0.2:7000").expect("an address of the lab");
         let inside = bound("direct_netns", "10.200.0.3:7000");
-        receiver_is_told_the_time(&root, &inside);
-        receiver_is_told_the_time(&inside, &root);
+        receiver_gets_the_time(&root, &inside);
+        receiver_gets_the_time(&inside, &root);
         let latency = scrape().sum("netmon_link_latency_seconds_count", &[]);
         assert!(latency >= 2.0 * DATAGRAMS as f64, "stamped packets are the point of this test: {latency}");
     });
@@ -90,12 +91,12 @@ fn receivers_are_told_the_time(arguments: &[&str]) {
 
 #[test]
 fn a_receiver_is_told_wall_clock_time_between_sending_and_receiving() {
-    receivers_are_told_the_time(&[]);
+    receivers_get_the_time(&[]);
 }
 
 #[test]
 fn a_receiver_is_told_wall_clock_time_with_clsact_too() {
-    receivers_are_told_the_time(&["--attach", "clsact"]);
+    receivers_get_the_time(&["--attach", "clsact"]);
 }
 
 /// The captured time of the datagram with `length` bytes of payload.
@@ -106,8 +107,8 @@ fn time_of(packets: &[netmon_tests::capture::Captured], length: usize) -> Durati
 }
 
 fn captures_have_right_times(arguments: &[&str]) {
-    // A double holds today's seconds to a quarter of a microsecond; softirqs may be late on a busy machine,
-    // so the upper bound holds for the best packet, and every packet has its lower one.
+    // A double represents today's seconds to a quarter of a microsecond. Softirqs may be late on a busy machine, so
+    // the median is held to the upper bound, and each packet to the lower one.
     const ALLOWED: Duration = Duration::from_millis(1);
     sandbox(|| {
         let _agent = Agent::start(arguments);
@@ -118,7 +119,7 @@ fn captures_have_right_times(arguments: &[&str]) {
         let sent: Vec<(Duration, Duration)> = (0..DATAGRAMS)
             .map(|length| {
                 let before = now();
-                // The port is closed: what comes back is an error of an earlier datagram, which says nothing.
+                // The port is closed: an error is about an earlier datagram, and is ignored.
                 while socket.send_to(&vec![0; 100 + length], "10.200.0.3:9").is_err() {}
                 (before, now())
             })
@@ -147,7 +148,7 @@ fn a_capture_at_either_end_has_right_times_with_clsact_too() {
     captures_have_right_times(&["--attach", "clsact"]);
 }
 
-/// Gives every IP packet a delivery time on the monotonic clock: now.
+/// Gives each IP packet a delivery time on the monotonic clock: now.
 fn stamps() -> [Instruction; 8] {
     [
         mov64_reg(R6, R1),
@@ -161,7 +162,7 @@ fn stamps() -> [Instruction; 8] {
     ]
 }
 
-/// Drops every packet whose time is not a receive time.
+/// Drops each packet whose time is not a receive time.
 fn drops_stamped() -> [Instruction; 6] {
     [
         ldx_mem(Width::Byte, R0, R1, sk_buff::TSTAMP_TYPE),
@@ -173,7 +174,7 @@ fn drops_stamped() -> [Instruction; 6] {
     ]
 }
 
-/// A program on the only veth end of a namespace, for as long as the link is held.
+/// Attaches a program to the veth end of a namespace, for as long as the link is held.
 fn attach(program: &[Instruction], namespace: &str, interface: &str, hook: TcxHook) -> OwnedFd {
     let program = load_classifier("foreign", program).expect("a program");
     let inside = NetNs::open(&valid(namespace)).expect("a namespace");
@@ -181,7 +182,7 @@ fn attach(program: &[Instruction], namespace: &str, interface: &str, hook: TcxHo
         let index = nix::net::if_::if_nametoindex(interface).expect("its interface");
         attach_tcx_first(program.as_fd(), index, hook).expect("a link")
     });
-    attached.expect("its inside")
+    attached.expect("a thread in it")
 }
 
 fn pings_arrive() -> bool {
@@ -190,17 +191,17 @@ fn pings_arrive() -> bool {
     ping.stdout(Stdio::null()).status().expect("ping").success()
 }
 
-// A local receiver would not notice: on its way up the kernel replaces a delivery time that was left. Who
-// forwards the packet would, since a qdisc may wait for such a time.
+// A local receiver would not notice: on the way up the kernel replaces a delivery time that was left. A forwarder
+// would, because a qdisc may wait for such a time.
 #[test]
 fn behind_our_hook_a_packet_has_no_delivery_time_any_more() {
     sandbox(|| {
         let _lab = Up::direct();
         let _behind = attach(&drops_stamped(), "direct_netns", "veth1", TcxHook::Ingress);
         let stamper = attach(&stamps(), "root", "veth0", TcxHook::Egress);
-        assert!(!pings_arrive(), "a stamp that nobody takes away is what the other program drops");
+        assert!(!pings_arrive(), "the other program drops a stamp that stays");
         drop(stamper);
-        assert!(pings_arrive(), "nobody stamps");
+        assert!(pings_arrive(), "no stamps");
         let _agent = Agent::start([""; 0]);
         assert!(pings_arrive(), "netmon stamps, and takes the stamps away");
         let to_veth1 = [("to", "direct_netns")];

@@ -1,8 +1,7 @@
-//! What was sent twice gives no sample (Karn's rule), over a real connection with chosen losses.
+//! Retransmitted segments give no sample (Karn's rule), over a real connection with chosen losses.
 //!
-//! The forwarder loses the first copy of a chosen segment and holds every further copy back for long: a sample
-//! from the first departure, or from that of a later copy, would lie far above all right ones.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! The forwarder loses the first copy of a chosen segment and delays each further copy for long: a sample from the
+//! first departure, or from that of a later copy, would be far above all right ones.
 
 use std::{
     collections::HashMap,
@@ -20,17 +19,17 @@ use netmon_tests::{
 };
 
 const EACH_WAY: Duration = Duration::from_millis(10);
-/// For every copy but the first of a segment from the near end.
+/// The additional delay of each copy but the first.
 const COPY: Duration = Duration::from_millis(400);
-/// A bound between: right samples are of 20 ms, wrong ones of more than 400.
+/// A bucket bound: right samples are of 20 ms, wrong ones of more than 400.
 const BETWEEN: &str = "0.268435456";
-/// The segment whose first copy is lost consists of these.
+/// The payload of segments whose first copy is lost.
 const CHOSEN: u8 = b'L';
 const OTHER: u8 = b'.';
-/// One connection: chosen segments among others.
+/// The questions of one connection: chosen segments among others.
 const QUESTIONS: &[u8; 11] = b"...L..L..L.";
 
-/// How often each segment with data or SYN came from the near end.
+/// The number of copies of each segment with data or SYN from the near end.
 type Copies = Arc<Mutex<HashMap<u32, u32>>>;
 
 /// Whether the first copy of a segment is lost.
@@ -54,21 +53,20 @@ fn losing(chosen: Chosen, copies: Copies, port: Arc<Mutex<u16>>) -> impl FnMut(&
     }
 }
 
-/// What the kernel of the near end says that it sent again.
+/// The segments that the kernel retransmitted on connections to the far end (`tcpi_total_retrans`). Not the sum in
+/// /proc/net/snmp, which on a busy machine includes those of the scrapes over the loopback.
 fn sent_again() -> f64 {
-    let text = run("cat", &["/proc/net/snmp"]);
-    let mut rows = text.lines().filter(|line| line.starts_with("Tcp:")).map(|line| line.split(' '));
-    let (names, mut values) = (rows.next().expect("names"), rows.next().expect("values"));
-    let at = names.into_iter().position(|name| name == "RetransSegs").expect("RetransSegs");
-    values.nth(at).and_then(|value| value.parse().ok()).expect("a number")
+    let shown = run("ss", &["-tiHO", "dst", FAR_ADDRESS]);
+    let totals = shown.split_whitespace().filter_map(|word| word.strip_prefix("retrans:")?.split_once('/'));
+    totals.map(|(_, total)| total.parse::<f64>().expect("a number")).sum()
 }
 
-/// The lab with losses, and how often each segment was sent.
+/// The lab with losses, and the number of copies of each segment.
 fn lossy(chosen: Chosen) -> (Relay, std::net::SocketAddr, Copies) {
     let (copies, port) = (Copies::default(), Arc::new(Mutex::new(0)));
     let relay = Relay::start(losing(chosen, Arc::clone(&copies), Arc::clone(&port)));
     let server = echo_server();
-    *port.lock().expect("nobody has panicked") = server.port();
+    *port.lock().expect("no other thread has panicked") = server.port();
     run("ping", &["-q", "-c", "1", FAR_ADDRESS]);
     (relay, server, copies)
 }
@@ -90,10 +88,10 @@ fn data_that_was_sent_again_gives_no_sample_and_what_comes_after_it_does() {
         let egress = [("direction", "egress")];
         let read = || (at_near("netmon_tcp_retransmits_total", &egress), sent_again());
         eventually_equal("segments sent again, by netmon and by the kernel", Duration::from_secs(5), read);
-        let copies = copies.lock().expect("nobody has panicked");
+        let copies = copies.lock().expect("no other thread has panicked");
         let again: u32 = copies.values().map(|copies| copies - 1).sum();
         assert_eq!(f64::from(again), sent_again(), "the forwarder and the kernel");
-        // All but the SYN. On a busy machine the kernel may have sent more again than was lost.
+        // All segments but the SYN. On a busy machine the kernel may retransmit more than was lost.
         let once = copies.values().filter(|copies| **copies == 1).count() - 1;
         assert!((2..=8).contains(&once), "{copies:?}");
         assert_eq!(at_near("netmon_tcp_rtt_seconds_count", &[]), once as f64, "{copies:?}");
@@ -108,10 +106,10 @@ fn a_handshake_whose_syn_was_sent_again_gives_no_sample_and_is_a_connection() {
         let (_relay, server, copies) = lossy(|segment| segment.flags & (SYN | ACK) == SYN);
         let mut stream = connect(server);
         ask(&mut stream, OTHER);
-        assert!(copies.lock().expect("nobody has panicked").values().any(|copies| *copies > 1));
+        assert!(copies.lock().expect("no other thread has panicked").values().any(|copies| *copies > 1));
         assert_eq!(at_near("netmon_tcp_handshake_seconds_count", &[]), 0.0);
         assert_eq!(at_near("netmon_tcp_connections_total", &[("event", "opened")]), 1.0);
-        // The two are read one after the other, and on a busy machine the kernel may send something again between.
+        // The two are read one after the other, and on a busy machine the kernel may retransmit in between.
         let egress = [("direction", "egress")];
         let read = || (at_near("netmon_tcp_retransmits_total", &egress), sent_again());
         eventually_equal("segments sent again, by netmon and by the kernel", Duration::from_secs(5), read);

@@ -1,6 +1,5 @@
-//! Steps that fail in the middle: what was done is taken back, and nothing of it is left. And what cannot be taken away
-//! is no reason to leave the rest.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! Failures in the middle: all that was done is undone, and nothing is left. A part that cannot be removed is no
+//! reason to leave the others.
 
 use std::{cell::Cell, fs, path::Path, process::Command, process::Stdio};
 
@@ -10,14 +9,14 @@ use netmon::{
 };
 use netmon_model::{lab::Lab, progress::Progress};
 use netmon_tests::{
-    agent::netmon_says,
     binary::netmon,
+    commands::{fails, netmon_says, succeeds},
     host::left_behind,
     labs::{self, star, valid},
     sandbox::{run, sandbox},
 };
 
-/// Does something once so many of a kind are made.
+/// Calls `act` once `done` objects of a kind are made.
 struct Meanwhile<F: Fn()> {
     what: &'static str,
     done: usize,
@@ -33,7 +32,7 @@ impl<F: Fn()> Progress for Meanwhile<F> {
     }
 }
 
-/// Builds `lab` while somebody does `act`, which has to make it fail; the host is afterwards as it is with that alone.
+/// Builds `lab`; meanwhile `act` makes that fail. Afterwards the host is as it would be after `act` alone.
 fn fails_without_a_trace(lab: &Lab, what: &'static str, done: usize, act: impl Fn(), words: &str) {
     let meanwhile = Meanwhile { what, done, act, acted: Cell::new(false) };
     let built = topology::up(lab, &Claim::take(&lab.name).unwrap(), &mut NoObserver, &meanwhile);
@@ -44,7 +43,7 @@ fn fails_without_a_trace(lab: &Lab, what: &'static str, done: usize, act: impl F
 }
 
 #[test]
-fn a_name_that_is_taken_in_the_middle_is_left_and_the_rest_is_taken_back() {
+fn a_name_that_is_taken_during_up_is_left_alone_and_the_rest_is_undone() {
     sandbox(|| {
         run("mkdir", &["-p", "/run/netns", "/etc/netns"]);
         let mut lab = star(20);
@@ -57,15 +56,15 @@ fn a_name_that_is_taken_in_the_middle_is_left_and_the_rest_is_taken_back() {
         run("ip", &["link", "delete", "st19"]);
         assert_eq!(left_behind(), before);
 
-        // The last one: what is made runs ahead of what is told.
+        // The last namespace, because progress is reported after the fact.
         let mut many = star(200);
         many.name = valid("many");
         let namespace = || drop(run("ip", &["netns", "add", "star199"]));
         fails_without_a_trace(&many, "namespaces", 1, namespace, "star199");
         run("ip", &["netns", "exec", "star199", "true"]);
         run("ip", &["netns", "delete", "star199"]);
-        // Their name was in the folder that netmon had made a mount of.
-        assert_eq!(netmon_says(&["clean", "--yes"]).0, 0);
+        // The foreign name was in the folder that netmon had mounted.
+        succeeds(&["clean", "--yes"]);
         assert_eq!(left_behind(), before);
 
         let theirs = "nameserver 9.9.9.9\n";
@@ -80,7 +79,7 @@ fn a_name_that_is_taken_in_the_middle_is_left_and_the_rest_is_taken_back() {
     });
 }
 
-/// `netmon up FILE` of a lab with so many namespaces, each with a file.
+/// Writes a lab with so many namespaces, each with a resolver file. Returns its path.
 fn write_star(namespaces: usize) -> &'static str {
     const FILE: &str = "/run/sandbox/rolled.toml";
     let count = namespaces.to_string();
@@ -101,7 +100,7 @@ fn limited(limit: &str, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn at_the_limit_of_descriptors_what_was_made_is_taken_back() {
+fn at_the_limit_of_descriptors_what_was_made_is_undone() {
     sandbox(|| {
         let file = write_star(40);
         let before = left_behind();
@@ -140,53 +139,48 @@ fn without_space_for_a_change_the_lab_stays_as_it_was_and_can_be_removed() {
         fs::create_dir("/run/netmon").unwrap();
         run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/netmon"]);
         let file = write_star(3);
-        assert_eq!(netmon_says(&["up", file]).0, 0);
+        succeeds(&["up", file]);
         let before = left_behind();
         let small = fs::read(file).unwrap();
         let filler = "/run/netmon/star/filler";
-        // Ends for want of space, which is what it is for.
+        // Fails for lack of space, as intended.
         let fill = format!("cat /dev/zero > {filler} 2>/dev/null || true");
         run("sh", &["-c", &fill]);
         write_star(40);
-        let (code, said) = netmon_says(&["up", file]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["up", file]);
         assert!(said.contains("No space left") && !said.contains("could not be undone"), "{said}");
         assert_eq!(left_behind(), before);
         fs::write(file, small).unwrap();
-        assert_eq!(netmon_says(&["plan", file]), (0, "lab star: nothing to do\n".to_owned()));
-        let (code, said) = netmon_says(&["down", file]);
-        assert_eq!(code, 0, "{said}");
+        assert_eq!(succeeds(&["plan", file]), "lab star: nothing to do\n");
+        succeeds(&["down", file]);
         run("umount", &["/run/netmon"]);
     });
 }
 
 #[test]
-fn with_an_etc_that_is_read_only_nothing_is_left_and_down_takes_away_all_else() {
+fn with_a_read_only_etc_up_leaves_nothing_and_down_removes_all_else() {
     sandbox(|| {
         let file = write_star(3);
         let before = left_behind();
         let remount = |how: &str| drop(run("mount", &["-o", &format!("remount,{how}"), "/etc"]));
         remount("ro");
-        let (code, said) = netmon_says(&["up", file]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["up", file]);
         assert!(said.contains("Read-only file system"), "{said}");
         assert_eq!(left_behind(), before);
 
         remount("rw");
-        assert_eq!(netmon_says(&["up", file]).0, 0);
+        succeeds(&["up", file]);
         remount("ro");
-        let (code, said) = netmon_says(&["down", file]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["down", file]);
         for number in 1..=3 {
             let what = format!("cannot remove /etc/netns/star-{number}/resolv.conf");
-            assert!(said.contains(&what), "every one is told: {said}");
+            assert!(said.contains(&what), "each is reported: {said}");
             assert!(!Path::new(&format!("/run/netns/star-{number}")).exists(), "{said}");
         }
-        let (_, listed) = netmon_says(&["clean"]);
+        let listed = fails(1, &["clean"]);
         assert!(listed.contains("/etc/netns/star-1/resolv.conf"), "{listed}");
         remount("rw");
-        let (code, said) = netmon_says(&["down", file]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down", file]);
         assert_eq!(left_behind(), before);
     });
 }

@@ -1,6 +1,4 @@
-//! `netmon selftest`: that it passes here, that it can fail, and that nothing is left of it.
-
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! `netmon selftest` passes here, can fail, and leaves nothing behind.
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What must be on the card.
+/// All measures of a result.
 const MEASURES: [&str; 57] = [
     "packets: udp over ipv4",
     "packets: udp over ipv6",
@@ -42,10 +40,10 @@ const MEASURES: [&str; 57] = [
     "packets: runt",
     "early exits",
     "bytes sent, all kinds",
-    "bytes arrived, a VLAN tag less",
+    "bytes received, without VLAN tags",
     "one-way latency samples",
     "icmp echoes answered",
-    "icmp packets, both ways",
+    "icmp packets, both directions",
     "icmp round trip, median",
     "icmpv6 echoes answered",
     "icmpv6 round trip, median",
@@ -68,27 +66,27 @@ const MEASURES: [&str; 57] = [
     "kernel drops: NO_SOCKET",
     "one-way latency behind a queue, mean",
     "icmp round trip behind a queue, mean",
-    "lost behind a queue that only waits",
+    "lost behind a queue that only delays",
     "lost in a queue that overflows",
     "kernel's packets sent, frames",
     "kernel's bytes sent, frames",
-    "kernel's packets received over there, frames",
+    "kernel's packets received at the peer, frames",
     "kernel's packets sent, sockets",
     "kernel's bytes sent, sockets",
     "kernel's packets received, sockets",
     "kernel's bytes received, sockets",
-    "kernel's packets received over there, sockets",
-    "lost where nothing is dropped",
+    "kernel's packets received at the peer, sockets",
+    "lost without any drops",
     "echo requests unanswered",
 ];
 
-fn begin() -> Child {
+fn start() -> Child {
     let mut command = Command::new(netmon());
     command.args(["selftest", "-o", "json"]).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("netmon starts")
 }
 
-/// The rows of a card, each with its name and whether it is within bounds.
+/// The rows of a result. Asserts that the exit code and the summary agree with them.
 fn rows(output: &Output) -> Vec<Value> {
     let said = String::from_utf8_lossy(&output.stderr);
     let card: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no card: {said}"));
@@ -114,7 +112,7 @@ fn namespace(selftest: &Child, side: &str) -> String {
     name
 }
 
-fn gone(objects: &BTreeSet<Object>) {
+fn await_unload(objects: &BTreeSet<Object>) {
     eventually("no program, map or link", PATIENCE, || {
         objects.iter().all(|&object| !exists(object)).then_some(())
     });
@@ -124,10 +122,10 @@ fn gone(objects: &BTreeSet<Object>) {
 fn it_passes_with_every_measure_and_leaves_nothing() {
     sandbox(|| {
         let before = left_behind();
-        // Other tests keep user space waiting, and with it the clock that delays are compared with: the counts
-        // must be right each time, the delays once.
+        // Other tests delay user space, and with it the clock that delays are compared with: the counts must be right
+        // each time, the delays once.
         for attempt in 1.. {
-            let selftest = begin();
+            let selftest = start();
             namespace(&selftest, "a");
             let objects = held_by(Pid::from_child(&selftest));
             assert!(objects.len() > 10, "{objects:?}");
@@ -135,7 +133,7 @@ fn it_passes_with_every_measure_and_leaves_nothing() {
             let names: Vec<_> = rows.iter().filter_map(|row| row["measure"].as_str()).collect();
             assert_eq!(names, MEASURES);
             assert_eq!(left_behind(), before);
-            gone(&objects);
+            await_unload(&objects);
             let wrong: Vec<_> = rows.iter().filter(|row| !is_within(row)).collect();
             if wrong.is_empty() {
                 break;
@@ -147,12 +145,12 @@ fn it_passes_with_every_measure_and_leaves_nothing() {
 }
 
 #[test]
-fn packets_that_it_does_not_know_of_are_out_of_bounds_and_exit_code_five() {
+fn packets_of_another_program_are_out_of_bounds_and_exit_code_five() {
     sandbox(|| {
         let before = left_behind();
-        let selftest = begin();
+        let selftest = start();
         let inside = namespace(&selftest, "a");
-        // The kernel drops these at the other end for the same reason as those that are counted.
+        // The kernel drops these at the other end for the same reason as those that the selftest counts.
         let flood = "while :; do echo more > /dev/udp/10.98.1.2/9; done";
         let flooding =
             Running::start("flood", "ip", &["netns", "exec", &inside, "bash", "-c", flood]).expect("ip");
@@ -162,28 +160,28 @@ fn packets_that_it_does_not_know_of_are_out_of_bounds_and_exit_code_five() {
         let drops = rows.iter().find(|row| row["measure"] == "kernel drops: NO_SOCKET").expect("a row");
         assert!(!is_within(drops) && drops["error"].as_f64() > Some(0.0), "{drops}");
         drop(flooding);
-        // The flood was inside: what it held goes with it.
+        // The flood was inside: its process holds the namespace until it has ended.
         eventually("nothing left", PATIENCE, || (left_behind() == before).then_some(()));
     });
 }
 
 #[test]
-fn ctrl_c_takes_the_lab_away_and_what_a_killed_one_left_the_next_removes() {
+fn ctrl_c_removes_the_lab_and_the_next_run_what_a_killed_one_left() {
     sandbox(|| {
         let before = left_behind();
-        let mut selftest = begin();
+        let mut selftest = start();
         namespace(&selftest, "b");
         let objects = held_by(Pid::from_child(&selftest));
         kill_process(Pid::from_child(&selftest), Signal::INT).expect("a signal to our own child");
         assert_eq!(selftest.wait().expect("our own child").code(), Some(1));
         assert_eq!(left_behind(), before);
-        gone(&objects);
-        let mut killed = begin();
+        await_unload(&objects);
+        let mut killed = start();
         let left = namespace(&killed, "a");
         killed.kill().expect("our own child");
         killed.wait().expect("our own child");
         assert!(fs::exists(format!("/run/netns/{left}")).expect("/run"));
-        let mut next = begin();
+        let mut next = start();
         namespace(&next, "a");
         assert!(!fs::exists(format!("/run/netns/{left}")).expect("/run"));
         kill_process(Pid::from_child(&next), Signal::TERM).expect("a signal to our own child");
@@ -196,7 +194,7 @@ fn ctrl_c_takes_the_lab_away_and_what_a_killed_one_left_the_next_removes() {
 fn without_privileges_it_is_exit_code_three() {
     sandbox(|| {
         let before = left_behind();
-        // The binary may lie where only root can look.
+        // The binary may be where only root can read it.
         fs::copy(netmon(), "/run/netmon-copy").expect("a copy");
         let command =
             "setpriv --reuid 65534 --regid 65534 --clear-groups /run/netmon-copy selftest; echo code $?";

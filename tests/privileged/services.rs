@@ -1,6 +1,4 @@
-//! Commands as services: logged, restarted, and ended to the last worker, whoever dies first.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
+//! Commands as services: logged, restarted, and ended down to the last worker, whichever process dies first.
 
 use std::{
     fs,
@@ -10,8 +8,8 @@ use std::{
 use netmon::services::{ServiceState, Supervisor};
 use netmon_tests::{
     eventually::eventually,
-    sandbox::{run, sandbox},
-    services::{NAMESPACE, PATIENCE, ServiceLab, Stranger, pids_in_namespace},
+    sandbox::{run, run_in, sandbox},
+    services::{ForeignProcess, NAMESPACE, PATIENCE, ServiceLab, pids_in_namespace},
 };
 use rustix::{
     mount::{UnmountFlags, unmount},
@@ -22,7 +20,8 @@ use rustix::{
 const NGINX: &str = "worker_processes 2; error_log stderr; pid /run/nginx.pid; events {} \
     http { access_log off; server { listen 8080; location / { return 200 \"nginx\\n\"; } } }";
 
-/// Ignores SIGTERM, and so do its children; one of them has left the session, the environment and the parent.
+/// Ignores SIGTERM, and so do its children; one of them is in another session, with an empty environment and another
+/// parent.
 const STUBBORN: &str = "trap '' TERM; sleep 1001 & \
      (setsid env -i sleep 1002 &) ; echo stubborn; while :; do sleep 1; done";
 
@@ -32,7 +31,7 @@ fn nginx(lab: &mut ServiceLab, directives: &str) {
 }
 
 fn curl(url: &str) -> String {
-    run("ip", &["netns", "exec", NAMESPACE, "curl", "-sS", "--retry", "5", "--retry-connrefused", url])
+    run_in(NAMESPACE, "curl", &["-sS", "--retry", "5", "--retry-connrefused", url])
 }
 
 fn kill(pid: u32, signal: Signal) {
@@ -40,7 +39,7 @@ fn kill(pid: u32, signal: Signal) {
 }
 
 #[test]
-fn a_command_runs_in_its_namespace_with_its_files_and_its_output_is_logged() {
+fn a_command_runs_in_its_namespace_with_its_files_and_is_logged() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-output");
         fs::create_dir_all(format!("/etc/netns/{NAMESPACE}")).unwrap();
@@ -53,11 +52,11 @@ fn a_command_runs_in_its_namespace_with_its_files_and_its_output_is_logged() {
                       readlink /proc/self/ns/net /proc/self/fd/0; exec sleep 1000";
         lab.command("talker", &["sh", "-c", script]);
         lab.up().unwrap();
-        let inside = run("ip", &["netns", "exec", NAMESPACE, "readlink", "/proc/self/ns/net"]);
+        let inside = run_in(NAMESPACE, "readlink", &["/proc/self/ns/net"]);
         for line in
             ["nameserver 192.0.2.53", "only-here", "bad \u{fffd} \\u{1b}[2J", inside.trim(), "/dev/null"]
         {
-            lab.logs(&format!("service::talker] {line}\n"));
+            lab.await_log(&format!("service::talker] {line}\n"));
         }
         assert_ne!(fs::read_to_string("/etc/resolv.conf").unwrap(), "nameserver 192.0.2.53\n");
         assert_eq!(lab.stop(), [""; 0]);
@@ -65,18 +64,15 @@ fn a_command_runs_in_its_namespace_with_its_files_and_its_output_is_logged() {
 }
 
 #[test]
-fn a_program_that_never_stops_talking_neither_fills_the_disk_nor_stops_the_others() {
+fn output_without_end_neither_fills_the_disk_nor_stops_other_services() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-flood");
-        lab.command("flood", &["yes", "some words that somebody says again and again"]);
+        lab.command("flood", &["yes", "a line that is printed again and again"]);
         lab.http("web", "127.0.0.1:80");
         lab.up().unwrap();
-        lab.logs("lines left out: more than 1000 in a second");
+        lab.await_log("lines left out: more than 1000 in a second");
         let url = "http://127.0.0.1/";
-        let time = run(
-            "ip",
-            &["netns", "exec", NAMESPACE, "curl", "-sS", "-o", "/dev/null", "-w", "%{time_total}", url],
-        );
+        let time = run_in(NAMESPACE, "curl", &["-sS", "-o", "/dev/null", "-w", "%{time_total}", url]);
         assert!(time.parse::<f64>().unwrap() < 1.0, "the web server took {time} s");
         assert!(lab.log().len() <= 1024 * 1024);
         assert_eq!(lab.stop(), [""; 0]);
@@ -84,7 +80,7 @@ fn a_program_that_never_stops_talking_neither_fills_the_disk_nor_stops_the_other
 }
 
 #[test]
-fn an_exit_is_reported_with_its_last_words_and_the_command_started_again() {
+fn an_exit_is_logged_with_the_last_output_and_the_command_restarted() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-restart");
         lab.command("short", &["sh", "-c", "echo about to fail; exit 3"]);
@@ -92,17 +88,17 @@ fn an_exit_is_reported_with_its_last_words_and_the_command_started_again() {
         let status =
             eventually("three restarts", PATIENCE, || lab.status().filter(|status| status.restarts >= 3));
         assert_eq!(status.last_exit.as_deref(), Some("exit status 3"));
-        lab.logs("service short exited after 0.0 s: exit status 3; its last output: about to fail");
-        // Doubling waits between them, in the log's own words.
+        lab.await_log("service short exited after 0.0 s: exit status 3; its last output: about to fail");
+        // The waits between restarts double, as the log shows.
         for wait in ["0.2 s", "0.4 s", "0.8 s"] {
-            lab.logs(&format!("service short restarts in {wait}"));
+            lab.await_log(&format!("service short restarts in {wait}"));
         }
         assert_eq!(lab.stop(), [""; 0]);
     });
 }
 
 #[test]
-fn a_killed_command_is_started_again_after_its_children_have_been_ended() {
+fn a_killed_command_is_restarted_after_its_children_have_been_ended() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-orphans");
         nginx(&mut lab, "daemon off;");
@@ -114,9 +110,9 @@ fn a_killed_command_is_started_again_after_its_children_have_been_ended() {
         else {
             panic!("{:?}", lab.status());
         };
-        // The workers survive it, and hold the port.
+        // The workers survive the kill, and hold the port.
         kill(master, Signal::KILL);
-        lab.logs("signal 9 (SIGKILL)");
+        lab.await_log("signal 9 (SIGKILL)");
         eventually("a new nginx", PATIENCE, || {
             let now = pids_in_namespace();
             (now.len() == 3 && now.iter().all(|pid| !before.contains(pid))).then_some(())
@@ -127,12 +123,12 @@ fn a_killed_command_is_started_again_after_its_children_have_been_ended() {
 }
 
 #[test]
-fn a_program_that_goes_to_the_background_is_told_to_stay() {
+fn a_program_that_goes_to_the_background_is_reported() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-background");
         nginx(&mut lab, "daemon on;");
         lab.up().unwrap();
-        lab.logs("a service has to stay in the foreground");
+        lab.await_log("a service has to stay in the foreground");
         assert_eq!(lab.stop(), [""; 0]);
         assert_eq!(pids_in_namespace(), [] as [u32; 0]);
     });
@@ -147,15 +143,15 @@ fn stopping_leaves_no_process_and_no_trace_within_a_second() {
         lab.command("plain", &["sleep", "1000"]);
         lab.http("web", "127.0.0.1:80");
         let supervisor = lab.up().unwrap();
-        lab.logs("service::stubborn] stubborn");
+        lab.await_log("service::stubborn] stubborn");
         assert_eq!(curl("http://127.0.0.1:8080/"), "nginx\n");
-        let mut stranger = Stranger::start();
+        let mut foreign = ForeignProcess::start();
         let started = Instant::now();
         assert_eq!(lab.stop(), [""; 0]);
         let took = started.elapsed();
         assert!(took < Duration::from_secs(1), "{took:?}");
-        assert_eq!(pids_in_namespace(), [stranger.pid()], "{}", lab.log());
-        assert!(stranger.runs());
+        assert_eq!(pids_in_namespace(), [foreign.pid()], "{}", lab.log());
+        assert!(foreign.runs());
         assert!(!fs::exists(format!("/proc/{supervisor}/ns/net")).unwrap(), "the supervisor is gone");
         assert!(!lab.state_dir.join("services").exists());
         assert!(!lab.cgroup().exists());
@@ -177,23 +173,23 @@ fn a_killed_supervisor_takes_an_ordinary_program_along() {
 }
 
 /// Without a cgroup all of /proc is read several times, which a busy host makes slow.
-const ON_FOOT: Duration = Duration::from_secs(4);
+const WITHOUT_CGROUP: Duration = Duration::from_secs(4);
 
-/// Who dies in a crash.
+/// The processes that die in a crash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dies {
     Supervisor,
-    /// Those who would lead to the rest are gone: it is nobody's child and in a session of its own.
+    /// Also the processes that would lead to the rest: what remains has no parent and a session of its own.
     SupervisorAndLeader,
 }
 
-/// What a SIGKILL of the supervisor leaves is ended by whoever comes next, and nobody else is.
+/// After a SIGKILL of the supervisor, the next command ends the service's processes, and no other.
 fn ended_after_a_crash(lab: &mut ServiceLab, dies: Dies, within: Duration) {
     lab.command("stubborn", &["sh", "-c", STUBBORN]);
     let supervisor = lab.up().unwrap();
-    lab.logs("service::stubborn] stubborn");
+    lab.await_log("service::stubborn] stubborn");
     eventually("all of its processes", PATIENCE, || (pids_in_namespace().len() == 4).then_some(()));
-    let mut stranger = Stranger::start();
+    let mut foreign = ForeignProcess::start();
     let leader = lab.first_pid();
     kill(supervisor, Signal::KILL);
     if dies == Dies::SupervisorAndLeader {
@@ -202,13 +198,13 @@ fn ended_after_a_crash(lab: &mut ServiceLab, dies: Dies, within: Duration) {
     eventually("the supervisor's end", PATIENCE, || {
         netmon::services::detached_supervisor(&lab.state_dir).is_none().then_some(())
     });
-    assert!(pids_in_namespace().len() > 1, "the program is too obedient for this test");
+    assert!(pids_in_namespace().len() > 1, "the program did not outlive its supervisor");
     let started = Instant::now();
     assert_eq!(lab.stop(), [""; 0]);
     let took = started.elapsed();
     assert!(took < within, "{took:?}");
-    assert_eq!(pids_in_namespace(), [stranger.pid()]);
-    assert!(stranger.runs());
+    assert_eq!(pids_in_namespace(), [foreign.pid()]);
+    assert!(foreign.runs());
     assert!(!lab.state_dir.join("services").exists());
 }
 
@@ -226,7 +222,7 @@ fn what_a_killed_supervisor_left_is_ended_without_any_cgroup() {
     sandbox(|| {
         unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH).unwrap();
         let mut lab = ServiceLab::new("svc-crash-bare");
-        ended_after_a_crash(&mut lab, Dies::Supervisor, ON_FOOT);
+        ended_after_a_crash(&mut lab, Dies::Supervisor, WITHOUT_CGROUP);
     });
 }
 
@@ -235,7 +231,7 @@ fn orphans_in_a_session_of_their_own_are_found_without_any_cgroup() {
     sandbox(|| {
         unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH).unwrap();
         let mut lab = ServiceLab::new("svc-orphan-bare");
-        ended_after_a_crash(&mut lab, Dies::SupervisorAndLeader, ON_FOOT);
+        ended_after_a_crash(&mut lab, Dies::SupervisorAndLeader, WITHOUT_CGROUP);
     });
 }
 
@@ -245,7 +241,7 @@ fn the_next_supervisor_ends_what_the_last_one_left() {
         let mut lab = ServiceLab::new("svc-next");
         lab.command("stubborn", &["sh", "-c", STUBBORN]);
         let first = lab.up().unwrap();
-        lab.logs("service::stubborn] stubborn");
+        lab.await_log("service::stubborn] stubborn");
         let before = eventually("all of its processes", PATIENCE, || {
             Some(pids_in_namespace()).filter(|p| p.len() == 4)
         });
@@ -271,7 +267,7 @@ fn two_supervisors_do_not_run_the_same_lab() {
         let error = lab.up().unwrap_err();
         assert!(error.contains(&format!("supervisor with process id {first}")), "{error}");
         assert_eq!(pids_in_namespace().len(), 1);
-        // The first one is as it was: it can still be found and ended.
+        // The first supervisor is unaffected: it can still be found and ended.
         assert_eq!(netmon::services::detached_supervisor(&lab.state_dir), Some(first));
         assert_eq!(lab.stop(), [""; 0]);
         assert_eq!(pids_in_namespace(), [] as [u32; 0]);
@@ -323,7 +319,7 @@ fn a_namespace_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_supervisor_inside_a_process_tells_what_runs_and_ends_it() {
+fn a_supervisor_inside_a_process_reports_its_services_and_ends_them() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-inside");
         lab.command("plain", &["sleep", "1000"]);
@@ -345,7 +341,7 @@ fn a_supervisor_inside_a_process_tells_what_runs_and_ends_it() {
 }
 
 #[test]
-fn a_supervisor_that_is_dropped_without_a_word_asks_its_services_to_end() {
+fn a_supervisor_that_is_dropped_asks_its_services_to_end() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-dropped");
         lab.command("plain", &["sleep", "1000"]);
@@ -355,7 +351,7 @@ fn a_supervisor_that_is_dropped_without_a_word_asks_its_services_to_end() {
         assert_eq!(pids_in_namespace().len(), 1);
         drop(supervisor);
         eventually("an empty namespace", PATIENCE, || pids_in_namespace().is_empty().then_some(()));
-        assert_eq!(lab.stop(), [""; 0], "its record is still there to be cleared");
+        assert_eq!(lab.stop(), [""; 0], "only its record is left");
         assert!(!lab.state_dir.join("services").exists());
     });
 }

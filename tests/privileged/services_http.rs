@@ -1,19 +1,18 @@
-//! The built-in web server, seen by curl from inside its namespace.
+//! The built-in web server, as curl sees it from inside its namespace.
 
 use std::time::{Duration, Instant};
 
 use netmon_tests::{
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
     services::{NAMESPACE, ServiceLab},
 };
 
 fn curl(arguments: &[&str]) -> String {
-    let prefix = ["netns", "exec", NAMESPACE, "curl", "-sS", "--max-time", "20"];
-    run("ip", &[&prefix, arguments].concat())
+    run_in(NAMESPACE, "curl", &[&["-sS", "--max-time", "20"], arguments].concat())
 }
 
 #[test]
-fn the_page_says_who_asks_whom() {
+fn the_page_names_its_client_and_its_server() {
     sandbox(|| {
         let mut lab = ServiceLab::new("svc-page");
         lab.http("web", "127.0.0.1:80");
@@ -26,7 +25,7 @@ fn the_page_says_who_asks_whom() {
             html.starts_with("<!doctype html>") && html.contains("<h1>Hello from svc_netns</h1>"),
             "{html}"
         );
-        // Only there: from outside the namespace nobody listens.
+        // Only there: outside the namespace nothing listens.
         assert!(std::net::TcpStream::connect("127.0.0.1:80").is_err());
     });
 }
@@ -109,7 +108,7 @@ fn an_ipv6_address_that_is_still_being_checked_for_duplicates_is_waited_for() {
         run("ip", &["-n", NAMESPACE, "link", "set", "svc-b", "up"]);
         run("ip", &["-n", NAMESPACE, "addr", "add", "fd00:77::3/64", "dev", "svc-b"]);
         let addresses = run("ip", &["-n", NAMESPACE, "-6", "addr", "show", "dev", "svc-b"]);
-        assert!(addresses.contains("tentative"), "the test came too late: {addresses}");
+        assert!(addresses.contains("tentative"), "the check was over too early: {addresses}");
         lab.http("web", "[fd00:77::3]:80");
         lab.up().unwrap();
         assert!(curl(&["http://[fd00:77::3]/"]).contains("Hello from svc_netns"));

@@ -1,5 +1,4 @@
-//! Services that are waited for: the next one is started when the one before it does its work, and not earlier.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! Services with a readiness check: the next service is started when the one before it is ready, and not earlier.
 
 use std::{
     fs,
@@ -9,8 +8,9 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, spawn},
+    agent::{Agent, spawn},
     binary::netmon,
+    commands::{fails, succeeds},
     eventually::eventually,
     host::left_behind,
     sandbox::{run, sandbox},
@@ -32,7 +32,7 @@ b = { namespace = "far", interface = "eth0", addresses = ["10.42.0.2/24"] }
 const NGINX: &str = "error_log stderr; pid /run/nginx.pid; events {} \
     http { access_log off; server { listen 10.42.0.2:80; location / { return 200 \"nginx\"; } } }";
 
-/// One that has no port, whatever one waits for.
+/// A service that never opens its port.
 fn deaf(timeout: &str) -> String {
     format!(
         "[[service]]\nname = \"deaf\"\nnamespace = \"far\"\n\
@@ -71,18 +71,17 @@ fn the_next_service_is_started_when_the_one_before_it_answers() {
         let status = eventually("the lab", PATIENCE, || up.try_wait().expect("our own child"));
         assert!(status.success());
         assert_eq!(fs::read_to_string("/run/page").expect("it was waited for"), "nginx");
-        assert_eq!(netmon_says(&["down", FILE]).0, 0);
+        succeeds(&["down", FILE]);
     });
 }
 
 #[test]
-fn one_that_does_not_get_ready_is_named_with_its_last_words_and_nothing_is_left() {
+fn a_service_that_does_not_get_ready_is_named_and_nothing_is_left() {
     sandbox(|| {
         let before = left_behind();
         write(&[PAIR, &deaf("700ms")]);
         for command in ["up", "run"] {
-            let (code, said) = netmon_says(&[command, FILE]);
-            assert_eq!(code, 1, "{said}");
+            let said = fails(1, &[command, FILE]);
             for part in ["service deaf in far is not ready after 700ms", "refused", "I hear nothing"] {
                 assert!(said.contains(part), "{command}, {part}: {said}");
             }
@@ -92,23 +91,22 @@ fn one_that_does_not_get_ready_is_named_with_its_last_words_and_nothing_is_left(
 }
 
 #[test]
-fn a_reload_says_what_is_not_ready_and_the_agent_lives_on() {
+fn a_reload_reports_what_is_not_ready_and_the_agent_keeps_running() {
     sandbox(|| {
         write(&[PAIR]);
         let agent = Agent::start([FILE]);
         write(&[PAIR, &deaf("500ms")]);
-        let (code, said) = netmon_says(&["reload", FILE]);
-        assert_eq!(code, 1, "{said}");
+        let said = fails(1, &["reload", FILE]);
         assert!(said.contains("service deaf in far is not ready"), "{said}");
         run("ping", &["-q", "-c", "1", "-W", "2", "10.42.0.2"]);
         write(&[PAIR]);
-        assert_eq!(netmon_says(&["reload", FILE]).0, 0);
+        succeeds(&["reload", FILE]);
         assert!(agent.end(Signal::TERM).0.success());
     });
 }
 
 #[test]
-fn nobody_has_to_wait_for_a_service_that_is_given_up() {
+fn an_interrupt_ends_the_wait_for_a_service() {
     sandbox(|| {
         let before = left_behind();
         write(&[PAIR, &deaf("600s")]);

@@ -1,7 +1,6 @@
 //! Labs built and removed on a real kernel, checked with `ip` and `ping`.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use netmon::{
     ownership::Claim,
@@ -10,6 +9,7 @@ use netmon::{
 use netmon_kernel::netlink::Netlink;
 use netmon_model::{lab::Lab, progress::Silent};
 use netmon_tests::{
+    eventually::eventually,
     host::left_behind,
     labs::{direct, empty, end, link, namespace, route, star, valid},
     sandbox::{run, sandbox},
@@ -98,7 +98,7 @@ fn a_changed_lab_changes_only_what_differs() {
 }
 
 #[test]
-fn addresses_of_one_network_change_whichever_of_them_is_the_kernels_primary() {
+fn addresses_of_one_network_change_even_if_the_primary_goes() {
     sandbox(|| {
         let with = |addresses: &[&str]| {
             let mut lab = direct();
@@ -124,7 +124,7 @@ fn addresses_of_one_network_change_whichever_of_them_is_the_kernels_primary() {
 }
 
 #[test]
-fn a_link_that_is_made_anew_keeps_its_settings_and_the_routes_of_its_network() {
+fn a_link_that_is_created_again_keeps_its_sysctls_and_the_routes_of_its_network() {
     sandbox(|| {
         let mut lab = direct();
         let key = "net.ipv4.conf.veth1.rp_filter";
@@ -142,7 +142,7 @@ fn a_link_that_is_made_anew_keeps_its_settings_and_the_routes_of_its_network() {
 }
 
 #[test]
-fn what_is_not_ours_is_a_conflict_and_nothing_is_changed() {
+fn a_foreign_object_is_a_conflict_and_nothing_is_changed() {
     sandbox(|| {
         run("ip", &["netns", "add", "direct_netns"]);
         run("ip", &["link", "add", "veth0", "type", "veth", "peer", "name", "other"]);
@@ -161,7 +161,7 @@ fn what_is_not_ours_is_a_conflict_and_nothing_is_changed() {
 }
 
 #[test]
-fn another_labs_objects_are_as_foreign_as_anybodys() {
+fn objects_of_another_lab_are_foreign() {
     sandbox(|| {
         let (one, mut two) = (direct(), direct());
         two.name = valid("two");
@@ -173,7 +173,7 @@ fn another_labs_objects_are_as_foreign_as_anybodys() {
     });
 }
 
-/// Refuses to watch, as a kernel without eBPF would.
+/// An instrument that refuses, as on a kernel without eBPF.
 struct Refuses;
 
 impl AttachObserver for Refuses {
@@ -197,7 +197,7 @@ fn a_failure_half_way_leaves_the_host_as_it_was() {
         assert!(matches!(error, TopologyError::AttachObserver(_)), "{error}");
         drop(claim);
         assert_eq!(left_behind(), before);
-        // A setting that the kernel does not have, a route that leads nowhere: late steps.
+        // A setting that the kernel does not have, and a route that leads nowhere: both fail in late steps.
         let mut wrong = direct();
         wrong.namespaces[0].sysctls.insert("net.ipv4.no_such_key".to_owned(), "1".to_owned());
         assert!(up(&wrong).unwrap_err().to_string().contains("net.ipv4.no_such_key"));
@@ -230,7 +230,7 @@ fn a_failure_while_changing_a_lab_leaves_the_lab_as_it_was() {
 }
 
 #[test]
-fn damaged_state_costs_nothing_but_a_warning() {
+fn a_damaged_state_costs_only_a_warning() {
     sandbox(|| {
         let before = left_behind();
         let lab = direct();
@@ -260,7 +260,7 @@ fn a_lab_that_is_held_says_by_whom() {
 }
 
 #[test]
-fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
+fn a_namespace_held_by_a_foreign_process_loses_its_links_and_its_name() {
     sandbox(|| {
         let before = left_behind();
         let lab = direct();
@@ -273,9 +273,7 @@ fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
             let comm = fs::read_to_string(format!("/proc/{}/comm", sleeper.id())).unwrap_or_default();
             comm.trim() == "sleep"
         };
-        while !inside() {
-            std::thread::yield_now();
-        }
+        eventually("a process in the namespace", Duration::from_secs(10), || inside().then_some(()));
         let report = down(&lab);
         let named = report.warnings.iter().any(|w| w.contains(&format!("process {} (sleep)", sleeper.id())));
         sleeper.kill().unwrap();
@@ -286,7 +284,7 @@ fn a_namespace_held_by_somebody_elses_process_loses_its_links_and_its_name() {
 }
 
 #[test]
-fn half_a_name_with_our_mark_is_cleared_and_one_without_is_not() {
+fn an_unfinished_namespace_name_is_cleared_only_if_it_has_netmons_mark() {
     sandbox(|| {
         fs::create_dir_all("/run/netns").unwrap();
         fs::write("/run/netns/direct_netns", "netmon:direct").unwrap();

@@ -1,8 +1,8 @@
-//! A thousand times a lab is built and removed by one process: nothing is left in the process or on the host.
+//! One process builds and removes labs a thousand times: nothing is left in the process or on the host.
 //!
-//! In a process of its own (this test's program, once more), since the other tests of this one open and close
-//! descriptors and threads of theirs meanwhile. Four labs take turns, as removing one is mostly waiting for the kernel.
-#![expect(clippy::expect_used, reason = "helpers of tests, which may")]
+//! The process is separate (it runs this test's program again), because the other tests of this one open and close
+//! descriptors and threads at the same time. Four labs take turns, because removing one is mostly waiting for the
+//! kernel.
 
 use std::{
     collections::BTreeSet,
@@ -33,15 +33,16 @@ use netmon_tests::{
 };
 use rustix::process::getpid;
 
-/// Says that this is the process that does it.
+/// Set in the process that does the work.
 const INSIDE: &str = "NETMON_TEST_CYCLES";
 const LABS: usize = 4;
 const CYCLES: usize = 1000;
-/// After so many, everything that is made once is made, and each lab was watched.
+/// After so many cycles, all that is allocated once is allocated, and each lab was watched.
 const WARM: usize = 200;
-/// One cycle of so many is watched: each hook waits for the kernel's readers, when it is attached and again when not.
+/// One cycle of so many is watched: each hook waits for an RCU grace period, when it is attached and when it is
+/// detached.
 const WATCHED_EVERY: usize = 50;
-/// What an allocator may keep for itself when it has given back what it can.
+/// What an allocator may retain after it has returned free memory.
 const SLACK_KIB: u64 = 2048;
 const PATIENCE: Duration = Duration::from_secs(15);
 const QUIET_LOOKS: u32 = 20;
@@ -82,10 +83,10 @@ impl AttachObserver for Watching {
     }
 }
 
-/// Builds and removes `lab` so often.
+/// Builds and removes `lab` so many times.
 fn cycles(lab: &Lab, times: usize) {
     for number in 1..=times {
-        let claim = Claim::take(&lab.name).expect("nobody else has it");
+        let claim = Claim::take(&lab.name).expect("no other process holds it");
         if number % WATCHED_EVERY == 0 {
             watched_up(lab, &claim);
         } else {
@@ -133,7 +134,7 @@ fn held() -> Held {
     }
 }
 
-/// Once it says the same for a while: a thread that has ended is in the list a little longer.
+/// Waits until the values stay the same for a while: a thread that has ended is listed a little longer.
 fn settled() -> Held {
     let (mut last, mut same) = (held(), 0);
     eventually("a quiet process", PATIENCE, || {
@@ -144,7 +145,7 @@ fn settled() -> Held {
     })
 }
 
-/// Of what is in use: loading the datapath takes ten MiB for a moment, in up to four threads at once.
+/// The memory in use: loading the datapath takes ten MiB for a moment, in up to four threads at once.
 fn resident_kib() -> u64 {
     heap::give_back();
     let status = fs::read_to_string("/proc/self/status").expect("/proc");
@@ -152,11 +153,11 @@ fn resident_kib() -> u64 {
     line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// The process that does it.
+/// The work of the separate process.
 fn inside() {
     sandbox(|| {
-        // Somebody else's: so /run/netns is not ours to make and to remove, which labs that come and go at once would
-        // do under each other's hands.
+        // A foreign namespace: with it, netmon neither creates nor removes /run/netns, which concurrent labs would do
+        // while others use it.
         run("ip", &["netns", "add", "foreign"]);
         let labs: Vec<Lab> = (0..LABS).map(lab).collect();
         in_turns(&labs, WARM);

@@ -1,9 +1,8 @@
-//! Every kind of packet over a real veth, counted by the hooks, by the kernel and by a capture at the same end.
+//! Packets of all kinds over a real veth, counted by the hooks, by the kernel and by a capture at the same end.
 //!
-//! `program_run` has the same frames without a wire. What differs on one is the outermost VLAN tag, which the
-//! kernel takes out of a frame that arrives, ahead of the ingress hook: there the frame is four bytes shorter
-//! than where it left, and has one tag less to follow. A capture shows it whole, since it puts the tag back.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! `program_run` has the same frames without a wire. On a wire the outermost VLAN tag differs: the kernel removes it
+//! from an arriving frame, before the ingress hook. There the frame is four bytes shorter than where it left, and has
+//! one tag less to parse. A capture shows it whole, because it puts the tag back.
 
 use std::{array, time::Duration};
 
@@ -23,15 +22,15 @@ use netmon_tests::{
 use crate::program_run::{Kind, kinds};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What the kernel takes out of a frame with tags, however many they are.
+/// What the kernel removes from a tagged frame, however many tags it has.
 const TAG: u64 = 4;
-/// The tag of this one is incomplete, and the kernel drops it where it would take the tag out. Its own counter
-/// of what was received is the other end's of what was sent, and has it all the same.
+/// The tag of this frame is incomplete, and the kernel drops the frame where it would remove the tag. The kernel's
+/// counter of received packets includes it, because it is the peer's counter of sent packets.
 const NEVER_ARRIVES: &str = "cut tag";
-/// Too many tags to follow where it leaves, and just as many as are followed where it arrives.
+/// One tag too many to parse where it leaves, and just few enough where it arrives.
 const ONE_TAG_TOO_MANY: &str = "three tags";
 
-/// What is read around a frame.
+/// Counts read before or after a frame.
 struct Moment {
     reading: Snapshot,
     /// Sent at `one`, received at `two`.
@@ -68,7 +67,7 @@ impl Moment {
     }
 }
 
-/// What was added to a hook: packets and bytes of one protocol, and segments and wire bytes of all.
+/// What was added to a hook: packets and bytes of one protocol, and segments and wire bytes in total.
 fn added_to(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64; 4] {
     let figures = |hook: &HookCounters| {
         let of = hook.protocols.iter().find(|(of, _)| of.label() == protocol).unwrap().1;
@@ -78,7 +77,7 @@ fn added_to(before: &HookCounters, after: &HookCounters, protocol: &str) -> [u64
     array::from_fn(|index| after[index] - before[index])
 }
 
-/// Sends a frame from `one` to `two`, and holds all counts of it against its kind.
+/// Sends a frame from `one` to `two`, and compares all counts of it with its kind.
 fn cross(meter: &mut Meter, socket: &PacketSocket, kind: &Kind) {
     let (what, frame, protocol, exit) = kind;
     let length = frame.len() as u64;
@@ -101,13 +100,13 @@ fn cross(meter: &mut Meter, socket: &PacketSocket, kind: &Kind) {
         _ => (*protocol, [1, arriving, 1, arriving]),
     };
     assert_eq!(added_to(before.ingress(), after.ingress(), inner), expected, "{what}: ingress");
-    // Once at either end, but for what only the tag is the reason of.
+    // Once at either end, except for those that only the tag causes.
     let times = if [NEVER_ARRIVES, ONE_TAG_TOO_MANY].contains(what) { 1 } else { 2 };
     let exits = exit.map(|label| (label, times)).into_iter();
     assert_eq!(after.exits_since(&before), exits.collect::<Vec<_>>(), "{what}");
 }
 
-/// The frames of `program_run`, and some that only a wire carries: longer than a page, so scattered.
+/// The frames of `program_run`, and some that only a wire carries: longer than a page, so non-linear.
 fn all() -> Vec<Kind> {
     let long = udp(5000, 6000, &[9; 8900]);
     let tcp = Tcp::default().segment(&[9; 8900]);
@@ -132,14 +131,14 @@ fn a_frame_of_every_kind_is_counted_as_the_kernel_and_a_capture_do() {
         for kind in &all {
             cross(&mut meter, &socket, kind);
         }
-        // The one that never arrived did not do so later either.
+        // The frame that never arrives did not arrive later either.
         assert_eq!(
             meter.snapshot().unwrap().links[0].b.as_ref().unwrap().hooks.ingress.packets(),
             all.len() as u64 - 1
         );
         for (capture, end) in captures.into_iter().zip(["one", "two"]) {
             let here = all.iter().filter(|(what, ..)| end == "one" || *what != NEVER_ARRIVES);
-            // tcpdump has no length for a frame that ends within its tag.
+            // tcpdump prints no length for a frame that ends within its tag.
             let length = |kind: &Kind| (kind.0 != NEVER_ARRIVES).then_some(kind.1.len() as u64);
             let sent: Vec<_> = here.map(length).collect();
             let lengths: Vec<_> = capture.packets(sent.len()).iter().map(Captured::length).collect();
@@ -181,14 +180,14 @@ fn fragments_that_the_kernel_makes_are_counted_as_a_capture_shows_them() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         let capture = Capture::lengths("tcpdump", "root", "veth0", "ip");
-        // Three fragments each way, of which the first tells that it is an echo.
+        // Three fragments in each direction. Only the first one shows that it is an echo.
         run("ping", &["-q", "-c", "10", "-i", "0.01", "-s", "4000", "10.200.0.3"]);
         let (metrics, _) = at_rest(&DIRECT);
         let at = [("netns", "root"), ("interface", "veth0"), ("protocol", "icmp")];
         let counted = (metrics.sum("netmon_packets_total", &at), metrics.sum("netmon_bytes_total", &at));
         assert_eq!(counted.0, 60.0);
         assert_eq!(captured(&capture.packets(60)), counted);
-        // Two later ones a message, at both ends of the link.
+        // Two later fragments per message, at both ends of the link.
         let later = metrics.sum("netmon_parse_exits_total", &[("reason", "later_fragment")]);
         assert_eq!(later, 80.0);
         for end in DIRECT {

@@ -1,9 +1,8 @@
-//! Wrong lab files, given to the real commands: exit code 2, the place, what would be right; in bounded time and
+//! Wrong lab files, given to the real commands: exit code 2, the place of the error, and advice; in bounded time and
 //! memory, and with nothing changed on the host.
 //!
-//! Those that are text are in `tests/wrong_labs/`; what is large, binary or no file at all is made here.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which may")]
+//! Those that are text are in `tests/wrong_labs/`. This module creates those that are large, binary or no files at
+//! all.
 
 use std::{
     fs,
@@ -17,22 +16,24 @@ use std::{
 use netmon_tests::{
     agent::Agent,
     binary::netmon,
+    commands::succeeds,
     host::left_behind,
+    lab_files::shipped,
     sandbox::{run, sandbox},
 };
 use rustix::process::Signal;
 
-/// The commands that take a lab file and do something with it.
+/// The commands that take a lab file.
 const COMMANDS: [&[&str]; 6] =
     [&["plan"], &["up"], &["run", "--listen", "127.0.0.1:0"], &["test"], &["reload"], &["down"]];
-/// What one of them may take with the rest of the machine at work; alone it is some milliseconds.
+/// The time limit of a command on a busy machine; on an idle one it takes some milliseconds.
 const LONGEST: Duration = Duration::from_secs(20);
-/// Address space: the program and its libraries take a tenth of it.
+/// A limit of the address space: the program and its libraries take a tenth of it.
 const MEMORY: &str = "--as=1073741824";
-/// How many fixtures there are at least.
+/// The least number of fixtures.
 const FIXTURES: usize = 70;
 
-/// Where the first error of each fixture is, and a word of it.
+/// The place of the first error of each fixture, and a part of its message.
 const PLACES: &str = "
 address_of_a_network 2:58 network's own address
 address_out_of_range 2:58 is not an IP address
@@ -84,7 +85,7 @@ namespace_with_shell_characters 2:8 without white space
 port_with_addresses 5:56 cannot have the address
 prefix_of_99 2:58 is not a prefix length
 route_by_itself 3:35 is an address of web itself
-route_by_nobody 3:35 is not on a link of web
+route_via_no_neighbour 3:35 is not on a link of web
 route_of_two_families 3:18 of different families
 service_name_that_climbs 2:8 must not contain '/'
 service_name_twice 6:8 two services web
@@ -106,7 +107,7 @@ unknown_section 1:3 did you mean `namespace`?
 yaml 1:5 invalid unquoted key
 ";
 
-/// Everything that a command could have changed.
+/// All that a command could have changed.
 fn host() -> String {
     let shown: [&[&str]; 5] = [
         &["ip", "-d", "-o", "link", "show"],
@@ -123,7 +124,7 @@ fn host() -> String {
     format!("{}\n{shown}\n{settings}\n{files}", left_behind())
 }
 
-/// What one command says to a file: in bounded time, memory and number of words.
+/// What one command prints about a file. Asserts that time, memory and length are bounded.
 fn says(command: &[&str], file: &Path) -> String {
     let begun = Instant::now();
     let mut netmon_with_file = Command::new("prlimit");
@@ -139,11 +140,11 @@ fn says(command: &[&str], file: &Path) -> String {
     said
 }
 
-/// What all commands say to a file, which is the same; meanwhile the host stays as it is.
+/// What all commands print about a file. Asserts that they print the same, and that the host does not change.
 fn all_say(file: &Path) -> String {
     let before = host();
     let said: Vec<String> = thread::scope(|scope| {
-        // They share the sandbox of the thread that starts them.
+        // Threads share the sandbox of the thread that starts them.
         let all: Vec<_> = COMMANDS.iter().map(|command| scope.spawn(|| says(command, file))).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
@@ -169,20 +170,20 @@ fn every_fixture_is_refused_with_its_place_and_changes_nothing() {
             let said = all_say(&file);
             let line = format!("{}:{at}: error: ", file.display());
             let first = said.lines().find(|line| line.contains(": error: ")).unwrap_or_default();
-            let told = first.starts_with(&line) && (first.contains(words) || said.contains(words));
-            assert!(told, "{place}: {said}");
+            let is_right = first.starts_with(&line) && (first.contains(words) || said.contains(words));
+            assert!(is_right, "{place}: {said}");
         }
     });
 }
 
 #[test]
-fn what_is_too_large_too_deep_or_no_text_is_refused_with_its_place() {
+fn files_too_large_too_deep_or_without_text_are_refused_with_a_place() {
     sandbox(|| {
         fs::write("/run/sandbox/start", "").unwrap();
         let file = Path::new("/run/sandbox/made.toml");
         let many = |line: &str, times: usize| line.repeat(times).into_bytes();
         let megabyte = 1 << 20;
-        // Noise of a multiplier (Lehmer), so that it is the same every time.
+        // Pseudo-random bytes (Lehmer), so that they are the same each time.
         let noise = (0..4096_u64).scan(42_u64, |state, _| {
             *state = state.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1;
             Some((*state >> 33) as u8)
@@ -226,7 +227,7 @@ fn what_is_too_large_too_deep_or_no_text_is_refused_with_its_place() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_and_nobody_waits_for_it() {
+fn paths_that_are_no_files_are_refused_without_a_long_wait() {
     sandbox(|| {
         fs::write("/run/sandbox/start", "").unwrap();
         let at = |name: &str| Path::new("/run/sandbox").join(name);
@@ -266,7 +267,7 @@ fn a_file_whose_name_makes_no_lab_name_says_so() {
 }
 
 #[test]
-fn a_pipe_that_somebody_writes_to_is_a_lab_file() {
+fn a_pipe_with_a_writer_is_a_lab_file() {
     sandbox(|| {
         let plan = format!("{0} plan <({0} generate star -n 2)", netmon().display());
         let said = Command::new("bash").args(["-c", &plan]).output().unwrap();
@@ -276,22 +277,21 @@ fn a_pipe_that_somebody_writes_to_is_a_lab_file() {
 }
 
 #[test]
-fn an_agent_goes_on_whatever_it_is_told_to_reload() {
+fn an_agent_survives_a_reload_of_every_wrong_file() {
     sandbox(|| {
         let file = "/run/sandbox/direct.toml";
-        let right =
-            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/direct.toml")).unwrap();
+        let right = fs::read_to_string(shipped("direct.toml")).unwrap();
         fs::write(file, &right).unwrap();
         let agent = Agent::start([file]);
         let before = left_behind();
         for entry in fs::read_dir(fixture("")).unwrap() {
-            // Also between the two, when it is empty.
+            // The agent may also read the file while it is empty.
             fs::copy(entry.unwrap().path(), file).unwrap();
             rustix::process::kill_process(agent.pid(), Signal::HUP).unwrap();
         }
         fs::write(file, &right).unwrap();
-        // Client after them, so answered after them.
-        run(netmon().to_str().unwrap(), &["reload", file]);
+        // Requests are handled in order: this one is answered after the others.
+        succeeds(&["reload", file]);
         assert_eq!(left_behind(), before);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.200.0.3"]);
         assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));

@@ -1,4 +1,4 @@
-//! A running `netmon run`, inside the sandbox that the test is in, and its metrics.
+//! A running `netmon run` in the sandbox of the test, and its metrics.
 
 use std::{
     ffi::OsStr,
@@ -10,18 +10,24 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{binary::netmon, eventually::eventually, frugal::FRUGAL, sandbox::run};
+use crate::{
+    binary::netmon,
+    commands::{TakenDown, succeeds},
+    eventually::eventually,
+    frugal::FRUGAL,
+    sandbox::run,
+};
 
-/// Long enough for a machine that is busy with something else, and for an emulated one.
+/// Enough for a busy machine, and for an emulated one.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Where an agent serves; every sandbox has a loopback of its own.
+/// Where an agent listens. Every sandbox has its own loopback.
 pub const ADDRESS: &str = "127.0.0.1:9477";
 
-/// An agent, ended for good when it is dropped.
+/// An agent; killed when it is dropped.
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
-    /// From the start of the process until every hook was attached.
+    /// From the start of the process until all hooks were attached.
     pub until_ready: Duration,
 }
 
@@ -30,26 +36,25 @@ impl Agent {
     ///
     /// # Panics
     ///
-    /// When it ends instead, or is not ready in time.
+    /// If it ends, or is not ready in time.
     pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         Self::start_at(ADDRESS, arguments)
     }
 
-    /// The same for an agent that listens on another address than the usual one: the second in a sandbox.
+    /// As [`Self::start`], for an agent that listens on another address: the second one in a sandbox.
     ///
     /// # Panics
     ///
-    /// When it ends instead, or is not ready in time.
+    /// If it ends, or is not ready in time.
     pub fn start_at<S: AsRef<OsStr>>(address: &str, arguments: impl IntoIterator<Item = S>) -> Self {
         Self { child: spawn(arguments, Stdio::null()), until_ready: Duration::ZERO }.ready(address)
     }
 
-    /// As [`Self::start`], with an allocator that gives back what is free.
+    /// As [`Self::start`], with an allocator that returns free memory to the kernel.
     ///
     /// # Panics
     ///
-    /// When it ends instead, or is not ready in time.
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+    /// If it ends, or is not ready in time.
     pub fn start_frugal<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let child = command(arguments, Stdio::null()).envs(FRUGAL).spawn().expect("netmon starts");
         Self { child, until_ready: Duration::ZERO }.ready(ADDRESS)
@@ -69,8 +74,7 @@ impl Agent {
     ///
     /// # Panics
     ///
-    /// When it ends instead, or is not ready in time.
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+    /// If it ends, or is not ready in time.
     pub fn start_with_log(log: &Path, arguments: &[&str]) -> Self {
         let log = File::create(log).expect("a file for the log");
         let mut command = Command::new(netmon());
@@ -78,61 +82,58 @@ impl Agent {
         Self { child: command.spawn().expect("netmon starts"), until_ready: Duration::ZERO }.ready(ADDRESS)
     }
 
-    /// Its process.
+    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// Sends a signal, and says how it ended and how long that took.
+    /// Sends a signal. Returns how the agent ended, and how long that took.
     ///
     /// # Panics
     ///
-    /// When it does not end.
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+    /// If it does not end.
     pub fn end(mut self, signal: Signal) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         kill_process(self.pid(), signal).expect("a signal to our own child");
-        let status =
-            eventually("the end of the agent", PATIENCE, || self.child.try_wait().expect("our own child"));
-        (status, begun.elapsed())
+        (self.wait(), begun.elapsed())
+    }
+
+    /// Waits until it ends, and returns how it ended.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the end of the agent", PATIENCE, || self.child.try_wait().expect("our own child"))
     }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // It may have ended already; a sandbox takes along what it leaves.
+        // It may have ended already. What it leaves is removed with the sandbox.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The built-in lab as `netmon up` makes it, with its services; removed when it is dropped.
+/// The built-in lab as `netmon up` makes it, with its services; taken down when it is dropped.
 #[derive(Debug)]
-pub struct Up(());
+pub struct Up {
+    _taken_down: TakenDown,
+}
 
 impl Up {
     /// Brings it up.
     ///
     /// # Panics
     ///
-    /// When that fails.
+    /// If that fails.
     #[must_use]
     pub fn direct() -> Self {
-        let up = Self(());
-        let (code, said) = netmon_says(&["up"]);
-        assert_eq!(code, 0, "{said}");
+        let up = Self { _taken_down: TakenDown::direct() };
+        succeeds(&["up"]);
         up
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        // Not by `netmon_says`, which may panic: the test may have, already.
-        let down = Command::new(netmon()).arg("down").stdin(Stdio::null()).output();
-        if !down.is_ok_and(|down| down.status.success()) {
-            eprintln!("the lab could not be removed");
-        }
     }
 }
 
@@ -140,8 +141,7 @@ impl Drop for Up {
 ///
 /// # Panics
 ///
-/// When it cannot be started.
-#[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+/// If it cannot be started.
 pub fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdio) -> Child {
     command(arguments, output).spawn().expect("netmon starts")
 }
@@ -150,18 +150,6 @@ fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, output: Stdi
     let mut command = Command::new(netmon());
     command.arg("run").args(arguments).stdin(Stdio::null()).stdout(output);
     command
-}
-
-/// Runs `netmon ARGUMENTS` to its end: exit code, and what it printed and logged.
-///
-/// # Panics
-///
-/// When it cannot be started, or is ended by a signal.
-#[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
-pub fn netmon_says(arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(netmon()).args(arguments).stdin(Stdio::null()).output().expect("netmon starts");
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    (output.status.code().expect("netmon ends by itself"), text)
 }
 
 fn fetch_code(address: &str, path: &str) -> String {
@@ -174,13 +162,13 @@ fn fetch_code(address: &str, path: &str) -> String {
     String::from_utf8_lossy(&output).into_owned()
 }
 
-/// Everything that `/metrics` says now.
+/// Scrapes `/metrics` of the agent in this sandbox.
 #[must_use]
 pub fn scrape() -> Metrics {
     scrape_from(ADDRESS)
 }
 
-/// Everything that the agent at `address` says now.
+/// Scrapes the agent at `address`.
 #[must_use]
 pub fn scrape_from(address: &str) -> Metrics {
     Metrics::parse(&run("curl", &["-sf", "--max-time", "10", &format!("http://{address}/metrics")]))

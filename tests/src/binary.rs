@@ -2,14 +2,13 @@
 
 use std::{env, path::PathBuf};
 
-/// Where it is: `cargo xtask test` builds it and says so. A test never looks for one by itself, which might
-/// be last week's.
+/// The path that `cargo xtask test` sets after building it. A test never searches for a binary itself: it might find
+/// last week's.
 ///
 /// # Panics
 ///
-/// When nobody said where it is.
+/// If no path is set.
 #[must_use]
-#[expect(clippy::panic, reason = "a test without its subject must not run")]
 pub fn netmon() -> PathBuf {
     match env::var_os("NETMON_BIN") {
         Some(path) => path.into(),

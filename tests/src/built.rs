@@ -1,5 +1,5 @@
-//! A lab as `ip` and `sysctl` show it, without what differs from one build to the next: numbers and link-layer
-//! addresses. Two builds of the same file are the same text.
+//! A lab as `ip` and `sysctl` show it, without what differs between builds (interface indexes, link-layer addresses).
+//! Two builds of one file give the same text.
 
 use std::{fs, path::Path};
 
@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::sandbox::run;
 
-/// Everything that the lab's file asks for, as it is.
+/// All that the lab file declares, as it is on the host.
 ///
 /// # Panics
 ///
-/// When a part of it is not there.
+/// If a part of it is missing.
 #[must_use]
 pub fn built(lab: &Lab) -> String {
     let mut text =
@@ -21,7 +21,7 @@ pub fn built(lab: &Lab) -> String {
         let name = namespace.name.as_str();
         let file = fs::read_to_string(Path::new("/etc/netns").join(name).join("resolv.conf"));
         let settings: Vec<&str> = namespace.sysctls.keys().map(String::as_str).collect();
-        // One process for all of it: this is done a hundred times.
+        // One process for all of it: this runs a hundred times.
         let script = format!(
             "ip {}; echo; ip route; ip -6 route; sysctl -q {}",
             ADDRESSES.join(" "),
@@ -38,7 +38,7 @@ pub fn built(lab: &Lab) -> String {
     text
 }
 
-/// The arguments of ip that show all interfaces and their addresses.
+/// Arguments of ip that show all interfaces and their addresses.
 const ADDRESSES: [&str; 4] = ["-d", "-j", "address", "show"];
 
 fn wants(lab: &Lab, namespace: &str, interface: &str) -> bool {
@@ -49,8 +49,7 @@ fn wants(lab: &Lab, namespace: &str, interface: &str) -> bool {
         || bridges.any(|place| place == (namespace, interface))
 }
 
-/// Interfaces of the namespace that are wanted; in one of the lab's own also those that are not.
-#[expect(clippy::expect_used, reason = "what ip prints is JSON")]
+/// The interfaces of a namespace that the lab declares; in a namespace of the lab also all others.
 fn interfaces(namespace: &str, shown: &str, wanted: impl Fn(&str) -> bool) -> String {
     let all: Vec<Value> = serde_json::from_str(shown).expect("JSON");
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! A capture by tcpdump: when packets pass an interface, told by somebody else.
+//! A capture by tcpdump: an independent observer of when packets pass an interface.
 
 use std::{ffi::OsStr, time::Duration};
 
@@ -6,10 +6,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{eventually::eventually, running::Running};
 
-/// Long enough for a machine that is busy with something else.
+/// Enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A tcpdump at work.
+/// A running tcpdump.
 #[derive(Debug)]
 pub struct Capture(Running);
 
@@ -23,27 +23,25 @@ pub struct Captured {
 }
 
 impl Capture {
-    /// Captures what `filter` lets through on an interface, and waits until it does. `name` tells captures
-    /// of one test apart. For the inside of a sandbox.
+    /// Captures what matches `filter` on an interface; returns once the capture runs. `name` distinguishes the
+    /// captures of a test. Must be called in a sandbox.
     ///
     /// # Panics
     ///
-    /// When tcpdump does not start.
+    /// If tcpdump does not start.
     #[must_use]
     pub fn start(name: &'static str, namespace: &str, interface: &str, filter: &str) -> Self {
         Self::start_with(name, namespace, interface, &[filter])
     }
 
-    /// Captures with the lengths of whole frames in front of what they are, of which less is shown: for what
-    /// comes fast.
+    /// Captures whole frame lengths, but only the first bytes of each frame: for fast traffic.
     #[must_use]
     pub fn lengths(name: &'static str, namespace: &str, interface: &str, filter: &str) -> Self {
         Self::start_with(name, namespace, interface, &["-e", "-s", "96", "-B", "65536", filter])
     }
 
-    #[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
     fn start_with(name: &'static str, namespace: &str, interface: &str, words: &[&str]) -> Self {
-        // The times to the nanosecond, no names, a line at a time, and no waiting for a full buffer.
+        // Nanosecond timestamps, no name resolution, line by line, and no waiting for a full buffer.
         let tcpdump = [&["-tt", "--nano", "-n", "-l", "--immediate-mode", "-i", interface], words].concat();
         let (program, before): (&OsStr, &[&str]) = match namespace {
             "root" => ("tcpdump".as_ref(), &[]),
@@ -54,11 +52,11 @@ impl Capture {
         capture
     }
 
-    /// Waits until there are `count` packets, ends, and returns them.
+    /// Waits for `count` packets, ends the capture, and returns them.
     ///
     /// # Panics
     ///
-    /// When there are fewer.
+    /// If there are fewer.
     #[must_use]
     pub fn packets(self, count: usize) -> Vec<Captured> {
         let all = || self.0.output().lines().filter_map(Captured::read).collect::<Vec<_>>();
@@ -66,7 +64,7 @@ impl Capture {
             let seen = all();
             (seen.len() >= count).then_some(seen)
         });
-        // Ended by its own signal, so that it leaves the interface as it was.
+        // With SIGINT, tcpdump resets the interface before it ends.
         let _ = kill_process(Pid::from_child(self.0.child()), Signal::INT);
         seen
     }
@@ -78,14 +76,14 @@ impl Captured {
         Some(Self { time: time.parse().ok()?, text: text.to_owned() })
     }
 
-    /// The length of the whole frame, in a capture of lengths.
+    /// The length of the whole frame, in a capture by [`Capture::lengths`].
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         number_after(&self.text, ", length ")?.trim_end_matches(':').parse().ok()
     }
 }
 
-/// The times between echo requests and their replies, seconds.
+/// The times between echo requests and their replies, in seconds.
 #[must_use]
 pub fn echo_round_trips(packets: &[Captured]) -> Vec<f64> {
     let of = |kind: &str, rest: &str| {
@@ -95,22 +93,21 @@ pub fn echo_round_trips(packets: &[Captured]) -> Vec<f64> {
     requests.filter_map(|(_, rest)| Some(of("echo reply", rest)? - of("echo request", rest)?)).collect()
 }
 
-/// What a capture of one TCP connection says of it, seconds.
+/// What a capture of one TCP connection shows, in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TcpTimes {
     /// SYN to SYN/ACK.
     pub handshake: f64,
-    /// Each piece of data that the client sent, to the first acknowledgement of all of it.
+    /// From each piece of data that the client sent to the first acknowledgement that covers it.
     pub acknowledged: Vec<f64>,
 }
 
-/// The times of the connection from `client`, an address and port as tcpdump prints them.
+/// The times of the connection from `client`, an address and port in tcpdump's notation.
 ///
 /// # Panics
 ///
-/// When its handshake was not captured.
+/// If its handshake was not captured.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test without its observer must not go on")]
 pub fn tcp_times(packets: &[Captured], client: &str) -> TcpTimes {
     let (sent, received) = (format!("IP {client} > "), format!(" > {client}: "));
     let of = |whose: &str, flags: &str| {
@@ -118,7 +115,7 @@ pub fn tcp_times(packets: &[Captured], client: &str) -> TcpTimes {
         found.expect("a handshake in the capture").time
     };
     let handshake = of(&received, "Flags [S.],") - of(&sent, "Flags [S],");
-    // tcpdump counts from the beginning of the connection: `seq 1:101, ack 1`.
+    // tcpdump prints relative sequence numbers: `seq 1:101, ack 1`.
     let data = packets.iter().filter(|one| one.text.contains(&sent)).filter_map(|one| {
         let (_, end) = number_after(&one.text, "seq ")?.split_once(':')?;
         Some((one.time, end.parse::<u64>().ok()?))
@@ -133,7 +130,7 @@ pub fn tcp_times(packets: &[Captured], client: &str) -> TcpTimes {
     TcpTimes { handshake, acknowledged: acknowledged.collect() }
 }
 
-/// `1:101` after `seq ` in tcpdump's line.
+/// The word after `seq ` and the like in a line of tcpdump: `1:101`.
 fn number_after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     text.split_once(word)?.1.split([',', ' ']).next()
 }

@@ -1,8 +1,7 @@
-//! What passed the ends of a link: as netmon's hooks count it, and as the kernel does (`ip -s link`), at one
+//! What passed the ends of a link, as netmon's hooks count it and as the kernel does (`ip -s link`), read at one
 //! moment.
 //!
-//! IPv6 sends something of its own now and then, so both are read until nothing happened in between.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test without its observer must not go on")]
+//! IPv6 sends packets of its own now and then, so both are read until nothing passes in between.
 
 use std::array;
 
@@ -13,7 +12,7 @@ use crate::{
     sandbox::run,
 };
 
-/// How often a link is looked at before it counts as never at rest.
+/// How often a link is read before the test gives up on a quiet moment.
 const LOOKS: u32 = 200;
 /// The hooks, in the order of [`End::hooks`] and [`End::kernel`].
 pub const DIRECTIONS: [&str; 2] = ["ingress", "egress"];
@@ -32,7 +31,7 @@ pub struct Count {
 /// What one hook counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hook {
-    /// Packets and bytes, a super-packet being one.
+    /// Packets and bytes, where a super-packet is one packet.
     pub whole: Count,
     /// Segments and wire bytes.
     pub wire: Count,
@@ -41,11 +40,11 @@ pub struct Hook {
 /// One end of a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct End {
-    /// By netmon: ingress, egress.
+    /// As netmon counts: ingress, egress.
     pub hooks: [Hook; 2],
-    /// By the kernel: received, sent.
+    /// As the kernel counts: received, sent.
     pub kernel: [Count; 2],
-    /// What the kernel could not hand over to the peer, and so did not count as sent.
+    /// What the kernel could not hand over to the peer, and therefore did not count as sent.
     pub not_handed_over: f64,
 }
 
@@ -85,11 +84,11 @@ fn hook(metrics: &Metrics, namespace: &str, interface: &str, direction: &str) ->
     }
 }
 
-/// What the kernel counted on an interface: received and sent, and what it could not hand over to the peer.
+/// What the kernel counted on an interface: received and sent, and packets that it could not hand over to the peer.
 ///
 /// # Panics
 ///
-/// When it does not tell.
+/// If `ip` does not show the interface.
 #[must_use]
 pub fn kernel(namespace: &str, interface: &str) -> ([Count; 2], f64) {
     let within = if namespace == "root" { vec![] } else { vec!["-n", namespace] };
@@ -100,11 +99,11 @@ pub fn kernel(namespace: &str, interface: &str) -> ([Count; 2], f64) {
     ([count("rx"), count("tx")], number("tx", "dropped"))
 }
 
-/// Both counts of all `ends`, which are (namespace, interface), at a moment at which nothing passes.
+/// Both counts of all `ends` (namespace, interface), read at a moment when nothing passes.
 ///
 /// # Panics
 ///
-/// When there is no such moment.
+/// If there is no such moment.
 #[must_use]
 pub fn at_rest(ends: &[(&str, &str)]) -> (Metrics, Vec<End>) {
     let read = |metrics: &Metrics| ends.iter().map(|(n, i)| End::read(metrics, n, i)).collect::<Vec<_>>();
@@ -118,7 +117,7 @@ pub fn at_rest(ends: &[(&str, &str)]) -> (Metrics, Vec<End>) {
             return (after, before);
         }
     }
-    panic!("the link did not come to rest");
+    panic!("the link was never quiet");
 }
 
 /// What `load` adds to the counts of `ends`.
@@ -130,22 +129,22 @@ pub fn added(ends: &[(&str, &str)], load: impl FnOnce()) -> Vec<End> {
     after.iter().zip(&before).map(|(after, before)| after.since(*before)).collect()
 }
 
-/// Asserts that both ends of a link agree: what left one is what entered the other, segments and wire bytes.
+/// Asserts that both ends of a link agree: what left one entered the other, in segments and wire bytes.
 ///
 /// # Panics
 ///
-/// When they do not.
+/// If they do not.
 pub fn assert_nothing_lost_on_the_way(what: &str, ends: &[End]) {
     let [a, b] = ends else { panic!("a link has two ends") };
     assert_eq!(a.hooks[1].wire, b.hooks[0].wire, "{what}: a to b");
     assert_eq!(b.hooks[1].wire, a.hooks[0].wire, "{what}: b to a");
 }
 
-/// Segments that left one end so far and did not enter the other, both ways together.
+/// Segments that left one end and did not enter the other, in both directions together.
 ///
 /// # Panics
 ///
-/// When these are not the ends of a link.
+/// If `ends` are not the two ends of a link.
 #[must_use]
 pub fn missing(ends: &[End]) -> f64 {
     let [a, b] = ends else { panic!("a link has two ends") };

@@ -1,4 +1,4 @@
-//! Waiting for the thing itself, with a bound, instead of sleeping and hoping.
+//! Waiting for a condition itself, with a bound, instead of sleeping and hoping.
 
 use std::{
     fmt::Debug,
@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The pause between two looks: short against what a test waits for, long against a look.
+/// The pause between two attempts: short compared to what a test waits for, long compared to an attempt.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Looks until there is something to see, and returns it.
+/// Calls `look` until it returns something, and returns that.
 ///
 /// # Panics
 ///
-/// When there is nothing after `bound`; `what` says what was awaited.
+/// If it returns nothing within `bound`; `what` names what the test waited for.
 pub fn eventually<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -25,11 +25,11 @@ pub fn eventually<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Opti
     }
 }
 
-/// Reads two figures until they are the same.
+/// Reads two values until they are equal.
 ///
 /// # Panics
 ///
-/// When they still differ after `bound`, with the two as they were read last.
+/// If they still differ after `bound`; the message has the last two.
 pub fn eventually_equal<T: PartialEq + Debug>(what: &str, bound: Duration, mut read: impl FnMut() -> (T, T)) {
     let start = Instant::now();
     loop {
@@ -42,8 +42,12 @@ pub fn eventually_equal<T: PartialEq + Debug>(what: &str, bound: Duration, mut r
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the pause that everybody else need not make")]
-pub(crate) fn pause() {
+/// The pause between two attempts, for a loop that cannot be written as [`eventually`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one pause between two looks, so that no test needs its own"
+)]
+pub fn pause() {
     thread::sleep(PAUSE);
 }
 

@@ -1,4 +1,5 @@
-//! Things of somebody else's beside a lab, and what they are known by: to see that they are the same ones afterwards.
+//! Objects beside a lab that are not netmon's, and their identity: a test shows that they are the same ones
+//! afterwards.
 
 use std::{
     fs,
@@ -13,34 +14,33 @@ use netmon_kernel::sys::{
     insn::{Register::R0, TCX_NEXT, exit, mov64_imm},
 };
 
-use crate::{running::Running, sandbox::run};
+use crate::{interface::ifindex, running::Running, sandbox::run};
 
 const FILE: &str = "/etc/netns/foreign/resolv.conf";
 
-/// A namespace with a process in it, a veth pair with queue, filter and program on it, a bridge and a file. Some look
-/// a little like netmon's.
+/// A namespace with a process in it, a veth pair with a queue, a filter and a program, a bridge and a file. Some
+/// resemble netmon's own.
 #[derive(Debug)]
 pub struct Foreign {
     _process: Running,
-    /// The program is on its hook for as long as this is held.
+    /// The program stays attached while this is held.
     _link: OwnedFd,
 }
 
 impl Foreign {
-    /// Places all of it. For the inside of a sandbox.
+    /// Creates all of it. `alias` is the alias of the veth end in root. Must be called in a sandbox.
     ///
     /// # Panics
     ///
-    /// When something cannot be made.
+    /// If an object cannot be created.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test without its subject must not go on")]
-    pub fn place() -> Self {
+    pub fn place(alias: &str) -> Self {
         run("ip", &["netns", "add", "foreign"]);
         run(
             "ip",
             &["link", "add", "foreign0", "type", "veth", "peer", "name", "foreign1", "netns", "foreign"],
         );
-        run("ip", &["link", "set", "foreign0", "alias", "netmon:other"]);
+        run("ip", &["link", "set", "foreign0", "alias", alias]);
         run("ip", &["address", "add", "10.250.0.1/24", "dev", "foreign0"]);
         run("ip", &["link", "set", "foreign0", "up"]);
         run("ip", &["link", "add", "foreignbr", "type", "bridge"]);
@@ -55,30 +55,29 @@ impl Foreign {
         let inside = ["netns", "exec", "foreign", "sleep", "1000"];
         let process = Running::start("foreign", "ip", &inside).expect("a process");
         let program = load_classifier("foreign", &[mov64_imm(R0, TCX_NEXT), exit()]).expect("a program");
-        let index = number("foreign0");
+        let index = ifindex("root", "foreign0");
         let link = attach_tcx_first(program.as_fd(), index, TcxHook::Ingress).expect("a link");
         assert_eq!(chain(), [program_id(&program).expect("its number")]);
         Self { _process: process, _link: link }
     }
 
-    /// What tells each of them from another of the same name: numbers, inodes, addresses, contents.
+    /// What distinguishes each object from another of the same name: ids, inodes, addresses, contents.
     ///
     /// # Panics
     ///
-    /// When one of them is gone.
+    /// If one of them is missing.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a missing object is a failed test")]
     pub fn identity(&self) -> String {
         let inode = |path: &str| {
             let metadata = fs::metadata(path).expect("a foreign file");
             (metadata.dev(), metadata.ino(), metadata.mtime_nsec(), metadata.len())
         };
-        // One process for all of it: this is done a hundred times.
+        // One process for all of it: this runs a hundred times.
         let script = "ip -o link show foreign0; ip -o link show foreignbr; ip -n foreign -o link show foreign1; \
                       tc filter show dev foreign0 egress; tc qdisc show dev foreign0; \
                       ip -o address show dev foreign0; ip route show 10.251.0.0/24; ip netns pids foreign";
         let shown = run("sh", &["-ec", script]);
-        // How they are, and not what their carriers do.
+        // Without the state of the carriers, which changes by itself.
         let carrier =
             |word: &str| ["UP", "DOWN", "UNKNOWN", "LOWERLAYERDOWN"].contains(&word) || word.starts_with('<');
         let shown: Vec<&str> = shown.split(' ').filter(|word| !carrier(word)).collect();
@@ -87,13 +86,6 @@ impl Foreign {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a missing object is a failed test")]
-fn number(interface: &str) -> u32 {
-    let said = run("ip", &["-o", "link", "show", interface]);
-    said.split(':').next().and_then(|number| number.parse().ok()).expect("a number")
-}
-
-#[expect(clippy::expect_used, reason = "a missing object is a failed test")]
 fn chain() -> Vec<u32> {
-    tcx_chain(number("foreign0"), TcxHook::Ingress).expect("a chain")
+    tcx_chain(ifindex("root", "foreign0"), TcxHook::Ingress).expect("a chain")
 }

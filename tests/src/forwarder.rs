@@ -1,11 +1,10 @@
-//! A wire with a known delay: what arrives on one interface of a namespace leaves through another one later,
-//! or never.
+//! A wire with a known delay: a frame that arrives on one interface of a namespace leaves through another later, or
+//! never.
 //!
-//! The kernel may have no netem; this needs packet sockets only. The delay counts from the time at which the
-//! kernel received a frame, so that a forwarder that wakes up late still sends in time; just before a frame is
-//! due it does not sleep any more. Senders must not leave checksums or segmentation to an interface: nobody
-//! would do that work for them.
-#![expect(clippy::expect_used, reason = "a test without its wire must not go on")]
+//! Works without netem, which a kernel may lack; it needs packet sockets only. The delay counts from the time at
+//! which the kernel received a frame, so a forwarder that wakes up late still sends in time; shortly before a frame
+//! is due it does not sleep. Senders must not leave checksums or segmentation to an interface: no device does that
+//! work here.
 
 use std::{
     cmp::Reverse,
@@ -28,39 +27,39 @@ use nix::sys::socket::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::{labs::valid, sandbox::run};
+use crate::{interface::ifindex, labs::valid};
 
-/// The time before a frame is due in which the forwarder stays awake.
+/// The time before a frame is due in which the forwarder does not sleep.
 const AWAKE: Duration = Duration::from_micros(1500);
-/// How long it sleeps at most: until it looks whether it shall end.
+/// The longest sleep: how often it checks whether it should end.
 const ASLEEP: Duration = Duration::from_millis(20);
-/// `PACKET_OUTGOING` (`linux/if_packet.h`): what somebody sends here, as the forwarder itself does.
+/// `PACKET_OUTGOING` (`linux/if_packet.h`): a frame that this host sends, as the forwarder does.
 const OUTGOING: u8 = 4;
 /// Longer than any frame of these interfaces.
 const FRAME: usize = 16 * 1024;
 
-/// What becomes of a frame.
+/// What happens to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Leaves so long after it arrived.
+    /// It leaves so long after it arrived.
     After(Duration),
-    /// Never leaves.
+    /// It never leaves.
     Lost,
 }
 
-/// A forwarder at work; ends when it is dropped.
+/// A running forwarder; ends when it is dropped.
 #[derive(Debug)]
 pub struct Forwarder {
     end: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A frame that waits: when it is due, how many came before it, where it leaves, and its bytes.
+/// A waiting frame: when it is due, how many came before it, the interface it came from, and its bytes.
 type Waiting = Reverse<(Instant, u64, usize, Vec<u8>)>;
 
 struct Wire<F> {
     receiver: OwnedFd,
-    /// The number of each interface, and how to send through the other one.
+    /// Interface index, and the socket that sends through the other interface.
     across: BTreeMap<usize, PacketSocket>,
     fate: F,
     waiting: BinaryHeap<Waiting>,
@@ -68,11 +67,11 @@ struct Wire<F> {
 }
 
 impl Forwarder {
-    /// Joins two interfaces of a namespace. `fate` is asked about each frame, in the order of arrival.
+    /// Joins two interfaces of a namespace. `fate` is called for each frame, in the order of arrival.
     ///
     /// # Panics
     ///
-    /// When the sockets cannot be had.
+    /// If the sockets cannot be opened.
     #[must_use]
     pub fn start<F>(namespace: &str, interfaces: [&str; 2], fate: F) -> Self
     where
@@ -89,7 +88,7 @@ impl Forwarder {
             (receiver, across)
         };
         let netns = NetNs::open(&valid(namespace)).expect("a namespace");
-        let (receiver, across) = netns.run(open).expect("its inside");
+        let (receiver, across) = netns.run(open).expect("a thread in it");
         let end = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&end);
         let mut wire = Wire { receiver, across, fate, waiting: BinaryHeap::new(), frames: 0 };
@@ -108,19 +107,19 @@ impl Drop for Forwarder {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            eprintln!("the forwarder had ended before the test");
+            eprintln!("the forwarder panicked");
         }
     }
 }
 
 impl<F: FnMut(&[u8]) -> Fate> Wire<F> {
-    /// Takes what has come, sends what is due, and waits a little.
+    /// Receives frames, sends those that are due, and waits a little.
     fn work(&mut self) {
         let mut buffer = [0; FRAME];
         while self.receive(&mut buffer) {}
         while self.waiting.peek().is_some_and(|Reverse((due, ..))| *due <= Instant::now()) {
             if let Some(Reverse((_, _, from, frame))) = self.waiting.pop() {
-                // An end that is down loses what is sent to it, as a wire would.
+                // An end that is down loses the frame, as a wire would.
                 let _ = self.across[&from].send(&frame);
             }
         }
@@ -131,11 +130,11 @@ impl<F: FnMut(&[u8]) -> Fate> Wire<F> {
             return hint::spin_loop();
         }
         let bound = Timespec::try_from(until.min(ASLEEP)).expect("some milliseconds");
-        // Interrupted or not, the next round looks.
+        // If interrupted, the next round continues.
         let _ = poll(&mut [PollFd::new(&self.receiver, PollFlags::IN)], Some(&bound));
     }
 
-    /// Takes one frame, if there is one.
+    /// Receives one frame, if there is one.
     fn receive(&mut self, buffer: &mut [u8]) -> bool {
         let mut space = nix::cmsg_space!(nix::sys::time::TimeSpec);
         let mut buffers = [IoSliceMut::new(buffer)];
@@ -164,15 +163,9 @@ impl<F: FnMut(&[u8]) -> Fate> Wire<F> {
     }
 }
 
-/// How long ago a moment of wall-clock time was.
+/// How long ago a point in wall-clock time was.
 fn age(then: Duration) -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH + then).unwrap_or_default()
-}
-
-fn ifindex(namespace: &str, interface: &str) -> u32 {
-    let shown = run("ip", &["-n", namespace, "-o", "link", "show", interface]);
-    let number = shown.split(':').next().and_then(|number| number.parse().ok());
-    number.expect("`ip -o link` begins with the number")
 }
 
 /// A TCP segment over IPv4, as a forwarder sees it.
@@ -189,7 +182,7 @@ pub struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// Out of a frame; none when it is something else.
+    /// Parses a frame. Returns `None` if it is not TCP over IPv4.
     #[must_use]
     pub fn of(frame: &'a [u8]) -> Option<Self> {
         let packet = frame.get(14..)?;

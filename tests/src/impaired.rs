@@ -1,18 +1,17 @@
-//! A line that is impaired: a namespace, one link to it, and datagrams over it.
-#![expect(clippy::expect_used, reason = "a test without its lab must not go on")]
+//! An impaired link from root to a namespace, and datagrams over it.
 
 use std::{fs, net::UdpSocket};
 
 use crate::{agent::Metrics, counts::kernel, sandbox::run};
 
-/// Where the lab is written; for the inside of a sandbox. The lab's name is `bad`.
+/// The lab file, inside a sandbox. The lab's name is `bad`.
 pub const FILE: &str = "/run/sandbox/bad.toml";
 
-/// A line from root to a namespace, with this `impair` of the way up.
+/// Writes the lab, with this `impair` at the end in root.
 ///
 /// # Panics
 ///
-/// When the sandbox does not let it.
+/// If this is no sandbox.
 pub fn write(impair: &str) {
     let impair = if impair.is_empty() { String::new() } else { format!(", impair = {{ {impair} }}") };
     let text = format!(
@@ -23,12 +22,12 @@ pub fn write(impair: &str) {
     fs::write(FILE, text).expect("a tmpfs");
 }
 
-/// Neither end asks for the other's address: ARP carries no stamp, so what is lost of it is not told.
+/// Sets permanent neighbour entries: an ARP packet carries no stamp, so its loss would not be counted.
 ///
 /// # Panics
 ///
-/// When the sandbox does not let it.
-pub fn know_each_other() {
+/// If the lab is not up.
+pub fn set_neighbours() {
     let mac = |namespace: &[&str], interface: &str| {
         let said = run("ip", &[namespace, &["-j", "link", "show", interface]].concat());
         let json: serde_json::Value = serde_json::from_str(&said).expect("ip prints JSON");
@@ -43,32 +42,32 @@ pub fn know_each_other() {
     neighbour(&["-n", "far"], "10.33.0.1", &near, "up1");
 }
 
-/// Packets that the kernel sent from an end, by its own count since the end is there.
+/// Packets that the kernel sent from an end, by its own count since the end was created.
 ///
 /// # Panics
 ///
-/// When there is no such end.
+/// If there is no such end.
 #[must_use]
 pub fn sent_by_kernel(namespace: &str, interface: &str) -> f64 {
     let ([_, sent], _) = kernel(namespace, interface);
     sent.packets
 }
 
-/// Packets that came to an end's egress hook and that the kernel did not send, since the end is there.
+/// Packets that reached an end's egress hook and that the kernel did not send, since the end was created.
 #[must_use]
 pub fn dropped_at(namespace: &str, interface: &str, metrics: &Metrics) -> f64 {
     let hook = [("netns", namespace), ("interface", interface), ("direction", "egress")];
     metrics.sum("netmon_packets_total", &hook) - sent_by_kernel(namespace, interface)
 }
 
-/// Datagrams to a port that nobody listens on.
+/// Sends datagrams to a closed port.
 ///
 /// # Panics
 ///
-/// When the sandbox does not let it.
+/// If the lab is not up.
 pub fn send(count: u32) {
-    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of ours");
+    let socket = UdpSocket::bind("10.33.0.1:0").expect("an address of root");
     for _ in 0..count {
-        socket.send_to(&[7; 100], "10.33.0.2:9").expect("a way");
+        socket.send_to(&[7; 100], "10.33.0.2:9").expect("a route");
     }
 }

@@ -1,21 +1,20 @@
-//! A server of iperf3 in the lab `direct`: full rate, with every offload.
+//! An iperf3 server in the lab `direct`: full rate, with all offloads.
 
 use std::time::Duration;
 
 use crate::{eventually::eventually, running::Running};
 
-/// A server that serves one client after the other, and ends with the test.
+/// A server for one client at a time; ends with the test.
 #[derive(Debug)]
 pub struct IperfServer(Running);
 
 impl IperfServer {
-    /// Starts it in the namespace `direct_netns`, and waits until it listens. For the inside of a sandbox.
+    /// Starts it in the namespace `direct_netns`, and waits until it listens. Must be called in a sandbox.
     ///
     /// # Panics
     ///
-    /// When it does not.
+    /// If it does not start.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test without its peer must not go on")]
     pub fn start() -> Self {
         let words = ["netns", "exec", "direct_netns", "iperf3", "-s", "--forceflush"];
         let server = Self(Running::start("iperf3", "ip", &words).expect("iperf3 starts"));

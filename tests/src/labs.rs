@@ -1,4 +1,4 @@
-//! Labs to test with, built by hand.
+//! Labs for tests, built from values.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -8,12 +8,11 @@ use netmon_model::{
     names::{LinkName, NsName},
 };
 
-/// Parses what a test knows to be right.
+/// Parses a constant of a test.
 ///
 /// # Panics
 ///
-/// When it is not.
-#[expect(clippy::panic, reason = "a wrong constant is a wrong test")]
+/// If it is not valid.
 pub fn valid<T>(text: &str) -> T
 where
     T: std::str::FromStr<Err: std::fmt::Debug>,
@@ -21,7 +20,7 @@ where
     text.parse().unwrap_or_else(|e| panic!("{text:?}: {e:?}"))
 }
 
-/// A lab without anything.
+/// An empty lab.
 #[must_use]
 pub fn empty(name: &str) -> Lab {
     Lab {
@@ -37,7 +36,7 @@ pub fn empty(name: &str) -> Lab {
     }
 }
 
-/// A namespace with nothing to it.
+/// A namespace without anything in it.
 #[must_use]
 pub fn namespace(name: &str) -> Namespace {
     Namespace { name: valid(name), nameservers: None, routes: Vec::new(), sysctls: BTreeMap::new() }
@@ -56,7 +55,7 @@ pub fn end(namespace: &str, interface: &str, addresses: &[&str]) -> End {
     }
 }
 
-/// A link under its default name.
+/// A link with its default name.
 #[must_use]
 pub fn link(a: End, b: End) -> Link {
     let name = LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface));
@@ -69,7 +68,7 @@ pub fn route(to: &str, via: &str) -> Route {
     Route { to: valid(to), via: valid(via) }
 }
 
-/// The classic first exercise, with a file for its resolver and both address families.
+/// The lab `direct`, with a resolver file and both address families.
 #[must_use]
 pub fn direct() -> Lab {
     let mut inside = namespace("direct_netns");
@@ -89,7 +88,7 @@ pub fn direct() -> Lab {
     lab
 }
 
-/// `n` namespaces with one link each to root: what the benchmark builds.
+/// `n` namespaces with one link each to root, as in the benchmark.
 #[must_use]
 pub fn star(n: usize) -> Lab {
     let mut lab = empty("star");

@@ -1,23 +1,36 @@
 //! Helpers for privileged tests: guards, observers, bounded waiting.
 
+pub mod added;
 pub mod agent;
 pub mod binary;
 pub mod bpf_objects;
 pub mod built;
 pub mod capture;
+pub mod commands;
 pub mod counts;
+pub mod curl;
+pub mod direct;
+pub mod dns;
+pub mod doctor;
 pub mod eventually;
 pub mod foreign;
 pub mod forwarder;
 pub mod frugal;
 pub mod host;
 pub mod impaired;
-mod inhabitants;
+pub mod interface;
 pub mod iperf;
+pub mod kill;
+pub mod lab_files;
 pub mod labs;
+mod leftover_processes;
+#[cfg(test)]
+mod lints;
+pub mod nginx;
 pub mod packets;
 pub mod pair;
 pub mod persisted;
+pub mod ping;
 pub mod random;
 pub mod relay;
 pub mod running;
@@ -25,3 +38,4 @@ pub mod sandbox;
 pub mod services;
 pub mod skip;
 pub mod tc;
+pub mod terminal;

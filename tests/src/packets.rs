@@ -1,7 +1,7 @@
-//! Frames made by hand, layer by layer, right or wrong in exactly the field that a test is about.
+//! Frames built layer by layer, right or wrong in exactly the field that a test is about.
 //!
-//! Each layer wraps the bytes of the one above it. Lengths and the IPv4 checksum are right unless a test says
-//! otherwise; checksums of the transport layer are left at zero, since nothing that is tested reads them.
+//! Each layer wraps the bytes of the layer above it. Lengths and the IPv4 checksum are right unless a test sets them;
+//! checksums of the transport layer are zero, because nothing under test reads them.
 
 /// Ethertype of IPv4.
 pub const IPV4: u16 = 0x0800;
@@ -41,13 +41,13 @@ pub mod flag {
     pub const ACK: u8 = 0x10;
 }
 
-/// A frame between two made-up hosts.
+/// A frame between two fictitious hosts.
 #[must_use]
 pub fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
     tagged(&[], ethertype, payload)
 }
 
-/// A frame with VLAN tags, outermost first, each the ethertype that announces it.
+/// A frame with VLAN tags, outermost first, each given as the ethertype that announces it.
 #[must_use]
 pub fn tagged(tags: &[u16], ethertype: u16, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
@@ -79,9 +79,9 @@ pub struct Ipv4 {
     pub options: Vec<u8>,
     /// Flags and fragment offset: 0x2000 is "more fragments".
     pub fragment: u16,
-    /// Total length, if it shall lie.
+    /// Total length, if it is to be wrong.
     pub total: Option<u16>,
-    /// Version and header length, if they shall lie.
+    /// Version and header length, if they are to be wrong.
     pub version: Option<u8>,
 }
 
@@ -99,7 +99,7 @@ impl Default for Ipv4 {
 }
 
 impl Ipv4 {
-    /// The same from the other side.
+    /// The header of the opposite direction.
     #[must_use]
     pub fn back(&self) -> Self {
         Self { source: self.destination, destination: self.source, ..self.clone() }
@@ -147,9 +147,9 @@ pub struct Ipv6 {
     pub source: [u8; 16],
     /// Destination address.
     pub destination: [u8; 16],
-    /// Extension headers: the number of each, and all of its bytes; the first, "next header", is filled in.
+    /// Extension headers: the number of each, and its bytes; the first byte, "next header", is filled in.
     pub extensions: Vec<(u8, Vec<u8>)>,
-    /// Payload length, if it shall lie.
+    /// Payload length, if it is to be wrong.
     pub length: Option<u16>,
 }
 
@@ -164,13 +164,13 @@ impl Default for Ipv6 {
 }
 
 impl Ipv6 {
-    /// The same from the other side.
+    /// The header of the opposite direction.
     #[must_use]
     pub fn back(&self) -> Self {
         Self { source: self.destination, destination: self.source, ..self.clone() }
     }
 
-    /// With one more extension header.
+    /// Adds an extension header.
     #[must_use]
     pub fn with(mut self, number: u8, bytes: Vec<u8>) -> Self {
         self.extensions.push((number, bytes));
@@ -211,7 +211,7 @@ pub fn options(units: u8) -> Vec<u8> {
     bytes
 }
 
-/// A fragment header (RFC 8200, 4.5): offset in units of eight bytes, and whether more follow.
+/// A fragment header (RFC 8200, 4.5): offset in units of eight bytes, and whether more fragments follow.
 #[must_use]
 pub fn fragment(offset: u16, more: bool) -> Vec<u8> {
     let word = (offset << 3 | u16::from(more)).to_be_bytes();
@@ -237,7 +237,7 @@ pub fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
     datagram
 }
 
-/// A message of echo: the types of ICMP are 8 and 0, those of ICMPv6 128 and 129.
+/// An echo message: types 8 and 0 in ICMP, 128 and 129 in ICMPv6.
 #[must_use]
 pub fn echo(kind: u8, id: u16, sequence: u16) -> Vec<u8> {
     let mut message = vec![kind, 0, 0, 0];
@@ -267,7 +267,7 @@ fn dns(id: u16, flags: u16) -> Vec<u8> {
     message
 }
 
-/// An SCTP packet with nothing but a heartbeat's beginning (RFC 9260, 3).
+/// An SCTP packet with the header of a heartbeat chunk only (RFC 9260, 3).
 #[must_use]
 pub fn sctp(source: u16, destination: u16) -> Vec<u8> {
     let mut packet = Vec::from(source.to_be_bytes());
@@ -291,7 +291,7 @@ pub struct Tcp {
     pub flags: u8,
     /// Options, a multiple of four bytes.
     pub options: Vec<u8>,
-    /// Data offset in words, if it shall lie.
+    /// Data offset in words, if it is to be wrong.
     pub data_offset: Option<u8>,
 }
 

@@ -1,20 +1,24 @@
-//! A veth pair of a sandbox's own, both ends in it, as endpoints that the datapath can watch.
+//! A veth pair with both ends in the sandbox, as endpoints that the datapath can watch.
 //!
-//! No addresses, no IPv6: nothing passes but what the test sends.
+//! It has no addresses and no IPv6: only what the test sends passes it.
 
-use std::{collections::HashMap, fmt::Write as _, fs, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Write as _, fs, sync::Arc};
 
 use netmon::topology::Endpoint;
 use netmon_kernel::netns::NetNs;
 use netmon_model::names::{IfIndex, LinkName, NsName, Side};
 
-use crate::{eventually::eventually, labs::valid, sandbox::run};
+use crate::{
+    interface::{await_carrier, ifindex},
+    labs::valid,
+    sandbox::run,
+};
 
-/// Makes the pair, which is down. For the inside of a sandbox.
+/// Creates the pair, which is down. Must be called in a sandbox.
 ///
 /// # Panics
 ///
-/// When it cannot be made.
+/// If it cannot be created.
 #[must_use]
 pub fn pair() -> [Endpoint; 2] {
     run("ip", &["link", "add", "one", "mtu", "9000", "type", "veth", "peer", "name", "two", "mtu", "9000"]);
@@ -24,29 +28,24 @@ pub fn pair() -> [Endpoint; 2] {
     [endpoint("one", "two", Side::A), endpoint("two", "one", Side::B)]
 }
 
-/// Sets both ends up, and waits until the kernel has noticed: until then it drops, behind the egress hook and
-/// without a word, what is sent (`noop_qdisc`; the carrier is looked at by a worker, later on a busy machine).
+/// Sets both ends up, and waits until the kernel has processed that.
 pub fn set_up() {
     for end in ["one", "two"] {
         run("ip", &["link", "set", end, "up"]);
     }
     for end in ["one", "two"] {
-        eventually("a carrier and its queue", Duration::from_secs(30), || {
-            let shown = run("ip", &["-o", "link", "show", end]);
-            (shown.contains("state UP") && !shown.contains("qdisc noop ")).then_some(())
-        });
+        await_carrier("root", end);
     }
-    // The worker holds the lock of all links while it is at it: a change that got through came after it.
+    // The worker holds the rtnetlink lock while it runs: when this change returns, the worker has finished.
     run("ip", &["link", "set", "two", "up"]);
 }
 
-/// Makes many pairs, which are down: both ends of each, one pair after the other. For the inside of a sandbox.
+/// Creates many pairs, which are down. Returns both ends of each, pair by pair. Must be called in a sandbox.
 ///
 /// # Panics
 ///
-/// When they cannot be made.
+/// If they cannot be created.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test without its pairs must not run")]
 pub fn pairs(count: usize) -> Vec<Endpoint> {
     const BATCH: &str = "/run/sandbox/pairs";
     run("sysctl", &["-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"]);
@@ -83,7 +82,6 @@ pub fn pairs(count: usize) -> Vec<Endpoint> {
     names.iter().flat_map(|pair| [end(pair, Side::A), end(pair, Side::B)]).collect()
 }
 
-#[expect(clippy::expect_used, reason = "a test without its pair must not run")]
 fn endpoint(interface: &str, peer: &str, side: Side) -> Endpoint {
     let netns = NetNs::current().expect("our own namespace");
     let cookie = netns.cookie().expect("its cookie");
@@ -93,18 +91,10 @@ fn endpoint(interface: &str, peer: &str, side: Side) -> Endpoint {
         side,
         namespace: NsName::root(),
         interface: valid(interface),
-        ifindex: ifindex(interface),
-        peer_ifindex: ifindex(peer),
+        ifindex: IfIndex(ifindex("root", interface)),
+        peer_ifindex: IfIndex(ifindex("root", peer)),
         netns: Arc::new(netns),
         cookie,
         addresses: Vec::new(),
     }
-}
-
-#[expect(clippy::expect_used, reason = "a test without its pair must not run")]
-fn ifindex(interface: &str) -> IfIndex {
-    // Not from /sys, which shows the namespace that mounted it.
-    let shown = run("ip", &["-o", "link", "show", interface]);
-    let number = shown.split(':').next().and_then(|number| number.parse().ok());
-    IfIndex(number.expect("`ip -o link` begins with the number"))
 }

@@ -1,13 +1,11 @@
-//! What tests of counting without an agent need: a bpf file system of their own, a load that is counted by whoever sends
-//! it, and every counter of a scrape by its name.
-#![expect(clippy::expect_used, reason = "a test without its subject must not go on")]
+//! For tests of counting without an agent: a bpf file system of their own, a load that counts what it sends, and all
+//! counters of a scrape by name.
 
 use std::{
     collections::BTreeMap,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream, UdpSocket},
     path::PathBuf,
-    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,49 +17,37 @@ use std::{
 use netmon_kernel::{netns::NetNs, pins::PinDirectory};
 use rustix::mount::{MountFlags, mount};
 
-use crate::{agent::ADDRESS, binary::netmon, eventually::eventually, labs::valid, sandbox::sandbox};
+use crate::{agent::ADDRESS, commands::TakenDown, eventually::eventually, labs::valid, sandbox::sandbox};
 
 /// Packets that are sent without a pause.
 const BURST: usize = 8;
-/// The pause behind them; the kernel rounds it up to a tick.
+/// The pause after them; the kernel rounds it up to a tick.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Long enough for a machine that is busy with something else.
+/// Enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The port that all of it goes to.
+/// The destination port of all packets.
 const PORT: u16 = 7001;
 
-/// A sandbox with a bpf file system of its own: what is pinned there goes with it.
+/// Runs `test` in a sandbox with its own bpf file system: pins are removed with it.
 pub fn with_pins<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     sandbox(|| {
         mount("bpf", "/sys/fs/bpf", "bpf", MountFlags::empty(), None).expect("a bpf file system");
-        let _gone = Gone;
+        let _taken_down = TakenDown::direct();
         test()
     })
 }
 
-/// Takes the built-in lab down at the end, whatever became of the test: its services would run on.
-struct Gone;
-
-impl Drop for Gone {
-    fn drop(&mut self) {
-        let down = Command::new(netmon()).arg("down").stdin(Stdio::null()).output();
-        if !down.is_ok_and(|down| down.status.success()) {
-            eprintln!("the lab could not be removed");
-        }
-    }
-}
-
-/// Where the pins of a lab are whose root is this thread's namespace.
+/// Where the pins of a lab are whose root is the namespace of this thread.
 ///
 /// # Panics
 ///
-/// When the kernel does not tell which namespace that is.
+/// If the kernel does not identify that namespace.
 #[must_use]
 pub fn pins_of(lab: &str) -> PathBuf {
     PinDirectory::for_lab(&valid(lab)).expect("our own namespace").path().to_owned()
 }
 
-/// UDP packets from one namespace to another, sent until it is ended, and counted by who sends them.
+/// UDP packets from one namespace to another, sent until it is ended. The sender counts them.
 #[derive(Debug)]
 pub struct Flood {
     stop: Arc<AtomicBool>,
@@ -71,11 +57,11 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// Begins to send: `from` and `to` are a namespace and an address in it.
+    /// Starts sending: `from` and `to` are a namespace and an address in it.
     ///
     /// # Panics
     ///
-    /// When a socket cannot be made.
+    /// If a socket cannot be opened.
     #[must_use]
     pub fn start(from: (&str, &str), to: (&str, &str)) -> Self {
         let address: SocketAddr = valid(&format!("{}:{PORT}", to.1));
@@ -91,30 +77,30 @@ impl Flood {
                         counted.fetch_add(1, Ordering::Relaxed);
                     }
                 }
-                // Nobody answers: this is the pause.
+                // No reply ever arrives: this is the pause.
                 let _ = sender.recv(&mut [0; 1]);
             }
         });
         Self { stop, sent, thread, _receiver: receiver }
     }
 
-    /// Packets that were sent so far.
+    /// Packets sent so far.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many more are sent.
+    /// Waits until so many more have been sent.
     pub fn await_more(&self, more: u64) {
         let target = self.sent() + more;
         eventually("packets", PATIENCE, || (self.sent() >= target).then_some(()));
     }
 
-    /// Ends it, and says how many packets were sent in all.
+    /// Stops sending. Returns how many packets were sent in total.
     ///
     /// # Panics
     ///
-    /// When the sender did.
+    /// If the sender panicked.
     #[must_use]
     pub fn end(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
@@ -131,7 +117,7 @@ fn bind(namespace: &str, address: SocketAddr) -> UdpSocket {
     NetNs::open(&valid(namespace)).and_then(|netns| netns.run(bind)).expect("the namespace")
 }
 
-/// What `/metrics` says, as text; none when nobody answers, or not to the end.
+/// The text of `/metrics`. Returns `None` if there is no answer, or not a complete one.
 #[must_use]
 pub fn metrics_text() -> Option<String> {
     let mut connection = TcpStream::connect(ADDRESS).ok()?;
@@ -146,8 +132,8 @@ pub fn metrics_text() -> Option<String> {
         .then(|| body.to_owned())
 }
 
-/// Every counter of a scrape, and every part of a histogram, by name and labels. Not those of the process, which is
-/// another after a restart.
+/// All counters and histogram series of a scrape, by name and labels. Without those of the process, which is another
+/// one after a restart.
 #[must_use]
 pub fn counters(text: &str) -> BTreeMap<String, f64> {
     let typed = |line: &str| {

@@ -1,8 +1,7 @@
-//! A lab with a known delay: `root` and `far` in one network, which a forwarder in `relay` joins.
+//! A lab with a known delay: `root` and `far` in one network, joined by a forwarder in `relay`.
 //!
-//! Both links are watched. The ends of the conversation make whole packets by themselves, since the forwarder
-//! passes on what it is given.
-#![expect(clippy::expect_used, reason = "a test without its lab must not go on")]
+//! Both links are watched. Both ends send complete packets, without offloads, because the forwarder passes on what it
+//! receives.
 
 use std::{
     fs,
@@ -17,31 +16,31 @@ use crate::{
     agent::Agent,
     forwarder::{Fate, Forwarder},
     labs::valid,
-    sandbox::run,
+    sandbox::{run, run_in},
 };
 
-/// The end that asks.
+/// The labels of the client's end.
 pub const NEAR: [(&str, &str); 2] = [("netns", "root"), ("interface", "near0")];
-/// The address of the end that answers.
+/// The address of the server's end.
 pub const FAR_ADDRESS: &str = "10.210.0.3";
 const LAB: &str = "/run/sandbox/relay.toml";
-/// How long a question is, and its answer.
+/// The length of a question, and of its answer.
 const QUESTION: usize = 100;
 
 /// The lab, watched by an agent.
 #[derive(Debug)]
 pub struct Relay {
-    // It goes before the lab does.
+    // Dropped before the lab is.
     _forwarder: Forwarder,
     _agent: Agent,
 }
 
 impl Relay {
-    /// Builds it; `fate` is asked about each frame, either way. For the inside of a sandbox.
+    /// Builds it; `fate` is called for each frame, in both directions. Must be called in a sandbox.
     ///
     /// # Panics
     ///
-    /// When it cannot be built.
+    /// If it cannot be built.
     #[must_use]
     pub fn start(fate: impl FnMut(&[u8]) -> Fate + Send + 'static) -> Self {
         let lab = format!(
@@ -55,22 +54,21 @@ impl Relay {
         let agent = Agent::start([LAB]);
         let whole = ["tx", "off", "tso", "off", "gso", "off"];
         run("ethtool", &[&["-K", "near0"], &whole[..]].concat());
-        run("ip", &[&["netns", "exec", "far", "ethtool", "-K", "far1"], &whole[..]].concat());
+        run_in("far", "ethtool", &[&["-K", "far1"], &whole[..]].concat());
         Self { _forwarder: Forwarder::start("relay", ["near1", "far0"], fate), _agent: agent }
     }
 }
 
-/// A server at the far end that sends back what it is sent, to one client after the other, until its process
-/// ends.
+/// An echo server at the far end, for one client at a time, until its process ends.
 ///
 /// # Panics
 ///
-/// When it cannot listen.
+/// If it cannot listen.
 #[must_use]
 pub fn echo_server() -> SocketAddr {
     let far = NetNs::open(&valid("far")).expect("a namespace");
     let listen = || TcpListener::bind((FAR_ADDRESS, 0)).expect("an address of the lab");
-    let listener = far.run(listen).expect("its inside");
+    let listener = far.run(listen).expect("a thread in it");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -92,7 +90,7 @@ fn echo(mut stream: TcpStream) {
 ///
 /// # Panics
 ///
-/// When it is not there.
+/// If it does not accept.
 #[must_use]
 pub fn connect(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).expect("the server");
@@ -100,11 +98,11 @@ pub fn connect(server: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Asks once, and waits for the whole answer. The question consists of `mark`.
+/// Sends a question that consists of `mark`, and waits for the whole answer.
 ///
 /// # Panics
 ///
-/// When there is no answer.
+/// If there is no answer.
 pub fn ask(stream: &mut TcpStream, mark: u8) {
     stream.write_all(&[mark; QUESTION]).expect("the server");
     let mut answer = [0; QUESTION];

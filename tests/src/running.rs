@@ -1,4 +1,4 @@
-//! A process that ends with the test: a peer that netmon works with.
+//! A program that runs beside netmon and ends with the test.
 
 use std::{
     ffi::OsStr,
@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A running process. Its output goes to a file, and is shown when the test fails.
+/// A running process. Its output goes to a file, which is printed if the test fails.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -17,11 +17,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a program. For the inside of a sandbox, whose /run takes the output.
+    /// Starts a program, with its output in /run. Must be called in a sandbox.
     ///
     /// # Errors
     ///
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub fn start(name: &'static str, program: impl AsRef<OsStr>, arguments: &[&str]) -> io::Result<Self> {
         let output = PathBuf::from(format!("/run/sandbox/{name}.log"));
         let log = File::create(&output)?;
@@ -36,7 +36,7 @@ impl Running {
         &self.child
     }
 
-    /// What it has printed so far.
+    /// Its output so far.
     #[must_use]
     pub fn output(&self) -> String {
         fs::read_to_string(&self.output).unwrap_or_default()

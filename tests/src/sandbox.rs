@@ -1,8 +1,8 @@
-//! A network and mount namespace of a test's own, with an empty /run and an /etc that can be written to.
+//! A network and mount namespace for one test, with an empty /run and a writable /etc.
 //!
-//! Tests that build labs run in parallel, use the same names, and must neither see nor touch the host's
-//! /run/netns. What a test leaves behind goes with the sandbox, also when it panics. Processes that it
-//! starts are inside, too, and end with it.
+//! Tests that build labs run in parallel and use the same names, and they must neither see nor touch the host's
+//! /run/netns. What a test leaves behind is removed with the sandbox, even if the test panics. Processes that it
+//! starts are inside as well, and end with it.
 
 use std::{
     fs,
@@ -14,28 +14,27 @@ use std::{
 use netmon_kernel::sys::namespaces::{unshare_mounts, unshare_network};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
-use crate::inhabitants;
+use crate::leftover_processes;
 
-/// Runs `test` inside, on a thread that ends with it. lo is up.
+/// Runs `test` inside, on a thread of its own. lo is up.
 ///
 /// # Panics
 ///
-/// When the sandbox cannot be made; and when `test` does.
+/// If the sandbox cannot be created, or if `test` panics.
 pub fn sandbox<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let inside = || {
             let run = prepare();
-            // Only to be sent on.
+            // Only to be resumed after the cleanup.
             let tested = catch_unwind(AssertUnwindSafe(test));
-            inhabitants::end(run);
+            leftover_processes::end(run);
             tested.unwrap_or_else(|panic| resume_unwind(panic))
         };
         scope.spawn(inside).join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
-/// Makes it, and says which /run is its own.
-#[expect(clippy::expect_used, reason = "a test without its sandbox must not run")]
+/// Creates it. Returns the device of its /run.
 fn prepare() -> u64 {
     unshare_network().expect("unshare -n (are you root?)");
     unshare_mounts().expect("unshare -m");
@@ -47,15 +46,14 @@ fn prepare() -> u64 {
     let layers = c"lowerdir=/etc,upperdir=/run/sandbox/etc,workdir=/run/sandbox/work";
     mount("overlay", "/etc", "overlay", MountFlags::empty(), Some(layers)).expect("an /etc of our own");
     run("ip", &["link", "set", "lo", "up"]);
-    inhabitants::run_device().expect("a /run of our own")
+    leftover_processes::run_device().expect("a /run of our own")
 }
 
-/// Runs a program to its end and returns what it printed.
+/// Runs a program to its end. Returns what it printed.
 ///
 /// # Panics
 ///
-/// When it cannot be started, or fails; with what it said.
-#[expect(clippy::panic, reason = "a failed command is a failed test, with its words")]
+/// If it cannot be started, or fails; the message has its output.
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
@@ -69,4 +67,16 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// As [`run`], inside a namespace of a lab. `root` is the namespace of the test.
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_in(namespace: &str, program: &str, arguments: &[&str]) -> String {
+    match namespace {
+        "root" => run(program, arguments),
+        _ => run("ip", &[&["netns", "exec", namespace, program], arguments].concat()),
+    }
 }

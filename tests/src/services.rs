@@ -1,4 +1,4 @@
-//! Labs with nothing but services, and who is left of them as `ip netns pids` says.
+//! Labs with services only, and the processes that `ip netns pids` finds of them.
 
 use std::{
     fs,
@@ -17,23 +17,23 @@ use crate::{
     sandbox::run,
 };
 
-/// The namespace that the services run in.
+/// The namespace of the services.
 pub const NAMESPACE: &str = "svc_netns";
 
-/// How long things may take that are not measured.
+/// Enough for anything whose duration is not tested.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A lab whose services end with the test, also when it panics.
+/// A lab whose services end with the test, even if it panics.
 #[derive(Debug)]
 pub struct ServiceLab {
-    /// The lab; add services to it.
+    /// The lab. Tests add services to it.
     pub lab: Lab,
     /// Its state folder.
     pub state_dir: PathBuf,
 }
 
 impl ServiceLab {
-    /// A namespace with lo up, and no service yet. For the inside of a sandbox.
+    /// Creates a namespace with lo up, and no service yet. Must be called in a sandbox.
     #[must_use]
     pub fn new(name: &str) -> Self {
         run("ip", &["netns", "add", NAMESPACE]);
@@ -41,12 +41,12 @@ impl ServiceLab {
         Self { lab: empty(name), state_dir: Path::new("/run/netmon").join(name) }
     }
 
-    /// Adds a command.
+    /// Adds a service that is a command.
     pub fn command(&mut self, name: &str, words: &[&str]) {
         self.service(name, ServiceKind::Command(words.iter().map(|&word| word.to_owned()).collect()));
     }
 
-    /// Adds a built-in web server.
+    /// Adds a service that is a built-in web server.
     pub fn http(&mut self, name: &str, address: &str) {
         self.service(name, ServiceKind::Http(valid(address)));
     }
@@ -60,17 +60,17 @@ impl ServiceLab {
         });
     }
 
-    /// Starts the services under a detached supervisor and returns its process id, or the error's words.
+    /// Starts the services under a detached supervisor. Returns its process id, or the message of the error.
     ///
     /// # Errors
     ///
-    /// When a service cannot be started.
+    /// If a service cannot be started.
     pub fn up(&self) -> Result<u32, String> {
         let up = spawn_detached(&binary::netmon(), &self.lab, &self.state_dir);
         up.map_err(|error| error.to_string())?.ok_or_else(|| "no supervisor".to_owned())
     }
 
-    /// Ends what is recorded; returns what could not be ended.
+    /// Ends the recorded services. Returns what could not be ended.
     #[must_use]
     pub fn stop(&self) -> Vec<String> {
         stop_recorded(&self.lab.name, &self.state_dir).iter().map(ToString::to_string).collect()
@@ -83,7 +83,7 @@ impl ServiceLab {
     }
 
     /// Waits until the log contains `text`.
-    pub fn logs(&self, text: &str) {
+    pub fn await_log(&self, text: &str) {
         eventually(&format!("{text:?} in the log"), PATIENCE, || self.log().contains(text).then_some(()));
     }
 
@@ -93,13 +93,12 @@ impl ServiceLab {
         recorded_status(&self.state_dir).ok()?.into_iter().next()
     }
 
-    /// The first process of the first service, as its status has it.
+    /// The main process of the first service, according to its status.
     ///
     /// # Panics
     ///
-    /// When it does not run.
+    /// If the service does not run.
     #[must_use]
-    #[expect(clippy::panic, reason = "a service that does not run is a failed test")]
     pub fn first_pid(&self) -> u32 {
         match self.status().map(|status| status.state) {
             Some(ServiceState::Running { pid: Some(pid), .. }) => pid,
@@ -131,26 +130,25 @@ pub fn pids_in_namespace() -> Vec<u32> {
     run("ip", &["netns", "pids", NAMESPACE]).lines().filter_map(|pid| pid.trim().parse().ok()).collect()
 }
 
-/// Somebody else's process in the lab's namespace; ends with the test.
+/// A foreign process in the lab's namespace; ends with the test.
 #[derive(Debug)]
-pub struct Stranger(Child);
+pub struct ForeignProcess(Child);
 
-impl Stranger {
+impl ForeignProcess {
     /// Starts it, and waits until it is inside.
     ///
     /// # Panics
     ///
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test that cannot start its peer has failed")]
     pub fn start() -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", NAMESPACE, "sleep", "1000"]).stdin(Stdio::null());
-        let stranger = Self(command.spawn().expect("ip netns exec"));
-        eventually("the stranger in the namespace", PATIENCE, || {
-            pids_in_namespace().contains(&stranger.pid()).then_some(())
+        let foreign = Self(command.spawn().expect("ip netns exec"));
+        eventually("the foreign process in the namespace", PATIENCE, || {
+            pids_in_namespace().contains(&foreign.pid()).then_some(())
         });
-        stranger
+        foreign
     }
 
     /// Its process id.
@@ -165,7 +163,7 @@ impl Stranger {
     }
 }
 
-impl Drop for Stranger {
+impl Drop for ForeignProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

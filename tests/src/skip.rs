@@ -1,4 +1,4 @@
-//! A skip is never a pass: it is printed with its reason, and fails where everything has to run.
+//! A skip is never a pass: it is printed with its reason, and is a failure where every test has to run.
 
 use std::{
     env,
@@ -6,10 +6,10 @@ use std::{
     thread,
 };
 
-/// Set to 1 by `cargo xtask test`: a skip fails.
+/// `cargo xtask test` sets it to 1: then a skip fails.
 const STRICT: &str = "NETMON_TEST_STRICT";
 
-/// Says that the running test cannot do its work on this machine. The caller returns.
+/// Reports that the running test cannot run on this machine. The caller returns.
 ///
 /// ```no_run
 /// fn test() {
@@ -21,11 +21,11 @@ const STRICT: &str = "NETMON_TEST_STRICT";
 ///
 /// # Panics
 ///
-/// When tests are strict.
+/// If skips are failures.
 pub fn skip(reason: &str) {
     let strict = env::var(STRICT).is_ok_and(|value| value == "1");
     assert!(!strict, "cannot be skipped, because {STRICT}=1: {reason}");
     let name = thread::current().name().unwrap_or("a test").to_owned();
-    // Not by eprintln!, whose output the harness keeps from passing tests. If stderr is gone, so is the reader.
+    // Not with eprintln!, whose output the harness hides for passing tests. If stderr is closed, there is no reader.
     let _ = writeln!(io::stderr(), "SKIPPED {name}: {reason}");
 }

@@ -1,5 +1,4 @@
-//! What tc says of qdiscs and filters: the observer of impairments that is not netmon.
-#![expect(clippy::expect_used, reason = "a test without its observer must not go on")]
+//! Qdiscs and filters as tc shows them: an observer of impairments that is not netmon.
 
 use std::process::{Command, Stdio};
 
@@ -10,14 +9,16 @@ use crate::sandbox::run;
 /// The counters of a qdisc.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Qdisc {
-    /// Its handle, as tc writes it.
+    /// Its handle, in tc's notation.
     pub handle: String,
     /// Bytes that left it.
     pub bytes: u64,
     /// Packets that left it.
     pub packets: u64,
-    /// Packets that it dropped, or a program on it.
+    /// Packets dropped by it, or by a program on it.
     pub drops: u64,
+    /// Packets that wait in it.
+    pub waiting: u64,
 }
 
 fn tc(namespace: &str, words: &[&str]) -> String {
@@ -25,11 +26,11 @@ fn tc(namespace: &str, words: &[&str]) -> String {
     run("tc", &[&within[..], words].concat())
 }
 
-/// The qdisc of this kind on an interface, if there is one.
+/// The qdisc of this kind on an interface. Returns `None` if there is none.
 ///
 /// # Panics
 ///
-/// When tc does not tell.
+/// If tc does not show the interface.
 #[must_use]
 pub fn qdisc(namespace: &str, interface: &str, kind: &str) -> Option<Qdisc> {
     let said = tc(namespace, &["-s", "-j", "qdisc", "show", "dev", interface]);
@@ -41,6 +42,7 @@ pub fn qdisc(namespace: &str, interface: &str, kind: &str) -> Option<Qdisc> {
         bytes: number("bytes"),
         packets: number("packets"),
         drops: number("drops"),
+        waiting: number("qlen"),
     })
 }
 
@@ -50,7 +52,7 @@ pub fn qdiscs(namespace: &str, interface: &str) -> String {
     tc(namespace, &["qdisc", "show", "dev", interface])
 }
 
-/// The filters at egress, without what differs from one load of a program to the next.
+/// The egress filters, without what differs between two loads of a program.
 #[must_use]
 pub fn egress_filters(namespace: &str, interface: &str) -> String {
     let said = tc(namespace, &["filter", "show", "dev", interface, "egress"]);
@@ -58,7 +60,7 @@ pub fn egress_filters(namespace: &str, interface: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether this kernel has netem, asked on an interface that has no qdisc of its own.
+/// Whether this kernel has netem. Tries it on an interface that has no other qdisc.
 #[must_use]
 pub fn kernel_has_netem() -> bool {
     let netem = |verb: &str| {

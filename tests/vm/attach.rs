@@ -1,7 +1,8 @@
-//! How netmon attaches when it may choose, what it counts then, and what stays behind.
+//! How netmon attaches by default, what it counts then, and what it leaves behind.
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
+    commands::succeeds,
     counts::{DIRECT, DIRECTIONS, assert_nothing_lost_on_the_way, at_rest},
     host::left_behind,
     sandbox::{run, sandbox},
@@ -18,12 +19,12 @@ fn qdiscs() -> String {
 }
 
 #[test]
-fn the_way_to_attach_is_found_and_every_packet_is_the_kernels() {
+fn the_attach_mode_is_chosen_and_every_count_is_the_kernels() {
     let mode = kernel::this().mode;
     sandbox(|| {
         let agent = Agent::start([""; 0]);
         assert_eq!(scrape().sum("netmon_program_attached", &[("mode", mode)]), 4.0);
-        assert_eq!(scrape().count("netmon_program_attached", &[]), 4, "in no other way");
+        assert_eq!(scrape().count("netmon_program_attached", &[]), 4, "in no other mode");
         assert_eq!(qdiscs().matches("clsact").count(), if mode == "clsact" { 2 } else { 0 }, "{}", qdiscs());
         run("ping", &["-q", "-c", "20", "-i", "0.05", "10.200.0.3"]);
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/1048576"]);
@@ -50,20 +51,18 @@ fn the_way_to_attach_is_found_and_every_packet_is_the_kernels() {
 }
 
 #[test]
-fn after_sigterm_nothing_is_left_and_a_lab_of_somebody_elses_making_has_no_filter() {
+fn after_sigterm_a_lab_that_stays_has_no_filter_of_ours() {
     sandbox(|| {
         run("mkdir", &["-p", "/run/netns"]);
         let before = left_behind();
-        let (code, said) = netmon_says(&["up"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["up"]);
         let qdiscs_before = qdiscs();
         assert_eq!(Agent::start([""; 0]).end(Signal::TERM).0.code(), Some(0));
         assert_eq!(qdiscs(), qdiscs_before);
         for hook in ["ingress", "egress"] {
             assert_eq!(run("tc", &["filter", "show", "dev", "veth0", hook]), "");
         }
-        let (code, said) = netmon_says(&["down"]);
-        assert_eq!(code, 0, "{said}");
+        succeeds(&["down"]);
         assert_eq!(left_behind(), before);
     });
 }

@@ -1,10 +1,11 @@
-//! Impairments that a lab file declares: a delay, which needs netem, and beside it a loss, whose filter shares its
-//! clsact with netmon's own where there is no TCX.
+//! Impairments that a lab file declares: a delay, which needs netem, and a loss, whose filter shares the clsact with
+//! netmon's own hooks where there is no TCX.
 
 use std::{fs, process::Command, time::Duration};
 
 use netmon_tests::{
-    agent::{Agent, netmon_says, scrape},
+    agent::{Agent, scrape},
+    commands::netmon_says,
     eventually::eventually,
     host::left_behind,
     impaired::dropped_at,
@@ -18,7 +19,7 @@ const LAB: &str = "[[namespace]]\nname = \"far\"\n[[link]]\nname = \"line\"\n\
     a = { namespace = \"root\", interface = \"up0\", addresses = [\"10.33.0.1/24\"], impair = { delay = \"10ms\" } }\n\
     b = { namespace = \"far\", interface = \"up1\", addresses = [\"10.33.0.2/24\"], impair = { loss = \"50%\" } }\n";
 const DELAY_SECONDS: f64 = 0.010;
-/// A second or less, and more than enough for epochs to be closed.
+/// Epochs are closed after a second at most; enough for an emulated machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -29,11 +30,11 @@ fn a_declared_delay_and_a_declared_loss_are_measured_each_in_its_direction() {
         fs::write(FILE, LAB).expect("a tmpfs");
         let agent = Agent::start([FILE]);
         run("sh", &["-c", "until ping -q -c 1 -W 1 10.33.0.2; do :; done"]);
-        // It fails when an answer is missing, which is what it is for here.
+        // ping fails if an answer is missing, as intended here.
         let pings =
             Command::new("ping").args(["-q", "-c", "60", "-i", "0.02", "-W", "1", "10.33.0.2"]).output();
         println!("{}", String::from_utf8_lossy(&pings.expect("ping is installed").stdout));
-        eventually("the loss to be told", PATIENCE, || {
+        eventually("the reported loss", PATIENCE, || {
             let metrics = scrape();
             let lost = metrics.sum("netmon_link_lost_packets_total", &[("from", "far")]);
             let unstamped = metrics.sum("netmon_unstamped_packets_total", &[("netns", "far")]);

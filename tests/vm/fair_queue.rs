@@ -1,4 +1,4 @@
-//! The qdisc `fq` sends a packet when its delivery time has come: an end with one is left unstamped, and says so.
+//! The qdisc `fq` delays a packet until its delivery time: an end with one is not stamped, and netmon reports that.
 
 use netmon_tests::{
     agent::{Agent, Up, scrape},

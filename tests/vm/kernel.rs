@@ -1,4 +1,4 @@
-//! Which kernel this is, and what follows from that.
+//! The running kernel, and what is expected on it.
 
 use std::env;
 
@@ -10,19 +10,19 @@ const SERIES: &str = "NETMON_VM_KERNEL";
 pub(crate) struct Kernel {
     /// Its series.
     series: &'static str,
-    /// How netmon attaches there when nobody says how: TCX came with Linux 6.6.
+    /// How netmon attaches there by default: TCX came with Linux 6.6.
     pub(crate) mode: &'static str,
 }
 
 const KERNELS: [Kernel; 2] =
     [Kernel { series: "6.1", mode: "clsact" }, Kernel { series: "6.12", mode: "tcx" }];
 
-/// The one that runs, which is the one that was meant to.
+/// The running kernel, which must be the one that was meant to run.
 pub(crate) fn this() -> &'static Kernel {
     let meant =
         env::var(SERIES).unwrap_or_else(|_| panic!("{SERIES} is not set: run this by `cargo xtask vm`"));
     let kernel = KERNELS.iter().find(|kernel| kernel.series == meant);
-    let kernel = kernel.unwrap_or_else(|| panic!("nothing is known of Linux {meant}"));
+    let kernel = kernel.unwrap_or_else(|| panic!("Linux {meant} is not in the list of kernels"));
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     assert!(release.starts_with(&format!("{}.", kernel.series)), "{meant} was meant, this is {release}");
     kernel

@@ -1,7 +1,7 @@
-//! Tests on other kernels than the one at hand, run by `cargo xtask vm` inside virtual machines: the same netmon
-//! attaches in another way there, and what the development kernel lacks (netem, fq, VLAN devices) is at hand.
+//! Tests on other kernels, run by `cargo xtask vm` in virtual machines: the same netmon attaches in another way
+//! there, and they have what the development kernel lacks (netem, fq, VLAN devices).
 //!
-//! The machines are emulated, so nothing here holds netmon to a bound on time from above, other than very wide ones.
+//! The machines are emulated, so nothing here has an upper bound on time, except very wide ones.
 
 mod attach;
 mod declared;

@@ -1,17 +1,17 @@
-//! `netmon selftest` on this kernel, as far as it counts: durations have bounds that hold on a CPU and not on an
-//! emulated one, which may stop anywhere for longer than what is measured takes.
+//! `netmon selftest` on this kernel, as far as its counts: the bounds of durations hold on a real CPU, not on an
+//! emulated one, which may pause for longer than what is measured.
 
 use std::process::{Command, Stdio};
 
 use netmon_tests::{binary::netmon, sandbox::sandbox};
 use serde_json::Value;
 
-/// Counted, and still a matter of time: a sender that is stopped for long enough sends again.
+/// A count that depends on time: a sender that is paused for long enough retransmits.
 const A_MATTER_OF_TIME: &str = "tcp retransmissions";
-/// How many of its measures are counts, less that one.
+/// The number of its other counts.
 const COUNTS: usize = 49;
 
-/// A count is right or wrong: nothing is allowed.
+/// Whether a measure is a count: it has no tolerance.
 fn is_count(row: &Value) -> bool {
     row["allowed_below"] == 0.0 && row["allowed_above"] == 0.0 && row["measure"] != A_MATTER_OF_TIME
 }
@@ -21,7 +21,7 @@ fn every_count_of_the_selftest_is_exact() {
     sandbox(|| {
         let ran = Command::new(netmon()).args(["selftest", "-o", "json"]).stdin(Stdio::null()).output();
         let ran = ran.expect("netmon starts");
-        // 5: a duration is out of its bounds.
+        // 5: a duration is out of bounds.
         assert!([Some(0), Some(5)].contains(&ran.status.code()), "{}", String::from_utf8_lossy(&ran.stderr));
         let card: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
         let rows = card["rows"].as_array().expect("rows");

@@ -1,17 +1,19 @@
-//! VLAN devices on a link: the tagged packets pass the link's own ends, and are counted as what is in them.
+//! VLAN devices on a link: tagged packets pass the ends of the link, and are counted by what is in them.
 
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::{Agent, Metrics, scrape},
+    added::Added,
+    agent::{Agent, scrape},
     counts::DIRECT,
+    direct::set_offloads,
     eventually::eventually,
     sandbox::{run, sandbox},
 };
 
 const PINGS: f64 = 10.0;
 
-/// A device for the tag 7 on top of an end of the link.
+/// Creates a device for VLAN 7 on top of an end of the link.
 fn device(within: &[&str], interface: &str, address: &str) {
     let name = format!("{interface}.7");
     let add = ["link", "add", "link", interface, "name", &name, "type", "vlan", "id", "7"];
@@ -20,21 +22,20 @@ fn device(within: &[&str], interface: &str, address: &str) {
     run("ip", &[within, &["link", "set", &name, "up"]].concat());
 }
 
-/// Pings through the tagged devices, and holds what each hook counted against them.
+/// Pings through the tagged devices, and checks what each hook counted.
 fn every_ping_is_counted(how: &str) {
-    let before = scrape();
-    run("ping", &["-q", "-c", "10", "-i", "0.05", "-W", "5", "10.207.0.2"]);
-    let after = scrape();
+    let added = Added::by(|| {
+        run("ping", &["-q", "-c", "10", "-i", "0.05", "-W", "5", "10.207.0.2"]);
+    });
     for (namespace, interface) in DIRECT {
         for direction in ["ingress", "egress"] {
             let here = [("netns", namespace), ("interface", interface), ("direction", direction)];
             let icmp = [&here[..], &[("protocol", "icmp")]].concat();
-            let added = |metrics: &Metrics| metrics.sum("netmon_packets_total", &icmp);
-            assert_eq!(added(&after) - added(&before), PINGS, "{how}: {direction} of {interface}");
+            assert_eq!(added.to("netmon_packets_total", &icmp), PINGS, "{how}: {direction} of {interface}");
         }
         let here = [("from", namespace), ("from_interface", interface)];
-        let latency = |metrics: &Metrics| metrics.sum("netmon_link_latency_seconds_count", &here);
-        assert!(latency(&after) - latency(&before) >= PINGS, "{how}: stamped from {interface}");
+        let samples = added.to("netmon_link_latency_seconds_count", &here);
+        assert!(samples >= PINGS, "{how}: stamped from {interface}");
     }
 }
 
@@ -67,9 +68,8 @@ fn packets_of_a_vlan_device_are_counted_by_protocol_and_the_audit_stays_at_zero(
         device(&["-n", "direct_netns"], "veth1", "10.207.0.2/24");
         run("ping", &["-q", "-c", "1", "-W", "5", "10.207.0.2"]);
         every_ping_is_counted("the tag beside the frame");
-        // Without the offload the kernel writes the tag into the frame, behind the hook.
-        run("ethtool", &["-K", "veth0", "tx-vlan-hw-insert", "off"]);
-        run("ip", &["netns", "exec", "direct_netns", "ethtool", "-K", "veth1", "tx-vlan-hw-insert", "off"]);
+        // Without the offload the kernel writes the tag into the frame, after the hook.
+        set_offloads(&["tx-vlan-hw-insert", "off"]);
         every_ping_is_counted("the tag in the frame");
         nothing_is_unexplained();
     });

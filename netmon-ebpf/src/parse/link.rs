@@ -1,4 +1,4 @@
-//! The link layer: Ethernet, with up to two VLAN tags in the frame.
+//! The link layer: Ethernet with up to two VLAN tags in the frame.
 
 use super::{ETHERNET_HEADER, Packet};
 
@@ -13,21 +13,20 @@ pub const ETHERTYPE_VLAN: u16 = 0x8100;
 /// Ethertype of an 802.1ad tag.
 pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 
-/// Most VLAN tags that are followed: 802.1ad has two.
+/// The maximum number of VLAN tags that are followed: 802.1ad has two.
 pub(super) const MAX_VLAN_TAGS: usize = 2;
 
-/// The outermost ethertype.
+/// Returns the outermost ethertype, or `None` if the frame is shorter than an Ethernet header.
 #[inline(always)]
 pub fn ethertype<P: Packet>(packet: &P) -> Option<u16> {
     be16(packet, 12)
 }
 
-/// What is behind the Ethernet header and up to two VLAN tags: the ethertype, and where it begins. Or where
-/// the frame ends too early.
+/// Returns the ethertype and the offset of what follows the Ethernet header and up to two VLAN tags.
 ///
 /// # Errors
 ///
-/// Bytes of the headers that are complete.
+/// The frame ends too early. The error is the length of the headers that are complete, in bytes.
 #[inline(always)]
 pub fn link_layer<P: Packet>(packet: &P) -> Result<(u16, usize), usize> {
     let mut ethertype = ethertype(packet).ok_or(0_usize)?;

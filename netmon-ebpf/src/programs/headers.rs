@@ -1,7 +1,7 @@
-//! What one program tells the next about a packet, in the words of `skb->cb` that the dispatcher left free.
+//! What one program tells the next about a packet, in the words of `skb->cb` that the dispatcher leaves free.
 //!
-//! It travels through memory that the verifier knows nothing about, on purpose: each program is verified
-//! once, for any packet, and not once more for every way through the program before it.
+//! The verifier knows nothing about this memory. That is intended: each program is verified once, for any packet, and
+//! not again for every path through the program before it.
 
 use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
@@ -9,33 +9,33 @@ use netmon_ebpf::{
     parse::{Network, Parsed},
 };
 
-/// Bits of the transport header's offset in [`CB_HEADERS`].
+/// Number of bits for the transport header's offset in [`CB_HEADERS`].
 const TRANSPORT_BITS: u32 = 11;
-/// Bits of the IP header's offset, behind them: 14 bytes of Ethernet and two VLAN tags at the most.
+/// Number of the next bits, for the IP header's offset: at most 14 bytes of Ethernet and two VLAN tags.
 const NETWORK_BITS: u32 = 5;
-/// Set for IPv6, behind both.
+/// The bit after both, which is set for IPv6.
 const IPV6: u32 = 1 << (TRANSPORT_BITS + NETWORK_BITS);
 
-/// A packet that a conversation is followed by.
+/// The headers of a packet whose conversation is followed.
 pub(super) struct Headers {
     /// Where the IP header begins.
     pub(super) network_offset: usize,
     /// Where the transport header begins.
     pub(super) transport_offset: usize,
-    /// Which IP it is.
+    /// Its version of IP.
     pub(super) network: Network,
-    /// Bytes behind the transport header, without padding.
+    /// Length of what follows the transport header, without padding, in bytes.
     pub(super) payload: u32,
     /// When the packet passed the hook, monotonic nanoseconds.
     pub(super) now_ns: u64,
 }
 
 impl Headers {
-    /// What `parsed` tells of a frame of `frame` bytes.
+    /// Returns what `parsed` says about a frame of `frame` bytes.
     #[inline(always)]
-    pub(super) fn of(parsed: &Parsed, now_ns: u64, frame: u32) -> Self {
-        // Behind the end of the IP packet there may be padding; a super-packet may not say where it ends.
-        // What it says is believed only as far as there are bytes.
+    pub(super) fn new(parsed: &Parsed, now_ns: u64, frame: u32) -> Self {
+        // Padding may follow the IP packet. A super-packet may not say where it ends. The end that a packet claims is
+        // trusted only up to the end of the frame.
         let end = if parsed.end == 0 { frame } else { frame.min(parsed.end as u32) };
         Self {
             network_offset: parsed.network_offset,
@@ -46,9 +46,9 @@ impl Headers {
         }
     }
 
-    /// Leaves this with the packet.
+    /// Stores the headers in `skb->cb`.
     #[inline(always)]
-    pub(super) fn leave(&self, ctx: &TcContext) {
+    pub(super) fn store(&self, ctx: &TcContext) {
         let ipv6 = if matches!(self.network, Network::Ipv6) { IPV6 } else { 0 };
         let headers = self.transport_offset as u32 | (self.network_offset as u32) << TRANSPORT_BITS | ipv6;
         // SAFETY: words of the context that programs may write, which the verifier translates.
@@ -61,9 +61,9 @@ impl Headers {
         }
     }
 
-    /// Takes up what was left with the packet, and the endpoint that it is at.
+    /// Returns the endpoint and the headers that `skb->cb` contains.
     #[inline(always)]
-    pub(super) fn take_up(ctx: &TcContext) -> (u32, Self) {
+    pub(super) fn load(ctx: &TcContext) -> (u32, Self) {
         let cb = ctx.cb();
         let headers = cb[CB_HEADERS];
         let this = Self {

@@ -11,8 +11,8 @@ use aya_ebpf::{
 };
 use netmon_ebpf::{
     abi::{
-        ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, EXITS, Evicted, Exit, HOOKS, MAX_CHUNKS, STAGES, chunk_of,
-        slot_of, stage_index,
+        ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, Evicted, HOOKS, MAX_CHUNKS, PARSE_STOPS, ParseStop, STAGES,
+        chunk_of, slot_of, stage_index,
     },
     endpoint::{Counters, RoundTrips},
     flow::{FLOW_WAYS, Flow, FlowSet},
@@ -20,66 +20,66 @@ use netmon_ebpf::{
     requests::RequestSet,
 };
 
-/// Says by its size which version of keys and values these programs were compiled with: that can be read
-/// of the object, of the loaded map, and of one that was pinned by another agent.
+/// Its size is the version of keys and values that these programs were compiled with. The size can be read from the
+/// object, from the loaded map, and from a map that another agent has pinned.
 #[btf_map]
 static NETMON_ABI: Array<u32, { ABI_VERSION as usize }> = Array::new();
 
-/// Values as words, and not as the structures that they are. The agent makes chunks without types, and Linux before
-/// 6.2 takes such a map for another than a typed one as soon as the type is a structure: it could have a timer.
+/// A chunk, with values as words instead of structures. The agent creates chunks without types. Linux before 6.2 treats
+/// such a map as different from a typed one if the type is a structure, because a structure could contain a timer.
 type Chunk<const WORDS: usize> = PerCpuArray<[u64; WORDS], { CHUNK_ENDPOINTS as usize }>;
 
-/// How many words a value has, which is all of it.
+/// Returns the number of words in a value, which consists of whole words.
 const fn words<T>() -> usize {
     assert!(size_of::<T>().is_multiple_of(size_of::<u64>()) && align_of::<T>() <= align_of::<u64>());
     size_of::<T>() / size_of::<u64>()
 }
 
-/// All programs, by [`stage_index`]: for the dispatchers, and for each other.
+/// All programs, by [`stage_index`]. The dispatchers and the programs tail-call through it.
 #[btf_map]
 static JUMP_TABLE: ProgramArray<{ HOOKS * STAGES }> = ProgramArray::new();
 
-/// The program at the tracepoint of drops, in the only place: whoever is at the tracepoint jumps through this, so
-/// that a program can take another's place without a drop that is not counted, or counted twice.
+/// The program for drops, as the only entry. The program that is attached to the tracepoint tail-calls through it, so
+/// the program can be replaced without a drop that is not counted, or counted twice.
 #[btf_map]
 static DROP_TABLE: ProgramArray<1> = ProgramArray::new();
 
-/// What these programs are set up with. For the next agent, as are the three below: no program looks at them.
+/// The settings of these programs. This map and the next three are for the next agent; no program reads them.
 #[btf_map]
 static SETTINGS: Array<Settings, 1> = Array::new();
 
-/// The endpoints, by their slots; as many as the agent says.
+/// The endpoints, by slot. The agent sets the size.
 #[btf_map]
 static ENDS: HashMap<u32, EndRecord, 1, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
 
-/// The accounts of the endpoints, by their slots; likewise.
+/// The audit state of the endpoints, by slot. The agent sets the size.
 #[btf_map]
 static AUDITS: HashMap<u32, AuditRecord, 1, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
 
-/// What the agent counts itself.
+/// What the agent itself counts.
 #[btf_map]
 static TALLIES: Array<u64, TALLY_KINDS> = Array::new();
 
-/// What every packet touches, by endpoint.
+/// The counters that every packet touches, by endpoint.
 #[btf_map]
 static COUNTERS: ArrayOfMaps<Chunk<{ words::<Counters>() }>, { MAX_CHUNKS as usize }> = ArrayOfMaps::new();
 
-/// What the ends of round trips touch, by endpoint.
+/// The counters of packets that end a round trip, by endpoint.
 #[btf_map]
 static ROUND_TRIPS: ArrayOfMaps<Chunk<{ words::<RoundTrips>() }>, { MAX_CHUNKS as usize }> =
     ArrayOfMaps::new();
 
-/// Early exits by reason.
+/// Packets that were not measured in full, by reason.
 #[btf_map]
-static EXITS_BY_REASON: PerCpuArray<u64, EXITS> = PerCpuArray::new();
+static EXITS_BY_REASON: PerCpuArray<u64, PARSE_STOPS> = PerCpuArray::new();
 
-/// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, nanoseconds, kept current by the agent. The only variable, so
-/// it is all of the map `.bss`: no look-up finds it.
+/// `CLOCK_REALTIME` minus `CLOCK_MONOTONIC` in nanoseconds, which the agent keeps up to date. It is the only variable,
+/// and therefore all of the map `.bss`, which takes no lookup.
 #[unsafe(no_mangle)]
 static NETMON_CLOCK_OFFSET: AtomicU64 = AtomicU64::new(0);
 
-/// Which TCP connection is in which entry of [`TCP_FLOWS`], set by set. The agent sets the size of all
-/// three tables, and reads these two where they lie.
+/// Which TCP connection is in which entry of [`TCP_FLOWS`], set by set. The agent sets the size of this and the next
+/// two tables, and maps this one and the next into its memory.
 #[btf_map]
 static FLOW_SETS: Array<FlowSet, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 
@@ -91,7 +91,7 @@ static TCP_FLOWS: Array<Flow, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 #[btf_map]
 static REQUESTS: Array<RequestSet, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 
-/// What had to make room in these tables.
+/// What was evicted from these tables.
 #[btf_map]
 static EVICTED: PerCpuArray<u64, EVICTIONS> = PerCpuArray::new();
 
@@ -101,17 +101,17 @@ static NETMON_STAMP: Global<u8> = Global::new(1);
 /// Whether conversations are followed.
 #[unsafe(no_mangle)]
 static NETMON_FLOWS: Global<u8> = Global::new(1);
-/// One less than the number of sets of [`FLOW_SETS`], a power of two.
+/// The number of sets in [`FLOW_SETS`], a power of two, minus one.
 #[unsafe(no_mangle)]
 static NETMON_FLOW_MASK: Global<u32> = Global::new(0);
-/// One less than the number of sets of [`REQUESTS`], a power of two.
+/// The number of sets in [`REQUESTS`], a power of two, minus one.
 #[unsafe(no_mangle)]
 static NETMON_REQUEST_MASK: Global<u32> = Global::new(0);
-/// What conversations are hashed with.
+/// The key with which conversations are hashed.
 #[unsafe(no_mangle)]
 static NETMON_HASH_KEY: Global<u64> = Global::new(0);
 
-// The kernel knows these as constants when it verifies: what is switched off is not even translated.
+// These are constants to the verifier. Code that is switched off is not even translated.
 #[inline(always)]
 pub(super) fn stamping() -> bool {
     NETMON_STAMP.load() != 0
@@ -127,45 +127,45 @@ pub(super) fn hash_key() -> u64 {
     NETMON_HASH_KEY.load()
 }
 
-/// The set in which requests with this hash wait.
+/// Returns the set in which requests with this hash wait.
 #[inline(always)]
 pub(super) fn requests(hash: u64) -> Option<&'static RequestSet> {
     // The lookup checks the index against the size of the map.
     REQUESTS.get(hash as u32 & NETMON_REQUEST_MASK.load())
 }
 
-/// The number of the set in which connections with this hash are, and its tags.
+/// Returns the index and the tags of the set for connections with this hash.
 #[inline(always)]
 pub(super) fn flow_set(hash: u64) -> Option<(u32, &'static FlowSet)> {
     let index = hash as u32 & NETMON_FLOW_MASK.load();
     Some((index, FLOW_SETS.get(index)?))
 }
 
-/// An entry of a set of connections.
+/// Returns an entry of a set of connections.
 #[inline(always)]
 pub(super) fn flow(set: u32, way: usize) -> Option<*mut Flow> {
     TCP_FLOWS.get_ptr_mut(set * FLOW_WAYS as u32 + way as u32)
 }
 
-/// Counts what had to make room.
+/// Counts an eviction.
 #[inline(always)]
 pub(super) fn count_evicted(what: Evicted) {
     if let Some(count) = EVICTED.get_ptr_mut(what as u32) {
-        // SAFETY: a u64 of this CPU's.
+        // SAFETY: a u64 of this CPU.
         unsafe { *count += 1 };
     }
 }
 
-/// This CPU's counters of an endpoint.
+/// Returns this CPU's counters of an endpoint.
 #[inline(always)]
 pub(super) fn counters(endpoint: u32) -> Option<&'static mut Counters> {
     let value = COUNTERS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
-    // SAFETY: the map's values are `Counters`, as the agent knows them; this CPU's is touched by one program at a
-    // time, since the hooks run with soft interrupts off.
+    // SAFETY: the map's values are `Counters`, in the agent as well. One program at a time touches this CPU's value,
+    // because hooks run with soft interrupts disabled.
     Some(unsafe { &mut *value.cast() })
 }
 
-/// This CPU's round trips of an endpoint.
+/// Returns this CPU's round trips of an endpoint.
 #[inline(always)]
 pub(super) fn round_trips(endpoint: u32) -> Option<&'static mut RoundTrips> {
     let value = ROUND_TRIPS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
@@ -173,24 +173,24 @@ pub(super) fn round_trips(endpoint: u32) -> Option<&'static mut RoundTrips> {
     Some(unsafe { &mut *value.cast() })
 }
 
-/// Counts an early exit.
+/// Counts a packet that is not measured in full.
 #[inline(always)]
-pub(super) fn count_exit(exit: Exit) {
-    if let Some(count) = EXITS_BY_REASON.get_ptr_mut(exit as u32) {
-        // SAFETY: a u64 of this CPU's.
+pub(super) fn count_stop(stop: ParseStop) {
+    if let Some(count) = EXITS_BY_REASON.get_ptr_mut(stop as u32) {
+        // SAFETY: a u64 of this CPU.
         unsafe { *count += 1 };
     }
 }
 
-/// What is added to monotonic time to get wall-clock time, nanoseconds.
+/// Returns the difference from monotonic time to wall-clock time, nanoseconds.
 #[inline(always)]
 pub(super) fn clock_offset() -> u64 {
-    // SAFETY: a u64 that the agent replaces as a whole.
+    // SAFETY: an aligned u64, which the agent replaces as a whole.
     unsafe { NETMON_CLOCK_OFFSET.as_ptr().read_volatile() }
 }
 
-/// The element of an array in a map value. The compiler may know that an index is within bounds when the
-/// verifier, who sees less, does not: this keeps the check that both agree on.
+/// Returns an element of an array in a map value. The compiler may know that an index is within bounds when the
+/// verifier does not. This keeps the compiler from removing the check that the verifier needs.
 #[inline(always)]
 pub(super) fn element<T>(array: &mut [T], index: usize) -> Option<&mut T> {
     // SAFETY: a local variable.
@@ -198,21 +198,21 @@ pub(super) fn element<T>(array: &mut [T], index: usize) -> Option<&mut T> {
     array.get_mut(index)
 }
 
-/// Goes on in the program of a stage; returns only when there is none in the table.
+/// Tail-calls the program of a stage. Returns only if the table has none.
 ///
-/// Written as instructions, so that the number of the program stays a constant of each place that goes on:
-/// the kernel makes such a call a jump (Linux 5.5). The compiler would merge places into one that computes it,
-/// and a computed jump is several times as slow where the kernel guards those (retpolines).
+/// This is written as instructions, so that the index of the program is a constant at each call. The kernel turns such
+/// a call into a direct jump (Linux 5.5). The compiler would merge several calls into one with a computed index, and an
+/// indirect jump is several times as slow where the kernel guards it (retpolines).
 #[inline(always)]
-pub(super) fn go_on<const HOOK: usize, const STAGE: usize>(ctx: &TcContext) {
-    // SAFETY: the helper takes the context, a program array and a number, and like any other leaves r6 to r9
-    // and the stack alone; nothing that is owned here has a destructor.
+pub(super) fn tail_call<const HOOK: usize, const STAGE: usize>(ctx: &TcContext) {
+    // SAFETY: the helper takes the context, a program array and an index. Like any helper, it preserves r6 to r9 and
+    // the stack. Nothing that is owned here has a destructor.
     unsafe {
         asm!(
             "r3 = {index}",
-            "call {tail_call}",
+            "call {helper}",
             index = const stage_index(STAGE, HOOK),
-            tail_call = const BPF_FUNC_tail_call,
+            helper = const BPF_FUNC_tail_call,
             inout("r1") ctx.skb.skb => _,
             inout("r2") &raw const JUMP_TABLE => _,
             out("r0") _, out("r3") _, out("r4") _, out("r5") _,

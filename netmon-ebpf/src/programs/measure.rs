@@ -1,4 +1,4 @@
-//! Every packet: parse it, count it, stamp it at egress, read its stamp at ingress.
+//! What is done to every packet: parse it, count it, stamp it at egress, read its stamp at ingress.
 
 use core::marker::PhantomData;
 
@@ -9,12 +9,12 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     Protocol,
-    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, Exit, FLAG_STAMP, HOOKS, INGRESS, Stage},
+    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, FLAG_STAMP, HOOKS, INGRESS, ParseStop, Stage},
     endpoint::Counters,
     epoch::loss_slot,
     parse::{
         ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
-        Network, Parsed, Take, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
+        Network, Parsed, Visitor, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
     },
 };
 
@@ -22,110 +22,110 @@ use super::{Frame, headers::Headers, maps, record};
 
 const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
 const MEASURE_ANY: usize = Stage::MeasureAny as usize;
-const MEASURE_WHOLE: usize = Stage::MeasureWhole as usize;
+const MEASURE_NON_LINEAR: usize = Stage::MeasureNonLinear as usize;
 const TCP: usize = Stage::Tcp as usize;
-const TCP_WHOLE: usize = Stage::TcpWhole as usize;
+const TCP_NON_LINEAR: usize = Stage::TcpNonLinear as usize;
 const ECHO: usize = Stage::Echo as usize;
-const ECHO_WHOLE: usize = Stage::EchoWhole as usize;
+const ECHO_NON_LINEAR: usize = Stage::EchoNonLinear as usize;
 const DNS: usize = Stage::Dns as usize;
-const DNS_WHOLE: usize = Stage::DnsWhole as usize;
+const DNS_NON_LINEAR: usize = Stage::DnsNonLinear as usize;
 
-/// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before 6.11).
+/// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before Linux 6.11).
 const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
 
-/// Measures one packet at `HOOK`, if it is a plain one; any other is for another program. Code that must be
-/// ready for every packet carries all that parsing can tell through its stack, which costs as much as the rest
-/// of its work: here it is compiled once for each kind of packet, with what is known by then.
+/// Measures a packet at `HOOK` if it is plain, and leaves any other to another program.
+///
+/// Code for every packet has to keep the whole result of parsing on its stack, which costs as much as all its other
+/// work. Here the code is compiled once for each kind of plain packet, with what is known about that kind.
 #[inline(always)]
 pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let frame = F::of(ctx);
-    let measure = Measure::<HOOK, F>::of(ctx);
-    let taken = match ethertype(&frame) {
+    let frame = F::new(ctx);
+    let measure = Measure::<HOOK, F>::new(ctx);
+    let visited = match ethertype(&frame) {
         Some(ETHERTYPE_IPV4) => plain_ipv4(&frame, ETHERNET_HEADER, &measure),
         Some(ETHERTYPE_IPV6) => plain_ipv6(&frame, ETHERNET_HEADER, &measure),
-        Some(ETHERTYPE_ARP) => return measure.take(&Parsed::arp(ETHERNET_HEADER)),
-        Some(ETHERTYPE_VLAN | ETHERTYPE_QINQ) => return maps::go_on::<HOOK, MEASURE_TAGGED>(ctx),
+        Some(ETHERTYPE_ARP) => return measure.visit(&Parsed::arp(ETHERNET_HEADER)),
+        Some(ETHERTYPE_VLAN | ETHERTYPE_QINQ) => return maps::tail_call::<HOOK, MEASURE_TAGGED>(ctx),
         _ => None,
     };
-    if taken.is_none() {
-        maps::go_on::<HOOK, MEASURE_ANY>(ctx);
+    if visited.is_none() {
+        maps::tail_call::<HOOK, MEASURE_ANY>(ctx);
     }
 }
 
-/// As [`plain`], for packets whose VLAN tags are in the frame.
+/// The same as [`plain`] for packets whose VLAN tags are in the frame.
 #[inline(always)]
 pub(crate) fn tagged<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let frame = F::of(ctx);
-    let measure = Measure::<HOOK, F>::of(ctx);
-    let taken = match link_layer(&frame) {
+    let frame = F::new(ctx);
+    let measure = Measure::<HOOK, F>::new(ctx);
+    let visited = match link_layer(&frame) {
         Ok((ETHERTYPE_IPV4, offset)) => plain_ipv4(&frame, offset, &measure),
         Ok((ETHERTYPE_IPV6, offset)) => plain_ipv6(&frame, offset, &measure),
         _ => None,
     };
-    if taken.is_none() {
-        maps::go_on::<HOOK, MEASURE_ANY>(ctx);
+    if visited.is_none() {
+        maps::tail_call::<HOOK, MEASURE_ANY>(ctx);
     }
 }
 
-/// Measures one packet at `HOOK`, whatever it is. Where its headers are not linear, the program for that takes
-/// over.
+/// Measures any packet at `HOOK`. If its headers are not linear, tail-calls the program for such packets.
 #[inline(always)]
 pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let frame = F::of(ctx);
+    let frame = F::new(ctx);
     let parsed = parse(&frame);
     if parsed.wants_more_bytes() && frame.is_partial(ctx) {
-        return maps::go_on::<HOOK, MEASURE_WHOLE>(ctx);
+        return maps::tail_call::<HOOK, MEASURE_NON_LINEAR>(ctx);
     }
-    Measure::<HOOK, F>::of(ctx).take(&parsed);
+    Measure::<HOOK, F>::new(ctx).visit(&parsed);
 }
 
-/// What is done with a packet once it is known what it is.
+/// What is done with a packet after parsing.
 struct Measure<'a, const HOOK: usize, F> {
     ctx: &'a TcContext,
-    reads: PhantomData<F>,
+    frame: PhantomData<F>,
 }
 
 impl<'a, const HOOK: usize, F> Measure<'a, HOOK, F> {
     #[inline(always)]
-    fn of(ctx: &'a TcContext) -> Self {
-        Self { ctx, reads: PhantomData }
+    fn new(ctx: &'a TcContext) -> Self {
+        Self { ctx, frame: PhantomData }
     }
 }
 
-impl<'a, const HOOK: usize, F: Frame<'a>> Take for Measure<'a, HOOK, F> {
-    type Taken = ();
+impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
+    type Output = ();
 
     #[inline(always)]
-    fn take(&self, parsed: &Parsed) {
+    fn visit(&self, parsed: &Parsed) {
         if let Some(now_ns) = account::<HOOK>(self.ctx, parsed) {
             follow::<HOOK, F>(self.ctx, parsed, now_ns);
         }
     }
 }
 
-/// Counts and stamps a packet, and says when it passed; none for an endpoint that is not known.
+/// Counts and stamps a packet. Returns when it passed, or `None` if the endpoint is unknown.
 #[inline(always)]
 fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
     let cb = ctx.cb();
     let endpoint = cb[CB_ENDPOINT];
     let Some(counters) = maps::counters(endpoint) else {
-        maps::count_exit(Exit::UnknownEndpoint);
+        maps::count_stop(ParseStop::UnknownEndpoint);
         debug!(ctx, "no counters for endpoint {}", endpoint);
         return None;
     };
-    if let Some(exit) = parsed.exit {
-        maps::count_exit(exit);
-        debug!(ctx, "endpoint {}: parsing stopped, reason {}", endpoint, exit as u32);
+    if let Some(stop) = parsed.stop {
+        maps::count_stop(stop);
+        debug!(ctx, "endpoint {}: parsing stopped, reason {}", endpoint, stop as u32);
     }
     let now_ns = if matches!(parsed.network, Network::Other) {
-        // Neither stamped nor followed: it is spared the clock, which costs more than all the rest.
+        // Such a packet is neither stamped nor followed. Reading the clock would cost more than all the rest.
         0
     } else {
         // SAFETY: the helper has no preconditions.
         unsafe { bpf_ktime_get_ns() }
     };
     let frame = ctx.len();
-    let wire = Wire::of(ctx, frame, parsed.header_bytes as u32);
+    let wire = Wire::new(ctx, frame, parsed.header_bytes as u32);
     let segments = wire.segments;
     count::<HOOK>(counters, parsed.protocol, frame, wire);
     if maps::stamping() {
@@ -143,36 +143,40 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
 /// Hands the packet to the program that follows its conversation, if it is part of one.
 #[inline(always)]
 fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed, now_ns: u64) {
-    if !maps::flows() || parsed.exit.is_some() {
+    if !maps::flows() || parsed.stop.is_some() {
         return;
     }
-    let leave = || Headers::of(parsed, now_ns, ctx.len()).leave(ctx);
+    let store = || Headers::new(parsed, now_ns, ctx.len()).store(ctx);
     match parsed.protocol {
         Protocol::Tcp => {
-            leave();
-            go_on_reading::<HOOK, F, TCP, TCP_WHOLE>(ctx);
+            store();
+            tail_call_same_frame::<HOOK, F, TCP, TCP_NON_LINEAR>(ctx);
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
-            leave();
-            go_on_reading::<HOOK, F, ECHO, ECHO_WHOLE>(ctx);
+            store();
+            tail_call_same_frame::<HOOK, F, ECHO, ECHO_NON_LINEAR>(ctx);
         }
         Protocol::Udp if parsed.is_dns => {
-            leave();
-            go_on_reading::<HOOK, F, DNS, DNS_WHOLE>(ctx);
+            store();
+            tail_call_same_frame::<HOOK, F, DNS, DNS_NON_LINEAR>(ctx);
         }
         _ => {}
     }
 }
 
-/// Goes on in that program of two which reads as this one does.
+/// Tail-calls that program of the two which reads the frame as this one does.
 #[inline(always)]
-fn go_on_reading<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize, const WHOLE: usize>(
+fn tail_call_same_frame<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize, const NON_LINEAR: usize>(
     ctx: &TcContext,
 ) {
-    if F::WHOLE { maps::go_on::<HOOK, WHOLE>(ctx) } else { maps::go_on::<HOOK, LINEAR>(ctx) }
+    if F::NON_LINEAR {
+        maps::tail_call::<HOOK, NON_LINEAR>(ctx);
+    } else {
+        maps::tail_call::<HOOK, LINEAR>(ctx);
+    }
 }
 
-/// What a frame is on the wire, once a super-packet is cut.
+/// What a frame becomes on the wire, after a super-packet is cut into segments.
 #[derive(Clone, Copy)]
 struct Wire {
     segments: u32,
@@ -180,13 +184,13 @@ struct Wire {
 }
 
 impl Wire {
-    /// Frames from virtual machines and taps may say how large their segments are, and leave it to others to
-    /// count them.
+    /// Computes segments and bytes of a frame. Frames from virtual machines and taps may contain only the size of their
+    /// segments, and not the number.
     #[inline(always)]
-    fn of(ctx: &TcContext, frame: u32, header_bytes: u32) -> Self {
+    fn new(ctx: &TcContext, frame: u32, header_bytes: u32) -> Self {
         // SAFETY: a field of the context, which the verifier translates.
         let size = unsafe { (*ctx.skb.skb).gso_size };
-        // Almost no frame is a super-packet: one question says so.
+        // Almost no frame is a super-packet, and one comparison shows it.
         if size == 0 {
             return Self { segments: 1, bytes: frame.into() };
         }
@@ -194,7 +198,7 @@ impl Wire {
         let count = unsafe { (*ctx.skb.skb).gso_segs };
         let segments =
             if count > 0 { count } else { frame.saturating_sub(header_bytes).div_ceil(size).max(1) };
-        // Each segment but the first repeats the headers.
+        // Each segment after the first repeats the headers.
         let repeated = u64::from(segments - 1) * u64::from(header_bytes);
         Self { segments, bytes: u64::from(frame) + repeated }
     }
@@ -212,10 +216,10 @@ fn count<const HOOK: usize>(counters: &mut Counters, protocol: Protocol, frame: 
     hook.wire_bytes += wire.bytes;
 }
 
-/// Writes the time of departure into the packet, and counts it into the epoch of that time.
+/// Stamps the packet with its departure time, and counts it in the epoch of that time.
 #[inline(always)]
 fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64, segments: u32) {
-    // The helper takes nothing but IPv4 and IPv6, by the outermost ethertype.
+    // The helper accepts only IPv4 and IPv6, by the outermost ethertype.
     if matches!(parsed.network, Network::Other) || parsed.network_offset != ETHERNET_HEADER {
         counters.unstamped += 1;
         return;
@@ -226,23 +230,23 @@ fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64,
         count_epoch::<EGRESS>(counters, now_ns, segments);
     } else {
         counters.unstamped += 1;
-        maps::count_exit(Exit::StampRefused);
+        maps::count_stop(ParseStop::StampRefused);
     }
 }
 
-/// Takes the time of departure into account, and puts into its place in the packet the receive time that the
-/// kernel would have given it: `ping`, `SO_TIMESTAMP` and captures look there.
+/// Accounts for the departure stamp. Then replaces it with the receive time that the kernel would have set, which
+/// `ping`, `SO_TIMESTAMP` and captures read.
 #[inline(always)]
 fn arrived(ctx: &TcContext, counters: &mut Counters, departed_ns: u64, now_ns: u64, segments: u32) {
     if departed_ns > now_ns {
-        maps::count_exit(Exit::StampInFuture);
+        maps::count_stop(ParseStop::StampInFuture);
     } else {
         record(&mut counters.latency, now_ns - departed_ns);
         count_epoch::<INGRESS>(counters, departed_ns, segments);
     }
     let received_ns = now_ns.wrapping_add(maps::clock_offset());
-    // The dispatcher has read the stamp, so that no program here asks of which kind a packet's time is: what
-    // such a program writes at ingress is a receive time (Linux 5.18), without a call.
+    // At ingress, a program that does not read `tstamp_type` writes a receive time, without a helper (Linux 5.18).
+    // No program here reads it, because the dispatcher reads the stamp.
     // SAFETY: a field of the context that programs may write, which the verifier translates.
     unsafe { (&raw mut (*ctx.skb.skb).tstamp).write(received_ns) };
 }

@@ -1,5 +1,5 @@
-//! What happens to a packet at a hook, in this order: which endpoint, what is it, count it, stamp it or
-//! read its stamp ([`measure`]); then, for few of them, follow its conversation ([`conversation`], [`tcp`]).
+//! What happens to a packet at a hook: parse it, count it, and stamp it or read its stamp ([`measure`]). For few
+//! packets, the conversation is followed afterwards ([`conversation`], [`tcp`]). Drops are counted apart ([`drops`]).
 
 pub(crate) mod conversation;
 pub(crate) mod drops;
@@ -12,7 +12,7 @@ pub(crate) mod tcp;
 
 use netmon_ebpf::histogram::{Histogram, bucket};
 
-pub(crate) use self::skb::{Frame, Linear, Whole};
+pub(crate) use self::skb::{Frame, Linear, NonLinear};
 
 /// Adds one observation to a histogram.
 #[inline(always)]

@@ -1,18 +1,18 @@
-//! Words that programs on several CPUs touch: plain loads and stores, which are atomic for an aligned word,
-//! and the kernel's compare-and-exchange (`BPF_CMPXCHG`, Linux 5.12).
+//! Access to words that programs on several CPUs share: plain loads and stores, which are atomic for an aligned
+//! word, and the kernel's compare-and-exchange (`BPF_CMPXCHG`, Linux 5.12).
 
 use core::{arch::asm, sync::atomic::AtomicU64};
 
 use netmon_ebpf::tag::SharedWords;
 
-/// The instructions.
+/// Access by eBPF instructions.
 #[derive(Clone, Copy)]
 pub(super) struct Instructions;
 
 impl SharedWords for Instructions {
     #[inline(always)]
     fn load(self, word: &AtomicU64) -> u64 {
-        // SAFETY: an aligned word that lives as long as the reference; volatile, so it is loaded once.
+        // SAFETY: the word is aligned, and lives as long as the reference. Volatile, so that it is loaded once.
         unsafe { word.as_ptr().read_volatile() }
     }
 
@@ -25,8 +25,8 @@ impl SharedWords for Instructions {
     #[inline(always)]
     fn compare_exchange(self, word: &AtomicU64, old: u64, new: u64) -> bool {
         let seen: u64;
-        // SAFETY: it writes to nothing but the word, which is aligned; what it compares with and what it found
-        // are in r0.
+        // SAFETY: the instruction writes to nothing but the word, which is aligned. It takes the expected value in
+        // r0, and leaves the value that it found there.
         unsafe {
             asm!(
                 "r0 = cmpxchg_64({word} + 0, r0, {new})",

@@ -1,7 +1,7 @@
-//! The frame of an skb as a [`Packet`]: read in place where its bytes are linear, through a helper where not.
+//! The frame of an skb as a [`Packet`]: read in place if its bytes are linear, through a helper otherwise.
 //!
-//! Almost every packet's headers are linear. The programs exist once for each kind, so that the verifier
-//! follows one way of reading at a time.
+//! The headers of almost every packet are linear. There is a program for each kind, so that the verifier follows one
+//! way of reading at a time.
 
 use core::{ffi::c_void, marker::PhantomData};
 
@@ -10,13 +10,13 @@ use netmon_ebpf::parse::Packet;
 
 /// A way to read a frame.
 pub(crate) trait Frame<'a>: Packet {
-    /// Whether all of the frame can be read this way.
-    const WHOLE: bool;
+    /// Whether bytes that are not linear can be read, too.
+    const NON_LINEAR: bool;
 
-    /// The frame of a context.
-    fn of(ctx: &'a TcContext) -> Self;
+    /// Returns the frame of a context.
+    fn new(ctx: &'a TcContext) -> Self;
 
-    /// Whether there is more to the frame than can be read this way.
+    /// Returns whether a part of the frame cannot be read in this way.
     fn is_partial(&self, ctx: &TcContext) -> bool;
 }
 
@@ -24,15 +24,15 @@ pub(crate) trait Frame<'a>: Packet {
 pub(crate) struct Linear<'a> {
     data: usize,
     end: usize,
-    of: PhantomData<&'a TcContext>,
+    context: PhantomData<&'a TcContext>,
 }
 
 impl<'a> Frame<'a> for Linear<'a> {
-    const WHOLE: bool = false;
+    const NON_LINEAR: bool = false;
 
     #[inline(always)]
-    fn of(ctx: &'a TcContext) -> Self {
-        Self { data: ctx.data(), end: ctx.data_end(), of: PhantomData }
+    fn new(ctx: &'a TcContext) -> Self {
+        Self { data: ctx.data(), end: ctx.data_end(), context: PhantomData }
     }
 
     #[inline(always)]
@@ -48,19 +48,19 @@ impl Packet for Linear<'_> {
         if start + N > self.end {
             return None;
         }
-        // SAFETY: the N bytes from `start` on lie before `data_end`; any bytes are an array of bytes.
+        // SAFETY: the N bytes from `start` on lie before `data_end`, and any bytes are an array of bytes.
         Some(unsafe { *(start as *const [u8; N]) })
     }
 }
 
-/// The whole frame.
-pub(crate) struct Whole<'a>(&'a TcContext);
+/// The whole frame, including what is not linear.
+pub(crate) struct NonLinear<'a>(&'a TcContext);
 
-impl<'a> Frame<'a> for Whole<'a> {
-    const WHOLE: bool = true;
+impl<'a> Frame<'a> for NonLinear<'a> {
+    const NON_LINEAR: bool = true;
 
     #[inline(always)]
-    fn of(ctx: &'a TcContext) -> Self {
+    fn new(ctx: &'a TcContext) -> Self {
         Self(ctx)
     }
 
@@ -70,7 +70,7 @@ impl<'a> Frame<'a> for Whole<'a> {
     }
 }
 
-impl Packet for Whole<'_> {
+impl Packet for NonLinear<'_> {
     #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let mut bytes = [0; N];

@@ -1,9 +1,9 @@
-//! TCP: one look-up for each segment, in a table of sets; what a segment tells is [`netmon_ebpf::tcp`]'s.
+//! TCP: one lookup for each segment in a table of sets. [`netmon_ebpf::tcp`] interprets the segment.
 
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
-    abi::{EGRESS, Evicted, Exit, INGRESS},
+    abi::{EGRESS, Evicted, INGRESS, ParseStop},
     endpoint::{RoundTrip, TcpEvent},
     flow::{Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
     parse::addresses,
@@ -13,7 +13,7 @@ use netmon_ebpf::{
 
 use super::{
     Frame,
-    conversation::{Passing, TCP},
+    conversation::{PacketContext, TCP},
     maps::{self, element},
     record,
     shared_words::Instructions,
@@ -22,8 +22,8 @@ use super::{
 /// Follows a TCP connection.
 #[inline(always)]
 pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let passing = &Passing::<F>::of(ctx);
-    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = passing.transport::<16>(0)
+    let packet = &PacketContext::<F>::new(ctx);
+    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = packet.transport::<16>(0)
     else {
         return;
     };
@@ -31,83 +31,84 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let segments = unsafe { (*ctx.skb.skb).gso_segs }.max(1);
     let segment = Segment {
         hook: HOOK,
-        now_ns: passing.headers.now_ns,
+        now_ns: packet.headers.now_ns,
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags,
-        payload: passing.headers.payload,
+        payload: packet.headers.payload,
         frame: ctx.len(),
         segments,
     };
     let both = u32::from_ne_bytes([s0, s1, d0, d1]);
     let rest = if HOOK == EGRESS { both } else { both.rotate_left(16) };
-    let Some(hash) = passing.hash::<HOOK>(TCP, rest.into()) else {
+    let Some(hash) = packet.hash::<HOOK>(TCP, rest.into()) else {
         return;
     };
-    let Some(flow) = flow_of::<HOOK, F>(passing, hash, &segment) else {
+    let Some(flow) = flow_of::<HOOK, F>(packet, hash, &segment) else {
         return;
     };
     if flow.is_replaced_by(&segment) {
-        flow.begin_anew(&segment);
+        flow.restart(&segment);
     }
-    flow.observe(&segment, &mut ToMaps { ctx, endpoint: passing.endpoint });
+    flow.observe(&segment, &mut ToMaps { ctx, endpoint: packet.endpoint });
 }
 
-/// The state of a connection; a connection that is not in the table yet gets an entry, if it deserves one.
+/// Returns the state of a connection. A connection that is not in the table gets an entry if
+/// [`Segment::deserves_entry`].
 #[inline(always)]
 fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
-    passing: &Passing<F>,
+    packet: &PacketContext<F>,
     hash: u64,
     segment: &Segment,
 ) -> Option<&'static mut TcpFlow> {
-    let tag = tag(hash, passing.endpoint, false);
+    let tag = tag(hash, packet.endpoint, false);
     let (index, set) = maps::flow_set(hash)?;
     let entry = match set.find(tag, Instructions) {
         Some(way) => maps::flow(index, way)?,
-        None if segment.deserves_entry() => begin::<HOOK, F>(passing, index, set, tag, segment)?,
+        None if segment.deserves_entry() => begin::<HOOK, F>(packet, index, set, tag, segment)?,
         None => return None,
     };
-    // SAFETY: a map value. Both directions may write it at once, on two CPUs: a sample can get lost that way,
-    // but every field is written as a whole and every use of one is checked.
+    // SAFETY: a map value. Both directions may write to it at once, on two CPUs. A sample can be lost that way,
+    // but every field is written as a whole, and every use of a field is checked.
     Some(unsafe { &mut (*entry).tcp })
 }
 
 /// Begins an entry.
 #[inline(always)]
 fn begin<'a, const HOOK: usize, F: Frame<'a>>(
-    passing: &Passing<F>,
+    packet: &PacketContext<F>,
     index: u32,
     set: &FlowSet,
     tag: u64,
     segment: &Segment,
 ) -> Option<*mut Flow> {
-    let key = key::<HOOK, F>(passing)?;
+    let key = key::<HOOK, F>(packet)?;
     // SAFETY: an aligned word of a map value.
     let last_ns = |way| maps::flow(index, way).map_or(u64::MAX, |flow| unsafe { (*flow).tcp.last_ns });
-    let Some(taken) = set.take(last_ns, Instructions) else {
-        maps::count_exit(Exit::FlowRefused);
+    let Some(claimed) = set.claim(last_ns, Instructions) else {
+        maps::count_stop(ParseStop::FlowRefused);
         return None;
     };
-    let flow = maps::flow(index, taken.way)?;
-    // SAFETY: a map value that nobody else finds before it is published. A program on another CPU that found
-    // the connection which was here before may still write to it: at worst the new one begins with a wrong time.
+    let flow = maps::flow(index, claimed.way)?;
+    // SAFETY: a map value that no other program finds before it is published. A program on another CPU that has found
+    // the previous connection may still write to it. At worst, the new connection begins with a wrong time.
     unsafe {
-        if taken.displaced && (*flow).tcp.state & TCP_ENDED == 0 {
+        if claimed.displaced && (*flow).tcp.state & TCP_ENDED == 0 {
             maps::count_evicted(Evicted::Flow);
         }
-        (*flow).tcp.begin_anew(segment);
+        (*flow).tcp.restart(segment);
         (*flow).key = key;
     }
-    set.publish(taken.way, tag, Instructions);
+    set.publish(claimed.way, tag, Instructions);
     Some(flow)
 }
 
-/// The addresses and ports of the connection, seen from the endpoint.
+/// Returns the addresses and ports of the connection, as seen from the endpoint.
 #[inline(always)]
-fn key<'a, const HOOK: usize, F: Frame<'a>>(passing: &Passing<F>) -> Option<FlowKey> {
-    let headers = &passing.headers;
-    let (source, destination) = addresses(&passing.frame, headers.network, headers.network_offset)?;
-    let [s0, s1, d0, d1] = passing.transport::<4>(0)?;
+fn key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option<FlowKey> {
+    let headers = &packet.headers;
+    let (source, destination) = addresses(&packet.frame, headers.network, headers.network_offset)?;
+    let [s0, s1, d0, d1] = packet.transport::<4>(0)?;
     let (source_port, destination_port) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
     let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
         (source, destination, source_port, destination_port)
@@ -117,7 +118,7 @@ fn key<'a, const HOOK: usize, F: Frame<'a>>(passing: &Passing<F>) -> Option<Flow
     Some(FlowKey { local, remote, local_port, remote_port, reserved: 0 })
 }
 
-/// Findings that go to the maps of the endpoint.
+/// Records findings in the maps of the endpoint.
 struct ToMaps<'a> {
     ctx: &'a TcContext,
     endpoint: u32,
@@ -126,7 +127,7 @@ struct ToMaps<'a> {
 impl Findings for ToMaps<'_> {
     #[inline(always)]
     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
-        // Two CPUs may write the state at once: what looks like a time before the beginning is no sample.
+        // Two CPUs may have written the state at once. A negative time is not a sample.
         if ns > u64::MAX / 2 {
             return;
         }

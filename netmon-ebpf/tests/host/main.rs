@@ -1,7 +1,12 @@
-//! Parsing and the reading of conversations, as the programs do it, over frames made by hand: on the host, as
-//! any user.
+//! Parsing and the following of conversations, as the programs do it, over crafted frames: on the host, as any user.
 //!
-//! Under Miri, where it is installed: `cargo +nightly miri test -p netmon-ebpf --test host`.
+//! These tests pass under Miri, too, which takes about a minute. Miri needs a nightly toolchain, so `cargo xtask ci`
+//! does not run it:
+//!
+//! ```text
+//! rustup component add --toolchain nightly miri rust-src
+//! cargo +nightly miri test -p netmon-ebpf --test host
+//! ```
 
 #[path = "../../../tests/src/packets.rs"]
 pub mod packets;

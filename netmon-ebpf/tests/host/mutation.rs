@@ -1,12 +1,11 @@
-//! A million frames that nobody would send: parsing and what reads on after it must neither panic nor leave
-//! the frame.
+//! A million malformed frames. Parsing, and what reads further after it, must neither panic nor read beyond the frame.
 
 use netmon_ebpf::{
     Protocol,
     endpoint::{RoundTrip, TcpEvent},
     flow::TcpFlow,
     parse::{
-        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Take, addresses, link_layer, parse,
+        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Visitor, addresses, link_layer, parse,
         plain_ipv4, plain_ipv6,
     },
     tcp::{Findings, Segment},
@@ -17,10 +16,10 @@ use crate::packets::{
     number, options, sctp, tagged, udp,
 };
 
-/// Under Miri, which is a hundred times slower and looks a hundred times closer.
+/// Fewer frames under Miri, which is slower by orders of magnitude.
 const FRAMES: u32 = if cfg!(miri) { 5_000 } else { 1_000_000 };
 
-/// Numbers that look random and are the same every time (xorshift64).
+/// Pseudorandom numbers that are the same in every run (xorshift64).
 struct Numbers(u64);
 
 impl Numbers {
@@ -57,7 +56,7 @@ fn seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Random bytes, or a frame with a few of its bytes changed and its end cut off.
+/// Writes random bytes, or a frame with a few bytes changed and its end cut off.
 fn frame(numbers: &mut Numbers, seeds: &[Vec<u8>], into: &mut Vec<u8>) {
     into.clear();
     if numbers.below(8) == 0 {
@@ -75,7 +74,7 @@ fn frame(numbers: &mut Numbers, seeds: &[Vec<u8>], into: &mut Vec<u8>) {
     }
 }
 
-/// Counts, so that what is found is used.
+/// Counts findings, so that the compiler cannot remove them.
 #[derive(Default)]
 struct Counted(u64);
 
@@ -93,18 +92,18 @@ impl Findings for Counted {
     }
 }
 
-/// Takes a packet by remembering what it is.
+/// Returns what the parser passes to the visitor.
 struct Copied;
 
-impl Take for Copied {
-    type Taken = Parsed;
+impl Visitor for Copied {
+    type Output = Parsed;
 
-    fn take(&self, parsed: &Parsed) -> Parsed {
+    fn visit(&self, parsed: &Parsed) -> Parsed {
         *parsed
     }
 }
 
-/// What the programs do with a frame once it is parsed.
+/// Does what the programs do with a frame after parsing.
 fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     let parsed = parse(&frame);
     let plain = match link_layer(&frame) {
@@ -114,7 +113,7 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     };
     assert!(plain.is_none_or(|plain| plain == parsed), "{frame:?}");
     assert!(parsed.network_offset <= parsed.transport_offset || parsed.transport_offset == 0);
-    if parsed.exit.is_some() {
+    if parsed.stop.is_some() {
         return;
     }
     if parsed.network != Network::Other {
@@ -127,7 +126,7 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     let Some([_, _, _, _, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, _, _]) =
         frame.load::<16>(parsed.transport_offset)
     else {
-        panic!("a TCP header that is not there: {parsed:?}");
+        panic!("the parser promised a TCP header: {parsed:?}");
     };
     let end = if parsed.end == 0 { frame.len() } else { parsed.end.min(frame.len()) };
     let segment = Segment {
@@ -147,7 +146,7 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
 }
 
 #[test]
-fn no_frame_makes_the_parser_panic_or_promise_bytes_that_are_not_there() {
+fn no_frame_makes_the_parser_panic_or_promise_missing_bytes() {
     let (mut numbers, seeds) = (Numbers(0x9e37_79b9_7f4a_7c15), seeds());
     let (mut flow, mut found) = (TcpFlow::default(), Counted::default());
     let mut bytes = Vec::new();
@@ -155,6 +154,6 @@ fn no_frame_makes_the_parser_panic_or_promise_bytes_that_are_not_there() {
         frame(&mut numbers, &seeds, &mut bytes);
         follow(&bytes, now_ns, &mut flow, &mut found);
     }
-    // Half of the frames reach a transport header; a run that finds nothing tested nothing.
+    // Half of the frames reach a transport header. A run that finds nothing has tested nothing.
     assert!(found.0 > u64::from(FRAMES) / 100, "{}", found.0);
 }

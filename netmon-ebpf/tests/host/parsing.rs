@@ -1,8 +1,8 @@
-//! What a frame is taken for, kind by kind.
+//! How frames are parsed, kind by kind.
 
 use netmon_ebpf::{
     Protocol,
-    abi::Exit,
+    abi::ParseStop,
     parse::{Network, Parsed, addresses, parse},
 };
 
@@ -15,16 +15,16 @@ fn parsed(frame: &[u8]) -> Parsed {
     parse(&frame)
 }
 
-/// Parses a frame that holds nothing to stumble over.
+/// Parses a frame, and asserts that parsing did not stop early.
 fn understood(frame: &[u8]) -> Parsed {
     let parsed = parsed(frame);
-    assert_eq!(parsed.exit, None, "{parsed:?}");
+    assert_eq!(parsed.stop, None, "{parsed:?}");
     parsed
 }
 
-fn stopped(frame: &[u8]) -> (Protocol, Exit) {
+fn stopped(frame: &[u8]) -> (Protocol, ParseStop) {
     let parsed = parsed(frame);
-    (parsed.protocol, parsed.exit.unwrap_or_else(|| panic!("understood: {parsed:?}")))
+    (parsed.protocol, parsed.stop.unwrap_or_else(|| panic!("understood: {parsed:?}")))
 }
 
 fn some_udp() -> Vec<u8> {
@@ -32,7 +32,7 @@ fn some_udp() -> Vec<u8> {
 }
 
 #[test]
-fn a_udp_datagram_over_ipv4_is_found_where_it_lies() {
+fn a_udp_datagram_over_ipv4_is_found_at_its_offset() {
     let frame = Ipv4::default().frame(number::UDP, &some_udp());
     let parsed = understood(&frame);
     assert_eq!((parsed.protocol, parsed.network), (Protocol::Udp, Network::Ipv4));
@@ -42,7 +42,7 @@ fn a_udp_datagram_over_ipv4_is_found_where_it_lies() {
 }
 
 #[test]
-fn padding_behind_a_short_packet_is_not_part_of_it() {
+fn padding_after_a_short_packet_is_not_part_of_it() {
     let mut frame = Ipv4::default().frame(number::UDP, &udp(1, 2, b"x"));
     let end = frame.len();
     frame.resize(60, 0);
@@ -65,9 +65,9 @@ fn the_first_fragment_has_a_transport_header_and_the_later_ones_have_none() {
     for fragment in [0x2001, 0x00b9, 0x1fff] {
         let later = Ipv4 { fragment, ..Ipv4::default() };
         let outcome = stopped(&later.frame(number::UDP, &some_udp()));
-        assert_eq!(outcome, (Protocol::Udp, Exit::LaterFragment));
+        assert_eq!(outcome, (Protocol::Udp, ParseStop::LaterFragment));
     }
-    // "Don't fragment" is no offset.
+    // "Don't fragment" is not an offset.
     let whole = Ipv4 { fragment: 0x4000, ..Ipv4::default() };
     assert_eq!(understood(&whole.frame(number::TCP, &Tcp::default().segment(b""))).protocol, Protocol::Tcp);
 }
@@ -79,12 +79,12 @@ fn the_first_fragment_over_ipv6_has_a_transport_header_and_the_later_ones_have_n
     assert_eq!((first.protocol, first.transport_offset), (Protocol::Udp, 14 + 40 + 8));
     for (offset, more) in [(1, true), (181, true), (8191, false)] {
         let outcome = stopped(&of(offset, more).frame(number::ICMPV6, &echo(128, 1, 1)));
-        assert_eq!(outcome, (Protocol::Icmpv6, Exit::LaterFragment));
+        assert_eq!(outcome, (Protocol::Icmpv6, ParseStop::LaterFragment));
     }
 }
 
 #[test]
-fn every_extension_header_of_ipv6_is_stepped_over() {
+fn every_extension_header_of_ipv6_is_skipped() {
     for (kind, bytes) in [
         (number::HOP_BY_HOP, options(0)),
         (number::HOP_BY_HOP, options(3)),
@@ -102,7 +102,7 @@ fn every_extension_header_of_ipv6_is_stepped_over() {
     }
 }
 
-/// The order that RFC 8200, 4.1 recommends, with everything in it.
+/// All extension headers, in the order that RFC 8200, 4.1 recommends.
 fn all_extensions() -> Ipv6 {
     Ipv6::default()
         .with(number::HOP_BY_HOP, options(0))
@@ -120,51 +120,51 @@ fn a_chain_of_all_extension_headers_leads_to_the_transport_header() {
 }
 
 #[test]
-fn a_chain_that_is_longer_than_any_right_one_is_not_followed_to_its_end() {
+fn a_chain_that_is_longer_than_any_valid_one_is_not_followed_to_its_end() {
     let frame = all_extensions().with(number::DESTINATION, options(0)).frame(number::UDP, &some_udp());
-    assert_eq!(stopped(&frame), (Protocol::Other, Exit::Ipv6Extensions));
+    assert_eq!(stopped(&frame), (Protocol::Other, ParseStop::Ipv6Extensions));
 }
 
 #[test]
-fn an_extension_header_of_two_kilobytes_is_not_mistaken_for_its_own_beginning() {
+fn an_extension_header_of_two_kilobytes_is_not_followed() {
     let ip = Ipv6::default().with(number::DESTINATION, options(255));
     let outcome = stopped(&ip.frame(number::UDP, &some_udp()));
-    assert_eq!(outcome, (Protocol::Other, Exit::Ipv6Extensions));
-    // The longest that is followed, and as many of them as there may be.
+    assert_eq!(outcome, (Protocol::Other, ParseStop::Ipv6Extensions));
+    // The longest that are followed, and as many as are followed.
     let longest = (0..6).fold(Ipv6::default(), |ip, _| ip.with(number::DESTINATION, options(31)));
     assert_eq!(understood(&longest.frame(number::UDP, &some_udp())).transport_offset, 54 + 6 * 256);
 }
 
 #[test]
-fn a_packet_without_next_header_and_an_encrypted_one_are_others() {
+fn a_packet_without_next_header_and_an_encrypted_one_are_counted_as_other() {
     for next in [number::NO_NEXT, number::ESP, 200] {
         assert_eq!(
             stopped(&Ipv6::default().frame(next, &[0; 20])),
-            (Protocol::Other, Exit::UnknownTransport)
+            (Protocol::Other, ParseStop::UnknownTransport)
         );
         assert_eq!(
             stopped(&Ipv4::default().frame(next, &[0; 20])),
-            (Protocol::Other, Exit::UnknownTransport)
+            (Protocol::Other, ParseStop::UnknownTransport)
         );
     }
 }
 
 #[test]
-fn one_vlan_tag_and_two_are_stepped_over_and_three_are_too_many() {
+fn one_vlan_tag_or_two_are_skipped_and_three_are_too_many() {
     let packet = Ipv4::default().packet(number::UDP, &some_udp());
     for (tags, offset) in [(&[DOT1Q][..], 18), (&[DOT1AD, DOT1Q], 22), (&[DOT1Q, DOT1Q], 22)] {
         let parsed = understood(&tagged(tags, IPV4, &packet));
         assert_eq!((parsed.protocol, parsed.network_offset), (Protocol::Udp, offset));
     }
     let three = tagged(&[DOT1AD, DOT1Q, DOT1Q], IPV4, &packet);
-    assert_eq!(stopped(&three), (Protocol::Other, Exit::VlanDepth));
+    assert_eq!(stopped(&three), (Protocol::Other, ParseStop::VlanDepth));
     assert_eq!(understood(&tagged(&[DOT1AD, DOT1Q], ARP, &[0; 28])).protocol, Protocol::Arp);
     let six = Ipv6::default().packet(number::ICMPV6, &echo(128, 1, 1));
     assert_eq!(understood(&tagged(&[DOT1AD, DOT1Q], IPV6, &six)).transport_offset, 22 + 40);
 }
 
 #[test]
-fn each_protocol_is_told_by_its_number() {
+fn each_protocol_is_recognized_by_its_number() {
     let ip = Ipv4::default();
     let tcp = Tcp::default().segment(b"");
     for (frame, protocol) in [
@@ -181,10 +181,10 @@ fn each_protocol_is_told_by_its_number() {
 }
 
 #[test]
-fn an_unknown_ethertype_and_an_802_3_length_are_others() {
+fn an_unknown_ethertype_and_an_802_3_length_are_counted_as_other() {
     for ethertype in [0x88cc, 0x8847, 0x9100, 0x0026, 0] {
         let outcome = stopped(&ethernet(ethertype, &[0; 46]));
-        assert_eq!(outcome, (Protocol::Other, Exit::UnknownEthertype));
+        assert_eq!(outcome, (Protocol::Other, ParseStop::UnknownEthertype));
     }
 }
 
@@ -203,23 +203,23 @@ fn headers_that_contradict_themselves_are_malformed() {
     for version in [0x44, 0x40, 0x65, 0x05] {
         let ip = Ipv4 { version: Some(version), ..Ipv4::default() };
         let outcome = stopped(&ip.frame(number::UDP, &some_udp()));
-        assert_eq!(outcome, (Protocol::Other, Exit::Ipv4Malformed), "{version:#x}");
+        assert_eq!(outcome, (Protocol::Other, ParseStop::Ipv4Malformed), "{version:#x}");
     }
     let mut frame = Ipv6::default().frame(number::UDP, &some_udp());
     frame[14] = 0x45;
-    assert_eq!(stopped(&frame), (Protocol::Other, Exit::Ipv6Malformed));
+    assert_eq!(stopped(&frame), (Protocol::Other, ParseStop::Ipv6Malformed));
     for words in 0..5 {
         let tcp = Tcp { data_offset: Some(words), ..Tcp::default() };
         let outcome = stopped(&Ipv4::default().frame(number::TCP, &tcp.segment(b"data")));
-        assert_eq!(outcome, (Protocol::Tcp, Exit::TcpMalformed), "{words}");
+        assert_eq!(outcome, (Protocol::Tcp, ParseStop::TcpMalformed), "{words}");
     }
 }
 
 #[test]
-fn a_packet_that_does_not_say_where_it_ends_is_believed_the_frame() {
+fn a_packet_whose_header_has_no_length_has_no_end() {
     let big = Ipv4 { total: Some(0), ..Ipv4::default() };
     assert_eq!(understood(&big.frame(number::UDP, &some_udp())).end, 0);
-    // A jumbogram (RFC 2675): payload length zero, the real one in a hop-by-hop option.
+    // A jumbogram (RFC 2675): the payload length is zero, and a hop-by-hop option contains the real one.
     let mut jumbo = options(0);
     jumbo[2..8].copy_from_slice(&[0xc2, 4, 0, 1, 0x11, 0x70]);
     let ip = Ipv6 { length: Some(0), ..Ipv6::default().with(number::HOP_BY_HOP, jumbo) };
@@ -239,7 +239,7 @@ fn addresses_of_ipv4_are_those_of_the_header_mapped_into_ipv6() {
     assert_eq!(addresses(&frame.as_slice(), Network::Other, 14), None);
 }
 
-/// One of each kind that has headers to cut.
+/// Returns a frame of each kind whose headers can be truncated.
 fn one_of_each() -> Vec<Vec<u8>> {
     let four = Ipv4 { options: vec![1; 8], ..Ipv4::default() };
     let packet = Ipv4::default().packet(number::TCP, &Tcp::default().segment(b""));
@@ -255,19 +255,19 @@ fn one_of_each() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_runt_of_any_length_stops_where_its_bytes_end_and_asks_for_more() {
+fn a_runt_of_any_length_stops_where_it_ends_and_asks_for_more_bytes() {
     for frame in one_of_each() {
         let whole = understood(&frame);
         for length in 0..frame.len().min(whole.header_bytes + 20) {
             let parsed = parsed(&frame[..length]);
-            // ARP is not read beyond its ethertype, and of a TCP header only the first 20 bytes are.
+            // ARP is not read beyond its ethertype, and a TCP header not beyond its first 20 bytes.
             let needed = match whole.protocol {
                 Protocol::Arp => 14,
                 Protocol::Tcp => whole.transport_offset + 20,
                 _ => whole.header_bytes,
             };
             if length >= needed {
-                assert_eq!(parsed.exit, None, "{length} of {frame:?}");
+                assert_eq!(parsed.stop, None, "{length} of {frame:?}");
                 assert_eq!(parsed.protocol, whole.protocol);
             } else {
                 assert!(parsed.wants_more_bytes(), "{length} of {frame:?}: {parsed:?}");

@@ -1,4 +1,4 @@
-//! The tables that are searched by tag: what they find, and what makes room.
+//! The tables that are searched by tag: what they find, and what they evict.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -26,7 +26,7 @@ impl SharedWords for Atomics {
     }
 }
 
-/// Another CPU is always faster.
+/// Another CPU always wins the race for a place.
 #[derive(Clone, Copy)]
 struct TooLate;
 
@@ -44,7 +44,7 @@ impl SharedWords for TooLate {
     }
 }
 
-/// The tag of the `n`th conversation of endpoint 7.
+/// Returns the tag of the `n`th conversation of endpoint 7.
 fn nth(n: u64) -> u64 {
     tag(Mixer::new(1, 0).word(n).finish(), 7, false)
 }
@@ -72,7 +72,7 @@ fn a_hash_depends_on_key_kind_and_the_order_of_words() {
     }
 }
 
-/// Sequence numbers of a ping are consecutive words; so are ports, addresses and endpoints.
+/// The sequence numbers of a ping are consecutive words, and so are ports, addresses and endpoints.
 #[test]
 fn consecutive_words_spread_evenly_over_the_sets() {
     const SETS: usize = 1024;
@@ -81,7 +81,7 @@ fn consecutive_words_spread_evenly_over_the_sets() {
         held[Mixer::new(0x1234_5678_9abc_def0, 1).word(0x0a00_0001).word(n << 16).finish() as usize
             % SETS] += 1;
     }
-    // Eight on average; of a fair throw one set in ten thousand has more than 20.
+    // Eight on average. If they are spread at random, one set in ten thousand has more than 20.
     assert!(*held.iter().max().unwrap() <= 24, "{held:?}");
     assert!(held.iter().filter(|&&count| count == 0).count() <= 8);
 }
@@ -96,7 +96,7 @@ fn a_request_is_answered_once() {
 }
 
 #[test]
-fn the_same_request_again_counts_from_then_and_takes_no_second_place() {
+fn the_same_request_again_is_timed_anew_and_takes_no_second_place() {
     let set = RequestSet::default();
     for n in 0..REQUEST_WAYS as u64 {
         assert_eq!(set.remember(nth(n), 100 + n, Atomics), Remembered::Yes);
@@ -107,7 +107,7 @@ fn the_same_request_again_counts_from_then_and_takes_no_second_place() {
 }
 
 #[test]
-fn the_request_that_waits_longest_makes_room_and_is_named() {
+fn the_request_that_has_waited_longest_is_displaced_and_named() {
     let set = RequestSet::default();
     for (n, at_ns) in [(0, 40), (1, 10), (2, 30), (3, 20)] {
         set.remember(nth(n), at_ns, Atomics);
@@ -119,7 +119,7 @@ fn the_request_that_waits_longest_makes_room_and_is_named() {
 }
 
 #[test]
-fn who_is_too_late_for_a_place_is_told_and_changes_nothing() {
+fn losing_the_race_for_a_place_is_reported_and_changes_nothing() {
     let set = RequestSet::default();
     set.remember(nth(1), 100, Atomics);
     assert_eq!(set.remember(nth(2), 200, TooLate), Remembered::No);
@@ -128,32 +128,32 @@ fn who_is_too_late_for_a_place_is_told_and_changes_nothing() {
 }
 
 #[test]
-fn a_connection_is_found_once_it_is_published() {
+fn a_connection_is_found_after_it_is_published() {
     let set = FlowSet::default();
-    let taken = set.take(|_| unreachable!("the set is empty"), Atomics).unwrap();
-    assert!(!taken.displaced);
+    let claimed = set.claim(|_| unreachable!("the set is empty"), Atomics).unwrap();
+    assert!(!claimed.displaced);
     assert_eq!(set.find(nth(1), Atomics), None);
-    set.publish(taken.way, nth(1), Atomics);
-    assert_eq!(set.find(nth(1), Atomics), Some(taken.way));
+    set.publish(claimed.way, nth(1), Atomics);
+    assert_eq!(set.find(nth(1), Atomics), Some(claimed.way));
 }
 
 #[test]
-fn an_entry_that_is_being_written_is_not_taken_by_another() {
+fn an_entry_that_is_being_written_is_not_claimed_again() {
     let set = FlowSet::default();
-    let ways: Vec<usize> = (0..FLOW_WAYS).map(|_| set.take(|_| 0, Atomics).unwrap().way).collect();
+    let ways: Vec<usize> = (0..FLOW_WAYS).map(|_| set.claim(|_| 0, Atomics).unwrap().way).collect();
     assert_eq!(ways, Vec::from_iter(0..FLOW_WAYS));
-    assert!(set.take(|_| 0, Atomics).is_none());
+    assert!(set.claim(|_| 0, Atomics).is_none());
 }
 
 #[test]
-fn the_connection_that_was_quiet_for_longest_makes_room() {
+fn the_connection_that_was_quiet_for_longest_is_displaced() {
     let set = FlowSet::default();
     for n in 0..FLOW_WAYS {
-        let taken = set.take(|_| 1, Atomics).unwrap();
-        set.publish(taken.way, nth(n as u64), Atomics);
+        let claimed = set.claim(|_| 1, Atomics).unwrap();
+        set.publish(claimed.way, nth(n as u64), Atomics);
     }
     let last_ns = |way: usize| if way == 5 { 10 } else { 20 + way as u64 };
-    let taken = set.take(last_ns, Atomics).unwrap();
-    assert_eq!((taken.way, taken.displaced), (5, true));
+    let claimed = set.claim(last_ns, Atomics).unwrap();
+    assert_eq!((claimed.way, claimed.displaced), (5, true));
     assert_eq!(set.find(nth(5), Atomics), None);
 }

@@ -1,4 +1,4 @@
-//! What the segments of a TCP connection tell at one endpoint, step by step.
+//! What the segments of a TCP connection reveal at one endpoint, step by step.
 
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS},
@@ -9,7 +9,7 @@ use netmon_ebpf::{
 
 use crate::packets::flag::{ACK, FIN, PSH, RST, SYN};
 
-/// Something that was found, in the order of its finding.
+/// A finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     RoundTrip(RoundTrip, u64),
@@ -34,7 +34,8 @@ impl Findings for List {
     }
 }
 
-/// One connection as the programs follow it: no entry until a segment deserves one, replaced by a new one.
+/// A connection as the programs follow it: without an entry until a segment deserves one, and with a new entry when
+/// another connection replaces it.
 #[derive(Default)]
 struct Connection {
     flow: Option<TcpFlow>,
@@ -42,7 +43,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Passes a segment `later` nanoseconds after the one before, and says what was found.
+    /// Passes a segment `later` nanoseconds after the previous one. Returns what it revealed.
     fn pass(&mut self, later: u64, segment: Segment) -> Vec<Found> {
         self.now_ns += later;
         let segment = Segment { now_ns: self.now_ns, ..segment };
@@ -58,8 +59,8 @@ impl Connection {
         found.0
     }
 
-    /// A connection that the client on this side has opened: its data begin at `ours`, the server's at
-    /// `theirs`.
+    /// Returns a connection that a client on this side has opened. The client's data begin at sequence number `ours`,
+    /// the server's at `theirs`.
     fn opened(ours: u32, theirs: u32) -> Self {
         let mut connection = Self { flow: None, now_ns: 1_000_000 };
         connection.pass(1, syn(EGRESS, ours.wrapping_sub(1)));
@@ -120,7 +121,7 @@ fn a_handshake_is_timed_from_either_side_and_opens_the_connection() {
 }
 
 #[test]
-fn a_syn_that_was_sent_again_gives_no_sample_and_still_opens() {
+fn a_retransmitted_syn_gives_no_sample_and_still_opens() {
     let mut connection = Connection::default();
     connection.pass(7, syn(EGRESS, 99));
     assert_eq!(connection.pass(1_000, syn(EGRESS, 99)), [Retransmits(EGRESS, 1)]);
@@ -129,7 +130,7 @@ fn a_syn_that_was_sent_again_gives_no_sample_and_still_opens() {
 }
 
 #[test]
-fn a_syn_ack_that_came_again_is_a_retransmission_and_no_second_sample() {
+fn a_second_syn_ack_is_a_retransmission_and_no_second_sample() {
     let mut connection = Connection::default();
     connection.pass(7, syn(EGRESS, 99));
     assert_eq!(connection.pass(250, syn_ack(INGRESS, 499, 100)), [handshake(250)]);
@@ -142,33 +143,33 @@ fn data_that_left_is_timed_until_it_is_acknowledged_in_full() {
     let mut connection = Connection::opened(100, 500);
     assert_eq!(connection.pass(1, data(EGRESS, 100, 500, 1000)), []);
     assert_eq!(connection.pass(1, data(EGRESS, 1100, 500, 1000)), []);
-    // Of the first segment only a part: nothing is known yet.
+    // Only a part of the first segment is acknowledged.
     assert_eq!(connection.pass(5, ack(INGRESS, 500, 600)), []);
     assert_eq!(connection.pass(5, ack(INGRESS, 500, 1100)), [rtt(11)]);
-    // The second was not the sample, so its acknowledgment is none.
+    // The second segment was not timed.
     assert_eq!(connection.pass(5, ack(INGRESS, 500, 2100)), []);
     connection.pass(1, data(EGRESS, 2100, 500, 10));
     assert_eq!(connection.pass(3, ack(INGRESS, 500, 2110)), [rtt(3)]);
 }
 
 #[test]
-fn data_that_was_sent_again_gives_no_round_trip() {
+fn retransmitted_data_gives_no_round_trip() {
     let mut connection = Connection::opened(100, 500);
     connection.pass(1, data(EGRESS, 100, 500, 1000));
     assert_eq!(connection.pass(200, data(EGRESS, 100, 500, 1000)), [Retransmits(EGRESS, 1)]);
     assert_eq!(connection.pass(5, ack(INGRESS, 500, 1100)), []);
-    // What comes after it does.
+    // Later data does.
     connection.pass(1, data(EGRESS, 1100, 500, 1000));
     assert_eq!(connection.pass(5, ack(INGRESS, 500, 2100)), [rtt(5)]);
 }
 
 #[test]
-fn each_request_of_a_connection_that_is_kept_gives_one_response() {
+fn each_request_of_a_persistent_connection_gives_one_response() {
     let mut connection = Connection::opened(100, 500);
     let (mut ours, mut theirs) = (100, 500);
     for wait in [50, 70, 90] {
         connection.pass(1, data(EGRESS, ours, theirs, 80));
-        // The request's second segment is its last byte.
+        // The request ends with its second segment.
         connection.pass(1, data(EGRESS, ours + 80, theirs, 20));
         ours += 100;
         let found = connection.pass(wait, data(INGRESS, theirs, ours, 1000));
@@ -179,7 +180,7 @@ fn each_request_of_a_connection_that_is_kept_gives_one_response() {
 }
 
 #[test]
-fn the_side_of_the_server_sees_how_long_it_took_to_answer() {
+fn the_side_of_the_server_sees_how_long_the_answer_took() {
     let mut connection = Connection::default();
     connection.pass(1, syn(INGRESS, 99));
     connection.pass(4, syn_ack(EGRESS, 499, 100));
@@ -191,7 +192,7 @@ fn the_side_of_the_server_sees_how_long_it_took_to_answer() {
 }
 
 #[test]
-fn a_request_that_was_sent_again_is_timed_from_its_first_time() {
+fn a_retransmitted_request_is_timed_from_its_first_transmission() {
     let mut connection = Connection::opened(100, 500);
     connection.pass(1, data(EGRESS, 100, 500, 80));
     connection.pass(200, data(EGRESS, 100, 500, 80));
@@ -211,14 +212,14 @@ fn a_syn_that_is_answered_by_a_reset_is_refused() {
 }
 
 #[test]
-fn a_client_that_takes_its_own_syn_back_was_not_refused() {
+fn a_client_that_resets_its_own_attempt_was_not_refused() {
     let mut connection = Connection::default();
     connection.pass(1, syn(EGRESS, 99));
     assert_eq!(connection.pass(30, segment(EGRESS, RST, 100, 0, 0)), []);
 }
 
 #[test]
-fn a_reset_of_an_open_connection_is_one_from_either_side() {
+fn a_reset_of_an_open_connection_counts_from_either_side() {
     for hook in [EGRESS, INGRESS] {
         let mut connection = Connection::opened(100, 500);
         let reset = segment(hook, RST, if hook == EGRESS { 100 } else { 500 }, 0, 0);
@@ -228,13 +229,13 @@ fn a_reset_of_an_open_connection_is_one_from_either_side() {
 }
 
 #[test]
-fn a_connection_is_closed_once_both_sides_have_said_so() {
+fn a_connection_is_closed_after_both_sides_have_sent_a_fin() {
     let mut connection = Connection::opened(100, 500);
     assert_eq!(connection.pass(1, fin(EGRESS, 100, 500)), []);
     assert_eq!(connection.pass(1, ack(INGRESS, 500, 101)), []);
     assert_eq!(connection.pass(1, fin(INGRESS, 500, 101)), [Event(TcpEvent::Closed)]);
     assert_eq!(connection.pass(1, ack(EGRESS, 101, 501)), []);
-    // A late reset is no news.
+    // A late reset is not an event.
     assert_eq!(connection.pass(1, segment(EGRESS, RST, 101, 0, 0)), []);
 }
 
@@ -249,7 +250,7 @@ fn both_sides_may_close_at_once_and_with_data() {
 }
 
 #[test]
-fn a_fin_that_was_sent_again_closes_nothing() {
+fn a_retransmitted_fin_closes_nothing() {
     let mut connection = Connection::opened(100, 500);
     connection.pass(1, fin(EGRESS, 100, 500));
     assert_eq!(connection.pass(200, fin(EGRESS, 100, 500)), [Retransmits(EGRESS, 1)]);
@@ -257,19 +258,19 @@ fn a_fin_that_was_sent_again_closes_nothing() {
 }
 
 #[test]
-fn keep_alive_probes_are_no_retransmissions() {
+fn keep_alive_probes_are_not_retransmissions() {
     let mut connection = Connection::opened(100, 500);
     connection.pass(1, data(EGRESS, 100, 500, 80));
     connection.pass(1, ack(INGRESS, 500, 180));
-    // As Linux sends them, without data, and as RFC 9293, 3.8.4 has it, with one byte of garbage.
+    // Linux sends them without data; RFC 9293, 3.8.4 also allows one byte of garbage.
     assert_eq!(connection.pass(9, ack(EGRESS, 179, 500)), []);
     assert_eq!(connection.pass(9, data(EGRESS, 179, 500, 1)), []);
     assert_eq!(connection.pass(1, ack(INGRESS, 500, 180)), []);
 }
 
 #[test]
-fn data_that_arrives_behind_later_data_counts_as_seen_again() {
-    // Whether it was overtaken or lost and sent again cannot be told where only one of the two was seen.
+fn data_that_arrives_after_later_data_counts_as_retransmitted() {
+    // If only one copy is seen, a reordered segment looks like one that was lost and retransmitted.
     let mut connection = Connection::opened(100, 500);
     connection.pass(1, data(INGRESS, 1500, 100, 1000));
     assert_eq!(connection.pass(1, data(INGRESS, 500, 100, 1000)), [Retransmits(INGRESS, 1)]);
@@ -279,7 +280,7 @@ fn data_that_arrives_behind_later_data_counts_as_seen_again() {
 #[test]
 fn a_connection_older_than_the_agent_gives_round_trips_but_no_responses() {
     let mut connection = Connection::default();
-    // Nothing is remembered before there is data.
+    // There is no entry before there is data.
     assert_eq!(connection.pass(1, ack(EGRESS, 100, 500)), []);
     assert!(connection.flow.is_none());
     connection.pass(1, data(EGRESS, 100, 500, 80));
@@ -288,14 +289,14 @@ fn a_connection_older_than_the_agent_gives_round_trips_but_no_responses() {
 }
 
 #[test]
-fn a_new_connection_on_the_same_ports_begins_from_nothing() {
+fn a_new_connection_on_the_same_ports_begins_without_state() {
     let mut connection = Connection::opened(100, 500);
     connection.pass(1, data(EGRESS, 100, 500, 80));
-    // The client was restarted: no FIN, another sequence number.
+    // The client was restarted: it sent no FIN, and chose another sequence number.
     assert_eq!(connection.pass(1, syn(EGRESS, 70_000)), []);
     assert_eq!(connection.pass(12, syn_ack(INGRESS, 90_000, 70_001)), [handshake(12)]);
     assert_eq!(connection.pass(1, ack(EGRESS, 70_001, 90_001)), [Event(TcpEvent::Opened)]);
-    // What the old one had under way does not end in the new one.
+    // What was being timed in the old connection does not end in the new one.
     connection.pass(1, data(EGRESS, 70_001, 90_001, 10));
     assert_eq!(connection.pass(8, ack(INGRESS, 90_001, 70_011)), [rtt(8)]);
 }
@@ -313,7 +314,7 @@ fn sequence_numbers_may_wrap_around_in_the_middle_of_anything() {
 }
 
 #[test]
-fn a_sequence_number_of_zero_is_as_good_as_any() {
+fn a_sequence_number_of_zero_is_valid() {
     let mut connection = Connection::default();
     connection.pass(1, syn(EGRESS, u32::MAX));
     assert_eq!(connection.pass(5, syn_ack(INGRESS, u32::MAX, 0)), [handshake(5)]);

@@ -1,35 +1,35 @@
-//! What measuring itself costs, as plain data: time in the programs, memory and fill of their maps.
+//! The cost of measuring, as plain data: time in the eBPF programs, memory and fill of their maps.
 
 use serde::Serialize;
 
-/// What measuring costs, from the start of the agent on.
+/// The cost of measuring since the start of the agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// Runs of the programs; none while the kernel does not keep the time, which itself costs time.
+    /// Runs of the programs. `None` if the kernel does not record run times, which itself costs time.
     pub programs: Option<Vec<ProgramRuns>>,
-    /// The maps, in the order of their names.
+    /// The maps, sorted by name.
     pub maps: Vec<MapUse>,
 }
 
-/// How often a program ran, and for how long. What it handed the packet on to is part of it.
+/// How often a program ran, and for how long, including the programs that it called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ProgramRuns {
-    /// The name that the kernel shows.
+    /// Its name in the kernel.
     pub program: &'static str,
     /// Runs.
     pub runs: u64,
-    /// Nanoseconds in all of them.
+    /// Nanoseconds in all runs.
     pub run_ns: u64,
 }
 
-/// What one map takes and holds.
+/// The memory and the fill of a map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MapUse {
-    /// The name that the kernel shows.
+    /// Its name in the kernel.
     pub map: String,
     /// Bytes of memory.
     pub bytes: u64,
-    /// How full it is; none for a map whose entries are all there from the beginning.
+    /// How full it is. `None` for a map whose entries all exist from the beginning.
     pub fill: Option<Fill>,
 }
 
@@ -38,6 +38,6 @@ pub struct MapUse {
 pub struct Fill {
     /// Entries.
     pub entries: u64,
-    /// The most that it takes.
+    /// The maximum number of entries.
     pub max_entries: u64,
 }

@@ -1,8 +1,8 @@
-//! An error with all that caused it, on one line.
+//! Errors with their causes, on one line.
 
 use std::error::Error;
 
-/// `error: its cause: the cause of that`
+/// Returns an error and its chain of causes, as `error: cause: cause`.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 use netmon_ebpf::{
-    abi::Exit,
+    abi::ParseStop,
     endpoint::TcpEvent,
     histogram::{BUCKETS, bucket},
 };
@@ -165,7 +165,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         features: Features { mode: AttachMode::Tcx, packet_stamp: true },
         links,
         probes: probes(),
-        parse_exits: vec![(Exit::EthernetTruncated, 3), (Exit::Ipv6Extensions, 0)],
+        parse_exits: vec![(ParseStop::EthernetTruncated, 3), (ParseStop::Ipv6Extensions, 0)],
         flows: FlowTable { entries: 17, capacity: 65_536, evicted_flows: 3, evicted_requests: 5 },
         errors: vec![(ErrorKind::Read, 2)],
         cost: Cost {

@@ -5,9 +5,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The bit of the first byte that says "administered locally" (IEEE 802, 8.2.2).
+/// The bit of the first byte for "locally administered" (IEEE 802, section 8.2.2).
 const LOCAL: u8 = 0b10;
-/// The bit of the first byte that says "a group of stations".
+/// The bit of the first byte for "group address".
 const GROUP: u8 = 0b1;
 
 /// A link-layer address.
@@ -15,26 +15,26 @@ const GROUP: u8 = 0b1;
 #[serde(try_from = "String", into = "String")]
 pub struct Mac(pub [u8; 6]);
 
-/// This is no link-layer address.
+/// The text is not a link-layer address.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{0:?} is no link-layer address such as 02:00:5e:10:00:01")]
+#[error("{0:?} is not a link-layer address such as 02:00:5e:10:00:01")]
 pub struct InvalidMac(String);
 
 impl Mac {
-    /// The locally administered address of a single station that these bytes make: two bits of the first are fixed.
+    /// Makes these bytes a locally administered unicast address, by setting two bits of the first.
     #[must_use]
     pub fn local(mut bytes: [u8; 6]) -> Self {
         bytes[0] = bytes[0] & !GROUP | LOCAL;
         Self(bytes)
     }
 
-    /// Whether it is of a group of stations: multicast or broadcast.
+    /// Returns whether it is a multicast or broadcast address.
     #[must_use]
     pub fn is_group(self) -> bool {
         self.0[0] & GROUP != 0
     }
 
-    /// Whether it is nobody's.
+    /// Returns whether all bytes are zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.0 == [0; 6]
@@ -53,7 +53,7 @@ impl FromStr for Mac {
 
     fn from_str(text: &str) -> Result<Self, InvalidMac> {
         let invalid = || InvalidMac(text.to_owned());
-        // Two digits each, and no sign, which the standard library would take.
+        // Exactly two digits: the standard library would accept a sign.
         let byte = |part: &str| {
             let is_two = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
             is_two.then(|| u8::from_str_radix(part, 16).ok()).flatten()
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_addresses_are_of_single_stations_and_survive_being_written_down() {
+    fn local_addresses_are_unicast_and_parse_back() {
         for byte in 0..=255 {
             let mac = Mac::local([byte, byte, 1, 2, 3, !byte]);
             assert_eq!(mac.0[0] & (LOCAL | GROUP), LOCAL, "{mac}");

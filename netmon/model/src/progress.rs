@@ -1,16 +1,16 @@
-//! How far a long piece of work has come, told to whoever shows it.
+//! The progress of long work, reported to whatever displays it.
 
-/// Is told how far the work has come. Called from the thread that works, often: be quick.
+/// Receives reports of progress. Called often, and on the thread that works: return quickly.
 pub trait Progress {
-    /// `done` of `total` `what` (`namespaces`, `links`) are done.
+    /// Reports that `done` of `total` `what` (`namespaces`, `links`) are done.
     fn at(&self, what: &'static str, done: usize, total: usize);
 
-    /// `what` (`stopping services`) is under way, and says nothing until it is over.
+    /// Reports that `what` (`stopping services`) has begun. It makes no further reports.
     fn busy(&self, what: &'static str) {
         let _ = what;
     }
 
-    /// Nothing is under way, until the next call of the others.
+    /// Reports that nothing is under way until the next report.
     fn rest(&self) {}
 }
 

@@ -1,6 +1,6 @@
-//! Commands for people to type.
+//! Words of commands that users can paste into a shell.
 
-/// A name as a shell takes it for one word.
+/// Quotes a name if necessary, so that a shell reads it as one word.
 #[must_use]
 pub fn shell_word(word: &str) -> String {
     let is_plain =

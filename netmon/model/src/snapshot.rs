@@ -8,7 +8,7 @@ mod flow;
 
 use std::time::{Duration, SystemTime};
 
-use netmon_ebpf::{abi::Exit, endpoint::TcpEvent};
+use netmon_ebpf::{abi::ParseStop, endpoint::TcpEvent};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -41,7 +41,7 @@ pub struct Snapshot {
     /// Every probe, in the order of the lab file.
     pub probes: Vec<ProbeSnapshot>,
     /// Packets whose parsing stopped early, by the reason, all endpoints together.
-    pub parse_exits: Vec<(Exit, u64)>,
+    pub parse_exits: Vec<(ParseStop, u64)>,
     /// State of the flow table.
     pub flows: FlowTable,
     /// Errors of netmon itself so far; each kind is listed, as 0 before it first happens.

@@ -1,6 +1,6 @@
-//! Text from files, as messages show it.
+//! Text from files, made safe for messages.
 
-/// A text from the file for use in a message: quoted, escaped and of bounded length.
+/// Returns a text for use in a message: quoted, escaped and of bounded length.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;

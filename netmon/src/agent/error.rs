@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
+use netmon_model::error::chain;
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
@@ -10,17 +11,6 @@ use crate::{
     datapath::DatapathError, ownership::OwnershipError, services::StartError, topology::TopologyError,
     watch::WatchError,
 };
-
-impl AgentError {
-    /// What was wrong with pins, if that is what was wrong.
-    #[must_use]
-    pub fn pin(&self) -> Option<&PinError> {
-        match self {
-            Self::Pin(error) | Self::Datapath(DatapathError::Pin(error)) => Some(error),
-            _ => None,
-        }
-    }
-}
 
 /// The agent could not start, or not end well.
 #[derive(Debug, ThisError)]
@@ -68,4 +58,14 @@ pub enum AgentError {
     /// Not everything could be put back.
     #[error("something is left behind, `netmon down` tries again:\n  {}", .0.join("\n  "))]
     LeftBehind(Vec<String>),
+}
+
+impl AgentError {
+    /// What to report, one message for each thing that was left behind.
+    pub(super) fn messages(&self) -> Vec<String> {
+        match self {
+            Self::LeftBehind(left) => left.clone(),
+            other => vec![chain(other)],
+        }
+    }
 }

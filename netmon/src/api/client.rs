@@ -1,6 +1,6 @@
-//! A client of the agent's HTTP interface: what `netmon status` and others ask with.
+//! A client of the agent's HTTP interface, used by `netmon status` and other commands.
 //!
-//! One connection a question, over plain TCP, with bounds on time and size. It knows no URLs but the agent's.
+//! Each request has a connection of its own, over plain TCP, and is bounded in time and size.
 
 use std::{
     io,
@@ -8,24 +8,25 @@ use std::{
     time::Duration,
 };
 
-use axum::body::{Body, Bytes, to_bytes};
-use hyper::{Request, StatusCode, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
+use axum::body::{Bytes, to_bytes};
+use hyper::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::{net::TcpStream, time::timeout};
 
-/// How long the agent has to accept.
-const CONNECT_TIME: Duration = Duration::from_secs(2);
-/// How long the agent has to answer; the server gives up after ten seconds itself.
-const ANSWER_TIME: Duration = Duration::from_secs(12);
-/// The longest answer that is read: a thousand links take about 4 MB.
-const LONGEST: usize = 256 << 20;
+use crate::http::exchange;
 
-/// Why there is no answer.
+/// Time for the agent to accept the connection.
+const CONNECT_TIME: Duration = Duration::from_secs(2);
+/// Time for the complete response. The server itself gives up after ten seconds.
+const RESPONSE_TIME: Duration = Duration::from_secs(12);
+/// Maximum size of a response: a thousand links take about 4 MB.
+const MAX_BYTES: usize = 256 << 20;
+
+/// Why a request has no usable response.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// Nobody listens there.
+    /// The agent cannot be reached: no process listens there, for example.
     #[error("cannot connect to {address}")]
     Connect {
         /// The address.
@@ -33,56 +34,56 @@ pub enum ClientError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The connection broke, or what came is not HTTP.
-    #[error("cannot ask {address} for {path}")]
+    /// The connection broke, or the peer does not speak HTTP.
+    #[error("cannot request {path} from {address}")]
     Http {
         /// The address.
         address: SocketAddr,
-        /// What was asked for.
+        /// The path and query of the request.
         path: String,
-        /// What went wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The cause.
+        source: axum::BoxError,
     },
-    /// Nothing came in time.
-    #[error("no answer from {address} for {path} within {ANSWER_TIME:?}")]
+    /// The response was not complete in time.
+    #[error("no response from {address} to {path} within {RESPONSE_TIME:?}")]
     Late {
         /// The address.
         address: SocketAddr,
-        /// What was asked for.
+        /// The path and query of the request.
         path: String,
     },
-    /// The answer is a refusal.
-    #[error("{address} answers {path} with {status}: {text}")]
+    /// The agent responded with an error.
+    #[error("{address} responded to {path} with {status}: {text}")]
     Refused {
         /// The address.
         address: SocketAddr,
-        /// What was asked for.
+        /// The path and query of the request.
         path: String,
         /// The status.
         status: StatusCode,
-        /// The reason.
+        /// Its text.
         text: String,
     },
-    /// The answer is not what this version of netmon expects.
-    #[error("cannot understand what {address} answers for {path}: is it a netmon agent of this version?")]
+    /// The response is not the JSON that this version of netmon expects.
+    #[error("cannot read the response of {address} to {path}: is it a netmon agent of this version?")]
     NotUnderstood {
         /// The address.
         address: SocketAddr,
-        /// What was asked for.
+        /// The path and query of the request.
         path: String,
-        /// Where it differs.
+        /// The first difference.
         source: serde_json::Error,
     },
 }
 
-/// An agent's address, to be asked.
+/// A client of one agent. It holds no connection between requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     address: SocketAddr,
 }
 
 impl Client {
-    /// A client of the agent that listens on `address`. One that listens everywhere is asked on loopback.
+    /// Creates a client of the agent that listens on `address`. If that is unspecified, the client uses loopback.
     #[must_use]
     pub fn new(mut address: SocketAddr) -> Self {
         if address.ip().is_unspecified() {
@@ -94,20 +95,20 @@ impl Client {
         Self { address }
     }
 
-    /// Where it asks.
+    /// Returns the address that requests are sent to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Asks for JSON.
+    /// Requests `path` and reads the response as JSON.
     ///
     /// # Errors
     ///
-    /// When there is no answer, or not the expected one.
+    /// Fails if the agent cannot be reached, responds late or with an error, or with other JSON than expected.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let address = self.address;
-        let body = timeout(ANSWER_TIME, self.fetch(path));
+        let body = timeout(RESPONSE_TIME, self.fetch(path));
         let body = body.await.map_err(|_| ClientError::Late { address, path: path.to_owned() })??;
         let path = path.to_owned();
         serde_json::from_slice(&body).map_err(|source| ClientError::NotUnderstood { address, path, source })
@@ -118,43 +119,18 @@ impl Client {
         let stream =
             timeout(CONNECT_TIME, TcpStream::connect(address)).await.unwrap_or_else(|late| Err(late.into()));
         let stream = stream.map_err(|source| ClientError::Connect { address, source })?;
-        let (status, body) = exchange(stream, address, path).await.map_err(|source| ClientError::Http {
-            address,
-            path: path.to_owned(),
-            source,
-        })?;
+        let read = async |response: Response<_>| {
+            let (status, body) = (response.status(), response.into_body());
+            Ok((status, to_bytes(body, MAX_BYTES).await?))
+        };
+        let exchanged = exchange(stream, address, path, read).await;
+        let (status, body) =
+            exchanged.map_err(|source| ClientError::Http { address, path: path.to_owned(), source })?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&body).trim().to_owned();
             return Err(ClientError::Refused { address, path: path.to_owned(), status, text });
         }
         Ok(body)
-    }
-}
-
-/// One request and its answer.
-pub(crate) async fn exchange(
-    stream: TcpStream,
-    address: SocketAddr,
-    path: &str,
-) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path).header(header::HOST, address.to_string()).body(Body::empty())?;
-    let answer = async move {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status();
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((
-            status,
-            to_bytes(Body::new(answer.into_body()), LONGEST).await?,
-        ))
-    };
-    // The connection has to be driven until the answer is complete; its own end is no news.
-    let mut answer = std::pin::pin!(answer);
-    tokio::select! {
-        answer = &mut answer => answer,
-        ended = connection => {
-            ended?;
-            answer.await
-        }
     }
 }
 
@@ -171,7 +147,8 @@ mod tests {
     use super::*;
     use crate::{
         api,
-        server::{Limits, Readiness, SnapshotSource, SourceError, serve},
+        live::{Readiness, SnapshotSource, SourceError},
+        server::{Limits, serve},
     };
 
     struct Direct;
@@ -186,7 +163,7 @@ mod tests {
         }
 
         fn ready(&self) -> Readiness {
-            Readiness::of_hooks(3, 4)
+            Readiness::from_hooks(3, 4)
         }
     }
 
@@ -198,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_agent_that_listens_everywhere_is_asked_on_loopback() {
+    async fn an_agent_that_listens_on_all_addresses_is_reached_on_loopback() {
         let client = Client::new(agent().await);
         assert!(client.address().ip().is_loopback());
         let links: api::Links = client.get("/api/v1/links").await.unwrap();
@@ -208,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_comes_with_its_reason() {
+    async fn an_error_response_is_reported_with_its_text() {
         let error = Client::new(agent().await).get::<Readiness>("/readyz").await.unwrap_err();
         let ClientError::Refused { status, text, .. } = error else { panic!("{error}") };
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
@@ -216,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn something_else_than_the_expected_json_is_named_as_such() {
+    async fn a_response_with_other_json_than_expected_is_reported() {
         let error = Client::new(agent().await).get::<api::Topology>("/api/v1/links").await.unwrap_err();
         assert!(matches!(error, ClientError::NotUnderstood { .. }), "{error}");
         let error = Client::new(agent().await).get::<api::Topology>("/metrics").await.unwrap_err();
@@ -224,8 +201,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_an_error_with_the_address() {
-        // Bound and not listening: the port stays ours, and connections are refused.
+    async fn a_refused_connection_is_reported_with_its_address() {
+        // Bound and not listening: no other process can take the port, and connections are refused.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();

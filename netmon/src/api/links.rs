@@ -14,7 +14,7 @@ use netmon_model::{
 use serde::{Deserialize, Serialize};
 
 use super::{DeclaredImpairment, Lab, RoundTripParts, Summary, unix_ms};
-use crate::live::rates::{HookTotals, Sample};
+use crate::live::{HookRates, HookTotals, LinkTotals, Second};
 
 /// Every link with its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,25 +193,26 @@ pub struct EndpointName {
     pub interface: IfName,
 }
 
-/// The earlier reading that rates start from.
+/// The earlier totals of a link, which its rates start from.
 #[derive(Clone, Copy)]
 struct Base<'a> {
-    sample: &'a Sample,
+    totals: &'a LinkTotals,
     window: Duration,
 }
 
 impl Links {
-    /// The links in a snapshot; rates are made with an earlier sample, when there is one.
-    pub(crate) fn of(snapshot: &Snapshot, earlier: Option<&Sample>) -> Self {
-        let base = earlier.and_then(|sample| {
-            let window = sample.window_until(snapshot)?;
-            Some(Base { sample, window })
-        });
+    /// Takes the links of a snapshot. Rates are `None` without an earlier second to compute them from.
+    pub(crate) fn of(snapshot: &Snapshot, earlier: Option<&Second>) -> Self {
+        let base = earlier.and_then(|second| Some((second, second.window_until(snapshot.monotonic_ns)?)));
+        let link = |link| {
+            let base = base.and_then(|(second, window)| Some(Base { totals: second.link(link)?, window }));
+            Link::of(link, base)
+        };
         Self {
             taken_at_unix_ms: unix_ms(snapshot.taken_at),
             lab: Lab::of_first(snapshot),
-            window_seconds: base.map(|base| to_thousandth(base.window.as_secs_f64())),
-            links: snapshot.links.iter().map(|link| Link::of(link, base)).collect(),
+            window_seconds: base.map(|(_, window)| to_thousandth(window.as_secs_f64())),
+            links: snapshot.links.iter().map(link).collect(),
         }
     }
 }
@@ -226,7 +227,7 @@ impl Links {
 
 impl Link {
     fn of(link: &LinkSnapshot, base: Option<Base<'_>>) -> Self {
-        let endpoint = |side, end| Endpoint::of((&link.name, side), end, base);
+        let endpoint = |side, end| Endpoint::of(end, side, base);
         let (a, b) = (endpoint(Side::A, &link.a), link.b.as_ref().map(|b| endpoint(Side::B, b)));
         let direction = |from, sender: &Endpoint, receiver: &Endpoint| {
             LinkDirection::of(link, from, (sender, receiver), base)
@@ -237,7 +238,7 @@ impl Link {
             b_to_a: b.as_ref().map(|b| direction(Side::B, b, &a)),
             a,
             b,
-            round_trip_parts: RoundTripParts::of(link, base.map(|base| base.sample)),
+            round_trip_parts: RoundTripParts::of(link, base.map(|base| base.totals)),
         }
     }
 
@@ -255,12 +256,9 @@ impl Link {
 }
 
 impl Endpoint {
-    fn of((link, side): (&LinkName, Side), end: &EndpointSnapshot, base: Option<Base<'_>>) -> Self {
+    fn of(end: &EndpointSnapshot, side: Side, base: Option<Base<'_>>) -> Self {
         let hook = |direction| {
-            let before = base.and_then(|base| {
-                let totals = base.sample.hook(link, side, direction)?;
-                Some((totals, base.window))
-            });
+            let before = base.and_then(|base| Some((base.totals.end(side)?.hooks[direction], base.window)));
             Hook::of(&end.hooks[direction], before)
         };
         Self {
@@ -281,10 +279,9 @@ impl Endpoint {
 
 impl Hook {
     fn of(counters: &snapshot::HookCounters, before: Option<(HookTotals, Duration)>) -> Self {
-        let now = HookTotals::of(counters);
-        let rate = |pick: fn(&HookTotals) -> u64| {
-            before.map(|(totals, window)| per_second(pick(&now).saturating_sub(pick(&totals)), window))
-        };
+        let now = HookTotals::from(counters);
+        let rates = before.map(|(totals, window)| now.rates_since(totals, window));
+        let rate = |pick: fn(&HookRates) -> f64| rates.as_ref().map(pick).map(to_thousandth);
         let count = |(protocol, counted): (Protocol, &snapshot::Traffic)| {
             let count = ProtocolCount { packets: counted.packets, bytes: counted.bytes };
             (protocol.label().to_owned(), count)
@@ -295,10 +292,10 @@ impl Hook {
             bytes: now.bytes,
             segments: now.segments,
             wire_bytes: now.wire_bytes,
-            packets_per_second: rate(|totals| totals.packets),
-            bytes_per_second: rate(|totals| totals.bytes),
-            segments_per_second: rate(|totals| totals.segments),
-            wire_bytes_per_second: rate(|totals| totals.wire_bytes),
+            packets_per_second: rate(|rates| rates.packets),
+            bytes_per_second: rate(|rates| rates.bytes),
+            segments_per_second: rate(|rates| rates.segments),
+            wire_bytes_per_second: rate(|rates| rates.wire_bytes),
             protocols: counters.protocols.iter().map(count).collect(),
             audit: counters.audit.as_ref().map(Audit::from),
         }
@@ -340,7 +337,7 @@ impl LinkDirection {
         };
         let direction = link.direction_from(from);
         let recent = |now: &Histogram| {
-            let before = base?.sample.latency(&link.name, from)?;
+            let before = base?.totals.latency(from)?;
             Some(Summary::from(&now.since(before)))
         };
         let recent_latency = direction.latency.as_ref().and_then(recent);
@@ -354,11 +351,6 @@ impl LinkDirection {
             recent_latency,
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what passes in seconds is far below 2^53")]
-fn per_second(count: u64, window: Duration) -> f64 {
-    to_thousandth(count as f64 / window.as_secs_f64())
 }
 
 /// More digits would be noise, and would not survive every JSON reader.

@@ -18,7 +18,7 @@ use netmon_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::live::rates::{RoundTripTotals, Sample};
+use crate::live::{LinkTotals, RoundTripTotals};
 
 /// The round trips over one link, in both senses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,14 +112,14 @@ impl Totals {
         let latency = |of: &DirectionSnapshot| of.latency.as_ref().map(Histogram::total);
         Some(Self {
             links: Ends { a: latency(&link.a_to_b), b: latency(&link.b_to_a) },
-            ends: Ends { a: &link.a, b }.map(|end| RoundTripTotals::of(&end.round_trips)),
+            ends: Ends { a: &link.a, b }.map(|end| RoundTripTotals::from(&end.round_trips)),
         })
     }
 
-    fn then(link: &LinkSnapshot, sample: &Sample) -> Option<Self> {
-        let end = |side| sample.round_trips(&link.name, side);
+    fn then(totals: &LinkTotals) -> Option<Self> {
+        let end = |side| Some(totals.end(side)?.round_trips);
         Some(Self {
-            links: Ends::from_fn(|from| sample.latency(&link.name, from).map(Histogram::total)),
+            links: Ends::from_fn(|from| totals.latency(from).map(Histogram::total)),
             ends: Ends { a: end(Side::A)?, b: end(Side::B)? },
         })
     }
@@ -151,9 +151,9 @@ impl Totals {
 
 impl RoundTripParts {
     /// Of everything, and of what came since an earlier sample.
-    pub(super) fn of(link: &LinkSnapshot, earlier: Option<&Sample>) -> Self {
+    pub(super) fn of(link: &LinkSnapshot, earlier: Option<&LinkTotals>) -> Self {
         let all = Totals::now(link);
-        let recent = all.and_then(|all| Some(all.since(Totals::then(link, earlier?)?)));
+        let recent = all.and_then(|all| Some(all.since(Totals::then(earlier?)?)));
         let perspective = |client| Perspective {
             icmp: all.and_then(|all| all.icmp(client)),
             recent_icmp: recent.and_then(|recent| recent.icmp(client)),
@@ -228,7 +228,7 @@ mod tests {
         link.a_to_b.latency = Some(fixtures::histogram_of(vec![500_000; 7]));
         more(&mut link.b.as_mut().unwrap().round_trips.icmp_asked, 3, 900_000);
         more(&mut link.a.round_trips.icmp_answered, 3, 700_000);
-        let earlier = Sample::of(&snapshot);
+        let earlier = LinkTotals::from(&snapshot.links[0]);
         asked_from_a(&mut snapshot, 4);
         let parts = RoundTripParts::of(&snapshot.links[0], Some(&earlier));
         let recent = parts.seen_from_a.recent_icmp.unwrap();

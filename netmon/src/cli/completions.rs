@@ -1,11 +1,11 @@
-//! `netmon completions`: what a shell needs to complete netmon's command line.
+//! `netmon completions`: prints the completion script of a shell.
 
 use clap::{Args as ClapArgs, Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
 
 use super::{Cli, exit::ExitCode, output};
 
-/// For which shell.
+/// Which shell.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   netmon completions bash | sudo tee /etc/bash_completion.d/netmon > /dev/null
@@ -21,7 +21,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When the standard output cannot be written to.
+/// Fails if standard output cannot be written to.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     output::print(&script(args.shell))?;
     Ok(ExitCode::Ok)
@@ -29,12 +29,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn script(shell: Shell) -> String {
     let mut script = Vec::new();
-    generate(shell, &mut shown(), "netmon", &mut script);
+    generate(shell, &mut visible(), "netmon", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The command without what is hidden from people, which clap_complete would offer them.
-fn shown() -> Command {
+/// The command without its hidden subcommands, which clap_complete would offer.
+fn visible() -> Command {
     let whole = Cli::command();
     let subcommands = whole.get_subcommands().filter(|command| !command.is_hide_set());
     Command::new("netmon").args(whole.get_arguments()).subcommands(subcommands)
@@ -52,7 +52,7 @@ mod tests {
             let script = script(*shell);
             assert!(!script.contains("supervise"), "{shell}");
             for word in ["generate", "completions", "mermaid", "selftest"] {
-                // Elvish and PowerShell are not told values.
+                // Scripts for Elvish and PowerShell have no values.
                 let is_value = word == "mermaid" && matches!(shell, Shell::Elvish | Shell::PowerShell);
                 assert!(is_value || script.contains(word), "{shell}: {word}");
             }

@@ -1,17 +1,9 @@
-//! `netmon down`: takes away all of a lab, however it got there.
+//! `netmon down`: removes a lab, whatever built it.
 
 use clap::Args;
-use netmon_kernel::pins;
-use netmon_model::{error::chain, names::LabName};
 
-use super::{exit::ExitCode, failure, lab_file::LabFile};
-use crate::{
-    control,
-    ownership::{Claim, OwnershipError},
-    render::progress::ProgressLine,
-    services::stop_recorded,
-    topology::{self, Report, error::BoxError},
-};
+use super::{exit::ExitCode, lab_file::LabFile, privileges::require_topology};
+use crate::{control::LabHandle, render::progress::ProgressLine};
 
 /// Which lab is removed.
 #[derive(Debug, Args)]
@@ -27,45 +19,12 @@ pub struct Down {
 ///
 /// # Errors
 ///
-/// A lab file that is no lab, a missing privilege, a lab that is held; or what is left, all of it.
+/// Fails if the lab file is invalid, a privilege is missing, or the lab is held by a process that is no agent; or with
+/// everything that could not be removed.
 pub fn run(args: &Down) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
-    failure::require_topology(&format!("removing lab {}", lab.name))?;
-    let errors = match Claim::take(&lab.name) {
-        Ok(claim) => remove(&claim).errors,
-        Err(held @ OwnershipError::Held { .. }) => by_agent(&lab.name, held)?,
-        Err(error) => return Err(failure::of_ownership(error)),
-    };
-    if !errors.is_empty() {
-        anyhow::bail!("lab {} is not all gone:\n  {}", lab.name, errors.join("\n  "));
-    }
+    require_topology(&format!("removing lab {}", lab.name))?;
+    LabHandle::acquire(&lab.name)?.down(&ProgressLine::start())?;
     log::info!("lab {} is down", lab.name);
     Ok(ExitCode::Ok)
-}
-
-/// Has the agent that holds the lab remove it and end. Whoever holds it and does not listen, another
-/// `netmon up` for instance, is a conflict.
-fn by_agent(lab: &LabName, held: OwnershipError) -> anyhow::Result<Vec<String>> {
-    match control::ask(lab, &control::Request::Down) {
-        Ok(answer) => Ok(answer.errors),
-        Err(error) => {
-            log::debug!("asking the agent of lab {lab}: {error}");
-            Err(failure::of_ownership(held))
-        }
-    }
-}
-
-/// Removes the lab of this claim, services first, and what is pinned for it. Warnings are logged.
-pub fn remove(claim: &Claim) -> Report {
-    let progress = ProgressLine::start();
-    let mut report = topology::down(
-        claim,
-        |lab, folder| stop_recorded(lab, folder).into_iter().map(BoxError::from).collect(),
-        &progress,
-    );
-    drop(progress);
-    // Last: of an interface that is gone nothing has to be taken off.
-    report.errors.extend(pins::remove_all(claim.lab()).iter().map(|error| chain(error)));
-    report.warnings.iter().for_each(|warning| log::warn!("{warning}"));
-    report
 }

@@ -1,5 +1,6 @@
-//! `netmon exec`: a command inside a namespace. netmon becomes the command, so its exit code, its signals and
-//! its terminal are the command's own.
+//! `netmon exec`: runs a command inside a namespace.
+//!
+//! This process becomes the command (`execve`), so exit code, signals and terminal are the command's own.
 
 use std::{ffi::OsString, io, os::unix::process::CommandExt as _, process::Command};
 
@@ -11,19 +12,19 @@ use netmon_kernel::{
 };
 use netmon_model::names::NsName;
 
-use super::{exit::ExitCode, failure};
+use super::exit::ExitCode;
 
-/// As a shell says it: the command was found and could not be run, and it was not found.
+/// The exit codes of a shell for a command that cannot be executed, and for one that was not found.
 const CANNOT_RUN: i32 = 126;
 const NOT_FOUND: i32 = 127;
 
-/// Where, and what.
+/// Which namespace, and which command.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   netmon exec direct_netns -- ping -c 3 10.200.0.2
   netmon exec direct_netns -- sh")]
 pub struct Exec {
-    /// The namespace, by its name in `ip netns list`; `root` for the one you are in.
+    /// The namespace, by its name in `ip netns list`; `root` is the current one.
     #[arg(env = "NETMON_NAMESPACE")]
     namespace: NsName,
     /// The command and its arguments.
@@ -31,16 +32,16 @@ pub struct Exec {
     command: Vec<OsString>,
 }
 
-/// Runs the command. Returns only when there is none to become.
+/// Runs the command. Returns only if it fails before.
 ///
 /// # Errors
 ///
-/// A missing privilege, or a namespace that is not there.
+/// Fails if a privilege is missing, or there is no such namespace.
 pub fn run(args: &Exec) -> anyhow::Result<ExitCode> {
     let what_for = format!("entering namespace {}", args.namespace);
-    require(&[Capability::SysAdmin], &what_for).map_err(failure::of_privilege)?;
+    require(&[Capability::SysAdmin], &what_for)?;
     netns::exec::enter_for_good(&args.namespace).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => anyhow!("there is no namespace {}; {}", args.namespace, what_exists()),
+        io::ErrorKind::NotFound => anyhow!("there is no namespace {}; {}", args.namespace, existing()),
         _ => error.into(),
     })?;
     let (program, arguments) = args.command.split_first().context("no command")?;
@@ -49,9 +50,10 @@ pub fn run(args: &Exec) -> anyhow::Result<ExitCode> {
     std::process::exit(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN });
 }
 
-fn what_exists() -> String {
+/// What to write after "there is no namespace X; ".
+fn existing() -> String {
     match names::list() {
-        Ok(names) if names.is_empty() => "there are none, `netmon up` makes some".to_owned(),
+        Ok(names) if names.is_empty() => "there are none, `netmon up` creates some".to_owned(),
         Ok(names) => {
             let names: Vec<_> = names.iter().map(NsName::as_str).collect();
             format!("there are: {}", names.join(", "))

@@ -1,4 +1,4 @@
-//! `netmon generate`: lab files of the usual shapes.
+//! `netmon generate`: prints lab files of common shapes.
 
 use clap::Args as ClapArgs;
 use ipnet::Ipv4Net;
@@ -7,26 +7,26 @@ use netmon_model::names::LabName;
 
 use super::{exit::ExitCode, output};
 
-/// Of which shape and size.
+/// The shape and its size.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   netmon generate star -n 50 > star.toml           fifty namespaces, each linked to root
-  netmon generate chain -n 5 --http > chain.toml   five in a row, a web server in each
+  netmon generate chain -n 5 --http > chain.toml   five namespaces in a row, a web server in each
   netmon generate mesh -n 4 --name lab2 --subnet 10.77.0.0/24
 
-Then: netmon up star.toml, and the ping that the file's first lines show.
-More namespaces than fit are refused, with the largest number that does.")]
+Then run `netmon up star.toml`, and the ping in the first lines of the file.
+If the namespaces do not fit into the subnet, the error says how many do.")]
 pub struct Args {
     /// The shape.
     #[arg(value_enum)]
     kind: Kind,
-    /// How many namespaces; without -n three, and of `direct` always one.
+    /// Number of namespaces; 3 without -n, and always 1 for `direct`.
     #[arg(short, long, env = "NETMON_NAMESPACES", value_name = "N")]
     namespaces: Option<usize>,
-    /// The lab's name, which the names of its namespaces begin with; without --name the shape's.
+    /// Name of the lab, and prefix of the names of its namespaces; without --name, that of the shape.
     #[arg(long, env = "NETMON_NAME", value_parser = lab_name)]
     name: Option<LabName>,
-    /// The network that all addresses are in; without --subnet, one of 10.200.0.0/16 to 10.205.0.0/16.
+    /// Network of all addresses; without --subnet, one of 10.200.0.0/16 to 10.205.0.0/16.
     #[arg(long, env = "NETMON_SUBNET", value_name = "CIDR")]
     subnet: Option<Ipv4Net>,
     /// Run the built-in web server in every namespace.
@@ -42,11 +42,11 @@ fn lab_name(name: &str) -> Result<LabName, String> {
 ///
 /// # Errors
 ///
-/// When so many namespaces do not fit, or netmon could not read the file that it would print; exit code 2.
+/// Fails if the namespaces do not fit into the subnet (exit code 2).
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { kind, namespaces, name, subnet, http } = args;
     let wish = Wish { kind, namespaces, name, subnet, http };
-    let text = generate::lab_file(&wish).map_err(|error| ExitCode::Usage.because(error))?;
+    let text = generate::lab_file(&wish)?;
     output::print(&text)?;
     Ok(ExitCode::Ok)
 }

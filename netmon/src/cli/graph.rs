@@ -1,4 +1,4 @@
-//! `netmon graph`: a lab as a drawing, with what passes on its links while it runs.
+//! `netmon graph`: draws a lab, with rates and latencies if an agent runs it.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -9,42 +9,39 @@ use super::{exit::ExitCode, lab_file::LabFile, output};
 use crate::{
     api::{Links, client::Client},
     control::locate,
-    render::{
-        graph::{self, model::Graph},
-        terminal::Terminal,
-    },
+    render::graph::{self, model::Graph},
 };
 
-/// Of which lab, and how it is printed.
+/// Which lab, and how it is drawn.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon graph                        what runs, with rates and latencies; if nothing does, the built-in lab
-  netmon graph direct                 the lab of this name, which runs
-  netmon graph my.toml                what a file describes, whether it runs or not
-  netmon graph -o mermaid my.toml     for a page in Markdown
+  netmon graph                        the running lab, with rates and latencies; if none runs, the built-in lab
+  netmon graph direct                 the running lab of this name
+  netmon graph my.toml                the lab in this file, whether it is running or not
+  netmon graph -o mermaid my.toml     for a Markdown page
   netmon graph -o dot | dot -Tsvg > lab.svg")]
 pub struct Args {
-    /// A lab file to draw, or the name of a lab that runs; without one, the lab that an agent runs, and where none
-    /// does the built-in lab.
+    /// A lab file to draw, or the name of a running lab; without one, the lab of the only agent on this host or, if
+    /// no agent runs, the built-in lab.
     #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
     lab: Option<String>,
-    /// Ask the agent at this address, whatever it runs.
+    /// Query the agent at this address, whatever lab it runs.
     #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS:PORT", conflicts_with = "lab")]
     address: Option<SocketAddr>,
-    /// How the graph is printed.
+    /// Output format.
     #[arg(short, long, env = "NETMON_GRAPH_OUTPUT", value_enum, default_value_t)]
     output: Format,
 }
 
-/// The forms of a graph.
+/// The formats of a graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Boxes; a list where there are many.
+    /// Boxes; a list if there are too many for a screen.
     #[default]
     Text,
-    /// Mermaid's flowchart, which Markdown pages show.
+    /// A Mermaid flowchart, for Markdown.
     Mermaid,
-    /// Graphviz's language.
+    /// Graphviz source.
     Dot,
     /// For programs.
     Json,
@@ -54,17 +51,17 @@ enum Format {
 ///
 /// # Errors
 ///
-/// A file that is no lab; a lab that no agent runs, or an agent that does not answer.
+/// Fails if the file is no lab, no agent runs the lab, or the agent does not answer.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let graph = match source(&args)? {
-        Source::Lab(lab) => Graph::of_lab(&lab),
+        Source::Lab(lab) => Graph::from_lab(&lab),
         Source::Agent(address) => {
             let links: Links = Client::new(address).get("/api/v1/links").await?;
-            Graph::of_links(&links)
+            Graph::from_links(&links)
         }
     };
     let text = match args.output {
-        Format::Text => graph::text(&graph, Terminal::of_stdout()),
+        Format::Text => graph::text(&graph, output::terminal()),
         Format::Mermaid => graph::mermaid::render(&graph),
         Format::Dot => graph::dot::render(&graph),
         Format::Json => serde_json::to_string_pretty(&graph)? + "\n",
@@ -73,7 +70,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// Where a graph comes from.
+/// What is drawn.
 enum Source {
     Lab(Lab),
     Agent(SocketAddr),
@@ -84,9 +81,7 @@ fn source(args: &Args) -> anyhow::Result<Source> {
     match (args.address, args.lab.as_deref()) {
         (Some(address), _) => Ok(Source::Agent(address)),
         (None, Some(given)) if locate::is_file(given) => file(Some(given.into())),
-        (None, Some(name)) => locate::agent_of(&locate::named(name)?).map(Source::Agent),
-        (None, None) => {
-            locate::one_agent("graph")?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent)))
-        }
+        (None, Some(name)) => Ok(Source::Agent(locate::agent_of(&locate::lab(name)?)?)),
+        (None, None) => locate::main_agent()?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent))),
     }
 }

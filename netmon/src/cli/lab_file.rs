@@ -1,12 +1,11 @@
-//! The FILE argument that many commands take, and the lab in it.
+//! The FILE argument of many commands, and the lab in it.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use netmon_labfile::{self, LoadError};
+use netmon_labfile::LoadError;
 use netmon_model::lab::Lab;
-
-use super::exit::ExitCode;
+use thiserror::Error;
 
 /// Which lab.
 #[derive(Clone, Debug, Args)]
@@ -16,21 +15,22 @@ pub struct LabFile {
     pub file: Option<PathBuf>,
 }
 
+/// A lab file with errors in it. Each begins on a line of its own, with file, line and column.
+#[derive(Debug, Error)]
+#[error("the lab file is invalid; nothing was changed:\n{0}")]
+pub struct InvalidLabFile(pub LoadError);
+
 impl LabFile {
     /// Reads the lab.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the file, a line each; exit code 2.
+    /// Fails if the file cannot be read, or with all errors in it (exit code 2).
     pub fn open(&self) -> anyhow::Result<Lab> {
-        netmon_labfile::open(self.file.as_deref()).map_err(|error| {
-            let text = match &error {
-                LoadError::Invalid(_) => {
-                    anyhow::anyhow!("the lab file is invalid, nothing was changed:\n{error}")
-                }
-                LoadError::Read { .. } => error.into(),
-            };
-            ExitCode::Usage.because(text)
-        })
+        match netmon_labfile::open(self.file.as_deref()) {
+            Ok(lab) => Ok(lab),
+            Err(error @ LoadError::Invalid(_)) => Err(InvalidLabFile(error).into()),
+            Err(error @ LoadError::Read { .. }) => Err(error.into()),
+        }
     }
 }

@@ -1,12 +1,14 @@
-//! What is logged, and how it looks.
+//! Configures the log.
 
 use env_logger::Builder;
 
-/// Sets the log up. `wanted` is a level for netmon, its eBPF programs and the lab's services (the libraries
-/// beneath then warn only), or env_logger's own filters for everything.
+/// Initialises the log.
+///
+/// `wanted` is a level for netmon, its eBPF programs and the lab's services, with libraries at `warn`; or filters as
+/// env_logger reads them.
 pub fn init(wanted: &str) {
     let is_level = wanted.parse::<log::LevelFilter>().is_ok();
-    // "netmon" takes in "netmon_ebpf", from where the programs' messages come.
+    // The prefix "netmon" also matches "netmon_ebpf", the target of the programs' messages.
     let filters = if is_level { format!("warn,netmon={wanted},service={wanted}") } else { wanted.to_owned() };
     Builder::new().parse_filters(&filters).format_timestamp_millis().init();
 }

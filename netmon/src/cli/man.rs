@@ -1,4 +1,4 @@
-//! `netmon man`: the help texts as man pages.
+//! `netmon man`: prints the help texts as man pages.
 
 use std::{io, path::PathBuf};
 
@@ -8,13 +8,13 @@ use clap_mangen::Man;
 
 use super::{Cli, exit::ExitCode, output};
 
-/// Where to.
+/// Where the pages are written.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon man | man -l -                       read it
-  netmon man --dir /usr/local/share/man/man1  install it: netmon.1, netmon-run.1 and so on")]
+  netmon man | man -l -                       reads the page
+  netmon man --dir /usr/local/share/man/man1  installs netmon.1, netmon-run.1 and so on")]
 pub struct Args {
-    /// Write a page for netmon and for each subcommand into this folder, which is made if it is not there.
+    /// Write a page for netmon and each subcommand into this directory, which is created if missing.
     #[arg(long, env = "NETMON_DIR", value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -23,13 +23,13 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When the folder or the standard output cannot be written to.
+/// Fails if the directory or standard output cannot be written to.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.dir {
-        Some(folder) => {
-            let failed = || format!("cannot write man pages into {}", folder.display());
-            std::fs::create_dir_all(folder).with_context(failed)?;
-            clap_mangen::generate_to(command(), folder).with_context(failed)?;
+        Some(directory) => {
+            let failed = || format!("cannot write man pages into {}", directory.display());
+            std::fs::create_dir_all(directory).with_context(failed)?;
+            clap_mangen::generate_to(command(), directory).with_context(failed)?;
         }
         None => output::print(&page(command())?)?,
     }
@@ -37,9 +37,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn command() -> Command {
-    // `netmon help run` has no page: it is `netmon-run`.
+    // `netmon help run` needs no page: it would be that of `netmon-run`.
     let mut command = Cli::command().disable_help_subcommand(true);
-    // Gives each subcommand its whole name.
+    // Gives each subcommand its full name.
     command.build();
     command
 }
@@ -64,15 +64,15 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_gets_a_page_for_each_subcommand() {
-        let folder = tempfile::tempdir().unwrap();
-        run(&Args { dir: Some(folder.path().to_owned()) }).unwrap();
-        let mut pages: Vec<_> = fs::read_dir(&folder)
+    fn a_directory_gets_a_page_for_each_subcommand() {
+        let directory = tempfile::tempdir().unwrap();
+        run(&Args { dir: Some(directory.path().to_owned()) }).unwrap();
+        let mut pages: Vec<_> = fs::read_dir(&directory)
             .unwrap()
             .map(|page| page.unwrap().file_name().into_string().unwrap())
             .collect();
         pages.sort();
-        let generate = fs::read_to_string(folder.path().join("netmon-generate.1")).unwrap();
+        let generate = fs::read_to_string(directory.path().join("netmon-generate.1")).unwrap();
         assert!(
             pages.contains(&"netmon.1".to_owned()) && pages.contains(&"netmon-run.1".to_owned()),
             "{pages:?}"

@@ -1,10 +1,10 @@
-//! The command line: one file a subcommand, and nothing in them but parsing and printing.
+//! The command line: one file for each subcommand, with nothing but parsing and printing.
 
-pub mod banner;
 pub mod clean;
 pub mod completions;
 pub mod doctor;
 pub mod down;
+pub mod error_message;
 pub mod exec;
 pub mod exit;
 pub mod failure;
@@ -18,6 +18,7 @@ pub mod man;
 pub mod output;
 pub mod overhead;
 pub mod plan;
+pub mod privileges;
 pub mod reload;
 pub mod run;
 pub mod schema;
@@ -27,19 +28,20 @@ pub mod supervise;
 pub mod test;
 pub mod up;
 pub mod watching;
+pub mod which_agent;
 
 use clap::{Parser, Subcommand};
 
 use self::exit::ExitCode;
 
-/// What happens between network namespaces: how many packets, how late, how many lost.
+/// Measures the links between network namespaces: packets, latencies, losses.
 #[derive(Debug, Parser)]
 #[command(name = "netmon", version, about, max_term_width = 100)]
 pub struct Cli {
-    /// What is logged: error, warn, info, debug or trace, or env_logger's filters.
+    /// Log level: error, warn, info, debug or trace; or filters as env_logger reads them.
     #[arg(long, global = true, env = "NETMON_LOG", default_value = "info", value_name = "LEVEL")]
     pub log: String,
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -47,99 +49,99 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Builds a lab, watches it and serves what is seen, until Ctrl-C; then puts everything back.
+    /// Builds a lab, measures it and serves the results until Ctrl-C, then removes it.
     ///
-    /// A lab that `netmon up` made is taken over, and stays at the end.
+    /// A lab that `netmon up` built is adopted, and stays up at the end.
     Run(run::Args),
-    /// Builds a lab and leaves it there.
+    /// Builds a lab and leaves it up.
     ///
-    /// Nothing is measured; that is `netmon run`, which takes over a lab that is there. With --persist, packets are
-    /// counted from the first one on, and a later `netmon run` shows them. On a lab that is
-    /// there, only what differs from the file is changed. The lab's services run until `netmon down`.
+    /// Without --persist nothing is measured until `netmon run` adopts the lab. With it, packets are counted from the
+    /// first one on, and a later `netmon run` shows them. If the lab is up already, only differences from the file are
+    /// applied. The lab's services run until `netmon down`.
     Up(up::Up),
-    /// Removes a lab, however it got there.
+    /// Removes a lab, whether `netmon run` or `netmon up` built it.
     ///
-    /// Its services, links, namespaces and files go, also what a killed netmon left of them; what is not the
-    /// lab's is not touched. That nothing is there is no error.
+    /// Removes its services, links, namespaces and files, and whatever a killed netmon left of them. Nothing that the
+    /// lab does not own is touched. Succeeds if there is nothing to remove.
     Down(down::Down),
-    /// Has the agent of a lab make it as its file says now.
+    /// Tells the running agent to apply the lab file again.
     ///
-    /// Only what differs is changed: links that stay keep their counters and lose no packet. A file that is wrong
+    /// Only differences are applied: links that stay keep their counters and lose no packet. An invalid file
     /// changes nothing. `netmon up FILE` and SIGHUP do the same.
     Reload(reload::Reload),
-    /// Shows what `up` would change, and changes nothing.
+    /// Prints what `up` would change, and changes nothing.
     Plan(plan::Plan),
     /// Runs a command inside a namespace, as `ip netns exec` does.
     ///
-    /// It sees the namespace's own /sys, and the files of /etc/netns/NAMESPACE in /etc. The exit code is the
-    /// command's; 127 when there is no such command, 126 when it cannot be run.
+    /// The command sees the /sys of the namespace, and the files of /etc/netns/NAMESPACE in /etc. The exit code is the
+    /// command's; 127 if it was not found, 126 if it cannot be executed.
     Exec(exec::Exec),
     /// Shows packets, rates and latencies of every link, in both directions.
     ///
-    /// The agent is asked, so one has to run: `netmon run`.
+    /// Queries the agent, so `netmon run` must be running.
     Status(status::Args),
-    /// Shows the TCP connections that cross the links, from the agent that runs.
+    /// Lists the TCP connections that cross the links.
     ///
-    /// Which, how far, how much in each direction, and the latest round trip.
+    /// Shows their state, bytes in each direction, and the latest round trip. Queries the agent.
     Flows(flows::Args),
-    /// Draws a lab: namespaces and links, with rates and latencies while it runs.
+    /// Draws a lab: its namespaces and links, with rates and latencies if an agent runs it.
     ///
-    /// As text, in the languages of Mermaid and Graphviz, or as JSON.
+    /// Draws text, writes Mermaid or Graphviz source, or prints JSON.
     Graph(graph::Args),
-    /// Shows what watching a link costs those who use it: the same load with hooks on and off, in turn.
+    /// Measures what watching a link costs its traffic: the same load with and without hooks, in turn.
     ///
-    /// With an agent, that one takes the link's hooks off and puts them on; what it did not count meanwhile is
-    /// said. On a lab without an agent, the hooks are the command's own.
+    /// If an agent watches the link, it detaches and reattaches its hooks, and the command reports what was not
+    /// counted meanwhile. On a lab without an agent, the command attaches hooks of its own.
     Overhead(overhead::Args),
-    /// Shows what is done to the packets of a link on purpose, and changes it while the link stands.
+    /// Shows and changes the impairment of a link while it is up: loss, rate, delay and jitter.
     ///
-    /// Loss, a rate, delay and jitter, for either direction; beside what is declared stands what is measured. On a lab
-    /// that an agent runs, the agent does it. The lab file is not changed.
+    /// Each direction has its own. Shows what is configured beside what is measured. If an agent runs the lab, the
+    /// agent makes the change. The lab file is not changed.
     Impair(impair::Args),
-    /// Prints a lab file of a usual shape: a star, a chain, a mesh and so on, of any size.
+    /// Prints a lab file of a common shape and any size: a star, a chain, a mesh and others.
     ///
-    /// Addresses, names and routes are made up; the text begins with what to try. Nothing is built.
+    /// Chooses names, addresses and routes. The file begins with commands to try. Nothing is built.
     Generate(generate::Args),
     /// Prints a JSON Schema of the lab file, for editors.
     ///
-    /// With it, an editor completes keys, shows what they mean and marks what is wrong while it is written.
+    /// With it, an editor completes keys, shows what they mean, and marks errors.
     Schema(schema::Args),
-    /// Builds a lab, checks what its file expects, and takes it down.
+    /// Builds a lab, checks what its file expects, and removes it.
     ///
-    /// Each [[expect]] is tried from where it says, and its path is held against what netmon counted on the links.
-    /// Exit code 5 when one does not hold.
+    /// Tries each [[expect]] from the namespace that it names, and compares its path with what netmon counted on the
+    /// links. Exits with 5 if an expectation does not hold.
     Test(test::Args),
-    /// Checks that the numbers are true on this machine, in less than 40 seconds.
+    /// Checks that netmon's numbers are correct on this host, in less than 40 seconds.
     ///
-    /// In namespaces of its own, which go again, it sends packets that it knows, delays answers and overflows a
-    /// queue, and compares what netmon says with what it did, with what it measured itself, and with the
-    /// kernel's counters. Exit code 5 when something is out of bounds.
+    /// Sends known packets, delays replies and overflows a queue in namespaces of its own, which it removes again.
+    /// Compares what netmon shows with what was sent, with its own measurements, and with the kernel's counters. Exits
+    /// with 5 if a number is out of bounds.
     Selftest(selftest::Args),
-    /// Looks at this host: privileges, kernel features, memory, other people's programs on hooks, leftovers.
+    /// Checks this host: privileges, kernel features, memory, foreign programs on hooks, leftovers.
     ///
-    /// Says of each whether it is as netmon needs it, what netmon does without, and what there is to do. Changes
-    /// nothing. Works without root, too, and says what it could not look at.
+    /// Reports whether each is as netmon needs it, what does not work without it, and what to do. Changes nothing.
+    /// Also works without root, and lists what it could not check.
     Doctor(doctor::Doctor),
-    /// Lists what dead labs left on this host, and removes it after a yes.
+    /// Lists what dead labs left on this host, and removes it on confirmation.
     ///
-    /// Only what carries netmon's mark is listed: namespaces, interfaces, filters, files, cgroups and state.
-    /// A lab that a process holds is never touched, and one that `netmon up` made and that is whole is listed
-    /// and stays, unless it is named.
+    /// Lists only what carries netmon's mark: namespaces, interfaces, filters, files, cgroups and state.
+    /// A lab that a process holds is never touched. A complete lab that `netmon up` built is listed and stays, unless
+    /// it is named.
     Clean(clean::Clean),
-    /// Prints completions for a shell.
+    /// Prints the completion script of a shell.
     Completions(completions::Args),
     /// Prints the man page, or writes one for each subcommand.
     Man(man::Args),
-    /// Runs the services of a lab that was made without an agent.
+    /// Runs the services of a lab that has no agent.
     #[command(hide = true)]
     Supervise(supervise::Supervise),
 }
 
-/// Runs the command that was asked for, and says how the process should end.
+/// Runs a command and returns the exit code of the process.
 ///
 /// # Errors
 ///
-/// Whatever went wrong, marked with its exit code ([`ExitCode::of`]).
+/// Fails with the error of the command; [`failure::exit_code`] has its exit code.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => with_runtime(run::run(args)),
@@ -165,7 +167,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Runs an asynchronous command to its end.
+/// Runs an asynchronous command to completion.
 fn with_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(command)
 }

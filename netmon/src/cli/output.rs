@@ -1,10 +1,16 @@
-//! The two forms of a listing, and how they are printed.
+//! Standard output: its terminal, the two formats of a listing, and printing.
 
-use std::io::{self, Write as _};
+use std::{
+    env,
+    io::{self, Write as _},
+};
 
 use clap::ValueEnum;
+use rustix::termios::tcgetwinsize;
 
-/// How a listing is printed.
+use crate::render::terminal::Terminal;
+
+/// The format of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
@@ -14,12 +20,19 @@ pub enum Format {
     Json,
 }
 
-/// Prints text that may be styled; styles are taken out where it does not go to a terminal. A reader that has
-/// seen enough (`| head`) is no error.
+/// Returns what standard output can show.
+pub(super) fn terminal() -> Terminal {
+    let window = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    Terminal::new(window, |variable| env::var(variable).ok())
+}
+
+/// Prints text that may be styled. Styles are removed if standard output is no terminal.
+///
+/// Succeeds if the reader has closed the pipe (`| head`).
 ///
 /// # Errors
 ///
-/// When the standard output cannot be written to.
+/// Fails if standard output cannot be written to.
 pub fn print(text: &str) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -1,4 +1,4 @@
-//! `netmon plan`: what `netmon up` would do.
+//! `netmon plan`: prints what `netmon up` would do.
 
 use std::io::{Write as _, stdout};
 
@@ -6,18 +6,18 @@ use clap::Args;
 use netmon_kernel::sys::capabilities::{Capability, require};
 use netmon_model::lab::Lab;
 
-use super::{exit::ExitCode, failure, lab_file::LabFile, output::Format};
+use super::{exit::ExitCode, lab_file::LabFile, output::Format};
 use crate::topology;
 
-/// Of which lab, and how it is printed.
+/// The plan of which lab, and how it is printed.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  netmon plan                      what the built-in lab lacks on this host
-  netmon plan -o json my.toml      the same for a file of yours, for a program")]
+  netmon plan                      what is missing of the built-in lab on this host
+  netmon plan -o json my.toml      the same for your lab file, for a program")]
 pub struct Plan {
     #[command(flatten)]
     lab: LabFile,
-    /// How the plan is printed.
+    /// Output format.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Format,
 }
@@ -26,7 +26,7 @@ pub struct Plan {
 ///
 /// # Errors
 ///
-/// A lab file that is no lab, a missing privilege, or a conflict.
+/// Fails if the lab file is invalid (exit code 2), a privilege is missing (3), or there is a conflict (4).
 pub fn run(args: &Plan) -> anyhow::Result<ExitCode> {
     print(&args.lab.open()?, args.output)
 }
@@ -35,10 +35,10 @@ pub fn run(args: &Plan) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 ///
-/// A missing privilege, or a conflict.
+/// Fails if a privilege is missing (exit code 3) or there is a conflict (4).
 pub fn print(lab: &Lab, format: Format) -> anyhow::Result<ExitCode> {
-    require(&[Capability::SysAdmin], "looking into namespaces").map_err(failure::of_privilege)?;
-    let plan = topology::plan(lab).map_err(failure::of_topology)?;
+    require(&[Capability::SysAdmin], "reading namespaces")?;
+    let plan = topology::plan(lab)?;
     match format {
         Format::Table => write!(stdout(), "{plan}")?,
         Format::Json => writeln!(stdout(), "{}", serde_json::to_string_pretty(&plan)?)?,

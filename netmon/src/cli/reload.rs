@@ -1,4 +1,4 @@
-//! `netmon reload`: has the agent of a lab make it as its file says now.
+//! `netmon reload`: tells the agent of a lab to apply its lab file again.
 
 use std::path::{self, PathBuf};
 
@@ -6,20 +6,17 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use netmon_model::lab::Lab;
 
-use super::{exit::ExitCode, failure, lab_file::LabFile};
-use crate::{
-    control::{self, Answer, Refused, Request},
-    ownership::claim,
-};
+use super::{exit::ExitCode, lab_file::LabFile, privileges::require_topology};
+use crate::control::{Client, LabHandle, Request};
 
 /// Which lab.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  netmon plan my.toml       what would change
-  netmon reload my.toml     change it: links that stay keep their counters and lose no packet
+  netmon plan my.toml       shows what would change
+  netmon reload my.toml     changes it: links that stay keep their counters and lose no packet
   kill -HUP PID             the same, for the file that the agent was started with
-Exit codes: 0 done, 1 failed, or no agent runs the lab, 2 an invalid lab file,
-3 this kernel lacks something that the lab wants, 4 something else is in the way.")]
+Exit codes: 0 success, 1 failed, or no agent runs the lab, 2 the lab file is invalid, 3 this kernel lacks
+something that the lab needs, 4 a foreign object is in the way, or the lab is held by a process that is no agent.")]
 pub struct Reload {
     #[command(flatten)]
     lab: LabFile,
@@ -29,38 +26,29 @@ pub struct Reload {
 ///
 /// # Errors
 ///
-/// A lab file that is no lab, nobody who runs the lab, or what the agent says.
+/// Fails if the lab file is invalid, no agent runs the lab, or the agent cannot change it.
 pub fn run(args: &Reload) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
-    failure::require_topology(&format!("changing lab {}", lab.name))?;
-    if claim::holder(&lab.name).is_none() {
-        return Err(anyhow!(
-            "no agent runs lab {}: `netmon up` changes a lab that stands, `netmon run` builds and watches one",
+    require_topology(&format!("changing lab {}", lab.name))?;
+    let agent = LabHandle::agent(&lab.name)?.ok_or_else(|| {
+        anyhow!(
+            "no agent runs lab {}: `netmon up` changes a lab that is up, `netmon run` builds and watches one",
             lab.name
-        ));
-    }
-    by_agent(&lab, args.lab.file.as_ref())?;
+        )
+    })?;
+    by_agent(agent, &lab, args.lab.file.as_ref())?;
     Ok(ExitCode::Ok)
 }
 
-/// Asks the agent that holds the lab, and waits until it is done.
+/// Tells the agent to change its lab to `lab`, which is in `file`, and waits until it has.
 ///
 /// # Errors
 ///
-/// What the agent says, with the exit code that `netmon up` would have; or that nobody answers.
-pub fn by_agent(lab: &Lab, file: Option<&PathBuf>) -> anyhow::Result<()> {
-    let file = file.map(path::absolute).transpose().context("the lab file's path")?;
-    let Answer { errors, refused } = control::ask(&lab.name, &Request::Change(file))
-        .with_context(|| format!("asking the agent of lab {}", lab.name))?;
-    if errors.is_empty() {
-        log::info!("lab {} is as {} has it", lab.name, lab.source);
-        return Ok(());
-    }
-    let error = anyhow!("lab {} stays as it was: {}", lab.name, errors.join("\n  "));
-    Err(match refused {
-        Some(Refused::Invalid) => ExitCode::Usage.because(error),
-        Some(Refused::Conflict) => ExitCode::Conflict.because(error),
-        Some(Refused::Unsupported) => ExitCode::Unavailable.because(error),
-        None => error,
-    })
+/// Fails with what the agent reports, and the exit code that `netmon up` would have.
+pub fn by_agent(mut agent: Client, lab: &Lab, file: Option<&PathBuf>) -> anyhow::Result<()> {
+    // The agent has a working directory of its own.
+    let file = file.map(path::absolute).transpose().context("cannot determine the path of the lab file")?;
+    agent.request(&Request::Change(file)).with_context(|| format!("cannot change lab {}", lab.name))?;
+    log::info!("lab {} is as {} has it", lab.name, lab.source);
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! `netmon run`: the whole thing, until a signal comes.
+//! `netmon run`: builds a lab, measures it and serves the results, until a signal arrives.
 
 use std::{io::Write as _, net::SocketAddr};
 
@@ -6,35 +6,36 @@ use clap::Args as ClapArgs;
 use log::log_enabled;
 use netmon_model::lab::Lab;
 
-use super::{banner::Panel, exit::ExitCode, failure, lab_file::LabFile, watching::Watching};
+use super::{exit::ExitCode, lab_file::LabFile, output, watching::Watching};
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
-    render::{progress::ProgressLine, terminal::Terminal},
+    render::{banner::Banner, progress::ProgressLine},
     server::DEFAULT_ADDRESS,
 };
 
-/// Build a lab, watch it and serve what is seen, until Ctrl-C; then put everything back.
+/// Which lab, how it is watched, and where the results are served.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   netmon run                          the built-in lab: one namespace, one veth pair, a web server
   netmon run labs/direct-nginx.toml   a lab of your own
-  kill -HUP PID                       read the lab file again, and change what differs, as `netmon reload`
-  netmon run --keep                   leave the lab when it ends; `netmon down` removes it
-  netmon run --persist                count on when the agent is killed, upgraded or ended with --keep
-  netmon run --attach clsact          do without TCX, as on Linux before 6.6")]
+  kill -HUP PID                       applies the lab file again, like `netmon reload`
+  netmon run --keep                   leaves the lab up at the end; `netmon down` removes it
+  netmon run --persist                keeps counting if the agent is killed or upgraded, or exits with --keep
+  netmon run --attach clsact          does not use TCX, as on Linux before 6.6")]
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,
-    /// Where to serve metrics and JSON.
+    /// Address to serve metrics and JSON on.
     #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// Leave the lab as it is at the end.
+    /// Leave the lab up at the end.
     #[arg(long, env = "NETMON_KEEP")]
     keep: bool,
     #[command(flatten)]
     watching: Watching,
-    /// Have the kernel keep the programs' run times, and show them: costs about 80 ns for each packet and hook.
+    /// Enable the kernel's run-time statistics of the programs, and export them. Costs about 80 ns for each packet and
+    /// hook.
     #[arg(long, env = "NETMON_PROGRAM_STATS")]
     program_stats: bool,
 }
@@ -43,7 +44,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// As [`agent::run`], marked with the exit code.
+/// Fails as [`agent::run`] does.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
     let config = Config {
@@ -53,11 +54,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         keep: args.keep,
         probes: true,
     };
-    agent::run(lab, config, ProgressLine::start(), greet).await.map_err(failure::of_agent)?;
+    agent::run(lab, config, ProgressLine::start(), greet).await?;
     Ok(ExitCode::Ok)
 }
 
-/// The programs log as much as the agent does.
+/// The log level of the eBPF programs, which is the agent's.
 fn log_level() -> u8 {
     let level = if log_enabled!(log::Level::Trace) {
         Some(log::Level::Trace)
@@ -72,14 +73,14 @@ fn log_level() -> u8 {
 fn greet(lab: &Lab, started: &Started) {
     let Started { http, features, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
-    let screen = Terminal::of_stdout();
+    let terminal = output::terminal();
     let banner =
-        Panel { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, screen };
-    // Somebody who closed our output still wants the lab.
+        Banner { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, terminal };
+    // Best effort: a user who closed standard output still wants the lab.
     let _ = write!(anstream::stdout(), "{banner}");
 }
 
-/// How netmon was called, so that what it says to type works wherever it is installed.
+/// The name by which netmon was called, so that the commands that the banner suggests work wherever it is installed.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "netmon".to_owned())
 }

@@ -1,27 +1,27 @@
-//! `netmon schema`: the lab file's grammar, for editors.
+//! `netmon schema`: prints the grammar of the lab file, for editors.
 
 use clap::Args as ClapArgs;
 use netmon_labfile;
 
 use super::{exit::ExitCode, output};
 
-/// Nothing to choose.
+/// No arguments.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Example:
   netmon schema > netmon.schema.json
 
-and in the first line of a lab file beside it
+Then begin a lab file in the same directory with
 
   #:schema ./netmon.schema.json
 
-which taplo and what is built on it understand (Even Better TOML in VS Code).")]
+which taplo reads, and editors that use it (Even Better TOML in VS Code).")]
 pub struct Args {}
 
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// When the standard output cannot be written to.
+/// Fails if standard output cannot be written to.
 pub fn run() -> anyhow::Result<ExitCode> {
     output::print(&(serde_json::to_string_pretty(&netmon_labfile::json_schema())? + "\n"))?;
     Ok(ExitCode::Ok)

@@ -1,4 +1,4 @@
-//! `netmon selftest`: whether the numbers are true on this machine.
+//! `netmon selftest`: checks netmon's numbers on this host against known traffic.
 
 use std::sync::{
     Arc,
@@ -14,24 +14,23 @@ use tokio::{
 
 use super::{
     exit::ExitCode,
-    failure,
     output::{self, Format},
 };
 use crate::{
     render::progress::ProgressLine,
-    selftest::{self, Scorecard, SelftestError},
+    selftest::{self, Scorecard},
 };
 
 mod report;
 
-/// How the card is printed.
+/// How the scorecard is printed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon selftest             the accuracy card
-  netmon selftest -o json     the same for programs
-Exit codes: 0 all within bounds, 3 a privilege is missing, 5 out of bounds.")]
+  netmon selftest             prints the scorecard
+  netmon selftest -o json     the same, for programs
+Exit codes: 0 all within bounds, 1 failed or interrupted, 3 a privilege is missing, 5 out of bounds.")]
 pub struct Args {
-    /// How to print.
+    /// Output format.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Format,
 }
@@ -40,14 +39,14 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When it cannot be measured, or a privilege is missing.
+/// Fails if a privilege is missing, or the measurement cannot be made.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let wanted = [Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf, Capability::NetRaw];
-    require(&wanted, "netmon selftest").map_err(failure::of_privilege)?;
+    require(&wanted, "netmon selftest")?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let mut measuring = {
         let interrupted = Arc::clone(&interrupted);
-        // Namespaces are entered on threads of their own, which this one waits for.
+        // It blocks: threads that it waits for enter the namespaces.
         spawn_blocking(move || selftest::run(&interrupted, &ProgressLine::start()))
     };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -58,10 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             _ = terminate.recv() => interrupted.store(true, Ordering::Relaxed),
         }
     };
-    let card = outcome.map_err(|error| match error {
-        SelftestError::Topology(error) => failure::of_topology(error),
-        other => other.into(),
-    })?;
+    let card = outcome?;
     let text = match args.output {
         Format::Table => report::text(&card),
         Format::Json => serde_json::to_string_pretty(&card)? + "\n",
@@ -70,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(verdict(&card))
 }
 
-/// What a script is told.
+/// The exit code of a selftest that ran.
 fn verdict(card: &Scorecard) -> ExitCode {
     if card.within_bounds { ExitCode::Ok } else { ExitCode::Expectation }
 }
@@ -83,16 +79,11 @@ mod tests {
     use crate::selftest::{Row, scorecard::Unit};
 
     #[test]
-    fn one_wrong_number_among_right_ones_is_exit_code_five_and_is_shown() {
+    fn one_wrong_number_among_right_ones_is_exit_code_five() {
         let right = Row::exact("packets: arp", Unit::Count, 50, 50, 50);
         let wrong = Row::exact("packets: sctp", Unit::Count, 50, 49, 50);
-        let card = Scorecard::of(vec![right.clone(), wrong], Duration::from_secs(9));
+        let card = Scorecard::new(vec![right.clone(), wrong], Duration::from_secs(9));
         assert_eq!(verdict(&card), ExitCode::Expectation);
-        let text = report::text(&card);
-        let line = |what: &str| text.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
-        assert!(line("packets: sctp").ends_with("OUT OF BOUNDS"), "{text}");
-        assert!(!line("packets: arp").contains("OUT"), "{text}");
-        assert!(text.contains("1 of 2 measures are out of bounds"), "{text}");
-        assert_eq!(verdict(&Scorecard::of(vec![right], Duration::ZERO)), ExitCode::Ok);
+        assert_eq!(verdict(&Scorecard::new(vec![right], Duration::ZERO)), ExitCode::Ok);
     }
 }

@@ -1,4 +1,4 @@
-//! `netmon status`: packets, rates and latencies of what runs, asked from the agent.
+//! `netmon status`: shows packets, rates and latencies of a lab, as its agent measures them.
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
@@ -6,39 +6,36 @@ use serde::Serialize;
 use super::{
     exit::ExitCode,
     output::{self, Format},
+    which_agent::WhichAgent,
 };
 use crate::{
     api::{Links, Probe, Probes, client::Client},
-    control::locate,
+    render::status,
 };
 
-mod audit;
 mod link;
-mod parts;
-mod probes;
-mod report;
 
-/// Of which lab, and how it is printed.
+/// Which lab, and how its status is printed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon status                       the lab that an agent runs on this machine
-  netmon status direct                one of several, by its name
+  netmon status                       the lab that the agent on this host runs
+  netmon status direct                one of several labs, by its name
   netmon status labs/direct.toml      the same, by its file
-  netmon status --link core           one link: its round trips taken apart, its counts audited
-  netmon status -o json               all numbers, as /api/v1/links and /api/v1/probes have them
+  netmon status --link core           one link: the parts of its round trips, and the audit of its counts
+  netmon status -o json               all numbers, as /api/v1/links and /api/v1/probes return them
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
     #[command(flatten)]
-    agent: locate::WhichAgent,
-    /// One link in detail, by its name; without --link, every link of the lab.
+    agent: WhichAgent,
+    /// One link in detail, by its name; without --link, all links of the lab.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,
-    /// How to print.
+    /// Output format.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Format,
 }
 
-/// All numbers.
+/// The JSON output.
 #[derive(Serialize)]
 struct Status<'a> {
     #[serde(flatten)]
@@ -50,17 +47,17 @@ struct Status<'a> {
 ///
 /// # Errors
 ///
-/// When no agent runs, or it does not answer; when there is no such link.
+/// Fails if no agent runs or it does not answer (exit code 1), or there is no such link (2).
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = Client::new(args.agent.address("status")?);
+    let client = Client::new(args.agent.address()?);
     let mut links: Links = client.get("/api/v1/links").await?;
     if let Some(name) = &args.link {
         link::choose(&mut links, name)?;
     }
     let Probes { probes, .. } = client.get("/api/v1/probes").await?;
     let text = match args.output {
-        Format::Table if args.link.is_some() => report::detailed(client.address(), &links),
-        Format::Table => report::text(client.address(), &links, &probes),
+        Format::Table if args.link.is_some() => status::detailed(client.address(), &links),
+        Format::Table => status::overview(client.address(), &links, &probes),
         Format::Json => serde_json::to_string_pretty(&Status { links: &links, probes: &probes })? + "\n",
     };
     output::print(&text)?;

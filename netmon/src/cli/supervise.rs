@@ -1,4 +1,4 @@
-//! `netmon supervise`: the process that `netmon up` leaves behind to run a lab's services. Not for people.
+//! `netmon supervise`: the process that `netmon up` leaves behind to run a lab's services. Hidden from users.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use netmon_model::names::LabName;
 use super::exit::ExitCode;
 use crate::services::supervise;
 
-/// Runs the services of a lab until SIGTERM.
+/// Which services to run until SIGTERM.
 #[derive(Debug, Args)]
 pub struct Supervise {
     /// The lab.
     #[arg(long)]
     pub lab: LabName,
-    /// The lab's state folder, with the services' plan.
+    /// The state directory of the lab, which has the services to run.
     #[arg(long)]
     pub state_dir: PathBuf,
 }
@@ -23,7 +23,7 @@ pub struct Supervise {
 ///
 /// # Errors
 ///
-/// When a service cannot be started.
+/// Fails if a service cannot be started.
 pub fn run(args: &Supervise) -> anyhow::Result<ExitCode> {
     supervise(&args.lab, &args.state_dir)?;
     Ok(ExitCode::Ok)

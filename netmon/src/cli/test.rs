@@ -1,6 +1,6 @@
-//! `netmon test`: the expectations of labs, each lab from nothing to nothing.
+//! `netmon test`: builds labs, checks what they expect, and removes them again.
 
-use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
+use std::{path::PathBuf, time::SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -10,17 +10,10 @@ use netmon_model::{
     names::LabName,
 };
 use serde::Serialize;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::oneshot,
-};
 
-use super::{exit::ExitCode, failure, lab_file::LabFile, output};
+use super::{exit::ExitCode, failure::UsageError, lab_file::LabFile, output};
 use crate::{
-    agent::{self, Config},
-    api::client::Client,
-    datapath::Options,
-    expect::{self, Verdict},
+    expect::{Verdict, trial},
     render::progress::ProgressLine,
 };
 
@@ -29,16 +22,16 @@ mod report;
 /// Which labs, and how the outcome is printed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon test labs/router.toml             build it, check its [[expect]] sections, take it down
+  netmon test labs/router.toml             builds it, checks its [[expect]] sections, removes it
   netmon test lab.toml -o junit > out.xml  for a CI server
-  netmon test labs/*.toml                  several, one after the other; those that expect nothing are left out
-Exit codes: 0 all held, 1 it could not be built or was interrupted, 2 an invalid lab file, 3 a privilege is missing,
-4 the lab is held or a name is taken, 5 an expectation did not hold.")]
+  netmon test labs/*.toml                  several, one after the other; those without expectations are skipped
+Exit codes: 0 all expectations held, 1 a lab could not be built, or interrupted, 2 a lab file is invalid, 3 a privilege
+is missing, 4 a lab is held or a name is taken, 5 an expectation did not hold.")]
 pub struct Args {
     /// The lab files.
     #[arg(value_name = "FILE", env = "NETMON_FILE")]
     files: Vec<PathBuf>,
-    /// How to print.
+    /// Output format.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Form,
 }
@@ -55,36 +48,37 @@ enum Form {
     Junit,
 }
 
-/// What came of one lab.
+/// The outcome of one lab.
 struct Outcome {
     lab: Lab,
     began: SystemTime,
     verdicts: Vec<Verdict>,
-    /// Why the lab could not be built, or looked at.
+    /// Why the lab could not be built or checked. `None` if it was.
     error: Option<String>,
 }
 
-/// A verdict as programs read it.
+/// A verdict in JSON.
 #[derive(Serialize)]
-struct OfLab<'a> {
+struct LabVerdict<'a> {
     lab: &'a LabName,
     #[serde(flatten)]
     verdict: &'a Verdict,
 }
 
-/// Runs the command. A lab that cannot be built does not keep the others from being tested.
+/// Runs the command. The other labs are tested even if one cannot be built.
 ///
 /// # Errors
 ///
-/// As `netmon run`, with the first lab that could not be built; and when there is nothing to check.
+/// Fails as `netmon run` does, with the first lab that could not be built; or if no lab expects anything.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let labs = labs_of(args.files)?;
-    require(&[Capability::NetRaw], "netmon test").map_err(failure::of_privilege)?;
+    require(&[Capability::NetRaw], "netmon test")?;
     let mut outcomes = Vec::with_capacity(labs.len());
     let (mut first, mut interrupted) = (None, false);
     for lab in labs {
         let began = SystemTime::now();
-        let checked = check(&lab).await.with_context(|| format!("lab {}", lab.name));
+        let checked = trial(&lab, ProgressLine::start(), ProgressLine::start).await;
+        let checked = checked.with_context(|| format!("lab {}", lab.name));
         let (verdicts, error) = match checked {
             Ok(Some(verdicts)) => (verdicts, None),
             Ok(None) => {
@@ -98,8 +92,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             None if args.output == Form::Table => output::print(&report::table(&lab.name, &verdicts))?,
             _ => {}
         }
-        let told = error.as_ref().map(|error| format!("{error:#}"));
-        outcomes.push(Outcome { lab, began, verdicts, error: told });
+        let text = error.as_ref().map(|error| format!("{error:#}"));
+        outcomes.push(Outcome { lab, began, verdicts, error: text });
         first = first.or(error);
     }
     match args.output {
@@ -107,14 +101,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Form::Json => {
             let mut all = Vec::new();
             for Outcome { lab, verdicts, .. } in &outcomes {
-                all.extend(verdicts.iter().map(|verdict| OfLab { lab: &lab.name, verdict }));
+                all.extend(verdicts.iter().map(|verdict| LabVerdict { lab: &lab.name, verdict }));
             }
             output::print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
         }
         Form::Junit => output::print(&report::junit(&outcomes)?)?,
     }
     if interrupted {
-        return Err(anyhow!("interrupted: the lab is taken down, and nothing is proved"));
+        return Err(anyhow!("interrupted: the lab was removed before all expectations had been checked"));
     }
     match first {
         Some(error) => Err(error),
@@ -122,7 +116,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The labs that expect something. All are read before one is built: a wrong file stops everything.
+/// The labs that expect something. All files are read before the first lab is built: an invalid one stops everything.
 fn labs_of(files: Vec<PathBuf>) -> anyhow::Result<Vec<Lab>> {
     let files: Vec<_> = if files.is_empty() { vec![None] } else { files.into_iter().map(Some).collect() };
     let all = files.into_iter().map(|file| LabFile { file }.open()).collect::<anyhow::Result<Vec<Lab>>>()?;
@@ -132,58 +126,15 @@ fn labs_of(files: Vec<PathBuf>) -> anyhow::Result<Vec<Lab>> {
             Source::BuiltIn => "give a lab file that has [[expect]] sections".to_owned(),
             Source::File(path) => format!("add [[expect]] sections to {}", path.display()),
         };
-        return Err(ExitCode::Usage.because(anyhow!("lab {} expects nothing: {advice}", lab.name)));
+        return Err(UsageError(format!("lab {} expects nothing: {advice}", lab.name)).into());
     }
     for lab in without {
-        log::warn!("{}: lab {} expects nothing, and is not tested", lab.source, lab.name);
+        log::warn!("{}: lab {} expects nothing and is skipped", lab.source, lab.name);
     }
     Ok(labs)
 }
 
-/// Builds a lab, checks what it expects, and takes it down; none when that was interrupted.
-async fn check(lab: &Lab) -> anyhow::Result<Option<Vec<Verdict>>> {
-    let config = Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        datapath: Options::default(),
-        keep: false,
-        persist: false,
-        // Their packets would be taken for those of expectations.
-        probes: false,
-    };
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (ready, is_ready) = oneshot::channel();
-    let (done, is_done) = oneshot::channel::<()>();
-    let agent = agent::run_until(
-        lab.clone(),
-        config,
-        ProgressLine::start(),
-        move |_, started| {
-            // Whoever was to hear it is this very function.
-            let _ = ready.send(started.http);
-        },
-        async move { drop(is_done.await) },
-    );
-    let checks = async {
-        // No address: the agent did not start, and says why.
-        let Ok(address) = is_ready.await else { return Ok(Vec::new()) };
-        expect::check(lab, &Client::new(address), &ProgressLine::start()).await
-    };
-    let checks = async {
-        // The agent hears the signal as well, and takes the lab down: what runs in it has to end first.
-        let checked = tokio::select! {
-            checked = checks => Some(checked),
-            _ = interrupt.recv() => None,
-            _ = terminate.recv() => None,
-        };
-        drop(done);
-        checked
-    };
-    let (ended, checked) = tokio::join!(agent, checks);
-    ended.map_err(failure::of_agent)?;
-    Ok(checked.transpose()?)
-}
-
-/// What a script is told.
+/// The exit code of checks that ran.
 fn verdict<'v>(mut verdicts: impl Iterator<Item = &'v Verdict>) -> ExitCode {
     if verdicts.all(|verdict| verdict.held) { ExitCode::Ok } else { ExitCode::Expectation }
 }

@@ -1,37 +1,36 @@
-//! `netmon up`: builds a lab and leaves it, without an agent.
+//! `netmon up`: builds a lab and leaves it up, without an agent.
 
-use std::{env, path::PathBuf};
-
-use anyhow::Context as _;
 use clap::Args;
 use netmon_kernel::sys::capabilities::{Capability, require};
-use netmon_model::{error::chain, lab::Lab};
+use netmon_model::lab::Lab;
 
 use super::{
-    down, exit::ExitCode, failure, lab_file::LabFile, output::Format, plan, reload, watching::Watching,
+    exit::ExitCode, lab_file::LabFile, output::Format, plan, privileges::require_topology, reload,
+    watching::Watching,
 };
 use crate::{
-    agent, control,
-    ownership::{Claim, OwnershipError, state, temporary},
+    agent,
+    control::{self, LabHandle},
+    ownership::{Claim, state, temporary},
     render::progress::ProgressLine,
-    services::{is_supervised, spawn_detached, stop_recorded},
+    services,
 };
 
-/// What is built, and whether it is.
+/// Which lab is built, and how.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   netmon up                  the built-in lab: ping 10.200.0.3
-  netmon up my.toml          a lab of yours; again after a change, for the difference
-  netmon up --persist        count packets, without an agent; `netmon run` shows them later
-  netmon up --dry-run        what would be done
-  netmon down                takes it away again")]
+  netmon up my.toml          a lab of yours; run it again after an edit, and only the difference is applied
+  netmon up --persist        counts packets without an agent; `netmon run` shows them later
+  netmon up --dry-run        prints what it would do
+  netmon down                removes the lab")]
 pub struct Up {
     #[command(flatten)]
     lab: LabFile,
-    /// How it is watched from now on, with --persist.
+    /// How the lab is watched from now on, with --persist.
     #[command(flatten)]
     watching: Watching,
-    /// Only prints the plan.
+    /// Print the plan, and change nothing.
     #[arg(long, env = "NETMON_DRY_RUN")]
     dry_run: bool,
 }
@@ -40,57 +39,37 @@ pub struct Up {
 ///
 /// # Errors
 ///
-/// A lab file that is no lab, a missing privilege, a conflict; or what failed, after it is undone.
+/// Fails if the lab file is invalid (exit code 2), a privilege is missing (3) or there is a conflict (4); or with the
+/// step that failed, after everything was undone.
 pub fn run(args: &Up) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
     if args.dry_run {
         return plan::print(&lab, Format::Table);
     }
-    failure::require_topology(&format!("building lab {}", lab.name))?;
-    let claim = match Claim::take(&lab.name) {
-        Ok(claim) => claim,
-        Err(held) => return by_holder(&lab, args.lab.file.as_ref(), held),
-    };
-    temporary::make_permanent(&lab.name).map_err(failure::of_ownership)?;
-    let before = state::State::load(&lab.name);
+    require_topology(&format!("building lab {}", lab.name))?;
+    match LabHandle::acquire(&lab.name)? {
+        LabHandle::Agent(agent, _) => reload::by_agent(agent, &lab, args.lab.file.as_ref())?,
+        LabHandle::Own(claim) => build(args, &lab, &claim)?,
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn build(args: &Up, lab: &Lab, claim: &Claim) -> anyhow::Result<()> {
+    temporary::make_permanent(&lab.name)?;
+    let is_new = state::State::load(&lab.name).is_none();
     let persist = args.watching.persist;
     if persist {
-        require(&[Capability::Bpf], "netmon up --persist").map_err(failure::of_privilege)?;
+        require(&[Capability::Bpf], "netmon up --persist")?;
     }
     let progress = ProgressLine::start();
-    agent::leave_counting(&lab, &claim, &args.watching.options(), persist, &progress)
-        .map_err(failure::of_agent)?;
+    agent::leave_counting(lab, claim, &args.watching.options(), persist, &progress)?;
     drop(progress);
-    if let Err(error) = start_services(&lab) {
-        if before.is_none() {
-            down::remove(&claim);
+    if let Err(error) = services::leave_running(lab, &state::directory(&lab.name)) {
+        if is_new {
+            control::remove(claim, &ProgressLine::start());
         }
-        return Err(error);
+        return Err(error.into());
     }
     log::info!("lab {} is up: {} namespaces, {} links", lab.name, lab.namespaces.len(), lab.links.len());
-    Ok(ExitCode::Ok)
-}
-
-/// A lab that another process holds is left to it: its agent makes it as the file says. Whoever holds it and does not
-/// listen, another `netmon up` for instance, is a conflict.
-fn by_holder(lab: &Lab, file: Option<&PathBuf>, held: OwnershipError) -> anyhow::Result<ExitCode> {
-    if !matches!(held, OwnershipError::Held { .. }) || control::Client::connect(&lab.name).is_err() {
-        return Err(failure::of_ownership(held));
-    }
-    reload::by_agent(lab, file)?;
-    Ok(ExitCode::Ok)
-}
-
-/// Services run under a process that stays behind. Those that run and are wanted like that are left alone.
-fn start_services(lab: &Lab) -> anyhow::Result<()> {
-    let folder = state::directory(&lab.name);
-    if is_supervised(lab, &folder) {
-        return Ok(());
-    }
-    for error in stop_recorded(&lab.name, &folder) {
-        log::warn!("{}", chain(&error));
-    }
-    let program = env::current_exe().context("cannot find netmon's own program")?;
-    spawn_detached(&program, lab, &folder)?;
     Ok(())
 }

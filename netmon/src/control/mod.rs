@@ -1,12 +1,16 @@
-//! The control socket: how a command has the agent that holds a lab do its work, and how it finds that agent.
+//! The control socket: how a command finds the agent that holds a lab, and has it do the work.
 //!
-//! A lab that is held is never changed behind its agent's back: `netmon down` asks the agent to end, and waits for the
-//! reply. The reply comes over the connection of the request, which outlives the socket's name. Only root may connect.
+//! A held lab is never changed behind its agent's back. [`LabHandle`] is the one decision: the agent that holds the
+//! lab does the work, or this process takes the lab and does it itself. A request and its reply are one line of JSON
+//! each, over one connection; that connection outlives the socket's name, so `netmon down` still gets its reply when
+//! the lab's directory is removed. Only root may connect.
 
 mod client;
+mod error;
+mod handle;
 pub mod locate;
-pub mod locate_link;
 mod protocol;
+mod removal;
 mod server;
 
 use std::path::PathBuf;
@@ -14,8 +18,11 @@ use std::path::PathBuf;
 use netmon_model::names::LabName;
 
 pub use self::{
-    client::{Client, ask},
-    protocol::{Answer, HookCommand, Refused, Request},
+    client::Client,
+    error::ControlError,
+    handle::LabHandle,
+    protocol::{HookCommand, Refusal, RefusalKind, Reply, Request},
+    removal::remove,
     server::{Connection, Server},
 };
 use crate::ownership::state;

@@ -1,8 +1,12 @@
-//! What is said on the control socket: one line of JSON a request, one a reply.
+//! The messages of the control socket: requests, and replies with a typed refusal.
+//!
+//! They are not versioned: a command and the agent it talks to are the same program. An agent that cannot parse a
+//! request says so in its reply.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use netmon_model::{
+    error::chain,
     impairment::Change,
     names::{LinkName, Side},
 };
@@ -10,69 +14,128 @@ use serde::{Deserialize, Serialize};
 
 use crate::topology::TopologyError;
 
-/// What an agent is asked to do.
+/// A request to the agent of a lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
-    /// Remove the lab, also one that would stay, and end.
+    /// Remove the lab, even if it was to stay, and exit.
     Down,
-    /// Make the lab as this file has it now; none is the built-in lab. Only what differs is changed.
+    /// Change the lab to what this file says; `None` is the built-in lab. Only differences are applied.
     Change(Option<PathBuf>),
-    /// Change what is done to the packets that leave through these ends of a link.
+    /// Change the impairment of packets that leave through some ends of a link.
     Impair {
         /// The link.
         link: LinkName,
-        /// Its ends.
+        /// The ends through which the packets leave.
         sides: Vec<Side>,
-        /// What is changed.
+        /// What to change.
         change: Change,
     },
-    /// Take this link's hooks off and put them on as the asker says next, each time as a [`HookCommand`]. They
-    /// are put on when the asker hangs up.
+    /// Let the client detach and reattach the hooks of this link with [`HookCommand`]s on the same connection.
+    ///
+    /// The agent reattaches them when the connection closes.
     Hooks(LinkName),
 }
 
-/// What is said after [`Request::Hooks`].
+/// A command on the connection of a [`Request::Hooks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HookCommand {
-    /// Take the hooks off.
+    /// Detach the hooks.
     Off,
-    /// Put them on.
+    /// Attach the hooks.
     On,
 }
 
-/// What became of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// What could not be done; empty when all was.
-    pub errors: Vec<String>,
-    /// Why nothing was done at all, when that is why.
-    #[serde(default)]
-    pub refused: Option<Refused>,
+/// The reply to a [`Request`] or a [`HookCommand`], sent when the work has finished.
+pub type Reply = Result<(), Refusal>;
+
+/// The agent did not do what was requested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind of reason.
+    pub kind: RefusalKind,
+    /// The reasons, at least one.
+    pub messages: Vec<String>,
 }
 
-/// Why a change was not begun.
+/// Why a lab was not changed. Each kind has an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Refused {
-    /// The file is no lab, or another lab; or what is asked for does not go together.
+pub enum RefusalKind {
+    /// The request is malformed, its lab file is invalid or describes another lab, there is no such link, or amounts
+    /// contradict each other. Nothing was changed.
     Invalid,
-    /// Something that is not the lab's is in the way.
+    /// An object that the lab does not own is in the way. Nothing was changed.
     Conflict,
-    /// The kernel lacks something.
+    /// The kernel lacks a feature. Nothing was changed.
     Unsupported,
+    /// The work was attempted and failed; the messages say what could not be undone.
+    Failed,
 }
 
-impl Refused {
-    /// What an error means for whoever asked.
+impl Refusal {
+    /// Creates a refusal with one message.
     #[must_use]
-    pub fn of(error: &TopologyError) -> Option<Self> {
+    pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
+        Self { kind, messages: vec![message.into()] }
+    }
+
+    /// Creates the reply for work that was attempted: a refusal of kind [`RefusalKind::Failed`] if there are messages.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    pub fn unless_empty(messages: Vec<String>) -> Reply {
+        if messages.is_empty() { Ok(()) } else { Err(Self { kind: RefusalKind::Failed, messages }) }
+    }
+}
+
+impl From<&TopologyError> for Refusal {
+    fn from(error: &TopologyError) -> Self {
+        Self::new(RefusalKind::from(error), chain(error))
+    }
+}
+
+impl From<&TopologyError> for RefusalKind {
+    fn from(error: &TopologyError) -> Self {
         match error {
-            conflict if conflict.is_conflict() => Some(Self::Conflict),
-            lacking if lacking.is_unsupported() => Some(Self::Unsupported),
-            TopologyError::Impairment(_) | TopologyError::NoSuchLink { .. } => Some(Self::Invalid),
-            _ => None,
+            conflict if conflict.is_conflict() => Self::Conflict,
+            lacking if lacking.is_unsupported() => Self::Unsupported,
+            TopologyError::Impairment(_) | TopologyError::NoSuchLink { .. } => Self::Invalid,
+            _ => Self::Failed,
         }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.messages.join("\n  "))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_one_line_that_names_the_kind_of_refusal() {
+        let line = |reply: &Reply| serde_json::to_string(reply).unwrap();
+        let refused: Reply = Err(Refusal::new(RefusalKind::Conflict, "namespace web\nalready exists"));
+        assert_eq!(line(&Ok(())), r#"{"Ok":null}"#);
+        assert_eq!(
+            line(&refused),
+            r#"{"Err":{"kind":"conflict","messages":["namespace web\nalready exists"]}}"#
+        );
+        assert_eq!(serde_json::from_str::<Reply>(&line(&refused)).unwrap(), refused);
+    }
+
+    #[test]
+    fn work_without_messages_has_succeeded() {
+        assert_eq!(Refusal::unless_empty(Vec::new()), Ok(()));
+        let failed = Refusal::unless_empty(vec!["one".to_owned(), "two".to_owned()]).unwrap_err();
+        assert_eq!((failed.kind, failed.to_string().as_str()), (RefusalKind::Failed, "one\n  two"));
     }
 }

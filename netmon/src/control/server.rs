@@ -1,4 +1,4 @@
-//! The agent's side of the control socket: accepts requests while it lives.
+//! The agent's side of the control socket.
 
 use std::{fs::Permissions, future, io, os::unix::fs::PermissionsExt as _, time::Duration};
 
@@ -11,36 +11,38 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Answer, HookCommand, Request, path_of};
+use super::{HookCommand, Refusal, RefusalKind, Reply, Request, path_of};
 
-/// How long a client may take to say what it wants, on a host that is busy with something else.
-const QUESTION_TIME: Duration = Duration::from_secs(10);
-/// Pause after an accept that failed for want of descriptors or memory, which only time can mend.
+/// How long a client may take to send its request. Generous, because the host may be busy.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause after a failed accept: the process may be out of descriptors or memory, and a retry at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// No question is longer.
-const QUESTION_BYTES: u64 = 16_384;
+/// At most this many bytes of a request are read. The longest has one path.
+const REQUEST_BYTES: u64 = 16_384;
 
-/// The agent's side: takes questions while it lives.
+/// A listening control socket. Dropping it stops the listener; connections that were handed out stay open.
 #[derive(Debug)]
 pub struct Server {
-    questions: mpsc::Receiver<Connection>,
-    listening: JoinHandle<()>,
+    requests: mpsc::Receiver<Connection>,
+    listener: JoinHandle<()>,
 }
 
-/// A question, to be answered when the work is done.
+/// A request, and the connection on which its client waits for the reply.
 #[derive(Debug)]
 pub struct Connection {
-    /// What is wanted.
+    /// What the client requests.
     pub request: Request,
     stream: UnixStream,
 }
 
 impl Server {
-    /// Listens for questions about `lab`. The caller holds the lab, so a socket that is there is a dead agent's.
+    /// Listens for requests about `lab`.
+    ///
+    /// The caller must hold the lab, so an existing socket was left by an agent that is gone; it is replaced.
     ///
     /// # Errors
     ///
-    /// When the socket cannot be made.
+    /// Fails if the socket cannot be created.
     pub fn listen(lab: &LabName) -> io::Result<Self> {
         let path = path_of(lab);
         match std::fs::remove_file(&path) {
@@ -49,15 +51,15 @@ impl Server {
         }
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        let (sender, questions) = mpsc::channel(1);
-        Ok(Self { questions, listening: tokio::spawn(listen(listener, sender)) })
+        let (sender, requests) = mpsc::channel(1);
+        Ok(Self { requests, listener: tokio::spawn(accept(listener, sender)) })
     }
 
-    /// The next question. Nothing is lost when this is not waited for to its end.
+    /// Waits for the next request. Cancel safe: no request is lost if the future is dropped.
     pub async fn next(&mut self) -> Connection {
-        match self.questions.recv().await {
-            Some(question) => question,
-            // Nobody listens any more: there will be none.
+        match self.requests.recv().await {
+            Some(connection) => connection,
+            // The listener has ended: no request can follow.
             None => future::pending().await,
         }
     }
@@ -65,77 +67,172 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.listening.abort();
+        self.listener.abort();
     }
 }
 
-/// Lets everybody in at once, so that whoever says nothing keeps nobody else waiting. What is no question, or of somebody
-/// who may not ask, is logged and left unanswered.
-async fn listen(listener: UnixListener, questions: mpsc::Sender<Connection>) {
-    let mut asking = JoinSet::new();
+/// Accepts every connection immediately, so that a silent client cannot block the others.
+async fn accept(listener: UnixListener, requests: mpsc::Sender<Connection>) {
+    let mut reading = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((connection, _)) => drop(asking.spawn(take(connection, questions.clone()))),
+                Ok((stream, _)) => drop(reading.spawn(receive(stream, requests.clone()))),
                 Err(error) => {
-                    log::warn!("nobody can ask the agent just now: {error}");
+                    log::warn!("cannot accept a control connection: {error}; retrying");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
-            // Ended tasks are collected as they end.
-            Some(_) = asking.join_next() => {}
+            // Reap finished tasks, which the set would otherwise keep.
+            Some(_) = reading.join_next() => {}
         }
     }
 }
 
-async fn take(connection: UnixStream, questions: mpsc::Sender<Connection>) {
-    match read_question(connection).await {
-        // The agent may be on its way out, which the asker sees.
-        Ok(question) => drop(questions.send(question).await),
-        // Somebody wanted to know whether anybody listens.
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
-        Err(e) => log::warn!("a question to the agent was refused: {e}"),
-    }
-}
-
-async fn read_question(mut connection: UnixStream) -> io::Result<Connection> {
-    let asking = connection.peer_cred()?.uid();
-    if asking != 0 && asking != rustix::process::geteuid().as_raw() {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("user {asking} may not ask")));
-    }
-    let line = read_line(&mut connection, QUESTION_TIME).await?;
+/// Reads one request and passes it on. A malformed request gets a reply; an unauthorized client gets none.
+async fn receive(mut stream: UnixStream, requests: mpsc::Sender<Connection>) {
+    let line = match read_request(&mut stream).await {
+        Ok(line) => line,
+        Err(error) => return log::warn!("closed a control connection: {error}"),
+    };
     if line.is_empty() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+        // The client connected only to check that an agent is listening.
+        return;
     }
-    Ok(Connection { request: serde_json::from_str(&line)?, stream: connection })
+    match parse(&line) {
+        // The agent may have stopped receiving because it is shutting down: the client sees the connection close.
+        Ok(request) => drop(requests.send(Connection { request, stream }).await),
+        Err(refusal) => {
+            log::warn!("refused a control request: {refusal}");
+            send(&mut stream, &Err(refusal)).await;
+        }
+    }
 }
 
-/// One line, or what came of it before the other side hung up.
-async fn read_line(connection: &mut UnixStream, within: Duration) -> io::Result<String> {
+/// Reads the line of a request. Empty if the client closed the connection without sending one.
+async fn read_request(stream: &mut UnixStream) -> io::Result<String> {
+    let user = stream.peer_cred()?.uid();
+    if user != 0 && user != rustix::process::geteuid().as_raw() {
+        let error = format!("user {user} may not control this agent");
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
+    }
+    read_line(stream, REQUEST_TIMEOUT).await
+}
+
+/// Parses a message. The refusal is for its sender.
+fn parse<T: serde::de::DeserializeOwned>(line: &str) -> Result<T, Refusal> {
+    serde_json::from_str(line).map_err(|error| {
+        Refusal::new(
+            RefusalKind::Invalid,
+            format!("cannot parse the request: {error}; is the agent of the same version as this command?"),
+        )
+    })
+}
+
+/// Reads one line, or as much of it as came before the client closed the connection.
+async fn read_line(stream: &mut UnixStream, within: Duration) -> io::Result<String> {
     let mut line = String::new();
-    let read =
-        async { tokio::io::BufReader::new(connection.take(QUESTION_BYTES)).read_line(&mut line).await };
-    timeout(within, read).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let read = async { tokio::io::BufReader::new(stream.take(REQUEST_BYTES)).read_line(&mut line).await };
+    timeout(within, read)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, format!("no request within {within:?}")))??;
     Ok(line)
 }
 
+/// Sends a reply, best effort: the client may have stopped waiting for it.
+async fn send(stream: &mut UnixStream, reply: &Reply) {
+    let Ok(mut line) = serde_json::to_vec(reply) else { return };
+    line.push(b'\n');
+    let _ = stream.write_all(&line).await;
+}
+
 impl Connection {
-    /// Says what became of it, and hangs up. That nobody waits for the answer any more is no error.
-    pub async fn answer(mut self, answer: &Answer) {
-        self.reply(answer).await;
+    /// Replies, then closes the connection. A client that is gone is no error.
+    pub async fn finish(mut self, reply: &Reply) {
+        self.reply(reply).await;
         let _ = self.stream.shutdown().await;
     }
 
-    /// Says what became of it. That nobody waits for the answer any more is no error.
-    pub async fn reply(&mut self, answer: &Answer) {
-        let Ok(mut line) = serde_json::to_vec(answer) else { return };
-        line.push(b'\n');
-        let _ = self.stream.write_all(&line).await;
+    /// Replies, and leaves the connection open for commands. A client that is gone is no error.
+    pub async fn reply(&mut self, reply: &Reply) {
+        send(&mut self.stream, reply).await;
     }
 
-    /// What the asker says next, after an answer; none when it hung up, or says nothing for so long.
+    /// Waits for the client's next command, after a reply.
+    ///
+    /// Returns `None` if the client closes the connection, sends nothing for this long, or sends what is no command;
+    /// in the last case it gets a reply.
     pub async fn next_command(&mut self, within: Duration) -> Option<HookCommand> {
-        let line = read_line(&mut self.stream, within).await.ok()?;
-        serde_json::from_str(&line).ok()
+        let line = read_line(&mut self.stream, within).await.ok().filter(|line| !line.is_empty())?;
+        match parse(&line) {
+            Ok(command) => Some(command),
+            Err(refusal) => {
+                log::warn!("refused a command on a control connection: {refusal}");
+                self.reply(&Err(refusal)).await;
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Sends `line` to a fresh connection and shuts the client's half down. Returns what was received, and the
+    /// client.
+    async fn received(line: &str) -> (Option<Connection>, UnixStream) {
+        let (mut client, theirs) = UnixStream::pair().unwrap();
+        client.write_all(line.as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let (sender, mut requests) = mpsc::channel(1);
+        receive(theirs, sender).await;
+        (requests.recv().await, client)
+    }
+
+    async fn reply_to(mut client: UnixStream) -> String {
+        read_line(&mut client, TIMEOUT).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_is_passed_on_with_its_connection() {
+        let (connection, client) = received("\"down\"\n").await;
+        let connection = connection.unwrap();
+        assert_eq!(connection.request, Request::Down);
+        connection.finish(&Ok(())).await;
+        assert_eq!(reply_to(client).await, "{\"Ok\":null}\n");
+    }
+
+    #[tokio::test]
+    async fn a_malformed_request_is_refused_as_invalid() {
+        for line in ["hello\n", "\"explode\"\n", "{\"change\":\n", "\"dow"] {
+            let (connection, client) = received(line).await;
+            assert!(connection.is_none(), "{line}");
+            let reply: Reply = serde_json::from_str(&reply_to(client).await).unwrap();
+            let refusal = reply.unwrap_err();
+            assert_eq!(refusal.kind, RefusalKind::Invalid, "{line}");
+            assert!(refusal.to_string().starts_with("cannot parse the request: "), "{refusal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_only_connects_gets_no_reply() {
+        let (connection, client) = received("").await;
+        assert!(connection.is_none());
+        assert_eq!(reply_to(client).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_malformed_command_ends_the_commands_with_a_reply() {
+        let (mut client, theirs) = UnixStream::pair().unwrap();
+        let mut connection = Connection { request: Request::Down, stream: theirs };
+        client.write_all(b"\"off\"\n").await.unwrap();
+        assert_eq!(connection.next_command(TIMEOUT).await, Some(HookCommand::Off));
+        client.write_all(b"\"sideways\"\n").await.unwrap();
+        assert_eq!(connection.next_command(TIMEOUT).await, None);
+        let reply: Reply = serde_json::from_str(&reply_to(client).await).unwrap();
+        assert_eq!(reply.unwrap_err().kind, RefusalKind::Invalid);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aya::maps::{MapError, PerCpuValues};
 use netmon_ebpf::{
-    abi::{EGRESS, EXITS, Exit, INGRESS},
+    abi::{EGRESS, INGRESS, PARSE_STOPS, ParseStop},
     endpoint::{Counters, RoundTrips as AbiRoundTrips},
     epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
 };
@@ -32,7 +32,7 @@ pub struct Counts {
     /// Every endpoint that programs are attached to.
     pub endpoints: HashMap<EndpointId, EndpointCounts>,
     /// Packets whose parsing stopped early, by the reason.
-    pub parse_exits: Vec<(Exit, u64)>,
+    pub parse_exits: Vec<(ParseStop, u64)>,
     /// State of the flow table.
     pub flows: FlowTable,
     /// Errors of netmon itself so far, by kind.
@@ -179,11 +179,11 @@ impl Object {
         Ok(Values { counters, round_trips })
     }
 
-    fn read_exits(&self) -> Result<Vec<(Exit, u64)>, DatapathError> {
+    fn read_exits(&self) -> Result<Vec<(ParseStop, u64)>, DatapathError> {
         let read =
             |index: usize| -> Result<u64, MapError> { Ok(self.exits.get(&(index as u32), 0)?.iter().sum()) };
-        (0..EXITS)
-            .map(|index| Ok((Exit::ALL[index], read(index)?)))
+        (0..PARSE_STOPS)
+            .map(|index| Ok((ParseStop::ALL[index], read(index)?)))
             .collect::<Result<_, _>>()
             .map_err(|source| DatapathError::Map { name: "EXITS_BY_REASON", source })
     }

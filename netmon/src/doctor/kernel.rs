@@ -1,4 +1,4 @@
-//! What the kernel can do for netmon, by trying it: the programs themselves are loaded once, and let go.
+//! What the kernel offers, found by trying it: the agent's programs are loaded, attached to nothing, and unloaded.
 
 use std::{io, path::Path, time::Instant};
 
@@ -12,27 +12,27 @@ use super::{Finding, Section};
 use crate::datapath::{Datapath, Options, features};
 
 const SECTION: Section = Section::Kernel;
-/// Where the kernel shows its own types.
+/// Where the kernel publishes its own types.
 const TYPES: &str = "/sys/kernel/btf/vmlinux";
 
-/// What was found, and what of it others want to know.
+/// The findings, and the two facts that other sections need.
 pub(super) struct Kernel {
     pub(super) findings: Vec<Finding>,
-    /// None when it could not be found out.
+    /// `None` if the kernel did not answer.
     pub(super) has_tcx: Option<bool>,
-    /// The loaded object, for the memory that it takes.
+    /// The loaded object, for its memory. `None` if it could not be loaded.
     pub(super) datapath: Option<Datapath>,
 }
 
 pub(super) fn examine(flow_entries: u32) -> Kernel {
     let tcx = features::has_tcx();
-    let mut findings = vec![release(), cookies(), of_tcx(&tcx)];
+    let mut findings = vec![release(), cookies(), tcx_finding(&tcx)];
     let datapath = match load(flow_entries) {
         Loaded::Yes { datapath, took_ms } => {
             findings.push(Finding::ok(
                 SECTION,
                 "eBPF programs",
-                format!("accepted by the verifier, in {took_ms} ms"),
+                format!("accepted by the verifier in {took_ms} ms"),
             ));
             findings.push(stamps(datapath.features().packet_stamp));
             findings.extend([types(), drops(datapath.why_no_drops())]);
@@ -54,37 +54,41 @@ fn release() -> Finding {
 
 fn cookies() -> Finding {
     match Netlink::open().and_then(|netlink| netlink.cookie()) {
-        Ok(_) => Finding::ok(SECTION, "namespace cookies", "there: namespaces are known by them"),
+        Ok(_) => Finding::ok(SECTION, "namespace cookies", "supported; they identify namespaces"),
         Err(error) => Finding::missing(
             SECTION,
             "namespace cookies",
             chain(&error),
-            "Linux 5.14 or later is needed: netmon tells namespaces apart by them",
+            "netmon needs Linux 5.14 or later: namespaces are identified by their cookies",
         ),
     }
 }
 
-fn of_tcx(tcx: &io::Result<bool>) -> Finding {
+fn tcx_finding(tcx: &io::Result<bool>) -> Finding {
     match tcx {
-        Ok(true) => Finding::ok(SECTION, "TCX", "there: programs are links, and go with their agent"),
+        Ok(true) => Finding::ok(
+            SECTION,
+            "TCX",
+            "supported; programs are attached by links and detached with their agent",
+        ),
         Ok(false) => Finding::note(
             SECTION,
             "TCX",
-            "not in this kernel (Linux 6.6)",
-            "filters on clsact qdiscs are used instead; those of an agent that is killed stay until `netmon clean`",
+            "not supported by this kernel (needs Linux 6.6)",
+            "netmon uses filters on clsact qdiscs instead; those of a killed agent stay until `netmon clean`",
         ),
-        Err(error) => Finding::not_seen(SECTION, "TCX", &error.to_string()),
+        Err(error) => Finding::not_examined(SECTION, "TCX", &error.to_string()),
     }
 }
 
-fn stamps(there: bool) -> Finding {
-    if there {
-        return Finding::ok(SECTION, "packet stamps", "there: one-way latency and loss are measured");
+fn stamps(supported: bool) -> Finding {
+    if supported {
+        return Finding::ok(SECTION, "packet stamps", "supported; one-way latency and loss are measured");
     }
     Finding::note(
         SECTION,
         "packet stamps",
-        "not in this kernel (Linux 5.18)",
+        "not supported by this kernel (needs Linux 5.18)",
         "no one-way latency and no loss; counts and round trips are measured",
     )
 }
@@ -97,15 +101,15 @@ fn types() -> Finding {
         SECTION,
         "kernel types (BTF)",
         format!(
-            "{TYPES} is not there: the kernel was built without CONFIG_DEBUG_INFO_BTF, or /sys is not its own"
+            "{TYPES} does not exist: the kernel was built without CONFIG_DEBUG_INFO_BTF, or /sys is not the host's"
         ),
-        "where fields lie in the kernel is not known, and kernel drops cannot be read",
+        "the layout of kernel structures is unknown, and kernel drops cannot be read",
     )
 }
 
 fn drops(why_not: Option<&str>) -> Finding {
     match why_not {
-        None => Finding::ok(SECTION, "kernel drops", "there: told by reason (tracepoint kfree_skb)"),
+        None => Finding::ok(SECTION, "kernel drops", "supported; counted by reason (tracepoint kfree_skb)"),
         Some(why) => Finding::note(
             SECTION,
             "kernel drops",
@@ -120,14 +124,14 @@ enum Loaded {
     No(Finding),
 }
 
-/// Loads everything that an agent loads, and attaches it to nothing.
+/// Loads everything that an agent loads, without attaching it.
 fn load(flow_entries: u32) -> Loaded {
     let needed = [Capability::Bpf, Capability::NetAdmin, Capability::Perfmon];
     let lacking: Vec<&str> =
         needed.into_iter().filter(|capability| !has(*capability)).map(Capability::as_str).collect();
     if !lacking.is_empty() {
         let why = format!("loading them needs {}", lacking.join(" and "));
-        return Loaded::No(Finding::not_seen(SECTION, "eBPF programs", &why));
+        return Loaded::No(Finding::not_examined(SECTION, "eBPF programs", &why));
     }
     let begun = Instant::now();
     match Datapath::load(&Options { flow_entries, ..Options::default() }) {
@@ -136,7 +140,7 @@ fn load(flow_entries: u32) -> Loaded {
             SECTION,
             "eBPF programs",
             chain(&error),
-            "`netmon run` cannot measure here; `netmon up` builds labs all the same",
+            "`netmon run` cannot measure on this host; `netmon up` can still build labs",
         )),
     }
 }
@@ -147,8 +151,8 @@ mod tests {
     use crate::doctor::Status;
 
     #[test]
-    fn an_older_kernel_is_told_what_netmon_does_instead() {
-        let tcx = of_tcx(&Ok(false));
+    fn a_missing_kernel_feature_is_a_note_that_names_the_fallback() {
+        let tcx = tcx_finding(&Ok(false));
         assert_eq!(tcx.status, Status::Note);
         assert!(tcx.advice.unwrap().contains("clsact"));
         assert!(stamps(false).advice.unwrap().contains("no loss"));
@@ -158,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_asked_is_not_taken_for_absent() {
-        let tcx = of_tcx(&Err(io::Error::from(io::ErrorKind::PermissionDenied)));
+    fn a_feature_that_may_not_be_examined_is_not_reported_as_absent() {
+        let tcx = tcx_finding(&Err(io::Error::from(io::ErrorKind::PermissionDenied)));
         assert_eq!(tcx.status, Status::Note);
-        assert!(tcx.found.starts_with("not looked at"), "{}", tcx.found);
+        assert!(tcx.found.starts_with("not examined"), "{}", tcx.found);
     }
 }

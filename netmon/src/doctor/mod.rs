@@ -1,8 +1,9 @@
-//! What netmon finds on this host: privileges, kernel features, memory, other people's programs, leftovers.
+//! Examines this host for `netmon doctor`: privileges, kernel features, memory, foreign programs on hooks, leftovers.
 //!
-//! Each file looks at one thing and says what is so, what netmon does then, and what there is to do about it.
-//! Features are tried, not guessed from version numbers. Nothing is changed, and nothing stays: what is loaded or
-//! made for a try is gone when this returns. What may not be looked at is said, and is no failure.
+//! Each file examines one thing, and reports what it found, what netmon does in that case, and what the user can do.
+//! Features are tried, not derived from version numbers. The host is not changed: programs that are loaded and
+//! namespaces that are created for a test are removed before [`examine`] returns. A thing that this process may not
+//! examine is a note, not a failure.
 
 mod host;
 mod kernel;
@@ -19,18 +20,18 @@ pub use self::{
 };
 use crate::{
     leftovers::{self, Condition, Leftovers},
-    topology::qdisc_support::Lacking,
+    topology::qdisc_support::MissingQdisc,
 };
 
-/// How something is.
+/// The result of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it should be.
+    /// As netmon needs it.
     Ok,
-    /// Not there, and netmon cannot run without.
+    /// Absent, and netmon cannot run without it.
     Missing,
-    /// Not there, or not as one may think, and netmon runs all the same.
+    /// Absent or unusual. netmon runs, and the advice says what differs.
     Note,
 }
 
@@ -38,34 +39,34 @@ pub enum Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Section {
-    /// What this process may do.
+    /// Capabilities of this process.
     Privileges,
-    /// What the kernel can do.
+    /// Kernel features.
     Kernel,
-    /// What is mounted.
+    /// Mounted file systems.
     Host,
-    /// What impairments can be made with.
+    /// Queueing disciplines, which impairments need.
     Qdiscs,
-    /// Whose programs are on the hooks.
+    /// Foreign programs on hooks.
     Hooks,
-    /// Who watches a lab now.
+    /// Running agents.
     Agents,
-    /// What dead labs left.
+    /// Leftovers of dead labs.
     Leftovers,
 }
 
-/// One thing that was looked at.
+/// One thing that was examined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about.
+    /// The section that it belongs to.
     pub section: Section,
-    /// How it is.
+    /// The result.
     pub status: Status,
-    /// The thing.
+    /// The name of the thing.
     pub what: String,
     /// What was found.
     pub found: String,
-    /// What netmon does then, or what there is to do.
+    /// What netmon does in this case, or what the user can do. `None` if all is as it should be.
     pub advice: Option<String>,
 }
 
@@ -94,44 +95,46 @@ impl Finding {
         Self { status: Status::Note, advice, ..Self::ok(section, what, found) }
     }
 
-    /// Something that this process may not look at.
-    fn not_seen(section: Section, what: impl Into<String>, why: &str) -> Self {
-        Self::note(section, what, format!("not looked at: {why}"), "run it as root to know")
+    /// A thing that this process may not examine.
+    fn not_examined(section: Section, what: impl Into<String>, why: &str) -> Self {
+        Self::note(section, what, format!("not examined: {why}"), "run `netmon doctor` as root to examine it")
     }
 }
 
-/// Everything that was found.
+/// All findings about this host.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
-    /// Whether nothing is missing that netmon needs.
-    pub well: bool,
-    /// One thing after the other, by section.
+    /// Whether the host has everything that netmon and the lab need.
+    pub can_run: bool,
+    /// The findings, by section.
     pub findings: Vec<Finding>,
-    /// What the maps will take.
+    /// Memory that the maps will take.
     pub memory: Memory,
-    /// Other people's programs on hooks.
+    /// Foreign programs on hooks.
     pub programs: Vec<ForeignProgram>,
-    /// What labs have on this host.
+    /// The labs on this host, leftovers of dead ones among them.
     pub leftovers: Leftovers,
 }
 
-/// Looks at all of it. `scale` is what the maps' memory is reckoned for, and `lacking` what the lab in question wants and
+/// Examines this host.
+///
+/// The memory of the maps is that of an agent of size `scale`. `lacking` has the qdiscs that the lab in question needs and
 /// this kernel does not have.
 #[must_use]
-pub fn examine(scale: Scale, lacking: &[Lacking]) -> Diagnosis {
+pub fn examine(scale: Scale, lacking: &[MissingQdisc]) -> Diagnosis {
     let mut findings = privileges::examine();
     let kernel = kernel::examine(scale.flow_entries);
     findings.extend(kernel.findings);
     findings.extend(host::examine());
     findings.extend(qdiscs::examine(kernel.has_tcx, lacking));
-    let memory = memory::of(scale, kernel.datapath);
+    let memory = Memory::for_scale(scale, kernel.datapath);
     let leftovers = leftovers::scan();
     let programs = programs::examine(&leftovers);
     findings.extend(programs.findings);
     findings.extend(agents(&leftovers));
     findings.extend(left_over(&leftovers));
     Diagnosis {
-        well: !findings.iter().any(|finding| finding.status == Status::Missing),
+        can_run: !findings.iter().any(|finding| finding.status == Status::Missing),
         findings,
         memory,
         programs: programs.foreign,
@@ -147,7 +150,7 @@ fn agents(leftovers: &Leftovers) -> Vec<Finding> {
         }
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(Section::Agents, "agents", "none runs"));
+        findings.push(Finding::ok(Section::Agents, "agents", "none is running"));
     }
     findings
 }
@@ -163,11 +166,11 @@ fn left_over(leftovers: &Leftovers) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !leftovers.is_clean() {
         let found = if labs.is_empty() { "/run/netns".to_owned() } else { format!("of {}", labs.join(", ")) };
-        findings.push(Finding::note(section, "left over", found, "`netmon clean` lists it and removes it"));
-    } else if leftovers.not_looked_at.is_empty() {
-        findings.push(Finding::ok(section, "left over", "nothing"));
+        findings.push(Finding::note(section, "leftovers", found, "`netmon clean` lists and removes it"));
+    } else if leftovers.unreadable.is_empty() {
+        findings.push(Finding::ok(section, "leftovers", "nothing"));
     }
-    let unseen = leftovers.not_looked_at.iter();
-    findings.extend(unseen.map(|why| Finding::not_seen(section, "left over", why)));
+    let unseen = leftovers.unreadable.iter();
+    findings.extend(unseen.map(|why| Finding::not_examined(section, "leftovers", why)));
     findings
 }

@@ -1,5 +1,5 @@
-//! Which capabilities this process has, and what goes without those that it lacks. `docs/PRIVILEGES.md` tells
-//! the same.
+//! Which capabilities this process has, and what does not work without the missing ones. `docs/PRIVILEGES.md` has the
+//! same list.
 
 use netmon_kernel::sys::capabilities::{Capability, has};
 
@@ -9,43 +9,50 @@ pub(super) fn examine() -> Vec<Finding> {
     Capability::ALL.into_iter().map(|capability| finding(capability, has(capability))).collect()
 }
 
-fn finding(capability: Capability, there: bool) -> Finding {
+fn finding(capability: Capability, is_held: bool) -> Finding {
     let need = need(capability);
     let (section, what) = (Section::Privileges, capability.as_str());
-    if there {
+    if is_held {
         return Finding::ok(section, what, need.what_for);
     }
-    let found = format!("not there: {}", need.what_for);
+    let found = format!("not held; needed for {}", need.what_for);
     match need.without {
-        None => Finding::missing(section, what, found, "run netmon as root, for instance with sudo"),
+        None => Finding::missing(section, what, found, "run netmon as root, for example with sudo"),
         Some(without) => Finding::note(section, what, found, without),
     }
 }
 
+/// What netmon needs a capability for.
 struct Need {
     what_for: &'static str,
-    /// What netmon does without; nothing when `netmon run` does not go without.
+    /// How netmon runs without it. `None` if `netmon run` refuses to start.
     without: Option<&'static str>,
 }
 
 fn need(capability: Capability) -> Need {
     let (what_for, without) = match capability {
-        Capability::NetAdmin => ("links, addresses, routes; programs on hooks", None),
-        Capability::SysAdmin => ("making and entering namespaces", None),
-        Capability::Bpf => ("loading programs, making maps", None),
-        Capability::Perfmon => ("the kernel's tracepoints; programs of a loader that is trusted", None),
-        Capability::NetRaw => ("raw sockets", Some("no `netmon selftest`, and no ping inside the lab")),
+        Capability::NetAdmin => ("links, addresses and routes, and programs on hooks", None),
+        Capability::SysAdmin => ("creating and entering namespaces", None),
+        Capability::Bpf => ("loading programs and creating maps", None),
+        Capability::Perfmon => (
+            "the kernel's tracepoints, and programs without the code that the verifier adds for untrusted loaders",
+            None,
+        ),
+        Capability::NetRaw => {
+            ("raw sockets", Some("`netmon selftest` refuses to start, and ping inside the lab does not work"))
+        }
         Capability::SysPtrace => (
-            "seeing other users' processes in a namespace",
-            Some("a process that keeps a namespace alive is not named"),
+            "finding the processes of other users in a namespace",
+            Some("netmon cannot name the process that keeps a namespace alive"),
         ),
         Capability::DacOverride => (
-            "writing /run/netmon, /run/netns and /etc/netns as another user than root",
-            Some("well, as long as these folders may be written"),
+            "writing /run/netmon, /run/netns and /etc/netns as a user other than root",
+            Some("everything works as long as these directories are writable"),
         ),
-        Capability::Kill => {
-            ("ending services that changed their user", Some("labs whose services do not, work"))
-        }
+        Capability::Kill => (
+            "stopping services that changed their user",
+            Some("labs whose services do not change their user work"),
+        ),
     };
     Need { what_for, without }
 }
@@ -56,7 +63,7 @@ mod tests {
     use crate::doctor::Status;
 
     #[test]
-    fn what_an_agent_asks_for_at_its_start_is_missing_and_the_rest_is_a_note() {
+    fn capabilities_that_an_agent_requires_are_missing_and_the_others_are_notes() {
         for capability in [Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf] {
             assert_eq!(finding(capability, false).status, Status::Missing);
         }

@@ -1,7 +1,7 @@
-//! Whose programs are on the hooks of veth ends: in root, and in the namespaces of labs that stand or are watched.
+//! Foreign programs on the hooks of veth interfaces, in root and in the namespaces of labs that are not dead.
 //!
-//! TCX programs are asked first, then filters, each in the order of their chain. Whoever stands before netmon may
-//! keep packets from it; whoever stands behind it hides nothing.
+//! TCX programs run first, then filters, each in the order of their chain. A program in front of netmon's may end or
+//! redirect packets that netmon then does not count. A program behind netmon's changes no count.
 
 use std::io;
 
@@ -28,7 +28,7 @@ use crate::{
 
 const SECTION: Section = Section::Hooks;
 
-/// A program on a hook that is not netmon's.
+/// A program on a hook that does not belong to netmon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ForeignProgram {
     /// The interface.
@@ -36,16 +36,16 @@ pub struct ForeignProgram {
     pub place: Place,
     /// The hook.
     pub direction: Direction,
-    /// What it is called, and by which number the kernel knows it.
+    /// Its name, with the kernel's id or the filter's priority and handle.
     pub program: String,
     /// How it is attached.
     pub attached: AttachMode,
-    /// Its place among all on this hook, from 1.
+    /// Its position among all programs on this hook, from 1.
     pub position: usize,
-    /// How many are on this hook.
-    pub of: usize,
-    /// netmon's own place there, if it has one.
-    pub netmon_at: Option<usize>,
+    /// The number of programs on this hook.
+    pub chain_length: usize,
+    /// The position of netmon's own program. `None` if netmon does not watch this hook.
+    pub netmon_position: Option<usize>,
 }
 
 pub(super) struct Programs {
@@ -59,15 +59,17 @@ pub(super) fn examine(leftovers: &Leftovers) -> Programs {
     let (mut hooks, mut foreign, mut findings) = (0, Vec::new(), Vec::new());
     for namespace in [&root].into_iter().chain(of_labs) {
         match in_namespace(namespace) {
-            Ok((looked_at, found)) => {
-                hooks += looked_at;
+            Ok((examined, found)) => {
+                hooks += examined;
                 foreign.extend(found);
             }
-            Err(why) => findings.push(Finding::not_seen(SECTION, format!("hooks in {namespace}"), &why)),
+            Err(why) => {
+                findings.push(Finding::not_examined(SECTION, format!("hooks in {namespace}"), &why));
+            }
         }
     }
     if foreign.is_empty() && findings.is_empty() {
-        let found = format!("none on the {hooks} hooks of veth ends here");
+        let found = format!("none on the {hooks} hooks of veth interfaces");
         findings.push(Finding::ok(SECTION, "foreign programs", found));
     }
     findings.extend(foreign.iter().map(finding));
@@ -75,23 +77,24 @@ pub(super) fn examine(leftovers: &Leftovers) -> Programs {
 }
 
 fn finding(program: &ForeignProgram) -> Finding {
-    let ForeignProgram { place, direction, position, of, .. } = program;
+    let ForeignProgram { place, direction, position, chain_length, .. } = program;
     let what = format!("{direction} of {} in {}", place.interface, place.namespace);
     let how = match program.attached {
         AttachMode::Tcx => "TCX",
         AttachMode::Clsact => "clsact",
     };
-    let found = format!("{} ({how}), place {position} of {of}", program.program);
-    let advice = match program.netmon_at {
-        None => "netmon would stand before it",
-        Some(netmon) if netmon < *position => "netmon stands before it: it hides nothing",
-        Some(_) => "it stands before netmon: packets that it ends or redirects are not counted",
+    let found = format!("{} ({how}), position {position} of {chain_length}", program.program);
+    let advice = match program.netmon_position {
+        None => "netmon would run before it",
+        Some(netmon) if netmon < *position => "netmon runs before it and sees every packet",
+        Some(_) => "it runs before netmon: packets that it drops or redirects are not counted",
     };
     Finding::note(SECTION, what, found, advice)
 }
 
-/// How many hooks veth ends have there, and which foreign programs are on them. A namespace that is gone by now
-/// has none.
+/// Returns the number of hooks of veth interfaces in `namespace`, and the foreign programs on them.
+///
+/// A namespace that no longer exists has none.
 fn in_namespace(namespace: &NsName) -> Result<(usize, Vec<ForeignProgram>), String> {
     if namespace.is_root() {
         return on_this_thread(namespace);
@@ -103,7 +106,7 @@ fn in_namespace(namespace: &NsName) -> Result<(usize, Vec<ForeignProgram>), Stri
     }
 }
 
-/// The same for a thread that is in that namespace.
+/// Does the same on a thread that is already in that namespace.
 fn on_this_thread(namespace: &NsName) -> Result<(usize, Vec<ForeignProgram>), String> {
     let mut netlink = Netlink::open().map_err(|error| chain(&error))?;
     let interfaces = netlink.interfaces().map_err(|error| chain(&error))?;
@@ -127,7 +130,7 @@ struct Attached {
     ours: bool,
 }
 
-/// All on one hook, in the order in which they are asked.
+/// Returns all programs on one hook, in the order in which they run.
 fn on_hook(netlink: &mut Netlink, index: IfIndex, direction: Direction) -> Result<Vec<Attached>, String> {
     let hook = match direction {
         Direction::Ingress => TcxHook::Ingress,
@@ -135,39 +138,41 @@ fn on_hook(netlink: &mut Netlink, index: IfIndex, direction: Direction) -> Resul
     };
     let ids = match tcx_chain(index.0, hook) {
         Ok(ids) => ids,
-        // No such chain before Linux 6.6; or the interface has just gone.
+        // Before Linux 6.6 there are no chains (EINVAL), or the interface has just been deleted (ENODEV).
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENODEV)) => Vec::new(),
-        Err(error) => return Err(format!("the TCX chain: {error}")),
+        Err(error) => return Err(format!("cannot read the TCX chain: {error}")),
     };
-    let mut all: Vec<Attached> = ids.into_iter().map(of_tcx).collect();
+    let mut all: Vec<Attached> = ids.into_iter().map(Attached::from_tcx).collect();
     match netlink.hook_filters(index, direction) {
-        // A declared loss is netmon's own, and keeps nothing from being counted.
+        // A declared loss is netmon's own program. It runs behind the measuring one.
         Ok(filters) => {
             let others = filters.iter().filter(|filter| LossFilter::from_filter(filter).is_none());
-            all.extend(others.map(of_filter));
+            all.extend(others.map(Attached::from_filter));
         }
-        // No clsact qdisc, or no interface any more.
+        // There is no clsact qdisc, or the interface has been deleted.
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(chain(&error)),
     }
     Ok(all)
 }
 
-fn of_tcx(id: u32) -> Attached {
-    let name = program_name(id).unwrap_or_default();
-    let ours = is_hook_program(&name);
-    let shown = if name.is_empty() { "a program".to_owned() } else { name };
-    Attached { attached: AttachMode::Tcx, program: format!("{shown} (id {id})"), ours }
-}
+impl Attached {
+    fn from_tcx(id: u32) -> Self {
+        let name = program_name(id).unwrap_or_default();
+        let ours = is_hook_program(&name);
+        let shown = if name.is_empty() { "a program".to_owned() } else { name };
+        Self { attached: AttachMode::Tcx, program: format!("{shown} (id {id})"), ours }
+    }
 
-fn of_filter(filter: &Filter) -> Attached {
-    let name = filter.name.as_deref().unwrap_or(&filter.kind);
-    let program = format!("{name} (priority {}, handle {:#x})", filter.priority, filter.handle);
-    Attached { attached: AttachMode::Clsact, program, ours: filter.is_ours() }
+    fn from_filter(filter: &Filter) -> Self {
+        let name = filter.name.as_deref().unwrap_or(&filter.kind);
+        let program = format!("{name} (priority {}, handle {:#x})", filter.priority, filter.handle);
+        Self { attached: AttachMode::Clsact, program, ours: filter.is_ours() }
+    }
 }
 
 fn foreign_in(chain: &[Attached], place: &Place, direction: Direction) -> Vec<ForeignProgram> {
-    let netmon_at = chain.iter().position(|attached| attached.ours).map(|index| index + 1);
+    let netmon_position = chain.iter().position(|attached| attached.ours).map(|index| index + 1);
     let foreign = chain.iter().zip(1..).filter(|(attached, _)| !attached.ours);
     foreign
         .map(|(attached, position)| ForeignProgram {
@@ -176,8 +181,8 @@ fn foreign_in(chain: &[Attached], place: &Place, direction: Direction) -> Vec<Fo
             program: attached.program.clone(),
             attached: attached.attached,
             position,
-            of: chain.len(),
-            netmon_at,
+            chain_length: chain.len(),
+            netmon_position,
         })
         .collect()
 }
@@ -192,15 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn whoever_stands_before_netmon_is_told_from_whoever_stands_behind() {
+    fn a_program_before_netmon_is_told_apart_from_one_behind_it() {
         let place = Place { namespace: NsName::root(), interface: "veth0".parse().unwrap() };
         let found = foreign_in(&chain(&[false, true, false]), &place, Direction::Egress);
-        let positions: Vec<_> = found.iter().map(|one| (one.position, one.of, one.netmon_at)).collect();
+        let positions: Vec<_> =
+            found.iter().map(|one| (one.position, one.chain_length, one.netmon_position)).collect();
         assert_eq!(positions, [(1, 3, Some(2)), (3, 3, Some(2))]);
         assert!(finding(&found[0]).advice.unwrap().contains("not counted"));
-        assert!(finding(&found[1]).advice.unwrap().contains("hides nothing"));
+        assert!(finding(&found[1]).advice.unwrap().contains("sees every packet"));
         let [alone] = &foreign_in(&chain(&[false]), &place, Direction::Ingress)[..] else { panic!() };
-        assert_eq!(alone.netmon_at, None);
+        assert_eq!(alone.netmon_position, None);
         assert!(foreign_in(&chain(&[true]), &place, Direction::Ingress).is_empty());
     }
 }

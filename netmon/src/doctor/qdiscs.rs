@@ -1,15 +1,17 @@
-//! Which queueing disciplines there are, and what cannot be done without the others.
+//! Which queueing disciplines the kernel has, and what does not work without the missing ones.
 
 use netmon_kernel::netlink::clsact;
 
 use super::{Finding, Section};
-use crate::topology::qdisc_support::{CLSACT, Found, Kind, Lacking, NETEM, TBF, look_for};
+use crate::topology::qdisc_support::{
+    Availability, CLSACT, MissingQdisc, NETEM, QdiscKind, TBF, availability,
+};
 
 const SECTION: Section = Section::Qdiscs;
 
-/// What netmon, or a lab, has a use for.
+/// What netmon or a lab needs a qdisc for.
 struct Use {
-    kind: Kind,
+    kind: QdiscKind,
     what_for: &'static str,
     without: &'static str,
 }
@@ -18,44 +20,44 @@ const USES: [Use; 3] = [
     Use {
         kind: CLSACT,
         what_for: "hooks on kernels without TCX, and loss",
-        without: "`netmon run --attach clsact` cannot be used, TCX can; no loss can be imposed on a link here",
+        without: "links cannot have a loss, and `netmon run --attach clsact` does not work; TCX does",
     },
     Use {
         kind: TBF,
-        what_for: "a rate, with a queue before it",
-        without: "no rate can be imposed on a link, and `netmon selftest` cannot check queues",
+        what_for: "rate limits, with a queue in front",
+        without: "links cannot have a rate limit, and `netmon selftest` cannot check queues",
     },
     Use {
         kind: NETEM,
         what_for: "delay and jitter",
-        without: "no delay and no jitter can be imposed on a link here; loss and rate can",
+        without: "links cannot have a delay or jitter; loss and rate limits work",
     },
 ];
 
-/// `lacking` is what the lab in question wants and does not get.
-pub(super) fn examine(has_tcx: Option<bool>, lacking: &[Lacking]) -> Vec<Finding> {
-    USES.iter().map(|of| finding(of, look_for(of.kind), has_tcx, lacking)).collect()
+/// Examines each qdisc. `lacking` has those that the lab in question needs and the kernel does not have.
+pub(super) fn examine(has_tcx: Option<bool>, lacking: &[MissingQdisc]) -> Vec<Finding> {
+    USES.iter().map(|of| finding(of, availability(of.kind), has_tcx, lacking)).collect()
 }
 
-fn finding(of: &Use, found: Found, has_tcx: Option<bool>, lacking: &[Lacking]) -> Finding {
+fn finding(of: &Use, found: Availability, has_tcx: Option<bool>, lacking: &[MissingQdisc]) -> Finding {
     let name = of.kind.name;
     match found {
-        Found::There => Finding::ok(SECTION, name, format!("there: {}", of.what_for)),
-        Found::AsModule => {
-            Finding::ok(SECTION, name, format!("a module, loaded when it is used: {}", of.what_for))
+        Availability::Loaded => Finding::ok(SECTION, name, format!("available: {}", of.what_for)),
+        Availability::Module => {
+            Finding::ok(SECTION, name, format!("available as a module, loaded on first use: {}", of.what_for))
         }
-        Found::Absent => {
+        Availability::Missing => {
             if let Some(lacking) = lacking.iter().find(|lacking| lacking.kind == of.kind) {
-                let found = format!("not in this kernel, and the lab wants {}", lacking.wanted);
+                let found = format!("not in this kernel, and the lab needs it for {}", lacking.wanted);
                 Finding::missing(SECTION, name, found, lacking.advice())
             } else if name == clsact::KIND && has_tcx == Some(false) {
-                let advice = "a kernel with clsact or TCX is needed";
+                let advice = "netmon needs a kernel with clsact or TCX";
                 Finding::missing(SECTION, name, "not in this kernel", advice)
             } else {
                 Finding::note(SECTION, name, "not in this kernel", of.without)
             }
         }
-        Found::NotSeen(why) => Finding::not_seen(SECTION, name, &why),
+        Availability::Unknown(why) => Finding::not_examined(SECTION, name, &why),
     }
 }
 
@@ -65,22 +67,22 @@ mod tests {
     use crate::doctor::Status;
 
     #[test]
-    fn clsact_is_needed_only_where_there_is_no_tcx() {
+    fn clsact_is_required_only_without_tcx() {
         let [clsact, _, netem] = &USES;
-        assert_eq!(finding(clsact, Found::Absent, Some(false), &[]).status, Status::Missing);
-        assert_eq!(finding(clsact, Found::Absent, Some(true), &[]).status, Status::Note);
-        let netem = finding(netem, Found::Absent, Some(true), &[]);
-        assert!(netem.advice.unwrap().contains("no delay"));
+        assert_eq!(finding(clsact, Availability::Missing, Some(false), &[]).status, Status::Missing);
+        assert_eq!(finding(clsact, Availability::Missing, Some(true), &[]).status, Status::Note);
+        let netem = finding(netem, Availability::Missing, Some(true), &[]);
+        assert!(netem.advice.unwrap().contains("cannot have a delay"));
     }
 
     #[test]
-    fn what_the_lab_wants_is_missing_where_it_is_not_there() {
+    fn an_absent_qdisc_that_the_lab_needs_is_missing() {
         let [clsact, _, netem] = &USES;
-        let lacking = [Lacking { kind: NETEM, wanted: "a delay on link uplink".to_owned() }];
-        let found = finding(netem, Found::Absent, Some(true), &lacking);
+        let lacking = [MissingQdisc { kind: NETEM, wanted: "a delay on link uplink".to_owned() }];
+        let found = finding(netem, Availability::Missing, Some(true), &lacking);
         assert_eq!(found.status, Status::Missing);
         assert!(found.found.contains("a delay on link uplink"), "{found:?}");
-        assert!(found.advice.unwrap().contains("take `delay` and `jitter` out"));
-        assert_eq!(finding(clsact, Found::Absent, Some(true), &lacking).status, Status::Note);
+        assert!(found.advice.unwrap().contains("remove `delay` and `jitter`"));
+        assert_eq!(finding(clsact, Availability::Missing, Some(true), &lacking).status, Status::Note);
     }
 }

@@ -1,9 +1,11 @@
-//! A lab's expectations, checked while it runs: tried from where they say, and held against what netmon counted.
+//! Checks a lab's expectations while it runs: makes the attempts, and compares the path with netmon's counts.
 //!
-//! [`check`] tries and reads; [`verdict`] only judges, and is tested without a lab.
+//! [`trial()`] builds and removes the lab around that. [`check`] makes the attempts and reads the counts. [`verdict`] judges,
+//! and is tested without a lab.
 
 mod path;
 mod throughput;
+mod trial;
 pub mod verdict;
 
 use std::time::{Duration, Instant};
@@ -16,31 +18,35 @@ use netmon_model::{
 use tokio::time::sleep;
 
 use self::{path::Counts, verdict::Observed};
-pub use self::{path::Passage, verdict::Verdict};
+pub use self::{
+    path::LinkTraffic,
+    trial::{TrialError, trial},
+    verdict::Verdict,
+};
 use crate::{
     api::client::{Client, ClientError},
-    probe::{Place, Prober},
+    probe::{ProbeNamespace, Prober},
 };
 
-/// How long something that is to succeed may take to do so for the first time: services start, and neighbours are
-/// asked for.
+/// Maximum time until the first success of an expectation: services start, and neighbours are discovered.
 const WARM_UP: Duration = Duration::from_secs(5);
-/// Between two attempts that failed.
+/// Pause after a failed attempt.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long the answer to an echo is waited for.
+/// Timeout of an echo.
 const ECHO_TIME: Duration = Duration::from_secs(1);
-/// How long any other answer is waited for.
+/// Timeout of a connection, a request or a query.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
-/// How long a program may run.
+/// Timeout of a program.
 const PROGRAM_TIME: Duration = Duration::from_secs(60);
 
-/// Checks one expectation after the other, against the agent that `client` asks.
+/// Checks one expectation after the other. `client` reads the counts of the agent that watches the lab.
 ///
 /// # Errors
 ///
-/// When the agent does not answer. An expectation that does not hold is no error.
+/// Fails if the agent does not answer. An expectation that does not hold is no error.
 pub async fn check(lab: &Lab, client: &Client, progress: &dyn Progress) -> Result<Vec<Verdict>, ClientError> {
-    let opener = Opener::start().map_err(|error| format!("a thread that opens sockets: {error}"));
+    let opener =
+        Opener::start().map_err(|error| format!("cannot start the thread that opens sockets: {error}"));
     let mut verdicts = Vec::with_capacity(lab.expectations.len());
     for (done, expectation) in lab.expectations.iter().enumerate() {
         progress.at("expectations", done, lab.expectations.len());
@@ -57,7 +63,7 @@ async fn check_one(
 ) -> Result<Verdict, ClientError> {
     let begun = Instant::now();
     let Expectation { from, traffic, status, .. } = expectation;
-    let place = match opener.map_err(Clone::clone).and_then(|opener| Place::new(from, opener)) {
+    let place = match opener.map_err(Clone::clone).and_then(|opener| ProbeNamespace::open(from, opener)) {
         Ok(place) => place,
         Err(why) => return Ok(Verdict::not_tried(expectation, why)),
     };
@@ -77,15 +83,14 @@ async fn check_one(
         }
     }
     let after = Counts::settled(client, expectation).await?;
-    let seen = after.since(&before);
-    Ok(Verdict::of(expectation, &observed, &seen, begun.elapsed()))
+    Ok(Verdict::judge(expectation, &observed, &after.since(&before), begun.elapsed()))
 }
 
-/// Until it succeeds once. That it never does is found out again by the attempts that count.
-async fn warm_up(expectation: &Expectation, place: &Place, prober: &mut Prober) {
+/// Waits for the first success. If there is none in time, the attempts that count will fail too.
+async fn warm_up(expectation: &Expectation, place: &ProbeNamespace, prober: &mut Prober) {
     let mut connects = match (&expectation.traffic, expectation.throughput_at_least) {
         (Traffic::Command(_), _) | (Traffic::Tcp(_), Some(_)) => return,
-        // A large page is not loaded for that.
+        // A connection is enough: the page may be large.
         (Traffic::Http(url), Some(_)) => {
             Some(Prober::new(place.clone(), &Traffic::Tcp(url.address), None, ANSWER_TIME))
         }

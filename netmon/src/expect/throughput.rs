@@ -1,14 +1,14 @@
-//! Expectations of a throughput: a load, several times, of which the best counts. A busy machine makes a run slower and
-//! never faster than the links are.
+//! Expectations of a throughput: a load is run several times, and the best run counts. A busy host makes a run slower than
+//! the links, never faster.
 
 use netmon_kernel::netns::Opener;
 use netmon_model::lab::{Expectation, Traffic};
 
 use super::verdict::Observed;
-use crate::probe::{Passed, Place, Sink, download};
+use crate::probe::{ProbeNamespace, Sink, Throughput, download};
 
-/// Runs the load as often as the expectation wants.
-pub(super) async fn observe(expectation: &Expectation, from: &Place, opener: &Opener) -> Observed {
+/// Runs the load as many times as the expectation says.
+pub(super) async fn observe(expectation: &Expectation, from: &ProbeNamespace, opener: &Opener) -> Observed {
     let mut observed = Observed::default();
     let sink = sink(expectation, opener).await;
     for _ in 0..expectation.count {
@@ -18,16 +18,16 @@ pub(super) async fn observe(expectation: &Expectation, from: &Place, opener: &Op
             (_, Err(why)) => Err(why.clone()),
         };
         if let Ok(passed) = passed {
-            observed.carried(passed.bits_per_second());
+            observed.add_load(passed.bits_per_second());
         }
-        observed.add(passed.map(|Passed { took, .. }| took));
+        observed.add(passed.map(|Throughput { duration, .. }| duration));
     }
     observed
 }
 
 async fn sink(expectation: &Expectation, opener: &Opener) -> Result<Sink, String> {
     let (Traffic::Tcp(address), Some(holder)) = (&expectation.traffic, &expectation.sink) else {
-        return Err("nobody receives".to_owned());
+        return Err("the expectation has no receiver".to_owned());
     };
-    Sink::listen(&Place::new(holder, opener)?, *address).await
+    Sink::listen(&ProbeNamespace::open(holder, opener)?, *address).await
 }

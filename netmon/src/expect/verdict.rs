@@ -1,4 +1,4 @@
-//! Whether an expectation held, and if not, why.
+//! Judges whether an expectation held, and why not. Pure.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,38 +8,38 @@ use netmon_model::{
 };
 use serde::Serialize;
 
-use super::path::Passage;
+use super::path::LinkTraffic;
 use crate::probe::Attempt;
 
-/// What came of all attempts.
+/// The outcomes of all attempts.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     took: Vec<Duration>,
     failed: u32,
-    /// The best of the loads, bits a second.
-    most: Option<u64>,
-    /// Why the last of them failed.
-    why: Option<String>,
+    /// The best load, bits per second. `None` without a load.
+    best_load: Option<u64>,
+    /// Why the last failed attempt failed.
+    last_error: Option<String>,
 }
 
 impl Observed {
-    /// Adds one.
+    /// Adds an attempt.
     pub fn add(&mut self, attempt: Attempt) {
         match attempt {
             Ok(took) => self.took.push(took),
-            Err(why) => {
+            Err(error) => {
                 self.failed += 1;
-                self.why = Some(why);
+                self.last_error = Some(error);
             }
         }
     }
 
-    /// Adds what a load got through with, bits a second.
-    pub fn carried(&mut self, bits_per_second: u64) {
-        self.most = self.most.max(Some(bits_per_second));
+    /// Adds the throughput of a load.
+    pub fn add_load(&mut self, bits_per_second: u64) {
+        self.best_load = self.best_load.max(Some(bits_per_second));
     }
 
-    /// The time that this share of the successful attempts stayed within: the nearest rank.
+    /// Returns a quantile of the times of the successful attempts, by nearest rank. `None` if none succeeded.
     fn quantile(&self, quantile: f64) -> Option<Duration> {
         let mut took = self.took.clone();
         took.sort_unstable();
@@ -51,44 +51,44 @@ impl Observed {
 /// Whether an expectation held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The expectation's name.
+    /// The name of the expectation.
     pub name: String,
-    /// Where it was tried.
+    /// The namespace that it was tried from.
     pub from: NsName,
-    /// What was tried, in words.
+    /// The traffic, in words.
     pub traffic: String,
     /// Whether it held.
     pub held: bool,
-    /// Why not, each reason by itself.
+    /// Why it did not hold. Empty if it did.
     pub reasons: Vec<String>,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: u32,
-    /// How often it succeeded.
+    /// Number of successful attempts.
     pub succeeded: u32,
-    /// The median time of those that succeeded.
+    /// The median time of the successful attempts.
     pub p50_ns: Option<u64>,
-    /// The 99th percentile of these.
+    /// The 99th percentile of their times.
     pub p99_ns: Option<u64>,
-    /// The best of the loads, bits of data a second; none without a load.
+    /// The best load, bits of data per second. `None` without a load.
     pub throughput_bits_per_second: Option<u64>,
-    /// Packets of this kind that were seen meanwhile on each link that the expectation names.
+    /// Packets of this traffic on each link that the expectation names.
     pub packets: BTreeMap<LinkName, u64>,
-    /// How long all of it took.
+    /// Duration of all attempts.
     pub duration_ns: u64,
 }
 
 impl Verdict {
-    /// Judges. `seen` has what passed each link meanwhile.
+    /// Judges an expectation. `links` has what crossed each link meanwhile.
     #[must_use]
-    pub fn of(
+    pub fn judge(
         expectation: &Expectation,
         observed: &Observed,
-        seen: &BTreeMap<LinkName, Passage>,
+        links: &BTreeMap<LinkName, LinkTraffic>,
         duration: Duration,
     ) -> Self {
         let succeeded = observed.took.len() as u32;
         let mut reasons = Vec::new();
-        reasons.extend(reached(expectation, observed, succeeded));
+        reasons.extend(unreached(expectation, observed, succeeded));
         for (bound, quantile, name) in
             [(expectation.p50_below, 0.5, "the median"), (expectation.p99_below, 0.99, "the 99th percentile")]
         {
@@ -98,10 +98,10 @@ impl Verdict {
                 reasons.push(format!("{name} is {took:.1?}, not below {bound:?}"));
             }
         }
-        reasons.extend(carried(expectation, observed));
-        reasons.extend(on_path(expectation, seen));
-        reasons.extend(late_on_path(expectation, seen));
-        let packets = expectation.links().map(|link| (link.clone(), packets_on(link, seen))).collect();
+        reasons.extend(slow(expectation, observed));
+        reasons.extend(wrong_path(expectation, links));
+        reasons.extend(slow_links(expectation, links));
+        let packets = expectation.links().map(|link| (link.clone(), packets_on(link, links))).collect();
         Self {
             name: expectation.name.clone(),
             from: expectation.from.clone(),
@@ -112,16 +112,16 @@ impl Verdict {
             succeeded,
             p50_ns: observed.quantile(0.5).map(nanoseconds),
             p99_ns: observed.quantile(0.99).map(nanoseconds),
-            throughput_bits_per_second: observed.most,
+            throughput_bits_per_second: observed.best_load,
             packets,
             duration_ns: nanoseconds(duration),
         }
     }
 
-    /// Of one that could not be tried at all, which is no proof that it cannot be reached.
+    /// The verdict on an expectation that could not be tried. It did not hold, even if the target should be unreachable.
     #[must_use]
     pub fn not_tried(expectation: &Expectation, why: String) -> Self {
-        let verdict = Self::of(expectation, &Observed::default(), &BTreeMap::new(), Duration::ZERO);
+        let verdict = Self::judge(expectation, &Observed::default(), &BTreeMap::new(), Duration::ZERO);
         Self { held: false, reasons: vec![why], ..verdict }
     }
 }
@@ -130,33 +130,35 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn reached(expectation: &Expectation, observed: &Observed, succeeded: u32) -> Option<String> {
+fn unreached(expectation: &Expectation, observed: &Observed, succeeded: u32) -> Option<String> {
     let attempts = succeeded + observed.failed;
     if !expectation.reachable {
         return (succeeded > 0).then(|| format!("{succeeded} of {attempts} succeeded, and none should"));
     }
     let allowed = u64::from(attempts) * u64::from(expectation.lost_at_most_ppm);
     let is_too_many = u64::from(observed.failed) * 1_000_000 > allowed;
-    let why = observed.why.as_deref().unwrap_or("no attempt");
+    let why = observed.last_error.as_deref().unwrap_or("no attempt");
     (is_too_many || succeeded == 0).then(|| format!("{} of {attempts} failed: {why}", observed.failed))
 }
 
-fn carried(expectation: &Expectation, observed: &Observed) -> Option<String> {
-    let (least, most) = (expectation.throughput_at_least?.bits(), observed.most?);
+fn slow(expectation: &Expectation, observed: &Observed) -> Option<String> {
+    let (required, best) = (expectation.throughput_at_least?.bits(), observed.best_load?);
     let mbit = |bits: u64| format!("{:.3} mbit/s", bits as f64 / 1e6);
     let runs = expectation.count;
-    (most < least)
-        .then(|| format!("the best of {runs} runs carried {}, not {} or more", mbit(most), mbit(least)))
+    (best < required)
+        .then(|| format!("the best of {runs} runs carried {}, not {} or more", mbit(best), mbit(required)))
 }
 
-fn packets_on(link: &LinkName, seen: &BTreeMap<LinkName, Passage>) -> u64 {
-    seen.get(link).map_or(0, |passage| passage.packets)
+fn packets_on(link: &LinkName, links: &BTreeMap<LinkName, LinkTraffic>) -> u64 {
+    links.get(link).map_or(0, |traffic| traffic.packets)
 }
 
-fn late_on_path(expectation: &Expectation, seen: &BTreeMap<LinkName, Passage>) -> Vec<String> {
+fn slow_links(expectation: &Expectation, links: &BTreeMap<LinkName, LinkTraffic>) -> Vec<String> {
     let Some(bound) = expectation.link_latency_below else { return Vec::new() };
-    let late = |link: &LinkName| match seen.get(link).and_then(|passage| passage.latency_ns) {
-        None => Some(format!("link {link} has no latency: nothing crossed it, or this kernel does not tell")),
+    let late = |link: &LinkName| match links.get(link).and_then(|traffic| traffic.latency_ns) {
+        None => Some(format!(
+            "link {link} has no latency: no packet crossed it, or this kernel cannot stamp packets"
+        )),
         Some(ns) => {
             let mean = Duration::from_nanos(ns);
             (mean >= bound).then(|| format!("link {link} takes {mean:.1?} on average, not below {bound:?}"))
@@ -165,16 +167,17 @@ fn late_on_path(expectation: &Expectation, seen: &BTreeMap<LinkName, Passage>) -
     expectation.crosses.iter().filter_map(late).collect()
 }
 
-/// A link carried it when as many packets as attempts left one of its ends; a program has at least one.
-fn on_path(expectation: &Expectation, seen: &BTreeMap<LinkName, Passage>) -> Vec<String> {
-    let least = match expectation.traffic {
+/// Checks the path. A link carried the traffic if one of its ends sent as many packets as there were attempts; a command
+/// sends at least one.
+fn wrong_path(expectation: &Expectation, links: &BTreeMap<LinkName, LinkTraffic>) -> Vec<String> {
+    let required = match expectation.traffic {
         Traffic::Command(_) => 1,
         _ => u64::from(expectation.count),
     };
-    let on = |link: &LinkName| packets_on(link, seen);
-    let missed = expectation.crosses.iter().filter(|link| on(link) < least);
-    let missed = missed.map(|link| format!("link {link} saw {} of {least} packets", on(link)));
-    let taken = expectation.avoids.iter().filter(|link| on(link) >= least);
+    let on = |link: &LinkName| packets_on(link, links);
+    let missed = expectation.crosses.iter().filter(|link| on(link) < required);
+    let missed = missed.map(|link| format!("link {link} saw {} of {required} packets", on(link)));
+    let taken = expectation.avoids.iter().filter(|link| on(link) >= required);
     missed
         .chain(taken.map(|link| format!("link {link} saw {} packets, and should see none", on(link))))
         .collect()
@@ -203,7 +206,7 @@ mod tests {
         }
     }
 
-    /// Ten attempts, so many of which fail; the others take 1 to 9 ms and so on.
+    /// Ten attempts, of which the first `failed` fail. The n-th of the others takes n milliseconds.
     fn observed(failed: u64) -> Observed {
         let mut observed = Observed::default();
         (0..failed).for_each(|_| observed.add(Err("no answer".to_owned())));
@@ -211,14 +214,14 @@ mod tests {
         observed
     }
 
-    fn reasons(expectation: &Expectation, failed: u64, seen: &[(&str, u64)]) -> Vec<String> {
-        let passage = |packets| Passage { packets, latency_ns: Some(packets * 1_000) };
-        let seen = seen.iter().map(|(link, packets)| (link.parse().unwrap(), passage(*packets))).collect();
-        Verdict::of(expectation, &observed(failed), &seen, Duration::ZERO).reasons
+    fn reasons(expectation: &Expectation, failed: u64, links: &[(&str, u64)]) -> Vec<String> {
+        let traffic = |packets| LinkTraffic { packets, latency_ns: Some(packets * 1_000) };
+        let links = links.iter().map(|(link, packets)| (link.parse().unwrap(), traffic(*packets))).collect();
+        Verdict::judge(expectation, &observed(failed), &links, Duration::ZERO).reasons
     }
 
     #[test]
-    fn a_loss_is_allowed_up_to_its_bound_and_never_all_of_it() {
+    fn loss_is_allowed_up_to_its_bound_but_never_all_of_it() {
         assert_eq!(reasons(&expectation(), 0, &[]), [""; 0]);
         assert_eq!(reasons(&expectation(), 1, &[]), ["1 of 10 failed: no answer"]);
         let lossy = Expectation { lost_at_most_ppm: 100_000, ..expectation() };
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_to_be_reached_has_to_fail_each_time() {
+    fn reachable_false_fails_if_one_attempt_succeeds() {
         let cut = Expectation { reachable: false, ..expectation() };
         assert_eq!(reasons(&cut, 10, &[]), [""; 0]);
         assert_eq!(reasons(&cut, 9, &[]), ["1 of 10 succeeded, and none should"]);
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_what_carried_as_many_packets_as_there_were_attempts() {
+    fn a_link_is_on_the_path_if_it_carried_a_packet_for_each_attempt() {
         let link = |name: &str| vec![name.parse().unwrap()];
         let path = Expectation { crosses: link("up"), avoids: link("backup"), ..expectation() };
         assert_eq!(reasons(&path, 0, &[("up", 10), ("backup", 9)]), [""; 0]);
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_latency_is_asked_of_each_link_that_is_crossed() {
+    fn link_latency_is_checked_on_each_link_that_is_crossed() {
         let links = || ["up", "core"].map(|name| name.parse().unwrap()).to_vec();
         let bound = Some(Duration::from_micros(12));
         let near = Expectation { crosses: links(), link_latency_below: bound, ..expectation() };
@@ -273,8 +276,8 @@ mod tests {
         let fast = Expectation { throughput_at_least: "10mbit".parse().ok(), ..expectation() };
         let reasons = |rates: &[u64]| {
             let mut observed = observed(0);
-            rates.iter().for_each(|rate| observed.carried(*rate));
-            Verdict::of(&fast, &observed, &BTreeMap::new(), Duration::ZERO).reasons
+            rates.iter().for_each(|rate| observed.add_load(*rate));
+            Verdict::judge(&fast, &observed, &BTreeMap::new(), Duration::ZERO).reasons
         };
         assert_eq!(reasons(&[1_000_000, 10_000_000, 2]), [""; 0]);
         assert_eq!(
@@ -284,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_tried_did_not_hold_even_if_it_should_fail() {
+    fn an_expectation_that_could_not_be_tried_did_not_hold() {
         let cut = Expectation { reachable: false, ..expectation() };
         let verdict = Verdict::not_tried(&cut, "no such namespace".to_owned());
         assert!(!verdict.held && verdict.reasons == ["no such namespace"]);

@@ -1,5 +1,5 @@
-//! Filters of netmon's that an agent left on a lab that stays: TCX programs go with their agent, filters on a
-//! clsact qdisc do not.
+//! Filters of netmon's that a dead agent left on a lab that stays. The kernel detaches TCX programs when their agent ends,
+//! but not filters on a clsact qdisc.
 
 use netmon_kernel::netlink::{Netlink, NetlinkError, clsact};
 use netmon_model::{
@@ -20,10 +20,10 @@ pub struct FoundFilter {
     /// The hook.
     pub direction: Direction,
     #[serde(skip)]
-    index: IfIndex,
+    pub(super) index: IfIndex,
 }
 
-/// Those on one interface.
+/// Returns netmon's filters on one interface.
 pub(super) fn on(
     netlink: &mut Netlink,
     place: &Place,
@@ -39,10 +39,20 @@ pub(super) fn on(
 }
 
 impl FoundLab {
-    /// Takes netmon's filters off the lab's interfaces, under its claim. The clsact qdisc stays: nobody knows
-    /// any more whether it was there before. Goes on after an error, and returns all of them.
+    /// Removes netmon's filters from the lab's interfaces. The caller holds the claim.
+    ///
+    /// The clsact qdisc stays, since another program may have created it. Continues after errors, and returns all of
+    /// them.
     pub fn remove_filters(&self) -> Vec<String> {
         self.filters.iter().filter_map(|filter| filter.remove().err()).map(|error| chain(&error)).collect()
+    }
+}
+
+#[cfg(test)]
+impl FoundFilter {
+    /// A filter, for tests of what shows it.
+    pub(super) fn example(place: Place, direction: Direction) -> Self {
+        Self { place, direction, index: IfIndex(2) }
     }
 }
 

@@ -1,10 +1,12 @@
-//! What labs left on this host, found by netmon's own marks: the list that `netmon clean` shows and works off,
-//! and `netmon doctor` shows.
+//! Finds what labs have left on this host, by netmon's marks, for `netmon clean` and `netmon doctor`.
 //!
-//! [`scan`] only reads. A lab that somebody holds is his; one that was made to stay, and is whole, stands;
-//! anything else with a mark on it is what remains of a lab. Removing is done as ever, a lab at a time
-//! ([`crate::topology::down`]), under a claim that [`FoundLab::claim`] gives only while the lab is as it was found.
+//! [`scan`] only reads. It finds labs that a process holds, complete labs that were built to stay, and the remains of
+//! others. Each lab is removed as usual ([`crate::topology::down`]), under a claim: [`FoundLab::claim`] fails if the lab
+//! has changed since it was found.
 
+mod cleaning;
+#[cfg(test)]
+pub(crate) mod example;
 mod filters;
 mod scan;
 mod verdict;
@@ -15,7 +17,11 @@ use netmon_kernel::pins::LabPins;
 use netmon_model::names::{LabName, NsName, Place};
 use serde::Serialize;
 
-pub use self::{filters::FoundFilter, scan::scan};
+pub use self::{
+    cleaning::{Cleaned, Selection},
+    filters::FoundFilter,
+    scan::scan,
+};
 use crate::{
     ownership::{
         claim::{Claim, Holder},
@@ -28,87 +34,86 @@ use crate::{
 /// Everything on this host that carries a mark of netmon's, by lab.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Leftovers {
-    /// The labs, in the order of their names.
+    /// The labs, sorted by name.
     pub labs: Vec<FoundLab>,
-    /// Whether /run/netns was made, or made a mount, by netmon, and nobody uses it.
+    /// Whether netmon created /run/netns, or made it a mount point, and it is not used any more.
     pub netns_directory: bool,
-    /// What could not be looked at, and why: there may be more.
-    pub not_looked_at: Vec<String>,
+    /// What could not be read, and why. There may be more leftovers there.
+    pub unreadable: Vec<String>,
 }
 
-/// What there is of one lab.
+/// Everything that was found of one lab.
 #[derive(Clone, Debug, Serialize)]
 pub struct FoundLab {
     /// The lab.
     pub lab: LabName,
-    /// Whether it is anybody's.
+    /// Whether it is in use, complete or dead.
     #[serde(flatten)]
     pub condition: Condition,
-    /// Its namespaces, by name; also names that were left half made.
+    /// Its namespaces, including names without a namespace.
     pub namespaces: Vec<NsName>,
-    /// Its interfaces in root, and where else somebody moved them. Those in its namespaces go with them.
+    /// Its interfaces in root and in foreign namespaces. Those in its own namespaces are removed with these.
     pub interfaces: Vec<Place>,
-    /// Filters of netmon's on its interfaces. Only those of a lab that somebody holds have somebody to read
-    /// what they count.
+    /// netmon's filters on its interfaces.
     pub filters: Vec<FoundFilter>,
-    /// Where its counting goes on without an agent: its eBPF maps and links.
+    /// Its pinned eBPF maps and links, which count without an agent.
     pub pins: Vec<LabPins>,
     /// Its files under /etc/netns.
     pub files: Vec<PathBuf>,
     /// The cgroups of its services.
     pub cgroups: Vec<PathBuf>,
-    /// Its folder under /run/netmon, with its state.
+    /// Its folder under /run/netmon.
     pub folder: Option<PathBuf>,
-    /// What was written down about it.
+    /// Its recorded state.
     #[serde(skip)]
     state: Option<State>,
-    /// Whether it was to go with its agent.
+    /// Whether it was built to be removed with its agent.
     #[serde(skip)]
     temporary: bool,
 }
 
-/// Whether a lab is anybody's.
+/// Whether a lab is in use, complete or dead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "condition", rename_all = "lowercase")]
 pub enum Condition {
-    /// A process works on it now.
+    /// A process holds it.
     Held {
-        /// Which one.
+        /// The process.
         holder: Holder,
     },
-    /// It was made to stay, and is whole.
+    /// It was built to stay, and is complete.
     Standing,
-    /// It is what is left of a lab.
+    /// It is incomplete, or was to be removed with an agent that has ended.
     Dead {
-        /// How that is known.
-        why: String,
+        /// How this is known.
+        reason: String,
     },
 }
 
 impl FoundLab {
-    /// Whether it is what is left of a lab.
+    /// Returns whether it is what is left of a lab.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         matches!(self.condition, Condition::Dead { .. })
     }
 
-    /// Whether a process works on it.
+    /// Returns whether a process holds it.
     #[must_use]
     pub fn is_held(&self) -> bool {
         matches!(self.condition, Condition::Held { .. })
     }
 
-    /// Filters that nobody reads and that do not count on for somebody, on a lab that may stay.
+    /// Returns whether a complete lab has filters whose counters no process reads, and no later agent will.
     #[must_use]
     pub fn has_orphaned_filters(&self) -> bool {
         self.condition == Condition::Standing && !self.filters.is_empty() && self.pins.is_empty()
     }
 
-    /// Takes the lab for this process, as it was found.
+    /// Claims the lab for this process.
     ///
     /// # Errors
     ///
-    /// When somebody holds it by now, or built or changed it since.
+    /// Fails if another process holds it, or if it has changed since it was found.
     pub fn claim(&self) -> Result<Claim, TopologyError> {
         let claim = Claim::take(&self.lab)?;
         let unchanged =
@@ -118,7 +123,7 @@ impl FoundLab {
 }
 
 impl Leftovers {
-    /// Whether there is nothing to clean up, as far as could be seen.
+    /// Returns whether there is nothing to clean up, as far as could be read.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         !self.netns_directory && !self.labs.iter().any(|lab| lab.is_dead() || lab.has_orphaned_filters())

@@ -1,6 +1,6 @@
-//! One walk over the host that collects everything with a mark of netmon's, by lab. Only reads.
+//! Reads the host once and collects everything that carries a mark of netmon's, by lab.
 //!
-//! What cannot be looked at is noted and passed over: half a list is better than none, as long as it says so.
+//! What cannot be read is recorded and skipped: an incomplete list is better than none, as long as it says so.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,7 @@ use netmon_model::{
 
 use super::{
     Condition, FoundFilter, FoundLab, Leftovers, filters,
-    verdict::{self, Seen},
+    verdict::{self, Evidence},
 };
 use crate::{
     ownership::{
@@ -41,7 +41,7 @@ use crate::{
     },
 };
 
-/// Looks at everything that may carry a mark.
+/// Finds everything that carries a mark.
 #[must_use]
 pub fn scan() -> Leftovers {
     handle::raise_descriptor_limit();
@@ -55,15 +55,16 @@ pub fn scan() -> Leftovers {
 
 #[derive(Default)]
 struct Scan {
-    labs: BTreeMap<LabName, Found>,
-    /// Those that were looked at: a namespace may have several names.
+    labs: BTreeMap<LabName, Traces>,
+    /// The namespaces that were read: one may have several names.
     namespaces: BTreeSet<NetnsId>,
-    not_looked_at: Vec<String>,
+    unreadable: Vec<String>,
 }
 
+/// What has been found of a lab so far.
 #[derive(Default)]
-struct Found {
-    seen: Seen,
+struct Traces {
+    seen: Evidence,
     filters: Vec<FoundFilter>,
     files: Vec<PathBuf>,
     pins: Vec<pins::LabPins>,
@@ -72,38 +73,38 @@ struct Found {
 }
 
 impl Scan {
-    /// Every lab with a folder, and what is written there.
+    /// Starts with every lab that has a folder.
     fn begin() -> Self {
         let mut scan = Self::default();
         for lab in state::labs() {
             let (state, temporary) = (State::load(&lab), temporary::is_temporary(&lab));
-            scan.labs.insert(lab, Found { state, temporary, ..Found::default() });
+            scan.labs.insert(lab, Traces { state, temporary, ..Traces::default() });
         }
         scan
     }
 
-    fn note<T>(&mut self, result: Result<T, TopologyError>) {
+    fn record_error<T>(&mut self, result: Result<T, TopologyError>) {
         if let Err(error) = result {
-            self.not_looked_at.push(chain(&error));
+            self.unreadable.push(chain(&error));
         }
     }
 
     fn root(&mut self) {
         let root = NsName::root();
-        let looked = Handle::open(&root).and_then(|handle| {
+        let read = Handle::open(&root).and_then(|handle| {
             self.namespaces.insert(handle.namespace.identity());
             self.interfaces(&root, handle)
         });
-        self.note(looked);
+        self.record_error(read);
     }
 
-    /// Goes from namespace to namespace on a thread that ends in the last of them.
+    /// Enters one namespace after the other, on a thread that ends in the last of them.
     fn namespaces(&mut self) {
         let mut names = match names::list() {
             Ok(names) => names,
-            Err(error) => return self.note::<()>(Err(error.into())),
+            Err(error) => return self.record_error::<()>(Err(error.into())),
         };
-        // A name that a lab knows comes before any other of the same namespace.
+        // If a namespace has several names, the one that its lab recorded comes first.
         let states = self.labs.values().filter_map(|found| found.state.as_ref());
         let recorded = states.flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
         let known: BTreeSet<&NsName> = recorded.collect();
@@ -111,14 +112,14 @@ impl Scan {
         if !names.is_empty() && !has(Capability::SysAdmin) {
             let what =
                 format!("{} network namespaces: entering them needs {}", names.len(), Capability::SysAdmin);
-            return self.not_looked_at.push(what);
+            return self.unreadable.push(what);
         }
         let walked = thread::scope(|scope| {
             scope
                 .spawn(|| {
                     for name in names {
-                        let looked = self.namespace(&name);
-                        self.note(looked);
+                        let read = self.namespace(&name);
+                        self.record_error(read);
                     }
                 })
                 .join()
@@ -141,11 +142,11 @@ impl Scan {
         }
     }
 
-    fn lab(&mut self, lab: LabName) -> &mut Found {
+    fn lab(&mut self, lab: LabName) -> &mut Traces {
         self.labs.entry(lab).or_default()
     }
 
-    /// What is marked in a namespace; in one that is no lab's, what somebody moved there.
+    /// Collects marked interfaces, also those that were moved to a foreign namespace.
     fn interfaces(&mut self, namespace: &NsName, mut handle: Handle) -> Result<(), TopologyError> {
         let interfaces = handle.netlink()?.interfaces()?;
         if !namespace.is_root() {
@@ -174,12 +175,12 @@ impl Scan {
         Ok(())
     }
 
-    /// The lab that an interface is of: by its mark, or by the address that was chosen for one that was not
-    /// marked yet.
+    /// Returns the lab of an interface: by its mark, or by the link-layer address that was chosen for one that was not yet
+    /// marked.
     fn owned(&self, namespace: &NsName, there: &Interface) -> Option<(LabName, Place, IfIndex)> {
         let interface: IfName = there.name.parse().ok().filter(|_| there.name != "lo")?;
-        let chosen = |found: &Found| {
-            found.state.as_ref().is_some_and(|state| state.chose(namespace, &there.name, there.mac))
+        let chosen = |found: &Traces| {
+            found.state.as_ref().is_some_and(|state| state.chose_mac(namespace, &there.name, there.mac))
         };
         let marked = there.alias.as_deref().and_then(Mark::lab_in);
         let lab =
@@ -190,41 +191,37 @@ impl Scan {
     fn files(&mut self) {
         match resolv::list_all() {
             Ok(files) => files.into_iter().for_each(|(lab, path)| self.lab(lab).files.push(path)),
-            Err(error) => self.note::<()>(Err(error)),
+            Err(error) => self.record_error::<()>(Err(error)),
         }
     }
 
     fn pins(&mut self) {
         match pins::list() {
             Ok(found) => found.into_iter().for_each(|one| self.lab(one.lab().clone()).pins.push(one)),
-            Err(error) => self.not_looked_at.push(chain(&error)),
+            Err(error) => self.unreadable.push(chain(&error)),
         }
     }
 
     fn finish(mut self) -> Leftovers {
         let labs = std::mem::take(&mut self.labs);
         let labs: Vec<FoundLab> =
-            labs.into_iter().map(|(lab, found)| found.finish(lab, &mut self.not_looked_at)).collect();
+            labs.into_iter().map(|(lab, found)| found.finish(lab, &mut self.unreadable)).collect();
         let in_use = labs.iter().any(FoundLab::is_held);
-        Leftovers {
-            netns_directory: !in_use && directory::is_left_over(),
-            labs,
-            not_looked_at: self.not_looked_at,
-        }
+        Leftovers { netns_directory: !in_use && directory::is_left_over(), labs, unreadable: self.unreadable }
     }
 }
 
-impl Found {
-    /// Who holds the lab is asked last: whoever took it while we looked has it.
-    fn finish(self, lab: LabName, not_looked_at: &mut Vec<String>) -> FoundLab {
+impl Traces {
+    /// Reads the holder last, so that a process that claimed the lab during the scan is seen.
+    fn finish(self, lab: LabName, unreadable: &mut Vec<String>) -> FoundLab {
         let folder = state::directory(&lab);
         let cgroups = recorded_cgroups(&folder).unwrap_or_else(|error| {
-            not_looked_at.push(format!("services of lab {lab}: {error}"));
+            unreadable.push(format!("services of lab {lab}: {error}"));
             Vec::new()
         });
         let condition = match claim::holder(&lab) {
             Some(holder) => Condition::Held { holder },
-            None => verdict::of(self.state.as_ref(), self.temporary, &self.seen),
+            None => verdict::condition(self.state.as_ref(), self.temporary, &self.seen),
         };
         let namespaces = self.seen.namespaces;
         let remain = |place: &Place| !namespaces.contains_key(&place.namespace);

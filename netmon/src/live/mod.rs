@@ -1,3 +1,19 @@
-//! What changes from one second to the next: rates, worked out of two snapshots.
+//! The source of readings, and what changes from one second to the next.
+//!
+//! [`Rates`] samples readings once a second and keeps the totals of the last few as [`Second`]s. A rate is the
+//! difference of two. Outputs that update by themselves subscribe to the newest second. A single request compares its
+//! own reading with the oldest. The readings come from the server, which this module does not know.
 
-pub mod rates;
+mod rates;
+mod second;
+mod source;
+
+pub use self::{
+    rates::Rates,
+    second::Second,
+    source::{Readiness, SnapshotSource, SourceError},
+};
+pub(crate) use self::{
+    rates::SnapshotReader,
+    second::{HookRates, HookTotals, LinkTotals, RoundTripTotals},
+};

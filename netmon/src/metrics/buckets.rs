@@ -1,27 +1,27 @@
-//! The kernel's log-linear buckets as Prometheus buckets: one bound for each power of two nanoseconds.
+//! Converts the log-linear buckets of the kernel's maps to Prometheus buckets, one for each power of two nanoseconds.
 //!
-//! Both layouts cut at powers of two, so every Prometheus bucket is a whole number of the kernel's: no
-//! observation is split or guessed, and every `le` is a true upper bound. One detail: the kernel's buckets
-//! end before their bound, and `le` includes it. Durations are whole nanoseconds, cut off; one that reads as
-//! exactly 2^k ns lasted 2^k ns or longer, and is counted above `le` = 2^k ns.
+//! Both layouts have bounds at powers of two, so every Prometheus bucket is the sum of whole kernel buckets: no
+//! observation is split or estimated, and every `le` is a true upper bound. One detail differs: a kernel bucket excludes
+//! its upper bound, while `le` includes it. Durations are truncated to whole nanoseconds. One that reads exactly 2^k ns
+//! lasted 2^k ns or longer, and is counted above `le` = 2^k ns.
 
 use netmon_ebpf::histogram::{BUCKETS_PER_OCTAVE, END_OCTAVE, FIRST_OCTAVE};
 use netmon_model::histogram::Histogram;
 
-/// How many buckets have a finite bound: 2^8 ns = 256 ns up to 2^34 ns = 17.2 s.
+/// The number of buckets with a finite bound: 2^8 ns = 256 ns up to 2^34 ns = 17.2 s.
 pub(super) const BOUNDS: usize = (END_OCTAVE - FIRST_OCTAVE) as usize + 1;
 
-/// The bounds in seconds.
+/// Returns the finite bounds in seconds.
 #[expect(clippy::cast_precision_loss, reason = "powers of two are exact")]
 pub(super) fn bounds_seconds() -> impl Iterator<Item = f64> {
     (FIRST_OCTAVE..=END_OCTAVE).map(|octave| (1_u64 << octave) as f64 / 1e9)
 }
 
-/// Observations up to each bound, and at last all of them. That is also the `_count`, so that it always
-/// equals the bucket `+Inf`.
+/// Returns the number of observations up to each bound, and finally of all. The latter is also the `_count`, which
+/// therefore always equals the bucket `+Inf`.
 pub(super) fn cumulative(histogram: &Histogram) -> [u64; BOUNDS + 1] {
-    // Bucket 0 is all below the first bound; then every octave adds its quarters. After the last bound
-    // there is one bucket left, for what is longer.
+    // Bucket 0 has everything below the first bound. Then each octave adds its quarters. One bucket remains after the
+    // last bound, for longer durations.
     let buckets = histogram.buckets();
     let mut counts = buckets.iter();
     let mut total = 0;

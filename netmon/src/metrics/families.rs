@@ -1,4 +1,4 @@
-//! Which family of metrics is made from which part of a snapshot.
+//! Writes each family of metrics from its part of a snapshot.
 
 use netmon_ebpf::endpoint::TcpEvent;
 use netmon_model::{
@@ -14,9 +14,10 @@ use super::{
     text::Writer,
 };
 
-/// Everything that the snapshot says, family by family, in the order of [`names::ALL`]. Failures that
-/// happened outside the snapshot (`failures`, by kind) stand beside its own.
-pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &mut Writer) {
+/// Writes all families, in the order of [`names::ALL`].
+///
+/// `errors` are those that are counted outside the snapshot, by kind. They join the snapshot's own.
+pub(super) fn write(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mut Writer) {
     by_protocol(names::PACKETS, |counted| counted.packets, snapshot, to);
     by_protocol(names::BYTES, |counted| counted.bytes, snapshot, to);
     by_hook(names::SEGMENTS, |hook| hook.segments, snapshot, to);
@@ -39,10 +40,10 @@ pub(super) fn write(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &
     audit(snapshot, to);
     state(snapshot, to);
     cost(&snapshot.cost, to);
-    identity(snapshot, failures, to);
+    identity(snapshot, errors, to);
 }
 
-/// Every endpoint with its label values: link, netns, interface.
+/// Returns every endpoint with its label values: link, netns, interface.
 fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointSnapshot)> {
     snapshot.links.iter().flat_map(|link| {
         link.ends().map(|end| {
@@ -52,7 +53,7 @@ fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointS
     })
 }
 
-/// Every hook with its label values: link, netns, interface, direction.
+/// Returns every hook with its label values: link, netns, interface, direction.
 fn hooks(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 4], &HookCounters)> {
     endpoints(snapshot).flat_map(|([link, netns, interface], end)| {
         Direction::BOTH.map(|at| ([link, netns, interface, at.as_str()], &end.hooks[at]))
@@ -82,8 +83,8 @@ fn unstamped(snapshot: &Snapshot, to: &mut Writer) {
     }
 }
 
-/// The label values of one direction of a link.
-fn crossing<'a>(
+/// Returns the label values of one direction of a link.
+fn direction_labels<'a>(
     link: &'a LinkSnapshot,
     from: &'a EndpointSnapshot,
     to: &'a EndpointSnapshot,
@@ -101,7 +102,7 @@ fn latency(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::LINK_LATENCY);
     for link in &snapshot.links {
         for (from, to, direction) in link.directions() {
-            family.histogram(crossing(link, from, to), direction.latency.as_ref());
+            family.histogram(direction_labels(link, from, to), direction.latency.as_ref());
         }
     }
 }
@@ -111,13 +112,13 @@ fn lost(snapshot: &Snapshot, to: &mut Writer) {
     for link in &snapshot.links {
         for (from, to, direction) in link.directions() {
             if let Some(segments) = direction.lost_segments {
-                family.count(crossing(link, from, to), segments);
+                family.count(direction_labels(link, from, to), segments);
             }
         }
     }
 }
 
-/// What is imposed on purpose, where it is.
+/// Configured impairments, for directions that have one.
 #[expect(clippy::cast_precision_loss, reason = "the exposition format has floats only")]
 fn impaired(snapshot: &Snapshot, to: &mut Writer) {
     let seconds = |delay: Delay| delay.duration().as_secs_f64();
@@ -138,7 +139,7 @@ fn by_amount(
         for (from, to, direction) in link.directions() {
             let amount = direction.impairment.as_ref().and_then(|stats| pick(&stats.impairment));
             if let Some(amount) = amount {
-                family.gauge(crossing(link, from, to), amount);
+                family.gauge(direction_labels(link, from, to), amount);
             }
         }
     }
@@ -163,8 +164,8 @@ fn unanswered(snapshot: &Snapshot, to: &mut Writer) {
     }
 }
 
-/// The label values of a probe.
-fn aimed(probe: &ProbeSnapshot) -> [&str; 3] {
+/// Returns the label values of a probe.
+fn probe_labels(probe: &ProbeSnapshot) -> [&str; 3] {
     [probe.from.as_str(), &probe.name, probe.kind]
 }
 
@@ -172,16 +173,16 @@ fn probes(snapshot: &Snapshot, to: &mut Writer) {
     let mut success = to.family(names::PROBE_SUCCESS);
     for probe in &snapshot.probes {
         if let Some(is) = probe.success {
-            success.flag(aimed(probe), is);
+            success.flag(probe_labels(probe), is);
         }
     }
     let mut duration = to.family(names::PROBE_DURATION);
     for probe in &snapshot.probes {
-        duration.histogram(aimed(probe), Some(&probe.durations));
+        duration.histogram(probe_labels(probe), Some(&probe.durations));
     }
     let mut failures = to.family(names::PROBE_FAILURES);
     for probe in &snapshot.probes {
-        failures.count(aimed(probe), probe.failures);
+        failures.count(probe_labels(probe), probe.failures);
     }
 }
 
@@ -208,7 +209,7 @@ fn audit(snapshot: &Snapshot, to: &mut Writer) {
     }
 }
 
-/// A family with one more label, whose value stands beside each count.
+/// Writes a family with one more label, whose value comes with each count.
 fn by_kind<K: Copy>(
     metric: Metric,
     pick: fn(&RoundTrips) -> &[(K, u64)],
@@ -237,7 +238,7 @@ fn retransmits(snapshot: &Snapshot, to: &mut Writer) {
     }
 }
 
-/// How that which is watched, and the watching, are doing.
+/// The state of interfaces, programs and tables.
 fn state(snapshot: &Snapshot, to: &mut Writer) {
     let mut exits = to.family(names::PARSE_EXITS);
     for &(reason, count) in &snapshot.parse_exits {
@@ -257,7 +258,7 @@ fn state(snapshot: &Snapshot, to: &mut Writer) {
     to.family(names::REQUEST_EVICTIONS).count([], snapshot.flows.evicted_requests);
 }
 
-/// What measuring costs.
+/// The cost of measuring.
 #[expect(clippy::cast_precision_loss, reason = "the exposition format has floats only")]
 fn cost(cost: &Cost, to: &mut Writer) {
     let programs = cost.programs.as_deref().unwrap_or_default();
@@ -284,12 +285,12 @@ fn cost(cost: &Cost, to: &mut Writer) {
     }
 }
 
-/// What netmon says of itself.
-fn identity(snapshot: &Snapshot, failures: &[(&'static str, u64)], to: &mut Writer) {
-    let mut errors = to.family(names::ERRORS);
+/// netmon's own errors, its version and its lab.
+fn identity(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mut Writer) {
+    let mut family = to.family(names::ERRORS);
     let own = snapshot.errors.iter().map(|(kind, count)| (kind.label(), *count));
-    for (kind, count) in own.chain(failures.iter().copied()) {
-        errors.count([kind], count);
+    for (kind, count) in own.chain(errors.iter().copied()) {
+        family.count([kind], count);
     }
     to.family(names::BUILD_INFO).flag([env!("CARGO_PKG_VERSION")], true);
     let mut labs = to.family(names::LAB_INFO);

@@ -1,8 +1,8 @@
-//! A snapshot as Prometheus reads it.
+//! Renders a snapshot in Prometheus' text format.
 //!
-//! Rendering is a function of the [`Snapshot`], apart from the metrics on the agent's own process, which the
-//! `prometheus` crate collects and encodes. Nothing is registered: a series lives exactly as long as the
-//! endpoint that it is about. The kernel's maps are not touched here.
+//! Rendering is a function of the [`Snapshot`], except for the metrics of the agent's own process, which the `prometheus`
+//! crate collects and encodes. Series are not registered anywhere: a series exists exactly as long as its endpoint. The
+//! kernel's maps are not read here.
 
 mod buckets;
 mod families;
@@ -19,12 +19,29 @@ use self::text::Writer;
 /// The content type of [`Renderer::render`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Up to so many links, a histogram has its buckets also before its first observation: a rate needs the zero that was
-/// there before. Beyond, there would be 300 series a link, nearly all of them zero for ever (`docs/adr/0016`).
-pub const MOST_LINKS_WITH_EMPTY_BUCKETS: usize = 100;
+/// With at most this many links, a histogram has its buckets even before its first observation, because a rate needs the
+/// zero that came before. With more there would be 300 series per link, nearly all of them always zero
+/// (`docs/adr/0016`).
+pub const MAX_LINKS_WITH_EMPTY_BUCKETS: usize = 100;
 
-/// Makes the text of a scrape. One is kept for as long as the agent lives, since a process' CPU time is
-/// counted on from the last scrape.
+/// Renders scrapes.
+///
+/// An agent keeps one for its whole life, because the CPU time of its process is counted from scrape to scrape.
+///
+/// # Examples
+///
+/// ```
+/// use std::{ops::ControlFlow, time::Instant};
+///
+/// use netmon::metrics::Renderer;
+///
+/// let mut text = String::new();
+/// Renderer::default().render(&netmon_model::fixtures::direct(), &[("scrape", 5)], Instant::now(), |piece| {
+///     text += &piece;
+///     ControlFlow::Continue(())
+/// });
+/// assert!(text.contains("netmon_errors_total{kind=\"scrape\"} 5\n"));
+/// ```
 #[derive(Debug)]
 pub struct Renderer {
     process: ProcessCollector,
@@ -37,33 +54,35 @@ impl Default for Renderer {
 }
 
 impl Renderer {
-    /// Writes the text of one scrape, which began at `began` with the reading of the maps, and gives it to `take` piece
-    /// by piece, until that wants no more. `failures` are those that happened outside the snapshot, by kind.
+    /// Writes the text of one scrape and passes it to `take` piece by piece, until `take` breaks.
+    ///
+    /// The scrape began at `began` by reading the maps. `errors` are those that are counted outside the snapshot, by
+    /// kind.
     pub fn render(
         &self,
         snapshot: &Snapshot,
-        failures: &[(&'static str, u64)],
+        errors: &[(&'static str, u64)],
         began: Instant,
         mut take: impl FnMut(String) -> ControlFlow<()>,
     ) {
-        let with_empty_buckets = snapshot.links.len() <= MOST_LINKS_WITH_EMPTY_BUCKETS;
+        let with_empty_buckets = snapshot.links.len() <= MAX_LINKS_WITH_EMPTY_BUCKETS;
         let mut writer = Writer::new(with_empty_buckets, &mut take);
-        families::write(snapshot, failures, &mut writer);
-        // Last of ours, so that it holds the time of all the others.
+        families::write(snapshot, errors, &mut writer);
+        // The last family of netmon's own, so that it includes the time of all others.
         writer.family(names::SCRAPE_DURATION).gauge([], began.elapsed().as_secs_f64());
         writer.finish_with(|text| {
             if let Err(error) = TextEncoder::new().encode_utf8(&self.process.collect(), text) {
-                log::warn!("no metrics on the agent's own process: {error}");
+                log::warn!("cannot encode the metrics of the agent's process: {error}");
             }
         });
     }
 }
 
-/// The whole text of a scrape.
+/// Returns the complete text of a scrape.
 #[cfg(test)]
-pub(crate) fn text_of(renderer: &Renderer, snapshot: &Snapshot, failures: &[(&'static str, u64)]) -> String {
+pub(crate) fn text_of(renderer: &Renderer, snapshot: &Snapshot, errors: &[(&'static str, u64)]) -> String {
     let mut text = String::new();
-    renderer.render(snapshot, failures, Instant::now(), |piece| {
+    renderer.render(snapshot, errors, Instant::now(), |piece| {
         text += &piece;
         ControlFlow::Continue(())
     });

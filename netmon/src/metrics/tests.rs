@@ -1,4 +1,4 @@
-//! The rendered text, read back by a parser of its own and compared with the snapshot.
+//! Reads the rendered text with a parser of its own, and compares it with the snapshot.
 
 mod dashboard;
 mod empty;
@@ -26,7 +26,7 @@ use super::{Renderer, buckets, names, text::Writer, text_of};
 
 type Labels = BTreeMap<String, String>;
 
-/// A scrape as a client sees it.
+/// A scrape as a client parses it.
 #[derive(Default)]
 struct Scrape {
     types: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ impl Scrape {
     }
 }
 
-/// `a="x",b="y\"z"` with the format's three escapes.
+/// Parses `a="x",b="y\"z"` with the format's three escapes.
 fn parse_labels(mut rest: &str) -> Labels {
     let mut labels = Labels::new();
     while let Some((name, quoted)) = rest.split_once("=\"") {
@@ -87,7 +87,7 @@ fn render(snapshot: &netmon_model::snapshot::Snapshot) -> String {
     text_of(&Renderer::default(), snapshot, &[("scrape", 5)])
 }
 
-/// The buckets that a histogram must have, computed from the bounds of the kernel's.
+/// Checks the buckets of a histogram against a calculation from the bounds of the kernel's buckets.
 fn assert_histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)], expected: &Histogram) {
     let mut seen = 0;
     for ((series, series_labels), value) in &scrape.samples {
@@ -111,7 +111,7 @@ fn assert_histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)], expect
 }
 
 #[test]
-fn every_count_of_the_snapshot_is_found_under_its_labels() {
+fn every_count_of_the_snapshot_has_its_labels() {
     let snapshot = fixtures::direct();
     let scrape = Scrape::parse(&render(&snapshot));
     let link = &snapshot.links[0];
@@ -171,7 +171,7 @@ fn a_direction_is_named_from_where_it_leaves_to_where_it_arrives() {
 }
 
 #[test]
-fn what_is_imposed_on_a_direction_is_there_in_base_units_and_nothing_else_is() {
+fn only_configured_impairments_have_series_and_in_base_units() {
     let mut snapshot = fixtures::direct();
     let impairment = Impairment {
         delay: "1.5ms".parse().ok(),
@@ -192,12 +192,12 @@ fn what_is_imposed_on_a_direction_is_there_in_base_units_and_nothing_else_is() {
     assert_eq!(scrape.get("netmon_impairment_delay_seconds", &labels), 0.0015);
     assert_eq!(scrape.get("netmon_impairment_loss_ratio", &labels), 0.025);
     assert_eq!(scrape.get("netmon_impairment_rate_bytes_per_second", &labels), 1_250_000.0);
-    let told = scrape.samples.keys().filter(|(name, _)| name.starts_with("netmon_impairment_"));
-    assert_eq!(told.count(), 3);
+    let exported = scrape.samples.keys().filter(|(name, _)| name.starts_with("netmon_impairment_"));
+    assert_eq!(exported.count(), 3);
 }
 
 #[test]
-fn bounds_are_powers_of_two_nanoseconds_written_without_noise() {
+fn bounds_are_powers_of_two_nanoseconds_without_rounding_noise() {
     let text = render(&fixtures::direct());
     for le in
         ["0.000000256", "0.000001024", "0.000032768", "0.001048576", "1.073741824", "17.179869184", "+Inf"]
@@ -207,7 +207,7 @@ fn bounds_are_powers_of_two_nanoseconds_written_without_noise() {
 }
 
 #[test]
-fn a_duration_of_exactly_a_bound_is_counted_above_it_and_one_nanosecond_less_below() {
+fn a_duration_of_exactly_a_bound_is_counted_above_it() {
     let mut snapshot = fixtures::direct();
     snapshot.links[0].a.round_trips.icmp =
         fixtures::histogram_of([255, 256, 1023, 1024, 1 << 34, u64::MAX >> 8]);
@@ -226,7 +226,7 @@ fn a_duration_of_exactly_a_bound_is_counted_above_it_and_one_nanosecond_less_bel
 }
 
 #[test]
-fn what_is_not_measured_has_no_series_rather_than_a_zero() {
+fn a_value_that_is_not_measured_has_no_series_rather_than_a_zero() {
     let mut snapshot = fixtures::direct();
     snapshot.links[0].a_to_b.latency = None;
     snapshot.links[0].a_to_b.lost_segments = None;
@@ -256,7 +256,7 @@ fn a_lab_file_with_quotes_and_backslashes_survives_the_label() {
 }
 
 #[test]
-fn types_and_labels_in_the_text_are_those_of_the_list() {
+fn types_and_labels_in_the_text_are_those_of_the_list_of_names() {
     let mut snapshot = fixtures::direct();
     snapshot.links[0].a.round_trips.tcp_rtt = Some(Histogram::default());
     snapshot.links[0].a.round_trips.dns = Some(Histogram::default());
@@ -355,7 +355,7 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
 }
 
 #[test]
-fn promtool_has_nothing_to_say() {
+fn promtool_reports_no_problem() {
     let mut snapshot = fixtures::direct();
     snapshot.links[0].a.round_trips.tcp_rtt = Some(Histogram::default());
     snapshot.links[0].a.round_trips.dns = Some(Histogram::default());
@@ -372,6 +372,6 @@ fn promtool_has_nothing_to_say() {
     };
     child.stdin.take().unwrap().write_all(render(&snapshot).as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    let output_text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && output_text.is_empty(), "{}", String::from_utf8_lossy(&output_text));
 }

@@ -1,10 +1,10 @@
-//! The exposition format, written straight from the values, and handed over piece by piece.
+//! Writes the exposition format directly from the values, and passes it on piece by piece.
 //!
-//! It is the text that the `prometheus` crate's encoder makes, byte for byte, as a test compares. That encoder
-//! wants every series as an object first, and escapes the labels again for every line: with 1,000 links
-//! that is 100,000 objects and 300,000 lines, and took twice the time that a scrape may. Here the labels of
-//! a series are written once and then copied. Nor is the text ever there as a whole: of 1,000 links it is 20 MB
-//! and more, and whoever reads it wants it from the front.
+//! The text is byte for byte that of the `prometheus` crate's encoder, which a test compares. That encoder needs every
+//! series as an object first, and escapes the labels again for every line: with 1,000 links these are 100,000 objects
+//! and 300,000 lines, and it took twice the time that a scrape may take. Here the labels of a series are escaped once and
+//! then copied. The complete text, which is more than 20 MB with 1,000 links, is never in memory: the client reads it from
+//! the front while it is written.
 
 use std::{fmt::Write as _, mem, ops::ControlFlow};
 
@@ -15,30 +15,30 @@ use super::{
     names::Metric,
 };
 
-/// A piece is handed over once it is so long.
+/// A piece is passed on once it is this long.
 const PIECE_BYTES: usize = 64 << 10;
-/// Longer than a series is, with its head.
+/// More than the length of a series with its head.
 const SERIES_BYTES: usize = 16 << 10;
 
-/// Takes a piece of the text, and says whether more is wanted.
+/// Takes a piece of the text. Breaks if it needs no more.
 pub(super) type Taker<'w> = dyn FnMut(String) -> ControlFlow<()> + 'w;
 
-/// The text since the last piece.
+/// Writes families, and holds the text since the last piece.
 pub(super) struct Writer<'w> {
     text: String,
     taker: &'w mut Taker<'w>,
-    /// Nobody takes any more: what is still written is thrown away.
+    /// The taker has broken: the rest of the text is discarded.
     refused: bool,
-    /// The labels of the series at hand, without braces.
+    /// The labels of the current series, without braces.
     labels: String,
-    /// What follows the labels in a bucket's line, up to the value.
+    /// The part of a bucket's line between labels and value.
     bounds: [String; BOUNDS + 1],
-    /// Whether a histogram without an observation has its buckets, too.
+    /// Whether histograms without an observation have buckets.
     empty_buckets: bool,
 }
 
 impl<'w> Writer<'w> {
-    /// Writes the buckets of empty histograms or leaves them out.
+    /// Creates a writer, which writes the buckets of empty histograms or omits them.
     pub(super) fn new(empty_buckets: bool, taker: &'w mut Taker<'w>) -> Self {
         let mut seconds = buckets::bounds_seconds();
         let bound = |_| match seconds.next() {
@@ -49,18 +49,18 @@ impl<'w> Writer<'w> {
         Self { text: String::new(), taker, refused: false, labels: String::new(), bounds, empty_buckets }
     }
 
-    /// Begins a family. Without a series it leaves no trace.
+    /// Begins a family. A family without a series writes nothing.
     pub(super) fn family(&mut self, metric: Metric) -> Family<'_, 'w> {
         Family { writer: self, metric, begun: false }
     }
 
-    /// Hands over what is left, with something behind it.
+    /// Appends what `write` writes, and passes on the rest.
     pub(super) fn finish_with(mut self, write: impl FnOnce(&mut String)) {
         write(&mut self.text);
-        self.hand_over();
+        self.pass_on();
     }
 
-    fn hand_over(&mut self) {
+    fn pass_on(&mut self) {
         let piece = mem::replace(&mut self.text, String::with_capacity(PIECE_BYTES + SERIES_BYTES));
         if !self.refused {
             self.refused = (self.taker)(piece).is_break();
@@ -86,7 +86,7 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Name and labels, up to the value.
+    /// Writes the name and the labels, up to the value.
     fn write_start(&mut self, name: &str, suffix: &str) {
         self.push(&[name, suffix]);
         if !self.labels.is_empty() {
@@ -105,7 +105,7 @@ impl<'w> Writer<'w> {
         self.write_count(count);
     }
 
-    /// The value and the end of the line. Writing to a `String` cannot fail.
+    /// Writes the value and the end of the line. Writing to a `String` cannot fail.
     fn write_count(&mut self, count: u64) {
         let _ = writeln!(self.text, "{count}");
     }
@@ -125,7 +125,7 @@ impl<'w> Writer<'w> {
     }
 }
 
-/// One family of metrics, being written.
+/// A family of metrics that is being written.
 pub(super) struct Family<'a, 'w> {
     writer: &'a mut Writer<'w>,
     metric: Metric,
@@ -140,26 +140,26 @@ impl Family<'_, '_> {
         self.writer.write_count(count);
     }
 
-    /// Adds a gauge that may be below zero.
+    /// Adds a gauge that may be negative.
     pub(super) fn signed<const N: usize>(&mut self, values: [&str; N], count: i64) {
         self.begin(&values);
         self.writer.write_start(self.metric.name, "");
         self.writer.write_signed(count);
     }
 
-    /// Adds a yes or no, as 1 or 0.
+    /// Adds a boolean, as 1 or 0.
     pub(super) fn flag<const N: usize>(&mut self, values: [&str; N], flag: bool) {
         self.count(values, u64::from(flag));
     }
 
-    /// Adds a gauge that is not whole.
+    /// Adds a gauge that is no integer.
     pub(super) fn gauge<const N: usize>(&mut self, values: [&str; N], value: f64) {
         self.begin(&values);
         self.writer.write_start(self.metric.name, "");
         self.writer.write_value(value);
     }
 
-    /// Adds a histogram, when there is one. An empty one may be its sum and its count alone.
+    /// Adds a histogram, if there is one. An empty one may consist of its sum and count alone.
     #[expect(clippy::cast_precision_loss, reason = "the exposition format has floats only")]
     pub(super) fn histogram<const N: usize>(&mut self, values: [&str; N], from: Option<&Histogram>) {
         let Some(histogram) = from else { return };
@@ -180,7 +180,7 @@ impl Family<'_, '_> {
     fn begin(&mut self, values: &[&str]) {
         debug_assert_eq!(values.len(), self.metric.labels.len(), "labels of {}", self.metric.name);
         if self.writer.text.len() >= PIECE_BYTES {
-            self.writer.hand_over();
+            self.writer.pass_on();
         }
         if !self.begun {
             self.writer.write_head(&self.metric);
@@ -190,7 +190,7 @@ impl Family<'_, '_> {
     }
 }
 
-/// The format's escapes: in help texts `\` and line ends, in label values also `"`.
+/// Escapes as the format requires: `\` and line feeds in help texts, and `"` too in label values.
 fn escape(from: &str, quotes: bool, to: &mut String) {
     let special = |c: char| c == '\\' || c == '\n' || (quotes && c == '"');
     let mut rest = from;

@@ -1,4 +1,4 @@
-//! The same load with hooks off and on, in turn, and what passed uncounted meanwhile.
+//! Runs the same load with hooks detached and attached, in turn, and counts what passed while they were detached.
 
 use std::{
     net::IpAddr,
@@ -9,63 +9,64 @@ use netmon_model::{names::LinkName, progress::Progress};
 use serde::Serialize;
 
 use super::{
-    Difference, Hooks, OverheadError,
+    Difference, HookControl, OverheadError,
+    kernel_packets::KernelPackets,
     link::{self, End},
     load::{Load, Run},
-    passed::Passed,
 };
 
-/// What came of it.
+/// The result of a comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
-    /// The link.
+    /// The name of the link.
     pub link: LinkName,
-    /// The addresses that the load went between, of a and of b.
+    /// The addresses of the load, of a and of b.
     pub addresses: [IpAddr; 2],
-    /// How many runs there were of each kind.
+    /// Number of runs of each kind.
     pub pairs: u32,
     /// Round trip of a small datagram, nanoseconds.
     pub round_trip_ns: Difference,
-    /// Small datagrams from a to b, a second.
+    /// Small datagrams from a to b, per second.
     pub packets_per_second: Difference,
-    /// What passed while the hooks were off.
+    /// What passed while the hooks were detached.
     pub uncounted: Uncounted,
-    /// Datagrams of the load that passed while the hooks were on, and are counted like any others.
+    /// Datagrams of the load that passed while the hooks were attached. They are in the counters like any others.
     pub counted_load_packets: u64,
     /// Datagrams of the load that did not arrive.
     pub lost_load_packets: u64,
 }
 
-/// What passed while the hooks were off, so that nobody counted it.
+/// What passed while the hooks were detached, and is in no counter of netmon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Uncounted {
-    /// How long that was, in all.
+    /// How long the hooks were detached, in total.
     pub seconds: f64,
     /// Datagrams of the load.
     pub load_packets: u64,
-    /// Other packets, by the kernel's counters of both ends.
+    /// Other packets, by the kernel's counters at both ends.
     pub other_packets: u64,
 }
 
-/// Compares, `pairs` times, runs of `time` for each of both measures. `hooks` are on at the end, unless there was
-/// an error.
+/// Makes `pairs` pairs of runs, one with hooks and one without, each of `time` for each of the two measurements.
+///
+/// The hooks are attached at the end, unless there was an error.
 ///
 /// # Errors
 ///
-/// When the ends do not reach each other over this link, or something fails on the way.
+/// Fails if the ends do not reach each other over this link, or if the load or the hooks fail.
 pub fn compare(
     link: &LinkName,
     mut ends: [End; 2],
-    hooks: &mut dyn Hooks,
+    hooks: &mut dyn HookControl,
     (pairs, time): (u32, Duration),
     progress: &dyn Progress,
 ) -> Result<Comparison, OverheadError> {
     let addresses = link::addresses(&ends).ok_or_else(|| OverheadError::NoAddresses(link.clone()))?;
-    let mut load = Load::between(link, &ends, addresses)?;
-    takes_this_link(link, &mut ends, &mut load)?;
+    let mut load = Load::open(link, &ends, addresses)?;
+    check_path(link, &mut ends, &mut load)?;
     let mut runs = Runs::default();
     for pair in 0..pairs {
-        // Who goes first changes from pair to pair, so that a drift of the machine favours neither.
+        // The order alternates from pair to pair, so that a drift of the host favours neither kind.
         for turn in 0..2 {
             if (pair + turn) % 2 == 0 {
                 runs.without(&mut ends, hooks, &mut load, time)?;
@@ -77,7 +78,7 @@ pub fn compare(
     }
     let of = |pick: fn(&Run) -> f64| {
         let [off, on] = [&runs.off, &runs.on].map(|runs| runs.iter().map(pick).collect::<Vec<_>>());
-        Difference::of(&off, &on)
+        Difference::from_runs(&off, &on)
     };
     Ok(Comparison {
         link: link.clone(),
@@ -91,12 +92,12 @@ pub fn compare(
     })
 }
 
-/// A few round trips, which the kernel must have seen at both ends.
-fn takes_this_link(link: &LinkName, ends: &mut [End; 2], load: &mut Load) -> Result<(), OverheadError> {
-    let before = Passed::now(ends)?;
+/// Checks that the load takes this link: the kernel must count a few round trips at both ends.
+fn check_path(link: &LinkName, ends: &mut [End; 2], load: &mut Load) -> Result<(), OverheadError> {
+    let before = KernelPackets::read(ends)?;
     let run = load.run(Duration::from_millis(5))?;
-    if Passed::now(ends)?.since(before) < run.sent - run.lost {
-        return Err(OverheadError::AnotherWay(link.clone()));
+    if KernelPackets::read(ends)?.since(before) < run.sent - run.lost {
+        return Err(OverheadError::AnotherPath(link.clone()));
     }
     Ok(())
 }
@@ -109,22 +110,22 @@ struct Runs {
 }
 
 impl Runs {
-    /// A run with hooks off, which are on before and afterwards.
+    /// Makes a run with hooks detached. They are attached before and afterwards.
     fn without(
         &mut self,
         ends: &mut [End; 2],
-        hooks: &mut dyn Hooks,
+        hooks: &mut dyn HookControl,
         load: &mut Load,
         time: Duration,
     ) -> Result<(), OverheadError> {
-        hooks.off()?;
-        let (before, begun) = (Passed::now(ends)?, Instant::now());
+        hooks.detach()?;
+        let (before, begun) = (KernelPackets::read(ends)?, Instant::now());
         let run = load.run(time)?;
-        let passed = Passed::now(ends)?.since(before);
-        hooks.on()?;
+        let passed = KernelPackets::read(ends)?.since(before);
+        hooks.attach()?;
         self.uncounted.seconds += begun.elapsed().as_secs_f64();
         self.uncounted.load_packets += run.sent;
-        // A queue before the kernel's counter may have kept some of the load.
+        // A queue in front of the kernel's counter may have dropped some of the load.
         self.uncounted.other_packets += passed.saturating_sub(run.sent);
         self.off.push(run);
         Ok(())

@@ -1,4 +1,4 @@
-//! What stands in the way of a comparison.
+//! Errors of a comparison.
 
 use std::io;
 
@@ -6,59 +6,54 @@ use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::names::LinkName;
 use thiserror::Error;
 
-use crate::{datapath::DatapathError, watch::WatchError};
+use crate::{control::ControlError, datapath::DatapathError, watch::WatchError};
 
 /// A link could not be compared with and without hooks.
 #[derive(Debug, Error)]
 pub enum OverheadError {
-    /// Its traffic would go over lo.
-    #[error("both ends of link {0} are in one namespace: what they send each other takes no link")]
+    /// Traffic between the ends goes over lo.
+    #[error("both ends of link {0} are in one namespace: traffic between them does not cross the link")]
     OneNamespace(LinkName),
-    /// There is nothing to send to.
-    #[error("the ends of link {0} have no addresses that reach each other: give both one of the same prefix")]
+    /// The ends have no common prefix.
+    #[error("the ends of link {0} have no addresses in a common prefix; give both ends one")]
     NoAddresses(LinkName),
-    /// An end is not there any more.
-    #[error("there is no interface {interface} in namespace {namespace} any more")]
-    Gone {
+    /// An end no longer exists.
+    #[error("namespace {namespace} no longer has interface {interface}")]
+    NoInterface {
         /// Its name.
         interface: String,
-        /// Where it was.
+        /// The namespace that it was in.
         namespace: String,
     },
-    /// The load took another way.
-    #[error(
-        "what the ends of link {0} send each other takes another way: look at the routes of their namespaces"
-    )]
-    AnotherWay(LinkName),
-    /// Nothing comes through.
-    #[error("nothing that one end of link {link} sends comes out of the other ({from} to {to})")]
+    /// The load does not cross the link.
+    #[error("traffic between the ends of link {0} takes another path; check the routes in their namespaces")]
+    AnotherPath(LinkName),
+    /// No datagram arrives.
+    #[error("no datagram from one end of link {link} arrives at the other ({from} to {to})")]
     Silent {
         /// The link.
         link: LinkName,
-        /// From where it was sent.
+        /// The sender.
         from: std::net::SocketAddr,
-        /// Where it was waited for.
+        /// The receiver.
         to: std::net::SocketAddr,
     },
-    /// A socket of the load.
+    /// A socket call of the load failed.
     #[error("cannot {0} for the load")]
     Socket(&'static str, #[source] io::Error),
     /// A namespace could not be entered.
     #[error(transparent)]
     Namespace(#[from] NetNsError),
-    /// The kernel did not list something.
+    /// Interfaces or addresses could not be read.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
-    /// The programs.
+    /// The programs could not be loaded, attached or detached.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
-    /// The endpoints.
+    /// The endpoints could not be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
-    /// The agent does not answer.
-    #[error("cannot ask the agent")]
-    Agent(#[source] io::Error),
-    /// The agent says no.
-    #[error("the agent refuses: {0}")]
-    Refused(String),
+    /// The agent refused, or did not reply.
+    #[error(transparent)]
+    Agent(#[from] ControlError),
 }

@@ -1,7 +1,7 @@
-//! Who takes the programs off and puts them on: the agent that watches the lab, or, without one, a datapath
-//! of our own.
+//! Attaches and detaches the programs of a link: those of the agent that watches the lab or, without an agent, programs
+//! of this process.
 
-use netmon_model::names::{LabName, LinkName};
+use netmon_model::names::LinkName;
 
 use super::{OverheadError, link::End};
 use crate::{
@@ -11,56 +11,51 @@ use crate::{
     watch::Meter,
 };
 
-/// The hooks of one link.
-pub trait Hooks {
-    /// Takes the programs off.
+/// Controls the hooks of one link.
+pub trait HookControl {
+    /// Detaches the programs.
     ///
     /// # Errors
     ///
-    /// What stood in the way.
-    fn off(&mut self) -> Result<(), OverheadError>;
+    /// Fails if a program cannot be detached.
+    fn detach(&mut self) -> Result<(), OverheadError>;
 
-    /// Puts the programs on.
+    /// Attaches the programs.
     ///
     /// # Errors
     ///
-    /// What stood in the way.
-    fn on(&mut self) -> Result<(), OverheadError>;
+    /// Fails if a program cannot be attached.
+    fn attach(&mut self) -> Result<(), OverheadError>;
 }
 
-/// Those of an agent, which it keeps the counters of. They are on when this is dropped, and when its process ends.
+/// The hooks of an agent, which keeps their counters. The agent reattaches them when this is dropped or this process
+/// ends.
 #[derive(Debug)]
-pub struct AgentsHooks(Client);
+pub struct AgentHooks(Client);
 
-impl AgentsHooks {
-    /// Asks the agent of `lab` for the hooks of `link`.
+impl AgentHooks {
+    /// Requests control over the hooks of `link` from its agent.
     ///
     /// # Errors
     ///
-    /// When it does not answer, or somebody else has them.
-    pub fn borrow(lab: &LabName, link: &LinkName) -> Result<Self, OverheadError> {
-        let mut agent = Self(Client::connect(lab).map_err(OverheadError::Agent)?);
-        agent.say(&Request::Hooks(link.clone()))?;
-        Ok(agent)
-    }
-
-    fn say(&mut self, words: &impl serde::Serialize) -> Result<(), OverheadError> {
-        let answer = self.0.say(words).map_err(OverheadError::Agent)?;
-        if answer.errors.is_empty() { Ok(()) } else { Err(OverheadError::Refused(answer.errors.join("; "))) }
+    /// Fails if the agent does not reply, or another client controls these hooks.
+    pub fn borrow(mut agent: Client, link: &LinkName) -> Result<Self, OverheadError> {
+        agent.request(&Request::Hooks(link.clone()))?;
+        Ok(Self(agent))
     }
 }
 
-impl Hooks for AgentsHooks {
-    fn off(&mut self) -> Result<(), OverheadError> {
-        self.say(&HookCommand::Off)
+impl HookControl for AgentHooks {
+    fn detach(&mut self) -> Result<(), OverheadError> {
+        Ok(self.0.command(HookCommand::Off)?)
     }
 
-    fn on(&mut self) -> Result<(), OverheadError> {
-        self.say(&HookCommand::On)
+    fn attach(&mut self) -> Result<(), OverheadError> {
+        Ok(self.0.command(HookCommand::On)?)
     }
 }
 
-/// Our own, for a lab that nobody watches.
+/// Hooks of this process, for a lab that no agent watches.
 pub struct OwnHooks {
     meter: Meter,
     endpoints: Vec<Endpoint>,
@@ -71,22 +66,22 @@ impl OwnHooks {
     ///
     /// # Errors
     ///
-    /// When the kernel refuses them.
+    /// Fails if the kernel refuses them.
     pub fn load(ends: &[End; 2], options: &Options) -> Result<Self, OverheadError> {
         let endpoints = ends.iter().map(|end| end.endpoint.clone()).collect();
         Ok(Self { meter: Meter::load(options)?, endpoints })
     }
 }
 
-impl Hooks for OwnHooks {
-    fn off(&mut self) -> Result<(), OverheadError> {
+impl HookControl for OwnHooks {
+    fn detach(&mut self) -> Result<(), OverheadError> {
         match self.meter.release().into_iter().next() {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
 
-    fn on(&mut self) -> Result<(), OverheadError> {
+    fn attach(&mut self) -> Result<(), OverheadError> {
         Ok(self.meter.attach(&self.endpoints)?)
     }
 }

@@ -1,4 +1,4 @@
-//! The two ends of a link of a lab that is there: found by what was written down when it was made.
+//! Finds the two ends of a link of an existing lab, by the lab's recorded state.
 
 use std::{
     net::{IpAddr, SocketAddr, SocketAddrV6},
@@ -18,20 +18,20 @@ use crate::{
     topology::Endpoint,
 };
 
-/// One end, with a socket to ask its namespace.
+/// One end, with a netlink socket in its namespace.
 #[derive(Debug)]
 pub struct End {
-    /// As the datapath wants it; its addresses are those that it has now.
+    /// The endpoint, with its current addresses.
     pub endpoint: Endpoint,
     netlink: Netlink,
 }
 
 impl End {
-    /// Both ends of a link, a first.
+    /// Finds both ends of a link, a first.
     ///
     /// # Errors
     ///
-    /// When one of them is gone, or both are in one namespace.
+    /// Fails if an end no longer exists, or both are in one namespace.
     pub fn both(link: &RecordedLink) -> Result<[Self; 2], OverheadError> {
         let ends = [Self::find(&link.name, Side::A, &link.a)?, Self::find(&link.name, Side::B, &link.b)?];
         let [a, b] = ends.each_ref().map(|end| end.endpoint.netns.identity());
@@ -42,10 +42,11 @@ impl End {
         let netns = NetNs::open(&recorded.namespace)?;
         let mut netlink = Netlink::open_in(&netns)?;
         let interfaces = netlink.interfaces()?;
-        // By the address that netmon chose: the name may have been changed, and the number may be another's.
-        let there = interfaces.into_iter().find(|there| there.mac == Some(recorded.mac));
-        let there = there.ok_or_else(|| gone(&recorded.namespace, recorded.interface.as_str()))?;
-        let (ifindex, cookie) = (IfIndex(there.index), netlink.cookie()?);
+        // Search by the MAC address that netmon chose: the interface may have been renamed, and its index may have been
+        // reused.
+        let found = interfaces.into_iter().find(|interface| interface.mac == Some(recorded.mac));
+        let found = found.ok_or_else(|| missing(&recorded.namespace, recorded.interface.as_str()))?;
+        let (ifindex, cookie) = (IfIndex(found.index), netlink.cookie()?);
         let addresses = netlink.addresses()?;
         let of_this =
             addresses.into_iter().filter(|(index, _)| *index == ifindex).map(|(_, address)| address);
@@ -56,7 +57,7 @@ impl End {
                 namespace: recorded.namespace.clone(),
                 interface: recorded.interface.clone(),
                 ifindex,
-                peer_ifindex: IfIndex(there.peer_index.unwrap_or_default()),
+                peer_ifindex: IfIndex(found.peer_index.unwrap_or_default()),
                 netns: Arc::new(netns),
                 cookie,
                 addresses: of_this.collect(),
@@ -65,21 +66,22 @@ impl End {
         })
     }
 
-    /// The interface as the kernel has it now, with its counters.
+    /// Reads the interface with its counters.
     pub(super) fn interface(&mut self) -> Result<Interface, OverheadError> {
         let Endpoint { namespace, interface, ifindex, .. } = &self.endpoint;
         let mut interfaces = self.netlink.interfaces_with_stats()?.into_iter();
-        let this = interfaces.find(|there| there.index == ifindex.0);
-        this.ok_or_else(|| gone(namespace, interface.as_str()))
+        let found = interfaces.find(|found| found.index == ifindex.0);
+        found.ok_or_else(|| missing(namespace, interface.as_str()))
     }
 }
 
-fn gone(namespace: &NsName, interface: &str) -> OverheadError {
-    OverheadError::Gone { interface: interface.to_owned(), namespace: namespace.to_string() }
+fn missing(namespace: &NsName, interface: &str) -> OverheadError {
+    OverheadError::NoInterface { interface: interface.to_owned(), namespace: namespace.to_string() }
 }
 
-/// An address of each end, by which they reach each other: those of one prefix, IPv4 first, and link-local ones
-/// where there are no others.
+/// Returns an address of each end in a common prefix: IPv4 if possible, and link-local only if there is no other.
+///
+/// Returns `None` if there is no common prefix.
 pub(super) fn addresses([a, b]: &[End; 2]) -> Option<[SocketAddr; 2]> {
     let mut pairs: Vec<(IpNet, IpNet)> = Vec::new();
     for &one in &a.endpoint.addresses {
@@ -98,7 +100,7 @@ pub(super) fn addresses([a, b]: &[End; 2]) -> Option<[SocketAddr; 2]> {
     Some([socket_address(one.addr(), a), socket_address(other.addr(), b)])
 }
 
-/// Whether each is in the other's prefix.
+/// Returns whether each address is in the other's prefix.
 fn reach(one: IpNet, other: IpNet) -> bool {
     one.contains(&other.addr()) && other.contains(&one.addr()) && one.addr() != other.addr()
 }

@@ -1,7 +1,7 @@
 //! The load: small UDP datagrams between the two ends, sent and received by one thread.
 //!
-//! One thread plays both sides. A veth delivers within the system call that sends, so that what is measured
-//! is the way over the link and not how soon a second thread is woken.
+//! A veth pair delivers within the system call that sends. With one thread for both sides, a round trip is the path over
+//! the link alone, without the wake-up of a second thread.
 
 use std::{
     io,
@@ -11,31 +11,31 @@ use std::{
 
 use netmon_model::names::LinkName;
 
-use super::{OverheadError, figures::Spread, link::End};
+use super::{OverheadError, link::End, statistics::Spread};
 
-/// Bytes of each datagram: 64 with the headers of IPv4 and Ethernet, as of the smallest frame.
+/// Bytes of each datagram: 64 with the headers of UDP, IPv4 and Ethernet, the size of the smallest frame.
 const PAYLOAD: usize = 22;
-/// How long a datagram may take before it counts as lost.
+/// A datagram that takes longer counts as lost.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Datagrams that are sent before they are received: well below what a socket's buffer takes.
+/// Datagrams that are sent before the first is received: far fewer than a socket's buffer holds.
 const BURST: u64 = 32;
-/// How often the way is tried before it is given up: the first datagram may wait for a neighbour's address.
+/// Round trips to try before giving up: the first datagram may wait for neighbour discovery.
 const ATTEMPTS: usize = 4;
 
-/// What one run of the load showed.
+/// The measurements of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Run {
     /// Median round trip, nanoseconds.
     pub round_trip_ns: f64,
-    /// Datagrams that arrived, a second: the median of short bursts.
+    /// Datagrams that arrived per second: the median of short bursts.
     pub packets_per_second: f64,
     /// Datagrams that were sent, in both directions.
     pub sent: u64,
-    /// Those of them that did not arrive.
+    /// Datagrams that did not arrive.
     pub lost: u64,
 }
 
-/// A socket at each end, connected with each other.
+/// A socket at each end, connected to each other.
 #[derive(Debug)]
 pub struct Load {
     a: UdpSocket,
@@ -46,22 +46,18 @@ pub struct Load {
 }
 
 impl Load {
-    /// Between two ends, after it is known that they reach each other.
+    /// Opens the sockets and waits for the first round trip.
     ///
     /// # Errors
     ///
-    /// When they do not.
-    pub fn between(
-        link: &LinkName,
-        ends: &[End; 2],
-        addresses: [SocketAddr; 2],
-    ) -> Result<Self, OverheadError> {
+    /// Fails if a socket cannot be set up, or the ends do not reach each other.
+    pub fn open(link: &LinkName, ends: &[End; 2], addresses: [SocketAddr; 2]) -> Result<Self, OverheadError> {
         let socket = |end: &End, address: SocketAddr| -> Result<UdpSocket, OverheadError> {
             let socket = end
                 .endpoint
                 .netns
                 .run(|| UdpSocket::bind(address))?
-                .map_err(|source| OverheadError::Socket("make a socket", source))?;
+                .map_err(|source| OverheadError::Socket("create a socket", source))?;
             socket
                 .set_read_timeout(Some(PATIENCE))
                 .map_err(|source| OverheadError::Socket("set up a socket", source))?;
@@ -81,7 +77,7 @@ impl Load {
 
     fn connect(&self, ends: &[End; 2]) -> io::Result<(SocketAddr, SocketAddr)> {
         let (a, b) = (self.a.local_addr()?, self.b.local_addr()?);
-        // A link-local address is valid on one's own interface.
+        // The scope of a link-local address is the interface of the socket that uses it.
         let seen_from = |mut address: SocketAddr, end: &End| {
             if let SocketAddr::V6(v6) = &mut address
                 && v6.scope_id() != 0
@@ -95,11 +91,11 @@ impl Load {
         Ok((a, b))
     }
 
-    /// Round trips for this long, and then bursts for as long again.
+    /// Makes round trips for `time`, then sends bursts for `time`.
     ///
     /// # Errors
     ///
-    /// When a socket fails; that datagrams are lost is no error.
+    /// Fails if a socket fails. Lost datagrams are no error.
     pub fn run(&mut self, time: Duration) -> Result<Run, OverheadError> {
         let before = (self.sent, self.lost);
         let mut round_trips = Vec::new();
@@ -112,20 +108,20 @@ impl Load {
             rates.extend(self.burst()?);
         }
         Ok(Run {
-            round_trip_ns: Spread::of(round_trips).median,
-            packets_per_second: Spread::of(rates).median,
+            round_trip_ns: Spread::from_values(round_trips).median,
+            packets_per_second: Spread::from_values(rates).median,
             sent: self.sent - before.0,
             lost: self.lost - before.1,
         })
     }
 
-    /// Datagrams that were sent so far, the first tries included.
+    /// Returns the number of datagrams sent so far, including those of [`Self::open`].
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// One datagram there and one back, nanoseconds; none when one was lost.
+    /// Sends one datagram in each direction. Returns nanoseconds, or `None` if one was lost.
     #[expect(clippy::cast_precision_loss, reason = "half a second is far below 2^53 ns")]
     fn round_trip(&mut self) -> Result<Option<f64>, OverheadError> {
         let number = self.next();
@@ -145,7 +141,7 @@ impl Load {
         Ok(Some(begun.elapsed().as_nanos() as f64))
     }
 
-    /// A burst from a, then all of it received at b: how many a second; none when one was lost.
+    /// Sends a burst from a and receives all of it at b. Returns datagrams per second, or `None` if one was lost.
     #[expect(clippy::cast_precision_loss, reason = "a burst is a few datagrams")]
     fn burst(&mut self) -> Result<Option<f64>, OverheadError> {
         let first = self.next();
@@ -159,7 +155,7 @@ impl Load {
         self.sent += BURST;
         for number in first..first + BURST {
             if !receive(&self.b, number)? {
-                // What follows a lost one was received while that one was waited for.
+                // Waiting for the lost datagram has consumed those behind it.
                 self.lost += first + BURST - number;
                 return Ok(None);
             }
@@ -177,7 +173,7 @@ fn send(socket: &UdpSocket, number: u64) -> Result<(), OverheadError> {
     let mut payload = [0; PAYLOAD];
     payload[..8].copy_from_slice(&number.to_be_bytes());
     match socket.send(&payload) {
-        // A queue that is full loses it, which is seen when it does not arrive; an earlier one was refused.
+        // ENOBUFS: a full queue dropped it, which the receiver notices. ECONNREFUSED: the error of an earlier datagram.
         Err(error) if !is_loss(&error) => Err(OverheadError::Socket("send", error)),
         _ => Ok(()),
     }
@@ -187,7 +183,7 @@ fn is_loss(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOBUFS) || error.kind() == io::ErrorKind::ConnectionRefused
 }
 
-/// Whether this number arrives; older ones that come late are passed over.
+/// Receives the datagram with this number, ignoring older ones. Returns whether it arrived.
 fn receive(socket: &UdpSocket, number: u64) -> Result<bool, OverheadError> {
     let mut payload = [0; PAYLOAD];
     loop {

@@ -1,21 +1,21 @@
-//! What watching a link costs those who use it: the same short load, with the hooks on and off, in turn.
+//! Measures what watching a link costs its traffic: the same short load with hooks attached and detached, in turn.
 //!
-//! [`load`] is the traffic, [`hooks`] takes the programs off and puts them on, [`compare`] alternates, and
-//! [`figures`] is the arithmetic. It prints nothing, and it judges nothing: whether a difference matters is
-//! for whoever reads it together with its spread.
+//! [`load`] is the traffic, [`hooks`] attaches and detaches the programs, [`compare`] alternates, and [`statistics`] is
+//! the arithmetic. Nothing is printed or judged here: whether a difference matters is for the reader to decide, who
+//! also sees its spread.
 
 pub mod compare;
 mod error;
-pub mod figures;
 pub mod hooks;
+mod kernel_packets;
 pub mod link;
 pub mod load;
-mod passed;
+pub mod statistics;
 
 pub use self::{
     compare::{Comparison, compare},
     error::OverheadError,
-    figures::{Difference, Spread},
-    hooks::{AgentsHooks, Hooks, OwnHooks},
+    hooks::{AgentHooks, HookControl, OwnHooks},
     link::End,
+    statistics::{Difference, Spread},
 };

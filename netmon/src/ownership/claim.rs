@@ -1,7 +1,7 @@
-//! Who works on a lab: one process at a time, by a lock that dies with it.
+//! Exclusive ownership of a lab, by a flock(2) that the kernel releases when the process ends.
 //!
-//! The lock is a flock(2) on /run/netmon/LAB/lock; the file's text says who has it. Neither is left behind:
-//! whoever removes the lab removes the file, so a new claimant makes sure that it locked the one that is there.
+//! The lock is on /run/netmon/LAB/lock, and the file's text names the holder. The file is deleted together with the lab.
+//! So after locking it, a new claimant checks that the path still leads to the file that it locked.
 
 use std::{
     fmt,
@@ -28,12 +28,12 @@ use serde::{Deserialize, Serialize};
 use super::error::OwnershipError;
 use super::state;
 
-/// Who holds a lab.
+/// The process that holds a lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The process; 0 when it has not said so yet.
+    /// Its process id. 0 if it has not written it yet.
     pub pid: u32,
-    /// Where it serves HTTP, if it does.
+    /// The address where it serves HTTP. `None` if it does not.
     pub http: Option<SocketAddr>,
 }
 
@@ -42,13 +42,13 @@ impl Holder {
         Self { pid: process::id(), http }
     }
 
-    /// Whether its process has ended, or nobody said which it is.
+    /// Returns whether its process has ended, or is not known.
     fn is_dead(&self) -> bool {
         Stat::read(Process::Pid(self.pid)).map_or(true, Stat::has_exited)
     }
 }
 
-/// How often a lock that nobody has by name is tried, 5 ms apart.
+/// How often a lock whose holder is dead or unknown is tried, 5 ms apart.
 const ATTEMPTS: u32 = 400;
 
 impl fmt::Display for Holder {
@@ -61,31 +61,31 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The right to change a lab, until it is dropped or the process ends.
+/// The exclusive right to change a lab. Ends when it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Claim {
     lab: LabName,
     file: File,
-    /// Set once this process has said that it is the lab's agent.
+    /// This process, if it is the lab's agent.
     agent: Option<Holder>,
 }
 
 impl Claim {
-    /// Takes the lab for this process.
+    /// Claims the lab for this process.
     ///
     /// # Errors
     ///
-    /// [`OwnershipError::Held`] when another process has it.
+    /// [`OwnershipError::Held`] if another process holds it.
     pub fn take(lab: &LabName) -> Result<Self, OwnershipError> {
         let path = path_of(lab);
         let failed = |e: io::Error| OwnershipError::file("lock", &path, e);
         loop {
             owned_files::make_directory(&state::directory(lab)).map_err(failed)?;
-            // Whoever may open it may lock it.
+            // Mode 0600: any process that can open the file can lock it.
             let mut options = OpenOptions::new();
             let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
             let file = match options.open(&path) {
-                // The lab's folder was removed between these two lines.
+                // Another process removed the folder since it was created above.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 other => other.map_err(failed)?,
             };
@@ -96,7 +96,7 @@ impl Claim {
             if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
                 let mut claim = Self { lab: lab.clone(), file, agent: None };
                 if let Err(error) = claim.write(&Holder::this_process(None)) {
-                    // Without space in /run a lab can still be removed; others only do not see by whom.
+                    // Without space in /run, a lab can still be removed. Other processes just do not see by which.
                     log::warn!("{}", chain(&error));
                 }
                 return Ok(claim);
@@ -110,17 +110,17 @@ impl Claim {
         &self.lab
     }
 
-    /// The agent of the lab, when that is this process.
+    /// Returns this process if it is the lab's agent.
     #[must_use]
     pub fn agent(&self) -> Option<&Holder> {
         self.agent.as_ref()
     }
 
-    /// Says where this process serves HTTP, in the state and to those who find the lab held.
+    /// Makes this process the lab's agent, and publishes its HTTP address in the state and in the lock file.
     ///
     /// # Errors
     ///
-    /// When a file cannot be written.
+    /// Fails if a file cannot be written.
     pub fn announce(&mut self, http: Option<SocketAddr>) -> Result<(), OwnershipError> {
         let holder = Holder::this_process(http);
         self.write(&holder)?;
@@ -150,32 +150,33 @@ impl Claim {
 }
 
 impl Drop for Claim {
-    /// A lab that stays has no agent any more. Of one that is not there nothing is left: no state, so no lock
-    /// and no folder. Still under the lock.
+    /// Removes this process from the state of a lab that stays. Of a lab that does not exist, removes the lock and the
+    /// folder too. All of this happens before the lock is released.
     fn drop(&mut self) {
         if self.agent.take().is_some() {
-            // A state that still names this agent says that it was killed, which is the safe way to be wrong.
+            // If this fails, the state still names this agent, as if it had been killed: wrong, but safe.
             let _ = self.record_agent();
         }
         let folder = state::directory(&self.lab);
         let is_there = |entry: &str| folder.join(entry).exists();
         if !is_there("state.json") && !is_there("services") {
-            // Whatever is not removed here is removed by the next claim on this lab.
+            // The next claim on this lab removes what is left here.
             for own in ["agent.sock", "temporary", "lock"] {
                 let _ = fs::remove_file(folder.join(own));
             }
             let _ = fs::remove_dir(&folder);
         }
         let _ = fs::remove_dir(state::RUN_DIRECTORY);
-        // This process may live on.
+        // The holder's name: this process may continue without the lab.
         let _ = self.file.set_len(0);
-        // Not by closing the file: a child that is just being started has it open as well, for a moment.
+        // Unlock instead of closing: a child that is being spawned may hold the same descriptor for a moment.
         let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
-/// Who holds `lab` now, if anybody does. Asking does not disturb. Who may not look at the lock sees an agent only, by
-/// what it wrote down.
+/// Returns the process that holds `lab`, or `None` if none does. Does not take the lab.
+///
+/// Without permission to open the lock file, only an agent is seen, by its entry in the state.
 #[must_use]
 pub fn holder(lab: &LabName) -> Option<Holder> {
     let file = match File::open(path_of(lab)) {
@@ -187,8 +188,10 @@ pub fn holder(lab: &LabName) -> Option<Holder> {
     lock(&file, FlockOperation::NonBlockingLockShared).ok()?
 }
 
-/// Locks the file, or says who has it. What a dead process has is a child's that it was just starting: that one has it
-/// until it is the other program. And what nobody has by name is somebody's who only asks, for a moment.
+/// Locks the file, or returns its holder.
+///
+/// Retries for a while if the holder is dead or unknown. A lock of a dead process is held by a child that it was about to
+/// spawn, until that executes its program. A lock without a name belongs to a process that only asks for the holder.
 fn lock(file: &File, how: FlockOperation) -> io::Result<Option<Holder>> {
     let pause = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
     for attempt in 1.. {
@@ -207,7 +210,7 @@ fn lock(file: &File, how: FlockOperation) -> io::Result<Option<Holder>> {
 
 fn read_holder(mut file: &File) -> Holder {
     let mut text = String::new();
-    // A holder that is just writing its name is shown without one.
+    // While the holder is writing, it has no name.
     let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
     serde_json::from_str(&text).unwrap_or(Holder { pid: 0, http: None })
 }

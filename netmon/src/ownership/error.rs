@@ -1,4 +1,4 @@
-//! What can go wrong with claims and recorded state.
+//! Errors of claims and of recorded state.
 
 use std::{io, path::Path};
 
@@ -10,20 +10,20 @@ use super::claim::Holder;
 /// A lab could not be claimed, or its state could not be recorded.
 #[derive(Debug, Error)]
 pub enum OwnershipError {
-    /// Another process holds the lab. Nothing was changed.
-    #[error("lab {lab} is held by {holder}; stop that one first, with Ctrl-C or `kill {}`", .holder.pid)]
+    /// Another process holds the lab.
+    #[error("lab {lab} is held by {holder}; stop it first, with Ctrl-C or `kill {}`", .holder.pid)]
     Held {
-        /// Which lab.
+        /// The lab.
         lab: LabName,
-        /// By which process.
+        /// The process.
         holder: Holder,
     },
     /// A file.
     #[error("cannot {operation} {operand}")]
     File {
-        /// What was tried.
+        /// The operation.
         operation: &'static str,
-        /// With which file.
+        /// The file.
         operand: String,
         /// The kernel's answer.
         source: io::Error,

@@ -1,6 +1,6 @@
-//! Which processes are inside a namespace, and so keep it alive after its name is gone.
+//! Finds the processes inside namespaces, which keep these alive after their names are deleted.
 //!
-//! Only looked at, never ended: they are somebody else's.
+//! netmon names these processes and never ends them.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -13,7 +13,7 @@ use netmon_model::names::NsName;
 /// A process inside a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// Its process id.
     pub pid: u32,
     /// Its name, as `ps` shows it.
     pub command: String,
@@ -25,10 +25,10 @@ impl fmt::Display for Process {
     }
 }
 
-/// The processes inside each of `namespaces`; those with none are left out. Processes that end while we look,
-/// or that we may not look at, are not seen.
+/// Returns the processes inside each of `namespaces`. Namespaces without a process are left out, and so are processes that
+/// exit meanwhile or that this process may not inspect.
 #[must_use]
-pub fn find(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
+pub fn processes_inside(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>> {
     let wanted: BTreeMap<NetnsId, &NsName> = namespaces
         .iter()
         .filter_map(|name| Some((NetnsId::of_file(&names::path_of(name)).ok()?, name)))

@@ -1,13 +1,13 @@
-//! How a lab's own things are told from everybody else's: a mark on the object itself.
+//! Marks on objects, which distinguish a lab's own from all others.
 //!
-//! Namespaces carry it as the alias of their lo, links as their alias, files as their first line.
+//! A namespace carries the mark as the alias of its lo, an interface as its alias, a file in its first line.
 
 use std::fmt;
 
 use netmon_model::names::LabName;
 use serde::Serialize;
 
-/// What every mark begins with; the lab's name follows.
+/// Every mark begins with this. The name of the lab follows.
 pub const PREFIX: &str = "netmon:";
 
 /// The mark of one lab.
@@ -15,27 +15,27 @@ pub const PREFIX: &str = "netmon:";
 pub struct Mark(String);
 
 impl Mark {
-    /// The mark of `lab`.
+    /// Returns the mark of `lab`.
     #[must_use]
     pub fn of(lab: &LabName) -> Self {
         Self(format!("{PREFIX}{lab}"))
     }
 
-    /// The mark as it is written on objects.
+    /// Returns the text that is written on objects.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The lab whose mark this text is, if it is a mark at all.
+    /// Returns the lab whose mark this text is, or `None` if it is not a mark.
     #[must_use]
     pub fn lab_in(text: &str) -> Option<LabName> {
         text.strip_prefix(PREFIX)?.parse().ok()
     }
 
-    /// Whether an object whose alias is `alias` is this lab's.
+    /// Returns whether an object with this alias is the lab's.
     #[must_use]
-    pub fn is(&self, alias: Option<&str>) -> bool {
+    pub fn is_on(&self, alias: Option<&str>) -> bool {
         alias == Some(self.as_str())
     }
 }
@@ -46,18 +46,18 @@ impl fmt::Display for Mark {
     }
 }
 
-/// Whose an object is, seen from one lab.
+/// Whether an object belongs to the lab in question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Owner {
-    /// This lab's.
+    /// The lab's.
     Ours,
-    /// Another lab's, or nothing to do with netmon.
+    /// Another lab's, or not netmon's at all.
     Foreign,
 }
 
 impl Owner {
-    /// `Ours` when the condition holds.
+    /// Returns `Ours` if the condition holds.
     #[must_use]
     pub fn ours_if(ours: bool) -> Self {
         if ours { Self::Ours } else { Self::Foreign }

@@ -1,7 +1,7 @@
-//! Whose a lab is, and what of the host is a lab's: marks, recorded state, and the claim that one process has on it.
+//! Which objects belong to a lab, and which process works on it: marks, recorded state, and an exclusive claim.
 //!
-//! A mark on the thing itself decides what is netmon's ([`mark`]); the state file ([`state`]) only says where to look.
-//! Nothing here changes a namespace or an interface.
+//! A mark on the object itself decides whether it is netmon's ([`mark`]); the state file ([`state`]) only helps to find
+//! it. Nothing here changes a namespace or an interface.
 
 pub mod claim;
 pub mod error;

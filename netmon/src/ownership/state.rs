@@ -1,10 +1,9 @@
-//! What a lab is about to have and has, in /run/netmon/LAB/state.json.
+//! The recorded state of a lab, in /run/netmon/LAB/state.json: what it is about to have, and what it has.
 //!
-//! It is written before anything is made and again when all is there, each time as a whole (a new file,
-//! renamed over the old one). The marks on the objects decide what is ours; the state adds what marks cannot
-//! say: link-layer addresses of interfaces that were made and not yet marked, folders that were made for a
-//! file and are still empty, who holds the lab. It is never needed to find the rest, so a state that is
-//! missing or torn costs nothing but a warning.
+//! It is written before anything is created and again when everything exists, each time atomically. The marks on the
+//! objects decide what is netmon's. The state adds what marks cannot tell: link-layer addresses of interfaces that were
+//! created and not yet marked, folders that were created for a file and are still empty, the agent of the lab. All the
+//! rest is found without it, so a state that is missing or damaged costs only a warning.
 
 use std::{
     collections::BTreeSet,
@@ -23,22 +22,22 @@ use serde::{Deserialize, Serialize};
 use super::claim::Holder;
 use super::error::OwnershipError;
 
-/// Where all labs of this machine keep their state.
+/// The folder of the labs of this host.
 pub const RUN_DIRECTORY: &str = "/run/netmon";
-/// The layout below; a state of another version is not read.
+/// The version of the layout below. A state of another version is ignored.
 const VERSION: u32 = 1;
 
-/// A lab's own folder: state, lock, socket.
+/// Returns a lab's own folder, for state, lock and socket.
 #[must_use]
 pub fn directory(lab: &LabName) -> PathBuf {
     Path::new(RUN_DIRECTORY).join(lab.as_str())
 }
 
-/// Every lab that has a folder, in the order of their names.
+/// Returns every lab that has a folder, sorted by name.
 #[must_use]
 pub fn labs() -> Vec<LabName> {
     let entries = fs::read_dir(RUN_DIRECTORY).into_iter().flatten().flatten();
-    // Beside the labs' folders lies a note about /run/netns itself.
+    // There is also a note about /run/netns itself, which is a file.
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let mut labs: Vec<LabName> =
         folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
@@ -46,7 +45,7 @@ pub fn labs() -> Vec<LabName> {
     labs
 }
 
-/// A lab as it was written down.
+/// A recorded lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     version: u32,
@@ -54,11 +53,11 @@ pub struct State {
     pub lab: LabName,
     /// The lab file's path, or `built-in`.
     pub source: String,
-    /// Which run of the machine this is about: everything else is void after a reboot.
+    /// The boot in which this was recorded. After a reboot, nothing of it exists.
     pub boot_id: String,
-    /// Whether all of it was made. If not, some of it may be there.
+    /// Whether all of it was created. If not, any part of it may exist.
     pub complete: bool,
-    /// The agent that runs the lab, if one does.
+    /// The agent of the lab. `None` without one.
     pub agent: Option<Holder>,
     /// The lab's namespaces.
     pub namespaces: Vec<RecordedNamespace>,
@@ -67,25 +66,25 @@ pub struct State {
     /// The lab's bridges.
     #[serde(default)]
     pub bridges: Vec<RecordedInterface>,
-    /// The namespaces that the lab has a file for under /etc/netns.
+    /// The namespaces that have a file of the lab's under /etc/netns.
     #[serde(default)]
     pub files: BTreeSet<NsName>,
-    /// The lab's services, as they were last asked for.
+    /// The lab's services, as the lab file had them.
     pub services: Vec<Service>,
-    /// Folders under /etc that are made for the lab's files.
+    /// Folders under /etc that were created for the lab's files.
     pub folders: BTreeSet<PathBuf>,
 }
 
-/// A namespace as it was written down.
+/// A recorded namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedNamespace {
     /// Its name.
     pub name: NsName,
-    /// Its identity, once it was made.
+    /// Its cookie. `None` until it is created.
     pub cookie: Option<Cookie>,
 }
 
-/// A link as it was written down.
+/// A recorded link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedLink {
     /// Its name in the lab file.
@@ -97,7 +96,7 @@ pub struct RecordedLink {
 }
 
 impl RecordedLink {
-    /// The end on `side`.
+    /// Returns the end on `side`.
     #[must_use]
     pub fn end(&self, side: Side) -> &RecordedInterface {
         match side {
@@ -107,26 +106,26 @@ impl RecordedLink {
     }
 }
 
-/// An end of a link, or a bridge, as it was written down.
+/// A recorded bridge, or end of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedInterface {
-    /// The namespace it is in.
+    /// The namespace that it is in.
     pub namespace: NsName,
     /// Its name.
     pub interface: IfName,
-    /// Its link-layer address, which netmon chose at random: known before the interface is. One that the lab file
-    /// gives takes its place once the interface is marked.
+    /// Its link-layer address. netmon chooses it at random, so it is recorded before the interface exists. An address from
+    /// the lab file replaces it once the interface is marked.
     pub mac: Mac,
-    /// Its number, once it was made.
+    /// Its index. `None` until it is created.
     pub ifindex: Option<IfIndex>,
 }
 
 impl State {
-    /// The state of a lab of which nothing is made yet.
+    /// Returns the state of a lab of which nothing exists yet.
     ///
     /// # Errors
     ///
-    /// When the machine does not say which boot this is.
+    /// Fails if the boot id cannot be read.
     pub fn new(lab: &Lab) -> Result<Self, OwnershipError> {
         Ok(Self {
             version: VERSION,
@@ -144,8 +143,9 @@ impl State {
         })
     }
 
-    /// What was written down about `lab` since the machine started. What is torn, of another version or of
-    /// another boot counts as nothing.
+    /// Loads what was recorded about `lab` since the last boot.
+    ///
+    /// Returns `None` if there is nothing, or if it is damaged, of another version or of another boot.
     #[must_use]
     pub fn load(lab: &LabName) -> Option<Self> {
         let path = path_of(lab);
@@ -153,7 +153,7 @@ impl State {
             Ok(text) => text,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
             Err(e) => {
-                log::warn!("cannot read {}: {e}; going by the marks alone", path.display());
+                log::warn!("ignoring {}: cannot read it: {e}; using the marks alone", path.display());
                 return None;
             }
         };
@@ -162,21 +162,24 @@ impl State {
                 (boot_id().ok()? == state.boot_id).then_some(state)
             }
             Ok(_) => {
-                log::warn!("{} is of another lab or version; going by the marks alone", path.display());
+                log::warn!(
+                    "ignoring {}: it belongs to another lab or version; using the marks alone",
+                    path.display()
+                );
                 None
             }
             Err(e) => {
-                log::warn!("{} is damaged ({e}); going by the marks alone", path.display());
+                log::warn!("ignoring {}: it is damaged ({e}); using the marks alone", path.display());
                 None
             }
         }
     }
 
-    /// Writes all of it, so that a reader sees the old state or the new one.
+    /// Writes the state atomically: a reader sees the old one or the new one.
     ///
     /// # Errors
     ///
-    /// When a file cannot be written.
+    /// Fails if a file cannot be written.
     pub fn store(&self) -> Result<(), OwnershipError> {
         let path = path_of(&self.lab);
         let failed = |e: io::Error| OwnershipError::file("write", &path, e);
@@ -185,14 +188,14 @@ impl State {
         owned_files::replace(&path, &text).map_err(failed)
     }
 
-    /// Every bridge, and every end of every link.
+    /// Returns every bridge, and every end of every link.
     pub fn interfaces(&self) -> impl Iterator<Item = &RecordedInterface> {
         self.bridges.iter().chain(self.links.iter().flat_map(|link| [&link.a, &link.b]))
     }
 
-    /// Whether netmon chose this link-layer address for the interface of that name there.
+    /// Returns whether netmon chose this link-layer address for the interface of that name and namespace.
     #[must_use]
-    pub fn chose(&self, namespace: &NsName, interface: &str, mac: Option<Mac>) -> bool {
+    pub fn chose_mac(&self, namespace: &NsName, interface: &str, mac: Option<Mac>) -> bool {
         let same = |end: &RecordedInterface| {
             end.namespace == *namespace && end.interface.as_str() == interface && Some(end.mac) == mac
         };
@@ -200,7 +203,7 @@ impl State {
     }
 }
 
-/// Where a lab's state is.
+/// Returns the path of a lab's state.
 pub(crate) fn path_of(lab: &LabName) -> PathBuf {
     directory(lab).join("state.json")
 }

@@ -1,5 +1,7 @@
-//! Whether a lab goes with its agent: `netmon run` notes it before anything is made, so that a lab that an
-//! agent was killed over is told from one that `netmon up` made to stay.
+//! Marks a lab as temporary: it is removed when its agent ends.
+//!
+//! `netmon run` writes the marker before it creates anything. So a lab whose agent was killed can be distinguished from
+//! one that `netmon up` built to stay.
 
 use std::{fs, io, path::PathBuf};
 
@@ -9,33 +11,33 @@ use netmon_model::names::LabName;
 use super::error::OwnershipError;
 use super::state;
 
-fn note(lab: &LabName) -> PathBuf {
+fn marker(lab: &LabName) -> PathBuf {
     state::directory(lab).join("temporary")
 }
 
-/// Whether the lab was made to go with its agent.
+/// Returns whether the lab is temporary.
 #[must_use]
 pub fn is_temporary(lab: &LabName) -> bool {
-    note(lab).exists()
+    marker(lab).exists()
 }
 
-/// Notes that the lab goes with its agent.
+/// Makes the lab temporary.
 ///
 /// # Errors
 ///
-/// When the note cannot be written.
+/// Fails if the marker cannot be written.
 pub fn make_temporary(lab: &LabName) -> Result<(), OwnershipError> {
-    let path = note(lab);
+    let path = marker(lab);
     owned_files::write(&path, b"").map_err(|error| OwnershipError::file("write", &path, error))
 }
 
-/// Notes that the lab stays.
+/// Makes the lab permanent: it stays when its agent ends.
 ///
 /// # Errors
 ///
-/// When the note cannot be taken away.
+/// Fails if the marker cannot be removed.
 pub fn make_permanent(lab: &LabName) -> Result<(), OwnershipError> {
-    let path = note(lab);
+    let path = marker(lab);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(OwnershipError::file("remove", &path, error))

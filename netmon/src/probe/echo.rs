@@ -1,4 +1,4 @@
-//! Echoes, as ping has them: over a raw socket, so that no process' group has to be allowed to.
+//! ICMP echoes that block, as ping sends them: over a raw socket, which works whatever `net.ipv4.ping_group_range` is.
 
 use std::{
     io,
@@ -12,41 +12,41 @@ use rustix::net::{
     sockopt::{Timeout, set_socket_timeout},
 };
 
-/// "nm", to know our own by.
+/// "nm": tells netmon's echoes from those of other programs.
 const IDENTIFIER: u16 = u16::from_be_bytes(*b"nm");
-/// How long an answer is waited for.
-const ANSWER_TIME: Duration = Duration::from_secs(1);
+/// Time for a reply.
+const REPLY_TIME: Duration = Duration::from_secs(1);
 
-/// A raw socket of one family.
+/// Sends echoes to one address.
 pub struct Pinger {
     socket: OwnedFd,
     to: IpAddr,
 }
 
 impl Pinger {
-    /// A socket in the calling thread's namespace.
+    /// Opens a socket in the calling thread's namespace.
     ///
     /// # Errors
     ///
-    /// The kernel's answer: EPERM without `CAP_NET_RAW`.
+    /// Fails with EPERM without `CAP_NET_RAW`, and with any other error of the kernel.
     pub fn open(to: IpAddr) -> io::Result<Self> {
         let socket = match to {
             IpAddr::V4(_) => socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP))?,
             IpAddr::V6(_) => socket(AddressFamily::INET6, SocketType::RAW, Some(ipproto::ICMPV6))?,
         };
-        set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_TIME))?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(REPLY_TIME))?;
         Ok(Self { socket, to })
     }
 
-    /// One echo, and how long it took; none when there was no answer within a second.
+    /// Sends one echo request and returns its round-trip time. Returns `None` if there was no reply within a second.
     ///
     /// # Errors
     ///
-    /// When it cannot be sent: no route, for example.
-    pub fn ask(&self, number: u16) -> io::Result<Option<Duration>> {
+    /// Fails if the request cannot be sent, for example without a route.
+    pub fn ping(&self, number: u16) -> io::Result<Option<Duration>> {
         let mark = (IDENTIFIER, number);
         let request = message(self.to, mark);
-        let begun = Instant::now();
+        let start = Instant::now();
         sendto(&self.socket, &request, SendFlags::empty(), &SocketAddr::new(self.to, 0))?;
         let mut buffer = [0_u8; 256];
         loop {
@@ -55,19 +55,19 @@ impl Pinger {
                 Err(rustix::io::Errno::INTR) => continue,
                 received => received?,
             };
-            let took = begun.elapsed();
-            if is_answer(self.to, buffer.get(..length).unwrap_or(&buffer), mark) {
-                return Ok(Some(took));
+            let round_trip = start.elapsed();
+            if is_reply(self.to, buffer.get(..length).unwrap_or(&buffer), mark) {
+                return Ok(Some(round_trip));
             }
-            // Others' messages arrive here as well, and each begins the wait anew.
-            if took > ANSWER_TIME {
+            // A raw socket also receives the messages of other programs, and each restarts the receive timeout.
+            if round_trip > REPLY_TIME {
                 return Ok(None);
             }
         }
     }
 }
 
-/// An echo request with its identifier and number. The kernel fills in the checksum of ICMPv6.
+/// Builds an echo request with an identifier and a sequence number. The kernel adds the checksum of ICMPv6.
 pub(super) fn message(to: IpAddr, (identifier, number): (u16, u16)) -> [u8; 64] {
     let mut message = [0; 64];
     message[0] = if to.is_ipv4() { 8 } else { 128 };
@@ -83,8 +83,8 @@ pub(super) fn message(to: IpAddr, (identifier, number): (u16, u16)) -> [u8; 64] 
     message
 }
 
-/// A raw socket of IPv4 shows the IP header too.
-pub(super) fn is_answer(from: IpAddr, bytes: &[u8], (identifier, number): (u16, u16)) -> bool {
+/// Returns whether `bytes` is the reply to an echo request. A raw IPv4 socket also delivers the IP header.
+pub(super) fn is_reply(from: IpAddr, bytes: &[u8], (identifier, number): (u16, u16)) -> bool {
     let (kind, message) = match from {
         IpAddr::V4(_) => {
             let header = bytes.first().map_or(0, |first| usize::from(first & 0xf) * 4);

@@ -1,16 +1,14 @@
-//! One request for a page, of which nothing is kept but how much it was.
+//! One request for a page, of which only the status and the size are kept.
 
-use std::{error::Error, future::poll_fn, pin::Pin};
-
-use axum::body::Body;
-use hyper::{Request, body::Body as _, body::Incoming, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
+use axum::{BoxError, body::Body};
+use futures_util::StreamExt as _;
+use hyper::Response;
 use netmon_model::lab::Url;
 use tokio::net::TcpStream;
 
-type BoxError = Box<dyn Error + Send + Sync>;
+use crate::http::exchange;
 
-/// What came.
+/// What a server responded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fetched {
     pub(super) status: u16,
@@ -18,42 +16,23 @@ pub(super) struct Fetched {
     pub(super) bytes: u64,
 }
 
-/// Asks for a page and reads it to its end, or until `enough` says of the bytes so far that it is.
+/// Requests a page and reads it to its end, or until `is_enough` returns true for the bytes so far.
 pub(super) async fn fetch(
     stream: TcpStream,
     url: &Url,
-    enough: impl Fn(u64) -> bool,
+    is_enough: impl Fn(u64) -> bool,
 ) -> Result<Fetched, BoxError> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(&url.path)
-        .header(header::HOST, url.address.to_string())
-        .header(header::USER_AGENT, concat!("netmon/", env!("CARGO_PKG_VERSION")))
-        .header(header::CONNECTION, "close")
-        .body(Body::empty())?;
-    let answer = async move {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status().as_u16();
-        let bytes = read(answer.into_body(), enough).await?;
-        Ok::<_, BoxError>(Fetched { status, bytes })
+    let read = async |response: Response<Body>| {
+        let status = response.status().as_u16();
+        let mut page = response.into_body().into_data_stream();
+        let mut bytes = 0;
+        while let Some(piece) = page.next().await {
+            bytes += piece?.len() as u64;
+            if is_enough(bytes) {
+                break;
+            }
+        }
+        Ok(Fetched { status, bytes })
     };
-    // The connection has to be driven until the answer is complete; its own end is no news.
-    let mut answer = std::pin::pin!(answer);
-    tokio::select! {
-        answer = &mut answer => answer,
-        ended = connection => {
-            ended?;
-            answer.await
-        }
-    }
-}
-
-async fn read(mut page: Incoming, enough: impl Fn(u64) -> bool) -> Result<u64, BoxError> {
-    let mut bytes = 0;
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut page).poll_frame(context)).await {
-        bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);
-        if enough(bytes) {
-            break;
-        }
-    }
-    Ok(bytes)
+    exchange(stream, url.address, &url.path, read).await
 }

@@ -1,8 +1,7 @@
-//! How much gets through: a load of bounded size and time, measured where it arrives.
+//! Throughput: a load of bounded size and time, measured where it arrives.
 //!
-//! With `http` it is the page that a server sends; with `tcp` netmon sends, and receives itself at the address in
-//! question. Nothing counts but what arrived while the run lasted: what is still in queues then is thrown away with the
-//! connection.
+//! With `http`, the load is a page that a server sends. With `tcp`, netmon both sends and receives. Only the data that
+//! arrives during the run counts. What is still queued at its end is discarded with the connection.
 
 use std::{
     io,
@@ -12,10 +11,7 @@ use std::{
 };
 
 use netmon_model::lab::Url;
-use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, bind, listen, socket_with,
-    sockopt::{set_socket_linger, set_socket_reuseaddr},
-};
+use rustix::net::sockopt::set_socket_linger;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -23,119 +19,111 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
-use super::{Place, http};
+use super::{ProbeNamespace, http};
 
-/// How long a run lasts at most, from the request for a connection on ...
-const RUN: Duration = Duration::from_secs(1);
-/// ... and how much it carries at most.
-const MOST_BYTES: u64 = 1 << 30;
-/// Less tells nothing: it fits into the buffers at both ends.
-const LEAST_BYTES: u64 = 64 << 10;
-/// How long a connection, or the first byte of a page, is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum duration of a run, which starts with the request for a connection.
+const RUN_TIME: Duration = Duration::from_secs(1);
+/// Maximum size of a load.
+const MAX_BYTES: u64 = 1 << 30;
+/// A smaller load fits into the buffers of both hosts, and its throughput means nothing.
+const MIN_BYTES: u64 = 64 << 10;
+/// Time for a connection, or for the first byte of a page.
+const START_TIME: Duration = Duration::from_secs(5);
+/// Size of a write, and of the receive buffer.
 const CHUNK: usize = 128 << 10;
 
-/// What got through.
+/// The result of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passed {
+pub struct Throughput {
     /// Bytes of data that arrived.
     pub bytes: u64,
-    /// From the request for a connection to the last of them.
-    pub took: Duration,
+    /// From the request for a connection to the last of these bytes.
+    pub duration: Duration,
 }
 
-impl Passed {
-    /// Bits of data a second.
+impl Throughput {
+    /// Returns the throughput in bits of data per second.
     #[must_use]
     pub fn bits_per_second(self) -> u64 {
-        (self.bytes as f64 * 8.0 / self.took.as_secs_f64().max(1e-9)) as u64
+        (self.bytes as f64 * 8.0 / self.duration.as_secs_f64().max(1e-9)) as u64
     }
 
-    /// Unless it was too little to tell.
+    /// Fails if the load was too small.
     fn checked(self) -> Result<Self, String> {
-        if self.bytes < LEAST_BYTES {
+        if self.bytes < MIN_BYTES {
             return Err(format!(
                 "{} bytes in {:.1?} are too few to tell a throughput",
-                self.bytes, self.took
+                self.bytes, self.duration
             ));
         }
         Ok(self)
     }
 }
 
-/// Loads a page for a second, or all of it.
+/// Requests a page and receives it for a second, or until its end.
 ///
 /// # Errors
 ///
-/// When there is no such page, or it is too small.
-pub async fn download(from: &Place, url: &Url) -> Result<Passed, String> {
-    let begun = Instant::now();
-    let stream = timeout(PATIENCE, from.connect(url.address)).await;
-    let stream = stream.map_err(|_| format!("no connection within {PATIENCE:?}"))?;
+/// Fails if there is no such page, or it is too small.
+pub async fn download(from: &ProbeNamespace, url: &Url) -> Result<Throughput, String> {
+    let start = Instant::now();
+    let stream = timeout(START_TIME, from.connect(url.address)).await;
+    let stream = stream.map_err(|_| format!("no connection within {START_TIME:?}"))?;
     let stream = stream.map_err(|error| error.to_string())?;
-    let enough = |bytes| bytes >= MOST_BYTES || begun.elapsed() >= RUN;
-    let fetched = timeout(RUN + PATIENCE, http::fetch(stream, url, enough)).await;
-    let fetched = fetched.map_err(|_| format!("no page within {:?}", RUN + PATIENCE))?;
+    let is_enough = |bytes| bytes >= MAX_BYTES || start.elapsed() >= RUN_TIME;
+    let fetched = timeout(RUN_TIME + START_TIME, http::fetch(stream, url, is_enough)).await;
+    let fetched = fetched.map_err(|_| format!("no page within {:?}", RUN_TIME + START_TIME))?;
     let fetched = fetched.map_err(|error| netmon_model::error::chain(&*error))?;
     if !(200..300).contains(&fetched.status) {
         return Err(format!("status {}", fetched.status));
     }
-    Passed { bytes: fetched.bytes, took: begun.elapsed() }.checked()
+    Throughput { bytes: fetched.bytes, duration: start.elapsed() }.checked()
 }
 
-/// Where netmon receives its own load.
+/// The receiver of a load that netmon sends itself.
 pub struct Sink {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Sink {
-    /// Listens at an address that `place` has.
+    /// Listens on an address of `namespace`.
     ///
     /// # Errors
     ///
-    /// When somebody else does, or it has not.
-    pub async fn listen(place: &Place, address: SocketAddr) -> Result<Self, String> {
-        let open = move || {
-            let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-            set_socket_reuseaddr(&socket, true)?;
-            bind(&socket, &address)?;
-            listen(&socket, 8)?;
-            Ok(socket)
-        };
+    /// Fails if the namespace does not have the address, or another process listens on it.
+    pub async fn listen(namespace: &ProbeNamespace, address: SocketAddr) -> Result<Self, String> {
         let failed = |error: io::Error| format!("cannot receive at {address}: {error}");
-        let socket = place.open(open).await.map_err(failed)?;
-        Ok(Self { listener: TcpListener::from_std(socket.into()).map_err(failed)?, address })
+        let listener = namespace.listen(address).await.map_err(failed)?;
+        Ok(Self { listener, address })
     }
 
-    /// Sends from `place` to here for a second.
+    /// Sends from `namespace` to this receiver for a second.
     ///
     /// # Errors
     ///
-    /// When there is no connection, or almost nothing arrives.
-    pub async fn load(&self, place: &Place) -> Result<Passed, String> {
-        let begun = Instant::now();
-        let connected = timeout(PATIENCE, async {
-            tokio::try_join!(place.connect(self.address), async { Ok(self.listener.accept().await?.0) })
+    /// Fails if there is no connection, or almost nothing arrives.
+    pub async fn load(&self, namespace: &ProbeNamespace) -> Result<Throughput, String> {
+        let start = Instant::now();
+        let connected = timeout(START_TIME, async {
+            tokio::try_join!(namespace.connect(self.address), async { Ok(self.listener.accept().await?.0) })
         });
-        let connected = connected.await.map_err(|_| format!("no connection within {PATIENCE:?}"))?;
+        let connected = connected.await.map_err(|_| format!("no connection within {START_TIME:?}"))?;
         let (sender, receiver) = connected.map_err(|error| error.to_string())?;
-        throw_away_at_end(&sender).map_err(|error| error.to_string())?;
-        let deadline = tokio::time::Instant::from_std(begun + RUN);
+        reset_on_close(&sender).map_err(|error| error.to_string())?;
+        let deadline = tokio::time::Instant::from_std(start + RUN_TIME);
         let is_over = Arc::new(Notify::new());
         let sending = tokio::spawn(send(sender, Arc::clone(&is_over)));
-        let passed = receive(receiver, begun, deadline).await;
+        let received = receive(receiver, start, deadline).await;
         is_over.notify_one();
-        // It ends by itself now; how is no news.
+        // Whether the last write failed does not matter.
         let _ = sending.await;
-        passed.map_err(|error| error.to_string())?.checked()
+        received.map_err(|error| error.to_string())?.checked()
     }
 }
 
-/// What was not received when a run is over would hold up the next one.
-fn throw_away_at_end(stream: &TcpStream) -> rustix::io::Result<()> {
+/// Makes the kernel discard what is still unsent on close: it would slow down the next run.
+fn reset_on_close(stream: &TcpStream) -> rustix::io::Result<()> {
     set_socket_linger(stream, Some(Duration::ZERO))
 }
 
@@ -150,25 +138,28 @@ async fn send(mut stream: TcpStream, is_over: Arc<Notify>) {
 
 async fn receive(
     mut stream: TcpStream,
-    begun: Instant,
+    start: Instant,
     deadline: tokio::time::Instant,
-) -> io::Result<Passed> {
+) -> io::Result<Throughput> {
     let mut buffer = vec![0; CHUNK];
-    let mut passed = Passed { bytes: 0, took: Duration::ZERO };
-    while passed.bytes < MOST_BYTES {
+    let mut received = Throughput { bytes: 0, duration: Duration::ZERO };
+    while received.bytes < MAX_BYTES {
         match timeout_at(deadline, stream.read(&mut buffer)).await {
             Ok(length) => match length? {
                 0 => break,
-                length => passed = Passed { bytes: passed.bytes + length as u64, took: begun.elapsed() },
+                length => {
+                    received.bytes += length as u64;
+                    received.duration = start.elapsed();
+                }
             },
-            // A silence at the end is part of the run.
+            // Silence at the end is part of the run.
             Err(_) => {
-                passed.took = begun.elapsed();
+                received.duration = start.elapsed();
                 break;
             }
         }
     }
-    Ok(passed)
+    Ok(received)
 }
 
 #[cfg(test)]
@@ -176,11 +167,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_bits_over_time_and_a_few_bytes_are_none() {
-        let passed = Passed { bytes: 12_500_000, took: Duration::from_secs(1) };
-        assert_eq!(passed.bits_per_second(), 100_000_000);
-        assert_eq!(passed.checked(), Ok(passed));
-        let little = Passed { bytes: 600, took: Duration::from_millis(1) }.checked().unwrap_err();
+    fn a_throughput_is_bits_over_time_and_needs_enough_bytes() {
+        let throughput = Throughput { bytes: 12_500_000, duration: Duration::from_secs(1) };
+        assert_eq!(throughput.bits_per_second(), 100_000_000);
+        assert_eq!(throughput.checked(), Ok(throughput));
+        let little = Throughput { bytes: 600, duration: Duration::from_millis(1) }.checked().unwrap_err();
         assert_eq!(little, "600 bytes in 1.0ms are too few to tell a throughput");
     }
 }

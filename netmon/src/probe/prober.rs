@@ -1,204 +1,143 @@
-//! What is tried, again and again, from one namespace.
+//! One kind of attempt, made repeatedly from one namespace.
 
 use std::{
     io,
-    net::SocketAddr,
-    os::fd::OwnedFd,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use netmon_kernel::netns::{NetNs, Opener};
-use netmon_model::{
-    error::chain,
-    lab::{Query, Traffic},
-    names::NsName,
-};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+use netmon_model::{error::chain, lab::Traffic};
 use tokio::{
-    net::{TcpSocket, TcpStream, UdpSocket},
+    net::{TcpSocket, UdpSocket},
     time::timeout,
 };
 
 use super::{
-    dns,
+    ProbeNamespace, dns,
     echo_socket::{self, EchoSocket},
     http::{self, Fetched},
-    number::Numbers,
+    message_id::MessageIds,
     program,
 };
 
-/// Statuses that count as an answer unless one is asked for.
-const GOOD: std::ops::RangeInclusive<u16> = 200..=399;
+/// The HTTP statuses that are a success, unless the lab file requires another one.
+const SUCCESS: RangeInclusive<u16> = 200..=399;
 
-/// What came of one attempt: how long it took, or why it failed.
+/// The outcome of one attempt: how long it took, or why it failed.
 pub type Attempt = Result<Duration, String>;
 
-/// A namespace, as attempts are made from it.
-#[derive(Clone)]
-pub struct Place {
-    name: NsName,
-    namespace: Arc<NetNs>,
-    opener: Opener,
-}
-
-impl Place {
-    /// The namespace of that name.
-    ///
-    /// # Errors
-    ///
-    /// When there is none.
-    pub fn new(name: &NsName, opener: &Opener) -> Result<Self, String> {
-        let namespace = NetNs::open(name).map_err(|error| chain(&error))?;
-        Ok(Self { name: name.clone(), namespace: Arc::new(namespace), opener: opener.clone() })
-    }
-
-    /// A connection from here.
-    pub(super) async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
-        self.tcp_socket(to).await?.connect(to).await
-    }
-
-    /// A socket that is to be connected.
-    async fn tcp_socket(&self, to: SocketAddr) -> io::Result<TcpSocket> {
-        let socket = self.opener.open(&self.namespace, move || socket(to, SocketType::STREAM)).await?;
-        Ok(TcpSocket::from_std_stream(socket.into()))
-    }
-
-    /// What `open` opens here.
-    pub(super) async fn open(
-        &self,
-        open: impl FnOnce() -> io::Result<OwnedFd> + Send + 'static,
-    ) -> io::Result<OwnedFd> {
-        self.opener.open(&self.namespace, open).await
-    }
-}
-
-/// A socket in the calling thread's namespace that nobody waits at.
-fn socket(to: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
-    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    Ok(socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
-}
-
-/// Tries one thing from one namespace.
+/// Makes attempts of one kind from one namespace.
 pub struct Prober {
-    place: Place,
+    namespace: ProbeNamespace,
     traffic: Traffic,
-    /// The status that is right; none for any good one.
+    /// The required HTTP status. `None` if any success will do.
     status: Option<u16>,
-    /// How long an attempt may take.
-    patience: Duration,
-    /// Where programs start.
+    /// Maximum duration of an attempt.
+    timeout: Duration,
+    /// The working directory of programs.
     directory: Option<PathBuf>,
-    /// The socket of the attempt before, where it serves again. After a failure there is a new one.
-    kept: Option<Socket>,
-    numbers: Numbers,
+    /// The socket of the previous attempt, if it succeeded and the socket can be used again.
+    reusable: Option<Socket>,
+    ids: MessageIds,
 }
 
-/// What an attempt is made with.
+/// The socket of an attempt.
 enum Socket {
     Echo(EchoSocket),
     Dns(UdpSocket),
     Tcp(TcpSocket),
-    /// A program has its own.
+    /// A program opens its own.
     None,
 }
 
 impl Prober {
-    /// A prober that waits for so long.
+    /// Creates a prober whose attempts fail after `timeout`.
     #[must_use]
-    pub fn new(place: Place, traffic: &Traffic, status: Option<u16>, patience: Duration) -> Self {
-        let (traffic, numbers) = (traffic.clone(), Numbers::new());
-        Self { place, traffic, status, patience, directory: None, kept: None, numbers }
+    pub fn new(namespace: ProbeNamespace, traffic: &Traffic, status: Option<u16>, timeout: Duration) -> Self {
+        let (traffic, ids) = (traffic.clone(), MessageIds::new());
+        Self { namespace, traffic, status, timeout, directory: None, reusable: None, ids }
     }
 
-    /// The same with a folder that programs start in.
+    /// Sets the working directory of programs.
     #[must_use]
     pub fn in_directory(self, directory: Option<&Path>) -> Self {
         Self { directory: directory.map(Path::to_owned), ..self }
     }
 
-    /// Tries it once. Opening a socket is no part of what is measured, nor of the time that it may take: the thread that
-    /// opens them may be busy.
+    /// Makes one attempt.
+    ///
+    /// Opening its socket counts neither as its duration nor towards its timeout: the thread that opens sockets may be
+    /// busy.
     pub async fn attempt(&mut self) -> Attempt {
         let socket = self.socket().await.map_err(|error| error.to_string())?;
-        let tried = timeout(self.patience, self.try_with(socket)).await;
-        let (took, kept) = tried.unwrap_or_else(|_| Err(self.late()))?;
-        self.kept = kept;
-        Ok(took)
+        let tried = timeout(self.timeout, self.try_with(socket)).await;
+        let (duration, reusable) = tried.unwrap_or_else(|_| Err(self.late()))?;
+        self.reusable = reusable;
+        Ok(duration)
     }
 
     async fn socket(&mut self) -> io::Result<Socket> {
-        let kept = self.kept.take();
-        Ok(match (&self.traffic, kept) {
-            (Traffic::Icmp(_) | Traffic::Dns(_), Some(kept)) => kept,
-            (Traffic::Icmp(to), None) => {
-                let (to, identifier) = (*to, self.numbers.next());
-                let socket = self.place.open(move || echo_socket::open(to, identifier)).await?;
-                Socket::Echo(EchoSocket::new(socket, to, identifier)?)
+        let reusable = self.reusable.take();
+        Ok(match (&self.traffic, reusable) {
+            (Traffic::Icmp(_) | Traffic::Dns(_), Some(reusable)) => reusable,
+            (Traffic::Icmp(target), None) => {
+                let (target, identifier) = (*target, self.ids.next());
+                let open = move || echo_socket::open(target, identifier);
+                Socket::Echo(EchoSocket::new(self.namespace.open_socket(open).await?, target, identifier)?)
             }
-            (Traffic::Dns(query), None) => Socket::Dns(dns_socket(&self.place, query).await?),
-            (Traffic::Tcp(to), _) => Socket::Tcp(self.place.tcp_socket(*to).await?),
-            (Traffic::Http(url), _) => Socket::Tcp(self.place.tcp_socket(url.address).await?),
+            (Traffic::Dns(query), None) => Socket::Dns(self.namespace.udp_socket(query.server).await?),
+            (Traffic::Tcp(target), _) => Socket::Tcp(self.namespace.tcp_socket(*target).await?),
+            (Traffic::Http(url), _) => Socket::Tcp(self.namespace.tcp_socket(url.address).await?),
             (Traffic::Command(_), _) => Socket::None,
         })
     }
 
-    /// How long it took, and the socket if it serves again.
+    /// Returns how long the attempt took, and its socket if that can be used again.
     async fn try_with(&mut self, socket: Socket) -> Result<(Duration, Option<Socket>), String> {
-        let said = |error: io::Error| error.to_string();
-        let begun = Instant::now();
+        let text = |error: io::Error| error.to_string();
+        let start = Instant::now();
         match (&self.traffic, socket) {
             (Traffic::Icmp(_), Socket::Echo(mut socket)) => {
-                socket.ask().await.map_err(said)?;
-                Ok((begun.elapsed(), Some(Socket::Echo(socket))))
+                socket.ping().await.map_err(text)?;
+                Ok((start.elapsed(), Some(Socket::Echo(socket))))
             }
             (Traffic::Dns(query), Socket::Dns(socket)) => {
-                dns::ask(&socket, query, self.numbers.next()).await.map_err(said)??;
-                Ok((begun.elapsed(), Some(Socket::Dns(socket))))
+                dns::query(&socket, query, self.ids.next()).await.map_err(text)??;
+                Ok((start.elapsed(), Some(Socket::Dns(socket))))
             }
-            (Traffic::Tcp(to), Socket::Tcp(socket)) => {
-                // It is closed when the time is taken.
-                let stream = socket.connect(*to).await.map_err(said)?;
-                let took = begun.elapsed();
+            (Traffic::Tcp(target), Socket::Tcp(socket)) => {
+                let stream = socket.connect(*target).await.map_err(text)?;
+                // Closing the connection is not part of the duration.
+                let duration = start.elapsed();
                 drop(stream);
-                Ok((took, None))
+                Ok((duration, None))
             }
             (Traffic::Http(url), Socket::Tcp(socket)) => {
-                let stream = socket.connect(url.address).await.map_err(said)?;
+                let stream = socket.connect(url.address).await.map_err(text)?;
                 let fetched = http::fetch(stream, url, |_| false).await.map_err(|error| chain(&*error))?;
-                right(fetched, self.status).map(|()| (begun.elapsed(), None))
+                check_status(fetched, self.status).map(|()| (start.elapsed(), None))
             }
             (Traffic::Command(words), _) => {
-                program::run(&self.place.name, words, self.directory.as_deref()).await?;
-                Ok((begun.elapsed(), None))
+                program::run(self.namespace.name(), words, self.directory.as_deref()).await?;
+                Ok((start.elapsed(), None))
             }
-            // Each kind is given the socket that was opened for it.
-            _ => Err("no socket to try it with".to_owned()),
+            // Unreachable: `socket` opens the socket that its traffic needs.
+            _ => Err("no socket for this kind of attempt".to_owned()),
         }
     }
 
     fn late(&self) -> String {
-        let patience = self.patience;
+        let timeout = self.timeout;
         match self.traffic {
-            Traffic::Tcp(_) => format!("no connection within {patience:?}"),
-            Traffic::Command(_) => format!("not done within {patience:?}"),
-            _ => format!("no answer within {patience:?}"),
+            Traffic::Tcp(_) => format!("no connection within {timeout:?}"),
+            Traffic::Command(_) => format!("not done within {timeout:?}"),
+            _ => format!("no answer within {timeout:?}"),
         }
     }
 }
 
-async fn dns_socket(place: &Place, query: &Query) -> io::Result<UdpSocket> {
-    let server = query.server;
-    let open = move || {
-        let socket = socket(server, SocketType::DGRAM)?;
-        connect(&socket, &server)?;
-        Ok(socket)
-    };
-    UdpSocket::from_std(place.open(open).await?.into())
-}
-
-fn right(Fetched { status, .. }: Fetched, wanted: Option<u16>) -> Result<(), String> {
-    let is_right = wanted.map_or(GOOD.contains(&status), |wanted| wanted == status);
+fn check_status(Fetched { status, .. }: Fetched, required: Option<u16>) -> Result<(), String> {
+    let is_right = required.map_or(SUCCESS.contains(&status), |required| required == status);
     if is_right { Ok(()) } else { Err(format!("status {status}")) }
 }

@@ -1,7 +1,7 @@
-//! A lab's probes: each tries at its interval, and what came of it is there to be read.
+//! A lab's probes: each makes attempts at its interval, and counts their outcomes.
 //!
-//! An attempt that takes too long is given up before the next one is due, so none piles up on another. Where the
-//! machine is too slow for that, attempts are left out and not made up for.
+//! An attempt times out before the next one is due, so that attempts do not pile up. If the machine is too slow for
+//! that, attempts are skipped and not made up for.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,40 +19,41 @@ use tokio::{
 };
 
 use super::{
-    Place, Prober,
-    record::{News, Record},
+    ProbeNamespace, Prober,
+    stats::{ProbeStats, Transition},
 };
 
-/// Probes of one lab do not all begin at the same moment: the first attempts are spread over so long at most.
+/// The first attempts of a lab's probes are spread over at most this long, so that they do not all coincide.
 const SPREAD: Duration = Duration::from_secs(1);
 
 /// The probes of a lab.
 #[derive(Default)]
 pub struct Probes(Mutex<Vec<Running>>);
 
-/// One of them.
+/// A probe that was started.
 struct Running {
     probe: Probe,
-    record: Arc<Mutex<Record>>,
+    stats: Arc<Mutex<ProbeStats>>,
+    /// `None` after [`Probes::stop`].
     task: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    /// Whether what was counted of this one is of the other as well.
+    /// Returns whether the counts of this probe continue as those of `probe`: their interval and timeout may differ.
     fn is_same(&self, probe: &Probe) -> bool {
-        let of =
-            |probe: &Probe| (probe.from.clone(), probe.target.clone(), probe.traffic.clone(), probe.status);
-        of(&self.probe) == of(probe)
+        let Probe { from, target, traffic, status, .. } = &self.probe;
+        (from, target, traffic, status) == (&probe.from, &probe.target, &probe.traffic, &probe.status)
     }
 }
 
 impl Probes {
-    /// Begins, or goes on with other ones: those that were there before keep what was counted. To be called by who
-    /// may wait a moment, after [`Self::stop`].
+    /// Starts these probes in place of the previous ones. A probe that was among them keeps its counts.
+    ///
+    /// Blocks for a moment. Call [`Self::stop`] first if probes are running.
     ///
     /// # Errors
     ///
-    /// When there can be no thread that opens sockets, or a namespace is not there.
+    /// Fails if the thread that opens sockets cannot be started, or a namespace does not exist.
     pub fn start(&self, probes: &[Probe]) -> io::Result<()> {
         let mut before: HashMap<(NsName, String), Vec<Running>> = HashMap::new();
         for running in self.running().drain(..) {
@@ -63,46 +64,46 @@ impl Probes {
             return Ok(());
         }
         let opener = Opener::start()?;
-        let mut places: HashMap<&NsName, Place> = HashMap::new();
+        let mut namespaces: HashMap<&NsName, ProbeNamespace> = HashMap::new();
         for from in probes.iter().map(|probe| &probe.from).collect::<HashSet<_>>() {
-            places.insert(from, Place::new(from, &opener).map_err(io::Error::other)?);
+            namespaces.insert(from, ProbeNamespace::open(from, &opener).map_err(io::Error::other)?);
         }
         let now = Instant::now();
         let mut all = Vec::with_capacity(probes.len());
         for (number, probe) in probes.iter().enumerate() {
-            let Some(place) = places.get(&probe.from) else { continue };
+            let Some(namespace) = namespaces.get(&probe.from) else { continue };
             let same = before.get(&(probe.from.clone(), probe.target.clone()));
             let same = same.into_iter().flatten().find(|running| running.is_same(probe));
-            let record = same.map_or_else(
-                || Arc::new(Mutex::new(Record::new(now.into_std()))),
+            let stats = same.map_or_else(
+                || Arc::new(Mutex::new(ProbeStats::new(now.into_std()))),
                 |running| {
-                    lock(&running.record).warm_up_again(now.into_std());
-                    Arc::clone(&running.record)
+                    lock(&running.stats).restart_warm_up(now.into_std());
+                    Arc::clone(&running.stats)
                 },
             );
-            let prober = Prober::new(place.clone(), &probe.traffic, probe.status, probe.timeout);
-            let part = SPREAD.min(probe.interval).mul_f64(number as f64 / probes.len() as f64);
-            let task = tokio::spawn(again_and_again(probe.clone(), prober, Arc::clone(&record), now + part));
-            all.push(Running { probe: probe.clone(), record, task: Some(task) });
+            let prober = Prober::new(namespace.clone(), &probe.traffic, probe.status, probe.timeout);
+            let offset = SPREAD.min(probe.interval).mul_f64(number as f64 / probes.len() as f64);
+            let task = tokio::spawn(run(probe.clone(), prober, Arc::clone(&stats), now + offset));
+            all.push(Running { probe: probe.clone(), stats, task: Some(task) });
         }
         *self.running() = all;
         Ok(())
     }
 
-    /// Ends all attempts. When it is done no namespace is held; what was counted stays.
+    /// Stops all attempts and closes their namespaces. The counts stay.
     pub async fn stop(&self) {
         let tasks: Vec<_> = self.running().iter_mut().filter_map(|running| running.task.take()).collect();
         tasks.iter().for_each(JoinHandle::abort);
         for task in tasks {
-            // It was told to end; that is what it says.
+            // The error says that the task was aborted.
             let _ = task.await;
         }
     }
 
-    /// What came of each so far, in the lab file's order.
+    /// Returns the outcomes of each probe so far, in the order of the lab file.
     #[must_use]
     pub fn read(&self) -> Vec<ProbeSnapshot> {
-        self.running().iter().map(|running| snapshot(&running.probe, &lock(&running.record))).collect()
+        self.running().iter().map(|running| snapshot(&running.probe, &lock(&running.stats))).collect()
     }
 
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {
@@ -110,38 +111,42 @@ impl Probes {
     }
 }
 
-/// A panic while a lock was held leaves counts that are as good as before.
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks despite a panic of another holder, which leaves counts that are as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn again_and_again(probe: Probe, mut prober: Prober, record: Arc<Mutex<Record>>, begin: Instant) {
-    let mut ticks = interval_at(begin, probe.interval);
+async fn run(probe: Probe, mut prober: Prober, stats: Arc<Mutex<ProbeStats>>, start: Instant) {
+    let mut ticks = interval_at(start, probe.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
         let attempt = prober.attempt().await;
-        let news = lock(&record).add(attempt, std::time::Instant::now());
+        let transition = lock(&stats).add(attempt, std::time::Instant::now());
         let Probe { from, target, traffic, .. } = &probe;
-        match news {
-            Some(News::Up) => info!("{} probe of {target} from {from} succeeds again", traffic.kind()),
-            Some(News::Down(why)) => warn!("{} probe of {target} from {from} fails: {why}", traffic.kind()),
+        match transition {
+            Some(Transition::Recovered) => {
+                info!("{} probe of {target} from {from} succeeds again", traffic.kind());
+            }
+            Some(Transition::Failed(error)) => {
+                warn!("{} probe of {target} from {from} fails: {error}", traffic.kind());
+            }
             None => {}
         }
     }
 }
 
-fn snapshot(probe: &Probe, record: &Record) -> ProbeSnapshot {
+fn snapshot(probe: &Probe, stats: &ProbeStats) -> ProbeSnapshot {
     ProbeSnapshot {
         from: probe.from.clone(),
         name: probe.target.clone(),
         kind: probe.traffic.kind(),
         target: probe.traffic.target(),
         interval: probe.interval,
-        success: record.last.as_ref().map(Result::is_ok),
-        last: record.last.as_ref().and_then(|last| last.as_ref().ok().copied()),
-        error: record.last.as_ref().and_then(|last| last.as_ref().err().cloned()),
-        durations: record.durations.clone(),
-        failures: record.failures,
+        success: stats.last.as_ref().map(Result::is_ok),
+        last: stats.last.as_ref().and_then(|last| last.as_ref().ok().copied()),
+        error: stats.last.as_ref().and_then(|last| last.as_ref().err().cloned()),
+        durations: stats.durations.clone(),
+        failures: stats.failures,
     }
 }

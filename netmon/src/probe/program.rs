@@ -1,11 +1,13 @@
-//! A program inside a namespace, as `netmon exec` runs it: with the namespace's own /etc files.
+//! A program that runs inside a namespace through `netmon exec`, and so with the namespace's own files in /etc.
 
 use std::{path::Path, process::Stdio};
 
 use netmon_model::names::NsName;
 use tokio::process::Command;
 
-/// Runs it to its end, for as long as it is polled: then it is ended. What it said last is why it failed.
+/// Runs a program to its end, without a timeout. It is killed if the returned future is dropped.
+///
+/// The error of a program that fails is its exit status, with its last line on standard error.
 pub(super) async fn run(
     namespace: &NsName,
     words: &[String],
@@ -22,7 +24,7 @@ pub(super) async fn run(
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     Err(format!("{}{}{last}", output.status, if last.is_empty() { "" } else { ": " }))
 }

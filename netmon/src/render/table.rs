@@ -1,8 +1,19 @@
-//! Tables for people: headings and rows, without frames, so that they can be read aloud and cut.
+//! Tables without frames, which can be read aloud and cut into columns.
 
 use comfy_table::{CellAlignment, Table, presets};
 
-/// Rows under headings, without frames: `columns` are headings and whether they are numbers.
+/// Renders rows under headings. `columns` has the headings, each with whether its column holds numbers, which are
+/// aligned to the right.
+///
+/// # Examples
+///
+/// ```
+/// use netmon::render::table::table;
+///
+/// let rows = [["veth0".to_owned(), "1,000".to_owned()], ["veth1".to_owned(), "7".to_owned()]];
+/// let text = table([("INTERFACE", false), ("PACKETS", true)], rows);
+/// assert_eq!(text, "INTERFACE  PACKETS\nveth0        1,000\nveth1            7");
+/// ```
 #[must_use]
 pub fn table<const N: usize>(
     columns: [(&str, bool); N],
@@ -26,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_numbers_stand_at_the_right() {
+    fn columns_line_up_and_numbers_are_aligned_to_the_right() {
         let rows = [["a".to_owned(), "1".to_owned()], ["bbb".to_owned(), "1,000".to_owned()]];
         let text = table([("NAME", false), ("PACKETS", true)], rows);
         assert_eq!(text, "NAME  PACKETS\na           1\nbbb     1,000");

@@ -1,18 +1,14 @@
-//! What the terminal can show: how wide it is, and which characters.
+//! What an output can show: its width, and its characters.
 
-use std::{env, io};
-
-use rustix::termios::tcgetwinsize;
-
-/// The width that is assumed where there is no terminal.
-const USUAL_COLUMNS: usize = 80;
+/// The width that is assumed if it is unknown.
+const DEFAULT_COLUMNS: usize = 80;
 
 /// Width and characters of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terminal {
     /// Characters in a line.
     pub columns: usize,
-    /// Which characters lines and boxes are drawn with.
+    /// The characters for lines and boxes.
     pub charset: Charset,
 }
 
@@ -26,21 +22,23 @@ pub enum Charset {
 }
 
 impl Terminal {
-    /// What the standard output can show.
-    #[must_use]
-    pub fn of_stdout() -> Self {
-        let window = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-        let told = || env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let columns = window.filter(|columns| *columns > 0).or_else(told).unwrap_or(USUAL_COLUMNS);
-        Self { columns, charset: Charset::of_locale(|variable| env::var(variable).ok()) }
+    /// Determines what an output can show.
+    ///
+    /// `window` is the width of the terminal, if there is one. Otherwise the environment variable `COLUMNS` decides.
+    /// `variable` reads an environment variable.
+    pub fn new(window: Option<usize>, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = || variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        let columns = window.filter(|columns| *columns > 0).or_else(set).unwrap_or(DEFAULT_COLUMNS);
+        Self { columns, charset: Charset::from_locale(variable) }
     }
 }
 
 impl Charset {
-    /// The charset of the locale in the environment, by the order of precedence in locale(7).
-    pub fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let given = |name| variable(name).filter(|value| !value.is_empty());
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(given).unwrap_or_default();
+    /// Returns the charset of the locale, by the order of precedence in locale(7). `variable` reads an environment
+    /// variable.
+    pub fn from_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
         let codeset = locale.to_ascii_lowercase();
         if codeset.contains("utf-8") || codeset.contains("utf8") { Self::Utf8 } else { Self::Ascii }
     }
@@ -50,16 +48,25 @@ impl Charset {
 mod tests {
     use super::*;
 
+    fn environment(set: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        |name| set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+    }
+
     #[test]
-    fn the_first_variable_that_is_set_decides() {
-        let locale = |set: &'static [(&str, &str)]| {
-            Charset::of_locale(|name| {
-                set.iter().find(|(is, _)| *is == name).map(|(_, value)| (*value).to_owned())
-            })
-        };
-        assert_eq!(locale(&[("LANG", "en_US.UTF-8")]), Charset::Utf8);
-        assert_eq!(locale(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8"), ("LANG", "C")]), Charset::Utf8);
-        assert_eq!(locale(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]), Charset::Ascii);
-        assert_eq!(locale(&[]), Charset::Ascii);
+    fn the_first_locale_variable_that_is_set_decides() {
+        let charset = |set: &[(&str, &str)]| Charset::from_locale(environment(set));
+        assert_eq!(charset(&[("LANG", "en_US.UTF-8")]), Charset::Utf8);
+        assert_eq!(charset(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8"), ("LANG", "C")]), Charset::Utf8);
+        assert_eq!(charset(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]), Charset::Ascii);
+        assert_eq!(charset(&[]), Charset::Ascii);
+    }
+
+    #[test]
+    fn the_window_decides_the_width_then_the_environment() {
+        let columns = |window, set: &[(&str, &str)]| Terminal::new(window, environment(set)).columns;
+        assert_eq!(columns(Some(120), &[("COLUMNS", "100")]), 120);
+        assert_eq!(columns(None, &[("COLUMNS", "100")]), 100);
+        assert_eq!(columns(Some(0), &[]), DEFAULT_COLUMNS, "some terminals do not report a size");
+        assert_eq!(columns(None, &[("COLUMNS", "wide")]), DEFAULT_COLUMNS);
     }
 }

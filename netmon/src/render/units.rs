@@ -1,11 +1,22 @@
-//! Numbers as people read them: three digits and a unit. Programs get whole numbers as JSON.
+//! Numbers for people: three digits and a unit. Programs read whole numbers as JSON.
+//!
+//! # Examples
+//!
+//! ```
+//! use netmon::render::units;
+//!
+//! assert_eq!(units::duration(12_345), "12.3 µs");
+//! assert_eq!(units::bytes(1960), "1.96 kB");
+//! assert_eq!(units::bits_per_second(9.61e6), "9.61 Mbit/s");
+//! assert_eq!(units::count(1_234_567), "1,234,567");
+//! ```
 
 use std::time::Duration;
 
-/// What stands for a value that is not there.
+/// Stands for a value that is absent.
 pub const NONE: &str = "-";
 
-/// `812 ns`, `12.3 µs`, `50.0 ms`, `1.20 s`: three digits.
+/// Formats nanoseconds: `812 ns`, `12.3 µs`, `50.0 ms`, `1.20 s`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn duration(ns: u64) -> String {
@@ -15,7 +26,7 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
-/// `64 B`, `1.96 kB`: powers of a thousand, as `ip -h -s link` has them.
+/// Formats bytes: `64 B`, `1.96 kB`. Units are powers of 1,000, as in `ip -h -s link`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn bytes(bytes: u64) -> String {
@@ -25,19 +36,19 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `0 B/s`, `12.5 B/s`, `1.25 MB/s`.
+/// Formats a rate in bytes: `0 B/s`, `12.5 B/s`, `1.25 MB/s`.
 #[must_use]
 pub fn bytes_per_second(rate: f64) -> String {
     if rate == 0.0 { "0 B/s".to_owned() } else { scaled(rate, &["B/s", "kB/s", "MB/s", "GB/s"]) }
 }
 
-/// `0 bit/s`, `9.61 Mbit/s`.
+/// Formats a rate in bits: `0 bit/s`, `9.61 Mbit/s`.
 #[must_use]
 pub fn bits_per_second(rate: f64) -> String {
     if rate == 0.0 { "0 bit/s".to_owned() } else { scaled(rate, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s"]) }
 }
 
-/// `0`, `4.20`, `12,345`.
+/// Formats a rate of events: `0`, `4.20`, `12,345`.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,
@@ -52,7 +63,7 @@ pub fn per_second(rate: f64) -> String {
     }
 }
 
-/// `1,234,567`.
+/// Formats a count: `1,234,567`.
 #[must_use]
 pub fn count(count: u64) -> String {
     let digits = count.to_string();
@@ -66,7 +77,7 @@ pub fn count(count: u64) -> String {
     text
 }
 
-/// `5 s`, `2.5 s`.
+/// Formats seconds, with a decimal if needed: `5 s`, `2.5 s`.
 #[must_use]
 pub fn seconds(window: Duration) -> String {
     let seconds = window.as_secs_f64();
@@ -77,10 +88,10 @@ pub fn seconds(window: Duration) -> String {
     }
 }
 
-/// A value below a thousand of some unit; the last unit takes what is left.
+/// Scales a value to below 1,000 of one of the units. The last unit takes everything beyond.
 fn scaled(mut value: f64, units: &[&str]) -> String {
     let mut unit = 0;
-    // What would be shown as 1000 belongs to the next unit.
+    // A value that would be rounded to 1000 belongs to the next unit.
     while value >= 999.5 && unit + 1 < units.len() {
         value /= 1000.0;
         unit += 1;
@@ -101,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_three_digits_and_change_their_unit_in_time() {
+    fn durations_have_three_digits_and_change_their_unit_before_1000() {
         let shown =
             [0, 999, 1000, 12_345, 999_499, 999_500, 50_100_000, 1_200_000_000, 17_179_869_184].map(duration);
         assert_eq!(
@@ -111,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_counts_and_rates_are_written_for_people() {
+    fn sizes_counts_and_rates_have_units_and_separators() {
         assert_eq!([64, 1960, 10_485_760].map(bytes), ["64 B", "1.96 kB", "10.5 MB"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.25, 12.34, 48_211.7].map(per_second), ["0", "0.25", "12.3", "48,212"]);

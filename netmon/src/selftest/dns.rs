@@ -1,4 +1,4 @@
-//! DNS over UDP: a server that thinks for 20 ms, and what it answers.
+//! DNS over UDP, from a server that responds after 20 ms.
 
 use std::{
     io,
@@ -11,24 +11,24 @@ use netmon_model::{histogram::Histogram, names::Side, snapshot::RoundTrips};
 
 use super::{
     Row, SelftestError,
-    fixture::{BothEnds, Fixture, PATIENCE, rest},
-    lab::Line,
-    rounds::{Rounds, Seen},
+    fixture::{BothEnds, Fixture, PATIENCE, wait_at_least},
+    lab::TestLink,
+    rounds::{Rounds, Timings},
     scorecard::Unit,
 };
 
-/// Codes of the answers (RFC 6895, 2.3), in turn.
+/// Response codes (RFC 6895, 2.3), used in turn.
 const CODES: [(u8, &str); 4] = [(0, "noerror"), (3, "nxdomain"), (2, "servfail"), (5, "refused")];
 /// Queries for each code.
 const QUERIES: u64 = 8;
-/// How long the server thinks.
-const THINKING: Duration = Duration::from_millis(20);
-/// What lies between user space and the hook at most.
-const WAY: Duration = Duration::from_micros(200);
-/// No answer takes longer.
+/// The server waits this long before it responds.
+const RESPONSE_DELAY: Duration = Duration::from_millis(20);
+/// The path between user space and the hook takes at most this long.
+const PATH: Duration = Duration::from_micros(200);
+/// No response takes longer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
+pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let failed = |source| SelftestError::Socket("exchange DNS messages", source);
     let bound = |address: &'static str| {
         move || {
@@ -37,61 +37,61 @@ pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
             io::Result::Ok(socket)
         }
     };
-    let server = bench.inside(Side::B, bound("10.98.1.2:53"))?.map_err(failed)?;
-    let client = bench.inside(Side::A, bound("10.98.1.1:0"))?.map_err(failed)?;
+    let server = fixture.inside(Side::B, bound("10.98.1.2:53"))?.map_err(failed)?;
+    let client = fixture.inside(Side::A, bound("10.98.1.1:0"))?.map_err(failed)?;
     client.connect("10.98.1.2:53").map_err(failed)?;
-    let before = bench.link(Line::Talk)?;
+    let before = fixture.link(TestLink::Talk)?;
     let total = QUERIES * CODES.len() as u64;
     let rounds = thread::scope(|scope| {
         scope.spawn(|| (0..total).try_for_each(|_| serve(&server)));
         let mut rounds = Rounds::default();
         for round in 0..QUERIES {
-            let then = latency(bench)?;
-            let seen = ask(&client, round).map_err(failed)?;
-            rounds.add(&seen, &latency(bench)?.since(&then));
+            let then = latency(fixture)?;
+            let timings = ask(&client, round).map_err(failed)?;
+            rounds.add(&timings, &latency(fixture)?.since(&then));
         }
         Ok::<_, SelftestError>(rounds)
     })?;
     let count = |trips: &RoundTrips| trips.dns.as_ref().map_or(0, |dns| dns.count);
     let answered = |link: &BothEnds| count(&link.a.round_trips) - count(&before.a.round_trips);
-    let after = bench.link_when(Line::Talk, PATIENCE, |link| answered(link) >= total)?;
+    let after = fixture.link_when(TestLink::Talk, PATIENCE, |link| answered(link) >= total)?;
     for (_, code) in CODES {
         let of = |link: &BothEnds| {
             let responses = &link.a.round_trips.dns_responses;
             responses.iter().find(|(label, _)| *label == code).map_or(0, |&(_, count)| count)
         };
         let counted = of(&after) - of(&before);
-        bench.add(Row::exact(format!("dns responses: {code}"), Unit::Count, QUERIES, counted, QUERIES));
+        fixture.add(Row::exact(format!("dns responses: {code}"), Unit::Count, QUERIES, counted, QUERIES));
     }
-    bench.add(rounds.row("dns answer after 20 ms, mean", 2.0, WAY));
+    fixture.add(rounds.row("dns answer after 20 ms, mean", 2.0, PATH));
     Ok(())
 }
 
-fn latency(bench: &mut Fixture<'_>) -> Result<Histogram, SelftestError> {
-    Ok(bench.link(Line::Talk)?.a.round_trips.dns.unwrap_or_default())
+fn latency(fixture: &mut Fixture<'_>) -> Result<Histogram, SelftestError> {
+    Ok(fixture.link(TestLink::Talk)?.a.round_trips.dns.unwrap_or_default())
 }
 
-/// One answer, whose code goes by the number of the query.
+/// Responds once. The response code follows from the query's number.
 fn serve(server: &UdpSocket) -> io::Result<()> {
     let mut message = [0; 512];
     let (length, from) = server.recv_from(&mut message)?;
-    rest(THINKING);
+    wait_at_least(RESPONSE_DELAY);
     let (code, _) = CODES[usize::from(message[1]) % CODES.len()];
     // A response, recursion available, and the code (RFC 1035, 4.1.1).
     (message[2], message[3]) = (0x81, 0x80 | code);
     server.send_to(&message[..length], from).map(drop)
 }
 
-/// One query for each code.
-fn ask(client: &UdpSocket, round: u64) -> io::Result<Seen> {
-    let mut seen = Seen::default();
+/// Sends one query for each response code.
+fn ask(client: &UdpSocket, round: u64) -> io::Result<Timings> {
+    let mut timings = Timings::default();
     for number in 0..CODES.len() as u8 {
         let mut query = vec![round as u8, number, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         query.extend(b"\x04test\x07invalid\x00\x00\x01\x00\x01");
         let begun = Instant::now();
         client.send(&query)?;
         client.recv(&mut [0; 512])?;
-        seen.add(begun.elapsed());
+        timings.add(begun.elapsed());
     }
-    Ok(seen)
+    Ok(timings)
 }

@@ -1,4 +1,4 @@
-//! Datagrams to a port that nobody has: the kernel's reason for dropping them.
+//! Datagrams to a closed port, which the kernel drops with a known reason.
 
 use std::net::UdpSocket;
 
@@ -7,32 +7,32 @@ use netmon_model::names::Side;
 use super::{
     Row, SelftestError,
     fixture::{BothEnds, Fixture, PATIENCE},
-    lab::Line,
+    lab::TestLink,
     scorecard::Unit,
 };
 
-/// How many.
+/// Number of datagrams.
 const DATAGRAMS: u64 = 20;
 const REASON: &str = "NO_SOCKET";
 
-pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
-    let before = bench.link(Line::Talk)?;
+pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
+    let before = fixture.link(TestLink::Talk)?;
     if before.b.drops.is_none() {
-        // This kernel does not tell, and the agent says so: there is no such measure.
+        // This kernel does not report drops. The agent logs that; there is nothing to compare.
         return Ok(());
     }
     let failed = |source| SelftestError::Socket("send a datagram", source);
-    let socket = bench.inside(Side::A, || UdpSocket::bind("10.98.1.1:0"))?.map_err(failed)?;
+    let socket = fixture.inside(Side::A, || UdpSocket::bind("10.98.1.1:0"))?.map_err(failed)?;
     for _ in 0..DATAGRAMS {
-        // Not connected, so that it does not hear of the refusal.
-        socket.send_to(b"nobody", "10.98.1.2:9").map_err(failed)?;
+        // The socket is not connected, so the ICMP error does not make the next send fail.
+        socket.send_to(b"closed", "10.98.1.2:9").map_err(failed)?;
     }
     let dropped = |link: &BothEnds| {
         let drops = link.b.drops.iter().flatten();
         drops.filter(|(reason, _)| reason == REASON).map(|(_, count)| count).sum::<u64>()
     };
     let since = |link: &BothEnds| dropped(link) - dropped(&before);
-    let after = bench.link_when(Line::Talk, PATIENCE, |link| since(link) >= DATAGRAMS)?;
-    bench.add(Row::exact("kernel drops: NO_SOCKET", Unit::Count, DATAGRAMS, since(&after), DATAGRAMS));
+    let after = fixture.link_when(TestLink::Talk, PATIENCE, |link| since(link) >= DATAGRAMS)?;
+    fixture.add(Row::exact("kernel drops: NO_SOCKET", Unit::Count, DATAGRAMS, since(&after), DATAGRAMS));
     Ok(())
 }

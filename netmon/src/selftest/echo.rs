@@ -1,4 +1,4 @@
-//! Echoes that the kernel answers, in both families: counted, and timed as ping does it.
+//! ICMP echoes over IPv4 and IPv6, answered by the kernel: counted, and timed as ping times them.
 
 use std::{io, net::IpAddr, time::Duration};
 
@@ -8,48 +8,48 @@ use netmon_model::names::Side;
 use super::{
     Row, SelftestError,
     fixture::{BothEnds, Fixture, PATIENCE},
-    lab::{Line, has_ipv6},
-    rounds::Seen,
+    lab::{TestLink, has_ipv6},
+    rounds::Timings,
     scorecard::Unit,
 };
 use crate::probe::Pinger;
 
-/// Echoes of each family.
+/// Echoes for each address family.
 const ECHOES: u16 = 200;
-/// What lies between user space and the hook at most: two system calls and a wake-up.
-const WAY: Duration = Duration::from_micros(100);
+/// The path between user space and the hook takes at most this long: two system calls and a wake-up.
+const PATH: Duration = Duration::from_micros(100);
 
-pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
-    one_family(bench, "icmp", IpAddr::from([10, 98, 1, 2]))?;
+pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
+    one_family(fixture, "icmp", IpAddr::from([10, 98, 1, 2]))?;
     if has_ipv6() {
-        one_family(bench, "icmpv6", IpAddr::from([0xfd98, 1, 0, 0, 0, 0, 0, 2]))?;
+        one_family(fixture, "icmpv6", IpAddr::from([0xfd98, 1, 0, 0, 0, 0, 0, 2]))?;
     }
     Ok(())
 }
 
-fn one_family(bench: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), SelftestError> {
-    let pinger = bench
+fn one_family(fixture: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), SelftestError> {
+    let pinger = fixture
         .inside(Side::A, || Pinger::open(to))?
         .map_err(|source| SelftestError::Socket("open a raw socket", source))?;
-    // The first waits for the neighbour's address.
-    pinger.ask(ECHOES).map_err(failed)?;
-    let before = bench.link(Line::Talk)?;
-    let mut seen = Seen::default();
+    // The first echo waits for neighbour discovery.
+    pinger.ping(ECHOES).map_err(failed)?;
+    let before = fixture.link(TestLink::Talk)?;
+    let mut timings = Timings::default();
     for number in 0..ECHOES {
-        if let Some(round_trip) = pinger.ask(number).map_err(failed)? {
-            seen.add(round_trip);
+        if let Some(round_trip) = pinger.ping(number).map_err(failed)? {
+            timings.add(round_trip);
         }
     }
     let answered = |link: &BothEnds| link.a.round_trips.icmp.count - before.a.round_trips.icmp.count;
-    let after = bench.link_when(Line::Talk, PATIENCE, |link| answered(link) >= seen.count())?;
+    let after = fixture.link_when(TestLink::Talk, PATIENCE, |link| answered(link) >= timings.count())?;
     let trips = after.a.round_trips.icmp.since(&before.a.round_trips.icmp);
     let median = trips.quantile_ns(0.5).unwrap_or(f64::NAN);
-    bench.add(Row::exact(
+    fixture.add(Row::exact(
         format!("{what} echoes answered"),
         Unit::Count,
-        seen.count(),
+        timings.count(),
         trips.count,
-        seen.count(),
+        timings.count(),
     ));
     if what == "icmp" {
         let counted = |link: &BothEnds| {
@@ -57,16 +57,16 @@ fn one_family(bench: &mut Fixture<'_>, what: &str, to: IpAddr) -> Result<(), Sel
             hooks.map(|hook| hook.protocols[Protocol::Icmp].packets).iter().sum::<u64>()
         };
         let packets = counted(&after) - counted(&before);
-        bench.add(Row::exact(
-            "icmp packets, both ways",
+        fixture.add(Row::exact(
+            "icmp packets, both directions",
             Unit::Count,
             2 * u64::from(ECHOES),
             packets,
-            seen.count(),
+            timings.count(),
         ));
     }
     let measure = format!("{what} round trip, median");
-    bench.add(Row::nested(measure, (seen.median_ns(), median), WAY, seen.count()));
+    fixture.add(Row::nested(measure, (timings.median_ns(), median), PATH, timings.count()));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What stands in the way of a selftest.
+//! Errors of a selftest.
 
 use std::io;
 
@@ -8,43 +8,43 @@ use thiserror::Error;
 
 use crate::{datapath::DatapathError, ownership::OwnershipError, topology::TopologyError, watch::WatchError};
 
-/// It could not be measured, which says nothing about the numbers.
+/// A selftest could not be run to its end. This says nothing about netmon's numbers.
 #[derive(Debug, Error)]
 pub enum SelftestError {
-    /// The lab.
+    /// The lab could not be built.
     #[error(transparent)]
     Topology(#[from] TopologyError),
-    /// The claim on the lab.
+    /// The lab could not be claimed.
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
-    /// A name of the lab's.
+    /// A name in the lab is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// The programs.
+    /// The programs could not be loaded, attached or read.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
-    /// The endpoints.
+    /// The endpoints could not be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
     /// A link was read with one end only.
-    #[error("a link of the throw-away lab has lost an end")]
+    #[error("a link of the temporary lab has lost an end")]
     OneEnd,
-    /// A namespace.
+    /// A namespace could not be entered.
     #[error(transparent)]
     Namespace(#[from] NetNsError),
-    /// Something of the lab's interfaces.
+    /// An interface of the lab could not be read or changed.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
-    /// A socket of the traffic.
+    /// A socket call failed.
     #[error("cannot {0}")]
     Socket(&'static str, #[source] io::Error),
     /// The lab's links did not come up.
-    #[error("the links of the throw-away lab have no carrier")]
+    #[error("the links of the temporary lab have no carrier")]
     NoCarrier,
-    /// A signal came.
+    /// A signal arrived.
     #[error("interrupted")]
     Interrupted,
-    /// Not everything could be taken away.
-    #[error("something is left behind, the next `netmon selftest` tries again:\n  {}", .0.join("\n  "))]
+    /// The lab could not be removed completely.
+    #[error("cannot remove everything; the next `netmon selftest` retries:\n  {}", .0.join("\n  "))]
     LeftBehind(Vec<String>),
 }

@@ -1,23 +1,23 @@
-//! Frames of every kind, byte by byte, and what is to be said of each.
+//! Frames of every kind, byte by byte, each with what netmon must count of it.
 //!
-//! Their addresses are nobody's, so that no kernel answers. Checksums of the transport layer are left at zero: a
-//! packet that is counted on its way does not need them.
+//! Their addresses belong to no host, so that no kernel answers. Checksums of the transport layer are zero: the hooks
+//! do not check them.
 
 /// A kind of frame.
 #[derive(Clone, Debug)]
-pub(super) struct Kind {
+pub(super) struct FrameKind {
     pub(super) what: &'static str,
     pub(super) frame: Vec<u8>,
-    /// What it is counted as.
+    /// The protocol that it counts as.
     pub(super) protocol: &'static str,
-    /// How often, on its way over both hooks, the programs stop looking into it early.
+    /// How many of the two hooks stop parsing it early.
     pub(super) exits: u64,
-    /// Whether it leaves with a stamp: IPv4 and IPv6 by the outermost ethertype.
+    /// Whether it gets a departure stamp: only IPv4 and IPv6 do, by the outermost ethertype.
     pub(super) stamped: bool,
-    /// Whether it is an echo request, which nobody answers.
-    pub(super) asks: bool,
-    /// Bytes that the kernel takes out ahead of the ingress hook: the outermost tag.
-    pub(super) shorter: u64,
+    /// Whether it is an echo request, which stays unanswered.
+    pub(super) is_request: bool,
+    /// Bytes that the kernel removes before the ingress hook: the outermost VLAN tag.
+    pub(super) stripped_bytes: u64,
 }
 
 const IPV4: u16 = 0x0800;
@@ -32,11 +32,11 @@ const FRAGMENT: u8 = 44;
 const ICMPV6: u8 = 58;
 const DESTINATION_OPTIONS: u8 = 60;
 const SCTP: u8 = 132;
-/// "More fragments".
+/// The flag "more fragments".
 const MORE: u16 = 0x2000;
 
 /// All kinds.
-pub(super) fn kinds() -> Vec<Kind> {
+pub(super) fn kinds() -> Vec<FrameKind> {
     let datagram = udp(&[1; 22]);
     let four = |options: &[u8], fragment, protocol, payload: &[u8]| {
         ethernet(&[], IPV4, &ipv4(options, fragment, protocol, payload))
@@ -49,58 +49,59 @@ pub(super) fn kinds() -> Vec<Kind> {
     arp.resize(28, 0);
     let later = [0, 0, 0, 9 << 3, 0, 0, 0, 9];
     vec![
-        Kind::ip("udp over ipv4", "udp", four(&[], 0, UDP, &datagram)),
-        Kind::ip("udp over ipv6", "udp", six(&[], UDP, &datagram)),
-        Kind::ip("ipv4 with options", "udp", four(&[1; 40], 0, UDP, &datagram)),
-        Kind::ip(
+        FrameKind::ip("udp over ipv4", "udp", four(&[], 0, UDP, &datagram)),
+        FrameKind::ip("udp over ipv6", "udp", six(&[], UDP, &datagram)),
+        FrameKind::ip("ipv4 with options", "udp", four(&[1; 40], 0, UDP, &datagram)),
+        FrameKind::ip(
             "ipv6 with extension headers",
             "udp",
             six(&[(0, &[0; 8]), (DESTINATION_OPTIONS, &[0; 8])], UDP, &datagram),
         ),
-        Kind::ip("first fragment, ipv4", "udp", four(&[], MORE, UDP, &datagram)),
-        Kind::ip("later fragment, ipv4", "udp", four(&[], MORE | 16, UDP, &datagram)).stopped(),
-        Kind::ip("later fragment, ipv6", "udp", six(&[(FRAGMENT, &later)], UDP, &datagram)).stopped(),
-        Kind::ip("tcp over ipv4", "tcp", four(&[], 0, TCP, &tcp(&[7; 100]))),
-        Kind::ip("icmp echo request", "icmp", four(&[], 0, ICMP, &echo(8))).asking(),
-        Kind::ip("icmpv6 echo request", "icmpv6", six(&[], ICMPV6, &echo(128))).asking(),
-        Kind::ip("icmpv6 neighbour solicitation", "icmpv6", six(&[], ICMPV6, &echo(135))),
-        Kind::ip("sctp", "sctp", four(&[], 0, SCTP, &[0, 1, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 0, 4])),
-        Kind::other("arp", "arp", ethernet(&[], ARP, &arp)),
-        // The kernel takes no stamp for what is not IP by the outermost ethertype.
-        Kind::other("802.1q", "udp", tagged(&[TAG])).shorter(),
-        Kind::other("qinq", "udp", tagged(&[OUTER_TAG, TAG])).shorter(),
-        Kind::other("unknown ethertype", "other", ethernet(&[], 0x88cc, &[2; 40])).stopped(),
-        Kind::ip("runt", "udp", four(&[], 0, UDP, &datagram)[..38].to_vec()).stopped(),
+        FrameKind::ip("first fragment, ipv4", "udp", four(&[], MORE, UDP, &datagram)),
+        FrameKind::ip("later fragment, ipv4", "udp", four(&[], MORE | 16, UDP, &datagram)).stops_early(),
+        FrameKind::ip("later fragment, ipv6", "udp", six(&[(FRAGMENT, &later)], UDP, &datagram))
+            .stops_early(),
+        FrameKind::ip("tcp over ipv4", "tcp", four(&[], 0, TCP, &tcp(&[7; 100]))),
+        FrameKind::ip("icmp echo request", "icmp", four(&[], 0, ICMP, &echo(8))).request(),
+        FrameKind::ip("icmpv6 echo request", "icmpv6", six(&[], ICMPV6, &echo(128))).request(),
+        FrameKind::ip("icmpv6 neighbour solicitation", "icmpv6", six(&[], ICMPV6, &echo(135))),
+        FrameKind::ip("sctp", "sctp", four(&[], 0, SCTP, &[0, 1, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 0, 4])),
+        FrameKind::other("arp", "arp", ethernet(&[], ARP, &arp)),
+        // Frames whose outermost ethertype is not IP get no stamp.
+        FrameKind::other("802.1q", "udp", tagged(&[TAG])).tagged(),
+        FrameKind::other("qinq", "udp", tagged(&[OUTER_TAG, TAG])).tagged(),
+        FrameKind::other("unknown ethertype", "other", ethernet(&[], 0x88cc, &[2; 40])).stops_early(),
+        FrameKind::ip("runt", "udp", four(&[], 0, UDP, &datagram)[..38].to_vec()).stops_early(),
     ]
 }
 
-impl Kind {
+impl FrameKind {
     fn other(what: &'static str, protocol: &'static str, frame: Vec<u8>) -> Self {
-        Self { what, frame, protocol, exits: 0, stamped: false, asks: false, shorter: 0 }
+        Self { what, frame, protocol, exits: 0, stamped: false, is_request: false, stripped_bytes: 0 }
     }
 
     fn ip(what: &'static str, protocol: &'static str, frame: Vec<u8>) -> Self {
         Self { stamped: true, ..Self::other(what, protocol, frame) }
     }
 
-    /// Parsing stops short, at the hook of either end.
-    fn stopped(self) -> Self {
+    /// Both hooks stop parsing it early.
+    fn stops_early(self) -> Self {
         Self { exits: 2, ..self }
     }
 
-    fn asking(self) -> Self {
-        Self { asks: true, ..self }
+    fn request(self) -> Self {
+        Self { is_request: true, ..self }
     }
 
-    fn shorter(self) -> Self {
-        Self { shorter: 4, ..self }
+    fn tagged(self) -> Self {
+        Self { stripped_bytes: 4, ..self }
     }
 
-    /// The frame with a number of its own where an echo request has its sequence number: each is asked once.
+    /// Returns the frame, with `number` as the sequence number if it is an echo request, so that each request is unique.
     pub(super) fn numbered(&self, number: u16) -> Vec<u8> {
         let mut frame = self.frame.clone();
-        if self.asks {
-            // The last two of the eight bytes at the beginning of the message, which is 64 long.
+        if self.is_request {
+            // The last two of the eight bytes of the ICMP header; the message is 64 bytes long.
             let at = frame.len() - 64 + 6;
             frame[at..at + 2].copy_from_slice(&number.to_be_bytes());
         }
@@ -116,7 +117,7 @@ fn ethernet(tags: &[[u8; 4]], ethertype: u16, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Between addresses for documentation (RFC 5737), with the checksum that its header needs.
+/// An IPv4 packet between documentation addresses (RFC 5737), with a valid header checksum.
 fn ipv4(options: &[u8], fragment: u16, protocol: u8, payload: &[u8]) -> Vec<u8> {
     let header = 20 + options.len();
     let mut packet = vec![0x40 | (header / 4) as u8, 0];
@@ -134,8 +135,8 @@ fn ipv4(options: &[u8], fragment: u16, protocol: u8, payload: &[u8]) -> Vec<u8> 
     packet
 }
 
-/// Between addresses for documentation (RFC 3849). Extensions are their number and all bytes; the first byte is
-/// filled in.
+/// An IPv6 packet between documentation addresses (RFC 3849). An extension is its number and its bytes, of which the
+/// first is overwritten with the number of the next header.
 fn ipv6(extensions: &[(u8, &[u8])], protocol: u8, payload: &[u8]) -> Vec<u8> {
     let length: usize = extensions.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + payload.len();
     let mut numbers = extensions.iter().map(|&(number, _)| number).chain([protocol]);
@@ -162,14 +163,14 @@ fn udp(payload: &[u8]) -> Vec<u8> {
     datagram
 }
 
-/// Data of a connection that nobody saw the beginning of.
+/// A data segment of a connection whose handshake was not seen.
 fn tcp(payload: &[u8]) -> Vec<u8> {
     let mut segment = vec![0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0x20, 0, 0, 0, 0, 0];
     segment.extend(payload);
     segment
 }
 
-/// A message of 64 bytes that begins as an echo does.
+/// A message of 64 bytes with the header of an echo.
 fn echo(kind: u8) -> Vec<u8> {
     let mut message = vec![kind, 0, 0, 0, 0x6e, 0x6d, 0, 0];
     message.resize(64, 0xab);
@@ -183,11 +184,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_what_it_says_to_the_programs_own_parser() {
+    fn the_parser_of_the_programs_agrees_with_each_kind() {
         for kind in kinds() {
             let parsed = parse(&kind.frame.as_slice());
             assert_eq!(parsed.protocol.label(), kind.protocol, "{}", kind.what);
-            assert_eq!(parsed.exit.is_some(), kind.exits > 0, "{}", kind.what);
+            assert_eq!(parsed.stop.is_some(), kind.exits > 0, "{}", kind.what);
         }
     }
 
@@ -195,7 +196,7 @@ mod tests {
     fn only_an_echo_request_is_numbered() {
         for kind in kinds() {
             let differs = kind.numbered(0x1234) != kind.numbered(0x4321);
-            assert_eq!(differs, kind.asks, "{}", kind.what);
+            assert_eq!(differs, kind.is_request, "{}", kind.what);
             assert_eq!(kind.numbered(7).len(), kind.frame.len());
         }
     }

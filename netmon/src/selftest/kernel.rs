@@ -1,4 +1,4 @@
-//! What the kernel counted itself (`rtnl_link_stats64`), beside what the hooks counted, since both began.
+//! The kernel's own counters (`rtnl_link_stats64`) beside those of the hooks, since the lab was built.
 
 use netmon_kernel::netlink::Netlink;
 use netmon_model::names::{IfIndex, Side};
@@ -6,56 +6,56 @@ use netmon_model::names::{IfIndex, Side};
 use super::{
     Row, SelftestError,
     fixture::{BothEnds, Fixture},
-    lab::Line,
+    lab::TestLink,
     scorecard::Unit,
 };
 
-/// How often it is tried to read both while nothing passes: IPv6 has something to say now and then.
+/// Attempts to read both while no packet passes: IPv6 sends some on its own now and then.
 const ATTEMPTS: usize = 200;
 
-/// What one end sent and received: packets and bytes.
+/// Packets and bytes that one end sent, then packets and bytes that it received.
 type Counts = [u64; 4];
 
-pub(super) fn measure(bench: &mut Fixture<'_>) -> Result<(), SelftestError> {
-    of_link(bench, Line::Silent, "frames")?;
-    of_link(bench, Line::Talk, "sockets")?;
-    if let Some(lost) = bench.link(Line::Talk)?.a_to_b.lost_segments {
-        let samples = bench.link(Line::Talk)?.a.hooks.egress.packets();
-        bench.add(Row::exact("lost where nothing is dropped", Unit::Count, 0, lost, samples));
+pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
+    compare(fixture, TestLink::Silent, "frames")?;
+    compare(fixture, TestLink::Talk, "sockets")?;
+    if let Some(lost) = fixture.link(TestLink::Talk)?.a_to_b.lost_segments {
+        let samples = fixture.link(TestLink::Talk)?.a.hooks.egress.packets();
+        fixture.add(Row::exact("lost without any drops", Unit::Count, 0, lost, samples));
     }
     Ok(())
 }
 
-fn of_link(bench: &mut Fixture<'_>, line: Line, what: &str) -> Result<(), SelftestError> {
-    let (link, [a, b]) = at_rest(bench, line)?;
+fn compare(fixture: &mut Fixture<'_>, link: TestLink, what: &str) -> Result<(), SelftestError> {
+    let (counted, [a, b]) = read_at_rest(fixture, link)?;
     let [packets_out, bytes_out, packets_in, bytes_in] = a;
     let samples = packets_out;
     let mut row = |measure: &str, unit, kernel, ours| {
-        bench.add(Row::exact(format!("kernel's {measure}, {what}"), unit, kernel, ours, samples));
+        fixture.add(Row::exact(format!("kernel's {measure}, {what}"), unit, kernel, ours, samples));
     };
-    row("packets sent", Unit::Count, packets_out, link.a.hooks.egress.packets());
-    row("bytes sent", Unit::Bytes, bytes_out, link.a.hooks.egress.bytes());
-    if line == Line::Talk {
-        row("packets received", Unit::Count, packets_in, link.a.hooks.ingress.packets());
-        row("bytes received", Unit::Bytes, bytes_in, link.a.hooks.ingress.bytes());
+    row("packets sent", Unit::Count, packets_out, counted.a.hooks.egress.packets());
+    row("bytes sent", Unit::Bytes, bytes_out, counted.a.hooks.egress.bytes());
+    if link == TestLink::Talk {
+        row("packets received", Unit::Count, packets_in, counted.a.hooks.ingress.packets());
+        row("bytes received", Unit::Bytes, bytes_in, counted.a.hooks.ingress.bytes());
     }
-    row("packets received over there", Unit::Count, b[2], link.b.hooks.ingress.packets());
+    row("packets received at the peer", Unit::Count, b[2], counted.b.hooks.ingress.packets());
     Ok(())
 }
 
-/// netmon's and the kernel's counts of one moment.
-fn at_rest(bench: &mut Fixture<'_>, line: Line) -> Result<(BothEnds, [Counts; 2]), SelftestError> {
-    let index = |side| bench.end(line, side).ifindex;
+/// Reads netmon's counts and the kernel's at a moment when no packet passes.
+fn read_at_rest(fixture: &mut Fixture<'_>, link: TestLink) -> Result<(BothEnds, [Counts; 2]), SelftestError> {
+    let index = |side| fixture.end(link, side).ifindex;
     let (a, b) = (index(Side::A), index(Side::B));
-    let (mut at_a, mut at_b) = (bench.netlink(Side::A)?, bench.netlink(Side::B)?);
+    let (mut at_a, mut at_b) = (fixture.netlink(Side::A)?, fixture.netlink(Side::B)?);
     let mut before = [counts(&mut at_a, a)?, counts(&mut at_b, b)?];
     let mut tries = 0;
     loop {
-        let link = bench.link(line)?;
+        let reading = fixture.link(link)?;
         let after = [counts(&mut at_a, a)?, counts(&mut at_b, b)?];
         tries += 1;
         if before == after || tries == ATTEMPTS {
-            return Ok((link, after));
+            return Ok((reading, after));
         }
         before = after;
     }

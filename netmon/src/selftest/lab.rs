@@ -1,4 +1,4 @@
-//! The throw-away lab: two namespaces, three links, under names that carry this process' number.
+//! The temporary lab: two namespaces and three links, with this process's id in their names.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,21 @@ use crate::{
     watch::Meter,
 };
 
-/// How the names of all such labs begin.
+/// The prefix of the names of all these labs.
 const PREFIX: &str = "netmon-selftest-";
 
 /// The links, in the order of the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    /// No address, no IPv6: nothing passes but frames made by hand.
+pub(super) enum TestLink {
+    /// No address and no IPv6: only frames made by hand pass.
     Silent = 0,
-    /// Addresses of both families: sockets talk over it.
+    /// Addresses of both families, for sockets.
     Talk = 1,
     /// IPv4 behind a queue.
     Queue = 2,
 }
 
-impl Line {
+impl TestLink {
     const ALL: [(Self, &str); 3] = [(Self::Silent, "silent"), (Self::Talk, "talk"), (Self::Queue, "queue")];
 
     fn addresses(self, side: u8, has_ipv6: bool) -> Vec<String> {
@@ -43,12 +43,12 @@ impl Line {
     }
 }
 
-/// Whether this kernel has IPv6 at all.
+/// Returns whether this kernel has IPv6.
 pub(super) fn has_ipv6() -> bool {
     std::path::Path::new("/proc/sys/net/ipv6").exists()
 }
 
-/// The lab's description.
+/// Describes the lab, as a lab file would.
 fn describe(name: &LabName) -> Result<Lab, InvalidName> {
     let [a, b] = ["a", "b"].map(|side| format!("{name}-{side}"));
     let namespace = |name: &str| -> Result<Namespace, InvalidName> {
@@ -58,21 +58,21 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
         }
         Ok(Namespace { name: name.parse()?, nameservers: None, routes: Vec::new(), sysctls })
     };
-    let end = |namespace: &str, (line, interface): (Line, &str), side| -> Result<End, InvalidName> {
-        let addresses = line.addresses(side, has_ipv6());
+    let end = |namespace: &str, (link, interface): (TestLink, &str), side| -> Result<End, InvalidName> {
+        let addresses = link.addresses(side, has_ipv6());
         Ok(End {
             namespace: namespace.parse()?,
             interface: interface.parse()?,
             bridge: None,
             mac: None,
             impairment: Impairment::default(),
-            // Written above, so they are addresses.
+            // The texts above are valid addresses.
             addresses: addresses.iter().filter_map(|address| address.parse().ok()).collect(),
         })
     };
     let mut links = Vec::new();
-    for line in Line::ALL {
-        let (a, b) = (end(&a, line, 1)?, end(&b, line, 2)?);
+    for link in TestLink::ALL {
+        let (a, b) = (end(&a, link, 1)?, end(&b, link, 2)?);
         let name = LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface));
         links.push(Link { name, a, b, mtu: None });
     }
@@ -89,11 +89,11 @@ fn describe(name: &LabName) -> Result<Lab, InvalidName> {
     })
 }
 
-/// The lab, which goes when this does.
-pub(super) struct ThrowAway(Option<Claim>);
+/// The lab, which is removed when this is dropped.
+pub(super) struct TemporaryLab(Option<Claim>);
 
-impl ThrowAway {
-    /// Builds it, with programs on its hooks before anything passes.
+impl TemporaryLab {
+    /// Builds the lab, and attaches programs to its hooks before any packet passes.
     pub(super) fn build(meter: &mut Meter) -> Result<(Self, Vec<Endpoint>), SelftestError> {
         let name: LabName = format!("{PREFIX}{}", std::process::id()).parse()?;
         let lab = describe(&name)?;
@@ -107,42 +107,42 @@ impl ThrowAway {
         Ok((this, observer.endpoints))
     }
 
-    /// Takes it away. No endpoint may be held any more.
-    pub(super) fn take_down(&mut self) -> Vec<String> {
-        self.0.take().map(|claim| remove(&claim)).unwrap_or_default()
+    /// Removes the lab. The caller must have dropped all endpoints, which keep its namespaces alive.
+    pub(super) fn remove(&mut self) -> Vec<String> {
+        self.0.take().map(|claim| remove_lab(&claim)).unwrap_or_default()
     }
 }
 
-impl Drop for ThrowAway {
+impl Drop for TemporaryLab {
     fn drop(&mut self) {
-        for error in self.take_down() {
+        for error in self.remove() {
             log::warn!("{error}");
         }
     }
 }
 
-fn remove(claim: &Claim) -> Vec<String> {
+fn remove_lab(claim: &Claim) -> Vec<String> {
     topology::down(claim, |_, _| Vec::new(), &Silent).errors
 }
 
-/// Removes what a selftest left that was killed. One that runs holds its lab.
-pub(super) fn clean_up_after_others() {
-    for lab in state::labs().into_iter().filter(is_throw_away) {
+/// Removes the labs of killed selftests. A running selftest holds the claim on its lab.
+pub(super) fn remove_leftovers() {
+    for lab in state::labs().into_iter().filter(is_of_selftest) {
         let Ok(claim) = Claim::take(&lab) else { continue };
-        log::info!("removing lab {lab}, which a selftest left that was killed");
-        for error in remove(&claim) {
+        log::info!("removing lab {lab}, left behind by a killed selftest");
+        for error in remove_lab(&claim) {
             log::warn!("{error}");
         }
     }
 }
 
-/// Ours by its name, and noted as one that does not stay.
-fn is_throw_away(lab: &LabName) -> bool {
+/// Returns whether the lab has a selftest's name and the marker of a temporary lab.
+fn is_of_selftest(lab: &LabName) -> bool {
     let pid = lab.as_str().strip_prefix(PREFIX);
     pid.is_some_and(|pid| pid.parse::<u32>().is_ok()) && temporary::is_temporary(lab)
 }
 
-/// Attaches the meter, and keeps the endpoints for the traffic.
+/// Attaches the meter, and collects the endpoints for the traffic.
 struct Observer<'a> {
     meter: &'a mut Meter,
     endpoints: Vec<Endpoint>,

@@ -1,10 +1,9 @@
-//! Whether the numbers are true on this machine: known traffic in a lab of its own, held against what netmon
-//! says of it.
+//! Checks netmon's numbers on this host: sends known traffic through a temporary lab and compares the results.
 //!
-//! What is expected comes from elsewhere in each case: from what was sent, from the kernel's counters, or
-//! from a clock in user space around the same thing. [`lab`] is the throw-away lab and [`bench`] what is
-//! known of it; each other file is one kind of traffic; [`card`] is what comes out. Nothing outside of the lab is
-//! touched, and no other program is needed.
+//! Each expected value has a source other than netmon: the packets that were sent, the kernel's counters, or a clock in
+//! user space around the same event. [`lab`] builds the temporary lab, [`fixture`] reads and waits, [`scorecard`] is
+//! the result, and each other file is one kind of traffic. Nothing outside the lab is changed, and no other program is
+//! needed.
 
 mod dns;
 mod drops;
@@ -33,7 +32,8 @@ pub use self::{
 /// One kind of traffic.
 type Step = fn(&mut Fixture<'_>) -> Result<(), SelftestError>;
 
-/// One kind of traffic after the other. What was sent first and is waited for longest comes last.
+/// The kinds of traffic, in order. Unanswered requests are sent by the first step and reported only after a timeout, so
+/// they are checked last.
 const STEPS: [Step; 8] = [
     kinds::measure,
     echo::measure,
@@ -45,21 +45,21 @@ const STEPS: [Step; 8] = [
     kinds::measure_unanswered,
 ];
 
-/// Does all of it, and takes the lab away again whatever happens. `interrupted` ends it early.
+/// Builds the lab, takes all measurements, and removes the lab, also after an error. Setting `interrupted` ends it early.
 ///
 /// # Errors
 ///
-/// What stood in the way of measuring, or what could not be taken away. A number that is wrong is no error: it
-/// is on the card.
+/// Fails if something cannot be measured, or the lab cannot be removed. A wrong number is not an error: it is in the
+/// scorecard.
 pub fn run(interrupted: &AtomicBool, progress: &dyn Progress) -> Result<Scorecard, SelftestError> {
     let begun = Instant::now();
-    lab::clean_up_after_others();
-    let mut bench = Fixture::build(interrupted)?;
+    lab::remove_leftovers();
+    let mut fixture = Fixture::build(interrupted)?;
     let outcome = STEPS.iter().enumerate().try_for_each(|(done, step)| {
         progress.at("measures", done, STEPS.len());
-        step(&mut bench)
+        step(&mut fixture)
     });
-    let rows = bench.take_down();
+    let rows = fixture.remove();
     outcome?;
-    Ok(Scorecard::of(rows?, begun.elapsed()))
+    Ok(Scorecard::new(rows?, begun.elapsed()))
 }

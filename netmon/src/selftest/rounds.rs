@@ -1,8 +1,8 @@
-//! Durations that user space measured, and rounds of them beside netmon's.
+//! Durations measured in user space, in rounds, beside netmon's.
 //!
-//! A machine that is busy lets user space wait now and then, and its clock with it, which says nothing about
-//! netmon. That makes what user space sees longer and never shorter. So a delay is measured in several rounds,
-//! each compared by itself, and the one is shown in which user space waited least.
+//! On a busy host the scheduler sometimes delays user space, and with it the clock that netmon is compared with. That
+//! makes durations in user space longer, never shorter. So a delay is measured in several rounds, each compared on its
+//! own, and the scorecard shows the round in which user space was delayed least.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use netmon_model::histogram::Histogram;
 use super::Row;
 use crate::overhead::Spread;
 
-/// Durations that user space measured.
+/// Durations measured in user space, nanoseconds.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Vec<f64>);
+pub(super) struct Timings(Vec<f64>);
 
-impl Seen {
+impl Timings {
     pub(super) fn add(&mut self, duration: Duration) {
         self.0.push(duration.as_secs_f64() * 1e9);
     }
@@ -26,7 +26,7 @@ impl Seen {
     }
 
     pub(super) fn median_ns(&self) -> f64 {
-        Spread::of(self.0.clone()).median
+        Spread::from_values(self.0.clone()).median
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -34,7 +34,7 @@ impl Seen {
     }
 }
 
-/// Means of rounds: in user space, and netmon's.
+/// The means of each round: user space's and netmon's.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
     means: Vec<(f64, f64)>,
@@ -42,19 +42,19 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
-    /// A round. One without an observation on either side is a mean that is no number.
-    pub(super) fn add(&mut self, seen: &Seen, measured: &Histogram) {
-        self.means.push((seen.mean_ns(), measured.mean_ns().unwrap_or(f64::NAN)));
+    /// Adds a round. A side without an observation has the mean NaN.
+    pub(super) fn add(&mut self, timings: &Timings, measured: &Histogram) {
+        self.means.push((timings.mean_ns(), measured.mean_ns().unwrap_or(f64::NAN)));
         self.samples += measured.count;
     }
 
-    /// The round in which user space was least late beside netmon. One that is no number comes before all.
-    pub(super) fn row(self, measure: &str, percent: f64, way: Duration) -> Row {
-        let error = |(seen, measured): &(f64, f64)| {
-            if (measured - seen).is_nan() { f64::INFINITY } else { measured - seen }
+    /// Returns the round in which user space was delayed least. A round with a NaN takes precedence, so that it fails.
+    pub(super) fn row(self, measure: &str, percent: f64, path: Duration) -> Row {
+        let error = |(expected, measured): &(f64, f64)| {
+            if (measured - expected).is_nan() { f64::INFINITY } else { measured - expected }
         };
         let best = self.means.into_iter().max_by(|one, other| error(one).total_cmp(&error(other)));
-        Row::within(measure, best.unwrap_or((f64::NAN, f64::NAN)), percent, way, self.samples)
+        Row::within(measure, best.unwrap_or((f64::NAN, f64::NAN)), percent, path, self.samples)
     }
 }
 
@@ -66,10 +66,10 @@ mod tests {
 
     fn rounds(means_us: &[(u64, u64)]) -> Rounds {
         let mut rounds = Rounds::default();
-        for &(seen_us, measured_us) in means_us {
-            let mut seen = Seen::default();
-            seen.add(Duration::from_micros(seen_us));
-            rounds.add(&seen, &histogram_of([measured_us * 1000]));
+        for &(expected_us, measured_us) in means_us {
+            let mut timings = Timings::default();
+            timings.add(Duration::from_micros(expected_us));
+            rounds.add(&timings, &histogram_of([measured_us * 1000]));
         }
         rounds
     }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_in_which_user_space_had_to_wait_decide_nothing() {
+    fn rounds_in_which_user_space_was_delayed_do_not_decide() {
         let row =
             rounds(&[(12_000, 10_000), (14_000, 10_000), (10_020, 10_000)]).row("delay", 2.0, Duration::ZERO);
         assert!(row.within_bounds, "{row:?}");
@@ -87,18 +87,18 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_that_is_told_too_short_in_all_rounds_or_too_long_in_one_is_out_of_bounds() {
+    fn a_delay_too_short_in_all_rounds_or_too_long_in_one_is_out_of_bounds() {
         assert!(!is_within(&[(10_000, 9_000), (10_100, 9_000), (12_000, 9_100)]));
         assert!(!is_within(&[(10_000, 10_000), (10_000, 11_000), (10_000, 10_000)]));
         assert!(!rounds(&[]).row("delay", 2.0, Duration::ZERO).within_bounds);
     }
 
     #[test]
-    fn a_round_of_which_netmon_says_nothing_is_out_of_bounds() {
+    fn a_round_that_netmon_did_not_measure_is_out_of_bounds() {
         let mut with_silence = rounds(&[(10_000, 10_000)]);
-        let mut seen = Seen::default();
-        seen.add(Duration::from_micros(10_000));
-        with_silence.add(&seen, &Histogram::default());
+        let mut timings = Timings::default();
+        timings.add(Duration::from_micros(10_000));
+        with_silence.add(&timings, &Histogram::default());
         assert!(!with_silence.row("delay", 2.0, Duration::ZERO).within_bounds);
     }
 }

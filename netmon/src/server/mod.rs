@@ -1,16 +1,11 @@
 //! The agent's HTTP interface: metrics, health and JSON, read-only and bounded.
 //!
-//! The listener and the end are handed in, so that a test serves on a port of its own and the agent decides
-//! when to stop. What there is to serve comes from a [`SnapshotSource`]; this module never touches the
-//! kernel's maps itself.
+//! The listener and the shutdown are handed in, so that a test serves on a port of its own and the agent decides when
+//! to stop. Readings come from a [`SnapshotSource`]; this module never touches the kernel's maps itself.
 
-mod accept;
-mod limits;
 mod readings;
 mod routes;
-mod sampling;
 mod scrape;
-mod source;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -19,18 +14,17 @@ use std::{
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use self::{accept::Acceptor, readings::Readings};
-pub use self::{
-    limits::Limits,
-    source::{Readiness, SnapshotSource, SourceError},
+use self::readings::Readings;
+pub use crate::http::Limits;
+use crate::{
+    http::{Acceptor, Overload},
+    live::{Rates, SnapshotSource},
 };
-use crate::live::rates::History;
-pub use crate::live::rates::WINDOW;
 
-/// Where the agent listens unless it is told otherwise.
+/// The address that the agent listens on by default.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9477);
 
-/// Serves on `listener` until `shutdown` is done. The task ends when every connection has, at the latest
+/// Serves on `listener` until `shutdown` completes. The task ends when every connection has ended, at the latest
 /// [`Limits::drain_time`] later.
 pub fn serve(
     listener: TcpListener,
@@ -39,13 +33,14 @@ pub fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> JoinHandle<()> {
     let readings = Arc::new(Readings::new(source));
-    let history = Arc::new(History::default());
-    let router = routes::router(Arc::clone(&readings), Arc::clone(&history), limits.request_time);
-    let acceptor = Acceptor { listener, router, limits, readings: Arc::clone(&readings) };
+    let rates = Arc::new(Rates::default());
+    let router = routes::router(Arc::clone(&readings), Arc::clone(&rates));
+    let overload = Overload::Refuse(Arc::clone(&readings.refused));
+    let acceptor = Acceptor::new(listener, router, limits, overload);
     tokio::spawn(async move {
         tokio::select! {
             () = acceptor.run(shutdown) => {}
-            () = sampling::sample(&readings, &history) => {}
+            () = rates.sample(&*readings) => {}
         }
     })
 }

@@ -1,8 +1,7 @@
-//! Readings of the kernel's maps: one at a time, never one that is older than the question.
+//! Readings of the kernel's maps: one at a time, and never one that began before the request.
 //!
-//! Whoever asks while a reading is under way waits for the next one, and everybody who waited shares it.
-//! So a scrape always holds what happened before it was asked for, and any number of clients costs at
-//! most one reading after the other.
+//! A request that arrives during a reading waits for the next one, which all waiting requests share. So a scrape always
+//! contains what happened before it was requested, and any number of clients costs at most one reading after the other.
 
 use std::{
     sync::{
@@ -16,37 +15,38 @@ use netmon_model::snapshot::{Flow, Snapshot};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use super::{
-    scrape::Scrape,
-    source::{Readiness, SnapshotSource, SourceError},
+use super::scrape::Scrape;
+use crate::{
+    live::{Readiness, SnapshotReader, SnapshotSource, SourceError},
+    metrics::Renderer,
 };
-use crate::metrics::Renderer;
 
-/// Why there is no answer.
+/// Why a request has no answer.
 #[derive(Debug, Error)]
 pub(super) enum ReadError {
     /// The source failed.
     #[error("cannot read the kernel's maps")]
     Source(#[source] SourceError),
     /// The source panicked.
-    #[error("the reading was broken off")]
-    Broken(#[from] tokio::task::JoinError),
+    #[error("the task that reads the maps panicked")]
+    Panicked(#[from] tokio::task::JoinError),
 }
 
 /// One reading.
+#[derive(Clone)]
 pub(super) struct Reading {
     pub(super) began: Instant,
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<Snapshot>,
 }
 
-/// All access to the source goes through here.
+/// The only access to the source.
 pub(super) struct Readings {
     source: Arc<dyn SnapshotSource>,
-    latest: Arc<Mutex<Option<Arc<Reading>>>>,
+    latest: Arc<Mutex<Option<Reading>>>,
     renderer: Arc<Renderer>,
     failed: AtomicU64,
     /// Connections that were refused because there were too many.
-    pub(super) refused: AtomicU64,
+    pub(super) refused: Arc<AtomicU64>,
 }
 
 impl Readings {
@@ -56,52 +56,59 @@ impl Readings {
             latest: Arc::default(),
             renderer: Arc::default(),
             failed: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            refused: Arc::default(),
         }
     }
 
-    /// A reading that began after this call.
-    pub(super) async fn fresh(&self) -> Result<Arc<Reading>, ReadError> {
-        let asked = Instant::now();
-        // The blocking thread owns the lock: when the client goes away, the reading still has it.
+    /// Returns a reading that began after this call.
+    pub(super) async fn fresh(&self) -> Result<Reading, ReadError> {
+        let requested = Instant::now();
+        // The blocking thread owns the lock: if the client disconnects, the reading continues and still holds it.
         let mut latest = Arc::clone(&self.latest).lock_owned().await;
-        if let Some(reading) = latest.as_ref().filter(|reading| reading.began >= asked) {
-            return Ok(Arc::clone(reading));
+        if let Some(reading) = latest.as_ref().filter(|reading| reading.began >= requested) {
+            return Ok(reading.clone());
         }
         let source = Arc::clone(&self.source);
         let read = spawn_blocking(move || {
             let began = Instant::now();
-            let snapshot = source.snapshot()?;
-            let reading = Arc::new(Reading { began, snapshot });
-            *latest = Some(Arc::clone(&reading));
+            let reading = Reading { began, snapshot: Arc::new(source.snapshot()?) };
+            *latest = Some(reading.clone());
             Ok(reading)
         });
-        let result = read.await.map_err(ReadError::Broken).and_then(|read| read.map_err(ReadError::Source));
+        let result = read.await.map_err(ReadError::Panicked).and_then(|read| read.map_err(ReadError::Source));
         if result.is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         result
     }
 
-    /// A scrape that began after this call.
+    /// Starts a scrape of a reading that began after this call.
     pub(super) async fn scrape(&self) -> Result<Scrape, ReadError> {
         let reading = self.fresh().await?;
-        let failures = [
+        let errors = [
             ("snapshot", self.failed.load(Ordering::Relaxed)),
             ("http_refused", self.refused.load(Ordering::Relaxed)),
         ];
-        Ok(Scrape::begin(reading, Arc::clone(&self.renderer), failures))
+        Ok(Scrape::start(reading, Arc::clone(&self.renderer), errors))
     }
 
-    /// The connections that are followed now.
+    /// Returns the TCP connections that are tracked now.
     pub(super) async fn flows(&self) -> Result<Vec<Flow>, ReadError> {
         let source = Arc::clone(&self.source);
         Ok(spawn_blocking(move || source.flows()).await?)
     }
 
-    /// Whether every hook is attached.
+    /// Returns whether every hook is attached.
     pub(super) async fn ready(&self) -> Result<Readiness, ReadError> {
         let source = Arc::clone(&self.source);
         Ok(spawn_blocking(move || source.ready()).await?)
+    }
+}
+
+impl SnapshotReader for Readings {
+    type Error = ReadError;
+
+    async fn read(&self) -> Result<Arc<Snapshot>, ReadError> {
+        Ok(self.fresh().await?.snapshot)
     }
 }

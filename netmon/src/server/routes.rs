@@ -1,12 +1,11 @@
-//! Which path gives what. Everything is read-only.
+//! The paths of the interface, and the response that each of them makes of a reading.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Query, Request, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
     http::{Method, StatusCode, header},
-    middleware::{self, Next},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -14,19 +13,19 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::readings::{ReadError, Readings};
-use crate::{api, live::rates::History, metrics};
+use crate::{api, live::Rates, metrics};
 
 /// The page at `/`.
 const INDEX: &str = include_str!("index.html");
 
-/// What every handler works with.
+/// The state of every handler.
 #[derive(Clone)]
 struct Shared {
     readings: Arc<Readings>,
-    history: Arc<History>,
+    rates: Arc<Rates>,
 }
 
-pub(super) fn router(readings: Arc<Readings>, history: Arc<History>, request_time: Duration) -> Router {
+pub(super) fn router(readings: Arc<Readings>, rates: Arc<Rates>) -> Router {
     Router::new()
         .route("/", get(async || Html(INDEX)))
         .route("/metrics", get(metrics))
@@ -37,20 +36,7 @@ pub(super) fn router(readings: Arc<Readings>, history: Arc<History>, request_tim
         .route("/api/v1/flows", get(flows))
         .route("/api/v1/probes", get(probes))
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
-        .layer(middleware::from_fn(move |request, next| bounded(request_time, request, next)))
-        .with_state(Shared { readings, history })
-}
-
-/// Refuses everything that is not reading, and everything that takes too long.
-async fn bounded(time: Duration, request: Request, next: Next) -> Response {
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let allowed = [(header::ALLOW, "GET, HEAD")];
-        return (StatusCode::METHOD_NOT_ALLOWED, allowed, "this is read-only: GET or HEAD\n").into_response();
-    }
-    match tokio::time::timeout(time, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("no answer within {time:?}\n")).into_response(),
-    }
+        .with_state(Shared { readings, rates })
 }
 
 async fn metrics(State(shared): State<Shared>, method: Method) -> Result<Response, ReadError> {
@@ -77,7 +63,7 @@ async fn topology(State(shared): State<Shared>) -> Result<Response, ReadError> {
 async fn links(State(shared): State<Shared>) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
     json(move || {
-        let base = shared.history.base(&reading.snapshot);
+        let base = shared.rates.base(reading.snapshot.monotonic_ns);
         api::Links::of(&reading.snapshot, base.as_deref())
     })
     .await
@@ -101,7 +87,7 @@ async fn probes(State(shared): State<Shared>) -> Result<Response, ReadError> {
     json(move || api::Probes::of(&reading.snapshot)).await
 }
 
-/// Makes the answer away from the threads that serve connections: a thousand links take a while.
+/// Builds the response on a thread for blocking work: a thousand links would stall the connections of a worker thread.
 async fn json<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Result<Response, ReadError> {
     Ok(spawn_blocking(move || Json(make()).into_response()).await?)
 }

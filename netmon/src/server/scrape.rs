@@ -1,7 +1,7 @@
-//! The text of a scrape on its way to whoever asked: written on a thread for blocking work while it is sent.
+//! The text of a scrape, written on a thread for blocking work while it is being sent.
 //!
-//! Of a thousand links it is 20 MB and more. No more of it is held than the client is behind, and the client has
-//! the first of it before the last is written. What is short is sent whole, with its length.
+//! A thousand links make 20 MB and more. Only the part that the client has not received yet is in memory, and the
+//! client has the first bytes before the last are written. A short text is sent in one piece, with its length.
 
 use std::{mem, ops::ControlFlow, sync::Arc};
 
@@ -16,29 +16,25 @@ use tokio::{
 use super::readings::{ReadError, Reading};
 use crate::metrics::Renderer;
 
-/// Pieces that the writer may be ahead of the client.
+/// The writer is at most this many pieces ahead of the client.
 const AHEAD: usize = 2;
-/// What is no longer than this is sent whole.
+/// A text of at most this size is sent in one piece.
 const SHORT_BYTES: usize = 256 << 10;
 
 /// The text of one scrape.
 pub(super) struct Scrape {
     pieces: mpsc::Receiver<Bytes>,
-    /// None once it has ended.
+    /// `None` once it has been joined.
     writer: Option<JoinHandle<()>>,
 }
 
 impl Scrape {
-    /// Begins to write it.
-    pub(super) fn begin(
-        reading: Arc<Reading>,
-        renderer: Arc<Renderer>,
-        failures: [(&'static str, u64); 2],
-    ) -> Self {
+    /// Starts to write the text of `reading`.
+    pub(super) fn start(reading: Reading, renderer: Arc<Renderer>, errors: [(&'static str, u64); 2]) -> Self {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let write = move || {
-            renderer.render(&reading.snapshot, &failures, reading.began, |piece| {
-                // The client may have gone.
+            renderer.render(&reading.snapshot, &errors, reading.began, |piece| {
+                // Fails if the client has disconnected.
                 match sender.blocking_send(piece.into()) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
@@ -48,15 +44,15 @@ impl Scrape {
         Self { pieces, writer: Some(spawn_blocking(write)) }
     }
 
-    /// The next piece. A text whose writer panicked ends with an error and not as if it were whole.
+    /// Returns the next piece. If the writer panicked, the text ends with an error, not as if it were complete.
     async fn next(&mut self) -> Option<Result<Bytes, ReadError>> {
         if let Some(piece) = self.pieces.recv().await {
             return Some(Ok(piece));
         }
-        self.writer.take()?.await.err().map(|broken| Err(ReadError::Broken(broken)))
+        self.writer.take()?.await.err().map(|panicked| Err(ReadError::Panicked(panicked)))
     }
 
-    /// How long it is.
+    /// Returns the length of the text in bytes.
     pub(super) async fn length(mut self) -> Result<usize, ReadError> {
         let mut length = 0;
         while let Some(piece) = self.next().await {
@@ -65,21 +61,21 @@ impl Scrape {
         Ok(length)
     }
 
-    /// What is sent.
+    /// Returns the body of the response.
     pub(super) async fn body(mut self) -> Result<Body, ReadError> {
-        let mut begun = BytesMut::new();
-        while begun.len() <= SHORT_BYTES {
+        let mut start = BytesMut::new();
+        while start.len() <= SHORT_BYTES {
             match self.next().await {
-                Some(piece) => begun.extend_from_slice(&piece?),
-                None => return Ok(begun.freeze().into()),
+                Some(piece) => start.extend_from_slice(&piece?),
+                None => return Ok(start.freeze().into()),
             }
         }
-        let rest = stream::unfold((begun.freeze(), self), async |(mut begun, mut scrape)| {
-            let piece = match mem::take(&mut begun) {
-                none if none.is_empty() => scrape.next().await?,
+        let rest = stream::unfold((start.freeze(), self), async |(mut start, mut scrape)| {
+            let piece = match mem::take(&mut start) {
+                empty if empty.is_empty() => scrape.next().await?,
                 first => Ok(first),
             };
-            Some((piece, (begun, scrape)))
+            Some((piece, (start, scrape)))
         });
         Ok(Body::from_stream(rest))
     }

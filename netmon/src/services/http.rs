@@ -1,49 +1,49 @@
-//! The built-in web server: something to talk to in a namespace that has nothing installed.
+//! The built-in web server: a peer to talk to in a namespace that has no programs of its own.
 //!
-//! It runs inside the supervisor; only its listening socket lives in the namespace. `GET /` answers with who
-//! is asking whom, `/bytes/N` with N bytes, `/delay/MS` after MS milliseconds: a known size and a known wait
-//! to try the measures on. It reads no file and runs nothing. Connections, header sizes and times are bounded.
+//! It runs inside the supervisor; only its listening socket is in the namespace. `GET /` returns both addresses of the
+//! connection, `/bytes/N` returns N bytes, `/delay/MS` responds after MS milliseconds: a known size and a known
+//! response time to check measurements against. It reads no file and runs no program.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, iter, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, SERVER},
-    server::conn::http1,
-    service::service_fn,
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Path, State, rejection::PathRejection},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, SERVER},
+    },
+    middleware,
+    response::{Html, IntoResponse as _, Response},
+    routing::get,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use futures_util::stream;
 use netmon_model::names::NsName;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-    time::sleep,
-};
+use tokio::{net::TcpListener, time::sleep};
 
 use super::{
     error::{ListenProblem, StartError},
-    http_body::Payload,
     namespace,
 };
+use crate::http::{Acceptor, Limits, Overload};
 
-/// The largest answer of `/bytes/N`.
-const MOST_BYTES: u64 = 10 * 1024 * 1024 * 1024;
-/// The longest wait of `/delay/MS`, in milliseconds.
-const LONGEST_DELAY_MS: u64 = 60_000;
-/// Connections at a time; further ones wait in the kernel's backlog.
-const MOST_CONNECTIONS: usize = 256;
-/// The request line and all headers together.
-const HEADER_BYTES: usize = 16 * 1024;
-/// The time for a request's headers, and of silence between two requests.
-const HEADER_TIME: Duration = Duration::from_secs(30);
-/// The time after which a client that takes no more bytes is given up.
-const STALLED_MS: u32 = 60_000;
-/// The pause after a connection that could not be accepted.
-const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// The bounds of each server. Connections beyond them wait in the kernel's backlog: a load test should not see errors.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    header_bytes: 16 * 1024,
+    header_time: Duration::from_secs(30),
+    // The longest delay, and some time for the response itself.
+    request_time: Duration::from_secs(70),
+    stall_time: Duration::from_secs(60),
+    drain_time: Duration::ZERO,
+};
+/// The largest N of `/bytes/N`: 10 GiB.
+const MAX_BYTES: u64 = 10 << 30;
+/// The largest MS of `/delay/MS`.
+const MAX_DELAY_MS: u64 = 60_000;
 
-/// A server that is bound and not yet serving.
+/// A server that is bound and not serving yet.
 pub(crate) struct HttpServer {
     namespace: NsName,
     address: SocketAddr,
@@ -51,7 +51,7 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Binds the address inside the namespace, waiting a while for one that is not usable yet.
+    /// Binds the address inside the namespace, and waits up to 4 s for one that is not usable yet.
     pub(crate) async fn bind(
         service: &str,
         namespace: &NsName,
@@ -70,29 +70,10 @@ impl HttpServer {
         Ok(Self { namespace: namespace.clone(), address, listener })
     }
 
-    /// Serves until the task is aborted; the connections end with it.
+    /// Serves until the task is aborted, which also closes the connections.
     pub(crate) async fn serve(self) {
-        let here = Arc::new(Here { namespace: self.namespace, address: self.address });
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let mut connections = JoinSet::new();
-        loop {
-            while connections.try_join_next().is_some() {}
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-            match self.listener.accept().await {
-                Ok((stream, client)) => {
-                    let here = Arc::clone(&here);
-                    connections.spawn(async move {
-                        let _permit = permit;
-                        serve_connection(stream, client, here).await;
-                    });
-                }
-                // Out of descriptors, or a client that left at once: neither ends a server.
-                Err(error) => {
-                    log::debug!("cannot accept on {}: {error}", here.address);
-                    sleep(ACCEPT_RETRY).await;
-                }
-            }
-        }
+        let router = router(self.namespace, self.address);
+        Acceptor::new(self.listener, router, LIMITS, Overload::Wait).run(std::future::pending()).await;
     }
 }
 
@@ -105,80 +86,78 @@ fn problem(source: io::Error) -> ListenProblem {
 }
 
 /// What the page says about the server.
-struct Here {
+struct Identity {
     namespace: NsName,
     address: SocketAddr,
 }
 
-async fn serve_connection(stream: TcpStream, client: SocketAddr, here: Arc<Here>) {
-    let _ = stream.set_nodelay(true);
-    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, STALLED_MS);
-    let answer = service_fn(move |request| {
-        let here = Arc::clone(&here);
-        async move { Ok::<_, Infallible>(answer(&request, client, &here).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), answer);
-    if let Err(error) = connection.await {
-        log::debug!("connection from {client}: {error}");
-    }
+fn router(namespace: NsName, address: SocketAddr) -> Router {
+    let name_server = async |mut response: Response| {
+        response.headers_mut().insert(SERVER, HeaderValue::from_static("netmon"));
+        response
+    };
+    // `/bytes/` and `/delay/` without a number are mistakes, and not other pages.
+    Router::new()
+        .route("/bytes/", get(bytes))
+        .route("/bytes/{*length}", get(bytes))
+        .route("/delay/", get(delay))
+        .route("/delay/{*milliseconds}", get(delay))
+        .fallback(page)
+        .layer(middleware::map_response(name_server))
+        .with_state(Arc::new(Identity { namespace, address }))
 }
 
-async fn answer(request: &Request<Incoming>, client: SocketAddr, here: &Here) -> Response<Payload> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
-        refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return refused;
-    }
-    match Wanted::of(request.uri().path()) {
-        Ok(Wanted::Page) => page(request, client, here),
-        Ok(Wanted::Bytes(length)) => {
-            response(StatusCode::OK, "application/octet-stream", Payload::filler(length))
+async fn bytes(length: Result<Path<u64>, PathRejection>) -> Response {
+    match length {
+        Ok(Path(length)) if length <= MAX_BYTES => {
+            let (kind, length_text) = ("application/octet-stream", length.to_string());
+            ([(CONTENT_TYPE, kind), (CONTENT_LENGTH, &length_text)], filler(length)).into_response()
         }
-        Ok(Wanted::Delay(delay)) => {
-            sleep(delay).await;
-            page(request, client, here)
-        }
-        Err(problem) => text(StatusCode::BAD_REQUEST, problem),
+        _ => refusal("/bytes/N: N is a number of bytes, at most 10737418240\n"),
     }
 }
 
-/// What a path asks for.
-#[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    Page,
-    Bytes(u64),
-    Delay(Duration),
+/// A body of this many bytes that takes no memory: the same piece, sent repeatedly.
+fn filler(length: u64) -> Body {
+    static PIECE: [u8; 64 * 1024] = [b'.'; 64 * 1024];
+    let whole = (length / PIECE.len() as u64) as usize;
+    let rest = (length % PIECE.len() as u64) as usize;
+    let pieces = iter::repeat_n(&PIECE[..], whole).chain(iter::once(&PIECE[..rest]));
+    Body::from_stream(stream::iter(pieces.map(|piece| Ok::<_, io::Error>(Bytes::from_static(piece)))))
 }
 
-impl Wanted {
-    fn of(path: &str) -> Result<Self, &'static str> {
-        if let Some(number) = path.strip_prefix("/bytes/") {
-            let length = number.parse().ok().filter(|&length| length <= MOST_BYTES);
-            length.map(Self::Bytes).ok_or("/bytes/N: N is a number of bytes, at most 10737418240\n")
-        } else if let Some(number) = path.strip_prefix("/delay/") {
-            let delay = number.parse().ok().filter(|&delay| delay <= LONGEST_DELAY_MS);
-            let delay = delay.map(Duration::from_millis);
-            delay.map(Self::Delay).ok_or("/delay/MS: MS is a number of milliseconds, at most 60000\n")
-        } else {
-            Ok(Self::Page)
+async fn delay(
+    milliseconds: Result<Path<u64>, PathRejection>,
+    server: State<Arc<Identity>>,
+    client: ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    match milliseconds {
+        Ok(Path(milliseconds)) if milliseconds <= MAX_DELAY_MS => {
+            sleep(Duration::from_millis(milliseconds)).await;
+            page(server, client, headers).await
         }
+        _ => refusal("/delay/MS: MS is a number of milliseconds, at most 60000\n"),
     }
 }
 
-fn page(request: &Request<Incoming>, client: SocketAddr, here: &Here) -> Response<Payload> {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let Here { namespace, address } = here;
-    let (namespace, client) = (namespace.as_str(), client.to_string());
+fn refusal(usage: &'static str) -> Response {
+    (StatusCode::BAD_REQUEST, usage).into_response()
+}
+
+async fn page(
+    State(server): State<Arc<Identity>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let (namespace, address) = (server.namespace.as_str(), server.address);
     if !accept.contains("text/html") {
         let page = format!(
             "Hello from {namespace}.\nYou are {client}, this is {address}.\n\
              Try also /bytes/1000000 and /delay/50.\n"
         );
-        return text(StatusCode::OK, page);
+        return page.into_response();
     }
     let namespace = escape(namespace);
     let page = format!(
@@ -187,37 +166,51 @@ fn page(request: &Request<Incoming>, client: SocketAddr, here: &Here) -> Respons
          <p>Try also <a href=\"/bytes/1000000\">/bytes/1000000</a> (that many bytes) and \
          <a href=\"/delay/50\">/delay/50</a> (an answer after 50 ms).</p></html>\n"
     );
-    response(StatusCode::OK, "text/html; charset=utf-8", Payload::text(page))
+    Html(page).into_response()
 }
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Payload> {
-    response(status, "text/plain; charset=utf-8", Payload::text(text))
-}
-
-fn response(status: StatusCode, content_type: &'static str, payload: Payload) -> Response<Payload> {
-    let mut response = Response::new(payload);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().insert(SERVER, HeaderValue::from_static("netmon"));
-    response
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::{body::to_bytes, http::Request};
+    use tower::ServiceExt as _;
+
     use super::*;
 
-    #[test]
-    fn sizes_and_delays_beyond_the_bounds_are_refused() {
-        assert_eq!(Wanted::of("/"), Ok(Wanted::Page));
-        assert_eq!(Wanted::of("/index.html"), Ok(Wanted::Page));
-        assert_eq!(Wanted::of("/bytes/10737418240"), Ok(Wanted::Bytes(MOST_BYTES)));
-        assert_eq!(Wanted::of("/delay/60000"), Ok(Wanted::Delay(Duration::from_secs(60))));
-        for path in ["/bytes/10737418241", "/bytes/-1", "/bytes/", "/delay/60001", "/delay/1.5", "/delay/x"] {
-            assert!(Wanted::of(path).is_err(), "{path}");
+    async fn get(path: &str) -> Response {
+        let client: SocketAddr = "192.0.2.7:4711".parse().unwrap();
+        let request = Request::get(path).extension(ConnectInfo(client)).body(Body::empty()).unwrap();
+        let router = router("web".parse().unwrap(), "192.0.2.1:80".parse().unwrap());
+        router.oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sizes_and_delays_beyond_the_bounds_are_refused() {
+        for path in ["/", "/index.html", "/bytes", "/bytes/10737418240", "/delay/60000"] {
+            assert_eq!(get(path).await.status(), StatusCode::OK, "{path}");
+        }
+        for path in [
+            "/bytes/10737418241",
+            "/bytes/-1",
+            "/bytes/",
+            "/bytes/1/2",
+            "/delay/60001",
+            "/delay/1.5",
+            "/delay/x",
+        ] {
+            assert_eq!(get(path).await.status(), StatusCode::BAD_REQUEST, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn as_many_bytes_are_sent_as_were_announced() {
+        for length in [0, 1, 65_536, 65_537, 1_000_000] {
+            let response = get(&format!("/bytes/{length}")).await;
+            assert_eq!(response.headers()[CONTENT_LENGTH], length.to_string());
+            assert_eq!(to_bytes(response.into_body(), usize::MAX).await.unwrap().len(), length);
         }
     }
 }

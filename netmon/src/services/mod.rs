@@ -13,8 +13,8 @@ mod command;
 mod detached;
 mod error;
 mod http;
-mod http_body;
 mod keeper;
+mod leave;
 mod members;
 mod namespace;
 mod output;
@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     detached::{DetachError, detached_supervisor, is_supervised, spawn_detached, supervise},
     error::{CommandProblem, ListenProblem, StartError},
+    leave::leave_running,
     status::{ServiceState, ServiceStatus, recorded_status},
     stop::{StopError, stop_recorded},
     supervisor::Supervisor,

@@ -14,7 +14,7 @@ use netmon_model::lab::{Ready, Service, Traffic};
 use thiserror::Error;
 use tokio::time::sleep;
 
-use crate::probe::{Place, Prober};
+use crate::probe::{ProbeNamespace, Prober};
 
 /// The time limit of one attempt. A program may take all of the time that is left.
 const ATTEMPT_TIME: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ pub(super) enum NotReady {
 /// Fails if no attempt succeeded in time, with the error of the last one.
 pub(super) async fn wait(service: &Service, ready: &Ready, directory: Option<&Path>) -> Result<(), NotReady> {
     let opener = Opener::start().map_err(NotReady::Opener)?;
-    let place = Place::new(&service.namespace, &opener).map_err(NotReady::Attempt)?;
+    let place = ProbeNamespace::open(&service.namespace, &opener).map_err(NotReady::Attempt)?;
     let deadline = Instant::now() + ready.timeout;
     let mut last = String::new();
     loop {

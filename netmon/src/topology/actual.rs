@@ -1,8 +1,8 @@
-//! What of a lab is on the host now, and what else stands where the lab wants to be. Only reads.
+//! Reads what of a lab is on the host, and what else has the names that the lab wants.
 //!
-//! Every name in /run/netns is looked at, so that what carries the mark is found also when it is no longer
-//! in the lab file, or when the state was lost. Of foreign namespaces nothing is read but the aliases of interfaces:
-//! somebody may have moved one of the lab's there.
+//! It opens every name in /run/netns, so that it finds whatever carries the mark, even if the lab file no longer has it
+//! or the state was lost. Of foreign namespaces it reads only the aliases of interfaces, since another program may have
+//! moved one of the lab's there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,26 +36,26 @@ use crate::ownership::{
     state::State,
 };
 
-/// So few namespaces are not worth another thread.
-const FEWEST_A_THREAD: usize = 32;
+/// Each thread reads at least this many namespaces. Fewer are not worth a thread.
+const MIN_PER_THREAD: usize = 32;
 
-/// Everything that a plan is made from, beside the lab.
+/// What a plan depends on, beside the lab.
 #[derive(Clone, Debug, Default)]
 pub struct Actual {
-    /// What the names in /run/netns stand for, and `root`.
+    /// The names in /run/netns, and `root`.
     pub namespaces: BTreeMap<NsName, ActualNamespace>,
-    /// Interfaces of the lab that somebody moved to a namespace that is not.
+    /// Interfaces of the lab that were moved to foreign namespaces.
     pub strays: BTreeMap<Place, IfIndex>,
-    /// Files for namespaces: those that the lab wants, and those that carry the mark.
+    /// Existing resolv.conf files of namespaces that the lab has, and all that carry the mark.
     pub files: BTreeMap<NsName, ResolvConf>,
 }
 
-/// What a name in /run/netns stands for.
+/// What a name in /run/netns refers to.
 #[derive(Clone, Debug)]
 pub enum ActualNamespace {
     /// A namespace of the lab, or `root`.
     Known(Contents),
-    /// Half a name: the lab's, killed between the file and the mount.
+    /// A name of the lab's without a namespace: a process was killed between creating the file and mounting it.
     Remnant,
     /// Anything else.
     Foreign,
@@ -64,30 +64,30 @@ pub enum ActualNamespace {
 /// What is inside a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
-    /// Its interfaces by name; lo is not among them.
+    /// Its interfaces by name, without lo.
     pub interfaces: BTreeMap<String, ActualInterface>,
-    /// The routes that netmon made.
+    /// The routes that netmon added. Only of namespaces that the lab has.
     pub routes: Vec<Route>,
-    /// The settings that the lab speaks of.
+    /// The settings that the lab has a value for.
     pub sysctls: BTreeMap<String, String>,
 }
 
 /// An interface as far as plans depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActualInterface {
-    /// Whose it is.
+    /// Whether it is the lab's.
     pub owner: Owner,
-    /// Whether it carries the mark; one of ours that does not was made by a process that was killed.
+    /// Whether it carries the mark. If the lab's own does not, a process was killed before it marked it.
     pub marked: bool,
-    /// Its number.
+    /// Its index.
     pub index: IfIndex,
-    /// Its peer's number, in the peer's namespace.
+    /// The index of its peer, in the peer's namespace. `None` if it has no peer.
     pub peer_index: Option<IfIndex>,
     /// Whether the peer is in the same namespace.
     pub peer_is_here: bool,
     /// Whether it is a bridge.
     pub is_bridge: bool,
-    /// The number of the bridge, or the like, that it is a port of.
+    /// The index of the bridge (or bond, or VRF) that it is a port of.
     pub controller: Option<IfIndex>,
     /// Its link-layer address.
     pub mac: Option<Mac>,
@@ -97,12 +97,12 @@ pub struct ActualInterface {
     pub up: bool,
     /// Its addresses, without those that the kernel makes itself (IPv6 link-local).
     pub addresses: Vec<IpNet>,
-    /// What is done to the packets that leave through it; looked at only for interfaces of the lab's own.
+    /// The impairment of the packets that leave through it. Read only for the lab's own interfaces.
     pub impairment: InstalledImpairment,
 }
 
 impl Actual {
-    /// The inside of a namespace of the lab, or of root, when it is there.
+    /// Returns what is in a namespace of the lab, or in root. Returns `None` if it does not exist.
     #[must_use]
     pub fn contents(&self, namespace: &NsName) -> Option<&Contents> {
         match self.namespaces.get(namespace) {
@@ -111,7 +111,7 @@ impl Actual {
         }
     }
 
-    /// The namespaces that are the lab's, `root` not among them.
+    /// Returns the lab's namespaces, without `root`.
     pub fn own_namespaces(&self) -> impl Iterator<Item = (&NsName, &Contents)> {
         self.namespaces.iter().filter_map(|(name, there)| match there {
             ActualNamespace::Known(contents) if !name.is_root() => Some((name, contents)),
@@ -119,14 +119,14 @@ impl Actual {
         })
     }
 
-    /// The number of an interface of the lab's own, also of one that was moved away.
+    /// Returns the index of one of the lab's interfaces, including one that was moved to a foreign namespace.
     #[must_use]
     pub fn own_index(&self, place: &Place) -> Option<IfIndex> {
         let there = self.own_interface(&place.namespace, place.interface.as_str());
         there.map(|there| there.index).or_else(|| self.strays.get(place).copied())
     }
 
-    /// An interface of the lab's own, when it is there.
+    /// Returns one of the lab's interfaces, or `None` if it does not exist.
     #[must_use]
     pub fn own_interface(&self, namespace: &NsName, interface: &str) -> Option<&ActualInterface> {
         let there = self.contents(namespace)?.interfaces.get(interface)?;
@@ -135,7 +135,7 @@ impl Actual {
 }
 
 impl Contents {
-    /// Looks at the impairments of the lab's own interfaces.
+    /// Reads the impairments of the lab's interfaces.
     fn read_impairments(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
         let ours = || self.interfaces.values().filter(|there| there.owner == Owner::Ours && !there.is_bridge);
         let mut found =
@@ -147,12 +147,13 @@ impl Contents {
     }
 }
 
-/// Reads the host, for a lab that is to be there (`lab`) or is to go (none). Returns the namespaces that are
-/// the lab's, and root, opened.
+/// Reads the host, and returns the lab's namespaces and root as open handles.
+///
+/// `lab` is the lab that is wanted, or `None` if it is to be removed.
 ///
 /// # Errors
 ///
-/// When something cannot be read.
+/// Fails if something cannot be read.
 pub fn read(
     mark: &Mark,
     state: Option<&State>,
@@ -164,7 +165,7 @@ pub fn read(
     let (root, handle) = (NsName::root(), Handle::open(&NsName::root())?);
     let identity = handle.namespace.identity();
     reader.add(root, handle, &mut actual, &mut handles)?;
-    for (seen, opened) in reader.walk_all(reader.names(identity, &mut actual)?)? {
+    for (seen, opened) in reader.read_all(reader.names(identity, &mut actual)?)? {
         actual.namespaces.extend(seen.namespaces);
         actual.strays.extend(seen.strays);
         handles.extend(opened);
@@ -181,10 +182,10 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Looks at every name in /run/netns, and says which are those of a namespace, once for each namespace.
+    /// Opens every name in /run/netns, and returns each namespace under one of its names.
     fn names(&self, root: NetnsId, actual: &mut Actual) -> Result<Vec<(NsName, NetNs)>, TopologyError> {
         let mut names = names::list()?;
-        // Of several names for one namespace, the one that the lab knows is its own, and the others are not.
+        // If a namespace has several names, the one that the lab knows is the lab's, and the others are foreign.
         let recorded = self.state.iter().flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
         let known: BTreeSet<&NsName> = self.wanted.keys().copied().chain(recorded).collect();
         names.sort_by_cached_key(|name| !known.contains(name));
@@ -206,27 +207,27 @@ impl Reader<'_> {
         Ok(namespaces)
     }
 
-    /// Reads these namespaces, on a few threads that go from one to the next: a thread for each costs more than the
-    /// reading.
-    fn walk_all(&self, mut left: Vec<(NsName, NetNs)>) -> Result<Vec<(Actual, Handles)>, TopologyError> {
-        let share = left.len().div_ceil(handle::threads()).max(FEWEST_A_THREAD);
+    /// Reads these namespaces on a few threads, each of which enters one after the other. A thread for each would cost
+    /// more than the reading.
+    fn read_all(&self, mut left: Vec<(NsName, NetNs)>) -> Result<Vec<(Actual, Handles)>, TopologyError> {
+        let share = left.len().div_ceil(handle::threads()).max(MIN_PER_THREAD);
         thread::scope(|scope| {
-            let mut walkers = Vec::new();
+            let mut readers = Vec::new();
             while !left.is_empty() {
                 let share = left.split_off(left.len().saturating_sub(share));
-                let walker = thread::Builder::new()
+                let reader = thread::Builder::new()
                     .name("netns-reader".to_owned())
-                    .spawn_scoped(scope, move || self.walk(share))
+                    .spawn_scoped(scope, move || self.read(share))
                     .map_err(|e| NetNsError::new("start", "a thread that reads namespaces", e))?;
-                walkers.push(walker);
+                readers.push(reader);
             }
-            let joined = walkers.into_iter().map(|walker| walker.join().unwrap_or_else(|p| resume_unwind(p)));
+            let joined = readers.into_iter().map(|reader| reader.join().unwrap_or_else(|p| resume_unwind(p)));
             joined.collect()
         })
     }
 
-    /// The calling thread ends up in the last of the namespaces.
-    fn walk(&self, namespaces: Vec<(NsName, NetNs)>) -> Result<(Actual, Handles), TopologyError> {
+    /// The calling thread stays in the last of the namespaces.
+    fn read(&self, namespaces: Vec<(NsName, NetNs)>) -> Result<(Actual, Handles), TopologyError> {
         let (mut actual, mut handles) = (Actual::default(), Handles::new());
         for (name, namespace) in namespaces {
             self.add(name, Handle::enter(namespace)?, &mut actual, &mut handles)?;
@@ -234,7 +235,7 @@ impl Reader<'_> {
         Ok((actual, handles))
     }
 
-    /// Reads a namespace, unless its lo says that it is foreign.
+    /// Reads a namespace. Of one whose lo is not marked, only looks for interfaces that were moved there.
     fn add(
         &self,
         name: NsName,
@@ -243,9 +244,9 @@ impl Reader<'_> {
         handles: &mut Handles,
     ) -> Result<(), TopologyError> {
         let interfaces = handle.netlink()?.interfaces()?;
-        let is_marked = |there: &Interface| there.name == "lo" && self.mark.is(there.alias.as_deref());
+        let is_marked = |there: &Interface| there.name == "lo" && self.mark.is_on(there.alias.as_deref());
         if !name.is_root() && !interfaces.iter().any(is_marked) {
-            for stray in interfaces.iter().filter(|there| self.mark.is(there.alias.as_deref())) {
+            for stray in interfaces.iter().filter(|there| self.mark.is_on(there.alias.as_deref())) {
                 let Ok(interface) = stray.name.parse() else { continue };
                 let place = Place { namespace: name.clone(), interface };
                 actual.strays.insert(place, IfIndex(stray.index));
@@ -270,7 +271,7 @@ impl Reader<'_> {
     ) -> Result<Contents, TopologyError> {
         let mut contents = Contents::default();
         let mut addresses: BTreeMap<IfIndex, Vec<IpNet>> = BTreeMap::new();
-        // A lab that is to go goes with its addresses, whatever they are.
+        // Removal does not depend on addresses.
         let known = if self.lab.is_some() { handle.netlink()?.addresses()? } else { Vec::new() };
         for (index, address) in known {
             addresses.entry(index).or_default().push(address);
@@ -281,7 +282,7 @@ impl Reader<'_> {
             }
             let own = addresses.remove(&IfIndex(interface.index)).unwrap_or_default();
             let seen = self.interface(name, &interface, own);
-            // Another name of it is taken as well, and is somebody else's doing.
+            // An alternative name is taken as well. netmon gives none, so it is foreign.
             for other in &interface.alt_names {
                 contents
                     .interfaces
@@ -301,8 +302,8 @@ impl Reader<'_> {
     }
 
     fn interface(&self, namespace: &NsName, there: &Interface, addresses: Vec<IpNet>) -> ActualInterface {
-        let marked = self.mark.is(there.alias.as_deref());
-        let chosen = || self.state.is_some_and(|state| state.chose(namespace, &there.name, there.mac));
+        let marked = self.mark.is_on(there.alias.as_deref());
+        let chosen = || self.state.is_some_and(|state| state.chose_mac(namespace, &there.name, there.mac));
         let ours = marked || chosen();
         ActualInterface {
             owner: Owner::ours_if(ours),
@@ -335,7 +336,7 @@ impl Reader<'_> {
     }
 }
 
-/// The kernel makes these by itself when an interface goes up.
+/// The kernel adds these itself when an interface goes up.
 fn is_link_local(address: &IpNet) -> bool {
     matches!(address, IpNet::V6(net) if net.addr().is_unicast_link_local())
 }

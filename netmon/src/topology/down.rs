@@ -1,4 +1,4 @@
-//! Removing all of a lab, whether it was built as a whole, in part, or by a process that was killed.
+//! Removes all of a lab, whether it was built completely, partly, or by a process that was killed.
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
@@ -13,7 +13,7 @@ use super::{
     actual::{self, Actual, ActualNamespace},
     error::{BoxError, TopologyError},
     handle,
-    removal::{Doomed, Removal},
+    removal::{Removal, StaleInterface, not_ours_any_more},
     resolv::{self, ResolvConf},
 };
 use crate::ownership::{
@@ -22,21 +22,21 @@ use crate::ownership::{
     state::{self, RecordedInterface, State},
 };
 
-/// What [`down`] did, and what it could not do.
+/// What [`down`] removed, and what it could not remove.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// How many namespaces were removed.
     pub namespaces: usize,
     /// How many interfaces in root were removed.
     pub interfaces: usize,
-    /// What is gone, but not without remark.
+    /// What was removed with caveats, or kept because it is no longer the lab's.
     pub warnings: Vec<String>,
-    /// What is left, and why.
+    /// What could not be removed, and why.
     pub errors: Vec<String>,
 }
 
-/// Removes all of a lab that carries its mark, whether it was built as a whole, in part, or by a process
-/// that was killed. `stop_services` is called first. Nothing being there is no error.
+/// Removes everything that carries the mark of the claimed lab. Calls `stop_services` first. Succeeds if there is nothing
+/// to remove.
 pub fn down(
     claim: &Claim,
     stop_services: impl FnOnce(&LabName, &Path) -> Vec<BoxError>,
@@ -52,44 +52,43 @@ pub fn down(
     progress.busy("reading what is there");
     match actual::read(&mark, state.as_ref(), None) {
         Ok((actual, mut handles)) => {
-            report.warnings = taken(&mark, state.as_ref(), &actual);
+            report.warnings = reused(&mark, state.as_ref(), &actual);
             let removal = everything(&actual);
             report.namespaces = removal.namespaces.len();
-            report.interfaces =
-                removal.links.iter().filter(|doomed| doomed.place.namespace.is_root()).count();
+            report.interfaces = removal.links.iter().filter(|link| link.place.namespace.is_root()).count();
             let outcome = removal.execute(&mut handles, &mark, progress);
             report.warnings.extend(outcome.warnings);
             report.errors.extend(outcome.errors);
         }
         Err(e) => report.errors.push(chain(&e)),
     }
-    let put_back = put_back(lab, state.as_ref(), report.errors.is_empty());
-    report.errors.extend(put_back.iter().map(|e| chain(e)));
+    let errors = restore_folders(lab, state.as_ref(), report.errors.is_empty());
+    report.errors.extend(errors.iter().map(|e| chain(e)));
     report
 }
 
-/// What the lab had made, and stands there under the same name as somebody else's.
-fn taken(mark: &Mark, state: Option<&State>, actual: &Actual) -> Vec<String> {
+/// Returns warnings about objects that the lab once had and that are now foreign, under the same name.
+fn reused(mark: &Mark, state: Option<&State>, actual: &Actual) -> Vec<String> {
     let Some(state) = state else { return Vec::new() };
-    let mut taken = Vec::new();
+    let mut reused = Vec::new();
     let names = state.namespaces.iter().map(|recorded| &recorded.name);
     for name in names.filter(|name| matches!(actual.namespaces.get(*name), Some(ActualNamespace::Foreign))) {
-        taken.push(format!("namespace {name}"));
+        reused.push(format!("namespace {name}"));
     }
     for RecordedInterface { namespace, interface, .. } in state.interfaces() {
         let there = actual.contents(namespace).and_then(|c| c.interfaces.get(interface.as_str()));
         if there.is_some_and(|there| there.owner == Owner::Foreign) {
-            taken.push(format!("interface {interface} in namespace {namespace}"));
+            reused.push(format!("interface {interface} in namespace {namespace}"));
         }
     }
     let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(ResolvConf::Foreign)));
-    taken.extend(
+    reused.extend(
         state.files.iter().filter(is_foreign).map(|name| format!("file /etc/netns/{name}/resolv.conf")),
     );
-    taken.iter().map(|what| format!("{what} is somebody else's by now, and stays")).collect()
+    reused.iter().map(|what| not_ours_any_more(what)).collect()
 }
 
-/// All that carries the mark.
+/// Returns everything that carries the mark.
 fn everything(actual: &Actual) -> Removal {
     let mut removal = Removal::default();
     for (name, there) in &actual.namespaces {
@@ -100,19 +99,19 @@ fn everything(actual: &Actual) -> Removal {
         let Some(contents) = actual.contents(name) else { continue };
         for (interface, seen) in contents.interfaces.iter().filter(|(_, seen)| seen.owner == Owner::Ours) {
             let Ok(interface) = interface.parse::<IfName>() else { continue };
-            removal.links.push(Doomed {
+            removal.links.push(StaleInterface {
                 place: Place { namespace: name.clone(), interface },
                 index: seen.index,
-                // A pair with both ends in root has nobody to die with.
-                dies_by_itself: !(name.is_root() && seen.peer_is_here),
+                // A pair with both ends in root is in no namespace that goes.
+                goes_with_namespace: !(name.is_root() && seen.peer_is_here),
             });
         }
     }
-    // Its peer may be elsewhere as well, so nobody is known to take it along.
-    let stray = |(place, index): (&Place, &IfIndex)| Doomed {
+    // Its peer may have been moved as well, so no namespace is known to take it along.
+    let stray = |(place, index): (&Place, &IfIndex)| StaleInterface {
         place: place.clone(),
         index: *index,
-        dies_by_itself: false,
+        goes_with_namespace: false,
     };
     removal.links.extend(actual.strays.iter().map(stray));
     let files: BTreeSet<NsName> = actual
@@ -125,10 +124,10 @@ fn everything(actual: &Actual) -> Removal {
     removal
 }
 
-/// Folders, /run/netns and the lab's own folder, as they were. The state stays while something is left.
-fn put_back(lab: &LabName, state: Option<&State>, all_gone: bool) -> Vec<TopologyError> {
+/// Restores /etc/netns and /run/netns, and removes the lab's own folder. The recorded state stays if something is left.
+fn restore_folders(lab: &LabName, state: Option<&State>, all_gone: bool) -> Vec<TopologyError> {
     let mut errors = Vec::new();
-    // A state that names any other folder was not written by netmon.
+    // netmon records no other folders.
     let folders = state.iter().flat_map(|state| state.folders.iter().rev());
     for folder in folders.filter(|folder| folder.starts_with(resolv::DIRECTORY)) {
         errors.extend(resolv::remove_folder_if_empty(folder).err());

@@ -1,4 +1,4 @@
-//! One end of a built link, as the datapath needs it, and the moment at which it is handed over.
+//! One end of a built link, and the observer that it is handed to.
 
 use std::sync::Arc;
 
@@ -8,42 +8,41 @@ use netmon_model::names::{IfIndex, IfName, LinkName, NsName, Side};
 
 use super::error::BoxError;
 
-/// One end of a link that exists. While it is held, so is its namespace: drop it before the lab is removed.
+/// One end of a link that exists. It keeps its namespace alive, so drop it before the lab is removed.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The link.
     pub link: LinkName,
-    /// Which end of it.
+    /// The side of the link.
     pub side: Side,
     /// The namespace's name in the lab.
     pub namespace: NsName,
     /// The interface's name.
     pub interface: IfName,
-    /// The interface's number in its namespace.
+    /// The interface's index in its namespace.
     pub ifindex: IfIndex,
-    /// The number of the other end, in the other end's namespace.
+    /// The index of the other end, in the other end's namespace.
     pub peer_ifindex: IfIndex,
     /// The namespace.
     pub netns: Arc<NetNs>,
-    /// The namespace's identity for as long as the machine runs.
+    /// Identifies the namespace until the next boot.
     pub cookie: Cookie,
     /// Addresses as the lab file gives them.
     pub addresses: Vec<IpNet>,
 }
 
-/// Watches endpoints. Called when interfaces exist and before they are set up, so that nothing passes
-/// uncounted.
+/// Receives the endpoints of a lab when its interfaces exist and before they are set up. Whatever it attaches then sees
+/// the first packet.
 pub trait AttachObserver {
-    /// Starts to watch all of `endpoints`: every end of the lab, in the order of its file. Those that are
-    /// watched already (known by cookie and ifindex) are left as they are.
+    /// Receives every endpoint of the lab, in the order of its file, including those of links that stay.
     ///
     /// # Errors
     ///
-    /// Whatever stands in the way; the lab is then taken back to what it was.
+    /// Any error makes the build fail, and the lab is restored to what it was.
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError>;
 }
 
-/// Collects the endpoints, and watches none of them.
+/// Collects the endpoints.
 impl AttachObserver for Vec<Endpoint> {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
         self.extend_from_slice(endpoints);
@@ -51,7 +50,7 @@ impl AttachObserver for Vec<Endpoint> {
     }
 }
 
-/// Watches nothing: what `up` without an agent uses.
+/// Ignores the endpoints: for `netmon up` without an agent.
 #[derive(Clone, Copy, Debug)]
 pub struct NoObserver;
 

@@ -1,35 +1,33 @@
-//! What can go wrong between a lab and the host.
+//! Errors of planning, building, changing and removing a lab.
 
 use std::{error::Error as StdError, io, path::Path};
 
 use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::{
     impairment::{InvalidImpairment, Loss},
-    names::{LabName, LinkName},
+    names::{LabName, LinkName, Place},
 };
 use thiserror::Error;
 
-use crate::{ownership::OwnershipError, topology::qdisc_support::Lacking};
+use super::qdisc_support::MissingQdisc;
+use crate::ownership::OwnershipError;
 
-/// An error of whoever was called back.
+/// The error of an attach callback.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// A lab could not be built, planned or removed.
+/// A lab could not be planned, built, changed or removed.
 #[derive(Debug, Error)]
 pub enum TopologyError {
-    /// Names that the lab wants are taken by something that is not the lab's. Nothing was changed.
-    #[error("{}", conflicts(.0))]
+    /// Objects that are not the lab's have names or places that it needs.
+    #[error("{}", .0.join("; "))]
     Conflict(Vec<String>),
-    /// The lab wants something that this kernel does not have. Nothing was changed.
-    #[error("nothing was changed: {}", lacking.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Unsupported {
-        /// What that is.
-        lacking: Vec<Lacking>,
-    },
-    /// What is asked for does not go together. Nothing was changed.
-    #[error("nothing was changed")]
+    /// The lab needs qdiscs that this kernel does not have.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unsupported(Vec<MissingQdisc>),
+    /// The amounts of an impairment contradict each other.
+    #[error(transparent)]
     Impairment(#[from] InvalidImpairment),
-    /// The program that drops was refused.
+    /// The kernel refused the program that drops.
     #[error("cannot load the program that drops {loss} of the packets")]
     LossProgram {
         /// The share.
@@ -37,35 +35,35 @@ pub enum TopologyError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The lab's state, or the claim on it.
+    /// The lab is held, or its state could not be recorded.
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
-    /// What is to be removed is not what was listed any more. Nothing was changed.
-    #[error("lab {0} was built or changed meanwhile, and is left as it is")]
+    /// The lab is not the one that was listed any more.
+    #[error("lab {0} has changed since it was listed, and was not removed; run `netmon clean` again")]
     Changed(LabName),
     /// A namespace.
     #[error(transparent)]
     NetNs(#[from] NetNsError),
-    /// A link, an address or a route.
+    /// A link, an address, a route or a qdisc.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
     /// A file.
     #[error("cannot {operation} {operand}")]
     File {
-        /// What was tried.
+        /// The operation.
         operation: &'static str,
-        /// With which file.
+        /// The file.
         operand: String,
         /// The kernel's answer.
         source: io::Error,
     },
-    /// What had to go first could not be removed.
-    #[error("cannot remove what is in the way: {}", .0.join("; "))]
+    /// Objects that have to be removed first could not be removed.
+    #[error("cannot remove what the lab no longer has: {}", .0.join("; "))]
     Removal(Vec<String>),
     /// The programs could not be attached.
-    #[error("cannot instrument the lab's endpoints")]
+    #[error("cannot watch the lab's endpoints")]
     AttachObserver(#[source] BoxError),
-    /// No such link was made.
+    /// The lab has no such link.
     #[error("lab {lab} has no link {link}")]
     NoSuchLink {
         /// The lab.
@@ -73,18 +71,18 @@ pub enum TopologyError {
         /// The link.
         link: LinkName,
     },
-    /// Somebody took it away.
-    #[error("{0} is not there any more, or is not the lab's; nothing was changed")]
-    Gone(String),
-    /// Something that should be there is not.
-    #[error("{0} went away while the lab was being built")]
+    /// Another program removed the interface, or its mark.
+    #[error("interface {} in namespace {} no longer exists, or is no longer the lab's", .0.interface, .0.namespace)]
+    Gone(Place),
+    /// Another program removed an object that the build needs.
+    #[error("{0} disappeared while the lab was being built")]
     Vanished(String),
-    /// It failed, and then not everything could be undone.
-    #[error("{source}; and then could not be undone: {}", .left.join("; "))]
+    /// A step failed, and not everything before it could be undone.
+    #[error("{source}; and could not be undone: {}", .left.join("; "))]
     NotUndone {
-        /// Why it failed.
+        /// Why the step failed.
         source: Box<TopologyError>,
-        /// What is left.
+        /// What could not be undone, and why.
         left: Vec<String>,
     },
 }
@@ -94,13 +92,19 @@ impl TopologyError {
         Self::File { operation, operand: operand.display().to_string(), source: source.into() }
     }
 
-    /// Whether this kernel lacks something.
+    /// Returns whether the host is as it was, because the fault was found before the first change.
     #[must_use]
-    pub fn is_unsupported(&self) -> bool {
-        matches!(self, Self::Unsupported { .. })
+    pub fn changed_nothing(&self) -> bool {
+        matches!(self, Self::Conflict(_) | Self::Unsupported(_) | Self::Impairment(_) | Self::Gone(_))
     }
 
-    /// Whether something that is not netmon's, or another netmon, is in the way.
+    /// Returns whether this kernel lacks something that the lab needs.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Unsupported(_))
+    }
+
+    /// Returns whether foreign objects, or another netmon, are in the way.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         match self {
@@ -109,8 +113,4 @@ impl TopologyError {
             _ => false,
         }
     }
-}
-
-fn conflicts(conflicts: &[String]) -> String {
-    format!("nothing was changed: {}", conflicts.join("; "))
 }

@@ -1,4 +1,4 @@
-//! A namespace together with its netlink socket, and how many of them are opened or made at once.
+//! An open namespace with a netlink socket inside, and the creation of many namespaces at once.
 
 use std::{
     collections::BTreeMap,
@@ -19,47 +19,47 @@ use netmon_kernel::{
 };
 use netmon_model::names::NsName;
 
-use super::{duplicates::NewNamespaces, error::TopologyError};
+use super::{dad::NewNamespaces, error::TopologyError};
 use crate::ownership::mark::Mark;
 
-/// Most threads that make or read namespaces at once. The kernel does the larger part of either beside others; the rest
-/// waits for locks that all share.
-const MOST_THREADS: usize = 4;
+/// At most this many threads create or read namespaces. The kernel does most of this work in parallel; the rest waits
+/// for locks that all threads share.
+const MAX_THREADS: usize = 4;
 
-/// A namespace that is being worked on.
+/// An open namespace. It keeps the namespace alive.
 #[derive(Debug)]
 pub struct Handle {
     /// The namespace.
     pub namespace: Arc<NetNs>,
-    /// A socket inside it; none while nobody asks.
+    /// A socket inside it. `None` until it is needed.
     socket: Option<Netlink>,
 }
 
-/// Namespaces that are being worked on, by name.
+/// Open namespaces, by name.
 pub type Handles = BTreeMap<NsName, Handle>;
 
 impl Handle {
-    /// Opens the namespace that is called `name`.
+    /// Opens the namespace called `name`.
     ///
     /// # Errors
     ///
-    /// When there is none, or it may not be entered.
+    /// Fails if it does not exist or cannot be entered.
     pub fn open(name: &NsName) -> Result<Self, TopologyError> {
         let namespace = NetNs::open(name)?;
         Ok(Self { socket: Some(Netlink::open_in(&namespace)?), namespace: Arc::new(namespace) })
     }
 
-    /// A handle of a namespace that is held already. The calling thread ends up inside it.
+    /// Opens a socket in a namespace. The calling thread stays inside.
     pub(crate) fn enter(namespace: NetNs) -> Result<Self, TopologyError> {
         namespace.enter()?;
         Ok(Self { socket: Some(Netlink::open()?), namespace: Arc::new(namespace) })
     }
 
-    /// The socket inside it.
+    /// Returns the socket inside, and opens it if necessary.
     ///
     /// # Errors
     ///
-    /// When there is none yet, and the kernel gives none.
+    /// Fails if it cannot be opened.
     pub fn netlink(&mut self) -> Result<&mut Netlink, NetlinkError> {
         match &mut self.socket {
             Some(socket) => Ok(socket),
@@ -67,17 +67,17 @@ impl Handle {
         }
     }
 
-    /// Lets go of the socket. A namespace lives until the kernel is through with its sockets, some time after they were
-    /// closed: whoever wants many of them gone quickly closes these first.
+    /// Closes the socket. A namespace is destroyed only after the kernel has released its sockets, which takes a while: a
+    /// caller that removes many namespaces closes them early.
     pub(super) fn close_socket(&mut self) {
         self.socket = None;
     }
 
-    /// The cookie of the namespace.
+    /// Returns the cookie of the namespace.
     ///
     /// # Errors
     ///
-    /// Before Linux 5.14.
+    /// Fails before Linux 5.14.
     pub fn cookie(&self) -> Result<Cookie, TopologyError> {
         match &self.socket {
             Some(socket) => Ok(socket.cookie()?),
@@ -85,10 +85,10 @@ impl Handle {
         }
     }
 
-    /// Makes one on the calling thread, which ends up inside it: marked, lo up, and only then named.
-    fn make(name: &NsName, mark: &Mark, duplicates: &mut NewNamespaces) -> Result<Self, TopologyError> {
+    /// Creates a namespace that is marked and has lo up before it gets its name. The calling thread stays inside.
+    fn create(name: &NsName, mark: &Mark, dad: &mut NewNamespaces) -> Result<Self, TopologyError> {
         let namespace = NetNs::unshare()?;
-        duplicates.do_not_await_here();
+        dad.disable_here();
         let mut netlink = Netlink::open()?;
         netlink.request(&set_alias_and_up(LOOPBACK, "lo", mark.as_str()))?;
         names::place(name, &namespace, mark.as_str())?;
@@ -96,21 +96,21 @@ impl Handle {
     }
 }
 
-/// How many threads make or read namespaces.
+/// Returns how many threads should create or read namespaces.
 pub(super) fn threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+    thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
 }
 
-/// Makes namespaces on a few threads of their own, and calls `made` as each appears, in whatever order. After one that
-/// fails no more are begun; those that are made are told all the same, and stay.
+/// Creates namespaces on a few threads, and calls `created` for each, in no particular order.
 ///
 /// # Errors
 ///
-/// What the first failure was.
-pub fn make_all(
+/// Returns the first failure. No more namespaces are begun after it. `created` is still called for those that exist by
+/// then, and they stay.
+pub fn create_all(
     wanted: &[NsName],
     mark: &Mark,
-    mut made: impl FnMut(&NsName, Handle),
+    mut created: impl FnMut(&NsName, Handle),
 ) -> Result<(), TopologyError> {
     let failed = AtomicBool::new(false);
     let share = wanted.len().div_ceil(threads()).max(1);
@@ -119,28 +119,28 @@ pub fn make_all(
         let mut outcome = Ok(());
         for share in wanted.chunks(share) {
             let (sender, failed) = (sender.clone(), &failed);
-            let maker = move || {
-                let mut duplicates = NewNamespaces::default();
+            let create = move || {
+                let mut dad = NewNamespaces::default();
                 for name in share.iter().take_while(|_| !failed.load(Ordering::Relaxed)) {
-                    let handle = Handle::make(name, mark, &mut duplicates);
+                    let handle = Handle::create(name, mark, &mut dad);
                     if handle.is_err() {
                         failed.store(true, Ordering::Relaxed);
                     }
-                    // The receiver listens until all of us are done.
+                    // The receiver exists until all of these threads have ended.
                     let _ = sender.send((name, handle));
                 }
             };
-            let started = thread::Builder::new().name("netns-maker".to_owned()).spawn_scoped(scope, maker);
+            let started = thread::Builder::new().name("netns-creator".to_owned()).spawn_scoped(scope, create);
             if let Err(e) = started {
                 failed.store(true, Ordering::Relaxed);
-                outcome = Err(NetNsError::new("start", "a thread that makes namespaces", e).into());
+                outcome = Err(NetNsError::new("start", "a thread that creates namespaces", e).into());
                 break;
             }
         }
         drop(sender);
         for (name, handle) in receiver {
             match handle {
-                Ok(handle) => made(name, handle),
+                Ok(handle) => created(name, handle),
                 Err(e) => outcome = outcome.and(Err(e)),
             }
         }
@@ -148,10 +148,10 @@ pub fn make_all(
     })
 }
 
-/// A namespace takes two descriptors, and the customary limit is 1,024: asks for as many as are allowed.
+/// Raises the limit of open descriptors as far as it is allowed. A namespace takes two, and the usual limit is 1,024.
 pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // When it is refused, large labs fail at the descriptor that is one too many, and say so.
+    // If this is refused, a large lab fails later with a message about open files.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

@@ -1,8 +1,8 @@
-//! One link's impairment looked at, and changed while it stands, whatever the lab file says: the next `up` or `reload`
-//! puts back what that says.
+//! Reads and changes the impairment of one link at run time, independently of the lab file. The next `up` or `reload`
+//! restores what the file says.
 //!
-//! What is wrong with the wish, what this kernel lacks, and what is in the way is found out for all directions first;
-//! when a request fails then, those before it are taken back.
+//! Checks all directions before it changes the first: the amounts, the kernel, and what is in the way. If a request
+//! fails after that, those before it are undone.
 
 use std::collections::BTreeMap;
 
@@ -14,47 +14,48 @@ use netmon_model::{
 };
 
 use super::{
-    apply::impairments::{Asked, Programs, Target},
+    apply::impairments::{Programs, ReversibleRequest, Target},
     error::TopologyError,
     handle::Handle,
     installed_impairment::{self, InstalledImpairment},
     planner::{impairment_conflicts, impairment_step},
+    qdisc_support::{availability, missing},
     step::Step,
 };
-use crate::{
-    ownership::{
-        claim::Claim,
-        mark::Mark,
-        state::{RecordedInterface, RecordedLink, State},
-    },
-    topology::qdisc_support::{lacking, look_for},
+use crate::ownership::{
+    claim::Claim,
+    mark::Mark,
+    state::{RecordedInterface, RecordedLink, State},
 };
 
-/// An end as it is.
-struct End {
+/// An end of the link as it is now.
+struct CurrentEnd {
     place: Place,
     index: IfIndex,
     mtu: u32,
     handle: Handle,
-    imposed: InstalledImpairment,
+    installed: InstalledImpairment,
 }
 
-/// What is imposed on the packets that leave through both ends of a link, as the kernel says, `a` first.
+/// Returns the impairments of the packets that leave through both ends of a link, `a` first, as read from the kernel.
 ///
 /// # Errors
 ///
-/// When there is no such link, or the kernel cannot be asked.
-pub fn look(lab: &LabName, link: &LinkName) -> Result<[Impairment; 2], TopologyError> {
+/// Fails if the lab has no such link, or the kernel cannot be asked.
+pub fn installed(lab: &LabName, link: &LinkName) -> Result<[Impairment; 2], TopologyError> {
     let (link, mark) = (recorded(lab, link)?, Mark::of(lab));
-    Ok([End::open(&link.a, &mark)?.imposed.impairment(), End::open(&link.b, &mark)?.imposed.impairment()])
+    Ok([
+        CurrentEnd::open(&link.a, &mark)?.installed.impairment(),
+        CurrentEnd::open(&link.b, &mark)?.installed.impairment(),
+    ])
 }
 
-/// Changes what is imposed on the packets that leave through some ends of a link, and returns what it is now.
+/// Changes the impairment of the packets that leave through some ends of a link, and returns what it is now.
 ///
 /// # Errors
 ///
-/// Amounts that do not go together, a kernel that lacks something, or a conflict, before anything is changed; or the
-/// request that failed, after those before it were taken back.
+/// Fails without a change if the lab has no such link, the amounts contradict each other, this kernel lacks a qdisc, or
+/// a foreign qdisc or filter is in the way. If a request fails, returns its error after those before it were undone.
 pub fn impair(
     claim: &Claim,
     link: &LinkName,
@@ -64,24 +65,24 @@ pub fn impair(
     let (mark, link) = (Mark::of(claim.lab()), recorded(claim.lab(), link)?);
     let (mut wanted, mut ends) = (BTreeMap::new(), BTreeMap::new());
     for side in sides.iter().copied() {
-        let end = End::open(link.end(side), &mark)?;
-        let impairment = change.applied_to(end.imposed.impairment());
+        let end = CurrentEnd::open(link.end(side), &mark)?;
+        let impairment = change.applied_to(end.installed.impairment());
         impairment.check(end.mtu)?;
         wanted.insert(side, impairment);
         ends.insert(side, end);
     }
-    let lacking = lacking(wanted.values().map(|impairment| (&link.name, *impairment)), look_for);
-    if !lacking.is_empty() {
-        return Err(TopologyError::Unsupported { lacking });
+    let missing = missing(wanted.values().map(|impairment| (&link.name, *impairment)), availability);
+    if !missing.is_empty() {
+        return Err(TopologyError::Unsupported(missing));
     }
     let in_the_way: Vec<String> = ends
         .iter()
-        .flat_map(|(side, end)| impairment_conflicts(&end.place, &wanted[side], &end.imposed))
+        .flat_map(|(side, end)| impairment_conflicts(&end.place, &wanted[side], &end.installed))
         .collect();
     if !in_the_way.is_empty() {
         return Err(TopologyError::Conflict(in_the_way));
     }
-    impose(&wanted, &mut ends)?;
+    install(&wanted, &mut ends)?;
     Ok(wanted)
 }
 
@@ -92,25 +93,32 @@ fn recorded(lab: &LabName, link: &LinkName) -> Result<RecordedLink, TopologyErro
     found.ok_or_else(|| TopologyError::NoSuchLink { lab: lab.clone(), link: link.clone() })
 }
 
-/// Asks for all of it; at the first failure, what was done is taken back.
-fn impose(wanted: &BTreeMap<Side, Impairment>, ends: &mut BTreeMap<Side, End>) -> Result<(), TopologyError> {
+/// Sends the requests for all ends. At the first failure, undoes those before it.
+fn install(
+    wanted: &BTreeMap<Side, Impairment>,
+    ends: &mut BTreeMap<Side, CurrentEnd>,
+) -> Result<(), TopologyError> {
     let mut programs = Programs::default();
+    let mut requests = Vec::new();
+    for (side, end) in ends.iter() {
+        requests
+            .extend(end.requests(wanted[side], &mut programs)?.into_iter().map(|request| (*side, request)));
+    }
     let mut done: Vec<(Side, Vec<Request>)> = Vec::new();
-    for (side, end) in ends.iter_mut() {
-        for Asked { request, inverse } in end.requests(wanted[side], &mut programs)? {
-            match end.handle.netlink().and_then(|netlink| netlink.request(&request)) {
-                Ok(()) => done.push((*side, inverse)),
-                Err(error) => return Err(take_back(error.into(), done, ends)),
-            }
+    for (side, ReversibleRequest { request, inverse }) in requests {
+        let Some(end) = ends.get_mut(&side) else { continue };
+        match end.handle.netlink().and_then(|netlink| netlink.request(&request)) {
+            Ok(()) => done.push((side, inverse)),
+            Err(error) => return Err(roll_back(error.into(), done, ends)),
         }
     }
     Ok(())
 }
 
-fn take_back(
+fn roll_back(
     source: TopologyError,
     done: Vec<(Side, Vec<Request>)>,
-    ends: &mut BTreeMap<Side, End>,
+    ends: &mut BTreeMap<Side, CurrentEnd>,
 ) -> TopologyError {
     let mut left = Vec::new();
     for (side, inverse) in done.into_iter().rev() {
@@ -121,8 +129,8 @@ fn take_back(
     if left.is_empty() { source } else { TopologyError::NotUndone { source: Box::new(source), left } }
 }
 
-impl End {
-    /// The end that was made under this link-layer address; it may have another name by now.
+impl CurrentEnd {
+    /// Opens the end that was created with this link-layer address. It may have been renamed since.
     fn open(recorded: &RecordedInterface, mark: &Mark) -> Result<Self, TopologyError> {
         let mut handle = Handle::open(&recorded.namespace)?;
         let place = Place { namespace: recorded.namespace.clone(), interface: recorded.interface.clone() };
@@ -130,20 +138,24 @@ impl End {
             .netlink()?
             .interfaces()?
             .into_iter()
-            .find(|there| there.mac == Some(recorded.mac) && mark.is(there.alias.as_deref()));
-        let there = there.ok_or_else(|| TopologyError::Gone(place.to_string()))?;
+            .find(|there| there.mac == Some(recorded.mac) && mark.is_on(there.alias.as_deref()));
+        let there = there.ok_or_else(|| TopologyError::Gone(place.clone()))?;
         let index = IfIndex(there.index);
-        let imposed = installed_impairment::read(handle.netlink()?, &[index].into())?
+        let installed = installed_impairment::read(handle.netlink()?, &[index].into())?
             .remove(&index)
             .unwrap_or_default();
         let mtu = if there.mtu == 0 { USUAL_MTU } else { there.mtu };
-        Ok(Self { place, index, mtu, handle, imposed })
+        Ok(Self { place, index, mtu, handle, installed })
     }
 
-    fn requests(&self, wanted: Impairment, programs: &mut Programs) -> Result<Vec<Asked>, TopologyError> {
-        match impairment_step(&self.place, wanted, self.mtu, Some(&self.imposed)) {
+    fn requests(
+        &self,
+        wanted: Impairment,
+        programs: &mut Programs,
+    ) -> Result<Vec<ReversibleRequest>, TopologyError> {
+        match impairment_step(&self.place, wanted, self.mtu, Some(&self.installed)) {
             Some(Step::Impair { place, mtu, impairment }) => {
-                let target = Target { place: &place, index: self.index, mtu, there: &self.imposed };
+                let target = Target { place: &place, index: self.index, mtu, there: &self.installed };
                 target.requests(&impairment, programs)
             }
             _ => Ok(Vec::new()),

@@ -1,5 +1,5 @@
-//! What of an impairment is there at an interface, read from the kernel: netmon's qdiscs by their handles, its filter
-//! by its name. What is somebody else's and in the way is told, too.
+//! Reads the impairment that is installed on an interface: netmon's qdiscs by their handles, its filter by its name.
+//! Also reads which foreign qdiscs and filters are in the way of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,30 +16,30 @@ use netmon_model::{
 
 use super::error::TopologyError;
 
-/// The qdisc that holds nothing, which veth ends are made with.
+/// The qdisc without a queue, which new veth ends have.
 const NO_QUEUE: &str = "noqueue";
-/// Where clsact and the older ingress hang (`TC_H_CLSACT`, `TC_H_INGRESS`).
+/// The parent of clsact and of the older ingress qdisc (`TC_H_CLSACT`, `TC_H_INGRESS`).
 const HOOKS: u32 = 0xffff_fff1;
 
-/// What is there at one interface.
+/// What impairs the packets that leave one interface, or could be in the way of that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstalledImpairment {
-    /// The queue at the root that is ours.
+    /// netmon's queue at the root.
     pub queue: Option<Queue>,
-    /// The kind of one that is not.
+    /// The kind of a foreign qdisc at the root.
     pub foreign_queue: Option<String>,
-    /// Our filter that drops.
+    /// netmon's filter that drops.
     pub loss: Option<LossFilter>,
     /// Whether there is a clsact qdisc.
     pub has_clsact: bool,
-    /// Filters on it that are not our filter that drops, on either hook.
+    /// Other filters on either hook of it, including those of netmon's measuring programs.
     pub other_filters: usize,
-    /// What has the place of our filter, or of its clsact.
+    /// What has the place of netmon's filter, or of its clsact.
     pub in_the_way_of_loss: Option<String>,
 }
 
 impl InstalledImpairment {
-    /// As it would be declared.
+    /// Returns the impairment as a lab file would declare it.
     #[must_use]
     pub fn impairment(&self) -> Impairment {
         let netem = self.queue.and_then(|queue| queue.netem);
@@ -53,15 +53,31 @@ impl InstalledImpairment {
         impairment.without_zeros()
     }
 
-    /// Whether it is what `wanted` comes to on a link of this MTU.
+    /// Returns whether this is what `wanted` installs on a link of this MTU.
     #[must_use]
-    pub fn is(&self, wanted: &Impairment, mtu: u32) -> bool {
+    pub fn matches(&self, wanted: &Impairment, mtu: u32) -> bool {
         let loss = self.loss.map_or(0, |loss| loss.ppm);
         loss == wanted.loss.map_or(0, Loss::ppm) && is_like(self.queue, Queue::of(wanted, mtu))
     }
+
+    fn add_qdisc(&mut self, qdisc: &Qdisc) {
+        let mut queue = self.queue.unwrap_or(Queue { netem: None, bucket: None });
+        if Position::Root.is_of(qdisc) || Position::Below.is_of(qdisc) {
+            queue.netem = queue.netem.or(qdisc.netem());
+            queue.bucket = queue.bucket.or(qdisc.token_bucket());
+            self.queue = Some(queue);
+        } else if qdisc.parent == qdisc::ROOT && qdisc.handle != 0 && qdisc.kind != NO_QUEUE {
+            // A qdisc without a handle is the kernel's default, and is replaced.
+            self.foreign_queue = Some(qdisc.kind.clone());
+        } else if qdisc.parent == HOOKS && qdisc.kind == clsact::KIND {
+            self.has_clsact = true;
+        } else if qdisc.parent == HOOKS {
+            self.in_the_way_of_loss = Some(format!("the qdisc {}", qdisc.kind));
+        }
+    }
 }
 
-/// Whether packets fare alike in both.
+/// Returns whether two queues treat packets alike.
 pub(super) fn is_like(one: Option<Queue>, other: Option<Queue>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => {
@@ -77,49 +93,33 @@ pub(super) fn is_like(one: Option<Queue>, other: Option<Queue>) -> bool {
     }
 }
 
-/// Reads what is there at some interfaces of a namespace. Filters are asked for only where there is a clsact.
+/// Reads the impairments of some interfaces of a namespace. Asks for filters only on interfaces with a clsact.
 pub(super) fn read(
     netlink: &mut Netlink,
     interfaces: &BTreeSet<IfIndex>,
 ) -> Result<BTreeMap<IfIndex, InstalledImpairment>, TopologyError> {
-    let mut found: BTreeMap<IfIndex, InstalledImpairment> = BTreeMap::new();
+    let mut all: BTreeMap<IfIndex, InstalledImpairment> = BTreeMap::new();
     if interfaces.is_empty() {
-        return Ok(found);
+        return Ok(all);
     }
     for qdisc in netlink.qdiscs()?.iter().filter(|qdisc| interfaces.contains(&qdisc.interface)) {
-        take(qdisc, found.entry(qdisc.interface).or_default());
+        all.entry(qdisc.interface).or_default().add_qdisc(qdisc);
     }
-    for (index, imposed) in found.iter_mut().filter(|(_, imposed)| imposed.has_clsact) {
+    for (index, one) in all.iter_mut().filter(|(_, one)| one.has_clsact) {
         for direction in Direction::BOTH {
             for filter in netlink.hook_filters(*index, direction)? {
                 match LossFilter::from_filter(&filter).filter(|_| direction == Direction::Egress) {
-                    Some(loss) => imposed.loss = Some(loss),
+                    Some(loss) => one.loss = Some(loss),
                     None => {
-                        imposed.other_filters += 1;
+                        one.other_filters += 1;
                         if direction == Direction::Egress && filter.priority == loss_filter::PRIORITY {
                             let name = filter.name.unwrap_or(filter.kind);
-                            imposed.in_the_way_of_loss = Some(format!("the egress filter {name}"));
+                            one.in_the_way_of_loss = Some(format!("the egress filter {name}"));
                         }
                     }
                 }
             }
         }
     }
-    Ok(found)
-}
-
-fn take(qdisc: &Qdisc, imposed: &mut InstalledImpairment) {
-    let mut queue = imposed.queue.unwrap_or(Queue { netem: None, bucket: None });
-    if Position::Root.is_of(qdisc) || Position::Below.is_of(qdisc) {
-        queue.netem = queue.netem.or(qdisc.netem());
-        queue.bucket = queue.bucket.or(qdisc.token_bucket());
-        imposed.queue = Some(queue);
-    } else if qdisc.parent == qdisc::ROOT && qdisc.handle != 0 && qdisc.kind != NO_QUEUE {
-        // One without a handle is the kernel's own default, and makes room.
-        imposed.foreign_queue = Some(qdisc.kind.clone());
-    } else if qdisc.parent == HOOKS && qdisc.kind == clsact::KIND {
-        imposed.has_clsact = true;
-    } else if qdisc.parent == HOOKS {
-        imposed.in_the_way_of_loss = Some(format!("the qdisc {}", qdisc.kind));
-    }
+    Ok(all)
 }

@@ -1,13 +1,13 @@
-//! The program that drops a share of the packets that leave, each by itself.
+//! The program that drops a share of the packets that leave an interface, each independently.
 //!
-//! It is a few instructions with the share as a constant, made for each share that is asked for and loaded by whoever
-//! imposes it. It stands behind the measuring program, which never changes a verdict itself, and before the qdisc: a
-//! packet that it drops was counted as sent, and takes nothing of the rate. A super-packet (GSO) is one packet to it.
+//! It is a few instructions with the share as a constant, assembled for each share. It runs after the measuring
+//! program, which never changes a verdict itself, and before the qdisc: a packet that it drops was counted as sent, and
+//! uses nothing of the rate. It counts a super-packet (GSO) as one packet.
 //!
-//! Whoever sends it must not know: a line loses packets without a word. A verdict that drops (`TC_ACT_SHOT`) is told to the
-//! sender, whose TCP then takes the packet for never sent, and whose ping sends another. So the packet is marked, for
-//! the count of drops, and sent on to an interface that there is not, as the kernel numbers none with 0: there it
-//! is dropped, and the sender is told what it is told of any other.
+//! The sender must not notice, as it would not notice a loss on the wire. The kernel reports a verdict of
+//! `TC_ACT_SHOT` to the sender: TCP then considers the packet never sent, and ping sends another. So the program marks
+//! the packet, for the count of drops, and redirects it to interface 0, which never exists. The redirect drops it, and
+//! the sender gets the usual result.
 
 use std::{io, os::fd::OwnedFd};
 
@@ -23,28 +23,27 @@ use netmon_kernel::sys::{
 };
 use netmon_model::impairment::Loss;
 
-/// What the kernel shows as the name of the program.
+/// The program's name in the kernel.
 pub const PROGRAM: &str = "netmon_loss";
-
 /// Loads the program for this share.
 ///
 /// # Errors
 ///
-/// The kernel's answer: EPERM without `CAP_BPF` and `CAP_NET_ADMIN`.
+/// Returns the kernel's answer: EPERM without `CAP_BPF` and `CAP_NET_ADMIN`.
 pub fn load(loss: Loss) -> io::Result<OwnedFd> {
     load_classifier(PROGRAM, &assemble(loss))
 }
 
-/// How many of 2^32 random numbers are a drop.
+/// Returns how many of the 2^32 random numbers mean a drop.
 fn threshold(loss: Loss) -> u64 {
     let million = 1_000_000_u64;
     ((u64::from(loss.ppm()) << 32) + million / 2) / million
 }
 
 fn assemble(loss: Loss) -> Vec<Instruction> {
-    // The packet, which calls leave alone in this register.
+    // Keeps the packet in a register that calls preserve.
     let mut program = vec![mov64_reg(R6, R1)];
-    // For all of them there is no such number.
+    // 2^32 does not fit: then every packet is dropped, and no number is needed.
     if let Ok(threshold) = u32::try_from(threshold(loss)) {
         program.extend([
             call(Helper::BPF_FUNC_get_prandom_u32),
@@ -68,23 +67,23 @@ fn assemble(loss: Loss) -> Vec<Instruction> {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Loss {
+    fn loss(text: &str) -> Loss {
         text.parse().unwrap()
     }
 
     #[test]
     fn the_threshold_is_the_share_of_all_numbers() {
-        assert_eq!(threshold(of("0%")), 0);
-        assert_eq!(threshold(of("50%")), 1 << 31);
-        assert_eq!(threshold(of("0.0001%")), 4_295);
-        assert_eq!(threshold(of("100%")), 1 << 32);
-        assert_eq!(assemble(of("50%"))[2].imm, i32::MIN, "compared without its sign");
+        assert_eq!(threshold(loss("0%")), 0);
+        assert_eq!(threshold(loss("50%")), 1 << 31);
+        assert_eq!(threshold(loss("0.0001%")), 4_295);
+        assert_eq!(threshold(loss("100%")), 1 << 32);
+        assert_eq!(assemble(loss("50%"))[2].imm, i32::MIN, "compared without its sign");
     }
 
     #[test]
-    fn all_is_no_matter_of_chance() {
+    fn a_loss_of_all_packets_needs_no_random_number() {
         let compares = jmp32_imm(Condition::Less, R0, 0, 0).code;
-        assert!(assemble(of("100%")).iter().all(|one| one.code != compares));
-        assert!(assemble(of("99.9999%")).iter().any(|one| one.code == compares));
+        assert!(assemble(loss("100%")).iter().all(|one| one.code != compares));
+        assert!(assemble(loss("99.9999%")).iter().any(|one| one.code == compares));
     }
 }

@@ -1,15 +1,15 @@
-//! From a lab to the host and back: read what is there, plan, apply or tear down.
+//! Builds a lab on the host and removes it: read the host, plan, apply.
 //!
-//! [`plan`] is pure; [`actual`] only reads; [`apply`] and [`removal`] are the only ones that change the host,
-//! and they touch nothing that does not carry the lab's [`mark`]. What is about to be made is written down
-//! first ([`state`]), so that a process that is killed at any moment leaves something that the next one
-//! understands. Nothing here attaches programs: whoever does is called back ([`AttachObserver`]) when the
-//! interfaces exist and before they are up.
+//! [`planner`] is pure and [`actual`] only reads. [`apply`], [`impair`] and [`removal`] change the host, and touch only
+//! what carries the lab's mark ([`crate::ownership::mark`]). They record what they are about to create before they
+//! create it ([`crate::ownership::state`]), so that whatever a killed process leaves behind can be completed or removed
+//! by the next one. Nothing here attaches programs: [`AttachObserver`] is called when the interfaces exist and before
+//! they are up.
 
 pub mod actual;
 pub mod apply;
+mod dad;
 pub mod down;
-mod duplicates;
 pub mod endpoint;
 pub mod error;
 pub mod handle;

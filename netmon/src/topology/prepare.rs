@@ -11,7 +11,7 @@ use super::{
     handle::{self, Handles},
     plan::Plan,
     planner,
-    qdisc_support::lacking_for,
+    qdisc_support::missing_for,
 };
 use crate::ownership::{claim::Claim, mark::Mark, state::State};
 
@@ -112,6 +112,6 @@ fn read_and_plan(lab: &Lab) -> Result<PlannedHost, TopologyError> {
 
 /// Checks that this kernel has what the lab's impairments need.
 fn require_kernel_for(lab: &Lab) -> Result<(), TopologyError> {
-    let lacking = lacking_for(lab);
-    if lacking.is_empty() { Ok(()) } else { Err(TopologyError::Unsupported { lacking }) }
+    let missing = missing_for(lab);
+    if missing.is_empty() { Ok(()) } else { Err(TopologyError::Unsupported(missing)) }
 }

@@ -1,8 +1,7 @@
-//! What of the kernel an impairment needs, and whether it is there.
+//! Finds out which qdiscs this kernel has, and which of those that impairments need are missing.
 //!
-//! One that is loaded, built in or lies on disk as a module is there. Only when nothing of it is to be found, the
-//! kernel is asked, in a namespace that goes afterwards: then there is no module that would be loaded, and would
-//! stay.
+//! A kind that is loaded, built in or installed as a module is available. Only if no trace of it is found, the kernel is
+//! asked, in a temporary namespace: asking would load a module, which would then stay.
 
 use std::{fs, io, path::Path, thread};
 
@@ -13,46 +12,46 @@ use netmon_kernel::{
 };
 use netmon_model::{error::chain, impairment::Impairment, lab::Lab, names::LinkName};
 
-/// A kind of queueing discipline.
+/// A kind of qdisc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
-    /// As tc calls it.
+pub struct QdiscKind {
+    /// Its name in tc(8).
     pub name: &'static str,
-    /// The kernel's module, `.ko` less.
+    /// The name of its kernel module.
     pub module: &'static str,
 }
 
-/// Where filters hang.
-pub const CLSACT: Kind = Kind { name: clsact::KIND, module: "sch_ingress" };
-/// A rate.
-pub const TBF: Kind = Kind { name: tbf::KIND, module: "sch_tbf" };
-/// A delay.
-pub const NETEM: Kind = Kind { name: netem::KIND, module: "sch_netem" };
+/// Holds filters: hooks without TCX, and losses.
+pub const CLSACT: QdiscKind = QdiscKind { name: clsact::KIND, module: "sch_ingress" };
+/// Limits the rate.
+pub const TBF: QdiscKind = QdiscKind { name: tbf::KIND, module: "sch_tbf" };
+/// Delays packets.
+pub const NETEM: QdiscKind = QdiscKind { name: netem::KIND, module: "sch_netem" };
 
-/// How a kind was found.
+/// Whether this kernel has a kind of qdisc.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Availability {
     /// Loaded or built in.
-    There,
-    /// On disk, loaded when it is used.
-    AsModule,
-    /// Nowhere.
-    Absent,
-    /// This process may not ask.
-    NotSeen(String),
+    Loaded,
+    /// Installed as a module, which is loaded on use.
+    Module,
+    /// Not available.
+    Missing,
+    /// Not known, and why.
+    Unknown(String),
 }
 
-/// Something that an impairment needs and that this kernel does not have.
+/// A qdisc that an impairment needs and that this kernel does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lacking {
+pub struct MissingQdisc {
     /// The kind.
-    pub kind: Kind,
-    /// Who wants it, in words.
+    pub kind: QdiscKind,
+    /// What needs it, such as `a delay on link uplink`.
     pub wanted: String,
 }
 
-impl Lacking {
-    /// What there is to do about it.
+impl MissingQdisc {
+    /// Returns what the user can do about it.
     #[must_use]
     pub fn advice(&self) -> String {
         let (amounts, config) = match self.kind.name {
@@ -62,73 +61,74 @@ impl Lacking {
         };
         let module = self.kind.module;
         format!(
-            "take {amounts} out of the lab file, or run a kernel with {config}, which has the module {module} \
+            "remove {amounts} from the lab file, or run a kernel with {config}, which has the module {module} \
              (in Debian's linux-image, and in Fedora's kernel-modules-extra)"
         )
     }
 }
 
-impl std::fmt::Display for Lacking {
+impl std::fmt::Display for MissingQdisc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: this kernel has no {}; {}", self.wanted, self.kind.name, self.advice())
     }
 }
 
-/// What a lab's impairments need and this kernel does not have. What may not be looked at counts as there.
+/// Returns the qdiscs that a lab's impairments need and that this kernel does not have. One that is not known to be missing
+/// counts as available.
 #[must_use]
-pub fn lacking_for(lab: &Lab) -> Vec<Lacking> {
+pub fn missing_for(lab: &Lab) -> Vec<MissingQdisc> {
     let ends =
         lab.links.iter().flat_map(|link| [(&link.name, link.a.impairment), (&link.name, link.b.impairment)]);
-    lacking(ends, look_for)
+    missing(ends, availability)
 }
 
 /// The same for some impairments of links.
-pub(crate) fn lacking<'l>(
+pub(crate) fn missing<'l>(
     ends: impl IntoIterator<Item = (&'l LinkName, Impairment)>,
-    look: impl Fn(Kind) -> Found,
-) -> Vec<Lacking> {
+    availability: impl Fn(QdiscKind) -> Availability,
+) -> Vec<MissingQdisc> {
     type Needs = fn(&Impairment) -> bool;
-    let kinds: [(Kind, &str, Needs); 3] = [
+    let kinds: [(QdiscKind, &str, Needs); 3] = [
         (NETEM, "a delay", |wanted| wanted.delay.is_some()),
         (TBF, "a rate", |wanted| wanted.rate.is_some()),
         (CLSACT, "a loss", |wanted| wanted.loss.is_some()),
     ];
     let ends: Vec<(&LinkName, Impairment)> = ends.into_iter().collect();
-    let missing = |(kind, what, needs): (Kind, &str, Needs)| {
+    let missing = |(kind, what, needs): (QdiscKind, &str, Needs)| {
         let (link, _) = ends.iter().find(|(_, wanted)| needs(wanted))?;
         let wanted = format!("{what} on link {link}");
-        (look(kind) == Found::Absent).then_some(Lacking { kind, wanted })
+        (availability(kind) == Availability::Missing).then_some(MissingQdisc { kind, wanted })
     };
     kinds.into_iter().filter_map(missing).collect()
 }
 
-/// Looks for a kind, and loads nothing that would stay.
+/// Returns whether this kernel has a kind of qdisc. Loads no module.
 #[must_use]
-pub fn look_for(kind: Kind) -> Found {
+pub fn availability(kind: QdiscKind) -> Availability {
     if Path::new("/sys/module").join(kind.module).exists() {
-        return Found::There;
+        return Availability::Loaded;
     }
     let name = rustix::system::uname();
     let modules = Path::new("/lib/modules").join(name.release().to_string_lossy().as_ref());
     let lists =
         |file: &str| fs::read_to_string(modules.join(file)).is_ok_and(|text| has_module(&text, kind.module));
     if lists("modules.builtin") {
-        return Found::There;
+        return Availability::Loaded;
     }
     if lists("modules.dep") {
-        return Found::AsModule;
+        return Availability::Module;
     }
     if !has(Capability::SysAdmin) {
-        return Found::NotSeen(format!("asking the kernel needs {}", Capability::SysAdmin));
+        return Availability::Unknown(format!("asking the kernel needs {}", Capability::SysAdmin));
     }
     match ask(kind.name) {
-        Ok(true) => Found::There,
-        Ok(false) => Found::Absent,
-        Err(error) => Found::NotSeen(error),
+        Ok(true) => Availability::Loaded,
+        Ok(false) => Availability::Missing,
+        Err(error) => Availability::Unknown(error),
     }
 }
 
-/// Whether `modules.builtin` or `modules.dep` has this module, compressed or not.
+/// Returns whether `modules.builtin` or `modules.dep` lists this module, compressed or not.
 fn has_module(list: &str, module: &str) -> bool {
     let file = format!("{module}.ko");
     let is_it = |line: &str| {
@@ -138,7 +138,7 @@ fn has_module(list: &str, module: &str) -> bool {
     list.lines().any(is_it)
 }
 
-/// Asks the kernel in a namespace that nobody else has, on a thread that ends with it.
+/// Asks the kernel, on a thread with a namespace of its own.
 fn ask(kind: &str) -> Result<bool, String> {
     let inside = || {
         NetNs::unshare().map_err(|error| chain(&error))?;
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_are_found_in_the_lists_of_depmod_and_no_other_is_taken_for_them() {
+    fn modules_are_found_in_the_lists_of_depmod_by_their_whole_name() {
         let dep = "kernel/net/sched/sch_netem.ko.xz:\nkernel/net/sched/sch_tbf.ko: kernel/lib/x.ko\n";
         assert!(has_module(dep, "sch_netem") && has_module(dep, "sch_tbf"));
         assert!(!has_module(dep, "sch_ingress") && !has_module(dep, "x"));
@@ -164,20 +164,23 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_wanted_is_looked_for_and_what_lacks_says_where_and_what_to_do() {
+    fn only_what_is_wanted_is_checked_and_what_is_missing_says_where_and_what_to_do() {
         let link: LinkName = "uplink".parse().unwrap();
         let wanted =
             Impairment { delay: "10ms".parse().ok(), loss: "1%".parse().ok(), ..Impairment::default() };
-        let look = |kind: Kind| {
-            assert_ne!(kind, TBF, "nobody wants a rate");
-            if kind == NETEM { Found::Absent } else { Found::AsModule }
+        let availability = |kind: QdiscKind| {
+            assert_ne!(kind, TBF, "no rate is wanted");
+            if kind == NETEM { Availability::Missing } else { Availability::Module }
         };
-        let [lacking] = &lacking([(&link, Impairment::default()), (&link, wanted)], look)[..] else {
+        let [netem] = &missing([(&link, Impairment::default()), (&link, wanted)], availability)[..] else {
             panic!()
         };
-        let said = lacking.to_string();
-        assert!(said.starts_with("a delay on link uplink: this kernel has no netem; take `delay`"), "{said}");
+        let said = netem.to_string();
+        assert!(
+            said.starts_with("a delay on link uplink: this kernel has no netem; remove `delay`"),
+            "{said}"
+        );
         assert!(said.contains("CONFIG_NET_SCH_NETEM") && said.contains("the module sch_netem"), "{said}");
-        assert_eq!(super::lacking([(&link, wanted)], |_| Found::NotSeen(String::new())), []);
+        assert_eq!(missing([(&link, wanted)], |_| Availability::Unknown(String::new())), []);
     }
 }

@@ -1,9 +1,9 @@
-//! Taking things away: namespaces, the links that do not die with them, files. Goes on after an error and
-//! reports all of them.
+//! Removes namespaces, links that are not destroyed with them, and files. Continues after an error and reports all of
+//! them.
 //!
-//! A namespace whose name is gone dies in the background and takes its veth ends along, a thousand at once in
-//! 0.3 s, where deleting each link costs 20 ms. So names go first, and only the links that are still there when no more
-//! go are deleted one by one: their namespace is held.
+//! After its name is deleted, the kernel destroys a namespace in the background, together with its veth pairs: a
+//! thousand at once in 0.3 s, while deleting each link takes 20 ms. So the names go first. Links that still exist when
+//! no more of them disappear are deleted one by one: a process keeps their namespace alive.
 
 use std::{
     collections::BTreeMap,
@@ -28,126 +28,135 @@ use super::{
 };
 use crate::ownership::{holders, mark::Mark};
 
-/// Between two looks at a link that is still there.
+/// Between two checks whether a link still exists.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
-/// How long to wait for the next link to go, at the least, and for each that is still there.
+/// How long to wait for the next link to disappear: at least, and for each that still exists.
 const PATIENCE: Duration = Duration::from_millis(400);
 const PATIENCE_PER_LINK: Duration = Duration::from_millis(4);
 
-/// What is to go. All of it carries the mark; whoever fills this in has seen to it.
+/// What is to be removed. The caller has checked that all of it is the lab's.
 #[derive(Clone, Debug, Default)]
 pub struct Removal {
-    /// Names and, unless somebody holds them, namespaces.
+    /// Namespaces, by name. One that a process is in survives without its name.
     pub namespaces: Vec<NsName>,
     /// Links, by one end or both.
-    pub links: Vec<Doomed>,
-    /// Files for these namespaces.
+    pub links: Vec<StaleInterface>,
+    /// resolv.conf files, by namespace.
     pub files: Vec<NsName>,
 }
 
-/// An end of a link that is to go.
+/// A bridge, or an end of a link, that is to be removed.
 #[derive(Clone, Debug)]
-pub struct Doomed {
+pub struct StaleInterface {
     /// Where it is.
     pub place: Place,
-    /// Its number there.
+    /// Its index there.
     pub index: IfIndex,
-    /// Whether its peer is in a namespace that is to go as well.
-    pub dies_by_itself: bool,
+    /// Whether it is destroyed with a namespace that is removed as well, its own or its peer's.
+    pub goes_with_namespace: bool,
 }
 
-/// What did not go as it should.
+/// What did not go smoothly.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// What is left, and why.
+    /// What could not be removed, and why.
     pub errors: Vec<String>,
-    /// What is gone, but not without remark.
+    /// What was removed with caveats, or kept because it is no longer the lab's.
     pub warnings: Vec<String>,
 }
 
 impl Removal {
-    /// Removes all of it. `handles` are used and, for namespaces that go, dropped.
+    /// Removes all of it. Closes the `handles` of removed namespaces, which would keep them alive.
     pub fn execute(mut self, handles: &mut Handles, mark: &Mark, progress: &dyn Progress) -> Outcome {
         let mut outcome = Outcome::default();
-        self.spare_names_that_were_taken(handles, &mut outcome);
-        progress.busy("looking who is inside");
-        let held = self.free_held_namespaces(handles, &mut outcome, progress);
+        self.keep_reused_names(handles, &mut outcome);
+        progress.busy("looking for processes in the namespaces");
+        let held = self.delete_links_of_held_namespaces(handles, &mut outcome, progress);
         let (with_namespace, by_hand): (Vec<_>, Vec<_>) = self
             .links
             .into_iter()
-            .partition(|doomed| doomed.dies_by_itself && !held.contains_key(&doomed.place.namespace));
+            .partition(|link| link.goes_with_namespace && !held.contains_key(&link.place.namespace));
         delete(by_hand, handles, &mut outcome, progress);
         remove_names(&self.namespaces, &mut outcome, progress);
         for name in &self.namespaces {
             handles.remove(name);
         }
-        let in_root = with_namespace.into_iter().filter(|doomed| doomed.place.namespace.is_root()).collect();
-        let left = await_end(in_root, progress);
+        let in_root = with_namespace.into_iter().filter(|link| link.place.namespace.is_root()).collect();
+        let left = await_removal(in_root, progress);
         delete(left, handles, &mut outcome, progress);
         for namespace in &self.files {
-            outcome.note(resolv::remove(namespace, mark));
+            outcome.record(resolv::remove(namespace, mark));
         }
         outcome
     }
 
-    /// A name that was ours when the host was read, and leads to another namespace by now.
-    fn spare_names_that_were_taken(&mut self, handles: &Handles, outcome: &mut Outcome) {
+    /// Keeps names that refer to another namespace than when the host was read.
+    fn keep_reused_names(&mut self, handles: &Handles, outcome: &mut Outcome) {
         self.namespaces.retain(|name| {
             let identity = handles.get(name).map(|handle| handle.namespace.identity());
-            let taken = identity.and_then(|identity| names::refers_to(name, identity)) == Some(false);
-            if taken {
-                outcome.warnings.push(format!("namespace {name} is somebody else's by now, and stays"));
+            let reused = identity.and_then(|identity| names::refers_to(name, identity)) == Some(false);
+            if reused {
+                outcome.warnings.push(not_ours_any_more(&format!("namespace {name}")));
             }
-            !taken
+            !reused
         });
     }
 
-    /// Whoever is inside a namespace keeps its links alive: these are deleted explicitly, and the process named.
-    fn free_held_namespaces(
+    /// Deletes the links of namespaces that are held by a process inside, which would keep them alive, and names the
+    /// process.
+    fn delete_links_of_held_namespaces(
         &self,
         handles: &mut Handles,
         outcome: &mut Outcome,
         progress: &dyn Progress,
     ) -> BTreeMap<NsName, Vec<holders::Process>> {
-        let held = holders::find(&self.namespaces);
+        let held = holders::processes_inside(&self.namespaces);
         for (name, processes) in &held {
             let who = processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            outcome.warnings.push(format!("namespace {name} lives on without a name: {who} is inside"));
+            outcome.warnings.push(format!(
+                "namespace {name} lost its name and its links, and exists until {who} has ended"
+            ));
         }
-        let inside: Vec<Doomed> =
-            self.links.iter().filter(|doomed| held.contains_key(&doomed.place.namespace)).cloned().collect();
+        let inside: Vec<StaleInterface> =
+            self.links.iter().filter(|link| held.contains_key(&link.place.namespace)).cloned().collect();
         delete(inside, handles, outcome, progress);
         held
     }
 }
 
+/// Returns the warning that an object of the lab has become another program's, and is kept.
+pub(super) fn not_ours_any_more(what: &str) -> String {
+    format!("{what} is no longer the lab's, and was kept")
+}
+
 impl Outcome {
-    fn note(&mut self, result: Result<(), TopologyError>) {
+    fn record(&mut self, result: Result<(), TopologyError>) {
         if let Err(e) = result {
             self.errors.push(chain(&e));
         }
     }
 }
 
-/// Takes names away. The namespaces are held meanwhile: where one dies before the next has lost its name, the kernel takes
-/// them away in many small lots, each with waits of its own, and is in the way of the next name.
+/// Deletes names. `handles` keep the namespaces alive meanwhile: if one is destroyed before the next has lost its name,
+/// the kernel destroys them in many small batches, each with waits of its own, and holds locks that the next name
+/// needs.
 fn remove_names(wanted: &[NsName], outcome: &mut Outcome, progress: &dyn Progress) {
     for (name, done) in wanted.iter().zip(1..) {
-        outcome.note(names::remove(name).map_err(TopologyError::from));
+        outcome.record(names::remove(name).map_err(TopologyError::from));
         progress.at("namespaces removed", done, wanted.len());
     }
 }
 
-/// Deletes links one by one. One that is gone already is as it should be: its peer was deleted before it.
-fn delete(doomed: Vec<Doomed>, handles: &mut Handles, outcome: &mut Outcome, progress: &dyn Progress) {
-    let total = doomed.len();
-    for (done, Doomed { place, index, .. }) in doomed.into_iter().enumerate() {
+/// Deletes links one by one. One that does not exist was deleted with its peer.
+fn delete(links: Vec<StaleInterface>, handles: &mut Handles, outcome: &mut Outcome, progress: &dyn Progress) {
+    let total = links.len();
+    for (done, StaleInterface { place, index, .. }) in links.into_iter().enumerate() {
         progress.at("links deleted", done, total);
         if !handles.contains_key(&place.namespace) {
             match Handle::open(&place.namespace) {
                 Ok(handle) => drop(handles.insert(place.namespace.clone(), handle)),
                 Err(e) => {
-                    outcome.note(Err(e));
+                    outcome.record(Err(e));
                     continue;
                 }
             }
@@ -155,35 +164,35 @@ fn delete(doomed: Vec<Doomed>, handles: &mut Handles, outcome: &mut Outcome, pro
         let Some(handle) = handles.get_mut(&place.namespace) else { continue };
         let request = link::delete(index, place.interface.as_str());
         match handle.netlink().and_then(|netlink| netlink.request(&request)) {
-            Err(e) if !e.is_not_found() => outcome.note(Err(e.into())),
+            Err(e) if !e.is_not_found() => outcome.record(Err(e.into())),
             _ => {}
         }
     }
 }
 
-/// Waits until these interfaces of the calling thread's namespace are gone, or none of them goes any more. Returns those
-/// that are still there.
-fn await_end(mut left: Vec<Doomed>, progress: &dyn Progress) -> Vec<Doomed> {
+/// Waits until these interfaces of the calling thread's namespace are destroyed, or no more of them disappear. Returns
+/// those that still exist.
+fn await_removal(mut left: Vec<StaleInterface>, progress: &dyn Progress) -> Vec<StaleInterface> {
     let total = left.len();
     let Ok(presence) = Presence::open() else { return left };
-    let is_there = |doomed: &Doomed| presence.has(doomed.index, &doomed.place.interface);
-    let mut last_seen = Instant::now();
+    let exists = |link: &StaleInterface| presence.has(link.index, &link.place.interface);
+    let mut last_change = Instant::now();
     while !left.is_empty() {
         let before = left.len();
-        // They go many at once: the last speaks for those before it, which are looked at when it is gone.
-        while left.last().is_some_and(|last| !is_there(last)) {
+        // They disappear many at once: while the last one exists, the others need no check.
+        while left.last().is_some_and(|last| !exists(last)) {
             left.pop();
         }
         let patience = PATIENCE + PATIENCE_PER_LINK * u32::try_from(left.len()).unwrap_or(u32::MAX);
-        if left.len() == before && last_seen.elapsed() > patience {
-            // It may be the only one that stays.
-            left.retain(is_there);
+        if left.len() == before && last_change.elapsed() > patience {
+            // The last one may be the only one that stays.
+            left.retain(exists);
             if left.len() == before {
                 break;
             }
         }
         if left.len() < before {
-            last_seen = Instant::now();
+            last_change = Instant::now();
             progress.at("links removed", total - left.len(), total);
         }
         pause();
@@ -191,8 +200,8 @@ fn await_end(mut left: Vec<Doomed>, progress: &dyn Progress) -> Vec<Doomed> {
     left
 }
 
-/// Gives the kernel time to go on.
+/// Gives the kernel time to work.
 fn pause() {
-    // Interrupted, it is shorter.
+    // A signal makes it shorter, which does no harm.
     let _ = nanosleep(&PAUSE);
 }

@@ -1,8 +1,8 @@
-//! /etc/netns/NAME/resolv.conf: what `ip netns exec` and `netmon exec` show as /etc/resolv.conf.
+//! /etc/netns/NAME/resolv.conf, which `ip netns exec` and `netmon exec` show as /etc/resolv.conf.
 //!
-//! The file outlives a reboot and our state does not, so it says itself whose it is and which folders were
-//! made for it: its first line is the mark, then `folder` and `parent` where those were. It is written under
-//! a name that is a mark, too, and renamed: there is no moment at which an unmarked file of ours exists.
+//! The file survives a reboot and the recorded state does not. So its first line records whose it is and which
+//! folders were created for it: the mark, followed by `folder` and `parent` if these were. It is written under a name
+//! that contains the mark, and then renamed: an unmarked file of netmon's never exists.
 
 use std::{
     fs, io,
@@ -17,21 +17,21 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::error::TopologyError;
 use crate::ownership::mark::Mark;
 
-/// Where files for namespaces live (`ip-netns(8)`).
+/// The folder of files for namespaces (ip-netns(8)).
 pub const DIRECTORY: &str = "/etc/netns";
 
-/// What stands at /etc/netns/NAME/resolv.conf.
+/// An existing /etc/netns/NAME/resolv.conf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolvConf {
-    /// The lab's own, with these name servers.
+    /// The lab's, with these name servers.
     Ours(Vec<IpAddr>),
-    /// Nothing yet: whoever was writing it was killed, and left the file under its first name.
-    Half,
-    /// Somebody else's.
+    /// Unfinished: the process that wrote it was killed before it renamed the file.
+    Partial,
+    /// Not the lab's.
     Foreign,
 }
 
-/// The folder of a namespace's files.
+/// Returns the folder of a namespace's files.
 #[must_use]
 pub fn folder_of(namespace: &NsName) -> PathBuf {
     Path::new(DIRECTORY).join(namespace.as_str())
@@ -45,14 +45,14 @@ fn new_path_of(namespace: &NsName, mark: &Mark) -> PathBuf {
     folder_of(namespace).join(format!(".resolv.conf.{mark}"))
 }
 
-/// What is there for `namespace`; none when nothing is.
+/// Returns the file of `namespace`, or `None` if there is none.
 ///
 /// # Errors
 ///
-/// When it is there and cannot be read.
+/// Fails if the file exists and cannot be read.
 pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<ResolvConf>, TopologyError> {
     let path = path_of(namespace);
-    // netmon makes neither: what is behind a link is somebody else's, and so is the link.
+    // netmon creates no symbolic links, so a link and what it leads to are foreign.
     let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
     if is_link(&path) || is_link(&folder_of(namespace)) {
         return Ok(Some(ResolvConf::Foreign));
@@ -60,7 +60,7 @@ pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<ResolvConf>, To
     let text = match fs::read(&path) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(new_path_of(namespace, mark).exists().then_some(ResolvConf::Half));
+            return Ok(new_path_of(namespace, mark).exists().then_some(ResolvConf::Partial));
         }
         Err(e) => return Err(TopologyError::file("read", &path, e)),
     };
@@ -71,11 +71,11 @@ pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<ResolvConf>, To
     Ok(Some(ResolvConf::Ours(servers.filter_map(|server| server.trim().parse().ok()).collect())))
 }
 
-/// Every namespace with a file, or half a file, that carries the mark.
+/// Returns every namespace with a file that carries the mark, finished or not.
 ///
 /// # Errors
 ///
-/// When /etc/netns cannot be read; that it is not there is no error.
+/// Fails if /etc/netns exists and cannot be read.
 pub fn list(mark: &Mark) -> Result<Vec<NsName>, TopologyError> {
     let failed = |e| TopologyError::file("list", Path::new(DIRECTORY), e);
     let entries = match fs::read_dir(DIRECTORY) {
@@ -89,18 +89,18 @@ pub fn list(mark: &Mark) -> Result<Vec<NsName>, TopologyError> {
         let Some(namespace) = file_name.to_str().and_then(|name| name.parse::<NsName>().ok()) else {
             continue;
         };
-        if matches!(look_up(&namespace, mark)?, Some(ResolvConf::Ours(_) | ResolvConf::Half)) {
+        if matches!(look_up(&namespace, mark)?, Some(ResolvConf::Ours(_) | ResolvConf::Partial)) {
             ours.push(namespace);
         }
     }
     Ok(ours)
 }
 
-/// Every file, whole or half, that carries the mark of a lab, and whose it is.
+/// Returns every file that carries the mark of any lab, finished or not, with the lab.
 ///
 /// # Errors
 ///
-/// When /etc/netns cannot be read; that it is not there is no error.
+/// Fails if /etc/netns exists and cannot be read.
 pub fn list_all() -> Result<Vec<(LabName, PathBuf)>, TopologyError> {
     let failed = |e| TopologyError::file("list", Path::new(DIRECTORY), e);
     let folders = match fs::read_dir(DIRECTORY) {
@@ -111,7 +111,7 @@ pub fn list_all() -> Result<Vec<(LabName, PathBuf)>, TopologyError> {
     let mut found = Vec::new();
     for folder in folders {
         let folder = folder.map_err(failed)?;
-        // `down` looks only where a namespace could have its files.
+        // `down` looks only into folders that are called as a namespace can be.
         if folder.file_name().to_str().is_none_or(|name| name.parse::<NsName>().is_err()) {
             continue;
         }
@@ -123,8 +123,8 @@ pub fn list_all() -> Result<Vec<(LabName, PathBuf)>, TopologyError> {
     Ok(found)
 }
 
-/// The lab that a file in a namespace's folder is of: the mark is in a whole one's first line, and in a half
-/// one's name.
+/// Returns the lab that a file in a namespace's folder belongs to, by the mark in its first line, or in the name of an
+/// unfinished file.
 fn owner_of(path: &Path) -> Option<LabName> {
     let name = path.file_name()?.to_str()?;
     if let Some(mark) = name.strip_prefix(".resolv.conf.") {
@@ -135,7 +135,7 @@ fn owner_of(path: &Path) -> Option<LabName> {
     Mark::lab_in(text.lines().next()?.strip_prefix("# ")?.split_whitespace().next()?)
 }
 
-/// Which folders [`write`] would make for these namespaces: to be written down before it does.
+/// Returns the folders that [`write`] would create for these namespaces, to be recorded before it does.
 #[must_use]
 pub fn missing_folders<'a>(namespaces: impl Iterator<Item = &'a NsName>) -> Vec<PathBuf> {
     let mut wanted: Vec<PathBuf> = namespaces.map(folder_of).collect();
@@ -146,30 +146,33 @@ pub fn missing_folders<'a>(namespaces: impl Iterator<Item = &'a NsName>) -> Vec<
     wanted
 }
 
-/// Writes the file. `made` are the folders that the lab makes, as [`missing_folders`] said.
+/// Writes the file. `created` are the folders that are created for the lab, from [`missing_folders`].
 ///
 /// # Errors
 ///
-/// When a file of somebody else's appeared there, or the kernel refuses.
+/// Fails if a foreign file is there, or the file cannot be written.
 pub fn write<'a>(
     namespace: &NsName,
     servers: &[IpAddr],
     mark: &Mark,
-    mut made: impl Iterator<Item = &'a PathBuf> + Clone,
+    mut created: impl Iterator<Item = &'a PathBuf> + Clone,
 ) -> Result<(), TopologyError> {
     let (path, new, folder) = (path_of(namespace), new_path_of(namespace, mark), folder_of(namespace));
     let failed = |e: io::Error| TopologyError::file("write", &path, e);
     let replaces = match look_up(namespace, mark)? {
         Some(ResolvConf::Foreign) => {
-            return Err(TopologyError::Conflict(vec![format!("file {} is not netmon's", path.display())]));
+            return Err(TopologyError::Conflict(vec![format!(
+                "file {} already exists and is not netmon's",
+                path.display()
+            )]));
         }
         there => matches!(there, Some(ResolvConf::Ours(_))),
     };
     let mut first = format!("# {mark}");
-    if made.clone().any(|made| *made == folder) {
+    if created.clone().any(|created| *created == folder) {
         first.push_str(" folder");
     }
-    if made.any(|made| made == Path::new(DIRECTORY)) {
+    if created.any(|created| created == Path::new(DIRECTORY)) {
         first.push_str(" parent");
     }
     let lines = servers.iter().map(|server| format!("nameserver {server}\n"));
@@ -178,48 +181,49 @@ pub fn write<'a>(
     owned_files::write(&new, text.as_bytes()).map_err(failed)?;
     let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
     renameat_with(CWD, &new, CWD, &path, flags).map_err(|e| {
-        // Somebody was faster: their file stays, and ours goes.
+        // Another program created the file in the meantime, and keeps it.
         let _ = fs::remove_file(&new);
         failed(e.into())
     })
 }
 
-/// Takes the lab's file away, and the folders that were made for it once they are empty.
+/// Removes the lab's file, and the folders that were created for it if they are empty. A foreign file stays, and is no
+/// error.
 ///
 /// # Errors
 ///
-/// When the kernel refuses. What is not the lab's is left, and is no error.
+/// Fails if the kernel refuses.
 pub fn remove(namespace: &NsName, mark: &Mark) -> Result<(), TopologyError> {
     let path = path_of(namespace);
     let failed = |e: io::Error| TopologyError::file("remove", &path, e);
     let gone = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(failed(e)) };
     let new = new_path_of(namespace, mark);
-    let half = fs::read_to_string(&new).unwrap_or_default();
+    let partial = fs::read_to_string(&new).unwrap_or_default();
     fs::remove_file(&new).or_else(gone)?;
-    let whole = fs::read_to_string(&path).unwrap_or_default();
-    let made = match (first_line(&whole, mark), first_line(&half, mark)) {
-        (Some(made), _) => {
+    let finished = fs::read_to_string(&path).unwrap_or_default();
+    let created = match (first_line(&finished, mark), first_line(&partial, mark)) {
+        (Some(created), _) => {
             fs::remove_file(&path).or_else(gone)?;
-            made
+            created
         }
-        // A file of somebody else's, or none: what the half one says of its folders is still true.
-        (None, Some(made)) => made,
+        // The file is foreign or missing, but the unfinished one still knows which folders were created.
+        (None, Some(created)) => created,
         (None, None) => return Ok(()),
     };
-    if made.contains(&"folder") {
+    if created.contains(&"folder") {
         remove_folder_if_empty(&folder_of(namespace))?;
     }
-    if made.contains(&"parent") {
+    if created.contains(&"parent") {
         remove_folder_if_empty(Path::new(DIRECTORY))?;
     }
     Ok(())
 }
 
-/// Removes a folder of ours unless something is in it.
+/// Removes a folder unless something is in it.
 ///
 /// # Errors
 ///
-/// When the kernel refuses for another reason.
+/// Fails if the kernel refuses for another reason.
 pub fn remove_folder_if_empty(folder: &Path) -> Result<(), TopologyError> {
     match fs::remove_dir(folder) {
         Err(e) if !matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => {
@@ -229,7 +233,7 @@ pub fn remove_folder_if_empty(folder: &Path) -> Result<(), TopologyError> {
     }
 }
 
-/// The words behind the mark, when the first line is the mark.
+/// Returns the words after the mark in the first line, or `None` if the line does not begin with the mark.
 fn first_line<'a>(text: &'a str, mark: &Mark) -> Option<Vec<&'a str>> {
     let mut words = text.lines().next()?.strip_prefix("# ")?.split_whitespace();
     (words.next()? == mark.as_str()).then(|| words.collect())

@@ -13,39 +13,39 @@ use serde::Serialize;
 
 use super::{plan::Phase, sysctl};
 
-/// One change.
+/// One change to the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
-    /// Remove a link of ours that is not wanted, or not wanted like this; named by one of its ends.
+    /// Remove the link that this interface is an end of.
     RemoveLink(Place),
-    /// Remove a bridge of ours that is not wanted.
+    /// Remove a bridge.
     RemoveBridge(Place),
-    /// Remove a namespace of ours that is not wanted.
+    /// Remove a namespace.
     RemoveNamespace {
         /// The namespace.
         namespace: NsName,
     },
-    /// Remove half a name, left by a process that was killed.
+    /// Remove a name in /run/netns without a namespace, left by a process that was killed.
     ClearName {
         /// The name.
         namespace: NsName,
     },
-    /// Remove a file of ours that is not wanted.
+    /// Remove /etc/netns/NAMESPACE/resolv.conf.
     RemoveResolvConf {
-        /// Whose.
+        /// The namespace.
         namespace: NsName,
     },
-    /// Make a namespace: marked, lo up.
+    /// Create a namespace: marked, with lo up.
     CreateNamespace {
         /// The namespace.
         namespace: NsName,
     },
     /// Write /etc/netns/NAMESPACE/resolv.conf.
     WriteResolvConf {
-        /// Whose.
+        /// The namespace.
         namespace: NsName,
-        /// Its lines.
+        /// The name servers in it.
         nameservers: Vec<IpAddr>,
     },
     /// Set a kernel setting inside a namespace.
@@ -57,9 +57,9 @@ pub enum Step {
         /// Its value.
         value: String,
     },
-    /// Make a bridge.
+    /// Create a bridge.
     CreateBridge(Place),
-    /// Make a veth pair, each end where it belongs.
+    /// Create a veth pair, each end in its namespace.
     CreateLink {
         /// The link.
         link: LinkName,
@@ -67,68 +67,68 @@ pub enum Step {
         a: Place,
         /// End `b`.
         b: Place,
-        /// The MTU of both ends.
+        /// The MTU of both ends. `None` keeps the kernel's default.
         #[serde(skip_serializing_if = "Option::is_none")]
         mtu: Option<u32>,
     },
-    /// Mark an end of ours.
+    /// Mark an interface as the lab's.
     Mark(Place),
-    /// Set the link-layer address of an end.
+    /// Set the link-layer address of an interface.
     SetMac {
-        /// The end.
+        /// The interface.
         #[serde(flatten)]
         place: Place,
         /// The address.
         mac: Mac,
     },
-    /// Set the MTU of an end.
+    /// Set the MTU of an interface.
     SetMtu {
-        /// The end.
+        /// The interface.
         #[serde(flatten)]
         place: Place,
         /// In bytes.
         mtu: u32,
     },
-    /// Make an end a port of a bridge.
+    /// Make an interface a port of a bridge.
     SetBridge {
-        /// The end.
+        /// The interface.
         #[serde(flatten)]
         place: Place,
         /// The bridge, in the same namespace.
         bridge: IfName,
     },
-    /// Take an end off a bridge of ours.
+    /// Detach a port from a bridge of the lab.
     LeaveBridge(Place),
-    /// Take an address away.
+    /// Remove an address.
     RemoveAddress {
-        /// The end.
+        /// The interface.
         #[serde(flatten)]
         place: Place,
         /// The address.
         address: IpNet,
     },
-    /// Give an address.
+    /// Add an address.
     AddAddress {
-        /// The end.
+        /// The interface.
         #[serde(flatten)]
         place: Place,
         /// The address.
         address: IpNet,
     },
-    /// Have an end do this, and no more, to the packets that leave through it.
+    /// Impair the packets that leave through an interface, exactly like this.
     Impair {
-        /// The end.
+        /// The interface.
         #[serde(flatten)]
         place: Place,
-        /// What queues are reckoned for, in bytes.
+        /// The MTU that queue lengths are calculated for, in bytes.
         mtu: u32,
-        /// What is done.
+        /// The impairment. Empty removes the one that is installed.
         #[serde(rename = "impair")]
         impairment: Impairment,
     },
-    /// Set an end up; before the first of these, the programs are attached.
+    /// Set an interface up.
     SetUp(Place),
-    /// Take a route away.
+    /// Remove a route.
     RemoveRoute {
         /// The namespace.
         namespace: NsName,
@@ -136,7 +136,7 @@ pub enum Step {
         #[serde(flatten)]
         route: Route,
     },
-    /// Give a route.
+    /// Add a route.
     AddRoute {
         /// The namespace.
         namespace: NsName,
@@ -196,7 +196,7 @@ impl fmt::Display for Step {
             Self::RemoveLink(place) => write!(f, "- link {place}"),
             Self::RemoveBridge(place) => write!(f, "- bridge {place}"),
             Self::RemoveNamespace { namespace } => write!(f, "- namespace {namespace}"),
-            Self::ClearName { namespace } => write!(f, "- remains of namespace {namespace}"),
+            Self::ClearName { namespace } => write!(f, "- unfinished namespace {namespace}"),
             Self::RemoveResolvConf { namespace } => write!(f, "- /etc/netns/{namespace}/resolv.conf"),
             Self::CreateNamespace { namespace } => write!(f, "+ namespace {namespace}"),
             Self::WriteResolvConf { namespace, nameservers } => {
@@ -213,7 +213,7 @@ impl fmt::Display for Step {
             Self::SetMac { place, mac } => write!(f, "~ {place}: link-layer address {mac}"),
             Self::SetMtu { place, mtu } => write!(f, "~ {place}: mtu {mtu}"),
             Self::SetBridge { place, bridge } => write!(f, "~ {place}: port of bridge {bridge}"),
-            Self::LeaveBridge(place) => write!(f, "~ {place}: port of no bridge"),
+            Self::LeaveBridge(place) => write!(f, "~ {place}: no longer a port"),
             Self::RemoveAddress { place, address } => write!(f, "- address {address} of {place}"),
             Self::AddAddress { place, address } => write!(f, "+ address {address} on {place}"),
             Self::Impair { place, impairment, .. } => write!(f, "~ {place}: impair {impairment}"),

@@ -1,6 +1,6 @@
 //! Kernel settings of a namespace, by the names of sysctl(8).
 //!
-//! The keys are those of a checked lab: below `net`, which is the part that each namespace has of its own.
+//! Only for keys of a checked lab: they are below `net`, which each namespace has its own copy of.
 
 use std::{fs, io};
 
@@ -9,7 +9,9 @@ use netmon_model::lab::sysctl_path;
 
 use super::error::TopologyError;
 
-/// The interface that a key is about, if it is about one: such a key is there only when the interface is.
+/// Returns the interface that a key is about.
+///
+/// Such a key exists only while its interface does. Returns `None` for a key of the whole namespace.
 #[must_use]
 pub fn interface_of(key: &str) -> Option<String> {
     let path = sysctl_path(key);
@@ -24,11 +26,11 @@ pub fn interface_of(key: &str) -> Option<String> {
     }
 }
 
-/// The values of `keys` in `namespace`; none for a key that is not there.
+/// Returns the values of `keys` in `namespace`. Keys that do not exist are left out.
 ///
 /// # Errors
 ///
-/// When the namespace may not be entered.
+/// Fails if the namespace cannot be entered.
 pub fn read<'a>(
     namespace: &NetNs,
     keys: impl Iterator<Item = &'a String> + Send,
@@ -40,11 +42,11 @@ pub fn read<'a>(
     Ok(namespace.run(|| keys.filter_map(read).collect())?)
 }
 
-/// Sets `key` in `namespace`, and says what it was.
+/// Sets `key` in `namespace`, and returns its previous value.
 ///
 /// # Errors
 ///
-/// When there is no such key, or the kernel refuses the value.
+/// Fails if the key does not exist or the kernel refuses the value.
 pub fn write(namespace: &NetNs, key: &str, value: &str) -> Result<String, TopologyError> {
     let write = || -> io::Result<String> {
         let path = sysctl_path(key);
@@ -59,7 +61,7 @@ pub fn write(namespace: &NetNs, key: &str, value: &str) -> Result<String, Topolo
     })
 }
 
-/// Lists of numbers are shown with tabs and taken with blanks.
+/// Returns a value with single spaces: the kernel prints lists with tabs and accepts them with spaces.
 #[must_use]
 pub fn normal(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_of_an_interface_waits_for_the_interface() {
+    fn a_key_of_an_interface_names_it_and_any_other_key_does_not() {
         assert_eq!(interface_of("net.ipv4.conf.veth1.rp_filter").as_deref(), Some("veth1"));
         assert_eq!(interface_of("net.ipv6.conf.all.disable_ipv6"), None);
         assert_eq!(interface_of("net.ipv4.ip_forward"), None);

@@ -1,4 +1,4 @@
-//! What an unfinished build has done so far, and taking it back: in reverse, and going on after an error.
+//! Records what a build has done so far, and undoes it if the build fails: in reverse order, continuing after errors.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use netmon_model::{
 
 use super::{
     handle::Handles,
-    removal::{Doomed, Removal},
+    removal::{Removal, StaleInterface},
     resolv::{self, ResolvConf},
     sysctl,
 };
@@ -27,55 +27,55 @@ use crate::ownership::{
     state::{State, path_of},
 };
 
-/// What was done.
+/// What a build has done so far.
 #[derive(Debug, Default)]
 pub struct Undo {
     namespaces: BTreeSet<NsName>,
     bridges: Vec<Place>,
     links: Vec<(Place, Place)>,
-    ends: BTreeSet<Place>,
+    interfaces: BTreeSet<Place>,
     files: Vec<(NsName, Option<Vec<IpAddr>>)>,
     settings: Vec<(NsName, String, String)>,
     requests: Vec<(NsName, Request)>,
 }
 
 impl Undo {
-    /// A namespace was made.
-    pub fn made_namespace(&mut self, name: &NsName) {
+    /// Records that a namespace was created.
+    pub fn created_namespace(&mut self, name: &NsName) {
         self.namespaces.insert(name.clone());
     }
 
-    /// How many namespaces were made.
+    /// Returns how many namespaces were created.
     #[must_use]
-    pub fn namespaces_made(&self) -> usize {
+    pub fn namespaces_created(&self) -> usize {
         self.namespaces.len()
     }
 
-    /// Whether the namespace was made in this build: what is in it goes with it.
+    /// Returns whether this build created the namespace. Then nothing in it has to be undone by itself.
     #[must_use]
     pub fn is_new_namespace(&self, name: &NsName) -> bool {
         self.namespaces.contains(name)
     }
 
-    /// A bridge was made.
-    pub fn made_bridge(&mut self, place: &Place) {
+    /// Records that a bridge was created.
+    pub fn created_bridge(&mut self, place: &Place) {
         self.bridges.push(place.clone());
-        self.ends.insert(place.clone());
+        self.interfaces.insert(place.clone());
     }
 
-    /// A link was made.
-    pub fn made_link(&mut self, a: &Place, b: &Place) {
+    /// Records that a link was created.
+    pub fn created_link(&mut self, a: &Place, b: &Place) {
         self.links.push((a.clone(), b.clone()));
-        self.ends.extend([a.clone(), b.clone()]);
+        self.interfaces.extend([a.clone(), b.clone()]);
     }
 
-    /// Whether this bridge, or the link of this end, was made in this build.
+    /// Returns whether this build created the interface. Then nothing on it has to be undone by itself.
     #[must_use]
-    pub fn is_new_end(&self, place: &Place) -> bool {
-        self.ends.contains(place)
+    pub fn is_new_interface(&self, place: &Place) -> bool {
+        self.interfaces.contains(place)
     }
 
-    /// A file is about to be written.
+    /// Records that a file is about to be written, and what it was.
     pub fn will_write_file(&mut self, namespace: &NsName, before: Option<&ResolvConf>) {
         let before = match before {
             Some(ResolvConf::Ours(servers)) => Some(servers.clone()),
@@ -84,19 +84,19 @@ impl Undo {
         self.files.push((namespace.clone(), before));
     }
 
-    /// A kernel setting was changed.
+    /// Records that a kernel setting was changed, and its previous value.
     pub fn changed_setting(&mut self, namespace: &NsName, key: &str, before: String) {
         if !self.is_new_namespace(namespace) {
             self.settings.push((namespace.clone(), key.to_owned(), before));
         }
     }
 
-    /// A request was granted, which `inverse` takes back.
-    pub fn changed(&mut self, namespace: &NsName, inverse: Request) {
+    /// Records that a request succeeded, and the one that undoes it.
+    pub fn requested(&mut self, namespace: &NsName, inverse: Request) {
         self.requests.push((namespace.clone(), inverse));
     }
 
-    /// Takes all of it back, and returns what could not be. `before` is the state to go back to.
+    /// Undoes everything, and returns what could not be undone. `before` is the state to restore.
     pub fn execute(
         &mut self,
         handles: &mut Handles,
@@ -123,10 +123,10 @@ impl Undo {
         left
     }
 
-    /// Everything that was not there before.
+    /// Returns what did not exist before.
     fn removal(&self, handles: &mut Handles, left: &mut Vec<String>) -> Removal {
         let mut indexes: BTreeMap<&NsName, BTreeMap<String, IfIndex>> = BTreeMap::new();
-        for end in self.ends.iter().filter(|end| !self.is_new_namespace(&end.namespace)) {
+        for end in self.interfaces.iter().filter(|end| !self.is_new_namespace(&end.namespace)) {
             let Some(handle) = handles.get_mut(&end.namespace) else { continue };
             if indexes.contains_key(&end.namespace) {
                 continue;
@@ -139,16 +139,16 @@ impl Undo {
                 Err(e) => left.push(chain(&e)),
             }
         }
-        let doomed = |here: &Place, peer: &Place| {
+        let end = |here: &Place, peer: &Place| {
             let index = *indexes.get(&here.namespace)?.get(here.interface.as_str())?;
-            let dies_by_itself = here.namespace.is_root() && self.is_new_namespace(&peer.namespace);
-            Some(Doomed { place: here.clone(), index, dies_by_itself })
+            let goes_with_namespace = here.namespace.is_root() && self.is_new_namespace(&peer.namespace);
+            Some(StaleInterface { place: here.clone(), index, goes_with_namespace })
         };
         let bridge = |here: &Place| {
             let index = *indexes.get(&here.namespace)?.get(here.interface.as_str())?;
-            Some(Doomed { place: here.clone(), index, dies_by_itself: false })
+            Some(StaleInterface { place: here.clone(), index, goes_with_namespace: false })
         };
-        let links = self.links.iter().flat_map(|(a, b)| [doomed(a, b), doomed(b, a)]);
+        let links = self.links.iter().flat_map(|(a, b)| [end(a, b), end(b, a)]);
         let links = links.chain(self.bridges.iter().map(bridge)).flatten().collect();
         let files = self.files.iter().filter(|(_, before)| before.is_none()).map(|(name, _)| name.clone());
         Removal { namespaces: self.namespaces.iter().cloned().collect(), links, files: files.collect() }
@@ -166,14 +166,14 @@ impl Undo {
 
 fn restore_state(state: &State, before: Option<&State>, left: &mut Vec<String>) {
     match before {
-        // What could not be written, for want of space perhaps, need not be written back.
+        // Nothing was written, perhaps for lack of space: then nothing has to be restored.
         Some(before) if State::load(&state.lab).as_ref() == Some(before) => {}
         Some(before) => left.extend(before.store().err().map(|e| chain(&e))),
         None => {
             for folder in state.folders.iter().rev() {
                 left.extend(resolv::remove_folder_if_empty(folder).err().map(|e| chain(&e)));
             }
-            // When this fails the state says that all of it may be there, which is safe.
+            // If this fails, the state claims that all of it may exist, which does no harm.
             let _ = fs::remove_file(path_of(&state.lab));
         }
     }

@@ -10,13 +10,14 @@ use netmon_model::{
 };
 
 use super::{
-    AuditChange, Shared, State, Watch,
+    Shared, Watch,
     assemble::{Observed, assemble},
     audit::{AuditSource, Auditor},
+    state::{AuditChange, State},
 };
 use crate::{
     datapath::{DatapathError, HookTotals},
-    server::{Readiness, SnapshotSource, SourceError},
+    live::{Readiness, SnapshotSource, SourceError},
 };
 
 impl Watch {
@@ -107,6 +108,6 @@ impl SnapshotSource for Watch {
         let state = self.shared.lock();
         let gone = 2 * state.interfaces.without_hooks().count();
         let attached = state.meter.datapath.hooks_attached().saturating_sub(gone);
-        Readiness::of_hooks(attached, 2 * state.meter.inventory.endpoints().count())
+        Readiness::from_hooks(attached, 2 * state.meter.inventory.endpoints().count())
     }
 }

@@ -17,6 +17,7 @@ mod namespace;
 mod size;
 mod size_allowed;
 mod sleep;
+mod snapshots;
 mod text;
 mod tokens;
 mod tree;
@@ -73,6 +74,7 @@ const RULES: &[Rule] = &[
     ("setns", Check::Parsed(namespace::check)),
     ("size", Check::Parsed(size::check)),
     ("sleep", Check::Parsed(sleep::check)),
+    ("snapshots", Check::Text(snapshots::check)),
     ("metrics", Check::Parsed(metrics::check)),
     ("dashboards", Check::Parsed(dashboards::check)),
     ("adr", Check::Text(adr::check)),

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 /// The endings of the text files that the rules read.
 const TEXT: [&str; 8] = ["rs", "toml", "md", "json", "yml", "yaml", "sh", "lock"];
 /// The hidden folders that belong to the sources.
-const HIDDEN: [&str; 3] = [".ci", ".cargo", ".github"];
+const HIDDEN: [&str; 4] = [".ci", ".cargo", ".config", ".github"];
 
 /// One file.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The folders of raw system calls.
-pub(super) const SYS: [&str; 2] = ["netmon/kernel/src/sys/", "netmon/src/sys/"];
+pub(super) const SYS: &str = "netmon/kernel/src/sys/";
 /// The eBPF programs, where `unsafe` is allowed as well.
 const PROGRAMS: [&str; 2] = ["netmon-ebpf/src/main.rs", "netmon-ebpf/src/programs/"];
 /// Where only `unsafe impl Pod` is allowed.
@@ -33,7 +33,7 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
 fn of_use(file: &File, line: usize, rest: &[Token]) -> Option<Finding> {
     let next = rest.first().map_or("", |token| token.text.as_str());
     if !is_in_place(&file.path, rest) {
-        let message = format!("`unsafe` outside {}", SYS.join(" or "));
+        let message = format!("`unsafe` outside {SYS}");
         return Some(Finding::new(&file.path, line, message));
     }
     // `unsafe fn` passes the proof to its callers, and an attribute has nothing to prove.
@@ -46,7 +46,7 @@ fn is_in_place(path: &str, rest: &[Token]) -> bool {
     let head = rest.iter().take_while(|token| token.text != "{");
     let is_pod = rest.first().is_some_and(|token| token.text == "impl")
         && head.map(|token| token.text.as_str()).any(|word| word == "Pod");
-    let mut places = SYS.iter().chain(&PROGRAMS);
+    let mut places = [SYS].into_iter().chain(PROGRAMS);
     places.any(|place| path.starts_with(place)) || (path.starts_with(ABI) && is_pod)
 }
 

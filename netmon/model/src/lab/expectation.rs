@@ -10,41 +10,41 @@ use crate::{
     names::{LinkName, NsName},
 };
 
-/// Something that has to be so while the lab is up.
+/// One expectation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expectation {
-    /// What reports call it.
+    /// Its name in reports.
     pub name: String,
-    /// Where it is tried: `root`, or one of the lab's namespaces.
+    /// The namespace of the attempts: `root`, or one of the lab's.
     pub from: NsName,
-    /// What is tried.
+    /// What is attempted.
     pub traffic: Traffic,
-    /// How often.
+    /// The number of attempts.
     pub count: u32,
-    /// Whether it is to succeed, or to fail each time.
+    /// Whether the attempts must succeed. Otherwise all must fail.
     pub reachable: bool,
-    /// The status that an HTTP request is answered with; none for any from 200 to 399.
+    /// The expected status of an HTTP response. `None` for any from 200 to 399.
     pub status: Option<u16>,
-    /// How many attempts in a million may fail.
+    /// At most this many attempts in a million may fail.
     pub lost_at_most_ppm: u32,
-    /// A bound on the median.
+    /// An upper bound of the median.
     pub p50_below: Option<Duration>,
-    /// A bound on the 99th percentile.
+    /// An upper bound of the 99th percentile.
     pub p99_below: Option<Duration>,
-    /// A bound on the mean one-way latency of the links that are crossed.
+    /// An upper bound of the mean one-way latency of the links that are crossed.
     pub link_latency_below: Option<Duration>,
-    /// What a load has to get through with at least; none for attempts without a load.
+    /// The lower bound of the throughput of a load. `None` for attempts without a load.
     pub throughput_at_least: Option<Rate>,
-    /// The namespace that has the address, where netmon receives a load of `tcp` itself.
+    /// The namespace that has the destination address, if netmon itself receives the load there (`tcp`).
     pub sink: Option<NsName>,
-    /// Links on each of which the packets have to be seen.
+    /// Links that the packets must cross, each of them.
     pub crosses: Vec<LinkName>,
-    /// Links on none of which they may be seen.
+    /// Links that the packets must not cross.
     pub avoids: Vec<LinkName>,
 }
 
 impl Expectation {
-    /// The links that it speaks of.
+    /// Returns the links that it names.
     pub fn links(&self) -> impl Iterator<Item = &LinkName> {
         self.crosses.iter().chain(&self.avoids)
     }

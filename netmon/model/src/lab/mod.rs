@@ -1,7 +1,7 @@
-//! A lab as values: what a lab file describes, after it was checked.
+//! A lab as plain values: the content of a lab file after it was checked.
 //!
-//! A [`Lab`] that exists is valid: names follow the kernel's rules, references resolve, nothing is declared twice.
-//! `netmon-labfile` reads and checks lab files; nothing here does I/O.
+//! A [`Lab`] from `netmon-labfile` is valid: names follow the kernel's rules, references resolve, nothing is declared
+//! twice.
 
 mod expectation;
 mod probe;
@@ -34,20 +34,20 @@ pub struct Lab {
     pub name: LabName,
     /// Where it was read.
     pub source: Source,
-    /// The folder of the lab file, absolute: where services start, so that relative paths in their commands
-    /// work from wherever netmon is called. None for a lab that is not in a file.
+    /// The absolute folder of the lab file. Services start in it, so that relative paths in their commands do not depend on
+    /// where netmon is called. `None` for a lab that is not in a file.
     pub directory: Option<PathBuf>,
-    /// Namespaces to make, in the file's order; never `root`.
+    /// Its namespaces, in the file's order, without `root`.
     pub namespaces: Vec<Namespace>,
-    /// Bridges to make, in the file's order.
+    /// Its bridges, in the file's order.
     pub bridges: Vec<Bridge>,
-    /// Links, in the file's order.
+    /// Its links, in the file's order.
     pub links: Vec<Link>,
-    /// Processes and built-in servers to run, in the file's order.
+    /// Processes and built-in servers that run in it, in the file's order.
     pub services: Vec<Service>,
-    /// What has to be so while the lab is up, in the file's order.
+    /// Its expectations, in the file's order.
     pub expectations: Vec<Expectation>,
-    /// What is tried again and again while the lab is watched, in the file's order.
+    /// Its probes, in the file's order.
     pub probes: Vec<Probe>,
 }
 
@@ -75,17 +75,17 @@ impl Serialize for Source {
     }
 }
 
-/// A namespace that the lab makes.
+/// A namespace of the lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Namespace {
     /// Its name in `ip netns list`.
     pub name: NsName,
-    /// Lines of /etc/netns/NAME/resolv.conf: none means no file, empty means an empty file.
+    /// The name servers in /etc/netns/NAME/resolv.conf. `None` means no file, and empty means a file without any.
     pub nameservers: Option<Vec<IpAddr>>,
-    /// Routes beside those that addresses bring along.
+    /// Static routes, beside those that the kernel adds for addresses.
     pub routes: Vec<Route>,
-    /// Keys as `sysctl` writes them (`net.ipv4.ip_forward`), set inside the namespace; [`sysctl_path`] has
-    /// the file of each.
+    /// Kernel settings inside the namespace, by the keys of sysctl(8) (`net.ipv4.ip_forward`). [`sysctl_path`] returns the
+    /// file of a key.
     pub sysctls: BTreeMap<String, String>,
 }
 
@@ -98,12 +98,12 @@ pub struct Route {
     pub via: IpAddr,
 }
 
-/// A bridge without the spanning tree protocol, as docker0 is one.
+/// A bridge without the spanning tree protocol, like docker0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bridge {
     /// The interface's name, unique in its namespace.
     pub name: IfName,
-    /// The namespace it is in: `root`, or one of the lab's.
+    /// Its namespace: `root`, or one of the lab's.
     pub namespace: NsName,
     /// Addresses with their prefix.
     pub addresses: Vec<IpNet>,
@@ -118,7 +118,7 @@ impl Bridge {
 }
 
 impl fmt::Display for Bridge {
-    /// Its name, and its addresses.
+    /// Writes its name and its addresses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.name)?;
         self.addresses.iter().try_for_each(|address| write!(f, " {address}"))
@@ -134,12 +134,12 @@ pub struct Link {
     pub a: End,
     /// End `b`.
     pub b: End,
-    /// The MTU of both ends; none leaves the kernel's default (1500).
+    /// The MTU of both ends. `None` for the kernel's default (1500).
     pub mtu: Option<u32>,
 }
 
 impl Link {
-    /// The end on `side`.
+    /// Returns the end on `side`.
     #[must_use]
     pub fn end(&self, side: Side) -> &End {
         match side {
@@ -152,17 +152,17 @@ impl Link {
 /// One end of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct End {
-    /// The namespace it is in: `root`, or one of the lab's.
+    /// Its namespace: `root`, or one of the lab's.
     pub namespace: NsName,
     /// The interface's name, unique in its namespace.
     pub interface: IfName,
-    /// The bridge of the same namespace that it is a port of; it has no addresses then.
+    /// The bridge in the same namespace that it is a port of. A port has no addresses.
     pub bridge: Option<IfName>,
-    /// Its link-layer address; none for one of its own that nobody else has.
+    /// Its link-layer address. `None` for a random one.
     pub mac: Option<Mac>,
     /// Addresses with their prefix.
     pub addresses: Vec<IpNet>,
-    /// What is done to the packets that leave through it.
+    /// The impairment of packets that leave through it.
     #[serde(skip_serializing_if = "Impairment::is_none")]
     pub impairment: Impairment,
 }
@@ -175,10 +175,10 @@ impl End {
     }
 }
 
-/// The file under /proc/sys that a key stands for. As in sysctl(8), `.` separates, and `/` inside a part
-/// stands for a `.` there: `net.ipv4.conf.eth0/100.forwarding` is about the interface `eth0.100`.
+/// Returns the file of a key under /proc/sys.
 ///
-/// The key must be one of a checked lab; any other may lead anywhere.
+/// As in sysctl(8), `.` separates the parts, and `/` inside a part means `.`: `net.ipv4.conf.eth0/100.forwarding` belongs
+/// to the interface `eth0.100`. The key must be one of a checked lab: any other could lead out of the folder.
 #[must_use]
 pub fn sysctl_path(key: &str) -> PathBuf {
     let parts = key.split('.').map(|part| part.replace('/', "."));
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_a_path_and_a_slash_in_it_is_a_dot() {
+    fn a_key_is_a_path_and_a_slash_in_it_means_a_dot() {
         assert_eq!(sysctl_path("net.ipv4.ip_forward"), PathBuf::from("/proc/sys/net/ipv4/ip_forward"));
         let vlan = PathBuf::from("/proc/sys/net/ipv4/conf/eth0.100/rp_filter");
         assert_eq!(sysctl_path("net.ipv4.conf.eth0/100.rp_filter"), vlan);

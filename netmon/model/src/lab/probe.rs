@@ -7,19 +7,19 @@ use serde::Serialize;
 use super::Traffic;
 use crate::names::NsName;
 
-/// Something that is tried again and again.
+/// One probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Probe {
-    /// The `target` label of its metrics. With `from` and the kind of its traffic it is once in a lab.
+    /// The `target` label of its metrics. Unique in the lab, together with `from` and the kind of traffic.
     pub target: String,
-    /// Where it is sent from: `root`, or one of the lab's namespaces.
+    /// The namespace of the attempts: `root`, or one of the lab's.
     pub from: NsName,
-    /// What is tried; never a command.
+    /// What is attempted. Never a command.
     pub traffic: Traffic,
-    /// The status that an HTTP request is answered with; none for any from 200 to 399.
+    /// The expected status of an HTTP response. `None` for any from 200 to 399.
     pub status: Option<u16>,
-    /// From one attempt to the next.
+    /// The time from one attempt to the next.
     pub interval: Duration,
-    /// How long an attempt may take; never longer than the interval.
+    /// The time limit of one attempt, at most the interval.
     pub timeout: Duration,
 }

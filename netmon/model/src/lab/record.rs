@@ -1,10 +1,10 @@
-//! Types of DNS records that can be asked for.
+//! Types of DNS records in queries.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The types by name, with their numbers (RFC 1035, 3.2.2; RFC 3596; RFC 2782).
+/// The types with a name, and their numbers (RFC 1035, section 3.2.2; RFC 3596; RFC 2782).
 pub const RECORD_TYPES: [(&str, u16); 9] = [
     ("A", 1),
     ("NS", 2),
@@ -17,7 +17,7 @@ pub const RECORD_TYPES: [(&str, u16); 9] = [
     ("SRV", 33),
 ];
 
-/// A type of record, by its number.
+/// The number of a record type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecordType(pub u16);

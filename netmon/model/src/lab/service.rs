@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use super::Traffic;
 use crate::names::NsName;
 
-/// Something that runs inside a namespace for as long as the lab does.
+/// A process or built-in server that runs inside a namespace as long as the lab does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
-    /// What it is called in the log and in the state; unique in the lab.
+    /// Its name in the log and in the state, unique in the lab.
     pub name: String,
-    /// Where it runs: `root`, or one of the lab's namespaces.
+    /// Its namespace: `root`, or one of the lab's.
     pub namespace: NsName,
     /// What runs.
     pub kind: ServiceKind,
-    /// How it is told that it does its work; none for a service that is not waited for.
+    /// The readiness check. `None` if the next service does not wait for this one.
     #[serde(default)]
     pub ready: Option<Ready>,
 }
 
 impl fmt::Display for Service {
-    /// Its name, and where the built-in server listens.
+    /// Writes its name, and the address of a built-in server.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ServiceKind::Http(address) => write!(f, "{} {address}", self.name),
@@ -31,21 +31,21 @@ impl fmt::Display for Service {
     }
 }
 
-/// What a service is.
+/// What a service runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceKind {
-    /// A program and its arguments; never a shell line. At least one word.
+    /// A program and its arguments: at least one word, and never a shell command line.
     Command(Vec<String>),
     /// The built-in web server, on this address.
     Http(SocketAddr),
 }
 
-/// What has to succeed once before the next service is started.
+/// A check that must succeed once before the next service is started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
-    /// What is tried, in the service's namespace.
+    /// What is attempted, in the service's namespace.
     pub check: Traffic,
-    /// How long it may take until that succeeds.
+    /// The time limit until it succeeds.
     pub timeout: Duration,
 }

@@ -1,6 +1,6 @@
-//! What is tried from a namespace: by an expectation, by a probe, to see whether a service is ready.
+//! What is attempted from a namespace, by an expectation, a probe or a readiness check.
 //!
-//! Addresses only: what a name stands for is looked up by whoever is tested, never by netmon.
+//! Destinations are addresses: netmon itself never resolves a name.
 
 use std::{
     fmt,
@@ -11,44 +11,44 @@ use serde::{Deserialize, Serialize};
 
 use super::RecordType;
 
-/// What is tried.
+/// What is attempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Traffic {
-    /// An echo.
+    /// An ICMP echo.
     Icmp(IpAddr),
-    /// A connection, closed at once.
+    /// A TCP connection, closed immediately.
     Tcp(SocketAddr),
-    /// A request.
+    /// An HTTP request.
     Http(Url),
-    /// A question over UDP.
+    /// A DNS query over UDP.
     Dns(Query),
-    /// A program and its arguments.
+    /// A command: a program and its arguments.
     Command(Vec<String>),
 }
 
 /// A URL of plain HTTP whose host is an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Url {
-    /// Where to connect to.
+    /// The server's address.
     pub address: SocketAddr,
-    /// What to ask for, with a query if there is one.
+    /// The path, with the query if there is one.
     pub path: String,
 }
 
-/// A question to a DNS server.
+/// A query to a DNS server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
-    /// Whom to ask.
+    /// The server.
     pub server: SocketAddr,
-    /// The name in question, without a dot at its end; empty for the root.
+    /// The name, without the trailing dot. Empty for the root.
     pub name: String,
-    /// Which of its records.
+    /// The record type.
     pub record: RecordType,
 }
 
 impl Traffic {
-    /// The key that it is written with, which is also the metric's label.
+    /// Returns its key in a lab file, which is also its label in metrics.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Traffic {
         }
     }
 
-    /// What it is aimed at, in one word where there is one.
+    /// Returns its destination, in one word if possible.
     #[must_use]
     pub fn target(&self) -> String {
         match self {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_written_as_people_write_it() {
+    fn a_target_is_written_in_its_usual_short_form() {
         let http = |address: &str| {
             Traffic::Http(Url { address: address.parse().unwrap(), path: "/x?y".to_owned() }).target()
         };

@@ -1,4 +1,4 @@
-//! The doctor's findings for people: a line each, and below it what there is to do.
+//! The findings of `netmon doctor` for people: a line for each, with the advice below it.
 
 use crate::{
     cli::clean::report as leftovers,
@@ -16,13 +16,13 @@ const SECTIONS: [(Section, &str); 7] = [
     (Section::Qdiscs, "Queueing disciplines"),
     (Section::Hooks, "Programs on hooks"),
     (Section::Agents, "Agents"),
-    (Section::Leftovers, "Left over"),
+    (Section::Leftovers, "Leftovers"),
 ];
-/// The widest name that the column is made wider for.
-const WIDEST: usize = 30;
+/// The maximum width of the column of names.
+const MAX_WIDTH: usize = 30;
 
 pub(super) fn text(diagnosis: &Diagnosis) -> String {
-    let width = diagnosis.findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0).min(WIDEST);
+    let width = diagnosis.findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0).min(MAX_WIDTH);
     let mut parts = Vec::new();
     for (section, title) in SECTIONS {
         let found = diagnosis.findings.iter().filter(|finding| finding.section == section);
@@ -62,12 +62,12 @@ fn memory(memory: &Memory) -> String {
         });
         [need.map.clone(), bytes(need.bytes), how]
     });
-    let rows = rows.chain([["all".to_owned(), bytes(memory.total_bytes), String::new()]]);
-    let how = if memory.measured { "the kernel's own figures" } else { "reckoned, the large ones only" };
+    let rows = rows.chain([["total".to_owned(), bytes(memory.total_bytes), String::new()]]);
+    let source = if memory.measured { "as the kernel accounts it" } else { "calculated, large maps only" };
     format!(
-        "Memory of the maps for {} endpoints ({}) and {} connections; {how}\n{}\n",
+        "Memory of the maps for {} endpoints ({}) and {} connections, {source}\n{}\n",
         count(memory.scale.endpoints.into()),
-        memory.scale.of,
+        memory.scale.basis,
         count(memory.scale.flow_entries.into()),
         table([("MAP", false), ("MEMORY", true), ("", false)], rows)
     )
@@ -82,6 +82,72 @@ fn verdict(diagnosis: &Diagnosis) -> String {
         .collect();
     match missing.is_empty() {
         true => "netmon can run here.\n".to_owned(),
-        false => format!("netmon cannot run here, or not this lab: {} missing.\n", missing.join(", ")),
+        false => format!("netmon cannot run here, or not with this lab. Missing: {}.\n", missing.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::{
+        datapath::memory::{MapNeed, PerEndpoint},
+        doctor::Scale,
+        leftovers::{Leftovers, example},
+    };
+
+    fn finding(section: Section, status: Status, what: &str, found: &str, advice: Option<&str>) -> Finding {
+        let advice = advice.map(str::to_owned);
+        Finding { section, status, what: what.to_owned(), found: found.to_owned(), advice }
+    }
+
+    fn diagnosis(findings: Vec<Finding>) -> Diagnosis {
+        let per_endpoint = Some(PerEndpoint { endpoints: 64, cpus: 2, value_bytes: 1_024 });
+        let map = |map: &str, bytes, per_endpoint| MapNeed { map: map.to_owned(), bytes, per_endpoint };
+        Diagnosis {
+            can_run: findings.iter().all(|finding| finding.status != Status::Missing),
+            findings,
+            memory: Memory {
+                scale: Scale { basis: "lab direct".to_owned(), endpoints: 2, flow_entries: 65_536 },
+                measured: true,
+                maps: vec![map("COUNTERS", 131_072, per_endpoint), map("FLOWS", 16_777_216, None)],
+                total_bytes: 16_908_288,
+            },
+            programs: Vec::new(),
+            leftovers: Leftovers::default(),
+        }
+    }
+
+    #[test]
+    fn a_host_with_everything() {
+        let ok = |section, what, found| finding(section, Status::Ok, what, found, None);
+        assert_snapshot!(text(&diagnosis(vec![
+            ok(Section::Privileges, "CAP_NET_ADMIN", "links, addresses and routes, and programs on hooks"),
+            ok(Section::Kernel, "TCX", "supported"),
+            ok(Section::Leftovers, "leftovers", "nothing"),
+        ])));
+    }
+
+    #[test]
+    fn missing_things_notes_and_leftovers() {
+        let missing = finding(
+            Section::Privileges,
+            Status::Missing,
+            "CAP_BPF",
+            "not held; needed for loading programs and creating maps",
+            Some("run netmon as root, for example with sudo"),
+        );
+        let note = finding(
+            Section::Hooks,
+            Status::Note,
+            "egress of an-interface in a-namespace-with-a-long-name",
+            "other (id 7) (TCX), position 1 of 2",
+            Some("it runs before netmon: packets that it drops or redirects are not counted"),
+        );
+        let mut diagnosis = diagnosis(vec![missing, note]);
+        diagnosis.memory.measured = false;
+        diagnosis.leftovers = example::leftovers();
+        assert_snapshot!(text(&diagnosis));
     }
 }

@@ -1,4 +1,4 @@
-//! The card for people.
+//! The scorecard for people.
 
 use crate::{
     render::{
@@ -8,7 +8,7 @@ use crate::{
     selftest::{Row, Scorecard, scorecard::Unit},
 };
 
-pub(super) fn text(card: &Scorecard) -> String {
+pub(super) fn text(scorecard: &Scorecard) -> String {
     let columns = [
         ("MEASURE", false),
         ("EXPECTED", true),
@@ -18,12 +18,16 @@ pub(super) fn text(card: &Scorecard) -> String {
         ("SAMPLES", true),
         ("", false),
     ];
-    let wrong = card.rows.iter().filter(|row| !row.within_bounds).count();
+    let wrong = scorecard.rows.iter().filter(|row| !row.within_bounds).count();
     let verdict = match wrong {
-        0 if card.within_bounds => format!("all {} measures are within bounds", card.rows.len()),
-        _ => format!("{wrong} of {} measures are out of bounds", card.rows.len()),
+        0 if scorecard.within_bounds => format!("all {} measures are within bounds", scorecard.rows.len()),
+        _ => format!("{wrong} of {} measures are out of bounds", scorecard.rows.len()),
     };
-    format!("{}\n\n{verdict}, after {:.1} s\n", table(columns, card.rows.iter().map(row)), card.seconds)
+    format!(
+        "{}\n\n{verdict}, after {:.1} s\n",
+        table(columns, scorecard.rows.iter().map(row)),
+        scorecard.seconds
+    )
 }
 
 fn row(row: &Row) -> [String; 7] {
@@ -39,10 +43,11 @@ fn row(row: &Row) -> [String; 7] {
     ]
 }
 
-/// Of a duration in percent, of a count as it is.
+/// Formats the error: of a duration in percent, of a count in its unit.
 fn error(row: &Row) -> String {
     match row.unit {
         _ if row.error == 0.0 => "0".to_owned(),
+        _ if row.error.is_nan() => NONE.to_owned(),
         Unit::Nanoseconds if row.expected > 0.0 => format!("{:+.1} %", 100.0 * row.error / row.expected),
         unit => {
             let sign = if row.error < 0.0 { "-" } else { "+" };
@@ -68,5 +73,40 @@ fn shown(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Count | Unit::Bytes => count(value.round() as u64),
         Unit::Nanoseconds => duration(value.round() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    fn rows() -> Vec<Row> {
+        let path = Duration::from_micros(200);
+        vec![
+            Row::exact("packets: arp", Unit::Count, 50, 50, 50),
+            Row::exact("wire bytes of a bulk transfer", Unit::Bytes, 20_980_192, 20_980_192, 13_864),
+            Row::nested("icmp round trip, median", (9_790.0, 4_480.0), Duration::from_micros(100), 200),
+            Row::within("dns answer after 20 ms, mean", (20.4e6, 20.3e6), 2.0, path, 32),
+        ]
+    }
+
+    #[test]
+    fn all_measures_within_bounds() {
+        assert_snapshot!(text(&Scorecard::new(rows(), Duration::from_millis(7_900))));
+    }
+
+    #[test]
+    fn a_wrong_count_a_wrong_duration_and_a_missing_value_are_out_of_bounds() {
+        let wrong = [
+            Row::exact("packets: sctp", Unit::Count, 50, 49, 50),
+            Row::within("tcp response after 50 ms, mean", (50e6, 52e6), 2.0, Duration::ZERO, 40),
+            Row::nested("icmpv6 round trip, median", (9_790.0, f64::NAN), Duration::ZERO, 0),
+        ];
+        let all = rows().into_iter().chain(wrong).collect();
+        assert_snapshot!(text(&Scorecard::new(all, Duration::from_secs(9))));
     }
 }

@@ -1,23 +1,22 @@
 //! One link of many, by its name.
 
-use anyhow::anyhow;
 use netmon_labfile::suggest;
 
-use crate::{api::Links, cli::exit::ExitCode};
+use crate::{api::Links, cli::failure::UsageError};
 
 /// How many names an error lists.
 const MOST: usize = 5;
 
 /// Leaves only the link of this name.
-pub(super) fn choose(links: &mut Links, name: &str) -> anyhow::Result<()> {
+pub(super) fn choose(links: &mut Links, name: &str) -> Result<(), UsageError> {
     if !links.links.iter().any(|link| link.name.as_str() == name) {
-        return Err(ExitCode::Usage.because(unknown(links, name)));
+        return Err(unknown(links, name));
     }
     links.links.retain(|link| link.name.as_str() == name);
     Ok(())
 }
 
-fn unknown(links: &Links, name: &str) -> anyhow::Error {
+fn unknown(links: &Links, name: &str) -> UsageError {
     let names = || links.links.iter().map(|link| link.name.as_str());
     let near = suggest::nearest(name, names(), MOST);
     let hint = match (near.is_empty(), links.links.len()) {
@@ -30,7 +29,7 @@ fn unknown(links: &Links, name: &str) -> anyhow::Error {
         }
     };
     let lab = links.lab.as_ref().map_or_else(|| "the agent".to_owned(), |lab| format!("lab {}", lab.name));
-    anyhow!("{lab} has no link {name:?}; {hint}")
+    UsageError(format!("{lab} has no link {name:?}; {hint}"))
 }
 
 #[cfg(test)]
@@ -51,7 +50,6 @@ mod tests {
     fn an_unknown_name_is_an_error_of_usage_that_lists_what_is_near() {
         let mut links = Links::without_rates(&fixtures::star(20));
         let error = choose(&mut links, "root:veth7--netns8:eth0").unwrap_err();
-        assert_eq!(ExitCode::of(&error), ExitCode::Usage);
         let said = error.to_string();
         assert!(said.starts_with("lab direct has no link \"root:veth7--netns8:eth0\"; near it:\n"), "{said}");
         assert!(said.contains("\n  root:veth7--netns7:eth0") && said.lines().count() == 1 + MOST, "{said}");

@@ -1,4 +1,4 @@
-//! What came of a lab's expectations: a table for people, XML for CI servers.
+//! The verdicts on a lab's expectations: a table for people, and XML for CI servers.
 
 use std::io;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A line each.
+/// Renders a row for each verdict.
 fn rows(verdicts: &[Verdict]) -> String {
     let row = |verdict: &Verdict| {
         let time = |ns: Option<u64>| ns.map_or_else(|| NONE.to_owned(), units::duration);
@@ -38,12 +38,13 @@ fn rows(verdicts: &[Verdict]) -> String {
     let row = |verdict: &Verdict| {
         let [result, name, succeeded, p50, p99] = row(verdict);
         let bits = verdict.throughput_bits_per_second;
-        let rate = bits.map_or_else(|| NONE.to_owned(), |bits| format!("{:.1} Mbit/s", bits as f64 / 1e6));
+        let rate = bits.map_or_else(|| NONE.to_owned(), |bits| units::bits_per_second(bits as f64));
         [result, name, succeeded, p50, p99, rate]
     };
     table::table([result, name, succeeded, p50, p99, ("THROUGHPUT", true)], verdicts.iter().map(row))
 }
 
+/// Renders the verdicts on a lab, and the reasons of those that did not hold.
 pub(super) fn table(lab: &LabName, verdicts: &[Verdict]) -> String {
     let mut text = rows(verdicts);
     text.push('\n');
@@ -54,13 +55,13 @@ pub(super) fn table(lab: &LabName, verdicts: &[Verdict]) -> String {
     }
     let all = verdicts.len();
     match failed.len() {
-        0 => text.push_str(&format!("\nlab {lab}: all {all} expectations held\n")),
+        0 => text.push_str(&format!("\nlab {lab}: {all} of {all} expectations held\n")),
         failed => text.push_str(&format!("\nlab {lab}: {failed} of {all} expectations did not hold\n")),
     }
     text
 }
 
-/// In the form that JUnit made customary: a suite for each lab, a case for each expectation.
+/// Renders JUnit's XML: a suite for each lab, and a case for each expectation.
 pub(super) fn junit(outcomes: &[Outcome]) -> io::Result<String> {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     let suites = writer.create_element("testsuites").with_attribute(("name", "netmon"));
@@ -70,7 +71,7 @@ pub(super) fn junit(outcomes: &[Outcome]) -> io::Result<String> {
     Ok(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}\n"))
 }
 
-/// What servers add up.
+/// Adds the attributes that CI servers add up.
 fn with_totals<'w>(element: ElementWriter<'w, Vec<u8>>, outcomes: &[&Outcome]) -> ElementWriter<'w, Vec<u8>> {
     let verdicts: Vec<&Verdict> = outcomes.iter().flat_map(|outcome| &outcome.verdicts).collect();
     let errors = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
@@ -98,7 +99,7 @@ fn suite(writer: &mut Writer<Vec<u8>>, outcome: &Outcome) -> io::Result<()> {
         .map(drop)
 }
 
-/// Of a lab that could not be built: a case that is the lab itself.
+/// Writes the case of a lab that could not be built, which stands for the lab itself.
 fn error_case(writer: &mut Writer<Vec<u8>>, lab: &LabName, error: &str) -> io::Result<()> {
     let case = writer.create_element("testcase").with_attribute(("classname", lab.as_str()));
     case.with_attribute(("name", "the lab itself"))
@@ -133,7 +134,7 @@ fn case(writer: &mut Writer<Vec<u8>>, lab: &LabName, verdict: &Verdict) -> io::R
         .map(drop)
 }
 
-/// What a program said may hold characters that XML has no way to write (XML 1.0, 2.2).
+/// Replaces characters that XML cannot represent (XML 1.0, 2.2). The output of a program may contain them.
 fn plain(text: &str) -> String {
     let is_char =
         |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..) && c != '\u{7f}';
@@ -150,6 +151,8 @@ mod tests {
         collections::BTreeMap,
         time::{Duration, SystemTime},
     };
+
+    use insta::assert_snapshot;
 
     use super::*;
 
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn junit_has_a_suite_for_each_lab_with_what_servers_add_up() {
+    fn junit_has_a_suite_with_totals_for_each_lab() {
         let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let one = Outcome {
             lab: netmon_labfile::built_in(),
@@ -184,33 +187,30 @@ mod tests {
         let error = Some("veth0 is \"taken\"".to_owned());
         let three = Outcome { lab: netmon_labfile::built_in(), began, verdicts: Vec::new(), error };
         let text = junit(&[one, two, three]).unwrap();
-        let wanted = r#"<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="netmon" tests="4" failures="1" errors="1" skipped="0" time="3.750">
-  <testsuite name="direct" tests="1" failures="0" errors="0" skipped="0" time="1.250" timestamp="2027-01-15T08:00:00" file="built-in">
-    <testcase classname="direct" name="a &lt;b&gt;" time="1.250"/>
-  </testsuite>
-  <testsuite name="direct" tests="2" failures="1" errors="0" skipped="0" time="2.500" timestamp="2027-01-15T08:00:00" file="built-in">
-    <testcase classname="direct" name="c" time="1.250">
-      <failure message="it said �[2J &amp; &quot;no&quot;; late" type="expectation">icmp 10.0.0.2: it said �[2J &amp; &quot;no&quot;; late</failure>
-    </testcase>
-    <testcase classname="direct" name="d" time="1.250"/>
-  </testsuite>
-  <testsuite name="direct" tests="1" failures="0" errors="1" skipped="0" time="0.000" timestamp="2027-01-15T08:00:00" file="built-in">
-    <testcase classname="direct" name="the lab itself" time="0.000">
-      <error message="veth0 is &quot;taken&quot;" type="lab"/>
-    </testcase>
-  </testsuite>
-</testsuites>
-"#;
-        assert_eq!(text, wanted);
+        assert_snapshot!(text);
     }
 
     #[test]
-    fn a_throughput_has_a_column_where_there_is_one() {
-        let mut fast = verdict("fast", &[]);
-        assert!(!rows(&[fast.clone()]).contains("THROUGHPUT"));
-        fast.throughput_bits_per_second = Some(95_250_000);
-        let text = rows(&[fast, verdict("other", &[])]);
-        assert!(text.contains("THROUGHPUT") && text.contains("95.2 Mbit/s"), "{text}");
+    fn a_throughput_has_a_column_if_one_was_measured() {
+        let fast = Verdict { throughput_bits_per_second: Some(95_250_000), ..verdict("fast", &[]) };
+        assert_snapshot!(rows(&[fast, verdict("other", &[])]));
+    }
+
+    #[test]
+    fn all_expectations_held() {
+        let lab = "direct".parse().unwrap();
+        assert_snapshot!(table(&lab, &[verdict("ping", &[]), verdict("web", &[])]));
+    }
+
+    #[test]
+    fn a_failed_expectation_has_its_reasons_below_the_table() {
+        let lab = "direct".parse().unwrap();
+        let late = Verdict {
+            succeeded: 1,
+            p50_ns: None,
+            p99_ns: None,
+            ..verdict("late", &["2 of 3 failed: no answer within 1s", "link up saw 1 of 3 packets"])
+        };
+        assert_snapshot!(table(&lab, &[verdict("ping", &[]), late]));
     }
 }

@@ -1,12 +1,12 @@
-//! The dashboard asks for series and labels that exist: a misspelt one shows nothing, for ever.
+//! The dashboard queries only series and labels that exist. A misspelt one would show an empty panel.
 
 use serde_json::Value;
 
-use super::super::names::{self, Kind, Metric};
+use super::super::names::{self, Metric, MetricKind};
 
 const DASHBOARD: &str = include_str!("../../../../dashboards/netmon.json");
 
-/// Every query in the dashboard, of panels and of variables.
+/// Returns every query in the dashboard, of panels and of variables.
 fn queries(json: &Value) -> Vec<String> {
     match json {
         Value::Array(items) => items.iter().flat_map(queries).collect(),
@@ -23,17 +23,17 @@ fn queries(json: &Value) -> Vec<String> {
     }
 }
 
-/// The metric that has a series of this name.
+/// Returns the metric that has a series of this name.
 fn metric_of(series: &str) -> Option<&'static Metric> {
     names::ALL.iter().find(|metric| match metric.kind {
-        Kind::Histogram => ["_bucket", "_sum", "_count"]
+        MetricKind::Histogram => ["_bucket", "_sum", "_count"]
             .iter()
             .any(|suffix| series.strip_suffix(suffix).is_some_and(|name| name == metric.name)),
-        Kind::Counter | Kind::Gauge => metric.name == series,
+        MetricKind::Counter | MetricKind::Gauge => metric.name == series,
     })
 }
 
-/// Series of ours in a query, each with the labels that it is selected by.
+/// Returns netmon's series in a query, each with the labels that it is selected by.
 fn selected(query: &str) -> Vec<(String, Vec<String>)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut found = Vec::new();
@@ -49,7 +49,7 @@ fn selected(query: &str) -> Vec<(String, Vec<String>)> {
 }
 
 #[test]
-fn every_series_and_label_that_the_dashboard_asks_for_exists() {
+fn every_series_and_label_in_the_dashboard_exists() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let queries = queries(&dashboard);
     assert!(queries.len() > 20, "{}", queries.len());
@@ -64,7 +64,7 @@ fn every_series_and_label_that_the_dashboard_asks_for_exists() {
 }
 
 #[test]
-fn every_panel_takes_its_data_from_the_variable_and_has_a_unit_and_a_description() {
+fn every_panel_uses_the_data_source_variable_and_has_a_unit_and_a_description() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let mut ids = Vec::new();
     for panel in dashboard["panels"].as_array().unwrap() {

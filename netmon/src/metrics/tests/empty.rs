@@ -2,10 +2,10 @@
 
 use netmon_model::{fixtures, histogram::Histogram};
 
-use super::{super::MOST_LINKS_WITH_EMPTY_BUCKETS, render};
+use super::{super::MAX_LINKS_WITH_EMPTY_BUCKETS, render};
 
 #[test]
-fn in_a_large_lab_an_empty_histogram_has_a_sum_and_a_count_and_gets_its_buckets_with_the_first_observation() {
+fn in_a_large_lab_a_histogram_has_no_buckets_before_its_first_observation() {
     let lines = |links: usize, icmp: Histogram| {
         let mut snapshot = fixtures::star(u32::try_from(links).unwrap());
         snapshot.links[0].a.round_trips.icmp = icmp;
@@ -16,10 +16,10 @@ fn in_a_large_lab_an_empty_histogram_has_a_sum_and_a_count_and_gets_its_buckets_
         let lines: Vec<String> = text.lines().filter(of_the_end).map(str::to_owned).collect();
         lines
     };
-    let most = MOST_LINKS_WITH_EMPTY_BUCKETS;
-    assert_eq!(lines(most, Histogram::default()).len(), 30);
-    let empty = lines(most + 1, Histogram::default());
+    let max = MAX_LINKS_WITH_EMPTY_BUCKETS;
+    assert_eq!(lines(max, Histogram::default()).len(), 30);
+    let empty = lines(max + 1, Histogram::default());
     assert!(empty.len() == 2 && empty.iter().all(|line| line.ends_with(" 0")), "{empty:?}");
     assert!(empty[0].contains("_sum{") && empty[1].contains("_count{"), "{empty:?}");
-    assert_eq!(lines(most + 1, fixtures::histogram_of([70_000])).len(), 30);
+    assert_eq!(lines(max + 1, fixtures::histogram_of([70_000])).len(), 30);
 }

@@ -11,13 +11,13 @@ use netmon_model::fixtures;
 use super::{Renderer, text_of};
 
 #[test]
-fn a_long_text_is_handed_over_in_pieces_of_whole_lines_until_nobody_takes_them() {
+fn a_long_text_is_passed_on_in_pieces_of_whole_lines_until_the_taker_breaks() {
     let snapshot = fixtures::star(100);
-    let pieces_until = |most: usize| {
+    let pieces_until = |max: usize| {
         let mut pieces = Vec::new();
         Renderer::default().render(&snapshot, &[], Instant::now(), |piece| {
             pieces.push(piece);
-            if pieces.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if pieces.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         pieces
     };
@@ -27,15 +27,15 @@ fn a_long_text_is_handed_over_in_pieces_of_whole_lines_until_nobody_takes_them()
     assert_eq!(pieces_until(3), all[..3]);
 }
 
-/// CPU time of this thread, to the nanosecond (`Documentation/scheduler/sched-stats.rst`): other tests and
-/// builds do not count.
+/// Returns the CPU time of this thread, in nanoseconds (`Documentation/scheduler/sched-stats.rst`), which excludes other
+/// tests and builds.
 fn cpu_time() -> Duration {
     let statistics = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
 }
 
 #[test]
-fn a_thousand_links_render_well_within_the_time_that_a_scrape_has() {
+fn a_thousand_links_are_rendered_within_the_time_of_a_scrape() {
     let snapshot = fixtures::star(1000);
     let renderer = Renderer::default();
     let budget_ms = if cfg!(debug_assertions) { 3000 } else { 150 };

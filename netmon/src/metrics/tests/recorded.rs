@@ -1,19 +1,19 @@
-//! A recorded set of 100,000 latencies, and what becomes of it on its way through the buckets to a reader.
+//! Passes 100,000 recorded latencies through the buckets to a reader.
 //!
-//! `latencies.txt` holds the round trips of as many datagrams over a veth as their sender took them, on a machine with two
-//! processors and other work to do, so with the long tail that such machines have: a row for each duration in
-//! nanoseconds, to three digits, and how often it was seen.
+//! `latencies.txt` holds the round trips of that many datagrams over a veth pair, as their sender timed them on a busy
+//! host with two processors, and so with a long tail. Each row is a duration in nanoseconds, rounded to three digits, and
+//! how many times it occurred.
 
 use netmon_model::fixtures::{direct, histogram_of};
 
 use crate::metrics::{Renderer, text_of};
 
-/// How many there are.
+/// The number of latencies.
 const COUNT: usize = 100_000;
-/// The most that a quantile may be off.
+/// The maximum relative error of a quantile.
 const ALLOWED: f64 = 0.125;
 
-/// All of them, the shortest first.
+/// Returns all latencies, shortest first.
 fn latencies() -> Vec<u64> {
     let row = |line: &str| -> Option<(u64, usize)> {
         let (duration, times) = line.split_once(' ')?;
@@ -30,22 +30,22 @@ fn quantiles_of_the_recorded_latencies_are_within_an_eighth_of_the_exact_ones() 
     let latencies = latencies();
     let histogram = histogram_of(latencies.iter().copied());
     let mut worst = 0.0_f64;
-    // Every thousandth, and the tail one by one.
+    // Every thousandth part, and each rank of the tail.
     let tail = (1..=100).map(|last| COUNT - last + 1);
     for rank in (1..=1000).map(|part| part * COUNT / 1000).chain(tail).chain([1]) {
         let exact = latencies[rank - 1] as f64;
-        // In the middle of the rank, so that no rounding turns it into the next one.
+        // The middle of the rank, so that rounding does not select the next one.
         let estimate = histogram.quantile_ns((rank as f64 - 0.5) / COUNT as f64).unwrap();
         let error = (estimate - exact).abs() / exact;
         assert!(error <= ALLOWED, "rank {rank}: {estimate} for {exact}, off by {error}");
         worst = worst.max(error);
     }
-    println!("off by {worst:.4} at worst");
-    assert!(worst > 0.01, "estimates that are exact are no test of the bound");
+    println!("maximum relative error {worst:.4}");
+    assert!(worst > 0.01, "exact estimates would not test the bound");
 }
 
 #[test]
-fn a_scrape_has_the_exact_sum_and_count_of_the_recorded_latencies_and_of_those_below_each_bound() {
+fn a_scrape_has_the_exact_sum_count_and_buckets_of_the_recorded_latencies() {
     let latencies = latencies();
     let mut snapshot = direct();
     snapshot.links[0].a.round_trips.icmp = histogram_of(latencies.iter().copied());

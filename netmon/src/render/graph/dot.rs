@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use super::{model::Graph, traffic};
 
-/// The whole of it; writing to a string cannot fail.
+/// Renders a graph.
 #[must_use]
 pub fn render(graph: &Graph) -> String {
     let mut text = format!("graph {} {{\n  rankdir=LR;\n  node [shape=box];\n", label([graph.title()]));
     for (index, namespace) in graph.namespaces.iter().enumerate() {
         let lines = std::iter::once(namespace.name.as_str()).chain(namespace.contents());
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "  n{index} [label={}];", label(lines));
     }
     for link in &graph.links {
@@ -26,7 +27,7 @@ pub fn render(graph: &Graph) -> String {
     text + "}\n"
 }
 
-/// A quoted string of lines. A backslash is an escape in labels (`\N` is the node's name), so it is doubled, too.
+/// Returns a quoted string of lines. A backslash is an escape in labels (`\N` is the node's name), so it is doubled.
 fn label<'l>(lines: impl IntoIterator<Item = &'l str>) -> String {
     let escaped = lines.into_iter().map(|line| line.replace('\\', r"\\").replace('"', "\\\""));
     format!("\"{}\"", escaped.collect::<Vec<_>>().join(r"\n"))

@@ -1,6 +1,6 @@
-//! Namespaces as boxes and links as lines between them.
+//! Draws namespaces as boxes, and links as lines between them.
 //!
-//! Star by star: a namespace on the left, those that it is linked to on the right.
+//! Each star is drawn by itself: its hub on the left, and the neighbours on the right.
 
 use std::collections::HashSet;
 
@@ -14,34 +14,34 @@ use super::{
     traffic,
 };
 
-/// Least room between the ends of a link, so that it looks like one.
+/// Minimum space between the ends of a link, so that it looks like one.
 const GAP: usize = 3;
-/// Least room in a box.
+/// Minimum width inside a box.
 const BOX: usize = 12;
 
-/// The columns that a drawing needs.
+/// Returns the number of columns of a drawing.
 pub(crate) fn width(lines: &[String]) -> usize {
     lines.iter().map(|line| line.width()).max().unwrap_or(0)
 }
 
-/// Draws all of a lab.
-pub(crate) fn draw(graph: &Graph, pen: Glyphs) -> Vec<String> {
+/// Draws a graph.
+pub(crate) fn draw(graph: &Graph, glyphs: Glyphs) -> Vec<String> {
     let mut drawn = HashSet::new();
     let mut lines = Vec::new();
     for star in stars(graph) {
-        lines.extend(star.draw(graph, &mut drawn, pen));
+        lines.extend(star.draw(graph, &mut drawn, glyphs));
     }
     let alone = graph.namespaces.iter().filter(|namespace| !drawn.contains(&namespace.name));
     for namespace in alone {
         let lone = Node::new(&namespace.name, graph, true);
         let rows = lone.contents.len().max(1);
-        lines.extend((0..rows + 2).map(|row| lone.row(row, rows, pen.side, pen.side, pen)));
+        lines.extend((0..rows + 2).map(|row| lone.row(row, rows, glyphs.side, glyphs.side, glyphs)));
     }
     lines
 }
 
 impl<'l> Star<'l> {
-    fn draw(&self, graph: &'l Graph, drawn: &mut HashSet<&'l NsName>, pen: Glyphs) -> Vec<String> {
+    fn draw(&self, graph: &'l Graph, drawn: &mut HashSet<&'l NsName>, glyphs: Glyphs) -> Vec<String> {
         let hub = Node::new(self.hub, graph, drawn.insert(self.hub));
         let peers: Vec<_> =
             self.spokes.iter().map(|spoke| Node::new(spoke.peer, graph, drawn.insert(spoke.peer))).collect();
@@ -49,8 +49,8 @@ impl<'l> Star<'l> {
         let gap = self
             .spokes
             .iter()
-            .flat_map(|spoke| spoke.rows(pen))
-            .map(|row| row.least_width())
+            .flat_map(|spoke| spoke.rows(glyphs))
+            .map(|row| row.min_width())
             .max()
             .unwrap_or(0);
 
@@ -58,21 +58,21 @@ impl<'l> Star<'l> {
             .spokes
             .iter()
             .zip(peers)
-            .flat_map(|(spoke, peer)| spoke.draw(&Node { inner: peer_width, ..peer }, gap, pen))
+            .flat_map(|(spoke, peer)| spoke.draw(&Node { inner: peer_width, ..peer }, gap, glyphs))
             .collect();
         let rows = right.len().saturating_sub(2).max(hub.contents.len());
         let blank = (false, String::new());
         (0..rows + 2)
             .map(|row| {
                 let (is_wire, text) = right.get(row).unwrap_or(&blank);
-                let side = if *is_wire { pen.joints[0] } else { pen.side };
-                hub.row(row, rows, pen.side, side, pen) + text
+                let side = if *is_wire { glyphs.joints[0] } else { glyphs.side };
+                hub.row(row, rows, glyphs.side, side, glyphs) + text
             })
             .collect()
     }
 }
 
-/// What stands between two boxes in one row.
+/// The contents of one row between two boxes.
 enum Row {
     /// A text at each end.
     Texts(String, String),
@@ -81,27 +81,27 @@ enum Row {
 }
 
 impl Row {
-    fn least_width(&self) -> usize {
+    fn min_width(&self) -> usize {
         match self {
             Self::Texts(near, far) => near.width() + far.width() + 2 + GAP,
             Self::Wire => 0,
         }
     }
 
-    fn draw(&self, width: usize, pen: Glyphs) -> String {
+    fn draw(&self, width: usize, glyphs: Glyphs) -> String {
         match self {
             Self::Texts(near, far) => {
                 let space = width.saturating_sub(near.width() + far.width() + 2);
                 format!(" {near}{}{far} ", " ".repeat(space))
             }
-            Self::Wire => pen.line.to_string().repeat(width),
+            Self::Wire => glyphs.line.to_string().repeat(width),
         }
     }
 }
 
 impl Spoke<'_> {
-    /// The interfaces' names, the link, and below it the addresses and what passes; for each link.
-    fn rows(&self, pen: Glyphs) -> Vec<Row> {
+    /// Returns the rows of all links: names of the interfaces, the link itself, addresses, and traffic.
+    fn rows(&self, glyphs: Glyphs) -> Vec<Row> {
         let mut rows = Vec::new();
         for wire in &self.wires {
             let (near, far) = (wire.near, wire.far);
@@ -111,51 +111,51 @@ impl Spoke<'_> {
             let text = |lines: &[String], index: usize| lines.get(index).cloned().unwrap_or_default();
             let below = near.len().max(far.len());
             rows.extend((0..below).map(|index| Row::Texts(text(&near, index), text(&far, index))));
-            rows.extend(wire.traffic(pen).into_iter().map(|passing| Row::Texts(passing, String::new())));
+            rows.extend(wire.traffic(glyphs).into_iter().map(|traffic| Row::Texts(traffic, String::new())));
         }
         rows
     }
 
-    /// The rows right of the hub, each with whether a link leaves the hub there.
-    fn draw(&self, peer: &Node, gap: usize, pen: Glyphs) -> Vec<(bool, String)> {
-        let between = self.rows(pen);
+    /// Returns the rows to the right of the hub, each with whether a link leaves the hub there.
+    fn draw(&self, peer: &Node, gap: usize, glyphs: Glyphs) -> Vec<(bool, String)> {
+        let between = self.rows(glyphs);
         let rows = between.len().max(peer.contents.len() + peer.first_row);
         let row = |row: usize| {
             let between = row.checked_sub(1).and_then(|row| between.get(row));
             let is_wire = matches!(between, Some(Row::Wire));
-            let side = if is_wire { pen.joints[1] } else { pen.side };
-            let text = between.map_or_else(|| " ".repeat(gap), |between| between.draw(gap, pen));
-            (is_wire, text + &peer.row(row, rows, side, pen.side, pen))
+            let side = if is_wire { glyphs.joints[1] } else { glyphs.side };
+            let text = between.map_or_else(|| " ".repeat(gap), |between| between.draw(gap, glyphs));
+            (is_wire, text + &peer.row(row, rows, side, glyphs.side, glyphs))
         };
         (0..rows + 2).map(row).collect()
     }
 }
 
-/// A namespace with what runs in it: a box.
+/// The box of a namespace.
 struct Node {
     title: String,
     contents: Vec<String>,
-    /// The row below the title in which the contents start.
+    /// The row, counted from the title, in which the contents start.
     first_row: usize,
-    /// Columns between the sides.
+    /// Columns between the left and the right side.
     inner: usize,
 }
 
 impl Node {
     fn new(namespace: &NsName, graph: &Graph, with_contents: bool) -> Self {
         let title = namespace.to_string();
-        let there = graph.namespaces.get(graph.index_of(namespace)).filter(|_| with_contents);
-        let contents: Vec<_> = there.iter().flat_map(|there| there.contents()).map(str::to_owned).collect();
+        let found = graph.namespaces.get(graph.index_of(namespace)).filter(|_| with_contents);
+        let contents: Vec<_> = found.iter().flat_map(|found| found.contents()).map(str::to_owned).collect();
         let widest = contents.iter().map(|line| line.width()).chain([title.width()]).max().unwrap_or(0);
-        // A single service stands beside the first link.
+        // A single line is beside the first link.
         let first_row = usize::from(contents.len() == 1);
         Self { title, contents, first_row, inner: (widest + 2).max(BOX) }
     }
 
-    /// One row of a box with `rows` rows inside.
-    fn row(&self, row: usize, rows: usize, left: char, right: char, pen: Glyphs) -> String {
-        let line = |length: usize| pen.line.to_string().repeat(length);
-        let [top_left, top_right, bottom_left, bottom_right] = pen.corners;
+    /// Returns one row of a box that has `rows` rows inside.
+    fn row(&self, row: usize, rows: usize, left: char, right: char, glyphs: Glyphs) -> String {
+        let line = |length: usize| glyphs.line.to_string().repeat(length);
+        let [top_left, top_right, bottom_left, bottom_right] = glyphs.corners;
         if row == 0 {
             let rest = self.inner.saturating_sub(self.title.width() + 2);
             return format!("{top_left} {} {}{top_right}", self.title, line(rest));
@@ -172,12 +172,13 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
+    use insta::assert_snapshot;
 
     use super::*;
     use crate::render::terminal::Charset;
 
     fn graph(text: &str) -> Graph {
-        Graph::of_lab(&netmon_labfile::parse(text, "f", "f").unwrap())
+        Graph::from_lab(&netmon_labfile::parse(text, "f", "f").unwrap())
     }
 
     fn drawn(text: &str) -> String {
@@ -211,27 +212,8 @@ mod tests {
     "#;
 
     #[test]
-    fn a_tree_is_drawn_from_root_outwards_and_every_link_once() {
-        let expected = "\
-┌ root ──────┐           ┌ router ────┐
-│            │ up0   up1 │            │
-│            ├───────────┤            │
-└────────────┘           └────────────┘
-┌ router ────┐                           ┌ server ──────────┐
-│            │ r1                   eth0 │ http 10.0.2.2:80 │
-│            ├───────────────────────────┤ iperf3           │
-│            │ 10.0.2.1/24   10.0.2.2/24 │                  │
-│            │ fd00::1/64                │                  │
-│            │                           └──────────────────┘
-│            │                           ┌ client ──────────┐
-│            │ r0                   eth0 │                  │
-│            ├───────────────────────────┤                  │
-│            │ 10.0.1.1/24   10.0.1.2/24 │                  │
-└────────────┘                           └──────────────────┘
-┌ spare ─────┐
-│            │
-└────────────┘";
-        assert_eq!(drawn(THREE), expected);
+    fn a_tree_is_drawn_from_root_outwards_with_every_link_once() {
+        assert_snapshot!(drawn(THREE));
     }
 
     #[test]
@@ -249,22 +231,11 @@ mod tests {
             a = { namespace = "root", interface = "x0" }
             b = { namespace = "root", interface = "x1" }
         "#;
-        let expected = "\
-┌ root ──────┐         ┌ twice-connected ┐
-│            │ a0   b0 │                 │
-│            ├─────────┤                 │
-│            │ a1   b1 │                 │
-│            ├─────────┤                 │
-│            │         └─────────────────┘
-│            │         ┌ root ───────────┐
-│            │ x0   x1 │                 │
-│            ├─────────┤                 │
-└────────────┘         └─────────────────┘";
-        assert_eq!(drawn(text), expected);
+        assert_snapshot!(drawn(text));
     }
 
     #[test]
-    fn wide_characters_do_not_push_the_sides_out() {
+    fn wide_characters_do_not_shift_the_sides() {
         let text = "[[namespace]]\nname = \"網路命名空間網路\"\n";
         let lines = draw(&graph(text), Glyphs::new(Charset::Utf8));
         assert!(lines.iter().all(|line| line.width() == 20), "{lines:#?}");

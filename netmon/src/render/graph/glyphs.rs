@@ -1,4 +1,4 @@
-//! The characters that boxes, lists and links are drawn with.
+//! The characters of boxes, lists and links.
 
 use crate::render::terminal::Charset;
 
@@ -8,7 +8,7 @@ pub(crate) struct Glyphs {
     pub(super) line: char,
     pub(super) side: char,
     pub(super) corners: [char; 4],
-    /// Where a link leaves a box to the right, and where it comes in from the left.
+    /// Where a link leaves a box to the right, and where it enters one from the left.
     pub(super) joints: [char; 2],
     branch: &'static str,
     fork: &'static str,
@@ -44,12 +44,12 @@ impl Glyphs {
         }
     }
 
-    /// What stands before the far end of a link in a list: the only or the last one.
+    /// The branch in front of the last link in a list.
     pub(crate) fn branch(self) -> &'static str {
         self.branch
     }
 
-    /// The same before any other.
+    /// The branch in front of any other link.
     pub(super) fn fork(self) -> &'static str {
         self.fork
     }

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use super::{model::Graph, traffic};
 
-/// The whole of it; writing to a string cannot fail.
+/// Renders a graph.
 #[must_use]
 pub fn render(graph: &Graph) -> String {
     let mut text = "flowchart LR\n".to_owned();
     for (index, namespace) in graph.namespaces.iter().enumerate() {
         let lines = std::iter::once(namespace.name.as_str()).chain(namespace.contents());
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "  n{index}[\"{}\"]", joined(lines));
     }
     for link in &graph.links {
@@ -26,8 +27,8 @@ fn joined<'l>(lines: impl Iterator<Item = &'l str>) -> String {
     lines.map(escaped).collect::<Vec<_>>().join("<br/>")
 }
 
-/// Entities for everything that could be taken for syntax: quotes end a label, a backtick begins Markdown, brackets
-/// are HTML, and a hash begins an entity.
+/// Replaces characters that could be syntax by entities: quotes end a label, a backtick begins Markdown, brackets are
+/// HTML, and a hash begins an entity.
 fn escaped(label: &str) -> String {
     let mut text = String::with_capacity(label.len());
     for c in label.chars() {

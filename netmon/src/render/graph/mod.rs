@@ -1,4 +1,4 @@
-//! A lab as a drawing: boxes where they fit, a list elsewhere, and the languages of Mermaid and Graphviz.
+//! Draws a lab: as boxes if they fit, otherwise as a list; and in the languages of Mermaid and Graphviz.
 
 pub mod dot;
 pub mod drawing;
@@ -12,25 +12,24 @@ pub mod tree;
 use self::{glyphs::Glyphs, model::Graph};
 use super::terminal::{Charset, Terminal};
 
-/// With more links or namespaces than this, boxes are more than a screen shows.
-pub const MOST_BOXES: usize = 8;
+/// With more links or namespaces than this, boxes exceed a terminal.
+pub const MAX_BOXES: usize = 8;
 
-/// Boxes where they fit the screen, a list elsewhere.
+/// Renders a graph as boxes if they fit the terminal, and as a list otherwise.
 #[must_use]
-pub fn text(graph: &Graph, screen: Terminal) -> String {
-    let pen = Glyphs::new(screen.charset);
-    let is_small = graph.links.len() <= MOST_BOXES && graph.namespaces.len() <= MOST_BOXES;
-    let boxes = is_small.then(|| drawing::draw(graph, pen));
-    let fitting = boxes.filter(|lines| drawing::width(lines) <= screen.columns);
-    let lines = fitting.unwrap_or_else(|| tree::draw(graph, pen));
+pub fn text(graph: &Graph, terminal: Terminal) -> String {
+    let glyphs = Glyphs::new(terminal.charset);
+    let is_small = graph.links.len() <= MAX_BOXES && graph.namespaces.len() <= MAX_BOXES;
+    let boxes = is_small.then(|| drawing::draw(graph, glyphs));
+    let fitting = boxes.filter(|lines| drawing::width(lines) <= terminal.columns);
+    let lines = fitting.unwrap_or_else(|| tree::draw(graph, glyphs));
     let lab = if graph.lab.is_some() { "lab " } else { "" };
-    let mut text =
-        format!("{lab}{}{}\n\n", graph.title(), if graph.is_running { ", as it runs" } else { "" });
+    let mut text = format!("{lab}{}{}\n\n", graph.title(), if graph.is_running { " (running)" } else { "" });
     for line in lines {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    if screen.charset == Charset::Ascii { text.replace('µ', "u") } else { text }
+    if terminal.charset == Charset::Ascii { text.replace('µ', "u") } else { text }
 }
 
 #[cfg(test)]

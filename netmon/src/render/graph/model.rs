@@ -1,4 +1,4 @@
-//! What is drawn: namespaces, and the links between them, of a file or of a lab that runs.
+//! The graph to draw: namespaces and the links between them, from a lab file or a running lab.
 
 use std::collections::HashSet;
 
@@ -15,11 +15,11 @@ use crate::api::{self, Amounts, Links};
 /// A lab as namespaces and links.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Graph {
-    /// The lab's name.
+    /// The lab's name. `None` if the agent runs no lab.
     pub(crate) lab: Option<LabName>,
-    /// Whether an agent said it, so that there are numbers.
+    /// Whether an agent reported it, so that there are numbers.
     pub(crate) is_running: bool,
-    /// `root` first, when the lab has anything in it.
+    /// `root` comes first, if the lab uses it.
     pub(crate) namespaces: Vec<Namespace>,
     /// In the lab's order.
     pub(crate) links: Vec<Link>,
@@ -31,7 +31,7 @@ pub(crate) struct Namespace {
     pub(crate) name: NsName,
     /// Its bridges, each with its addresses.
     pub(crate) bridges: Vec<String>,
-    /// What runs in it.
+    /// The services that run in it.
     pub(crate) services: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl Namespace {
         }
     }
 
-    /// What is written into its box.
+    /// Returns the lines of its box.
     pub(crate) fn contents(&self) -> impl Iterator<Item = &str> {
         self.bridges.iter().chain(&self.services).map(String::as_str)
     }
@@ -59,7 +59,7 @@ pub(crate) struct Link {
     pub(crate) b: End,
     pub(crate) a_to_b: Option<Traffic>,
     pub(crate) b_to_a: Option<Traffic>,
-    /// What is done on purpose to packets from a to b, and from b to a.
+    /// The impairments of packets from a to b, and from b to a.
     pub(crate) impaired: [Amounts; 2],
 }
 
@@ -71,26 +71,26 @@ pub(crate) struct End {
     pub(crate) addresses: Vec<IpNet>,
     /// The bridge that it is a port of.
     pub(crate) bridge: Option<IfName>,
-    /// None when nobody looked.
+    /// Whether the interface is up. `None` if the graph was made from a file.
     pub(crate) up: Option<bool>,
 }
 
-/// What passes a link in one direction, lately.
+/// The traffic of a link in one direction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Traffic {
-    /// All since the agent began.
+    /// Packets since the agent began.
     pub(crate) packets: u64,
     pub(crate) packets_per_second: Option<f64>,
     pub(crate) bytes_per_second: Option<f64>,
-    /// The median of one way: of late, or since the agent began when nothing came lately.
+    /// The median one-way latency: over the last seconds, or since the agent began if no packet arrived lately.
     pub(crate) latency_p50_ns: Option<u64>,
-    /// All since the agent began.
+    /// Lost segments since the agent began.
     pub(crate) lost_segments: Option<u64>,
 }
 
 impl Graph {
-    /// What a lab file describes.
-    pub(crate) fn of_lab(lab: &Lab) -> Self {
+    /// Creates the graph of a lab file.
+    pub(crate) fn from_lab(lab: &Lab) -> Self {
         let links: Vec<_> = lab.links.iter().map(Link::from).collect();
         let names = lab.namespaces.iter().map(|namespace| &namespace.name);
         let served = lab.services.iter().map(|service| &service.namespace);
@@ -101,10 +101,10 @@ impl Graph {
         Self { lab: Some(lab.name.clone()), is_running: false, namespaces, links }
     }
 
-    /// What an agent says.
-    pub(crate) fn of_links(said: &Links) -> Self {
-        let contents = said.lab.as_ref().map(|lab| lab.namespaces.as_slice()).unwrap_or_default();
-        let mut links: Vec<_> = said.links.iter().filter_map(Link::measured).collect();
+    /// Creates the graph of a running lab. A link is left out while only one of its ends is known.
+    pub(crate) fn from_links(reported: &Links) -> Self {
+        let contents = reported.lab.as_ref().map(|lab| lab.namespaces.as_slice()).unwrap_or_default();
+        let mut links: Vec<_> = reported.links.iter().filter_map(Link::measured).collect();
         for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
             let mut ports =
                 contents.iter().filter(|one| one.namespace == end.namespace).flat_map(|one| &one.ports);
@@ -112,15 +112,15 @@ impl Graph {
         }
         let names = ends(&links).map(|end| &end.namespace).chain(contents.iter().map(|one| &one.namespace));
         let namespaces = distinct(names, |name| Namespace::with_contents(name, contents));
-        Self { lab: said.lab.as_ref().map(|lab| lab.name.clone()), is_running: true, namespaces, links }
+        Self { lab: reported.lab.as_ref().map(|lab| lab.name.clone()), is_running: true, namespaces, links }
     }
 
-    /// The name of the lab, if the graph is of one.
+    /// Returns the name of the lab, or `links` without a lab.
     pub(crate) fn title(&self) -> &str {
         self.lab.as_ref().map_or("links", LabName::as_str)
     }
 
-    /// The place of a namespace in the list.
+    /// Returns the index of a namespace in the list.
     pub(crate) fn index_of(&self, name: &NsName) -> usize {
         self.namespaces.iter().position(|namespace| namespace.name == *name).unwrap_or_default()
     }
@@ -130,7 +130,7 @@ fn ends(links: &[Link]) -> impl Iterator<Item = &End> {
     links.iter().flat_map(|link| [&link.a, &link.b])
 }
 
-/// Each once, root before all others.
+/// Returns each namespace once, root first.
 fn distinct<'n>(
     names: impl Iterator<Item = &'n NsName>,
     contents: impl Fn(&NsName) -> Namespace,
@@ -163,7 +163,7 @@ impl From<&lab::Link> for Link {
 }
 
 impl Link {
-    /// A link as an agent measures it; `None` while only one end is known.
+    /// Creates a link from an agent's report. Returns `None` while only one end is known.
     fn measured(link: &api::Link) -> Option<Self> {
         let end = |end: &api::Endpoint| End {
             namespace: end.namespace.clone(),
@@ -178,22 +178,22 @@ impl Link {
             name: link.name.clone(),
             a: end(&link.a),
             b: end(b),
-            a_to_b: Some(Traffic::of(from_a, &link.a.egress)),
-            b_to_a: Some(Traffic::of(from_b, &b.egress)),
+            a_to_b: Some(Traffic::new(from_a, &link.a.egress)),
+            b_to_a: Some(Traffic::new(from_b, &b.egress)),
             impaired: [declared(from_a), declared(from_b)],
         })
     }
 }
 
 impl Traffic {
-    fn of(crossing: &api::LinkDirection, sent: &api::Hook) -> Self {
+    fn new(direction: &api::LinkDirection, sent: &api::Hook) -> Self {
         let median = |summary: &Option<api::Summary>| summary.as_ref().and_then(|summary| summary.p50_ns);
         Self {
             packets: sent.packets,
             packets_per_second: sent.packets_per_second,
             bytes_per_second: sent.bytes_per_second,
-            latency_p50_ns: median(&crossing.recent_latency).or(median(&crossing.latency)),
-            lost_segments: crossing.lost_segments,
+            latency_p50_ns: median(&direction.recent_latency).or(median(&direction.latency)),
+            lost_segments: direction.lost_segments,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Any topology taken apart into stars: a namespace, and those that it is linked to.
+//! Splits any topology into stars: a namespace and its neighbours.
 //!
-//! Root comes first, then whoever was in a star and has links left; so every link is in one of them, once.
+//! Root is the first hub. Each neighbour with remaining links is a hub later. So every link is in exactly one star.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -25,36 +25,38 @@ pub(super) struct Spoke<'l> {
     pub(super) wires: Vec<Wire<'l>>,
 }
 
-/// A link as it is seen from a hub.
+/// A link as seen from a hub.
 pub(super) struct Wire<'l> {
     pub(super) near: &'l End,
     pub(super) far: &'l End,
     /// Away from the hub, and towards it.
-    passing: [Passing<'l>; 2],
+    directions: [Direction<'l>; 2],
 }
 
-/// What passes in one direction, and what is done to it on purpose.
-type Passing<'l> = (Option<&'l Traffic>, Amounts);
+/// Traffic and impairment of one direction.
+type Direction<'l> = (Option<&'l Traffic>, Amounts);
 
 impl<'l> Wire<'l> {
     fn seen_from(hub: &NsName, link: &'l Link) -> Self {
-        let [there, back] = link.impaired;
-        let (there, back) = ((link.a_to_b.as_ref(), there), (link.b_to_a.as_ref(), back));
+        let [from_a, from_b] = link.impaired;
+        let (from_a, from_b) = ((link.a_to_b.as_ref(), from_a), (link.b_to_a.as_ref(), from_b));
         if link.a.namespace == *hub {
-            Self { near: &link.a, far: &link.b, passing: [there, back] }
+            Self { near: &link.a, far: &link.b, directions: [from_a, from_b] }
         } else {
-            Self { near: &link.b, far: &link.a, passing: [back, there] }
+            Self { near: &link.b, far: &link.a, directions: [from_b, from_a] }
         }
     }
 
-    /// What passes away from the hub and towards it, where that is known.
-    pub(super) fn traffic(&self, pen: Glyphs) -> Vec<String> {
-        let known = pen.arrows.into_iter().zip(self.passing);
-        known.filter_map(|(arrow, (passing, impaired))| traffic::line(arrow, passing, impaired)).collect()
+    /// Returns a line for each direction, away from the hub first, if there is anything to say about it.
+    pub(super) fn traffic(&self, glyphs: Glyphs) -> Vec<String> {
+        let directions = glyphs.arrows.into_iter().zip(self.directions);
+        directions
+            .filter_map(|(arrow, (traffic, impaired))| traffic::line(arrow, traffic, impaired))
+            .collect()
     }
 }
 
-/// A lab as stars, so that every link is in one of them.
+/// Splits a graph into stars.
 pub(super) fn stars(graph: &Graph) -> Vec<Star<'_>> {
     let mut left: Vec<&Link> = graph.links.iter().collect();
     let root = NsName::root();
@@ -78,13 +80,13 @@ pub(super) fn stars(graph: &Graph) -> Vec<Star<'_>> {
 impl<'l> Star<'l> {
     fn new(hub: &'l NsName, links: Vec<&'l Link>) -> Self {
         let mut spokes: Vec<Spoke<'l>> = Vec::new();
-        // By place: a search for each link of a thousand would take a million steps.
-        let mut places: HashMap<&NsName, usize> = HashMap::new();
+        // With an index: a search for each of 1,000 links would take a million steps.
+        let mut indices: HashMap<&NsName, usize> = HashMap::new();
         for link in links {
             let wire = Wire::seen_from(hub, link);
             let peer = &wire.far.namespace;
-            let place = *places.entry(peer).or_insert(spokes.len());
-            match spokes.get_mut(place) {
+            let index = *indices.entry(peer).or_insert(spokes.len());
+            match spokes.get_mut(index) {
                 Some(spoke) => spoke.wires.push(wire),
                 None => spokes.push(Spoke { peer, wires: vec![wire] }),
             }

@@ -1,39 +1,29 @@
-//! Graphs of known labs, to the character.
+//! Drawings of known labs, compared to the character.
 
-use netmon_model::fixtures;
+use insta::assert_snapshot;
+use netmon_labfile::generate::{Kind, Wish, lab_file};
 
 use super::*;
-use crate::{
-    api::Links,
-    render::{
-        graph::model::Traffic,
-        terminal::{Charset, Terminal},
-    },
-};
+use crate::render::example;
 
 const WIDE: Terminal = Terminal { columns: 120, charset: Charset::Utf8 };
+const NARROW: Terminal = Terminal { columns: 40, charset: Charset::Utf8 };
 
-fn of(text: &str) -> Graph {
-    Graph::of_lab(&netmon_labfile::parse(text, "f", "f").unwrap())
+fn graph(text: &str) -> Graph {
+    Graph::from_lab(&netmon_labfile::parse(text, "f", "f").unwrap())
 }
 
-/// The built-in lab as an agent would say it, with round numbers.
+/// The built-in lab as a running agent reports it.
 fn running() -> Graph {
-    let mut graph = Graph::of_links(&Links::without_rates(&fixtures::direct()));
-    let traffic = |packets: f64, lost| {
-        Some(Traffic {
-            packets: 1234,
-            packets_per_second: Some(packets),
-            bytes_per_second: Some(98.0 * packets),
-            latency_p50_ns: Some(4100),
-            lost_segments: Some(lost),
-        })
-    };
-    (graph.links[0].a_to_b, graph.links[0].b_to_a) = (traffic(50.0, 0), traffic(25.0, 3));
-    graph
+    Graph::from_links(&example::links())
 }
 
-/// Names that are valid and look like syntax everywhere.
+fn star(namespaces: usize) -> Graph {
+    let wish = Wish { kind: Kind::Star, namespaces: Some(namespaces), name: None, subnet: None, http: false };
+    graph(&lab_file(&wish).unwrap())
+}
+
+/// Valid names that look like syntax in every format.
 const NASTY: &str = r##"
     [[namespace]]
     name = 'a"b\N'
@@ -45,114 +35,56 @@ const NASTY: &str = r##"
 "##;
 
 #[test]
-fn a_lab_that_runs_has_its_rates_and_latencies_below_the_link() {
-    let expected = "\
-lab direct, as it runs
-
-┌ root ──────┐                                             ┌ direct_netns ──────┐
-│            │ veth0                                 veth1 │                    │
-│            ├─────────────────────────────────────────────┤ http 10.200.0.3:80 │
-│            │ 10.200.0.2/24                 10.200.0.3/24 │                    │
-│            │ → 50.0 pkt/s, 4.90 kB/s, 4.10 µs            │                    │
-│            │ ← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost    │                    │
-└────────────┘                                             └────────────────────┘
-";
-    assert_eq!(text(&running(), WIDE), expected);
+fn a_running_lab_has_rates_and_latencies_below_its_link() {
+    assert_snapshot!(text(&running(), WIDE));
 }
 
 #[test]
-fn what_is_done_to_packets_on_purpose_stands_behind_its_direction() {
-    let mut graph = of("[[namespace]]\nname = \"far\"\n[[link]]\n\
+fn an_impairment_is_shown_behind_its_direction() {
+    let mut graph = graph(
+        "[[namespace]]\nname = \"far\"\n[[link]]\n\
          a = { namespace = \"root\", interface = \"v0\", impair = { loss = \"1%\", rate = \"10mbit\" } }\n\
-         b = { namespace = \"far\", interface = \"v1\" }\n");
-    let drawn = text(&graph, WIDE);
-    assert!(drawn.contains("→ [loss 1%, rate 10mbit]") && !drawn.contains('←'), "{drawn}");
-    graph.links[0].a_to_b = running().links[0].a_to_b.clone();
-    let drawn = text(&graph, WIDE);
-    assert!(drawn.contains("→ 50.0 pkt/s, 4.90 kB/s, 4.10 µs [loss 1%, rate 10mbit]"), "{drawn}");
-    let drawn = mermaid::render(&graph);
-    assert!(drawn.contains("[loss 1%, rate 10mbit]"), "{drawn}");
-}
-
-#[test]
-fn many_links_are_a_list_with_columns() {
-    let expected = "\
-lab star
-
-root
- ├─ star-1 10.202.0.1/30  ── eth0 10.202.0.2/30   star-1
- ├─ star-2 10.202.0.5/30  ── eth0 10.202.0.6/30   star-2
- ├─ star-3 10.202.0.9/30  ── eth0 10.202.0.10/30  star-3
- └─ star-4 10.202.0.13/30 ── eth0 10.202.0.14/30  star-4
-";
-    let wish = netmon_labfile::generate::Wish {
-        kind: netmon_labfile::generate::Kind::Star,
-        namespaces: Some(4),
-        name: None,
-        subnet: None,
-        http: false,
-    };
-    let star = of(&netmon_labfile::generate::lab_file(&wish).unwrap());
-    assert_eq!(text(&star, Terminal { columns: 40, ..WIDE }), expected, "too narrow for boxes");
-    let fifty =
-        netmon_labfile::generate::lab_file(&netmon_labfile::generate::Wish { namespaces: Some(50), ..wish })
-            .unwrap();
-    assert_eq!(text(&of(&fifty), WIDE).lines().count(), 53);
-}
-
-#[test]
-fn a_list_of_a_running_lab_has_rates_in_place_of_addresses() {
-    let expected = "\
-lab direct, as it runs
-
-root
- └─ veth0 ── veth1  direct_netns (http 10.200.0.3:80)  → 50.0 pkt/s, 4.90 kB/s, 4.10 µs  ← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost
-";
-    assert_eq!(text(&running(), Terminal { columns: 40, ..WIDE }), expected);
-    let ascii = text(&running(), Terminal { columns: 40, charset: Charset::Ascii });
-    assert!(
-        ascii.is_ascii()
-            && ascii.contains(" `- veth0 -- veth1  direct_netns (http 10.200.0.3:80)  -> 50.0 pkt/s"),
-        "{ascii}"
+         b = { namespace = \"far\", interface = \"v1\" }\n",
     );
+    assert_snapshot!("impairment_in_a_file", text(&graph, WIDE));
+    graph.links[0].a_to_b = running().links[0].a_to_b.clone();
+    assert_snapshot!("impairment_with_traffic", text(&graph, WIDE));
+    assert_snapshot!("impairment_in_mermaid", mermaid::render(&graph));
+    assert_snapshot!("impairment_in_dot", dot::render(&graph));
+}
+
+#[test]
+fn a_lab_too_wide_for_boxes_is_a_list_in_columns() {
+    assert_snapshot!(text(&star(4), NARROW));
+}
+
+#[test]
+fn a_lab_with_too_many_links_for_boxes_is_a_list() {
+    assert_eq!(text(&star(50), WIDE).lines().count(), 53);
+}
+
+#[test]
+fn a_list_of_a_running_lab_has_rates_instead_of_addresses() {
+    assert_snapshot!(text(&running(), NARROW));
+}
+
+#[test]
+fn without_utf_8_a_drawing_is_ascii() {
+    let text = text(&running(), Terminal { charset: Charset::Ascii, ..NARROW });
+    assert!(text.is_ascii(), "{text}");
+    assert_snapshot!(text);
 }
 
 #[test]
 fn a_running_lab_in_mermaid_and_dot() {
-    let expected = r#"flowchart LR
-  n0["root"]
-  n1["direct_netns<br/>http 10.200.0.3:80"]
-  n0 ---|"veth0 10.200.0.2/24 — veth1 10.200.0.3/24<br/>→ 50.0 pkt/s, 4.90 kB/s, 4.10 µs<br/>← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost"| n1
-"#;
-    assert_eq!(mermaid::render(&running()), expected);
-    let expected = r#"graph "direct" {
-  rankdir=LR;
-  node [shape=box];
-  n0 [label="root"];
-  n1 [label="direct_netns\nhttp 10.200.0.3:80"];
-  n0 -- n1 [taillabel="veth0\n10.200.0.2/24", headlabel="veth1\n10.200.0.3/24", label="→ 50.0 pkt/s, 4.90 kB/s, 4.10 µs\n← 25.0 pkt/s, 2.45 kB/s, 4.10 µs, 3 lost"];
-}
-"#;
-    assert_eq!(dot::render(&running()), expected);
+    assert_snapshot!("running_in_mermaid", mermaid::render(&running()));
+    assert_snapshot!("running_in_dot", dot::render(&running()));
 }
 
 #[test]
 fn names_that_look_like_syntax_are_escaped() {
-    let expected = r##"flowchart LR
-  n0["a#34;b#92;N"]
-  n1["#60;i#62;#35;35#59;#96;|]"]
-  n0 ---|"x#34;]#59; — x--#62;|"| n1
-"##;
-    assert_eq!(mermaid::render(&of(NASTY)), expected);
-    let expected = r##"graph "f" {
-  rankdir=LR;
-  node [shape=box];
-  n0 [label="a\"b\\N"];
-  n1 [label="<i>#35;`|]"];
-  n0 -- n1 [taillabel="x\"];", headlabel="x-->|"];
-}
-"##;
-    assert_eq!(dot::render(&of(NASTY)), expected);
+    assert_snapshot!("escaped_in_mermaid", mermaid::render(&graph(NASTY)));
+    assert_snapshot!("escaped_in_dot", dot::render(&graph(NASTY)));
 }
 
 #[test]
@@ -162,17 +94,21 @@ fn json_has_every_namespace_and_the_numbers_as_numbers() {
     assert_eq!(json["namespaces"][1]["name"], "direct_netns");
     assert_eq!(json["links"][0]["b_to_a"]["packets_per_second"], 25.0);
     assert_eq!(json["links"][0]["b_to_a"]["latency_p50_ns"], 4100);
-    let json = serde_json::to_value(Graph::of_lab(&netmon_labfile::built_in())).unwrap();
+    let json = serde_json::to_value(Graph::from_lab(&netmon_labfile::built_in())).unwrap();
     assert!(json["links"][0]["a_to_b"].is_null());
     assert_eq!(json["namespaces"][1]["services"][0], "http 10.200.0.3:80");
 }
 
 #[test]
-fn what_is_down_and_what_is_alone_is_said() {
+fn an_interface_that_is_down_has_a_remark() {
     let mut graph = running();
     graph.links[0].b.up = Some(false);
-    assert!(text(&graph, WIDE).contains("veth1 (down) │"));
+    assert_snapshot!(text(&graph, WIDE));
+}
+
+#[test]
+fn a_namespace_without_links_is_listed() {
     let alone =
-        of("[[namespace]]\nname = \"spare\"\n[[service]]\nnamespace = \"spare\"\nhttp = \"0.0.0.0:80\"\n");
-    assert_eq!(text(&alone, Terminal { columns: 10, ..WIDE }), "lab f\n\nspare (http 0.0.0.0:80)\n");
+        graph("[[namespace]]\nname = \"spare\"\n[[service]]\nnamespace = \"spare\"\nhttp = \"0.0.0.0:80\"\n");
+    assert_snapshot!(text(&alone, Terminal { columns: 10, ..WIDE }));
 }

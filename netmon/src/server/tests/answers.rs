@@ -1,4 +1,4 @@
-//! What is answered.
+//! The answer of each path.
 
 use std::{
     sync::{
@@ -14,7 +14,8 @@ use netmon_model::fixtures;
 use super::{Answer, Fake, Server, eventually};
 use crate::{
     api,
-    server::{Limits, Readiness, SourceError},
+    live::{Readiness, SourceError},
+    server::Limits,
 };
 
 fn refused() -> SourceError {
@@ -44,9 +45,9 @@ async fn a_head_request_gets_the_headers_only() {
 }
 
 #[tokio::test]
-async fn a_scrape_that_is_long_is_sent_while_it_is_written_and_is_whole() {
+async fn a_long_scrape_is_sent_while_it_is_written_and_is_complete() {
     let server = Server::of(|| Ok(fixtures::star(200))).await;
-    // That version knows no chunks: the answer is what comes until the connection ends.
+    // HTTP/1.0 has no chunks: the answer ends with the connection.
     let answer = server.raw(b"GET /metrics HTTP/1.0\r\n\r\n").await;
     assert_eq!(answer.status, 200);
     assert!(!answer.head.contains("content-length"), "{}", answer.head);
@@ -58,7 +59,7 @@ async fn a_scrape_that_is_long_is_sent_while_it_is_written_and_is_whole() {
     let head = server.request("HEAD", "/metrics").await.head;
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     let difference = length.parse::<usize>().unwrap().abs_diff(answer.body.len());
-    // Durations and the like have a few digits more or less.
+    // Durations differ by a few digits between the two readings.
     assert!(difference < 100, "{length} and {}", answer.body.len());
 }
 
@@ -90,14 +91,14 @@ async fn a_reading_that_fails_or_panics_is_a_500_with_its_cause_and_is_counted()
 }
 
 #[tokio::test]
-async fn readiness_is_200_only_with_every_hook_and_otherwise_says_what_is_missing() {
+async fn readiness_is_503_with_a_reason_until_every_hook_is_attached() {
     let ready = Server::of(|| Ok(fixtures::direct())).await;
     let answer = ready.get("/readyz").await;
     assert_eq!(answer.status, 200);
     let read: Readiness = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(read, Readiness::of_hooks(4, 4));
+    assert_eq!(read, Readiness::from_hooks(4, 4));
 
-    let partial = Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(3, 4));
+    let partial = Fake(|| Ok(fixtures::direct()), Readiness::from_hooks(3, 4));
     let partial = Server::start(partial, Limits::default()).await;
     let answer = partial.get("/readyz").await;
     assert_eq!(answer.status, 503);
@@ -107,7 +108,7 @@ async fn readiness_is_200_only_with_every_hook_and_otherwise_says_what_is_missin
 }
 
 #[tokio::test]
-async fn nothing_can_be_changed_and_what_is_not_there_is_a_404() {
+async fn methods_other_than_get_and_head_are_refused_and_unknown_paths_are_a_404() {
     let server = Server::of(|| Ok(fixtures::direct())).await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
         for path in ["/metrics", "/api/v1/links", "/nowhere"] {
@@ -121,7 +122,7 @@ async fn nothing_can_be_changed_and_what_is_not_there_is_a_404() {
 }
 
 #[tokio::test]
-async fn the_index_lists_every_page_that_there_is() {
+async fn the_index_lists_every_path_that_exists() {
     let server = Server::of(|| Ok(fixtures::direct())).await;
     let index = server.get("/").await.body;
     let pages: Vec<_> = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
@@ -173,7 +174,7 @@ async fn one_request_is_answered_with_the_rates_of_the_last_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scrapes_at_the_same_time_read_one_after_the_other_share_and_are_never_stale() {
+async fn concurrent_scrapes_share_readings_and_are_never_stale() {
     #[derive(Default)]
     struct Counts {
         started: AtomicUsize,

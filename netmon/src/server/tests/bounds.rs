@@ -1,4 +1,4 @@
-//! What a client can take up, and how it ends.
+//! The bounds on what a client can take up, and shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use tokio::{
 };
 
 use super::{Answer, Fake, PATIENCE, Server, eventually};
-use crate::server::{Limits, Readiness};
+use crate::{live::Readiness, server::Limits};
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so_and_the_next_is_served_when_one_ends() {
+async fn a_connection_too_many_is_refused_until_another_one_ends() {
     let limits = Limits { connections: 2, ..Limits::default() };
-    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::from_hooks(4, 4)), limits).await;
     let held = (server.connect().await, server.connect().await);
     let answer = eventually(&server, "/healthz", |answer| answer.status == 503).await;
     assert_eq!(answer.body, "too many connections\n");
@@ -28,14 +28,14 @@ async fn one_connection_too_many_is_told_so_and_the_next_is_served_when_one_ends
 }
 
 #[tokio::test]
-async fn whoever_dawdles_over_the_headers_is_disconnected() {
+async fn a_client_that_sends_its_headers_too_slowly_is_disconnected() {
     let limits = Limits { header_time: Duration::from_millis(150), ..Limits::default() };
-    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::from_hooks(4, 4)), limits).await;
     let mut silent = server.connect().await;
     let mut dripping = server.connect().await;
     let began = Instant::now();
     let drip = async {
-        // A byte at a time, each well within the limit: it is the whole that counts.
+        // A byte at a time, each well within the limit. The limit is for all of them.
         for byte in b"GET /metrics HTTP/1.1\r\nx: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".iter().cycle() {
             if dripping.write_all(&[*byte]).await.is_err() {
                 break;
@@ -68,20 +68,20 @@ async fn an_answer_that_takes_too_long_is_a_503() {
         std::thread::sleep(Duration::from_millis(600));
         Ok(fixtures::direct())
     };
-    let server = Server::start(Fake(slow, Readiness::of_hooks(4, 4)), limits).await;
+    let server = Server::start(Fake(slow, Readiness::from_hooks(4, 4)), limits).await;
     let answer = server.get("/metrics").await;
     assert_eq!((answer.status, answer.body.as_str()), (503, "no answer within 100ms\n"));
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
-async fn whoever_does_not_read_the_answer_loses_the_connection() {
+async fn a_client_that_does_not_read_its_answer_is_disconnected() {
     let limits = Limits { connections: 1, stall_time: Duration::from_millis(300), ..Limits::default() };
-    let source = Fake(|| Ok(fixtures::star(400)), Readiness::of_hooks(4, 4));
+    let source = Fake(|| Ok(fixtures::star(400)), Readiness::from_hooks(4, 4));
     let server = Server::start(source, limits).await;
     let mut stalled = server.connect().await;
     stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    // One byte of the answer shows that it is on its way; more is never read.
+    // The first byte shows that the answer is being sent. The rest is never read.
     timeout(PATIENCE, stalled.read_u8()).await.unwrap().unwrap();
     assert_eq!(server.get("/healthz").await.status, 503);
     let began = Instant::now();
@@ -90,7 +90,7 @@ async fn whoever_does_not_read_the_answer_loses_the_connection() {
 }
 
 #[tokio::test]
-async fn shutdown_finishes_the_answer_in_flight_and_waits_for_no_idle_client() {
+async fn shutdown_finishes_the_answer_in_flight_and_closes_idle_connections() {
     let slow = || {
         #[expect(clippy::disallowed_methods, reason = "a reading that is under way at the end")]
         std::thread::sleep(Duration::from_millis(150));
@@ -111,7 +111,7 @@ async fn shutdown_finishes_the_answer_in_flight_and_waits_for_no_idle_client() {
     assert_eq!(answer.status, 200);
     timeout(PATIENCE, server.task).await.unwrap().unwrap();
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
-    assert!(TcpStream::connect(("127.0.0.1", server.port)).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(("127.0.0.1", server.port)).await.is_err(), "the listener is closed");
     drop(idle);
 }
 

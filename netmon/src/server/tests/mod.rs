@@ -1,4 +1,4 @@
-//! The server over real sockets, on a port of its own, with made-up readings.
+//! The server over real sockets, on a port of its own, with fake readings.
 
 mod answers;
 mod bounds;
@@ -17,9 +17,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Limits, Readiness, SnapshotSource, SourceError, serve};
+use super::{Limits, serve};
+use crate::live::{Readiness, SnapshotSource, SourceError};
 
-/// Longer than anything here takes, so that a test fails instead of hanging.
+/// Longer than any step here takes, so that a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A source made of a closure.
@@ -39,7 +40,7 @@ impl<F: Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static> SnapshotS
     }
 }
 
-/// A running server; `end` asks it to stop.
+/// A running server; `end` stops it.
 struct Server {
     port: u16,
     end: oneshot::Sender<()>,
@@ -58,7 +59,7 @@ impl Server {
     }
 
     async fn of(read: impl Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static) -> Self {
-        Self::start(Fake(read, Readiness::of_hooks(4, 4)), Limits::default()).await
+        Self::start(Fake(read, Readiness::from_hooks(4, 4)), Limits::default()).await
     }
 
     async fn connect(&self) -> TcpStream {
@@ -74,7 +75,7 @@ impl Server {
         self.request("GET", path).await
     }
 
-    /// Sends these bytes, and reads until the server closes.
+    /// Sends these bytes and reads until the server closes the connection.
     async fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
@@ -82,7 +83,7 @@ impl Server {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -101,7 +102,7 @@ impl Answer {
     }
 }
 
-/// Asks until the answer is the wanted one.
+/// Repeats a request until the answer is the wanted one.
 async fn eventually(server: &Server, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
     let ask = async {
         loop {

@@ -1,7 +1,7 @@
-//! Impairments as requests: what there is to ask for, and what takes it back.
+//! The requests that install an impairment, and those that undo them.
 //!
-//! A queue whose parts stay is changed in place, so that packets that wait in it and its counters stay; one of other
-//! parts makes room for the new one. The filter that drops is replaced in one go.
+//! A queue of the same qdiscs is changed in place, so that it keeps its counters and the packets that wait in it. Any
+//! other queue is deleted before the new one is added. The filter that drops is replaced atomically.
 
 use std::{
     collections::BTreeMap,
@@ -21,8 +21,8 @@ use netmon_model::{
 use super::super::{error::TopologyError, installed_impairment::InstalledImpairment};
 use crate::topology::loss_program;
 
-/// Programs that drop, one for each share. Requests speak of them by descriptor, so they are kept until the last of
-/// those is sent, or taken back.
+/// The programs that drop, one for each share. Requests refer to them by descriptor, so they must outlive the last request
+/// and the last undo.
 #[derive(Debug, Default)]
 pub(in crate::topology) struct Programs(BTreeMap<Loss, OwnedFd>);
 
@@ -36,30 +36,30 @@ impl Programs {
     }
 }
 
-/// A request, and those that take it back, in their order.
+/// A request, and those that undo it, in the order in which they are sent.
 #[derive(Debug)]
-pub(in crate::topology) struct Asked {
+pub(in crate::topology) struct ReversibleRequest {
     pub(in crate::topology) request: Request,
     pub(in crate::topology) inverse: Vec<Request>,
 }
 
-/// An end whose impairment is changed.
+/// An end whose impairment changes.
 #[derive(Clone, Copy)]
 pub(in crate::topology) struct Target<'a> {
     pub(in crate::topology) place: &'a Place,
     pub(in crate::topology) index: IfIndex,
     pub(in crate::topology) mtu: u32,
-    /// What is there.
+    /// What is installed now.
     pub(in crate::topology) there: &'a InstalledImpairment,
 }
 
 impl Target<'_> {
-    /// Everything to ask for so that the end is impaired as wanted, in the order in which it has to be asked for.
+    /// Returns the requests that install what is wanted, in order.
     pub(in crate::topology) fn requests(
         self,
         wanted: &Impairment,
         programs: &mut Programs,
-    ) -> Result<Vec<Asked>, TopologyError> {
+    ) -> Result<Vec<ReversibleRequest>, TopologyError> {
         let mut all = self.queue(Queue::of(wanted, self.mtu));
         all.extend(self.loss(wanted.loss, programs)?);
         Ok(all)
@@ -69,7 +69,7 @@ impl Target<'_> {
         self.place.interface.as_str()
     }
 
-    fn queue(self, wanted: Option<Queue>) -> Vec<Asked> {
+    fn queue(self, wanted: Option<Queue>) -> Vec<ReversibleRequest> {
         let there = self.there.queue.map(parts).unwrap_or_default();
         let wanted = wanted.map(parts).unwrap_or_default();
         let kinds = |parts: &[(Position, Discipline)]| -> Vec<_> {
@@ -78,7 +78,7 @@ impl Target<'_> {
         if kinds(&there) == kinds(&wanted) {
             let changed = there.into_iter().zip(wanted).filter(|((_, was), (_, is))| !is_like(*was, *is));
             return changed
-                .map(|((position, was), (_, is))| Asked {
+                .map(|((position, was), (_, is))| ReversibleRequest {
                     request: queue::change(self.index, self.name(), position, is),
                     inverse: vec![queue::change(self.index, self.name(), position, was)],
                 })
@@ -88,20 +88,24 @@ impl Target<'_> {
         let mut all = Vec::new();
         if !there.is_empty() {
             let request = queue::delete(self.index, self.name());
-            all.push(Asked { request, inverse: there.into_iter().map(add).collect() });
+            all.push(ReversibleRequest { request, inverse: there.into_iter().map(add).collect() });
         }
         for (position, part) in wanted {
             let inverse = match position {
                 Position::Root => vec![queue::delete(self.index, self.name())],
-                // It goes with its root.
+                // Deleted with the root.
                 Position::Below => Vec::new(),
             };
-            all.push(Asked { request: add((position, part)), inverse });
+            all.push(ReversibleRequest { request: add((position, part)), inverse });
         }
         all
     }
 
-    fn loss(self, wanted: Option<Loss>, programs: &mut Programs) -> Result<Vec<Asked>, TopologyError> {
+    fn loss(
+        self,
+        wanted: Option<Loss>,
+        programs: &mut Programs,
+    ) -> Result<Vec<ReversibleRequest>, TopologyError> {
         let (index, name, there) = (self.index, self.name(), self.there);
         let was = match there.loss.and_then(|was| Some((was, Loss::of_ppm(was.ppm)?))) {
             Some((was, loss)) => {
@@ -117,18 +121,21 @@ impl Target<'_> {
                 let made_clsact = was.as_ref().map_or(!there.has_clsact, |(was, _)| was.made_clsact);
                 if !there.has_clsact {
                     let inverse = vec![clsact::delete_qdisc(index, name)];
-                    all.push(Asked { request: clsact::add_qdisc(index, name), inverse });
+                    all.push(ReversibleRequest { request: clsact::add_qdisc(index, name), inverse });
                 }
                 let filter = LossFilter { ppm: wanted.ppm(), made_clsact };
                 let request = loss_filter::set(index, name, filter, programs.load(wanted)?.as_fd());
                 let back = was.map_or_else(|| loss_filter::delete(index, name), |(_, back)| back);
-                all.push(Asked { request, inverse: vec![back] });
+                all.push(ReversibleRequest { request, inverse: vec![back] });
             }
             (Some((was, back)), None) => {
-                all.push(Asked { request: loss_filter::delete(index, name), inverse: vec![back] });
+                all.push(ReversibleRequest {
+                    request: loss_filter::delete(index, name),
+                    inverse: vec![back],
+                });
                 if was.made_clsact && there.other_filters == 0 {
                     let inverse = vec![clsact::add_qdisc(index, name)];
-                    all.push(Asked { request: clsact::delete_qdisc(index, name), inverse });
+                    all.push(ReversibleRequest { request: clsact::delete_qdisc(index, name), inverse });
                 }
             }
         }
@@ -136,7 +143,7 @@ impl Target<'_> {
     }
 }
 
-/// The qdiscs of a queue, from the root on.
+/// Returns the qdiscs of a queue, the root first.
 fn parts(queue: Queue) -> Vec<(Position, Discipline)> {
     let bucket_at = if queue.netem.is_some() { Position::Below } else { Position::Root };
     let netem = queue.netem.map(|netem| (Position::Root, Discipline::Netem(netem)));
@@ -163,15 +170,15 @@ mod tests {
         }
     }
 
-    /// What is asked for, and what takes it back in the order in which it would be, from one impairment to another.
-    fn asked(was: Impairment, is: Impairment) -> (Vec<String>, Vec<String>) {
+    /// Returns the requests for a change, and those that undo it in the order in which they would be sent.
+    fn requests(was: Impairment, is: Impairment) -> (Vec<String>, Vec<String>) {
         let place = Place { namespace: "web".parse().unwrap(), interface: "eth0".parse().unwrap() };
         let there = InstalledImpairment { queue: Queue::of(&was, 1500), ..InstalledImpairment::default() };
         let target = Target { place: &place, index: IfIndex(7), mtu: 1500, there: &there };
-        let asked = target.requests(&is, &mut Programs::default()).unwrap();
+        let sent = target.requests(&is, &mut Programs::default()).unwrap();
         let what = |request: &Request| request.what().to_owned();
-        let back = asked.iter().rev().flat_map(|asked| &asked.inverse).map(what).collect();
-        (asked.iter().map(|asked| what(&asked.request)).collect(), back)
+        let undone = sent.iter().rev().flat_map(|one| &one.inverse).map(what).collect();
+        (sent.iter().map(|one| what(&one.request)).collect(), undone)
     }
 
     const PUT_NETEM: &str = "add a netem to interface eth0";
@@ -179,25 +186,25 @@ mod tests {
     const TAKE: &str = "delete the queue of interface eth0";
 
     #[test]
-    fn a_queue_of_the_same_parts_is_changed_in_place_and_only_where_it_differs() {
+    fn a_queue_of_the_same_parts_is_changed_in_place_where_it_differs() {
         let (slow, fast) = (impairment(None, Some("1mbit")), impairment(None, Some("2mbit")));
         let change = "change the tbf of interface eth0".to_owned();
-        assert_eq!(asked(slow, fast), (vec![change.clone()], vec![change.clone()]));
-        assert_eq!(asked(slow, slow), (vec![], vec![]));
+        assert_eq!(requests(slow, fast), (vec![change.clone()], vec![change.clone()]));
+        assert_eq!(requests(slow, slow), (vec![], vec![]));
         let both = |rate| impairment(Some("10ms"), Some(rate));
-        assert_eq!(asked(both("1mbit"), both("2mbit")).0, [change]);
+        assert_eq!(requests(both("1mbit"), both("2mbit")).0, [change]);
     }
 
     #[test]
-    fn a_queue_of_other_parts_makes_room_and_comes_back_whole() {
+    fn a_queue_of_other_parts_is_replaced_and_restored_as_a_whole() {
         let (rate, both) = (impairment(None, Some("1mbit")), impairment(Some("10ms"), Some("1mbit")));
         assert_eq!(
-            asked(Impairment::default(), both),
+            requests(Impairment::default(), both),
             (vec![PUT_NETEM.into(), PUT_TBF.into()], vec![TAKE.into()])
         );
-        let (forth, back) = asked(both, rate);
-        assert_eq!(forth, [TAKE, PUT_TBF]);
-        assert_eq!(back, [TAKE, PUT_NETEM, PUT_TBF]);
-        assert_eq!(asked(rate, Impairment::default()), (vec![TAKE.into()], vec![PUT_TBF.into()]));
+        let (sent, undone) = requests(both, rate);
+        assert_eq!(sent, [TAKE, PUT_TBF]);
+        assert_eq!(undone, [TAKE, PUT_NETEM, PUT_TBF]);
+        assert_eq!(requests(rate, Impairment::default()), (vec![TAKE.into()], vec![PUT_TBF.into()]));
     }
 }

@@ -1,4 +1,4 @@
-//! Making bridges and veth pairs, and learning the numbers that the kernel gave them.
+//! Creates bridges and veth pairs, and learns their indexes.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use netmon_model::{
 };
 
 use super::{
-    super::{duplicates::Interfaces, error::TopologyError},
+    super::{dad::Interfaces, error::TopologyError},
     Build, vanished,
 };
 
-/// A link that the plan makes.
+/// A link that the plan creates.
 type NewLink<'p> = (&'p LinkName, &'p Place, &'p Place, Option<u32>);
-/// Numbers of interfaces and of their peers, by link-layer address.
-type Numbers = BTreeMap<Mac, (IfIndex, Option<IfIndex>)>;
+/// Indexes of interfaces and of their peers, by link-layer address.
+type Indexes = BTreeMap<Mac, (IfIndex, Option<IfIndex>)>;
 
-/// How many links are asked for between two words on the progress.
+/// Links that are created between two reports of progress.
 const BATCH: usize = 64;
 
 impl Build<'_> {
@@ -28,10 +28,10 @@ impl Build<'_> {
             let mac = self.interfaces.get(*place).ok_or_else(|| vanished(*place))?.mac;
             let handle = self.handles.get_mut(&place.namespace).ok_or_else(|| vanished(&place.namespace))?;
             handle.netlink()?.request(&link::create_bridge(&place.interface, mac))?;
-            self.undo.made_bridge(place);
+            self.undo.created_bridge(place);
         }
-        have_no_duplicates(wanted.iter().copied());
-        self.number_bridges(&wanted)
+        disable_dad(wanted.iter().copied());
+        self.learn_bridges(&wanted)
     }
 
     pub(super) fn links(&mut self) -> Result<(), TopologyError> {
@@ -40,8 +40,8 @@ impl Build<'_> {
             self.create_links(batch)?;
             self.progress.at("links", wanted.len().min(number * BATCH), wanted.len());
         }
-        have_no_duplicates(wanted.iter().flat_map(|(_, a, b, _)| [*a, *b]));
-        self.number_links(&wanted)
+        disable_dad(wanted.iter().flat_map(|(_, a, b, _)| [*a, *b]));
+        self.learn_links(&wanted)
     }
 
     fn create_links(&mut self, batch: &[NewLink<'_>]) -> Result<(), TopologyError> {
@@ -54,7 +54,7 @@ impl Build<'_> {
         let mut failed = None;
         for ((_, a, b, _), answer) in batch.iter().zip(answers) {
             match answer {
-                Ok(()) => self.undo.made_link(a, b),
+                Ok(()) => self.undo.created_link(a, b),
                 Err(e) => failed = failed.or(Some(e)),
             }
         }
@@ -68,41 +68,41 @@ impl Build<'_> {
             namespace: &handle.namespace,
             name: &place.interface,
             mac: known.mac,
-            // A new namespace is not always empty (tunl0, sit0), so no number is known to be free.
+            // A new namespace is not always empty (tunl0, sit0), so no index is known to be free.
             index: None,
             mtu,
         })
     }
 
-    /// Learns the numbers that the kernel gave bridges.
-    fn number_bridges(&mut self, made: &[&Place]) -> Result<(), TopologyError> {
+    /// Learns the indexes of new bridges.
+    fn learn_bridges(&mut self, bridges: &[&Place]) -> Result<(), TopologyError> {
         let mut by_namespace: BTreeMap<&NsName, Vec<&Place>> = BTreeMap::new();
-        for place in made {
+        for place in bridges {
             by_namespace.entry(&place.namespace).or_default().push(place);
         }
         for (namespace, places) in by_namespace {
-            let numbers = self.numbers_in(namespace)?;
+            let indexes = self.indexes_in(namespace)?;
             for place in places {
-                self.number(place, &numbers)?;
+                self.learn(place, &indexes)?;
             }
         }
         Ok(())
     }
 
-    /// Learns the numbers that the kernel gave the ends of links. Each end says what its peer's is, so one of a link's
-    /// two namespaces is looked into: of a star, root alone, and not a thousand.
-    fn number_links(&mut self, made: &[NewLink<'_>]) -> Result<(), TopologyError> {
+    /// Learns the indexes of the ends of new links. An end tells its peer's index too, so only one of the two namespaces
+    /// has to be read: of a star, root alone, and not a thousand.
+    fn learn_links(&mut self, links: &[NewLink<'_>]) -> Result<(), TopologyError> {
         let mut by_namespace: BTreeMap<&NsName, Vec<(&Place, &Place)>> = BTreeMap::new();
-        for (_, a, b, _) in made {
+        for (_, a, b, _) in links {
             let from_b = b.namespace.is_root()
                 || (by_namespace.contains_key(&b.namespace) && !by_namespace.contains_key(&a.namespace));
             let (seen, peer) = if from_b && !a.namespace.is_root() { (b, a) } else { (a, b) };
             by_namespace.entry(&seen.namespace).or_default().push((seen, peer));
         }
         for (namespace, links) in by_namespace {
-            let numbers = self.numbers_in(namespace)?;
+            let indexes = self.indexes_in(namespace)?;
             for (seen, peer) in links {
-                let (index, peer_index) = self.number(seen, &numbers)?;
+                let (index, peer_index) = self.learn(seen, &indexes)?;
                 let known = self.interfaces.get_mut(peer).ok_or_else(|| vanished(peer))?;
                 (known.index, known.peer) = (peer_index, Some(index));
             }
@@ -110,8 +110,8 @@ impl Build<'_> {
         Ok(())
     }
 
-    /// The number of each interface of a namespace, and its peer's, by link-layer address.
-    fn numbers_in(&mut self, namespace: &NsName) -> Result<Numbers, TopologyError> {
+    /// Reads the index of each interface of a namespace, and of its peer, by link-layer address.
+    fn indexes_in(&mut self, namespace: &NsName) -> Result<Indexes, TopologyError> {
         let handle = self.handles.get_mut(namespace).ok_or_else(|| vanished(namespace))?;
         let listed = handle.netlink()?.interfaces()?.into_iter();
         Ok(listed
@@ -119,21 +119,22 @@ impl Build<'_> {
             .collect())
     }
 
-    /// Notes the number of an interface, and its peer's, and says them.
-    fn number(
+    /// Records and returns the index of an interface, and of its peer.
+    fn learn(
         &mut self,
         place: &Place,
-        numbers: &Numbers,
+        indexes: &Indexes,
     ) -> Result<(IfIndex, Option<IfIndex>), TopologyError> {
         let known = self.interfaces.get_mut(place).ok_or_else(|| vanished(place))?;
-        let &(index, peer) = numbers.get(&known.mac).ok_or_else(|| vanished(place))?;
+        let &(index, peer) = indexes.get(&known.mac).ok_or_else(|| vanished(place))?;
         (known.index, known.peer) = (Some(index), peer);
         Ok((index, peer))
     }
 }
 
-/// This thread is in root; a new namespace was told when it was made.
-fn have_no_duplicates<'p>(made: impl IntoIterator<Item = &'p Place>) {
-    let (here, in_root) = (Interfaces::here(), made.into_iter().filter(|place| place.namespace.is_root()));
-    in_root.for_each(|place| here.do_not_await_on(&place.interface));
+/// Switches off duplicate address detection on new interfaces in root, which this thread is in. In a new namespace it is
+/// off from the beginning.
+fn disable_dad<'p>(created: impl IntoIterator<Item = &'p Place>) {
+    let (here, in_root) = (Interfaces::here(), created.into_iter().filter(|place| place.namespace.is_root()));
+    in_root.for_each(|place| here.disable_on(&place.interface));
 }

@@ -1,6 +1,6 @@
-//! Working through a plan. The first step that fails ends it, and what was done is undone.
+//! Works through a plan, phase by phase. After the first failure, everything before it is undone.
 //!
-//! Steps of one kind are done together, many requests under way at once; the kinds come in the plan's order.
+//! Within a phase, many requests are under way at once.
 
 pub(super) mod impairments;
 mod interfaces;
@@ -25,9 +25,9 @@ use super::{
     actual::Actual,
     endpoint::{AttachObserver, Endpoint},
     error::TopologyError,
-    handle::{Handles, make_all},
+    handle::{Handles, create_all},
     plan::{Phase, Plan},
-    removal::{Doomed, Removal},
+    removal::{Removal, StaleInterface},
     resolv,
     step::Step,
     sysctl,
@@ -39,7 +39,7 @@ use crate::ownership::{
     state::{RecordedInterface, RecordedLink, RecordedNamespace, State},
 };
 
-/// One plan being worked through.
+/// One plan that is being worked through.
 pub struct Build<'a> {
     lab: &'a Lab,
     plan: &'a Plan,
@@ -47,28 +47,29 @@ pub struct Build<'a> {
     mark: &'a Mark,
     handles: Handles,
     state: State,
-    interfaces: BTreeMap<Place, Known>,
+    interfaces: BTreeMap<Place, KnownInterface>,
     undo: Undo,
     programs: Programs,
     progress: &'a dyn Progress,
 }
 
-/// What is known of an interface of the lab: of an end of a link, or of a bridge.
+/// What is known so far of an interface of the lab.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct KnownInterface {
     mac: Mac,
-    /// Its number; none until it is made.
+    /// `None` until it is created.
     index: Option<IfIndex>,
-    /// Its peer's number; none of a bridge.
+    /// The index of its peer. `None` for a bridge, and until the link is created.
     peer: Option<IfIndex>,
 }
 
 impl<'a> Build<'a> {
-    /// Prepares to work through `plan`, which was made from `lab` and `actual`, for `agent` if there is one.
+    /// Prepares to work through `plan`, which was made from `lab` and `actual`. `agent` is recorded as the agent of the
+    /// lab.
     ///
     /// # Errors
     ///
-    /// When the machine has no random numbers or no boot id.
+    /// Fails if random numbers or the boot id cannot be read.
     pub fn new(
         lab: &'a Lab,
         plan: &'a Plan,
@@ -90,22 +91,22 @@ impl<'a> Build<'a> {
             progress,
         };
         build.state.agent = agent.cloned();
-        build.choose_addresses()?;
+        build.choose_macs()?;
         Ok(build)
     }
 
-    /// Every interface of the lab: as it is, or with a new link-layer address.
-    fn choose_addresses(&mut self) -> Result<(), TopologyError> {
-        let made: BTreeSet<&Place> =
+    /// Fills in every interface of the lab: as it is, or with a random link-layer address.
+    fn choose_macs(&mut self) -> Result<(), TopologyError> {
+        let created: BTreeSet<&Place> =
             self.new_bridges().chain(self.new_links().flat_map(|(_, a, b, _)| [a, b])).collect();
         let ends = self.lab.links.iter().flat_map(|link| [link.a.place(), link.b.place()]);
         let places: Vec<Place> = self.lab.bridges.iter().map(Bridge::place).chain(ends).collect();
-        let fresh = netmon_kernel::netlink::random_macs(places.len())
+        let random = netmon_kernel::netlink::random_macs(places.len())
             .map_err(|e| TopologyError::file("read", "/dev/urandom".as_ref(), e))?;
-        for (place, mac) in places.into_iter().zip(fresh) {
+        for (place, mac) in places.into_iter().zip(random) {
             let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
-            let kept = there.filter(|_| !made.contains(&place));
-            let known = Known {
+            let kept = there.filter(|_| !created.contains(&place));
+            let known = KnownInterface {
                 mac: kept.and_then(|there| there.mac).unwrap_or(mac),
                 index: kept.map(|there| there.index),
                 peer: kept.and_then(|there| there.peer_index),
@@ -158,14 +159,14 @@ impl<'a> Build<'a> {
         observer: &mut dyn AttachObserver,
     ) -> Result<(), TopologyError> {
         if !self.plan.is_empty() {
-            self.write_down_intention(before)?;
+            self.record_intent(before)?;
         }
         self.phases(..Phase::SetInterfacesUp)?;
         let endpoints = self.endpoints()?;
         self.progress.busy("attaching to interfaces");
         observer.attach(&endpoints).map_err(TopologyError::AttachObserver)?;
         self.phases(Phase::SetInterfacesUp..)?;
-        self.write_down_result(before)
+        self.record_result(before)
     }
 
     fn phases(&mut self, range: impl RangeBounds<Phase>) -> Result<(), TopologyError> {
@@ -175,7 +176,7 @@ impl<'a> Build<'a> {
     fn phase(&mut self, phase: Phase, steps: &[Step]) -> Result<(), TopologyError> {
         match phase {
             Phase::RemoveRoutes => {
-                self.requests("routes removed", steps, |_, step| Ok(Self::unrouting(step)))
+                self.requests("routes removed", steps, |_, step| Ok(Self::remove_route(step)))
             }
             Phase::RemoveObjects => self.removals(steps),
             Phase::CreateNamespaces => self.namespaces(steps),
@@ -183,15 +184,15 @@ impl<'a> Build<'a> {
             Phase::SetNamespaceSysctls | Phase::SetInterfaceSysctls => self.settings(steps),
             Phase::CreateBridges => self.bridges(),
             Phase::CreateLinks => self.links(),
-            Phase::ConfigureInterfaces => self.requests("addresses", steps, Self::addressing),
+            Phase::ConfigureInterfaces => self.requests("addresses", steps, Self::configure),
             Phase::SetImpairments => self.impairments(steps),
-            Phase::SetInterfacesUp => self.requests("interfaces set up", steps, Self::setting_up),
-            Phase::AddRoutes => self.requests("routes", steps, Self::routing),
+            Phase::SetInterfacesUp => self.requests("interfaces set up", steps, Self::set_up),
+            Phase::AddRoutes => self.requests("routes", steps, Self::add_route),
         }
     }
 
-    fn write_down_intention(&mut self, before: Option<&State>) -> Result<(), TopologyError> {
-        self.record();
+    fn record_intent(&mut self, before: Option<&State>) -> Result<(), TopologyError> {
+        self.fill_state();
         let with_file = self.plan.steps_of(Phase::WriteFiles).iter().filter_map(|step| match step {
             Step::WriteResolvConf { namespace, .. } => Some(namespace),
             _ => None,
@@ -201,8 +202,9 @@ impl<'a> Build<'a> {
         Ok(self.state.store()?)
     }
 
-    fn write_down_result(&mut self, before: Option<&State>) -> Result<(), TopologyError> {
-        self.record();
+    fn record_result(&mut self, before: Option<&State>) -> Result<(), TopologyError> {
+        self.replace_random_macs();
+        self.fill_state();
         self.state.complete = true;
         if self.plan.is_empty()
             && let Some(before) = before
@@ -215,8 +217,19 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    /// Everything that the lab wants, with what is known of it by now.
-    fn record(&mut self) {
+    /// Random addresses were needed until the interfaces were marked. From now on they have those of the lab file.
+    fn replace_random_macs(&mut self) {
+        for step in self.plan.steps_of(Phase::ConfigureInterfaces) {
+            if let Step::SetMac { place, mac } = step
+                && let Some(known) = self.interfaces.get_mut(place)
+            {
+                known.mac = *mac;
+            }
+        }
+    }
+
+    /// Fills the state with everything that the lab wants, and with what is known of it so far.
+    fn fill_state(&mut self) {
         let namespaces = self.lab.namespaces.iter().map(|namespace| RecordedNamespace {
             name: namespace.name.clone(),
             cookie: self.handles.get(&namespace.name).and_then(|handle| handle.cookie().ok()),
@@ -225,7 +238,7 @@ impl<'a> Build<'a> {
         let with_file = self.lab.namespaces.iter().filter(|namespace| namespace.nameservers.is_some());
         self.state.files = with_file.map(|namespace| namespace.name.clone()).collect();
         let interface = |place: Place| {
-            let Known { mac, index: ifindex, .. } = *self.interfaces.get(&place)?;
+            let KnownInterface { mac, index: ifindex, .. } = *self.interfaces.get(&place)?;
             let Place { namespace, interface } = place;
             Some(RecordedInterface { namespace, interface, mac, ifindex })
         };
@@ -242,10 +255,10 @@ impl<'a> Build<'a> {
         for step in steps {
             match step {
                 Step::RemoveLink(place) | Step::RemoveBridge(place) => {
-                    removal.links.extend(self.actual.own_index(place).map(|index| Doomed {
+                    removal.links.extend(self.actual.own_index(place).map(|index| StaleInterface {
                         place: place.clone(),
                         index,
-                        dies_by_itself: false,
+                        goes_with_namespace: false,
                     }));
                 }
                 Step::RemoveNamespace { namespace } | Step::ClearName { namespace } => {
@@ -268,10 +281,10 @@ impl<'a> Build<'a> {
         let wanted: Vec<NsName> = steps.iter().filter_map(name_of).collect();
         directory::prepare()?;
         let (handles, undo, progress) = (&mut self.handles, &mut self.undo, self.progress);
-        make_all(&wanted, self.mark, |name, handle| {
+        create_all(&wanted, self.mark, |name, handle| {
             handles.insert(name.clone(), handle);
-            undo.made_namespace(name);
-            progress.at("namespaces", undo.namespaces_made(), wanted.len());
+            undo.created_namespace(name);
+            progress.at("namespaces", undo.namespaces_created(), wanted.len());
         })
     }
 

@@ -1,4 +1,4 @@
-//! The steps that are requests inside a namespace: what each asks for, and what takes it back.
+//! The steps that are netlink requests inside a namespace, and the requests that undo them.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use super::{
     vanished,
 };
 
-/// A request to be sent inside a namespace, and what takes it back.
+/// A request to be sent inside a namespace, and those that undo it.
 pub(super) struct Job {
     namespace: NsName,
     request: Request,
-    /// In the order in which they are to be sent.
+    /// In the order in which they are sent.
     inverse: Vec<Request>,
 }
 
 impl Build<'_> {
-    pub(super) fn addressing(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
+    pub(super) fn configure(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
         let mark = self.mark.as_str();
         Ok(Some(match step {
             Step::Mark(place) => {
@@ -66,14 +66,14 @@ impl Build<'_> {
         Ok(self.job(place, link::set_bridge(index, name, bridge), inverse))
     }
 
-    pub(super) fn setting_up(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
+    pub(super) fn set_up(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
         let Step::SetUp(place) = step else { return Ok(None) };
         let (index, name) = (self.index(place)?, place.interface.as_str());
         Ok(Some(self.job(place, link::set_up(index, name), link::set_down(index, name))))
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "one of three functions that are used alike")]
-    pub(super) fn routing(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
+    pub(super) fn add_route(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
         let job = |namespace: &NsName, request, inverse| {
             let inverse = (!self.undo.is_new_namespace(namespace)).then_some(inverse).into_iter().collect();
             Some(Job { namespace: namespace.clone(), request, inverse })
@@ -84,39 +84,37 @@ impl Build<'_> {
         })
     }
 
-    /// Of a route that goes: before the addresses that its next hop is reached by.
-    pub(super) fn unrouting(step: &Step) -> Option<Job> {
+    pub(super) fn remove_route(step: &Step) -> Option<Job> {
         let Step::RemoveRoute { namespace, route } = step else { return None };
         let (request, inverse) = (route::remove(route), vec![route::add(route)]);
         Some(Job { namespace: namespace.clone(), request, inverse })
     }
 
-    /// What happens to a new link is undone with the link.
+    /// A change to a new interface is undone with the interface.
     fn job(&self, place: &Place, request: Request, inverse: Request) -> Job {
-        let inverse = (!self.undo.is_new_end(place)).then_some(inverse).into_iter().collect();
+        let inverse = (!self.undo.is_new_interface(place)).then_some(inverse).into_iter().collect();
         Job { namespace: place.namespace.clone(), request, inverse }
     }
 
-    /// Imposes what the lab wants on its ends, before they are up: no packet leaves as if nothing were imposed.
     pub(super) fn impairments(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
         let nothing = InstalledImpairment::default();
         let mut jobs = Vec::new();
         for step in steps {
             let Step::Impair { place, mtu, impairment } = step else { continue };
-            let is_new = self.undo.is_new_end(place);
+            let is_new = self.undo.is_new_interface(place);
             let there = self.actual.own_interface(&place.namespace, place.interface.as_str());
             let there = there.filter(|_| !is_new).map_or(&nothing, |there| &there.impairment);
             let target = Target { place, index: self.index(place)?, mtu: *mtu, there };
-            for asked in target.requests(impairment, &mut self.programs)? {
-                let inverse = if is_new { Vec::new() } else { asked.inverse };
-                jobs.push(Job { namespace: place.namespace.clone(), request: asked.request, inverse });
+            for sent in target.requests(impairment, &mut self.programs)? {
+                let inverse = if is_new { Vec::new() } else { sent.inverse };
+                jobs.push(Job { namespace: place.namespace.clone(), request: sent.request, inverse });
             }
         }
         self.send("impairments", jobs)
     }
 
-    /// Sends what `job_of` makes of the steps, namespace by namespace, in the plan's order within each. `what` is for the
-    /// progress.
+    /// Sends what `job_of` returns for the steps, namespace by namespace, and in the plan's order within each. `what` is shown
+    /// as progress.
     pub(super) fn requests(
         &mut self,
         what: &'static str,
@@ -146,8 +144,8 @@ impl Build<'_> {
             let mut failed = None;
             for (answer, inverse) in handle.netlink()?.pipeline(&requests).into_iter().zip(inverses) {
                 match answer {
-                    // What was done last is taken back first.
-                    Ok(()) => inverse.into_iter().rev().for_each(|one| self.undo.changed(&namespace, one)),
+                    // In reverse: the request that was recorded last is undone first.
+                    Ok(()) => inverse.into_iter().rev().for_each(|one| self.undo.requested(&namespace, one)),
                     Err(e) => failed = failed.or(Some(e)),
                 }
             }

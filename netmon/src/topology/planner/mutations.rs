@@ -1,5 +1,5 @@
-//! Lab files as they are damaged: cut, doubled, swapped, overwritten. Each is a lab or has errors with places and
-//! helps, and nothing else ever comes of it.
+//! Damaged lab files: cut, doubled, swapped, overwritten. Each one is either a lab that can be planned, or has errors with
+//! places and help texts.
 
 use std::{env, fs, path::Path, time::Instant};
 
@@ -7,12 +7,12 @@ use fastrand::Rng;
 
 use crate::topology::{actual::Actual, planner};
 
-/// How many files are made.
+/// How many files are generated.
 const FILES: u64 = 3000;
 /// Time that one may take in a debug build on a busy machine; they take a few milliseconds.
 const LONGEST_SECONDS: f64 = 5.0;
 
-/// What is inserted: parts of the format, and what it has no place for.
+/// What is inserted: parts of the format, and text that it has no place for.
 const PIECES: &[&str] = &[
     "[[namespace]]\n",
     "[[link]]\n",
@@ -88,7 +88,7 @@ fn damage(random: &mut Rng, text: &mut Vec<char>, others: &[String]) {
         4 => char::from_u32(random.u32(..0x250)).unwrap_or(' ').to_string(),
         _ => PIECES[random.usize(..PIECES.len())].to_owned(),
     };
-    // Beside what is there, or in its place.
+    // Inserted, or written over other text.
     let replaced = if random.bool() { at..at } else { at..end };
     text.splice(replaced, put.chars());
 }

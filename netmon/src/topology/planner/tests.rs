@@ -1,4 +1,4 @@
-//! What is planned for a host that has nothing, something, or somebody else's things.
+//! Plans for an empty host, for a built lab, and for foreign objects.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use netmon_model::{
 use super::*;
 use crate::topology::{actual::Contents, installed_impairment::InstalledImpairment};
 
-/// Two namespaces, a link from root to each, a route in the first.
+/// Returns a lab with two namespaces, a link from root to each, and a route in the first.
 fn lab() -> Lab {
     let mut lab = netmon_labfile::built_in();
     lab.namespaces[0].routes =
@@ -42,7 +42,7 @@ fn lab() -> Lab {
     lab
 }
 
-/// The host just as the lab wants it; interface numbers count up from 10.
+/// Returns the host exactly as the lab wants it. Interface indexes count up from 10.
 fn built(lab: &Lab) -> Actual {
     let mut actual = nothing();
     for wanted in &lab.namespaces {
@@ -112,13 +112,13 @@ fn from_nothing_ends_go_up_after_all_addresses_and_routes_come_last() {
 }
 
 #[test]
-fn what_is_as_it_should_be_needs_no_step() {
+fn a_lab_that_is_built_needs_no_step() {
     assert_eq!(shown(&lab(), &built(&lab())), Vec::<String>::new());
     assert_eq!(kept(&lab(), &built(&lab())), ["root:veth0--direct_netns:veth1", "to-second"]);
 }
 
 #[test]
-fn an_address_that_goes_takes_the_routes_through_it_along_so_they_are_planned_again() {
+fn routes_through_an_address_that_goes_are_removed_and_added_again() {
     let mut lab = lab();
     let before = built(&lab);
     lab.links[0].b.addresses = vec!["10.200.0.33/24".parse().unwrap()];
@@ -151,7 +151,7 @@ fn a_link_layer_address_is_set_where_another_one_is_and_nowhere_else() {
 }
 
 #[test]
-fn ends_that_are_not_each_others_peers_are_made_anew() {
+fn ends_that_are_not_each_others_peers_are_created_again() {
     let mut actual = built(&lab());
     let second = "second".parse().unwrap();
     inside(&mut actual, &second).interfaces.get_mut("eth0").unwrap().peer_index = Some(IfIndex(99));
@@ -162,7 +162,7 @@ fn ends_that_are_not_each_others_peers_are_made_anew() {
 }
 
 #[test]
-fn what_the_file_no_longer_has_is_removed_and_other_labs_are_not() {
+fn what_the_file_no_longer_has_is_removed_and_other_labs_stay() {
     let mut smaller = lab();
     let mut actual = built(&smaller);
     actual.namespaces.insert("other".parse().unwrap(), ActualNamespace::Foreign);
@@ -172,7 +172,7 @@ fn what_the_file_no_longer_has_is_removed_and_other_labs_are_not() {
 }
 
 #[test]
-fn every_name_that_is_taken_is_a_conflict_and_all_are_told() {
+fn every_name_that_is_taken_is_a_conflict_of_its_own() {
     let mut actual = built(&lab());
     actual.namespaces.insert("second".parse().unwrap(), ActualNamespace::Foreign);
     actual.files.insert("direct_netns".parse().unwrap(), ResolvConf::Foreign);
@@ -185,7 +185,7 @@ fn every_name_that_is_taken_is_a_conflict_and_all_are_told() {
     }
 }
 
-/// The lab with both ends in root on a bridge that has an address.
+/// Returns the lab with both ends in root on a bridge that has an address.
 fn bridged() -> Lab {
     let mut lab = lab();
     for link in &mut lab.links {
@@ -197,7 +197,7 @@ fn bridged() -> Lab {
     lab
 }
 
-/// The host as [`bridged`] wants it.
+/// Returns the host as [`bridged`] wants it.
 fn built_with_bridge() -> Actual {
     let lab = bridged();
     let mut actual = built(&lab);
@@ -229,7 +229,7 @@ fn a_bridge_is_made_before_its_ports_and_is_up_before_them() {
 }
 
 #[test]
-fn a_bridge_that_goes_lets_its_ports_go_and_keeps_their_links() {
+fn removing_a_bridge_keeps_the_links_of_its_ports() {
     let mut without = bridged();
     without.bridges.clear();
     for link in &mut without.links {
@@ -237,12 +237,12 @@ fn a_bridge_that_goes_lets_its_ports_go_and_keeps_their_links() {
     }
     assert_eq!(
         shown(&without, &built_with_bridge()),
-        ["- bridge root:br0", "~ root:veth0: port of no bridge", "~ root:veth2: port of no bridge"]
+        ["- bridge root:br0", "~ root:veth0: no longer a port", "~ root:veth2: no longer a port"]
     );
 }
 
 #[test]
-fn what_somebody_made_a_port_of_a_bridge_of_his_own_stays_so() {
+fn a_port_of_a_foreign_bridge_stays_one() {
     let mut actual = built(&lab());
     let interfaces = &mut inside(&mut actual, &NsName::root()).interfaces;
     let theirs = ActualInterface {
@@ -261,7 +261,7 @@ fn what_somebody_made_a_port_of_a_bridge_of_his_own_stays_so() {
 }
 
 #[test]
-fn an_end_of_a_link_does_not_pass_for_a_bridge_of_its_name() {
+fn an_end_of_a_link_is_not_taken_for_a_bridge_of_its_name() {
     let before = built(&lab());
     let mut lab = bridged();
     lab.bridges[0].name = "veth0".parse().unwrap();
@@ -273,7 +273,7 @@ fn an_end_of_a_link_does_not_pass_for_a_bridge_of_its_name() {
     assert!(steps.contains(&"+ bridge root:veth0".to_owned()), "{steps:?}");
 }
 
-/// The lab with a loss and a rate at the first link's end in root.
+/// Returns the lab with a loss and a rate on the first link's end in root.
 fn impaired() -> Lab {
     let mut lab = lab();
     lab.links[0].a.impairment.loss = "1%".parse().ok();
@@ -281,12 +281,12 @@ fn impaired() -> Lab {
     lab
 }
 
-fn impose(actual: &mut Actual, imposed: InstalledImpairment) {
+fn install(actual: &mut Actual, impairment: InstalledImpairment) {
     let there = inside(actual, &NsName::root()).interfaces.get_mut("veth0").unwrap();
-    there.impairment = imposed;
+    there.impairment = impairment;
 }
 
-/// What the impairment of [`impaired`] comes to.
+/// Returns the impairment of [`impaired`] as it is installed.
 fn as_wanted() -> InstalledImpairment {
     InstalledImpairment {
         queue: Queue::of(&impaired().links[0].a.impairment, 1500),
@@ -297,35 +297,35 @@ fn as_wanted() -> InstalledImpairment {
 }
 
 #[test]
-fn an_impairment_is_imposed_before_the_end_is_up_and_only_where_it_differs() {
+fn an_impairment_is_installed_before_the_end_is_up_and_only_where_it_differs() {
     let (lab, step) = (impaired(), "~ root:veth0: impair loss 1%, rate 10mbit");
     let steps = shown(&lab, &nothing());
     let at = |text: &str| steps.iter().position(|step| step == text).unwrap();
     assert!(at(step) < at("~ root:veth0: up"), "{steps:?}");
     let mut actual = built(&lab);
     assert_eq!(shown(&lab, &actual), [step]);
-    impose(&mut actual, as_wanted());
+    install(&mut actual, as_wanted());
     assert_eq!(shown(&lab, &actual), Vec::<String>::new());
     assert_eq!(shown(&self::lab(), &actual), ["~ root:veth0: impair none"]);
     let other_loss =
         InstalledImpairment { loss: Some(LossFilter { ppm: 20_000, made_clsact: true }), ..as_wanted() };
-    impose(&mut actual, other_loss);
+    install(&mut actual, other_loss);
     assert_eq!(shown(&lab, &actual), [step]);
 }
 
 #[test]
-fn another_mtu_is_another_queue() {
+fn another_mtu_needs_another_queue() {
     let mut lab = impaired();
     // Ten packets of 9000 bytes are longer than 50 ms at this rate.
     lab.links[0].mtu = Some(9000);
     let mut actual = built(&lab);
-    impose(&mut actual, as_wanted());
+    install(&mut actual, as_wanted());
     let steps = shown(&lab, &actual);
     assert!(steps.contains(&"~ root:veth0: impair loss 1%, rate 10mbit".to_owned()), "{steps:?}");
 }
 
 #[test]
-fn a_foreign_queue_or_filter_is_in_the_way_of_what_needs_its_place_and_of_nothing_else() {
+fn a_foreign_queue_or_filter_is_a_conflict_only_for_an_impairment_in_its_place() {
     let mut actual = built(&lab());
     let foreign = InstalledImpairment {
         foreign_queue: Some("htb".to_owned()),
@@ -334,7 +334,7 @@ fn a_foreign_queue_or_filter_is_in_the_way_of_what_needs_its_place_and_of_nothin
         in_the_way_of_loss: Some("the egress filter theirs".to_owned()),
         ..InstalledImpairment::default()
     };
-    impose(&mut actual, foreign);
+    install(&mut actual, foreign);
     assert_eq!(shown(&lab(), &actual), Vec::<String>::new());
     let error = plan(&impaired(), &actual).unwrap_err();
     let said = error.to_string();
@@ -344,7 +344,7 @@ fn a_foreign_queue_or_filter_is_in_the_way_of_what_needs_its_place_and_of_nothin
 }
 
 #[test]
-fn a_link_that_is_made_anew_gets_its_settings_again() {
+fn the_sysctls_of_a_link_that_is_created_again_are_set_again() {
     let mut actual = built(&lab());
     let second = "second".parse().unwrap();
     inside(&mut actual, &second).interfaces.get_mut("eth0").unwrap().peer_index = Some(IfIndex(99));
@@ -354,7 +354,7 @@ fn a_link_that_is_made_anew_gets_its_settings_again() {
 }
 
 #[test]
-fn a_route_goes_with_any_address_that_may_be_the_one_it_uses() {
+fn a_route_is_added_again_if_any_address_that_reaches_its_next_hop_goes() {
     let mut lab = lab();
     lab.links[0].b.addresses = ["10.200.0.3/24", "10.200.0.4/25"].map(|net| net.parse().unwrap()).into();
     let before = built(&lab);

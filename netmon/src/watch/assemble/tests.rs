@@ -1,6 +1,6 @@
 //! Each field of a snapshot comes from one place, also where something is missing.
 
-use netmon_ebpf::{Protocol, abi::Exit};
+use netmon_ebpf::{Protocol, abi::ParseStop};
 use netmon_model::{
     by::Ends,
     drift::Drift,
@@ -57,7 +57,7 @@ fn counts() -> Counts {
     Counts {
         monotonic_ns: 7,
         endpoints: [(A, counted(10)), (B, counted(20))].into(),
-        parse_exits: vec![(Exit::VlanDepth, 1)],
+        parse_exits: vec![(ParseStop::VlanDepth, 1)],
         errors: vec![(ErrorKind::Audit, 2)],
         ..Counts::default()
     }
@@ -72,7 +72,7 @@ fn counts_come_from_the_datapath_and_names_from_the_inventory() {
     let states = [(A, up()), (B, up())].into();
     let snapshot = assemble(&inventory(2), counts(), Observed { interfaces: states, ..Observed::default() });
     assert_eq!((snapshot.monotonic_ns, snapshot.labs.len()), (7, 0));
-    assert_eq!(snapshot.parse_exits, [(Exit::VlanDepth, 1)]);
+    assert_eq!(snapshot.parse_exits, [(ParseStop::VlanDepth, 1)]);
     assert_eq!(snapshot.errors, [(ErrorKind::Audit, 2)]);
     let link = &snapshot.links[0];
     let b = link.b.as_ref().unwrap();

@@ -31,18 +31,18 @@ pub(super) struct Host {
     pub(super) namespaces: BTreeMap<NsName, Namespace>,
     /// Namespaces that are not the lab's, where its interfaces may be moved to.
     pub(super) foreign: BTreeSet<NsName>,
-    /// Names that a process was killed over before it had mounted the namespace.
+    /// Names without a namespace, as a killed process leaves them.
     pub(super) remnants: BTreeSet<NsName>,
     pub(super) interfaces: BTreeMap<Place, Interface>,
     pub(super) files: BTreeMap<NsName, Vec<std::net::IpAddr>>,
-    /// Numbers and link-layer addresses that were given out.
-    numbers: u32,
+    /// The last index that was given out. Unlike on Linux, an index is unique across namespaces.
+    last_index: u32,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Namespace {
     pub(super) routes: Vec<InstalledRoute>,
-    /// Those of interfaces are with the interfaces.
+    /// Settings of the whole namespace. Each interface has its own.
     pub(super) sysctls: BTreeMap<String, String>,
 }
 
@@ -70,8 +70,8 @@ pub(super) struct Interface {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address {
     pub(super) net: IpNet,
-    /// In the network of an earlier IPv4 address with the same mask: it goes when that one goes (`__inet_del_ifa`,
-    /// unless `promote_secondaries` is set).
+    /// An earlier IPv4 address has the same network. The kernel removes this one with it (`__inet_del_ifa`), unless
+    /// `promote_secondaries` is set.
     is_secondary: bool,
 }
 
@@ -87,11 +87,11 @@ impl Host {
             remnants: BTreeSet::new(),
             interfaces: BTreeMap::new(),
             files: BTreeMap::new(),
-            numbers: 1,
+            last_index: 1,
         }
     }
 
-    /// Reads the host as [`crate::topology::actual::read`] does.
+    /// Reads the host, as [`crate::topology::actual::read`] does.
     pub(super) fn read(&self, lab: &Lab) -> Actual {
         let mut actual = Actual::default();
         for name in &self.foreign {
@@ -146,7 +146,7 @@ impl Host {
         }
     }
 
-    /// A setting's value. `None` if there is no such setting.
+    /// Returns the value of a setting, or `None` if there is no such setting.
     pub(super) fn sysctl(&self, namespace: &NsName, key: &str) -> Option<String> {
         let values = match sysctl::interface_of(key) {
             Some(interface) => {
@@ -158,10 +158,10 @@ impl Host {
         Some(values.get(key).cloned().unwrap_or_else(|| "0".to_owned()))
     }
 
-    /// Takes a step.
-    pub(super) fn take(&mut self, step: &Step) -> Result<(), Refusal> {
+    /// Carries out a step.
+    pub(super) fn apply(&mut self, step: &Step) -> Result<(), Refusal> {
         match step {
-            // A link is named by both ends if they may not belong together, and the first takes the second along.
+            // A step may name the other end of a pair that was just removed.
             Step::RemoveLink(place) | Step::RemoveBridge(place) => self.remove_interface(place),
             Step::RemoveNamespace { namespace } => self.remove_namespace(namespace)?,
             Step::ClearName { namespace } => {
@@ -205,7 +205,7 @@ impl Host {
         self.interfaces.get_mut(place).ok_or_else(|| format!("{place}: no such interface"))
     }
 
-    /// An interface goes, and its peer, its ports' membership and its routes with it.
+    /// Removes an interface together with its peer and its routes. Its ports are no longer ports.
     pub(super) fn remove_interface(&mut self, place: &Place) {
         let Some(gone) = self.interfaces.remove(place) else { return };
         self.drop_routes(place, |_| true);
@@ -226,10 +226,10 @@ impl Host {
         if !self.namespaces.contains_key(&place.namespace) || self.interfaces.contains_key(place) {
             return Err(format!("{place}: no namespace, or the name is taken"));
         }
-        self.numbers += 1;
-        let [.., c, d] = self.numbers.to_be_bytes();
+        self.last_index += 1;
+        let [.., c, d] = self.last_index.to_be_bytes();
         let interface = Interface {
-            index: IfIndex(self.numbers),
+            index: IfIndex(self.last_index),
             peer: peer.cloned(),
             marked: false,
             controller: None,
@@ -311,14 +311,14 @@ impl Host {
         if net.addr().is_ipv4() && !gone.is_secondary {
             interface.addresses.retain(|there| !there.is_secondary || there.net.trunc() != net.trunc());
         }
-        // Routes over it stay, unless it was the last IPv4 address (`fib_inetaddr_event`).
+        // Routes over the interface stay, unless it was the last IPv4 address (`fib_inetaddr_event`).
         if !interface.addresses.iter().any(|there| there.net.addr().is_ipv4()) {
             self.drop_routes(place, |route| route.via.is_ipv4());
         }
         Ok(())
     }
 
-    /// Sets an interface down, which takes its IPv6 addresses and all routes over it away.
+    /// Sets an interface down, which removes its IPv6 addresses and all routes over it.
     pub(super) fn set_down(&mut self, place: &Place) -> Result<(), Refusal> {
         let interface = self.interface(place)?;
         interface.up = false;

@@ -20,16 +20,16 @@ const NAMESPACES: u8 = 3;
 /// Names of interfaces, bridges among them.
 const INTERFACES: u8 = 5;
 
-/// A choice of namespace and interface name.
+/// Numbers of a namespace and of an interface name.
 type At = (u8, u8);
 
 #[derive(Clone, Debug)]
 struct NamespaceRecipe {
     nameservers: Option<bool>,
     forwards: Option<bool>,
-    /// The value of `rp_filter` for the interface with this number.
+    /// The number of an interface, and the value of its `rp_filter`.
     rp_filter: Option<(u8, u8)>,
-    /// Destinations, and which address leads to the next hop.
+    /// Numbers of a destination, and of the address whose network has the next hop.
     routes: Vec<(u8, u8)>,
 }
 
@@ -42,7 +42,7 @@ struct EndRecipe {
     impairment: (u8, u8, u8),
 }
 
-/// Network, host and whether the prefix is the longer of two.
+/// Numbers of a network and of a host, and whether the prefix is the longer of two.
 type AddressRecipe = (u8, u8, bool);
 
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ struct LinkRecipe {
     b: EndRecipe,
 }
 
-/// A lab that could stand in a lab file.
+/// Generates labs that could stand in a lab file.
 pub(super) fn lab() -> impl Strategy<Value = Lab> {
     let namespace = (
         any::<Option<bool>>(),
@@ -97,7 +97,7 @@ pub(super) fn interface_name(number: u8) -> IfName {
     format!("e{number}").parse().unwrap()
 }
 
-/// An address; the first three networks are IPv4.
+/// Returns an address. The first three networks are IPv4.
 pub(super) fn address((network, host, is_longer): AddressRecipe) -> IpNet {
     let text = match (network % 6, is_longer) {
         (network @ 0..3, false) => format!("10.{network}.0.{host}/24"),
@@ -107,7 +107,7 @@ pub(super) fn address((network, host, is_longer): AddressRecipe) -> IpNet {
     text.parse().unwrap()
 }
 
-/// What is taken while a lab is put together: names, and addresses by namespace.
+/// Names and addresses that are taken, while a lab is assembled.
 #[derive(Default)]
 struct Taken {
     places: BTreeSet<Place>,
@@ -116,7 +116,7 @@ struct Taken {
 }
 
 impl Taken {
-    /// A place that is free in a namespace of the lab, or in root.
+    /// Returns a place in a namespace of the lab or in root, or `None` if it is taken.
     fn place(&self, known: &BTreeMap<u8, NamespaceRecipe>, (namespace, interface): At) -> Option<Place> {
         (namespace == NAMESPACES || known.contains_key(&namespace)).then_some(())?;
         let place = Place { namespace: namespace_name(namespace), interface: interface_name(interface) };

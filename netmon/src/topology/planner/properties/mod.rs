@@ -1,5 +1,4 @@
-//! Properties of plans, over random labs: a host on which a plan was carried out is as the lab wants it, from wherever
-//! it started.
+//! Properties of plans, over random labs: carrying out a plan turns any host into what the lab wants.
 
 mod host;
 mod labs;
@@ -31,7 +30,7 @@ enum Drift {
     Move(Option<u8>, u8),
     LoseRoutes,
     SetSysctl,
-    /// A process was killed while it created this namespace.
+    /// A process is killed while it creates this namespace.
     HalfName(u8),
 }
 
@@ -52,7 +51,7 @@ fn drift() -> impl Strategy<Value = Drift> {
     ]
 }
 
-/// Does it to the interface that `chosen` stands for. What is not possible is not done.
+/// Does it to one of the interfaces. Does nothing if it is not possible.
 fn disturb(host: &mut Host, chosen: u8, drift: &Drift) {
     if let Drift::HalfName(number) = drift {
         let name = labs::namespace_name(*number);
@@ -68,7 +67,7 @@ fn disturb(host: &mut Host, chosen: u8, drift: &Drift) {
         Drift::SetDown => host.set_down(place).unwrap(),
         // A bridge has no MTU of its own.
         Drift::SetMtu(_) if there.peer.is_none() => {}
-        Drift::SetMtu(mtu) => host.take(&Step::SetMtu { place: place.clone(), mtu: *mtu }).unwrap(),
+        Drift::SetMtu(mtu) => host.apply(&Step::SetMtu { place: place.clone(), mtu: *mtu }).unwrap(),
         Drift::Unmark => there.marked = false,
         Drift::Delete => host.remove_interface(place),
         Drift::LeaveBridge => there.controller = None,
@@ -123,7 +122,7 @@ fn carry_out(host: &mut Host, lab: &Lab, most: usize) -> Result<Plan, TestCaseEr
     let indexes = |host: &Host| kept_indexes(&plan, lab, host);
     let before = indexes(host);
     for step in plan.steps().take(most) {
-        if let Err(refusal) = host.take(step) {
+        if let Err(refusal) = host.apply(step) {
             return Err(TestCaseError::fail(format!("{step}: {refusal}\n{plan}")));
         }
     }

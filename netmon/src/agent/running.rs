@@ -1,0 +1,119 @@
+//! A lab that is built and watched: from its first namespace to its last.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use log::{info, warn};
+use netmon_model::{
+    error::chain,
+    lab::{Lab, Probe},
+    names::LabName,
+    progress::Progress,
+};
+use tokio::task::spawn_blocking;
+
+use super::{
+    AgentError, Config, Started, persist,
+    services::{self, Services},
+};
+use crate::{
+    control::{self, Connection},
+    ownership::{Claim, OwnershipError, state, temporary},
+    watch::{Watch, upkeep::Upkeep},
+};
+
+/// A lab that is built and watched.
+pub(super) struct Running {
+    pub(super) lab: Lab,
+    pub(super) claim: Claim,
+    pub(super) watch: Arc<Watch>,
+    pub(super) services: Services,
+    /// Whether the lab stays when the agent ends.
+    pub(super) stays: bool,
+    /// Whether the lab's probes run.
+    probes: bool,
+    /// The pending `Down` request, answered after shutdown. `None` if a signal ended the agent.
+    pub(super) waiting: Option<Connection>,
+}
+
+impl Running {
+    /// Claims and builds the lab, with programs on its hooks before its interfaces are up.
+    pub(super) async fn build(
+        lab: Lab,
+        config: Config,
+        progress: Arc<dyn Progress + Send + Sync>,
+    ) -> Result<Self, AgentError> {
+        let work = move || {
+            let claim = Claim::take(&lab.name)?;
+            let stays = config.keep || was_left(&lab.name);
+            record(&lab.name, stays)?;
+            let watch = persist::build(&lab, &claim, &config.datapath, config.persist, progress.as_ref())
+                .and_then(|meter| Ok(Watch::start(&lab, meter)?));
+            if watch.is_err() && !stays {
+                // The build was rolled back; remove its marker file too.
+                temporary::make_permanent(&lab.name)?;
+            }
+            let (watch, probes) = (Arc::new(watch?), config.probes);
+            Ok(Self { lab, claim, watch, services: Services::default(), stays, probes, waiting: None })
+        };
+        spawn_blocking(work).await.map_err(AgentError::Panicked)?
+    }
+
+    /// What the caller of the agent is told.
+    pub(super) fn started(&self, http: SocketAddr) -> Started {
+        let (features, pinned) = (self.watch.features(), self.watch.pinned());
+        Started { http, features, stays: self.stays, pinned }
+    }
+
+    /// Starts the work that goes on while the lab is watched.
+    pub(super) fn start_upkeep(&self) -> Upkeep {
+        self.start_probes();
+        Upkeep::start(Arc::clone(&self.watch))
+    }
+
+    /// Starts the lab's probes, if they are to run.
+    pub(super) fn start_probes(&self) {
+        let wanted: &[Probe] = if self.probes { &self.lab.probes } else { &[] };
+        if let Err(error) = self.watch.probes().start(wanted) {
+            warn!("the lab's probes do not run: {}", chain(&error));
+        }
+    }
+
+    /// Stops services, detaches, and removes the lab unless it stays.
+    pub(super) async fn end(self, progress: Arc<dyn Progress + Send + Sync>) -> Result<(), AgentError> {
+        let Self { lab, claim, watch, services, stays, .. } = self;
+        progress.busy("stopping services");
+        // Probes stop first: that a service ends is no failure.
+        watch.probes().stop().await;
+        let (supervised, mut left) = services.end().await;
+        let take_down = move || {
+            progress.busy("detaching from interfaces");
+            let mut left: Vec<String> = watch.release().iter().map(|error| chain(error)).collect();
+            if stays {
+                if supervised {
+                    left.extend(services::leave(&lab).err());
+                }
+                progress.rest();
+                let counting = if watch.pinned().is_some() { ", and counting goes on" } else { "" };
+                info!("lab {} stays{counting}; `netmon down` removes it", lab.name);
+                return left;
+            }
+            // The pins are worth nothing without it.
+            drop(watch);
+            left.extend(control::remove(&claim, progress.as_ref()));
+            info!("everything is put back");
+            left
+        };
+        left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
+        if left.is_empty() { Ok(()) } else { Err(AgentError::LeftBehind(left)) }
+    }
+}
+
+/// Records whether the lab ends with this agent, before any of it is made.
+fn record(lab: &LabName, stays: bool) -> Result<(), OwnershipError> {
+    if stays { temporary::make_permanent(lab) } else { temporary::make_temporary(lab) }
+}
+
+/// Whether `netmon up` made the lab: then it is adopted, and stays. One whose agent was killed does not.
+fn was_left(lab: &LabName) -> bool {
+    state::State::load(lab).is_some_and(|state| state.complete) && !temporary::is_temporary(lab)
+}

@@ -1,0 +1,33 @@
+//! The arguments that choose an agent to query.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use crate::control::locate::{self, LocateError};
+
+/// Which agent to query.
+#[derive(Debug, Args)]
+pub struct WhichAgent {
+    /// The lab, by its name or its file; without one, the lab of the only agent on this host.
+    #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
+    lab: Option<String>,
+    /// Query the agent at this address, whatever lab it runs.
+    #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS:PORT", conflicts_with = "lab")]
+    address: Option<SocketAddr>,
+}
+
+impl WhichAgent {
+    /// The address of the agent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no such agent runs, or several could be meant (exit code 1); or if the argument is no lab (2).
+    pub fn address(&self) -> Result<SocketAddr, LocateError> {
+        match (self.address, &self.lab) {
+            (Some(address), _) => Ok(address),
+            (None, Some(lab)) => locate::agent_of(&locate::lab(lab)?),
+            (None, None) => locate::only_agent(),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Where the agent of a lab serves HTTP.
+
+use std::net::SocketAddr;
+
+use netmon_model::names::LabName;
+
+use super::LocateError;
+use crate::ownership::{Holder, claim, state};
+
+/// What is known of a lab on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Status {
+    /// An agent runs it and serves at this address.
+    Served(SocketAddr),
+    /// A process holds it and does not serve.
+    Held(Holder),
+    /// It is up, without an agent.
+    Unwatched,
+    /// It is not up.
+    Absent,
+}
+
+fn status(lab: &LabName) -> Status {
+    match claim::holder(lab) {
+        Some(Holder { http: Some(address), .. }) => Status::Served(address),
+        Some(holder) => Status::Held(holder),
+        None if state::State::load(lab).is_some_and(|state| state.complete) => Status::Unwatched,
+        None => Status::Absent,
+    }
+}
+
+/// The address of the agent of `lab`.
+///
+/// # Errors
+///
+/// Fails if no agent of this lab serves HTTP, and says what the lab's state is.
+pub fn agent_of(lab: &LabName) -> Result<SocketAddr, LocateError> {
+    address(lab, status(lab))
+}
+
+/// The address of the agent of `lab`. Returns `None` if none serves HTTP.
+#[must_use]
+pub fn find_agent(lab: &LabName) -> Option<SocketAddr> {
+    agent_of(lab).ok()
+}
+
+/// The address of the only agent of this host or, if there are several, of the one that runs the built-in lab.
+/// Returns `None` if there is no agent.
+///
+/// # Errors
+///
+/// Fails if several agents run, none of them the built-in lab.
+pub fn main_agent() -> Result<Option<SocketAddr>, LocateError> {
+    choose(&labs())
+}
+
+/// As [`main_agent`], but having no agent is an error, too.
+///
+/// # Errors
+///
+/// Fails if no agent runs, or several do and none of them runs the built-in lab.
+pub fn only_agent() -> Result<SocketAddr, LocateError> {
+    require(labs())
+}
+
+/// All labs of this host.
+fn labs() -> Vec<(LabName, Status)> {
+    state::labs()
+        .into_iter()
+        .map(|lab| {
+            let status = status(&lab);
+            (lab, status)
+        })
+        .collect()
+}
+
+fn choose(labs: &[(LabName, Status)]) -> Result<Option<SocketAddr>, LocateError> {
+    let served = |(lab, status): &(LabName, Status)| match status {
+        Status::Served(address) => Some((lab.clone(), *address)),
+        _ => None,
+    };
+    let agents: Vec<(LabName, SocketAddr)> = labs.iter().filter_map(served).collect();
+    if let [] | [_] = agents[..] {
+        return Ok(agents.first().map(|(_, address)| *address));
+    }
+    let built_in = netmon_labfile::built_in().name;
+    match agents.iter().find(|(lab, _)| *lab == built_in) {
+        Some((_, address)) => Ok(Some(*address)),
+        None => Err(LocateError::SeveralAgents(agents.into_iter().map(|(lab, _)| lab).collect())),
+    }
+}
+
+fn require(labs: Vec<(LabName, Status)>) -> Result<SocketAddr, LocateError> {
+    if let Some(address) = choose(&labs)? {
+        return Ok(address);
+    }
+    // No agent serves. The first lab that is up explains it best.
+    match labs.into_iter().find(|(_, status)| *status != Status::Absent) {
+        Some((lab, status)) => address(&lab, status),
+        None => Err(LocateError::NoAgent),
+    }
+}
+
+fn address(lab: &LabName, status: Status) -> Result<SocketAddr, LocateError> {
+    let lab = lab.clone();
+    match status {
+        Status::Served(address) => Ok(address),
+        Status::Held(holder) => Err(LocateError::NotServing { lab, holder }),
+        Status::Unwatched => Err(LocateError::Unwatched(lab)),
+        Status::Absent => Err(LocateError::NotRunning(lab)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab(name: &str) -> LabName {
+        name.parse().unwrap()
+    }
+
+    fn served(name: &str, port: u16) -> (LabName, Status) {
+        (lab(name), Status::Served(([127, 0, 0, 1], port).into()))
+    }
+
+    #[test]
+    fn a_missing_agent_is_reported_with_the_next_command() {
+        let error = |status| address(&lab("direct"), status).unwrap_err().to_string();
+        assert!(error(Status::Absent).contains("`netmon run`"));
+        assert!(error(Status::Unwatched).contains("is up, but nothing measures it"));
+        assert!(
+            error(Status::Held(Holder { pid: 7, http: None })).contains("held by process 7, which is not")
+        );
+    }
+
+    #[test]
+    fn the_only_agent_is_chosen_whatever_its_lab() {
+        let labs = [(lab("down"), Status::Absent), served("one", 1), (lab("up"), Status::Unwatched)];
+        assert_eq!(choose(&labs).unwrap().unwrap().port(), 1);
+        assert_eq!(choose(&labs[..1]).unwrap(), None);
+    }
+
+    #[test]
+    fn among_several_agents_that_of_the_built_in_lab_is_chosen() {
+        let labs = [served("one", 1), served("direct", 2), served("two", 3)];
+        assert_eq!(choose(&labs).unwrap().unwrap().port(), 2);
+        let error = choose(&[served("one", 1), served("two", 3)]).unwrap_err();
+        assert_eq!(error.to_string(), "several labs are running; name one of them: one | two");
+    }
+
+    #[test]
+    fn without_an_agent_the_first_lab_that_is_up_is_explained() {
+        let labs = vec![(lab("down"), Status::Absent), (lab("up"), Status::Unwatched)];
+        assert!(matches!(require(labs), Err(LocateError::Unwatched(up)) if up == lab("up")));
+        assert!(matches!(require(vec![(lab("down"), Status::Absent)]), Err(LocateError::NoAgent)));
+    }
+}

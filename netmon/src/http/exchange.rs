@@ -1,0 +1,42 @@
+//! A client's side of HTTP: one request over a connection that is already open, and its response.
+
+use std::net::SocketAddr;
+
+use axum::{BoxError, body::Body};
+use hyper::{Request, Response, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+const USER_AGENT: &str = concat!("netmon/", env!("CARGO_PKG_VERSION"));
+
+/// Sends `GET path` to the server at `address`, and returns what `read` makes of the response.
+///
+/// The body is still arriving while `read` runs, so `read` may stop before its end, or follow one that has none. The
+/// caller bounds the time.
+///
+/// # Errors
+///
+/// Fails if the connection breaks or the peer does not speak HTTP, and with the error of `read`.
+pub(crate) async fn exchange<T, F: Future<Output = Result<T, BoxError>>>(
+    stream: TcpStream,
+    address: SocketAddr,
+    path: &str,
+    read: impl FnOnce(Response<Body>) -> F,
+) -> Result<T, BoxError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(path)
+        .header(header::HOST, address.to_string())
+        .header(header::USER_AGENT, USER_AGENT)
+        .header(header::CONNECTION, "close")
+        .body(Body::empty())?;
+    let exchange = async move { read(sender.send_request(request).await?.map(Body::new)).await };
+    let mut exchange = std::pin::pin!(exchange);
+    // Bytes only move while the connection is polled. It may end first, with the response already in memory.
+    tokio::select! {
+        result = &mut exchange => result,
+        ended = connection => {
+            ended?;
+            exchange.await
+        }
+    }
+}

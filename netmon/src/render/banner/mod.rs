@@ -1,0 +1,148 @@
+//! The banner of `netmon run`: the topology, where the metrics are, and what to type next.
+
+mod reach;
+mod sketch;
+
+use std::{
+    fmt::{self, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+};
+
+use netmon_model::{
+    lab::{Lab, Source},
+    shell::shell_word,
+    snapshot::Features,
+};
+
+use crate::render::terminal::Terminal;
+
+/// The contents of the banner.
+#[derive(Clone, Copy, Debug)]
+pub struct Banner<'a> {
+    /// The running lab.
+    pub lab: &'a Lab,
+    /// The address of metrics and JSON.
+    pub http: SocketAddr,
+    /// How the hooks are attached, and which kernel features are missing.
+    pub features: Features,
+    /// Whether the lab stays up when netmon exits.
+    pub stays: bool,
+    /// The directory of pinned maps and links, which keep counting without the agent. `None` without `--persist`.
+    pub pinned: Option<&'a Path>,
+    /// The name by which netmon was called, for commands to type.
+    pub program: &'a str,
+    /// What the output can show.
+    pub terminal: Terminal,
+}
+
+impl fmt::Display for Banner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lab, terminal, .. } = self;
+        let source = match &lab.source {
+            Source::BuiltIn => "built in".to_owned(),
+            Source::File(path) => path.display().to_string(),
+        };
+        writeln!(f, "\n  lab {} ({source})\n", lab.name)?;
+        for line in sketch::lines(lab, *terminal) {
+            writeln!(f, "{}", format_args!("  {line}").to_string().trim_end())?;
+        }
+        f.write_char('\n')?;
+        let url = format!("http://{}", reachable(self.http));
+        field(f, "metrics", &[format!("{url}/metrics")])?;
+        field(f, "JSON", &[format!("{url}/api/v1/links")])?;
+        field(f, "hooks", &self.notes())?;
+        let mut commands = reach::suggestions(lab, self.program);
+        commands.push(format!("{} status", shell_word(self.program)));
+        field(f, "try", &commands)?;
+        let stop = if self.stays { "Ctrl-C; the lab stays up" } else { "Ctrl-C; the lab is removed" };
+        field(f, "stop", &[stop.to_owned()])
+    }
+}
+
+impl Banner<'_> {
+    fn notes(&self) -> Vec<String> {
+        let Features { mode, packet_stamp } = self.features;
+        // A link has two ends with two hooks each.
+        let mut notes = vec![format!("{} attached by {}", 4 * self.lab.links.len(), mode.as_str())];
+        if !packet_stamp {
+            notes.push("no one-way latency and no loss: packet stamps need Linux 5.18".to_owned());
+        }
+        if let Some(directory) = self.pinned {
+            notes.push(format!("counting continues without the agent, in {}", directory.display()));
+        }
+        notes
+    }
+}
+
+/// Writes a label, with one or more lines beside it.
+fn field(f: &mut fmt::Formatter<'_>, label: &str, lines: &[String]) -> fmt::Result {
+    for (index, line) in lines.iter().enumerate() {
+        let label = if index == 0 { label } else { "" };
+        writeln!(f, "  {label:<8} {line}")?;
+    }
+    Ok(())
+}
+
+/// Returns the address to type: the loopback address if the server listens on all addresses.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use netmon_model::snapshot::AttachMode;
+
+    use super::*;
+    use crate::render::terminal::Charset;
+
+    fn banner(lab: &Lab, charset: Charset) -> Banner<'_> {
+        Banner {
+            lab,
+            http: "127.0.0.1:9477".parse().unwrap(),
+            features: Features { mode: AttachMode::Tcx, packet_stamp: true },
+            stays: false,
+            pinned: None,
+            program: "netmon",
+            terminal: Terminal { columns: 80, charset },
+        }
+    }
+
+    #[test]
+    fn the_built_in_lab_in_utf_8() {
+        assert_snapshot!(banner(&netmon_labfile::built_in(), Charset::Utf8));
+    }
+
+    #[test]
+    fn the_built_in_lab_in_ascii() {
+        let text = banner(&netmon_labfile::built_in(), Charset::Ascii).to_string();
+        assert!(text.is_ascii(), "{text}");
+        assert_snapshot!(text);
+    }
+
+    #[test]
+    fn missing_kernel_features_persistence_and_a_quoted_program() {
+        let lab = netmon_labfile::built_in();
+        let banner = Banner {
+            features: Features { mode: AttachMode::Clsact, packet_stamp: false },
+            stays: true,
+            pinned: Some(Path::new("/sys/fs/bpf/netmon/direct@1")),
+            program: "./my netmon",
+            ..banner(&lab, Charset::Utf8)
+        };
+        assert_snapshot!(banner);
+    }
+
+    #[test]
+    fn a_wildcard_address_is_shown_as_the_loopback_address() {
+        assert_eq!(reachable("0.0.0.0:9".parse().unwrap()).to_string(), "127.0.0.1:9");
+        assert_eq!(reachable("[::]:9".parse().unwrap()).to_string(), "[::1]:9");
+        assert_eq!(reachable("10.0.0.1:9".parse().unwrap()).to_string(), "10.0.0.1:9");
+    }
+}

@@ -1,0 +1,132 @@
+//! All that is watched, as it lies behind the lock of [`super::Watch`].
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use log::debug;
+use netmon_kernel::netns::{NetNs, NetnsId};
+use netmon_model::{
+    error::chain,
+    names::{EndpointId, InterfaceId, LinkName, NsName, Place},
+};
+
+use super::{
+    audit::{AuditTarget, Audited, Auditor},
+    baselines::Baselines,
+    interfaces::{Followed, Interfaces},
+    inventory,
+    meter::{EndpointChange, Meter},
+};
+
+/// Everything that is watched.
+pub(super) struct State {
+    pub(super) meter: Meter,
+    pub(super) interfaces: Interfaces,
+    /// `None` while an audit is under way.
+    pub(super) auditor: Option<Auditor>,
+    /// What the next audit has to begin with.
+    pub(super) audit_changes: Vec<AuditChange>,
+    /// What the auditor found last.
+    pub(super) audits: HashMap<EndpointId, Audited>,
+    pub(super) baselines: Baselines,
+    /// Links whose hooks a comparison takes off and puts back at the moment.
+    pub(super) compared: HashSet<LinkName>,
+}
+
+/// An endpoint that the auditor has to learn of.
+pub(super) enum AuditChange {
+    Add(AuditTarget),
+    Remove(EndpointId),
+}
+
+impl AuditChange {
+    pub(super) fn id(&self) -> EndpointId {
+        match self {
+            Self::Add(target) => target.id,
+            Self::Remove(id) => *id,
+        }
+    }
+}
+
+/// Endpoints of one namespace.
+pub(super) struct Group {
+    pub(super) netns: Arc<NetNs>,
+    pub(super) namespace: NsName,
+    pub(super) endpoints: Vec<Followed>,
+}
+
+impl State {
+    /// Which interfaces are to be followed from now on, and which namespaces no longer.
+    pub(super) fn take_endpoint_changes(&mut self) -> (Vec<Group>, HashSet<NetnsId>) {
+        let (mut added, mut emptied) = (Vec::new(), HashSet::new());
+        for change in self.meter.take_changes() {
+            match change {
+                EndpointChange::Removed(id) => {
+                    emptied.extend(self.interfaces.remove(id));
+                    self.audit_changes.push(AuditChange::Remove(id));
+                    self.audits.remove(&id);
+                    self.baselines.remove(id);
+                }
+                EndpointChange::Added(id) => added.push(id),
+            }
+        }
+        let groups = self.by_namespace(added);
+        for group in &groups {
+            // It may have gone and come within the same change.
+            emptied.remove(&group.netns.identity());
+        }
+        (groups, emptied)
+    }
+
+    /// The endpoints that a change has configured, and those that had drifted.
+    pub(super) fn configured(&self, configured: &HashSet<Place>) -> Vec<Group> {
+        let names: HashSet<(&str, &str)> =
+            configured.iter().map(|place| (place.namespace.as_str(), place.interface.as_str())).collect();
+        let is_configured = |endpoint: &&inventory::Endpoint| {
+            let inventory::Label { namespace, interface, .. } = &endpoint.label;
+            names.contains(&(namespace.as_str(), interface.as_str()))
+        };
+        let endpoints = self.meter.inventory.endpoints().filter(is_configured).map(|endpoint| endpoint.id);
+        let all: HashSet<EndpointId> = endpoints.chain(self.interfaces.drifted()).collect();
+        self.by_namespace(all)
+    }
+
+    /// Groups endpoints by the namespace that they are in.
+    fn by_namespace(&self, ids: impl IntoIterator<Item = EndpointId>) -> Vec<Group> {
+        let mut groups: HashMap<NetnsId, Group> = HashMap::new();
+        for id in ids {
+            let Some(endpoint) = self.meter.inventory.endpoint(id) else { continue };
+            let Some(netns) = self.meter.datapath.netns(id) else { continue };
+            let group = groups.entry(netns.identity()).or_insert_with(|| Group {
+                netns: Arc::clone(netns),
+                namespace: endpoint.label.namespace.clone(),
+                endpoints: Vec::new(),
+            });
+            group.endpoints.push(Followed {
+                id,
+                netns: netns.identity(),
+                namespace: endpoint.label.namespace.clone(),
+                ifindex: endpoint.at.ifindex,
+                interface: endpoint.label.interface.clone(),
+            });
+        }
+        groups.into_values().collect()
+    }
+
+    /// Ceases to watch the links that `goes` chooses, and those with an end that took along the programs on its hooks:
+    /// these are attached to anew if they are still there.
+    pub(super) fn drop_links(&mut self, goes: impl Fn(&LinkName) -> bool) {
+        let bare: HashSet<EndpointId> = self.interfaces.without_hooks().collect();
+        let inventory = &self.meter.inventory;
+        let going: Vec<InterfaceId> = inventory
+            .links()
+            .filter(|link| goes(link.name) || link.ends().any(|end| bare.contains(&end.id)))
+            .flat_map(|link| link.ends().map(|end| end.at).collect::<Vec<_>>())
+            .collect();
+        for error in self.meter.drop_endpoints(&going) {
+            debug!("{}", chain(&error));
+        }
+    }
+}
