@@ -90,6 +90,28 @@ pub enum Change {
 }
 
 /// The inventory.
+///
+/// ```
+/// use netmon::watch::inventory::{Change, Inventory, Label, Origin};
+/// use netmon_model::names::{Cookie, IfIndex, InterfaceId};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let at = InterfaceId { netns: Cookie(1), ifindex: IfIndex(2) };
+/// let label = |interface: &str| -> Result<_, Box<dyn std::error::Error>> {
+///     let (namespace, interface) = ("web".parse()?, interface.parse()?);
+///     Ok(Label { namespace, interface, addresses: Vec::new(), origin: Origin::Found })
+/// };
+/// let mut inventory = Inventory::default();
+/// inventory.apply(Change::Appeared { at, label: label("eth0")?, slot: None });
+/// let id = inventory.at(at).ok_or("it has appeared")?.id;
+///
+/// // A renamed interface keeps its identity and its slot.
+/// inventory.apply(Change::Relabelled { at, label: label("eth1")? });
+/// let endpoint = inventory.endpoint(id).ok_or("it is still there")?;
+/// assert_eq!((endpoint.at, endpoint.label.interface.as_str()), (at, "eth1"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Inventory {
     endpoints: BTreeMap<EndpointId, Endpoint>,
