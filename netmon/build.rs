@@ -1,15 +1,15 @@
 //! Builds the eBPF object and places it in `OUT_DIR`, where `datapath::object` includes it.
 //!
-//! It installs nothing: `cargo xtask build` provides rust-src, LLVM and bpf-linker, and leaves word of them
-//! in the target folder's `tools`. With these there, a plain `cargo build` works too. Another toolchain than
-//! the agent's is named by `NETMON_EBPF_TOOLCHAIN`, or by `tools/ebpf-toolchain`.
+//! It installs nothing: `cargo xtask build` provides rust-src, LLVM and bpf-linker, and refers to them in the target
+//! target directory's `tools`. Once they are there, a plain `cargo build` works too. `NETMON_EBPF_TOOLCHAIN` or
+//! `tools/ebpf-toolchain` names a toolchain other than the agent's.
 //!
-//! The work is done by a second process of this program, because aya-build takes two things from its own
-//! environment: `RUSTC_BOOTSTRAP=1`, by which a stable compiler builds `core`, and the `PATH` with the linker.
-//! To set the first for the whole build would change how crates that probe for nightly are compiled, and
-//! compile them again whenever somebody builds without it.
+//! A second process of this program does the work, because aya-build reads two things from its own environment:
+//! `RUSTC_BOOTSTRAP=1`, with which a stable compiler builds `core`, and the `PATH` with the linker. Setting the first
+//! for the whole build would change how crates that probe for nightly are compiled, and recompile them after each build
+//! without it.
 //!
-//! And this program is the linker in between, for one argument: which instructions there are (see [`link`]).
+//! This program also wraps the linker, to replace one argument: the instruction set (see [`link`]).
 
 use std::{
     env,
@@ -25,7 +25,7 @@ use aya_build::{Package, Toolchain};
 
 /// Set for the second process.
 const INNER: &str = "NETMON_EBPF_BUILD";
-/// Where cargo looks which linker to use, for both orders of bytes.
+/// The variables with which cargo finds the linker, for both byte orders.
 const LINKERS: [&str; 2] =
     ["CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", "CARGO_TARGET_BPFEB_UNKNOWN_NONE_LINKER"];
 /// The instructions that the programs may use: version 2, of Linux 4.14 (`docs/adr/0012-what-linux-6.1-wants.md`).
@@ -43,14 +43,14 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not as main's result: with RUST_BACKTRACE set, the one line that helps would be at the top of fifty.
+            // Not as main's result: with RUST_BACKTRACE set, the one useful line would be at the top of fifty.
             eprintln!("{error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Prepares the environment, and passes on what the second process tells cargo.
+/// Prepares the environment, and passes on the second process's output to cargo.
 fn outer() -> Result<()> {
     println!("cargo:rerun-if-env-changed=NETMON_EBPF_TOOLCHAIN");
     let tools = tools();
@@ -71,7 +71,7 @@ fn outer() -> Result<()> {
     second_process(&env::join_paths(path)?, toolchain.trim())
 }
 
-/// The folder that `cargo xtask` keeps its tools in: beside the profiles, in the target folder.
+/// Returns the directory that `cargo xtask` keeps its tools in: beside the profiles, in the target directory.
 fn tools() -> Option<PathBuf> {
     let out = PathBuf::from(env::var_os("OUT_DIR")?);
     out.ancestors().map(|folder| folder.join("tools")).find(|tools| tools.join("bin").is_dir())
@@ -127,15 +127,15 @@ fn build() -> Result<()> {
     )
 }
 
-/// Becomes bpf-linker, with other instructions than the compiler asks it for. The compiler would ask for these with
-/// `-Ctarget-cpu`, and aya-build leaves no room for a flag of ours.
+/// Executes bpf-linker, with another instruction set than the compiler requests. `-Ctarget-cpu` would make the compiler
+/// request this one, but aya-build leaves no room for another flag.
 fn link() -> Result<()> {
     let ours = |argument: OsString| if argument == "generic" { CPU.into() } else { argument };
     let error = Command::new("bpf-linker").args(env::args_os().skip(1).map(ours)).exec();
     Err(error).context("cannot run bpf-linker")
 }
 
-/// aya-build's own switch; it says so itself.
+/// Returns whether aya-build's own switch is set, which it also reports itself.
 fn is_skipped() -> bool {
     println!("cargo:rerun-if-env-changed=AYA_BUILD_SKIP");
     env::var("AYA_BUILD_SKIP").is_ok_and(|skip| skip == "1" || skip.eq_ignore_ascii_case("true"))

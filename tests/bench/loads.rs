@@ -88,8 +88,8 @@ impl Peer {
         })
     }
 
-    /// Small datagrams, thousands a second, sent and received by one thread in turns: nobody has to be woken up,
-    /// and nothing is dropped.
+    /// Small datagrams, thousands a second, sent and received by one thread in turn: no thread has to be woken, and nothing
+    /// is dropped.
     pub(crate) fn datagrams(&self) -> Result<f64> {
         stay_on(self.processors.here)?;
         let (socket, other) = (UdpSocket::bind("0.0.0.0:0")?, self.datagram_socket()?);

@@ -230,7 +230,7 @@ fn a_bridge_that_is_set_down_or_deleted_is_reported_at_its_ports() {
         run("ip", &["link", "set", "dz-br", "up"]);
         await_reported(&[], 6.0, &[]);
         run("ip", &["link", "delete", "dz-br"]);
-        let gone = ["dz-br in root was deleted", "dz1 in root is not a port of dz-br any more"];
+        let gone = ["dz-br in root was deleted", "dz1 in root is no longer a port of dz-br"];
         await_reported(&["root:dz1 off_bridge"], 6.0, &gone);
         ping("one", "10.34.2.2");
     });

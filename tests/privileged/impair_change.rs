@@ -124,7 +124,7 @@ fn a_reload_changes_only_the_amount_that_differs() {
 }
 
 #[test]
-fn what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_the_end() {
+fn a_foreign_qdisc_or_filter_in_the_way_of_an_impairment_is_a_conflict() {
     sandbox(|| {
         write("");
         succeeds(&["up", FILE]);

@@ -99,7 +99,7 @@ fn maps_of_another_abi_version_are_replaced_with_a_warning() {
         let said = succeeds(&["up", "--persist"]);
         let version = max_entries(pinned(&mark).unwrap()).unwrap();
         assert_ne!(version, 99);
-        let expected = format!("ABI version 99, and this netmon's of {version}; it is replaced");
+        let expected = format!("ABI version 99, and this netmon uses {version}; counters restart from zero");
         assert!(said.contains(&expected), "{said}");
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
         let _agent = Agent::start([""; 0]);
@@ -116,7 +116,7 @@ fn an_incomplete_set_of_pins_is_replaced_entirely() {
             succeeds(&["up", "--persist"]);
             fs::remove_file(folder.join(missing)).unwrap();
             let said = succeeds(&["up"]);
-            assert!(said.contains("it is replaced, and counting begins anew"), "without {missing}: {said}");
+            assert!(said.contains("counters restart from zero"), "without {missing}: {said}");
             assert!(folder.join(missing).exists());
             assert_eq!(hooks(&folder), 4);
         }

@@ -1,16 +1,16 @@
-//! What explains a difference between netmon's count of packets at a hook and the kernel's.
+//! The causes of a difference between netmon's count of packets at a hook and the kernel's.
 
-/// A cause, which is the metric's label. What it explains is signed: above zero are packets that passed the
-/// hook and that the kernel did not count as sent or received; below zero those that the kernel counted more.
+/// A cause, which is the metric's label. Its count is signed. Positive: packets that passed the hook and that the kernel
+/// did not count as sent or received. Negative: packets that the kernel counted in addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Counted by the kernel before the hook was watched. Below zero.
+    /// Counted by the kernel before the hook was watched. Negative.
     BeforeAttach,
-    /// Counted by the kernel while our programs were off the hook for a comparison. Below zero.
+    /// Counted by the kernel while netmon's programs were detached for a comparison. Negative.
     Unwatched,
-    /// Segments that super-packets were cut into behind the hook, beyond one each. Below zero.
+    /// Segments that super-packets were cut into behind the hook, beyond one each. Negative.
     Segmented,
-    /// Packets that were merged into super-packets before they reached the hook (GRO). Below zero.
+    /// Packets that were merged into super-packets before they reached the hook (GRO). Negative.
     Merged,
     /// Dropped at the egress hook, by a program behind netmon's.
     TcEgress,
@@ -18,18 +18,18 @@ pub enum Cause {
     QdiscDrops,
     /// Waiting in the root qdisc.
     Queued,
-    /// Waited in a root qdisc that was replaced, or emptied because the carrier was lost: the kernel does not
-    /// count these, so it is what is left over at such a moment.
+    /// Waiting in a root qdisc when it was replaced, or emptied because the carrier was lost. The kernel does not count
+    /// these, so the remaining difference at such a moment is taken.
     QueueEmptied,
-    /// Dropped by the interface, mostly since its peer is down.
+    /// Dropped by the interface, mostly because its peer is down.
     TxDropped,
 }
 
-/// How many causes there are.
+/// The number of causes.
 pub const CAUSES: usize = 9;
 
 impl Cause {
-    /// Every cause, in the order in which they are shown.
+    /// Every cause, in display order.
     pub const ALL: [Self; CAUSES] = [
         Self::BeforeAttach,
         Self::Unwatched,
@@ -42,7 +42,7 @@ impl Cause {
         Self::TxDropped,
     ];
 
-    /// The label's value.
+    /// Returns the label's value.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

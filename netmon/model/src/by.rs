@@ -1,5 +1,5 @@
-//! One value for each end of a link, each hook of an endpoint, each protocol: small tables that are indexed by the enum
-//! itself, so that no two places can disagree about which index means what.
+//! Small tables with one value for each end of a link, each hook of an endpoint or each protocol. They are indexed by the
+//! enum itself, so that no two places can disagree about the meaning of an index.
 
 use std::ops::{Index, IndexMut};
 
@@ -26,7 +26,7 @@ pub struct Ends<T> {
 }
 
 impl<T> Ends<T> {
-    /// Makes the value of each end.
+    /// Creates the value of each end.
     pub fn from_fn(mut value: impl FnMut(Side) -> T) -> Self {
         Self { a: value(Side::A), b: value(Side::B) }
     }
@@ -41,12 +41,12 @@ impl<T> Ends<T> {
         Ends { a: work(self.a), b: work(self.b) }
     }
 
-    /// Both values, `a` first.
+    /// Iterates over both values, `a` first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         [&self.a, &self.b].into_iter()
     }
 
-    /// Both values, `a` first.
+    /// Iterates over both values, `a` first.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         [&mut self.a, &mut self.b].into_iter()
     }
@@ -99,7 +99,7 @@ pub struct Hooks<T> {
 }
 
 impl<T> Hooks<T> {
-    /// Makes the value of each hook.
+    /// Creates the value of each hook.
     pub fn from_fn(mut value: impl FnMut(Direction) -> T) -> Self {
         Self { ingress: value(Direction::Ingress), egress: value(Direction::Egress) }
     }
@@ -109,12 +109,12 @@ impl<T> Hooks<T> {
         Hooks { ingress: work(self.ingress), egress: work(self.egress) }
     }
 
-    /// Both values, ingress first.
+    /// Iterates over both values, ingress first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         [&self.ingress, &self.egress].into_iter()
     }
 
-    /// Both values, ingress first.
+    /// Iterates over both values, ingress first.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         [&mut self.ingress, &mut self.egress].into_iter()
     }
@@ -149,7 +149,7 @@ impl<T> IndexMut<Direction> for Hooks<T> {
     }
 }
 
-/// A value for each protocol that is counted apart.
+/// A value for each protocol that is counted separately.
 ///
 /// ```
 /// use netmon_ebpf::Protocol;
@@ -164,12 +164,12 @@ impl<T> IndexMut<Direction> for Hooks<T> {
 pub struct ByProtocol<T>([T; PROTOCOLS]);
 
 impl<T> ByProtocol<T> {
-    /// Makes the value of each protocol.
+    /// Creates the value of each protocol.
     pub fn from_fn(value: impl FnMut(Protocol) -> T) -> Self {
         Self(Protocol::ALL.map(value))
     }
 
-    /// Every protocol with its value, in the order in which they are shown.
+    /// Iterates over the protocols and their values, in display order.
     pub fn iter(&self) -> impl Iterator<Item = (Protocol, &T)> {
         Protocol::ALL.into_iter().zip(&self.0)
     }

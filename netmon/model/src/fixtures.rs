@@ -1,6 +1,6 @@
 //! Snapshots for unit tests: the lab `direct`, and labs of any size.
 //!
-//! All numbers in them are random and differ, so that a value under the wrong label is noticed. They are the same in
+//! Their numbers are random and all different, so that a value under the wrong label is noticed. They are the same in
 //! each run.
 
 #![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// The histogram that the kernel would have made of these durations.
+/// Returns the histogram that the kernel would make of these durations.
 pub fn histogram_of(durations_ns: impl IntoIterator<Item = u64>) -> Histogram {
     let (mut buckets, mut sum_ns, mut count) = ([0; BUCKETS], 0, 0);
     for ns in durations_ns {
@@ -118,7 +118,7 @@ fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Rng) -> LinkSnap
     }
 }
 
-/// A probe that succeeds, and one that does not.
+/// Returns a probe that succeeds, and one that fails.
 fn probes() -> Vec<ProbeSnapshot> {
     let up = ProbeSnapshot {
         from: "root".parse().unwrap(),
@@ -146,7 +146,7 @@ fn probes() -> Vec<ProbeSnapshot> {
     vec![up, down]
 }
 
-/// A lab of these links, `monotonic_ns` after the boot.
+/// Returns a lab of these links, `monotonic_ns` after boot.
 fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
     Snapshot {
         taken_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
@@ -182,7 +182,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
     }
 }
 
-/// Two connections of the lab `direct`, seen at `veth0`: an older one that has ended, and one that is busy.
+/// Returns two connections of the lab `direct`, seen at `veth0`: an older one that has ended, and a busy one.
 pub fn flows() -> Vec<Flow> {
     let ended = Flow {
         link: "root:veth0--direct_netns:veth1".parse().unwrap(),
@@ -211,7 +211,7 @@ pub fn flows() -> Vec<Flow> {
     vec![ended, open]
 }
 
-/// The lab `direct`.
+/// Returns the lab `direct`.
 pub fn direct() -> Snapshot {
     let numbers = &mut Rng::with_seed(1);
     let a = endpoint(0, "root", "veth0", "10.200.0.2/24", numbers);
@@ -219,7 +219,7 @@ pub fn direct() -> Snapshot {
     of(vec![link(a, b, numbers)], 1_000_000_000_000)
 }
 
-/// A star of `count` links from `root`.
+/// Returns a star of `count` links from `root`.
 pub fn star(count: u32) -> Snapshot {
     let numbers = &mut Rng::with_seed(2);
     let links = (0..count).map(|index| {
@@ -231,7 +231,7 @@ pub fn star(count: u32) -> Snapshot {
     of(links.collect(), 1_000_000_000_000)
 }
 
-/// The names `namespace` and `interface` of a snapshot's endpoint, for assertions.
+/// Returns the namespace and the interface of a snapshot's endpoint, for assertions.
 pub fn named(end: &EndpointSnapshot) -> (&NsName, &IfName) {
     (&end.namespace, &end.interface)
 }

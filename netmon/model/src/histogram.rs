@@ -1,7 +1,7 @@
-//! Histograms as plain data: what the kernel's log-linear buckets mean, and the arithmetic on them.
+//! Histograms as plain data: the bounds of the kernel's log-linear buckets, and arithmetic on them.
 //!
-//! The bucket layout is the ABI's (`netmon_ebpf::histogram`); this module gives it bounds in
-//! nanoseconds, sums, differences and quantiles. It knows neither maps nor metrics.
+//! The bucket layout is the ABI's (`netmon_ebpf::histogram`). This module adds bounds in nanoseconds, sums, differences
+//! and quantiles. It knows neither maps nor metrics.
 
 use std::{array, time::Duration};
 
@@ -10,31 +10,31 @@ use serde::Serialize;
 
 /// One histogram of durations, summed over CPUs.
 ///
-/// Only the buckets from the first to the last in use are held: most of a lab's histograms are empty, and those that are
-/// not are narrow, so that a snapshot of a thousand links is a tenth of what it would be.
+/// Only the buckets from the first to the last in use are held. Most of a lab's histograms are empty and the others are
+/// narrow, so a snapshot of a thousand links has a tenth of the size.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Histogram {
-    /// The first bucket in use; 0 without observations.
+    /// The first bucket in use. 0 without observations.
     first: usize,
     /// Observations by bucket, from the first to the last in use.
     counts: Vec<u64>,
-    /// Sum of all observations, nanoseconds, exact.
+    /// The exact sum of all observations in nanoseconds.
     pub sum_ns: u64,
-    /// Number of observations, exact.
+    /// The exact number of observations.
     pub count: u64,
 }
 
-/// How many durations, and their sum: what a mean needs.
+/// The number and the sum of durations, from which a mean is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Total {
-    /// Observations.
+    /// The number of durations.
     pub count: u64,
-    /// Their sum, nanoseconds.
+    /// Their sum in nanoseconds.
     pub sum_ns: u64,
 }
 
 impl Total {
-    /// What was added since `earlier`.
+    /// Returns the durations since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Total {
         }
     }
 
-    /// The mean in nanoseconds, rounded; none without observations.
+    /// Returns the mean in nanoseconds, rounded. `None` without observations.
     #[must_use]
     pub fn mean_ns(self) -> Option<u64> {
         let half = self.count / 2;
@@ -52,7 +52,7 @@ impl Total {
 }
 
 impl Histogram {
-    /// Of all buckets, and of the sum and the number of what is in them.
+    /// Creates a histogram of all buckets, with the sum and the number of their observations.
     #[must_use]
     pub fn new(buckets: &[u64; BUCKETS], sum_ns: u64, count: u64) -> Self {
         let used = |count: &u64| *count > 0;
@@ -61,7 +61,7 @@ impl Histogram {
         Self { first, counts: buckets[first..end].to_vec(), sum_ns, count }
     }
 
-    /// Observations by bucket, all [`BUCKETS`] of them.
+    /// Returns the observations by bucket, for all [`BUCKETS`] of them.
     #[must_use]
     pub fn buckets(&self) -> [u64; BUCKETS] {
         let mut buckets = [0; BUCKETS];
@@ -77,14 +77,14 @@ impl Histogram {
         *self = Self::new(&buckets, self.sum_ns.saturating_add(ns), self.count + 1);
     }
 
-    /// Adds another histogram's observations to these.
+    /// Adds another histogram's observations.
     pub fn add(&mut self, other: &Self) {
         let (mine, theirs) = (self.buckets(), other.buckets());
         let both = array::from_fn(|index| mine[index] + theirs[index]);
         *self = Self::new(&both, self.sum_ns + other.sum_ns, self.count + other.count);
     }
 
-    /// What was observed since `earlier`, a reading of the same histogram.
+    /// Returns the observations since `earlier`, a reading of the same histogram.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let (now, then) = (self.buckets(), earlier.buckets());
@@ -92,24 +92,23 @@ impl Histogram {
         Self::new(&new, self.sum_ns.saturating_sub(earlier.sum_ns), self.count.saturating_sub(earlier.count))
     }
 
-    /// Count and sum alone.
+    /// Returns count and sum without the buckets.
     #[must_use]
     pub fn total(&self) -> Total {
         Total { count: self.count, sum_ns: self.sum_ns }
     }
 
-    /// The mean in nanoseconds; none without observations.
+    /// Returns the mean in nanoseconds. `None` without observations.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a mean of nanoseconds needs no more than 53 bits")]
     pub fn mean_ns(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum_ns as f64 / self.count as f64)
     }
 
-    /// The `q` quantile (0 to 1) in nanoseconds, interpolated inside its bucket; none without
-    /// observations.
+    /// Returns the `q` quantile (0 to 1) in nanoseconds, interpolated inside its bucket. `None` without observations.
     ///
-    /// Within 12.5 % of the observation in question, however the observations lie inside the bucket, from
-    /// 256 ns to 17.2 s; below and above, it is only known to be within the bucket.
+    /// From 256 ns to 17.2 s it is within 12.5 % of the true observation, however the observations are distributed in the
+    /// bucket. Below and above, it is only known to be within the bucket.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -122,7 +121,7 @@ impl Histogram {
         let total: u64 = self.counts.iter().sum();
         match total {
             0 => return None,
-            // Its duration is known exactly.
+            // The duration is known exactly.
             1 if self.count == 1 => return Some(self.sum_ns as f64),
             _ => {}
         }
@@ -138,8 +137,8 @@ impl Histogram {
         None
     }
 
-    /// A bound that every observation was below, in nanoseconds: the end of the last bucket in use. None
-    /// without observations, and when one is in the last bucket, which has no end.
+    /// Returns the end of the last bucket in use, in nanoseconds: every observation was below it. `None` without
+    /// observations, and if one is in the last bucket, which has no end.
     #[must_use]
     pub fn max_bound_ns(&self) -> Option<u64> {
         let last = self.first + self.counts.len().checked_sub(1)?;
@@ -147,10 +146,10 @@ impl Histogram {
     }
 }
 
-/// The value at `within` (0 to 1) of a bucket.
+/// Returns the value at `within` (0 to 1) of a bucket.
 ///
-/// All observations may lie at one edge of the bucket, as those of a constant delay do. So the value keeps
-/// away from the edges as far as the promise of [`MAX_ERROR`] to the opposite edge demands.
+/// All observations may lie at one edge of the bucket, as those of a constant delay do. So the value keeps a distance
+/// from the edges that guarantees [`MAX_ERROR`] relative to the opposite edge.
 #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
 fn interpolate(index: usize, within: f64) -> f64 {
     let (low, high) = bucket_bounds(index);
@@ -162,7 +161,7 @@ fn interpolate(index: usize, within: f64) -> f64 {
     value.clamp(high * (1.0 - MAX_ERROR), low * (1.0 + MAX_ERROR))
 }
 
-/// The most that a quantile is off, as a part of the observation: half the width of the widest bucket.
+/// The maximum error of a quantile, relative to the observation: half the width of the widest bucket.
 const MAX_ERROR: f64 = 0.125;
 
 #[cfg(test)]
@@ -172,7 +171,7 @@ mod tests {
 
     use crate::fixtures::histogram_of;
 
-    /// The observation of this rank, as a sorted list has it.
+    /// Returns the observation of this rank in a sorted list.
     fn exact(sorted: &[u64], q: f64) -> f64 {
         let rank = ((q * sorted.len() as f64).ceil() as usize).max(1);
         sorted[rank - 1] as f64
@@ -181,7 +180,7 @@ mod tests {
     #[test]
     fn quantiles_of_a_hundred_thousand_latencies_are_within_an_eighth() {
         let mut numbers = Rng::with_seed(7);
-        // From 300 ns to seconds, with a long tail: as many in each octave.
+        // From 300 ns to seconds, with a long tail: the same number in each octave.
         let latency = |_| {
             let octave = 8 + numbers.u64(..25);
             (1 << octave) + 50 + numbers.u64(..1 << octave)

@@ -1,8 +1,7 @@
 //! The names and numbers of the field, as types that cannot be mixed up.
 //!
-//! Every constructor checks the kernel's own rules, so that a value of these types can be used in a
-//! netlink request, a path or a metric label without a second thought. What the rules are is said here
-//! and nowhere else.
+//! Every constructor checks the kernel's own rules, so a value of these types can be used in a netlink request, a path or
+//! a metric label without another check. The rules are defined here and nowhere else.
 
 use std::{borrow::Borrow, fmt, str::FromStr};
 
@@ -13,10 +12,10 @@ use thiserror::Error;
 pub const MAX_IFNAME: usize = 15;
 /// The longest file name in bytes: a namespace name is a file in /run/netns (`NAME_MAX`, `linux/limits.h`).
 pub const MAX_NSNAME: usize = 255;
-/// How the namespace that the agent was started in is called.
+/// The name of the namespace that the agent was started in.
 pub const ROOT: &str = "root";
 
-/// Why a name was refused. The message says what would be right.
+/// The name is not valid. The message states the rule.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{what} {given:?} {problem}")]
 pub struct InvalidName {
@@ -27,7 +26,7 @@ pub struct InvalidName {
 
 impl InvalidName {
     fn new(what: &'static str, given: &str, problem: impl Into<String>) -> Self {
-        // The text may come from a file, of any length: the message must stay one.
+        // The text may come from a file and have any length, and the message must stay short.
         let shown = given.char_indices().nth(60).map_or(given, |(end, _)| &given[..end]);
         Self { what, given: shown.to_owned(), problem: problem.into() }
     }
@@ -39,13 +38,13 @@ impl InvalidName {
 pub struct NsName(String);
 
 impl NsName {
-    /// The namespace that the agent was started in.
+    /// Returns the name of the namespace that the agent was started in.
     #[must_use]
     pub fn root() -> Self {
         Self(ROOT.to_owned())
     }
 
-    /// Whether this is the namespace that the agent was started in.
+    /// Returns whether this is the namespace that the agent was started in.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.0 == ROOT
@@ -80,20 +79,20 @@ impl TryFrom<String> for IfName {
             return Err(InvalidName::new("interface name", &name, "must not contain '%'"));
         }
         if name == "all" || name == "default" {
-            // The kernel refuses them (`sysctl_dev_name_is_allowed`): both are folders in /proc/sys/net.
+            // The kernel refuses them (`sysctl_dev_name_is_allowed`): both are directories in /proc/sys/net.
             return Err(InvalidName::new("interface name", &name, "must not be 'all' or 'default'"));
         }
         Ok(Self(name))
     }
 }
 
-/// The name of a link in a lab; by default `<a.namespace>:<a.interface>--<b.namespace>:<b.interface>`.
+/// The name of a link in a lab. By default, `<a.namespace>:<a.interface>--<b.namespace>:<b.interface>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LinkName(String);
 
 impl LinkName {
-    /// The name of a link whose lab file gives none.
+    /// Returns the name of a link that has none in the lab file.
     #[must_use]
     pub fn default_for(a: (&NsName, &IfName), b: (&NsName, &IfName)) -> Self {
         Self(format!("{}:{}--{}:{}", a.0, a.1, b.0, b.1))
@@ -111,15 +110,15 @@ impl TryFrom<String> for LinkName {
     }
 }
 
-/// The name of a lab: it becomes a folder under /run/netmon and part of the marks on what the lab owns.
+/// The name of a lab. It becomes a directory under /run/netmon and part of the marks on what the lab owns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LabName(String);
 
-/// The longest lab name in bytes: `netmon:` and the name must fit an interface alias (`IFALIASZ`, 256)
-/// with room to spare, and a path under /run/netmon a Unix socket address (108).
+/// The longest lab name in bytes: `netmon:` and the name must fit an interface alias (`IFALIASZ`, 256) with room to
+/// spare, and a path under /run/netmon must fit a Unix socket address (108).
 pub const MAX_LABNAME: usize = 64;
-/// A file beside the labs' folders: what of /run/netns is netmon's.
+/// A file beside the labs' directories: it records what netmon owns in /run/netns.
 pub const NOT_A_LAB: &str = "netns-directory";
 
 impl TryFrom<String> for LabName {
@@ -143,12 +142,12 @@ pub const MAX_SERVICE_NAME: usize = 64;
 ///
 /// # Errors
 ///
-/// Why it cannot be one.
+/// Fails if the name breaks a rule, and states which.
 pub fn check_service_name(name: &str) -> Result<(), InvalidName> {
     check_file_name("service name", name, MAX_SERVICE_NAME)
 }
 
-/// What a name must be to serve as one file name, and to be shown on one line.
+/// Checks that a name can be a file name, and be displayed on one line.
 fn check_file_name(what: &'static str, name: &str, longest: usize) -> Result<(), InvalidName> {
     let refuse = |problem: String| Err(InvalidName::new(what, name, problem));
     if name.is_empty() {
@@ -175,7 +174,7 @@ fn check_file_name(what: &'static str, name: &str, longest: usize) -> Result<(),
 macro_rules! string_name {
     ($($name:ident),*) => {$(
         impl $name {
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -211,7 +210,7 @@ macro_rules! string_name {
 }
 string_name!(NsName, IfName, LinkName, LabName);
 
-/// An interface's number, unique in its namespace only.
+/// An interface's number, which is unique only in its namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IfIndex(pub u32);
@@ -222,14 +221,13 @@ impl fmt::Display for IfIndex {
     }
 }
 
-/// The identity of a namespace for as long as the machine runs (`SO_NETNS_COOKIE`). Anything stored uses it, beside the
-/// boot id.
+/// The identity of a namespace until the machine reboots (`SO_NETNS_COOKIE`). Stored together with the boot id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cookie(pub u64);
 
-/// The identity of an interface for as long as the machine runs, unless its number is reused: its namespace and its
-/// number there. Never its name, which may change.
+/// The identity of an interface until the machine reboots, unless its number is reused: its namespace and its number
+/// there. Never its name, which may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceId {
     /// The namespace.
@@ -238,7 +236,7 @@ pub struct InterfaceId {
     pub ifindex: IfIndex,
 }
 
-/// The slot of an endpoint in the kernel's maps; never reused while the endpoint lives.
+/// The slot of an endpoint in the kernel's maps. It is not reused while the endpoint exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EndpointId(pub u32);
@@ -249,7 +247,7 @@ impl fmt::Display for EndpointId {
     }
 }
 
-/// Where an interface is.
+/// The namespace and the name of an interface.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Place {
     /// The namespace.
@@ -264,7 +262,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Which end of a link.
+/// An end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -275,7 +273,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The other end.
+    /// Returns the other end.
     #[must_use]
     pub fn peer(self) -> Self {
         match self {
@@ -285,7 +283,7 @@ impl Side {
     }
 }
 
-/// A hook of an endpoint, as tc means it.
+/// A hook of an endpoint, in the sense of tc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -296,10 +294,10 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Both hooks, in the order in which they are shown.
+    /// Both hooks, in display order.
     pub const BOTH: [Self; 2] = [Self::Ingress, Self::Egress];
 
-    /// The label's value.
+    /// Returns the label's value.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -320,14 +318,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interface_name_of_sixteen_bytes_is_refused_and_the_limit_named() {
+    fn an_interface_name_of_sixteen_bytes_is_refused_with_the_limit() {
         let error = IfName::from_str("a234567890123456").unwrap_err();
         assert!(error.to_string().contains("at most 15 are allowed"), "{error}");
         assert!(IfName::from_str("a23456789012345").is_ok());
     }
 
     #[test]
-    fn names_that_would_leave_their_folder_or_hide_as_options_are_refused() {
+    fn a_name_that_could_be_another_path_or_an_option_is_refused() {
         for hostile in ["", ".", "..", "../../etc", "a/b", "-x", "a b", "a\nb", "a\0b"] {
             assert!(NsName::from_str(hostile).is_err(), "{hostile:?}");
             assert!(IfName::from_str(hostile).is_err(), "{hostile:?}");

@@ -1,6 +1,6 @@
-//! The progress of long work, reported to whatever displays it.
+//! The progress of long operations, reported to a display.
 
-/// Receives reports of progress. Called often, and on the thread that works: return quickly.
+/// Receives reports of progress. Methods are called often, on the working thread, and must return quickly.
 pub trait Progress {
     /// Reports that `done` of `total` `what` (`namespaces`, `links`) are done.
     fn at(&self, what: &'static str, done: usize, total: usize);
@@ -10,11 +10,11 @@ pub trait Progress {
         let _ = what;
     }
 
-    /// Reports that nothing is under way until the next report.
+    /// Reports that no work is in progress until the next report.
     fn rest(&self) {}
 }
 
-/// Shows nothing.
+/// Displays nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 

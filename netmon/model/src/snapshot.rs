@@ -1,7 +1,7 @@
 //! One reading of every counter and histogram, as plain data.
 //!
-//! All outputs are made from a [`Snapshot`] and from nothing else: metrics, the HTTP interface and the
-//! command line never touch the kernel. Durations are nanoseconds of the monotonic clock.
+//! All outputs are rendered from a [`Snapshot`] and from nothing else: metrics, the HTTP interface and the command line
+//! never access the kernel. Durations are nanoseconds of the monotonic clock.
 
 mod contents;
 mod flow;
@@ -25,32 +25,32 @@ use crate::{
     names::{EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
 };
 
-/// One reading of everything.
+/// One reading of all values.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Wall-clock time of the reading.
     pub taken_at: SystemTime,
-    /// Monotonic time of the reading, nanoseconds (`CLOCK_MONOTONIC`); rates are made from this one.
+    /// Monotonic time of the reading, nanoseconds (`CLOCK_MONOTONIC`). Rates are computed with this one.
     pub monotonic_ns: u64,
-    /// The labs that are watched: none, one or more.
+    /// The watched labs: none, one or more.
     pub labs: Vec<LabInfo>,
-    /// What the kernel lets us do.
+    /// The kernel's features that are used.
     pub features: Features,
-    /// Every link: those of a lab in the order of its file.
+    /// Every link, in the order of its lab's file.
     pub links: Vec<LinkSnapshot>,
     /// Every probe, in the order of the lab file.
     pub probes: Vec<ProbeSnapshot>,
-    /// Packets whose parsing stopped early, by the reason, all endpoints together.
+    /// Packets whose parsing stopped early, by reason, over all endpoints.
     pub parse_exits: Vec<(ParseStop, u64)>,
-    /// State of the flow table.
+    /// The state of the flow table.
     pub flows: FlowTable,
-    /// Errors of netmon itself so far; each kind is listed, as 0 before it first happens.
+    /// netmon's own errors so far. Every kind is listed, with 0 before its first error.
     pub errors: Vec<(ErrorKind, u64)>,
-    /// What measuring costs.
+    /// The cost of measuring.
     pub cost: Cost,
 }
 
-/// A kind of error of netmon itself, which is counted.
+/// A kind of netmon's own errors, which are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The maps could not be read.
@@ -64,10 +64,10 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Every kind, in the order in which they are shown.
+    /// Every kind, in display order.
     pub const ALL: [Self; 4] = [Self::Read, Self::ChainPosition, Self::Overtaken, Self::Audit];
 
-    /// The metric label's value.
+    /// Returns the metric label's value.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -79,25 +79,25 @@ impl ErrorKind {
     }
 }
 
-/// Which lab, from which file.
+/// A lab and its file.
 #[derive(Clone, Debug)]
 pub struct LabInfo {
     /// The lab's name.
     pub name: LabName,
-    /// The lab file's path; `built-in` for the built-in lab.
+    /// The lab file's path, or `built-in` for the built-in lab.
     pub file: String,
-    /// Whether counting goes on when the agent does not.
+    /// Whether counting continues without an agent.
     pub persists: bool,
-    /// The namespaces in which there is more than ends of links.
+    /// The namespaces that have more than link ends.
     pub namespaces: Vec<NamespaceContents>,
 }
 
-/// What was found on this kernel, and is used.
+/// The kernel's features that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// How programs are attached.
     pub mode: AttachMode,
-    /// Packets carry a departure stamp, so one-way latency and loss are measured (Linux 5.18).
+    /// Whether packets carry a departure stamp, so that one-way latency and loss are measured (Linux 5.18).
     pub packet_stamp: bool,
 }
 
@@ -105,14 +105,14 @@ pub struct Features {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AttachMode {
-    /// A TCX link (Linux 6.6), which detaches by itself when its owner dies.
+    /// A TCX link (Linux 6.6), which the kernel detaches when its owner exits.
     Tcx,
     /// A filter on a clsact qdisc.
     Clsact,
 }
 
 impl AttachMode {
-    /// The label's value.
+    /// Returns the label's value.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -122,48 +122,48 @@ impl AttachMode {
     }
 }
 
-/// What came of a probe.
+/// The results of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeSnapshot {
-    /// Where it is sent from.
+    /// The namespace that it is sent from.
     pub from: NsName,
-    /// Its name, or else its target: the `target` label of its metrics.
+    /// Its name, or else its target. The `target` label of its metrics.
     pub name: String,
     /// `icmp`, `tcp`, `http` or `dns`.
     pub kind: &'static str,
     /// The address or URL that it attempts.
     pub target: String,
-    /// From one attempt to the next.
+    /// The time from one attempt to the next.
     pub interval: Duration,
-    /// Whether the last attempt succeeded; none before the first that counts.
+    /// Whether the last attempt succeeded. `None` until the first counted attempt has finished.
     pub success: Option<bool>,
-    /// How long the last attempt took, if it succeeded.
+    /// The duration of the last attempt. `None` if it did not succeed.
     pub last: Option<Duration>,
-    /// Why the last attempt failed, if it did.
+    /// Why the last attempt failed. `None` if it did not fail.
     pub error: Option<String>,
-    /// How long those took that succeeded.
+    /// The durations of successful attempts.
     pub durations: Histogram,
-    /// How many failed.
+    /// The number of failed attempts.
     pub failures: u64,
 }
 
-/// One veth pair, or as much of it as is known.
+/// One veth pair, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct LinkSnapshot {
     /// The link's name in the lab file.
     pub name: LinkName,
     /// End `a`.
     pub a: EndpointSnapshot,
-    /// End `b`; `None` while it is not known where the peer of `a` is.
+    /// End `b`. `None` while the location of `a`'s peer is not known.
     pub b: Option<EndpointSnapshot>,
-    /// Direction a->b; nothing is measured of it without both ends.
+    /// Direction a->b. It is measured only if both ends are known.
     pub a_to_b: DirectionSnapshot,
     /// Direction b->a.
     pub b_to_a: DirectionSnapshot,
 }
 
 impl LinkSnapshot {
-    /// The end on `side`; `None` if it is not known.
+    /// Returns the end on `side`. `None` if it is not known.
     #[must_use]
     pub fn end(&self, side: Side) -> Option<&EndpointSnapshot> {
         match side {
@@ -172,7 +172,7 @@ impl LinkSnapshot {
         }
     }
 
-    /// The direction that starts at the end on `side`.
+    /// Returns the direction that starts at the end on `side`.
     #[must_use]
     pub fn direction_from(&self, side: Side) -> &DirectionSnapshot {
         match side {
@@ -181,7 +181,8 @@ impl LinkSnapshot {
         }
     }
 
-    /// Both directions with the end that they start from and the end that they lead to; none without both ends.
+    /// Iterates over both directions, each with the end that it starts from and the end that it leads to. Empty unless both
+    /// ends are known.
     pub fn directions(
         &self,
     ) -> impl Iterator<Item = (&EndpointSnapshot, &EndpointSnapshot, &DirectionSnapshot)> {
@@ -189,7 +190,7 @@ impl LinkSnapshot {
         both.into_iter().flatten()
     }
 
-    /// The ends that are known.
+    /// Iterates over the known ends.
     pub fn ends(&self) -> impl Iterator<Item = &EndpointSnapshot> {
         std::iter::once(&self.a).chain(&self.b)
     }
@@ -198,34 +199,34 @@ impl LinkSnapshot {
 /// One end of a link.
 #[derive(Clone, Debug)]
 pub struct EndpointSnapshot {
-    /// Slot in the kernel's maps.
+    /// Its slot in the kernel's maps.
     pub id: EndpointId,
-    /// The namespace that the interface is in.
+    /// The interface's namespace.
     pub namespace: NsName,
     /// The interface.
     pub interface: IfName,
     /// The interface's number in its namespace.
     pub ifindex: IfIndex,
-    /// Addresses as the lab file gives them, with their prefix.
+    /// Its addresses in the lab file, with their prefix.
     pub addresses: Vec<ipnet::IpNet>,
     /// Whether the interface exists and is up.
     pub up: bool,
-    /// How it differs from the lab because of another program.
+    /// Its drift: how it differs from the lab because of other programs.
     pub drift: Vec<Drift>,
-    /// What passed each hook.
+    /// Traffic at each hook.
     pub hooks: Hooks<HookCounters>,
-    /// Packets that left without a stamp, so without a latency sample.
+    /// Packets that left without a stamp, and so without a latency sample.
     pub unstamped_packets: u64,
-    /// Packets that the kernel dropped on this interface, by its reason; `None` where the kernel does not tell.
+    /// Packets that the kernel dropped on this interface, by drop reason. `None` if this kernel reports no reasons.
     pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured at this end.
     pub round_trips: RoundTrips,
 }
 
-/// What passed one hook.
+/// Traffic at one hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HookCounters {
-    /// How the program is attached; none when it is not.
+    /// How the program is attached. `None` if it is not.
     pub attached: Option<AttachMode>,
     /// Packets and bytes by protocol.
     pub protocols: ByProtocol<Traffic>,
@@ -233,11 +234,11 @@ pub struct HookCounters {
     pub segments: u64,
     /// Bytes on the wire: each segment with its own headers.
     pub wire_bytes: u64,
-    /// What the kernel itself counted; none until it could be compared.
+    /// The comparison with the kernel's own count. `None` before the first one.
     pub audit: Option<Audit>,
 }
 
-/// Our count of packets at a hook beside the kernel's, of a moment when it said the same twice:
+/// netmon's count of packets at a hook and the kernel's, from a moment at which the kernel reported the same count twice:
 /// `hook = kernel + explained + difference`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
@@ -245,22 +246,22 @@ pub struct Audit {
     pub taken_at: SystemTime,
     /// Packets that passed the hook.
     pub hook_packets: u64,
-    /// Packets that the kernel counted as sent or received, since the interface was made.
+    /// Packets that the kernel counted as sent or received since the interface was created.
     pub kernel_packets: u64,
-    /// What explains the difference, by cause; the causes that ever explained something.
+    /// The explained part of the difference, by cause. Only causes that have ever explained a packet.
     pub explained: Vec<(Cause, i64)>,
-    /// What nothing explains. Above zero: passed the hook, and then vanished. Below: bypassed the hook.
+    /// The unexplained rest. Positive: packets passed the hook and then vanished. Negative: packets bypassed the hook.
     pub difference: i64,
 }
 
 impl HookCounters {
-    /// Packets of all protocols.
+    /// Returns the packets of all protocols.
     #[must_use]
     pub fn packets(&self) -> u64 {
         self.protocols.iter().map(|(_, traffic)| traffic.packets).sum()
     }
 
-    /// Bytes of all protocols, link-layer header included, as `ip -s link` counts them.
+    /// Returns the bytes of all protocols, including link-layer headers, as `ip -s link` counts them.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.protocols.iter().map(|(_, traffic)| traffic.bytes).sum()
@@ -272,48 +273,48 @@ impl HookCounters {
 pub struct Traffic {
     /// Packets.
     pub packets: u64,
-    /// Bytes, link-layer header included.
+    /// Bytes, including the link-layer header.
     pub bytes: u64,
 }
 
 /// One direction of a link: from egress at one end to ingress at the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectionSnapshot {
-    /// One-way latency; none where the kernel cannot stamp packets.
+    /// One-way latency. `None` if the kernel cannot stamp packets.
     pub latency: Option<Histogram>,
-    /// Segments that left and did not arrive; none where the kernel cannot stamp packets.
+    /// Segments that left and did not arrive. `None` if the kernel cannot stamp packets.
     pub lost_segments: Option<u64>,
-    /// What netmon does to the packets of this direction on purpose.
+    /// The impairment that netmon imposes on this direction. `None` if there is none.
     pub impairment: Option<ImpairmentStats>,
 }
 
-/// An impairment, and what has passed since it is imposed.
+/// An impairment, and the traffic since it was imposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImpairmentStats {
-    /// What is declared.
+    /// The declared amounts.
     pub impairment: Impairment,
-    /// Segments that left since.
+    /// Segments that have left since.
     pub sent_segments: u64,
-    /// Segments that left since and did not arrive; none where the kernel cannot stamp packets.
+    /// Segments that have left since and did not arrive. `None` if the kernel cannot stamp packets.
     pub lost_segments: Option<u64>,
 }
 
-/// Round trips measured at one end: the request passed here, and the answer came back here.
+/// Round trips measured at one end: the request and its answer both passed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoundTrips {
     /// ICMP and ICMPv6 echo.
     pub icmp: Histogram,
-    /// Those of them whose request left here: round trips.
+    /// Echoes whose request left here: round trips.
     pub icmp_asked: Total,
-    /// Those of them whose request came here: what this side took to answer.
+    /// Echoes whose request arrived here: the time that this side took to answer.
     pub icmp_answered: Total,
     /// SYN to SYN/ACK.
     pub tcp_handshake: Histogram,
-    /// Data to its ACK; none where it is not measured.
+    /// Data to its ACK. `None` if it is not measured.
     pub tcp_rtt: Option<Histogram>,
     /// Last byte of a request to the first byte of its answer.
     pub tcp_response: Histogram,
-    /// DNS query to its response; none where it is not measured.
+    /// DNS query to its response. `None` if it is not measured.
     pub dns: Option<Histogram>,
     /// Echo requests that were not answered within five seconds.
     pub icmp_unanswered: u64,
@@ -325,19 +326,19 @@ pub struct RoundTrips {
     pub tcp_retransmits_ingress: u64,
     /// TCP segments that were seen again at egress.
     pub tcp_retransmits_egress: u64,
-    /// DNS responses by response code (RFC 6895), those that came.
+    /// DNS responses by response code (RFC 6895). Only codes that have occurred.
     pub dns_responses: Vec<(&'static str, u64)>,
 }
 
-/// State of the table of TCP connections, in which the one that was quiet for longest makes room.
+/// The state of the table of TCP connections. A new connection replaces the one that was idle for longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowTable {
-    /// Entries now.
+    /// The number of entries.
     pub entries: u64,
-    /// Most entries; 0 when nothing is followed.
+    /// The maximum number of entries. 0 if no connections are followed.
     pub capacity: u64,
-    /// Connections that had to make room before they had ended.
+    /// Connections that were replaced before they had ended.
     pub evicted_flows: u64,
-    /// Requests (ICMP echo, DNS) that had to make room before they were answered.
+    /// Requests (ICMP echo, DNS) that were replaced before they were answered.
     pub evicted_requests: u64,
 }

@@ -1,4 +1,4 @@
-//! Programs onto hooks and off again, each inside the endpoint's own namespace.
+//! Attaches programs to hooks and detaches them, each inside the endpoint's own namespace.
 
 use std::{
     io,
@@ -21,7 +21,7 @@ use netmon_model::{
 };
 use thiserror::Error;
 
-/// The qdiscs that use a packet's delivery time themselves: there it must stay what its sender wrote.
+/// Qdiscs that use a packet's delivery time themselves. It must stay what the sender wrote.
 const USES_DELIVERY_TIME: [&str; 3] = ["fq", "etf", "taprio"];
 
 /// A program could not be attached.
@@ -38,7 +38,7 @@ pub enum AttachError {
     /// The kernel refused a request about a filter.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
-    /// A link could not be pinned, or unpinned.
+    /// A link could not be pinned or unpinned.
     #[error(transparent)]
     Pin(#[from] PinError),
 }
@@ -47,9 +47,9 @@ pub enum AttachError {
 #[derive(Debug)]
 pub(super) struct Attached {
     ifindex: IfIndex,
-    /// The kernel's ids of the programs on the hooks, ingress first; 0 where there is none.
+    /// The kernel's ids of the programs on the hooks, ingress first; 0 for a hook without one.
     pub(super) programs: Hooks<u32>,
-    /// Where links are pinned, ingress first; nowhere when they go with the agent.
+    /// The paths of the pinned links, ingress first. `None` if the links end with the agent.
     pub(super) pins: Option<Hooks<PathBuf>>,
     pub(super) kind: Kind,
 }
@@ -57,9 +57,9 @@ pub(super) struct Attached {
 /// How programs are attached.
 #[derive(Debug)]
 pub(super) enum Kind {
-    /// A link for each hook, ingress first. They go when they are dropped, unless they are pinned.
+    /// A link for each hook, ingress first. Dropping one detaches its program, unless it is pinned.
     Tcx(Hooks<Option<OwnedFd>>),
-    /// Filters; whether the qdisc is ours.
+    /// Filters on a clsact qdisc, and whether netmon created the qdisc.
     Clsact { made_qdisc: bool },
 }
 
@@ -68,7 +68,7 @@ fn detach_clsact(netlink: &mut Netlink, ifindex: IfIndex, made_qdisc: bool) -> R
     let mut first = Ok(());
     for direction in Direction::BOTH {
         match netlink.request(&clsact::delete_filter(ifindex, &interface, direction)) {
-            // What goes wrong at one hook is no reason to stay at the other.
+            // A failure at one hook does not keep the other from being detached.
             Err(error) if !error.is_not_found() => first = first.and(Err(error)),
             _ => {}
         }
@@ -81,7 +81,7 @@ fn detach_clsact(netlink: &mut Netlink, ifindex: IfIndex, made_qdisc: bool) -> R
 }
 
 impl Attached {
-    /// An interface of the calling thread's namespace, with nothing on its hooks yet.
+    /// Returns an interface of the calling thread's namespace without programs on its hooks.
     pub(super) fn nothing(mode: AttachMode, ifindex: IfIndex, pins: Option<Hooks<PathBuf>>) -> Self {
         let kind = match mode {
             AttachMode::Tcx => Kind::Tcx(Hooks { ingress: None, egress: None }),
@@ -90,16 +90,16 @@ impl Attached {
         Self { ifindex, programs: Hooks::default(), pins, kind }
     }
 
-    /// Whether a program is known to be on this hook.
+    /// Returns whether a program is known to be attached to this hook.
     pub(super) fn has(&self, direction: Direction) -> bool {
         match &self.kind {
             Kind::Tcx(links) => links[direction].is_some(),
-            // A filter of ours that is there is replaced.
+            // Attaching replaces netmon's filter, so there is no need to know.
             Kind::Clsact { .. } => false,
         }
     }
 
-    /// Puts a program on one hook, from a thread in the endpoint's namespace.
+    /// Attaches a program to one hook. Call from a thread in the endpoint's namespace.
     pub(super) fn enter(&mut self, direction: Direction, program: &OwnedFd) -> Result<(), AttachError> {
         let Self { ifindex, programs, pins, kind } = self;
         let failed = |source| AttachError::Tcx { direction, source };
@@ -110,7 +110,7 @@ impl Attached {
                     attach_tcx_first(program.as_fd(), ifindex.0, tcx_hook(direction)).map_err(failed)?;
                 if let Some(pins) = pins {
                     let path = &pins[direction];
-                    // Of another link that was there, somebody took the program off.
+                    // Another program detached the link that was pinned here.
                     unpin_link(path)?;
                     pin(&link, path).map_err(|source| PinError::failed("pin", path, source))?;
                 }
@@ -135,7 +135,7 @@ impl Attached {
         Ok(())
     }
 
-    /// Takes the program off one hook, from a thread in the endpoint's namespace.
+    /// Detaches the program from one hook. Call from a thread in the endpoint's namespace.
     pub(super) fn leave(&mut self, direction: Direction) -> Result<(), AttachError> {
         self.programs[direction] = 0;
         match &mut self.kind {
@@ -156,7 +156,7 @@ impl Attached {
         Ok(())
     }
 
-    /// How the programs are attached.
+    /// Returns how the programs are attached.
     pub(super) fn mode(&self) -> AttachMode {
         match self.kind {
             Kind::Tcx(_) => AttachMode::Tcx,
@@ -164,8 +164,8 @@ impl Attached {
         }
     }
 
-    /// Takes the programs off, from a thread in the endpoint's namespace. An interface that is gone took
-    /// them along.
+    /// Detaches the programs. Call from a thread in the endpoint's namespace. Succeeds if the interface was deleted, which
+    /// detaches them as well.
     pub(super) fn detach(self) -> Result<(), AttachError> {
         match self.kind {
             Kind::Tcx(links) => {
@@ -183,7 +183,7 @@ impl Attached {
         Ok(())
     }
 
-    /// The hooks at which somebody else's program runs before ours, or ours is gone, from a thread in the
+    /// Returns the hooks at which a foreign program runs before netmon's, or netmon's is missing. Call from a thread in the
     /// endpoint's namespace.
     pub(super) fn overtaken(&self) -> io::Result<Vec<Direction>> {
         let Kind::Tcx(_) = &self.kind else { return self.overtaken_on_clsact() };
@@ -197,7 +197,8 @@ impl Attached {
         Ok(overtaken)
     }
 
-    /// A filter of our priority that comes later goes before ours, and a TCX program goes before all filters.
+    /// [`Self::overtaken`] on clsact: a later filter of the same priority runs before netmon's, and TCX programs run before
+    /// all filters.
     fn overtaken_on_clsact(&self) -> io::Result<Vec<Direction>> {
         let mut netlink = Netlink::open().map_err(io::Error::other)?;
         let mut overtaken = Vec::new();
@@ -207,7 +208,7 @@ impl Attached {
                 overtaken.push(direction);
             }
         }
-        // An interface that is gone has no filters, which is not an error.
+        // For a deleted interface, the kernel returns no filters and no error.
         if !overtaken.is_empty() {
             let interfaces = netlink.interfaces().map_err(io::Error::other)?;
             if !interfaces.iter().any(|interface| interface.index == self.ifindex.0) {
@@ -218,7 +219,7 @@ impl Attached {
     }
 }
 
-/// Whether a TCX chain has programs; a kernel before Linux 6.6 has no such chain.
+/// Returns whether a TCX chain has programs. A kernel before Linux 6.6 has no such chain.
 fn has_tcx_programs(ifindex: IfIndex, direction: Direction) -> io::Result<bool> {
     match tcx_chain(ifindex.0, tcx_hook(direction)) {
         Ok(chain) => Ok(!chain.is_empty()),
@@ -227,15 +228,15 @@ fn has_tcx_programs(ifindex: IfIndex, direction: Direction) -> io::Result<bool> 
     }
 }
 
-/// The interfaces of the calling thread's namespace with a qdisc that uses delivery times itself: at the
-/// root, or below it, as fq is under mq and often under htb.
+/// Returns the interfaces of the calling thread's namespace with a qdisc that uses delivery times itself: as the root
+/// qdisc or below it, as fq is under mq and often under htb.
 pub(super) fn users_of_delivery_time() -> Result<Vec<IfIndex>, NetlinkError> {
     let qdiscs = Netlink::open()?.qdiscs()?;
     let uses = |qdisc: &Qdisc| USES_DELIVERY_TIME.contains(&qdisc.kind.as_str());
     Ok(qdiscs.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
 }
 
-/// What errors call an interface that is known by its number.
+/// Returns the name in error messages of an interface that is known by its number.
 fn shown(ifindex: IfIndex) -> String {
     format!("number {ifindex}")
 }

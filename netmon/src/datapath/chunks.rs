@@ -1,4 +1,4 @@
-//! Maps that grow: endpoints live in chunks, each a per-CPU array, in an array of maps.
+//! Maps that grow: the values of endpoints are in chunks, each a per-CPU array, in an array of maps.
 
 use aya::{
     Pod,
@@ -15,8 +15,8 @@ pub(super) struct Chunks<V: Pod> {
 }
 
 impl<V: Pod> Chunks<V> {
-    /// The chunks that are there: none in a new map, and in one that is pinned those that an agent made before.
-    pub(super) fn of(outer: ArrayOfMaps<MapData, PerCpuArray<MapData, V>>) -> Result<Self, MapError> {
+    /// Opens the existing chunks: none in a new map, and those of earlier agents in a pinned one.
+    pub(super) fn open(outer: ArrayOfMaps<MapData, PerCpuArray<MapData, V>>) -> Result<Self, MapError> {
         let mut inner = Vec::new();
         for index in 0..MAX_CHUNKS {
             match outer.get(&index, 0) {
@@ -28,7 +28,7 @@ impl<V: Pod> Chunks<V> {
         Ok(Self { outer, inner })
     }
 
-    /// Makes room for `endpoint`, and for all below it.
+    /// Creates chunks until there is room for `endpoint` and every lower id.
     pub(super) fn reserve(&mut self, endpoint: EndpointId) -> Result<(), MapError> {
         while self.inner.len() <= chunk_of(endpoint.0) as usize {
             let index = self.inner.len() as u32;
@@ -42,7 +42,7 @@ impl<V: Pod> Chunks<V> {
         Ok(())
     }
 
-    /// The values of an endpoint, one a CPU.
+    /// Returns the values of an endpoint, one for each CPU.
     pub(super) fn get(&self, endpoint: EndpointId) -> Result<PerCpuValues<V>, MapError> {
         self.inner
             .get(chunk_of(endpoint.0) as usize)
@@ -61,13 +61,13 @@ impl<V: Pod> Chunks<V> {
         )
     }
 
-    /// Bytes that the chunks take in the kernel: endpoints x possible CPUs x value size.
+    /// Returns the kernel memory of the chunks in bytes: endpoints x possible CPUs x value size.
     pub(super) fn bytes(&self) -> usize {
         self.inner.len() * CHUNK_ENDPOINTS as usize * nr_cpus().unwrap_or(1) * value_bytes::<V>()
     }
 }
 
-/// Bytes that one CPU's value of one endpoint takes: the kernel rounds them up to words.
+/// Returns the size of one CPU's value of one endpoint, which the kernel rounds up to words.
 pub(super) const fn value_bytes<V>() -> usize {
     size_of::<V>().next_multiple_of(8)
 }

@@ -1,8 +1,8 @@
-//! Keeps the programs' idea of wall-clock time current.
+//! Keeps the programs' wall-clock offset current.
 //!
-//! A program reads the monotonic clock only; wall-clock time is that plus an offset, which a map holds. It
-//! changes when the clock is set (a timer that is cancelled by exactly that wakes us), and by the small
-//! corrections of NTP (it is refreshed regularly).
+//! A program can read only the monotonic clock. It adds an offset from a map to get wall-clock time. The offset changes
+//! when the clock is set, which cancels a timer and wakes this thread, and with the small corrections of NTP, so it is
+//! also refreshed regularly.
 
 use std::{
     io,
@@ -21,10 +21,10 @@ use rustix::{
     },
 };
 
-/// NTP slews by 0.5 ms a second at the most: with this the offset is never more than 0.05 ms off.
+/// NTP slews by at most 0.5 ms a second, so the offset is never more than 0.05 ms off.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// Keeps the offset current for as long as it lives.
+/// Keeps the offset current until it is dropped.
 pub(super) struct ClockKeeper {
     stop: OwnedFd,
     thread: Option<thread::JoinHandle<()>>,
@@ -38,7 +38,7 @@ impl ClockKeeper {
         let watched = stop.try_clone()?;
         let thread = thread::Builder::new().name("clock".to_owned()).spawn(move || {
             if let Err(error) = keep(&mut map, &watched) {
-                warn!("cannot follow the wall clock any more, receive times may be off: {error}");
+                warn!("no longer following the wall clock, receive times may be off: {error}");
             }
         })?;
         Ok(Self { stop, thread: Some(thread) })
@@ -58,11 +58,11 @@ impl Drop for ClockKeeper {
 fn keep(map: &mut Array<MapData, u64>, stop: &OwnedFd) -> io::Result<()> {
     loop {
         let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        // Absolute and far away: it never fires, it is cancelled when the clock is set.
+        // Absolute and far away: it never fires, but is cancelled when the clock is set.
         let far = Timespec { tv_sec: i64::MAX / 4, tv_nsec: 0 };
         let when = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: far };
         timerfd_settime(&timer, TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, &when)?;
-        // The clock may have been set between the last look and the timer.
+        // The clock may have been set after the last read and before the timer was armed.
         set(map)?;
         let refresh = Timespec { tv_sec: 0, tv_nsec: i64::from(REFRESH.subsec_nanos()) };
         loop {
@@ -78,19 +78,19 @@ fn keep(map: &mut Array<MapData, u64>, stop: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Writes the offset as it is now.
+/// Writes the current offset.
 pub(super) fn set(map: &mut Array<MapData, u64>) -> io::Result<()> {
     map.set(0, offset_ns(), 0).map_err(io::Error::other)
 }
 
-/// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, nanoseconds, of the closest of a few looks at both: in between
-/// the thread may lose its CPU.
+/// Returns `CLOCK_REALTIME` less `CLOCK_MONOTONIC` in nanoseconds. Reads both a few times and takes the tightest
+/// reading, since the thread may lose its CPU in between.
 fn offset_ns() -> u64 {
     let look = || {
         let before = nanos(clock_gettime(ClockId::Monotonic));
         let wall = nanos(clock_gettime(ClockId::Realtime));
         let after = nanos(clock_gettime(ClockId::Monotonic));
-        // Modulo 2^64, as the programs add it: a wall clock that was never set is behind the time since boot.
+        // Modulo 2^64, as the programs add it: an unset wall clock is behind the time since boot.
         (after - before, wall.wrapping_sub(before + (after - before) / 2))
     };
     (0..4).map(|_| look()).min().map_or(0, |(_, offset)| offset)
@@ -100,7 +100,7 @@ fn nanos(time: Timespec) -> u64 {
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
-/// Monotonic time in nanoseconds, as `bpf_ktime_get_ns` tells it.
+/// Returns monotonic time in nanoseconds, as `bpf_ktime_get_ns` does.
 pub(super) fn monotonic_ns() -> u64 {
     nanos(clock_gettime(ClockId::Monotonic))
 }

@@ -1,44 +1,44 @@
-//! What two counts by epoch differ in, once an epoch is closed: packets that left and did not arrive,
-//! requests that passed and were not answered.
+//! Differences of two counts by epoch, taken once an epoch is closed: packets that left and did not arrive, requests
+//! that passed and were not answered.
 //!
-//! Slots accumulate and are shared by epochs far apart, so the difference of a slot is what was lost in all
-//! epochs of it. It means something only while its latest epoch is old enough to be complete and too young
-//! to be begun anew; in between, what was known before stands.
+//! Slots accumulate and are shared by epochs far apart, so the difference of a slot is what was lost in all its epochs.
+//! It is meaningful only while the slot's latest epoch is old enough to be complete and too young to be reused. At other
+//! times the last known difference stands.
 
 use netmon_ebpf::record::Known;
 
-/// The differences of one pair of counts, slot by slot.
+/// The differences of one pair of counts, by slot.
 #[derive(Clone, Debug)]
 pub(super) struct ClosedEpochs<const SLOTS: usize> {
-    /// Nanoseconds of an epoch, as a power of two.
+    /// The length of an epoch in nanoseconds, as a power of two.
     shift: u32,
     known: Known<SLOTS>,
     changed: bool,
 }
 
 impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
-    /// Nothing is known yet, as when both counts are zero.
+    /// Returns differences without readings, as if both counts were zero.
     pub(super) fn new(shift: u32) -> Self {
         Self { shift, known: Known::NOTHING, changed: false }
     }
 
-    /// What is known, for somebody who goes on with it.
+    /// Returns the known differences, from which another agent can resume.
     pub(super) fn known(&self) -> Known<SLOTS> {
         self.known
     }
 
-    /// Goes on with what was known.
+    /// Resumes from known differences.
     pub(super) fn restore(&mut self, known: &Known<SLOTS>) {
         self.known = *known;
     }
 
-    /// Whether something else is known than when this was asked last.
+    /// Returns whether a known difference has changed since the last call.
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
-    /// Takes a reading of both counts into account, made between the two times `read` of the clock that
-    /// the epochs are slices of. An epoch is complete once it lies `settle` epochs back.
+    /// Adds a reading of both counts, made between the two times `read` of the clock that defines the epochs. An epoch is
+    /// complete once it lies `settle` epochs back.
     pub(super) fn update(
         &mut self,
         read: (u64, u64),
@@ -48,9 +48,9 @@ impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
     ) {
         let (began, ended) = (read.0 >> self.shift, read.1 >> self.shift);
         for slot in 0..SLOTS {
-            // Age of the latest epoch of this slot that had begun when the reading began ...
+            // The age of this slot's latest epoch that had begun when the reading began ...
             let age = began.wrapping_sub(slot as u64) % SLOTS as u64;
-            // ... which was not begun anew while we read.
+            // ... and whose slot was not reused during the reading.
             if age >= settle && age + (ended - began) < SLOTS as u64 {
                 let missing = i64::from(first[slot].wrapping_sub(second[slot]).cast_signed());
                 let known = std::mem::replace(&mut self.known.slots[slot], missing);
@@ -59,8 +59,8 @@ impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
         }
     }
 
-    /// The sum over all closed epochs: never below what it was, since it is read as a counter. Signed until
-    /// here, because merging of packets (GRO) may move counts between neighbours.
+    /// Returns the sum over all closed epochs. It never decreases, since it is exported as a counter. The sum is signed
+    /// until here, because merging of packets (GRO) may move counts between neighbouring epochs.
     pub(super) fn total(&mut self) -> u64 {
         let sum: i64 = self.known.slots.iter().sum();
         let before = self.known.highest;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_epoch_tells_nothing_and_a_closed_one_everything() {
+    fn a_loss_is_counted_when_its_epoch_closes() {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, received) = ([0; 8], [0; 8]);
         sent[3] = 5;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_is_begun_anew_keeps_what_was_lost_before() {
+    fn a_reused_slot_keeps_its_earlier_losses() {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         sent[3] = 5;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_moved_to_a_neighbour_are_no_loss() {
+    fn counts_that_moved_to_a_neighbouring_epoch_are_no_loss() {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         (sent[3], received[3]) = (10, 7);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_goes_on_with_what_was_known_never_tells_less() {
+    fn a_resumed_total_never_decreases() {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, received) = ([0; 8], [0; 8]);
         sent[3] = 5;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_wrapped_are_subtracted_as_if_they_had_not() {
+    fn wrapped_counts_have_the_right_difference() {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         (sent[0], received[0]) = (1, u32::MAX);

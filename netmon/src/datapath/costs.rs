@@ -1,4 +1,4 @@
-//! What measuring costs, put together: run times of the programs, memory and fill of the maps.
+//! The cost of measuring: run times of the programs, memory and fill of the maps.
 
 use netmon_ebpf::abi::CHUNK_ENDPOINTS;
 use netmon_model::{
@@ -12,7 +12,7 @@ impl Datapath {
     pub(super) fn cost(&mut self, flows: &FlowTable) -> Result<Cost, DatapathError> {
         let mut maps = self.object.meter.read()?;
         let endpoints = self.endpoints.len() as u64;
-        // The endpoints' values are in chunks, of which the kernel accounts for the places only.
+        // The endpoints' values are in chunks. The kernel accounts only the outer map's slots.
         add_chunks(&mut maps, "COUNTERS", endpoints, self.object.counters.bytes());
         add_chunks(&mut maps, "ROUND_TRIPS", endpoints, self.object.round_trips.bytes());
         if let Some(table) = maps.iter_mut().find(|one| one.map == "TCP_FLOWS") {

@@ -1,4 +1,4 @@
-//! Reading everything: what every endpoint counted, by its id, as plain data.
+//! Reads every counter and histogram, as plain data by endpoint id.
 
 use std::collections::HashMap;
 
@@ -24,42 +24,42 @@ use super::{
 /// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
 const ANSWER_SETTLE_EPOCHS: u64 = 1 + ANSWER_TIMEOUT_NS.div_ceil(1 << ANSWER_EPOCH_SHIFT);
 
-/// What the maps held, at one time.
+/// One reading of the maps.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// When the reading began, monotonic nanoseconds.
+    /// Monotonic time at which the reading began, nanoseconds.
     pub monotonic_ns: u64,
-    /// Every endpoint that programs are attached to.
+    /// Every endpoint with attached programs.
     pub endpoints: HashMap<EndpointId, EndpointCounts>,
-    /// Packets whose parsing stopped early, by the reason.
+    /// Packets whose parsing stopped early, by reason.
     pub parse_exits: Vec<(ParseStop, u64)>,
     /// State of the flow table.
     pub flows: FlowTable,
-    /// Errors of netmon itself so far, by kind.
+    /// netmon's own errors so far, by kind.
     pub errors: Vec<(ErrorKind, u64)>,
-    /// What measuring costs.
+    /// The cost of measuring.
     pub cost: Cost,
 }
 
-/// What was counted at one endpoint.
+/// The counts of one endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointCounts {
-    /// How programs are attached; `None` while they are off.
+    /// How programs are attached. `None` while they are detached.
     pub attached: Option<AttachMode>,
-    /// What passed each hook.
+    /// Traffic at each hook.
     pub hooks: Hooks<HookCounts>,
     /// Packets that left without a stamp.
     pub unstamped_packets: u64,
-    /// Packets that the kernel dropped on this interface, by its reason; `None` where the kernel does not tell.
+    /// Packets that the kernel dropped on this interface, by drop reason. `None` if this kernel reports no reasons.
     pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured here.
     pub round_trips: RoundTrips,
-    /// What became of the packets that left here for the peer; `None` if that is not measured: without a peer, on a
+    /// Latency and loss of the packets that left here for the peer. `None` if they are not measured: without a peer, on a
     /// kernel that cannot stamp packets, or behind a qdisc that uses departure times itself.
     pub departures: Option<Departures>,
 }
 
-/// What passed one hook.
+/// Traffic at one hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HookCounts {
     /// Packets and bytes by protocol.
@@ -71,14 +71,14 @@ pub struct HookCounts {
 }
 
 impl HookCounts {
-    /// Packets of all protocols.
+    /// Returns the packets of all protocols.
     #[must_use]
     pub fn packets(&self) -> u64 {
         self.protocols.iter().map(|(_, traffic)| traffic.packets).sum()
     }
 }
 
-/// What became of packets between two ends of a link.
+/// Latency and loss of packets from one end of a link to the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Departures {
     /// One-way latency to the peer.
@@ -94,11 +94,11 @@ pub(super) struct Values {
 }
 
 impl Datapath {
-    /// Reads everything now.
+    /// Reads everything.
     ///
     /// # Errors
     ///
-    /// When the kernel does not give a map's value.
+    /// Fails if the kernel refuses to read a map.
     pub fn counts(&mut self) -> Result<Counts, DatapathError> {
         let began = monotonic_ns();
         let mut counts = HashMap::with_capacity(self.endpoints.len());
@@ -122,7 +122,7 @@ impl Datapath {
         })
     }
 
-    /// The endpoints as they are read together: both ends of a link, or one whose peer is not known.
+    /// Returns the endpoints in groups that are read together: both ends of a link, or one whose peer is not known.
     fn pairs(&self) -> Vec<Vec<EndpointId>> {
         let first_of_pair = |endpoint: &&Endpoint| {
             endpoint.peer.is_none_or(|peer| endpoint.id < peer || !self.endpoints.contains_key(&peer))
@@ -153,8 +153,7 @@ impl Datapath {
         self.record_changes(group)
     }
 
-    /// Records what became known of a link since the last time: the next agent must not report less than this one is
-    /// about to.
+    /// Persists new differences of a link before they are reported: the next agent must not report less.
     fn record_changes(&mut self, group: &[EndpointId]) -> Result<(), DatapathError> {
         let Some(persistence) = &mut self.persistence else { return Ok(()) };
         let is_whole = |id: &EndpointId| self.endpoints.get(id).is_some_and(Endpoint::is_whole);
@@ -189,7 +188,7 @@ impl Object {
     }
 }
 
-/// What became of the packets from one end of a link to the other. Both were read between the times `read`.
+/// Returns latency and loss from one end of a link to the other. Both were read between the times `read`.
 fn departures(read: (u64, u64), from: &mut Endpoint, sent: &Values, arrived: &Values) -> Departures {
     let latency = sums::histogram(&arrived.counters, |value| &value.latency);
     if from.stamps {
@@ -200,10 +199,10 @@ fn departures(read: (u64, u64), from: &mut Endpoint, sent: &Values, arrived: &Va
     Departures { latency, lost_segments: from.lost.total() }
 }
 
-/// How many epochs a packet may still be under way: two, and as many as the longest latency so far. A queue that grows
-/// is seen to grow before it is longer than this. A delay that is imposed does not grow, and is known.
+/// Returns how many epochs a packet may still be under way: two, and as many as the longest latency so far. A growing
+/// queue shows in the latencies before it is longer than this. An imposed delay does not grow, and is known.
 fn settle_epochs(latency: &Histogram, held_ns: u64) -> u64 {
-    // A latency beyond the end of the histogram is waited for as long as is possible.
+    // If a latency is beyond the end of the histogram, wait as long as possible.
     let beyond = if latency.count == 0 { 0 } else { u64::MAX };
     let longest_ns = latency.max_bound_ns().unwrap_or(beyond);
     (2 + (longest_ns.max(held_ns) >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
@@ -234,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_is_settled_when_the_longest_way_seen_has_passed_since() {
+    fn an_epoch_settles_after_the_longest_latency_seen() {
         assert_eq!(settle_epochs(&Histogram::default(), 0), 2);
         assert_eq!(settle_epochs(&histogram_of([1_000_000]), 0), 2);
         assert_eq!(settle_epochs(&histogram_of([1_000, 1_000_000_000]), 0), 2 + 8);
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_that_is_imposed_is_awaited_before_the_first_packet_has_come() {
+    fn an_imposed_delay_is_awaited_before_the_first_packet() {
         assert_eq!(settle_epochs(&Histogram::default(), 1_000_000_000), 2 + 7);
         assert_eq!(settle_epochs(&histogram_of([3_000_000_000]), 1_000_000_000), 2 + 24);
     }

@@ -1,9 +1,9 @@
-//! The dispatcher: a tiny program for each attachment, which says which endpoint this is.
+//! The dispatcher: a tiny program for each attachment that identifies the endpoint.
 //!
-//! No field of a packet tells exactly which interface of which namespace it passes: an ifindex is unique in
-//! its namespace only. So every attachment has a program of its own with the endpoint's id as a constant;
-//! it leaves the id in `skb->cb` and tail-calls the measuring program, which all endpoints share. That is
-//! exact on every kernel, and about as fast as a constant (`cargo xtask bench datapath`).
+//! No field of a packet identifies the interface exactly: an ifindex is unique only in its namespace. So every
+//! attachment has a program of its own with the endpoint's id as a constant. It stores the id in `skb->cb` and
+//! tail-calls the measuring program, which all endpoints share. That is exact on every kernel, and about as fast as a
+//! constant (`cargo xtask bench datapath`).
 
 use std::{
     io,
@@ -24,17 +24,17 @@ use netmon_kernel::sys::{
 };
 use netmon_model::names::{Direction, EndpointId};
 
-/// What a dispatcher has to know of its hook.
+/// The hook of a dispatcher, with the settings that it needs.
 #[derive(Clone, Copy)]
 pub(super) enum Hook {
-    /// Where packets arrive.
+    /// Packets arrive.
     Ingress {
-        /// The peer stamps its departures, so a delivery time on arrival is its stamp.
+        /// Whether the peer stamps its departures, so that a delivery time on arrival is its stamp.
         peer_stamps: bool,
     },
-    /// Where they leave.
+    /// Packets leave.
     Egress {
-        /// Departures are stamped here.
+        /// Whether departures are stamped here.
         stamps: bool,
     },
 }
@@ -54,10 +54,10 @@ impl Hook {
         }
     }
 
-    /// Leaves in `skb->cb` what the programs of this hook look for there.
+    /// Returns the instructions that store in `skb->cb` what the programs of this hook read there.
     ///
-    /// The stamp is read here and nowhere else: a program that asks for the kind of a packet's time is taken to
-    /// know about delivery times, and what it writes at ingress is not made a receive time again.
+    /// The stamp is read here and nowhere else. The kernel takes a program that reads the kind of a packet's time to know
+    /// about delivery times, and then does not turn what it writes at ingress back into a receive time.
     fn leave(self) -> Vec<Instruction> {
         match self {
             Self::Egress { stamps } => vec![
@@ -78,12 +78,12 @@ impl Hook {
     }
 }
 
-/// Loads the dispatcher of one hook. `jump_table` holds the measuring programs; `before` runs ahead of it, and
-/// leaves the packet in `r1`, where it was.
+/// Loads the dispatcher of one hook. `jump_table` holds the measuring programs. `before` runs ahead of the dispatcher,
+/// and must leave the packet in `r1`.
 ///
 /// # Errors
 ///
-/// The kernel's answer.
+/// Fails if the kernel refuses the program.
 pub(super) fn load(
     endpoint: EndpointId,
     hook: Hook,
@@ -93,12 +93,12 @@ pub(super) fn load(
     load_classifier(name(hook.direction()), &[before, &assemble(endpoint, hook, jump_table)].concat())
 }
 
-/// Loads the program that is at the tracepoint of drops and jumps to the one in `table`. It reads the third argument, the
-/// reason, so that the kernel refuses to attach it where there is none (before Linux 5.17).
+/// Loads the program for the tracepoint of drops, which jumps to the one in `table`. It reads the third argument, the
+/// reason, so that the kernel refuses to attach it where there is no reason (before Linux 5.17).
 ///
 /// # Errors
 ///
-/// The kernel's answer.
+/// Fails if the kernel refuses the program.
 pub(super) fn load_for_drops(table: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let [map, map_end] = ld_map_fd(R2, table);
     let program = [
@@ -113,7 +113,7 @@ pub(super) fn load_for_drops(table: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     raw_tracepoint::load("netmon_drops", &program)
 }
 
-/// What the kernel shows as the name of a hook's dispatchers.
+/// Returns the kernel's name for a hook's dispatchers.
 pub(super) fn name(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "netmon_in",
@@ -130,7 +130,7 @@ fn assemble(endpoint: EndpointId, hook: Hook, jump_table: BorrowedFd<'_>) -> Vec
     instructions.extend([
         mov64_imm(R3, measure.cast_signed()),
         call(Helper::BPF_FUNC_tail_call),
-        // Reached only when the jump table is empty: nothing is measured, and nothing is changed.
+        // Reached only if the jump table is empty: the packet passes unmeasured and unchanged.
         mov64_imm(R0, TCX_NEXT),
         exit(),
     ]);

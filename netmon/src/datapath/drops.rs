@@ -1,7 +1,7 @@
-//! What the kernel dropped on the endpoints, and why it says it did.
+//! Packets that the kernel dropped on the endpoints, by its drop reason.
 //!
-//! Absent where the kernel does not show its types (`CONFIG_DEBUG_INFO_BTF`) or gives no reasons (before
-//! Linux 5.17): then there is no such metric, rather than one that is always zero.
+//! Absent if the kernel does not expose its types (`CONFIG_DEBUG_INFO_BTF`) or has no drop reasons (before Linux 5.17).
+//! There is no metric then, rather than one that is always zero.
 
 use std::{
     collections::HashMap as Table,
@@ -34,24 +34,25 @@ use super::{
 const PROGRAM: &str = "netmon_drop";
 const TABLE: &str = "DROP_TABLE";
 const TRACEPOINT: &CStr = c"kfree_skb";
-/// How the kernel's enumerators begin; what follows is what `dropwatch` and `perf` show, too.
+/// The prefix of the kernel's enumerators. `dropwatch` and `perf` show the rest, too.
 const PREFIX: &str = "SKB_DROP_REASON_";
 
-/// The reason of a drop by somebody's program at the egress hook.
+/// The reason of a drop by a program at the egress hook.
 const AT_EGRESS: &str = "TC_EGRESS";
-/// The reason of a drop by netmon's own, of an impairment.
+/// The reason of a drop by netmon's own program, for a declared loss.
 const ON_PURPOSE: &str = "NETMON_LOSS";
 
-/// What is known of this kernel before the object is loaded.
+/// The kernel's types that are needed before the object is loaded.
 pub(super) struct DropTypes {
     pub(super) offsets: DropOffsets,
     reasons: Table<u32, String>,
 }
 
 impl DropTypes {
-    /// Looks up where things lie. The error says what this kernel lacks.
+    /// Looks up field offsets and drop reasons. The error states what this kernel lacks.
     pub(super) fn look_up() -> Result<Self, String> {
-        let types = KernelTypes::read().map_err(|error| format!("the kernel's types: {error}"))?;
+        let types =
+            KernelTypes::read().map_err(|error| format!("cannot read the kernel's types: {error}"))?;
         let offset = |structure: &str, field: &str| {
             types.offset_of(structure, field).ok_or_else(|| format!("the kernel has no {structure}.{field}"))
         };
@@ -68,7 +69,7 @@ impl DropTypes {
             .filter_map(|(value, name)| Some((value, name.strip_prefix(PREFIX)?.to_owned())))
             .collect();
         if reasons.is_empty() {
-            return Err("the kernel gives no reasons for drops (it is older than Linux 5.17)".to_owned());
+            return Err("the kernel has no drop reasons (needs Linux 5.17)".to_owned());
         }
         reasons.insert(DECLARED_LOSS, ON_PURPOSE.to_owned());
         Ok(Self { offsets, reasons })
@@ -80,16 +81,16 @@ pub(super) struct Drops {
     places: HashMap<MapData, DropPlace, u32>,
     counts: PerCpuHashMap<MapData, DropKey, u64>,
     reasons: Table<u32, String>,
-    /// What is at the tracepoint, and jumps to the program.
+    /// The program at the tracepoint, which jumps to the counting program.
     dispatcher: OwnedFd,
-    /// The jump is empty when nobody has it open or pinned.
+    /// The kernel empties the table when it is neither open nor pinned.
     _table: OwnedFd,
     _link: OwnedFd,
 }
 
 impl Drops {
-    /// Begins to count, or takes the place of the program that did: `link_pin` is where the tracepoint's link is pinned or
-    /// is to be. Without one, the tracepoint is let go when this is.
+    /// Starts counting, or replaces the program that counts already. `link_pin` is the path at which the tracepoint's link
+    /// is pinned, or is to be. Without one, dropping this detaches from the tracepoint.
     pub(super) fn start(
         ebpf: &mut Ebpf,
         types: DropTypes,
@@ -116,17 +117,17 @@ impl Drops {
         })
     }
 
-    /// The program that the kernel calls, and accounts run time to.
+    /// Returns the program that the kernel calls and accounts run time to.
     pub(super) fn dispatcher(&self) -> &OwnedFd {
         &self.dispatcher
     }
 
-    /// Counts drops on an endpoint from now on.
+    /// Starts counting drops on an endpoint.
     pub(super) fn add(&mut self, id: EndpointId, place: DropPlace) -> Result<(), DatapathError> {
         self.places.insert(place, id.0, 0).map_err(places)
     }
 
-    /// Counts drops on an endpoint no more, and forgets those that were.
+    /// Stops counting drops on an endpoint, and removes its counts.
     pub(super) fn remove(&mut self, id: EndpointId, place: DropPlace) -> Result<(), DatapathError> {
         gone(self.places.remove(&place)).map_err(places)?;
         let old: Vec<DropKey> =
@@ -134,7 +135,7 @@ impl Drops {
         old.iter().try_for_each(|key| gone(self.counts.remove(key))).map_err(counts)
     }
 
-    /// Packets that were dropped by a program at an endpoint's egress hook, which is behind ours.
+    /// Returns the packets that programs behind netmon's at an endpoint's egress hook dropped.
     pub(super) fn at_egress(&self, id: EndpointId) -> Result<u64, DatapathError> {
         let reasons =
             self.reasons.iter().filter(|(_, name)| [AT_EGRESS, ON_PURPOSE].contains(&name.as_str()));
@@ -146,7 +147,7 @@ impl Drops {
         reasons.map(|(&reason, _)| dropped(reason)).sum()
     }
 
-    /// Drops so far by endpoint and reason, in the order of the reasons' names.
+    /// Returns the drops so far by endpoint and reason, sorted by the reasons' names.
     pub(super) fn read(&self) -> Result<Table<EndpointId, Vec<(String, u64)>>, DatapathError> {
         let mut drops: Table<EndpointId, Vec<(String, u64)>> = Table::new();
         for entry in &self.counts {
@@ -162,7 +163,7 @@ impl Drops {
     }
 }
 
-/// The tracepoint's link that is pinned, and its program.
+/// Returns the pinned link of the tracepoint and its program. `None` if there is none that can be used.
 fn attached(pin: &Path) -> Option<(OwnedFd, OwnedFd)> {
     let open = pinned(pin).ok()?;
     let there = link(&open).ok().filter(|there| there.place == LinkPlace::Tracepoint)?;
@@ -173,7 +174,7 @@ fn attach(table: BorrowedFd<'_>, link_pin: Option<&Path>) -> io::Result<(OwnedFd
     let program = dispatcher::load_for_drops(table)?;
     let link = raw_tracepoint::attach(program.as_fd(), TRACEPOINT)?;
     if let Some(path) = link_pin {
-        // Something else may be there.
+        // The path may hold an unusable object.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => pin(&link, path)?,

@@ -1,5 +1,5 @@
-//! Programs of a watched endpoint, attached to nothing: for `BPF_PROG_TEST_RUN`, which runs them over frames
-//! that nobody sent, and counts what they see like any other.
+//! Programs of a watched endpoint that are attached to no hook. `BPF_PROG_TEST_RUN` runs them over made-up frames, which
+//! they count like any other.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -10,25 +10,24 @@ use netmon_model::names::{Direction, EndpointId};
 
 use super::{Datapath, DatapathError, dispatcher, object::Object};
 
-/// What the kernel says of a program that it took.
+/// The kernel's figures for a loaded program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramCost {
     /// Its name in the object.
     pub name: &'static str,
-    /// Instructions that the verifier followed, every way counted; none before Linux 5.16. Its limit is a
-    /// million.
+    /// Instructions that the verifier processed, on all paths. Its limit is a million. `None` before Linux 5.16.
     pub verified_instructions: Option<u32>,
-    /// Bytes of machine code; none where the kernel does not translate.
+    /// Bytes of machine code. `None` if the kernel does not compile programs.
     pub machine_code_bytes: Option<u32>,
 }
 
 impl Datapath {
-    /// One more dispatcher of a watched endpoint's hook. `before` is put ahead of it: it finds the packet in
-    /// `r1`, and must leave it there.
+    /// Loads another dispatcher for a hook of a watched endpoint. `before` runs ahead of it: it finds the packet in `r1`,
+    /// and must leave it there.
     ///
     /// # Errors
     ///
-    /// When no such endpoint is watched, or the kernel refuses the program.
+    /// Fails if no such endpoint is watched, or the kernel refuses the program.
     pub fn dispatcher(
         &self,
         endpoint: EndpointId,
@@ -40,11 +39,11 @@ impl Datapath {
             .map_err(|source| DatapathError::Dispatcher { endpoint, source })
     }
 
-    /// What each program costs, in the order of the jump table.
+    /// Returns the cost of each program, in the order of the jump table.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell.
+    /// Fails if the kernel refuses to describe a program.
     pub fn program_costs(&self) -> Result<Vec<ProgramCost>, DatapathError> {
         PROGRAMS.into_iter().map(|name| self.object.cost(name)).collect()
     }

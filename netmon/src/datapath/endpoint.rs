@@ -1,6 +1,6 @@
-//! An endpoint that programs are attached to: where it is, what is on its hooks, and what was worked out of its counters.
+//! An endpoint with its location, its attachments, and the totals derived from its counters.
 //!
-//! Known by its [`EndpointId`] alone. What it is called is not the datapath's business.
+//! The datapath knows it by its [`EndpointId`] alone, and has no names.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -30,17 +30,17 @@ use super::{
 /// An interface to attach to.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The slot that it is counted in: one that no other endpoint uses.
+    /// The slot of its counters, which no other endpoint uses.
     pub id: EndpointId,
     /// The interface.
     pub at: InterfaceId,
     /// Its namespace, which stays alive as long as the endpoint is attached.
     pub netns: Arc<NetNs>,
-    /// The other end of its link; `None` if it is not known.
+    /// The other end of its link. `None` if it is not known.
     pub peer: Option<EndpointId>,
 }
 
-/// All endpoints that programs are attached to.
+/// All endpoints with attached programs.
 pub(super) type Endpoints = BTreeMap<EndpointId, Endpoint>;
 
 /// An endpoint with its attachments.
@@ -51,13 +51,13 @@ pub(super) struct Endpoint {
     /// The other end of its link.
     pub(super) peer: Option<EndpointId>,
     pub(super) attached: Option<Attached>,
-    /// The programs that are attached, ingress first; kept only while their run times are wanted.
+    /// The attached programs, ingress first. Held only while their run times are recorded.
     pub(super) programs: Option<Hooks<OwnedFd>>,
-    /// Where the links of its hooks are pinned, ingress first; `None` if they end with the agent.
+    /// The paths of the pinned links of its hooks, ingress first. `None` if the links end with the agent.
     pub(super) hook_pins: Option<Hooks<PathBuf>>,
-    /// How often the programs were taken off for a comparison.
+    /// How often the programs were detached for a comparison.
     pub(super) pauses: u64,
-    /// How long packets that leave here may be held on purpose, nanoseconds.
+    /// How long packets that leave here may be held by an impairment, nanoseconds.
     pub(super) held_ns: u64,
     /// Whether departures are stamped here.
     pub(super) stamps: bool,
@@ -70,7 +70,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint with nothing on its hooks yet.
+    /// Returns an endpoint without programs on its hooks.
     pub(super) fn new(target: Target, hook_pins: Option<Hooks<PathBuf>>) -> Self {
         let Target { id, at, netns, peer } = target;
         Self {
@@ -90,7 +90,7 @@ impl Endpoint {
         }
     }
 
-    /// The dispatcher that belongs on a hook.
+    /// Returns the dispatcher settings of a hook.
     pub(super) fn hook(&self, direction: Direction) -> Hook {
         match direction {
             Direction::Ingress => Hook::Ingress { peer_stamps: self.peer_stamps },
@@ -98,12 +98,12 @@ impl Endpoint {
         }
     }
 
-    /// Whether there is a program on both hooks.
+    /// Returns whether both hooks have a program.
     pub(super) fn is_whole(&self) -> bool {
         self.attached.as_ref().is_some_and(Attached::is_whole)
     }
 
-    /// The key by which the programs find the endpoint of a drop.
+    /// Returns the key by which the programs find the endpoint of a drop.
     pub(super) fn drop_place(&self) -> DropPlace {
         drop_place(self.at)
     }
@@ -117,7 +117,7 @@ impl Endpoint {
         Ok(Hooks { ingress: one(Direction::Ingress)?, egress: one(Direction::Egress)? })
     }
 
-    /// Puts the program onto one hook, unless it is there, from a thread in the endpoint's namespace.
+    /// Attaches the program to one hook unless it is attached. Call from a thread in the endpoint's namespace.
     pub(super) fn attach(&mut self, mode: AttachMode, direction: Direction) -> Result<(), DatapathError> {
         let Some(programs) = &self.programs else { return Ok(()) };
         let nothing = || Attached::nothing(mode, self.at.ifindex, self.hook_pins.clone());
@@ -128,12 +128,12 @@ impl Endpoint {
     }
 }
 
-/// The key by which the programs find the endpoint of a drop.
+/// Returns the key by which the programs find the endpoint of a drop.
 pub(super) fn drop_place(at: InterfaceId) -> DropPlace {
     DropPlace { cookie: at.netns.0, ifindex: at.ifindex.0, padding: 0 }
 }
 
-/// Groups endpoints by the namespace that they are in.
+/// Groups endpoints by their namespace.
 pub(super) fn by_namespace<'e>(
     endpoints: impl IntoIterator<Item = &'e mut Endpoint>,
 ) -> HashMap<NetnsId, Vec<&'e mut Endpoint>> {
@@ -144,7 +144,7 @@ pub(super) fn by_namespace<'e>(
     groups
 }
 
-/// Enters the namespace that all of `endpoints` are in, and works on them there.
+/// Enters the namespace that all of `endpoints` share, and runs `work` there.
 pub(super) fn visit<T: Send>(
     mut endpoints: Vec<&mut Endpoint>,
     work: impl FnOnce(&mut [&mut Endpoint]) -> Result<T, DatapathError> + Send,
@@ -154,7 +154,7 @@ pub(super) fn visit<T: Send>(
     netns.run(|| work(&mut endpoints))?.map(Some)
 }
 
-/// Finds out whether departures may be stamped at each of `endpoints`, which share a namespace. Returns those at which
+/// Determines whether departures may be stamped at each of `endpoints`, which share a namespace. Returns those at which
 /// they may not, because a qdisc there uses departure times itself.
 pub(super) fn ask_stamps(endpoints: Vec<&mut Endpoint>) -> Result<Vec<EndpointId>, DatapathError> {
     let unstamped = visit(endpoints, |endpoints| {
@@ -170,14 +170,14 @@ pub(super) fn ask_stamps(endpoints: Vec<&mut Endpoint>) -> Result<Vec<EndpointId
     Ok(unstamped.unwrap_or_default())
 }
 
-/// The attaching of many endpoints, one namespace after the other.
+/// Attaches to many endpoints, one namespace after the other.
 pub(super) struct Attaching<'a> {
     mode: AttachMode,
     jump_table: BorrowedFd<'a>,
     keeps_programs: bool,
-    /// Endpoints whose arrivals are seen by now.
+    /// Endpoints whose arrivals are already counted.
     arrivals: HashSet<EndpointId>,
-    /// Endpoints whose departures are seen by now.
+    /// Endpoints whose departures are already counted.
     departures: HashSet<EndpointId>,
 }
 
@@ -187,12 +187,12 @@ impl<'a> Attaching<'a> {
         Self { mode, jump_table, keeps_programs, arrivals, departures }
     }
 
-    /// Attaches what may be attached by now to the hooks of `endpoints`, which share a namespace. A second visit
-    /// completes what the first could not.
+    /// Attaches to those hooks of `endpoints`, which share a namespace, that may be attached to by now. A second visit
+    /// completes the rest.
     pub(super) fn visit(&mut self, endpoints: Vec<&mut Endpoint>) -> Result<(), DatapathError> {
         let mut open: Vec<_> =
             endpoints.into_iter().filter(|endpoint| !self.departures.contains(&endpoint.id)).collect();
-        // Of a link with both ends here, either may come first.
+        // If both ends of a link are here, either may come first.
         for _ in 0..2 {
             visit(open.iter_mut().map(|endpoint| &mut **endpoint).collect(), |endpoints| {
                 endpoints.iter_mut().try_for_each(|endpoint| self.attach(endpoint))
@@ -202,7 +202,7 @@ impl<'a> Attaching<'a> {
         Ok(())
     }
 
-    /// Whether departures may be stamped: only once the peer sees arrivals, or there is no peer to see them.
+    /// Returns whether departures may be stamped: only once the peer counts arrivals, or if there is no peer.
     fn may_depart(&self, endpoint: &Endpoint) -> bool {
         endpoint.peer.is_none_or(|peer| self.arrivals.contains(&peer))
     }
@@ -221,7 +221,7 @@ impl<'a> Attaching<'a> {
     }
 }
 
-/// Detaches from each of `endpoints`, which share a namespace. Goes on after an error, and returns the first.
+/// Detaches from each of `endpoints`, which share a namespace. Continues after an error, and returns the first.
 pub(super) fn detach(endpoints: Vec<&mut Endpoint>) -> Result<(), DatapathError> {
     visit(endpoints, |endpoints| {
         let mut first = Ok(());
@@ -246,7 +246,7 @@ pub(super) fn overtaken(
             let Some(attached) = &endpoint.attached else { continue };
             match attached.overtaken() {
                 Ok(hooks) => found.extend(hooks.into_iter().map(|hook| (endpoint.id, hook))),
-                // The interface is gone, and the chain with it; that is reported elsewhere.
+                // The interface was deleted, and the chain with it. That is reported elsewhere.
                 Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
                 Err(source) => return Err(DatapathError::Chain { endpoint: endpoint.id, source }),
             }

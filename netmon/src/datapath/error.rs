@@ -1,4 +1,4 @@
-//! What can go wrong between the agent and the kernel's maps and programs.
+//! Errors of the datapath: loading, attaching, maps and pins.
 
 use std::io;
 
@@ -12,38 +12,36 @@ use super::AttachError;
 /// The datapath could not be set up, changed or read.
 #[derive(Debug, Error)]
 pub enum DatapathError {
-    /// Loading a trivial program failed: the rest would, too.
+    /// Loading a trivial program failed, so the others would fail, too.
     #[error("cannot load an eBPF program")]
     Probe(#[source] io::Error),
-    /// TCX was asked for by name.
-    #[error(
-        "this kernel has no TCX (it came with Linux 6.6): leave --attach out, and filters on clsact qdiscs are used"
-    )]
+    /// TCX was requested explicitly, and the kernel has none.
+    #[error("this kernel has no TCX (needs Linux 6.6): omit --attach, and filters on clsact qdiscs are used")]
     NoTcx,
-    /// The object as a whole was refused.
+    /// The kernel refused the object as a whole.
     #[error("cannot load the eBPF object")]
     Load(#[source] Box<EbpfError>),
-    /// The object lacks something that this agent knows: it was built from other sources.
+    /// The object lacks something that this agent needs: it was built from other sources.
     #[error("the eBPF object has no {0}")]
     Missing(&'static str),
-    /// The object's keys and values are of another version.
+    /// The object's keys and values have another version.
     #[error(
-        "the eBPF object is of ABI version {version}, this agent of {}: build both anew",
+        "the eBPF object has ABI version {version}, and this agent has {}: rebuild both",
         netmon_ebpf::ABI_VERSION
     )]
     Abi {
-        /// The object's.
+        /// The object's version.
         version: u32,
     },
-    /// A program was refused.
+    /// The kernel refused a program.
     #[error("cannot load eBPF program {name}")]
     Program {
         /// Its name in the object.
         name: &'static str,
-        /// The kernel's answer, with what the verifier says.
+        /// The kernel's answer, with the verifier's log.
         source: Box<ProgramError>,
     },
-    /// A map could not be made, read or written.
+    /// A map could not be created, read or written.
     #[error("cannot use eBPF map {name}")]
     Map {
         /// Its name in the object.
@@ -51,25 +49,25 @@ pub enum DatapathError {
         /// The kernel's answer.
         source: MapError,
     },
-    /// The kernel's tracepoint of drops could not be attached to.
+    /// The programs could not be attached to the tracepoint of drops.
     #[error("cannot attach to the tracepoint skb:kfree_skb")]
     Tracepoint(#[source] io::Error),
-    /// Something could not be pinned.
+    /// An object could not be pinned.
     #[error(transparent)]
     Pin(#[from] PinError),
     /// The thread that follows the wall clock could not be started.
     #[error("cannot follow the wall clock")]
     Clock(#[source] io::Error),
-    /// The kernel does not keep the programs' run times.
-    #[error("cannot have the run times of eBPF programs kept (Linux 5.8)")]
+    /// The kernel does not record the programs' run times.
+    #[error("cannot enable run-time statistics of eBPF programs (needs Linux 5.8)")]
     RunTime(#[source] io::Error),
-    /// What programs and maps cost is not told.
-    #[error("cannot read what the eBPF programs and maps cost")]
+    /// The cost of programs and maps could not be read.
+    #[error("cannot read the cost of the eBPF programs and maps")]
     Accounts(#[source] io::Error),
-    /// The programs' messages cannot be read.
+    /// The programs' log could not be read.
     #[error("cannot read the eBPF programs' log")]
     Log(#[source] io::Error),
-    /// A dispatcher was refused.
+    /// The kernel refused a dispatcher.
     #[error("cannot load the dispatcher of endpoint {endpoint}")]
     Dispatcher {
         /// The endpoint.
@@ -77,16 +75,16 @@ pub enum DatapathError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// A hook could not be attached to, or detached from.
-    #[error("cannot attach to endpoint {endpoint}, or detach from it")]
+    /// A program could not be attached to a hook or detached from it.
+    #[error("cannot attach to endpoint {endpoint} or detach from it")]
     Attach {
         /// The endpoint.
         endpoint: EndpointId,
-        /// Why.
+        /// The cause.
         source: AttachError,
     },
     /// The qdiscs of a namespace could not be listed.
-    #[error("cannot tell whether packets may be stamped at endpoint {endpoint}")]
+    #[error("cannot determine whether packets may be stamped at endpoint {endpoint}")]
     Qdiscs {
         /// An endpoint in the namespace.
         endpoint: EndpointId,
@@ -104,13 +102,13 @@ pub enum DatapathError {
     /// A namespace could not be entered.
     #[error(transparent)]
     Namespace(#[from] NetNsError),
-    /// No such endpoint is attached to.
+    /// No programs are attached to such an endpoint.
     #[error("endpoint {} is not watched", .0.0)]
     NotWatched(EndpointId),
 }
 
 impl DatapathError {
-    /// The endpoint that the error is about, if it is about one.
+    /// Returns the endpoint of the error. `None` if it does not concern a single one.
     #[must_use]
     pub fn endpoint(&self) -> Option<EndpointId> {
         match self {
@@ -124,7 +122,7 @@ impl DatapathError {
     }
 }
 
-/// Whether an entry that is to go is gone: that it was not there is no error.
+/// Turns the removal of an entry that did not exist into a success.
 pub(super) fn gone(removed: Result<(), MapError>) -> Result<(), MapError> {
     match removed {
         Err(MapError::KeyNotFound) => Ok(()),

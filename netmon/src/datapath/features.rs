@@ -1,4 +1,4 @@
-//! What this kernel can do, found out by trying it: version numbers lie on kernels with backports.
+//! The kernel's features, probed by use: version numbers mislead on kernels with backports.
 
 use std::io;
 
@@ -15,17 +15,16 @@ use netmon_model::snapshot::{AttachMode, Features};
 
 use super::{DatapathError, drops::DropTypes};
 
-/// Attaching to so many takes two seconds by TCX.
+/// Attaching to this many links takes two seconds with TCX.
 const MOST_TCX_LINKS: usize = 50;
-/// lo is there in every namespace, and its number is always 1 (`LOOPBACK_IFINDEX`).
+/// lo exists in every namespace, and its number is always 1 (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
 
-/// Tries what the datapath would like to use. `forced` takes the place of the attach mode that would be
-/// chosen.
+/// Probes the features that the datapath uses. `forced` replaces the attach mode that would be chosen.
 ///
 /// # Errors
 ///
-/// When the kernel does not let us load programs at all, or does not have what is forced.
+/// Fails if the kernel does not let this process load programs, or does not support the forced mode.
 pub(super) fn probe(forced: Option<AttachMode>) -> Result<Features, DatapathError> {
     let tcx = has_tcx();
     if forced == Some(AttachMode::Tcx) && matches!(tcx, Ok(false)) {
@@ -35,20 +34,20 @@ pub(super) fn probe(forced: Option<AttachMode>) -> Result<Features, DatapathErro
     Ok(Features { mode: forced.unwrap_or(best), packet_stamp: takes_stamps().map_err(DatapathError::Probe)? })
 }
 
-/// The mode for so many links where nobody asks for one; none leaves it to the kernel's abilities.
+/// Returns the default attach mode for this many links. `None` if the kernel's features decide.
 ///
-/// With the lock of all interfaces held, the kernel waits for its readers (`synchronize_rcu`) each time a TCX program is
-/// attached or detached: 8 ms of doing nothing, four times a link. A filter is added in 0.1 ms.
+/// Each time a TCX program is attached or detached, the kernel waits for RCU readers (`synchronize_rcu`) with the lock
+/// of all interfaces held: 8 ms of doing nothing, four times a link. A filter is added in 0.1 ms.
 #[must_use]
 pub fn mode_for(links: usize) -> Option<AttachMode> {
     (links > MOST_TCX_LINKS).then_some(AttachMode::Clsact)
 }
 
-/// Whether the kernel has TCX chains (Linux 6.6).
+/// Returns whether the kernel has TCX chains (Linux 6.6).
 ///
 /// # Errors
 ///
-/// When it does not say: EPERM without `CAP_NET_ADMIN` or `CAP_BPF`.
+/// Fails if the kernel refuses the query: EPERM without `CAP_NET_ADMIN` or `CAP_BPF`.
 pub fn has_tcx() -> io::Result<bool> {
     match tcx_chain(LOOPBACK, TcxHook::Ingress) {
         Ok(_) => Ok(true),
@@ -57,18 +56,17 @@ pub fn has_tcx() -> io::Result<bool> {
     }
 }
 
-/// Why packets that the kernel drops cannot be told by reason; none when they can, as far as the kernel's types
-/// say.
+/// Returns why dropped packets cannot be counted by reason. `None` if the kernel's types allow it.
 #[must_use]
 pub fn why_no_drops() -> Option<String> {
     DropTypes::look_up().err()
 }
 
-/// Whether the kernel lets a program write a packet's delivery time: a program that does nothing else is loaded
-/// and run once over a frame of its own.
+/// Returns whether the kernel lets a program write a packet's delivery time. Loads a program that does only that, and
+/// runs it once over a frame of its own.
 fn takes_stamps() -> io::Result<bool> {
     let stamp = [
-        // r2 = 1 ns, r3 = the clock; r1 is the packet already
+        // r2 = 1 ns, r3 = the clock; r1 already holds the packet
         mov64_imm(R2, 1),
         mov64_imm(R3, sk_buff::CLOCK_MONOTONIC),
         // Linux 5.18.
@@ -81,7 +79,7 @@ fn takes_stamps() -> io::Result<bool> {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(false),
         Err(error) => return Err(error),
     };
-    // An IPv4 frame: the helper looks at the ethertype.
+    // An IPv4 frame: the helper reads the ethertype.
     let mut frame = [0_u8; 64];
     frame[12] = 0x08;
     frame[14] = 0x45;

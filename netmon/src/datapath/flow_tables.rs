@@ -1,7 +1,7 @@
-//! The tables of conversations: how large they are made, how full they are, and which connections they hold.
+//! The flow tables: their sizes, their fill, and the connections that they hold.
 //!
-//! They are arrays, mapped into the agent: reading them takes no system call and no lock, and the programs
-//! do not notice.
+//! They are arrays that are mapped into the agent. Reading them takes no system call and no lock, and does not disturb
+//! the programs.
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -29,7 +29,7 @@ const FLOW_SETS: &str = "FLOW_SETS";
 const TCP_FLOWS: &str = "TCP_FLOWS";
 const REQUESTS: &str = "REQUESTS";
 
-/// What the tables are made with.
+/// The sizes and the hash key with which the tables are created.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     followed: u8,
@@ -42,15 +42,15 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Room for at least so many connections, and for as many requests; 0 follows none.
-    pub(super) fn of(entries: u32) -> Self {
+    /// Returns sizes with room for at least this many connections and as many requests. 0 disables the tables.
+    pub(super) fn for_entries(entries: u32) -> Self {
         let sets = |ways: usize| entries.div_ceil(ways as u32).max(1).next_power_of_two();
         // The standard library's hasher is keyed by the system's randomness.
         let hash_key = RandomState::new().build_hasher().finish();
         Self::new(entries > 0, sets(FLOW_WAYS), sets(REQUEST_WAYS), hash_key)
     }
 
-    /// As the tables that are pinned were made.
+    /// Returns the sizes of pinned tables.
     pub(super) fn pinned(settings: &Settings) -> Self {
         Self::new(settings.followed != 0, settings.flow_sets, settings.request_sets, settings.hash_key)
     }
@@ -67,7 +67,7 @@ impl Sizes {
         }
     }
 
-    /// What somebody who shares the tables has to know of them.
+    /// Returns the settings that another agent needs in order to use the tables.
     pub(super) fn settings(&self) -> Settings {
         Settings {
             hash_key: self.hash_key,
@@ -78,19 +78,19 @@ impl Sizes {
         }
     }
 
-    /// Whether tables of these sizes are what so many entries ask for.
+    /// Returns whether these are the sizes for this many entries.
     pub(super) fn are_of(&self, entries: u32) -> bool {
-        let other = Self::of(entries);
+        let other = Self::for_entries(entries);
         (self.followed, self.flow_sets, self.request_sets)
             == (other.followed, other.flow_sets, other.request_sets)
     }
 
-    /// Connections that there is room for.
+    /// Returns the number of connections that the tables have room for.
     pub(super) fn connections(&self) -> u32 {
         if self.followed == 0 { 0 } else { self.flow_entries }
     }
 
-    /// Bytes that the tables take: sets of connections, connections, requests.
+    /// Returns the bytes of each table: sets of connections, connections, requests.
     pub(super) fn bytes(&self) -> [(&'static str, u64); 3] {
         let bytes = |entries: u32, size: usize| u64::from(entries) * size as u64;
         [
@@ -100,7 +100,7 @@ impl Sizes {
         ]
     }
 
-    /// Sets the object up for them.
+    /// Configures the loader of the object for these sizes.
     pub(super) fn set<'a>(&'a self, loader: &mut EbpfLoader<'a>) {
         loader
             .override_global("NETMON_FLOWS", &self.followed, true)
@@ -122,8 +122,8 @@ pub(super) struct FlowTables {
 }
 
 impl FlowTables {
-    /// Takes them out of the object.
-    pub(super) fn of(ebpf: &mut Ebpf, sizes: Sizes) -> Result<Self, DatapathError> {
+    /// Takes the tables out of the object.
+    pub(super) fn from_ebpf(ebpf: &mut Ebpf, sizes: Sizes) -> Result<Self, DatapathError> {
         let entries = sizes.flow_entries as usize;
         Ok(Self {
             entries: if sizes.followed == 0 { 0 } else { entries },
@@ -133,7 +133,7 @@ impl FlowTables {
         })
     }
 
-    /// How full the table of connections is, and what had to make room.
+    /// Returns the fill of the table of connections, and the numbers of evicted entries.
     pub(super) fn state(&self) -> Result<FlowTable, DatapathError> {
         let evicted = |what: Evicted| -> Result<u64, DatapathError> {
             let counts = self.evicted.get(&(what as u32), 0);
@@ -147,11 +147,11 @@ impl FlowTables {
         })
     }
 
-    /// Every connection in the table, with the endpoint that sees it.
+    /// Returns every connection in the table, with the endpoint that sees it.
     pub(super) fn connections(&self) -> impl Iterator<Item = (EndpointId, Flow)> {
         self.tags().filter_map(|(index, tag)| {
             let flow = self.flows.get::<Flow>(index)?;
-            // It may have made room for another while we read it.
+            // The entry may have been replaced during the read.
             let same = self.sets.get::<u64>(index) == Some(tag);
             same.then(|| (EndpointId(endpoint_of(tag)), flow))
         })

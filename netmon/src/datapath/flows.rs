@@ -1,4 +1,4 @@
-//! The connections in the table, as plain data: at which endpoint, between which addresses, how far, how much.
+//! The connections in the flow table, as plain data.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -19,30 +19,30 @@ use super::{Datapath, clock::monotonic_ns};
 pub struct Connection {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// Address and port on its side.
+    /// The address and port on the endpoint's side.
     pub local: SocketAddr,
-    /// Address and port on the other side.
+    /// The address and port on the other side.
     pub remote: SocketAddr,
-    /// Which side opened it; `None` if the SYN was not seen.
+    /// The side that opened it. `None` if the SYN was not seen.
     pub opened_by: Option<Opener>,
-    /// How far it is.
+    /// The state of the connection.
     pub state: FlowState,
     /// Time since it entered the table, nanoseconds.
     pub age_ns: u64,
     /// Time since its last packet, nanoseconds.
     pub idle_ns: u64,
-    /// What passed each hook.
+    /// Traffic at each hook.
     pub counts: Hooks<FlowCounts>,
-    /// The latest round trip of data that left here, nanoseconds; `None` without a sample.
+    /// The latest round trip of data that left here, nanoseconds. `None` without a sample.
     pub rtt_ns: Option<u64>,
 }
 
 impl Datapath {
-    /// Returns every TCP connection that is in the table now, as each attached endpoint on its way sees it.
+    /// Returns every TCP connection in the table, as seen by each attached endpoint on its path.
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {
         let entries: Vec<_> = self.object.flow_tables.connections().collect();
-        // Read the clock last: nothing in the table is younger.
+        // Read the clock last, so that no timestamp in the table is later.
         let now_ns = monotonic_ns();
         let of = |(id, entry): (EndpointId, Entry)| {
             self.endpoints.contains_key(&id).then(|| connection(id, &entry, now_ns))
@@ -66,7 +66,7 @@ fn connection(endpoint: EndpointId, entry: &Entry, now_ns: u64) -> Connection {
     }
 }
 
-/// IPv4 is kept mapped into IPv6; the port is in network byte order.
+/// Decodes an address, where IPv4 is mapped into IPv6, and a port in network byte order.
 fn address(address: [u8; 16], port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V6(Ipv6Addr::from(address)).to_canonical(), u16::from_be(port))
 }

@@ -1,4 +1,4 @@
-//! What passed the hooks of some endpoints, as far as it is compared with the kernel's own counters.
+//! Totals of the hooks of some endpoints, for the comparison with the kernel's own counters.
 
 use netmon_model::{
     by::Hooks,
@@ -8,35 +8,35 @@ use serde::{Deserialize, Serialize};
 
 use super::{Datapath, DatapathError, endpoint::Endpoint, sums};
 
-/// What passed a hook so far.
+/// Totals of one hook.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
-    /// Packets; a super-packet is one.
+    /// Packets. A super-packet counts as one.
     pub packets: u64,
-    /// The segments of all of them.
+    /// The segments of all packets.
     pub segments: u64,
 }
 
-/// What netmon's programs counted at an endpoint.
+/// Totals of netmon's programs at an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookTotals {
-    /// What passed each hook.
+    /// Traffic at each hook.
     #[serde(flatten)]
     pub passed: Hooks<Passed>,
     /// Packets that a program behind the egress hook dropped.
     pub egress_drops: u64,
-    /// How often the programs were taken off.
+    /// How often the programs were detached.
     pub pauses: u64,
-    /// Whether they are on.
+    /// Whether the programs are attached.
     pub watched: bool,
 }
 
 impl Datapath {
-    /// Returns what passed the hooks of these endpoints so far, in their order; zeros for one without programs.
+    /// Returns the totals of these endpoints, in their order. They are zero for an endpoint without programs.
     ///
     /// # Errors
     ///
-    /// When the kernel does not give a map's value.
+    /// Fails if the kernel refuses to read a map.
     pub fn hook_totals(&self, ids: &[EndpointId]) -> Result<Vec<HookTotals>, DatapathError> {
         let totals = |id| self.endpoints.get(id).map_or(Ok(HookTotals::default()), |one| self.totals_of(one));
         ids.iter().map(totals).collect()
@@ -58,7 +58,7 @@ impl Datapath {
         })
     }
 
-    /// Loads the audit ledger of an endpoint that an agent stored, as it was written; `None` if there is none.
+    /// Loads the audit ledger that an agent stored for an endpoint, as it was written. `None` if there is none.
     #[must_use]
     pub fn load_ledger(&self, id: EndpointId) -> Option<Vec<u8>> {
         self.persistence.as_ref()?.load_ledger(id)
@@ -68,7 +68,7 @@ impl Datapath {
     ///
     /// # Errors
     ///
-    /// When the kernel does not take it.
+    /// Fails if the kernel refuses to write the map.
     pub fn store_ledger(&mut self, id: EndpointId, text: &[u8]) -> Result<(), DatapathError> {
         self.persistence.as_mut().map_or(Ok(()), |persistence| persistence.store_ledger(id, text))
     }

@@ -1,4 +1,4 @@
-//! The programs' own messages, brought into the agent's log by aya-log.
+//! Forwards the programs' messages to the agent's log, with aya-log.
 
 use std::{
     os::fd::{AsFd, OwnedFd},
@@ -12,7 +12,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use super::DatapathError;
 
-/// Brings messages over for as long as it lives.
+/// Forwards messages until it is dropped.
 pub(super) struct LogPump {
     stop: OwnedFd,
     thread: Option<thread::JoinHandle<()>>,

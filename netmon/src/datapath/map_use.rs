@@ -1,6 +1,6 @@
-//! What the maps take and hold: memory as the kernel accounts it, and how full those are that fill up.
+//! The memory of the maps as the kernel accounts it, and the fill of those that fill up.
 //!
-//! Counting reads a map from end to end, so it is done seldom.
+//! Counting the entries reads a map from end to end, so it is done rarely.
 
 use std::{
     io,
@@ -17,10 +17,10 @@ use netmon_model::cost::{Fill, MapUse};
 
 use super::DatapathError;
 
-/// How long a count is good for.
+/// How long a count is reused.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 
-/// The maps of the object, by descriptors of our own.
+/// The maps of the object, each with a descriptor of its own.
 pub(super) struct MapMeter {
     maps: Vec<Metered>,
     counted: Option<Instant>,
@@ -29,14 +29,14 @@ pub(super) struct MapMeter {
 struct Metered {
     name: String,
     map: OwnedFd,
-    /// Values that an entry has; none for a map that does not fill up.
+    /// The number of values of an entry. `None` for a map that does not fill up.
     values: Option<usize>,
     fill: Option<Fill>,
 }
 
 impl MapMeter {
-    /// Everything that the object has.
-    pub(super) fn of(ebpf: &Ebpf) -> Result<Self, DatapathError> {
+    /// Returns a meter of all maps of the object.
+    pub(super) fn from_ebpf(ebpf: &Ebpf) -> Result<Self, DatapathError> {
         let cpus = nr_cpus().map_err(|(_, error)| DatapathError::Accounts(error))?;
         let mut maps = Vec::new();
         for (name, map) in ebpf.maps() {
@@ -57,11 +57,11 @@ impl MapMeter {
         Ok(Self { maps, counted: None })
     }
 
-    /// What each takes and holds; how full it is, as of the last ten seconds.
+    /// Returns the memory and the fill of each map. The fill is up to ten seconds old.
     pub(super) fn read(&mut self) -> Result<Vec<MapUse>, DatapathError> {
         if self.counted.is_none_or(|when| when.elapsed() >= GOOD_FOR) {
             for metered in &mut self.maps {
-                // A kernel that cannot be asked this way (before Linux 5.6) shows no fill.
+                // A kernel without this query (before Linux 5.6) shows no fill.
                 metered.fill = metered.values.and_then(|values| fill(&metered.map, values).ok());
             }
             self.counted = Some(Instant::now());
@@ -80,7 +80,7 @@ fn fill(map: &OwnedFd, values: usize) -> io::Result<Fill> {
     Ok(Fill { entries: count_entries(map, values)?, max_entries: max_entries(map)?.into() })
 }
 
-/// Bytes of memory that the kernel accounts for a map.
+/// Returns the bytes of memory that the kernel accounts for a map.
 fn memory(map: BorrowedFd<'_>) -> Result<u64, DatapathError> {
     proc::descriptor_field(map, "memlock").map_err(DatapathError::Accounts)
 }

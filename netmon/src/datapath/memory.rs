@@ -1,7 +1,7 @@
-//! What the maps will take for so many endpoints, before there are any.
+//! The memory that the maps will need for a number of endpoints, before they exist.
 //!
-//! The endpoints' values are reckoned: endpoints, in whole chunks, x possible CPUs x value size. What does not
-//! grow with them is as the kernel accounts it once the object is loaded, or reckoned as well.
+//! The memory of the endpoints' values is computed: endpoints, in whole chunks, x possible CPUs x value size. The rest
+//! does not depend on the endpoints. It is as the kernel accounts it once the object is loaded, or computed as well.
 
 use aya::util::nr_cpus;
 use netmon_ebpf::{
@@ -12,32 +12,32 @@ use serde::Serialize;
 
 use super::{Datapath, DatapathError, chunks::value_bytes, flow_tables::Sizes};
 
-/// The most endpoints that there is room for.
+/// The maximum number of endpoints.
 pub const MAX_ENDPOINTS: u32 = CHUNK_ENDPOINTS * MAX_CHUNKS;
 
-/// What one map will take.
+/// The memory that one map will need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MapNeed {
-    /// The name that the kernel shows.
+    /// The map's name in the kernel.
     pub map: String,
     /// Bytes of memory.
     pub bytes: u64,
-    /// How they come about, for a map that grows with the endpoints.
+    /// The factors of `bytes`. `None` for a map that does not grow with the endpoints.
     pub per_endpoint: Option<PerEndpoint>,
 }
 
-/// Endpoints x CPUs x bytes.
+/// The factors of a map's memory: endpoints x CPUs x bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PerEndpoint {
-    /// Endpoints that there is room for: whole chunks.
+    /// Endpoints in whole chunks.
     pub endpoints: u32,
     /// Possible CPUs.
     pub cpus: usize,
-    /// Bytes of a value.
+    /// The size of a value in bytes.
     pub value_bytes: usize,
 }
 
-/// The maps that grow with the endpoints.
+/// Returns the needs of the maps that grow with the endpoints.
 #[must_use]
 pub fn of_endpoints(endpoints: u32) -> [MapNeed; 2] {
     let cpus = nr_cpus().unwrap_or(1);
@@ -50,10 +50,10 @@ pub fn of_endpoints(endpoints: u32) -> [MapNeed; 2] {
     [need("COUNTERS", value_bytes::<Counters>()), need("ROUND_TRIPS", value_bytes::<RoundTrips>())]
 }
 
-/// All large maps, reckoned: for those who may not load the object.
+/// Returns the computed needs of all large maps, for callers that may not load the object.
 #[must_use]
-pub fn reckoned(endpoints: u32, flow_entries: u32) -> Vec<MapNeed> {
-    let tables = Sizes::of(flow_entries).bytes().map(|(map, bytes)| fixed(map, bytes));
+pub fn computed(endpoints: u32, flow_entries: u32) -> Vec<MapNeed> {
+    let tables = Sizes::for_entries(flow_entries).bytes().map(|(map, bytes)| fixed(map, bytes));
     of_endpoints(endpoints).into_iter().chain(tables).collect()
 }
 
@@ -62,11 +62,11 @@ fn fixed(map: &str, bytes: u64) -> MapNeed {
 }
 
 impl Datapath {
-    /// All maps: those that are loaded as the kernel accounts them, and what comes with so many endpoints.
+    /// Returns the needs of all maps: the loaded ones as the kernel accounts them, and the chunks of this many endpoints.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell.
+    /// Fails if the kernel does not report the memory of a map.
     pub fn memory_for(&mut self, endpoints: u32) -> Result<Vec<MapNeed>, DatapathError> {
         let loaded = self.object.meter.read()?;
         let mut needs: Vec<MapNeed> = loaded.iter().map(|map| fixed(&map.map, map.bytes)).collect();
@@ -98,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn without_flows_the_tables_are_as_small_as_can_be() {
-        let bytes = |entries| reckoned(2, entries).iter().skip(2).map(|need| need.bytes).sum::<u64>();
+    fn without_flows_the_tables_have_their_minimum_size() {
+        let bytes = |entries| computed(2, entries).iter().skip(2).map(|need| need.bytes).sum::<u64>();
         assert!(bytes(0) < 10_000, "{}", bytes(0));
         // 216 bytes for each connection and request, as the help of `netmon run` says.
         assert_eq!(bytes(65_536), 65_536 * 216);

@@ -1,8 +1,8 @@
 //! The kernel's side of netmon: the eBPF object, its attachments, and typed readings of its maps.
 //!
-//! [`Datapath::load`] loads the object once; [`Datapath::attach`] attaches it to any number of endpoints, at any time;
+//! [`Datapath::load`] loads the object once. [`Datapath::attach`] attaches it to any number of endpoints, at any time.
 //! [`Datapath::counts`] reads every counter and histogram as plain data. Endpoints are known by their ids alone: names,
-//! links and labs are the business of [`crate::watch`]. It builds nothing and exports nothing.
+//! links and labs are the business of [`crate::watch`]. The datapath creates no interfaces and exports no metrics.
 
 mod attach;
 mod chunks;
@@ -61,24 +61,24 @@ use self::{
     run_time::RunTime,
 };
 
-/// Whether a program of this name is one that netmon puts onto hooks.
+/// Returns whether netmon attaches programs of this name to hooks.
 #[must_use]
 pub fn is_hook_program(name: &str) -> bool {
     Direction::BOTH.into_iter().any(|direction| dispatcher::name(direction) == name)
 }
 
-/// How the datapath is set up.
+/// The options of the datapath.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How to attach; none means the best that the kernel has.
+    /// How to attach. `None` for the best mode of the kernel.
     pub mode: Option<AttachMode>,
-    /// Most connections that are followed at once, and as many requests, rounded up to a power of two;
-    /// 0 switches round trips off.
+    /// The maximum number of connections that are followed at once, and of requests, rounded up to a power of two. 0
+    /// disables round trips.
     pub flow_entries: u32,
-    /// What the programs may log, as [`aya_log::Level`] counts: 0 nothing, 1 errors ... 5 traces. What is
-    /// above it is not even translated into the kernel.
+    /// The programs' log level, as in [`aya_log::Level`]: 0 nothing, 1 errors ... 5 traces. Statements above it are not
+    /// even loaded into the kernel.
     pub log_level: u8,
-    /// Whether the kernel keeps the programs' run times, which costs time in each run.
+    /// Whether the kernel records the programs' run times, which costs time in each run.
     pub run_time: bool,
 }
 
@@ -89,7 +89,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The programs log what the agent logs, from `debug` on: below that they have nothing to say.
+    /// Returns the programs' log level for the agent's. They log nothing at `info` and more severe levels.
     #[must_use]
     pub fn log_level_of(level: Option<Level>) -> u8 {
         match level {
@@ -100,13 +100,13 @@ impl Options {
     }
 }
 
-/// The loaded object and everything that it is attached to.
+/// The loaded object and its attachments.
 pub struct Datapath {
-    // Attachments go before the programs that they jump to.
+    // Dropped first: the attachments jump to the programs of the object.
     endpoints: Endpoints,
     object: Object,
     features: Features,
-    /// What outlives this; none when all goes with it.
+    /// The pinned state, which outlives this. `None` if nothing is pinned.
     persistence: Option<Persistence>,
     run_time: Option<RunTime>,
     _clock: ClockKeeper,
@@ -114,21 +114,21 @@ pub struct Datapath {
 }
 
 impl Datapath {
-    /// Finds out what the kernel can do, and loads the object.
+    /// Probes the kernel's features, and loads the object.
     ///
     /// # Errors
     ///
-    /// When a privilege is missing, or the kernel refuses the object.
+    /// Fails if a privilege is missing or the kernel refuses the object.
     pub fn load(options: &Options) -> Result<Self, DatapathError> {
         Self::load_into(options, None)
     }
 
-    /// The same, with everything pinned in a lab's folder: counting goes on when this is gone. What is pinned there
-    /// already is gone on with, set up as it is; what is of no use to this version is replaced.
+    /// Like [`Self::load`], but pins everything in a lab's directory, so that counting outlives this. Reuses the objects
+    /// that are pinned there already, with their settings. Replaces those that this version cannot use.
     ///
     /// # Errors
     ///
-    /// When there is no bpf file system, or somebody else's folder is in the way; and as [`Self::load`].
+    /// Fails if there is no bpf file system or a foreign directory is in the way, and like [`Self::load`].
     pub fn load_pinned(options: &Options, folder: PinDirectory) -> Result<Self, DatapathError> {
         let opened = Opened::open(folder)?;
         let made = opened.settings().is_none().then(|| opened.folder().clone());
@@ -159,58 +159,58 @@ impl Datapath {
         })
     }
 
-    /// What this kernel can do, and how programs are attached.
+    /// Returns the kernel's features and the attach mode.
     #[must_use]
     pub fn features(&self) -> Features {
         self.features
     }
 
-    /// Why packets that the kernel drops are not told by reason; none when they are.
+    /// Returns why dropped packets are not counted by reason. `None` if they are.
     #[must_use]
     pub fn why_no_drops(&self) -> Option<&str> {
         self.object.no_drops.as_deref()
     }
 
-    /// Where everything is pinned, and whether this made the folder; none when nothing is.
+    /// Returns the pin directory, and whether this datapath created it. `None` if nothing is pinned.
     #[must_use]
     pub fn pinned(&self) -> Option<(&PinDirectory, bool)> {
         self.persistence.as_ref().map(|persistence| (persistence.folder(), persistence.is_new()))
     }
 
-    /// Bytes that the endpoints' maps take in the kernel.
+    /// Returns the kernel memory of the endpoints' maps in bytes.
     #[must_use]
     pub fn map_bytes(&self) -> usize {
         self.object.counters.bytes() + self.object.round_trips.bytes()
     }
 
-    /// Hooks that a program is attached to.
+    /// Returns the number of hooks with a program.
     #[must_use]
     pub fn hooks_attached(&self) -> usize {
         2 * self.endpoints.values().filter(|endpoint| endpoint.attached.is_some()).count()
     }
 
-    /// The namespace of an endpoint that programs are attached to.
+    /// Returns the namespace of an attached endpoint.
     #[must_use]
     pub fn netns(&self, id: EndpointId) -> Option<&Arc<NetNs>> {
         self.endpoints.get(&id).map(|endpoint| &endpoint.netns)
     }
 
-    /// Says how long packets that leave through an endpoint may be held on purpose: one that has not arrived before then
-    /// is not lost yet.
+    /// Sets how long an impairment may hold packets that leave through an endpoint. Until then, a packet that has not
+    /// arrived does not count as lost.
     pub fn expect_held(&mut self, id: EndpointId, longest: Duration) {
         if let Some(endpoint) = self.endpoints.get_mut(&id) {
             endpoint.held_ns = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
         }
     }
 
-    /// Attaches to both hooks of every target, none of which may be attached to already. All or nothing: after an error
-    /// only those are attached to that were before.
+    /// Attaches to both hooks of every target, none of which may be attached already. After an error, only endpoints that
+    /// were attached before are attached.
     ///
     /// A target that an earlier agent counted in the same slot ([`Self::recorded`]) keeps its counters.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses a program or an attachment.
+    /// Fails if the kernel refuses a program or an attachment.
     pub fn attach(&mut self, targets: Vec<Target>) -> Result<AttachReport, DatapathError> {
         let mut report = AttachReport::default();
         let new = self.adopt(targets, &mut report)?;
@@ -223,7 +223,7 @@ impl Datapath {
             return Err(error);
         }
         self.endpoints.append(&mut added);
-        // From here on they are counted, whatever becomes of this process.
+        // From here on, they are counted even if this process ends.
         if let Err(error) = self.record(&ids, Stage::Complete) {
             self.detach(&ids);
             return Err(error);
@@ -231,7 +231,7 @@ impl Datapath {
         Ok(report)
     }
 
-    /// Makes room for each target.
+    /// Reserves map space for each target.
     fn add_all(&mut self, targets: Vec<Target>, added: &mut Endpoints) -> Result<(), DatapathError> {
         for target in targets {
             let pins = self.persistence.as_ref().map(|persistence| persistence.hooks(target.id));
@@ -243,9 +243,9 @@ impl Datapath {
         Ok(())
     }
 
-    /// Attaches to all of `endpoints`. Whether a departure is stamped is known at both ends of a link before either is
-    /// attached, and no end stamps before the other sees arrivals: the link may be in use, and a packet that left
-    /// stamped and arrived unseen would count as lost.
+    /// Attaches to all of `endpoints`. Before either end of a link is attached, it is known at both whether departures are
+    /// stamped. No end stamps before the other counts arrivals: the link may be in use, and a packet that left stamped and
+    /// arrived uncounted would count as lost.
     fn attach_all(&self, endpoints: &mut Endpoints, report: &mut AttachReport) -> Result<(), DatapathError> {
         if self.features.packet_stamp {
             for group in by_namespace(endpoints.values_mut()).into_values() {
@@ -272,13 +272,13 @@ impl Datapath {
         Ok(())
     }
 
-    /// Detaches from these endpoints and clears their counters. Goes on after an error, and returns all of them.
+    /// Detaches from these endpoints and clears their counters. Continues after an error, and returns all errors.
     pub fn detach(&mut self, ids: &[EndpointId]) -> Vec<DatapathError> {
         let going = ids.iter().filter_map(|id| self.endpoints.remove_entry(id)).collect();
         self.forget(going)
     }
 
-    /// Drops all endpoints without detaching: programs that are pinned go on counting, others end.
+    /// Drops all endpoints without detaching. Pinned programs keep counting, others end.
     pub fn leave(&mut self) {
         self.endpoints.clear();
     }
@@ -300,12 +300,12 @@ impl Datapath {
         errors
     }
 
-    /// Checks that netmon's programs are still the first of their chains, and returns the hooks at which they are not.
-    /// Those are counted as errors of kind `overtaken`.
+    /// Checks that netmon's programs are still first in their chains, and returns the hooks at which they are not. Those
+    /// are counted as errors of kind `overtaken`.
     ///
     /// # Errors
     ///
-    /// When a namespace cannot be entered, or the kernel refuses to list a chain.
+    /// Fails if a namespace cannot be entered or the kernel refuses to list a chain.
     pub fn check_chain_position(&mut self) -> Result<Vec<(EndpointId, Direction)>, DatapathError> {
         let mut found = Vec::new();
         for group in by_namespace(self.endpoints.values_mut()).into_values() {
@@ -315,7 +315,7 @@ impl Datapath {
         Ok(found)
     }
 
-    /// The slots that an earlier agent's records take, until the first [`Self::attach`].
+    /// Returns the slots of an earlier agent's records, until the first [`Self::attach`].
     pub fn recorded_slots(&self) -> impl Iterator<Item = EndpointId> {
         self.persistence.iter().flat_map(Persistence::slots)
     }
@@ -327,16 +327,16 @@ impl Datapath {
     }
 }
 
-/// What came of [`Datapath::attach`].
+/// The result of [`Datapath::attach`].
 #[derive(Clone, Debug, Default)]
 pub struct AttachReport {
-    /// Endpoints whose departures are not stamped, because a qdisc there uses departure times itself: no latency and no
-    /// loss is measured from there.
+    /// Endpoints whose departures are not stamped, because a qdisc there uses departure times itself. No latency and no loss
+    /// is measured from them.
     pub unstamped: Vec<EndpointId>,
-    /// Endpoints that go on with the counters of an earlier agent.
+    /// The number of endpoints that resumed the counters of an earlier agent.
     pub adopted: usize,
-    /// Endpoints whose programs were no longer on their hooks: they are counted from zero.
+    /// Endpoints whose programs were no longer attached. Their counters restart from zero.
     pub restarted: Vec<EndpointId>,
-    /// Slots of endpoints that an earlier agent counted and that no target asked for: they are free now.
+    /// Freed slots, of endpoints that an earlier agent counted and that are not among the targets.
     pub freed: Vec<EndpointId>,
 }

@@ -30,42 +30,42 @@ use super::{
     tallies::Tallies,
 };
 
-/// The object, aligned as the ELF reader wants it.
+/// The object, with the alignment that the ELF reader needs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-ebpf"));
 
-/// The map that holds `NETMON_CLOCK_OFFSET`, the only variable of the programs.
+/// The map of `NETMON_CLOCK_OFFSET`, the programs' only variable.
 pub(super) const CLOCK_OFFSET: &str = ".bss";
 
-/// The loaded object: its maps by name, typed.
+/// The loaded object, with typed maps.
 pub(super) struct Object {
-    /// What the maps take.
+    /// Measures the memory and the fill of the maps.
     pub(super) meter: MapMeter,
-    /// Keeps the programs, and whatever map is not named below.
+    /// Holds the programs, and every map that is not named below.
     pub(super) ebpf: Ebpf,
-    /// Holds the measuring programs for the dispatchers. The kernel empties it when its last descriptor is
-    /// closed, whoever may still jump through it.
+    /// The measuring programs, to which the dispatchers jump. The kernel empties the table when its last descriptor is
+    /// closed, even if dispatchers still jump through it.
     pub(super) jump_table: OwnedFd,
-    /// What every packet touches.
+    /// The values that every packet updates.
     pub(super) counters: Chunks<Counters>,
-    /// What the ends of round trips touch.
+    /// The values that the ends of round trips update.
     pub(super) round_trips: Chunks<RoundTrips>,
-    /// Early exits by reason.
+    /// Early ends of parsing, by reason.
     pub(super) exits: PerCpuArray<MapData, u64>,
-    /// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`; taken by [`super::clock`].
+    /// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`. Taken by [`super::clock`].
     pub(super) clock_offset: Option<Array<MapData, u64>>,
-    /// Packets that the kernel dropped; none where it does not tell.
+    /// Packets that the kernel dropped. `None` if this kernel reports no reasons.
     pub(super) drops: Option<Drops>,
-    /// Why there are none of these.
+    /// Why `drops` is `None`.
     pub(super) no_drops: Option<String>,
-    /// Conversations.
+    /// Connections and requests.
     pub(super) flow_tables: FlowTables,
-    /// What the agent counts itself.
+    /// The agent's own counters.
     pub(super) tallies: Tallies,
 }
 
 impl Object {
-    /// Loads the object into the kernel, set up for its features. With a folder that was opened, its maps are those that
-    /// are pinned there, or are pinned there now.
+    /// Loads the object into the kernel, configured for its features. With an opened directory, uses the maps that are
+    /// pinned there, and pins the others there.
     pub(super) fn load(
         options: &Options,
         features: Features,
@@ -74,7 +74,7 @@ impl Object {
         let stamp = u8::from(features.packet_stamp);
         let sizes = match opened.as_ref().and_then(Opened::settings) {
             Some(settings) => Sizes::pinned(settings),
-            None => Sizes::of(options.flow_entries),
+            None => Sizes::for_entries(options.flow_entries),
         };
         let drop_types = DropTypes::look_up();
         let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();
@@ -90,8 +90,8 @@ impl Object {
             .load(OBJECT)
             .map_err(|source| DatapathError::Load(Box::new(source)))?;
         check_abi(&mut ebpf)?;
-        let meter = MapMeter::of(&ebpf)?;
-        // Somebody may jump to the programs as soon as they are in the table.
+        let meter = MapMeter::from_ebpf(&ebpf)?;
+        // Set the offset first: pinned dispatchers may jump to the programs as soon as they are in the table.
         let mut clock_offset = take(&mut ebpf, CLOCK_OFFSET)?;
         clock::set(&mut clock_offset).map_err(DatapathError::Clock)?;
         let jump_table = fill_jump_table(&mut ebpf)?;
@@ -110,8 +110,8 @@ impl Object {
             clock_offset: Some(clock_offset),
             drops,
             no_drops,
-            flow_tables: FlowTables::of(&mut ebpf, sizes)?,
-            tallies: Tallies::of(&mut ebpf)?,
+            flow_tables: FlowTables::from_ebpf(&mut ebpf, sizes)?,
+            tallies: Tallies::from_ebpf(&mut ebpf)?,
             jump_table,
             ebpf,
         };
@@ -119,7 +119,7 @@ impl Object {
     }
 }
 
-/// Refuses an object whose keys and values mean something else than this agent thinks.
+/// Refuses an object whose keys and values have another layout than this agent's.
 fn check_abi(ebpf: &mut Ebpf) -> Result<(), DatapathError> {
     let version = take::<Array<MapData, u32>>(ebpf, "NETMON_ABI")?.len();
     if version == ABI_VERSION { Ok(()) } else { Err(DatapathError::Abi { version }) }
@@ -134,11 +134,11 @@ where
 }
 
 fn chunks<V: Pod>(ebpf: &mut Ebpf, name: &'static str) -> Result<Chunks<V>, DatapathError> {
-    Chunks::of(take::<ArrayOfMaps<MapData, _>>(ebpf, name)?)
+    Chunks::open(take::<ArrayOfMaps<MapData, _>>(ebpf, name)?)
         .map_err(|source| DatapathError::Map { name, source })
 }
 
-/// Drops are an extra: where the kernel does not tell of them, everything else works.
+/// Starts counting drops, which are optional: everything else works without them.
 fn start_drops(
     ebpf: &mut Ebpf,
     types: Result<DropTypes, String>,
@@ -150,7 +150,8 @@ fn start_drops(
     started.inspect_err(|missing| log::warn!("no drops by reason (netmon_drops_total): {missing}"))
 }
 
-/// A table of programs, and a descriptor of it: the kernel empties it when its last one is closed, unless it is pinned.
+/// Takes a table of programs out of the object, with a descriptor of it. The kernel empties an unpinned table when its
+/// last descriptor is closed.
 pub(super) fn take_table(
     ebpf: &mut Ebpf,
     name: &'static str,
@@ -163,7 +164,7 @@ pub(super) fn take_table(
     Ok((table, descriptor))
 }
 
-/// Loads the programs and puts them into the table that the dispatchers jump through.
+/// Loads the programs into the table that the dispatchers jump through.
 fn fill_jump_table(ebpf: &mut Ebpf) -> Result<OwnedFd, DatapathError> {
     let (mut table, descriptor) = take_table(ebpf, "JUMP_TABLE")?;
     for (index, name) in PROGRAMS.into_iter().enumerate() {

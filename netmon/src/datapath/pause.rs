@@ -1,7 +1,7 @@
-//! A link's hooks taken off for a while and put on again, with everything that was counted kept.
+//! Pauses the hooks of a link: detaches and reattaches the programs, and keeps all counters.
 //!
-//! What passes meanwhile is not counted, and must not look lost either: packets are no longer stamped before
-//! arrivals are no longer seen, and arrivals are seen again before packets are stamped.
+//! Packets that pass meanwhile are not counted, and must not appear lost. So stamping stops before arrivals are no longer
+//! counted, and arrivals are counted again before stamping starts.
 
 use std::{
     os::fd::AsFd as _,
@@ -26,17 +26,17 @@ use super::{
     sums,
 };
 
-/// How long packets that are under way are waited for.
+/// How long to wait for packets that are under way.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is looked whether they have arrived.
+/// The interval between checks whether they have arrived.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 
 impl Datapath {
-    /// Takes the programs off the hooks of both ends of a link. It is no error if they are off already.
+    /// Detaches the programs from the hooks of both ends of a link. Succeeds if they are detached already.
     ///
     /// # Errors
     ///
-    /// When one of `ends` is not watched, or the kernel refuses.
+    /// Fails if one of `ends` is not watched or the kernel refuses.
     pub fn hooks_off(&mut self, ends: &[EndpointId]) -> Result<(), DatapathError> {
         self.require(ends)?;
         self.record(ends, Stage::Paused)?;
@@ -57,11 +57,11 @@ impl Datapath {
         self.record(ends, Stage::Paused)
     }
 
-    /// Puts the programs back onto the hooks of both ends of a link. It is no error if they are on already.
+    /// Reattaches the programs to the hooks of both ends of a link. Succeeds if they are attached already.
     ///
     /// # Errors
     ///
-    /// When one of `ends` is not watched, or the kernel refuses; then all hooks are without a program.
+    /// Fails if one of `ends` is not watched or the kernel refuses. All hooks are without a program then.
     pub fn hooks_on(&mut self, ends: &[EndpointId]) -> Result<(), DatapathError> {
         self.require(ends)?;
         self.enter_all(ends).inspect_err(|_| {
@@ -105,11 +105,11 @@ impl Datapath {
         }
     }
 
-    /// Waits until as many stamped packets have arrived as left, but for those that are known to be lost.
+    /// Waits until as many stamped packets have arrived as have left, except for those that are known to be lost.
     fn await_arrivals(&mut self, ends: &[EndpointId]) -> Result<(), DatapathError> {
         let begun = Instant::now();
         while self.under_way(ends)? && begun.elapsed() < PATIENCE {
-            // A signal only means to look sooner.
+            // A signal only makes the next check earlier.
             let _ = poll(&mut [], Some(&PAUSE));
         }
         Ok(())

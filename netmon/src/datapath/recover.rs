@@ -1,4 +1,4 @@
-//! Programs that are on hooks already, put there by an agent before us: found again by their ids.
+//! Finds programs that an earlier agent attached, by their ids.
 
 use std::{io, os::fd::OwnedFd, path::PathBuf};
 
@@ -19,7 +19,7 @@ use netmon_model::{
 use super::attach::{AttachError, Attached, Kind, tcx_hook};
 
 impl Attached {
-    /// Those of `programs` that are still on the hooks of an interface, from a thread in its namespace.
+    /// Returns those of `programs` that are still attached to an interface. Call from a thread in its namespace.
     pub(super) fn recover(
         mode: AttachMode,
         ifindex: IfIndex,
@@ -55,29 +55,29 @@ impl Attached {
         Ok(attached)
     }
 
-    /// The programs on both hooks, ingress first.
+    /// Opens the programs on both hooks, ingress first.
     pub(super) fn open_programs(&self) -> io::Result<Hooks<OwnedFd>> {
         let Hooks { ingress, egress } = self.programs;
         Ok(Hooks { ingress: program_by_id(ingress)?, egress: program_by_id(egress)? })
     }
 
-    /// The kernel's ids of the programs on the hooks, ingress first; 0 where there is none.
+    /// Returns the kernel's ids of the programs on the hooks, ingress first; 0 for a hook without one.
     pub(super) fn programs(&self) -> Hooks<u32> {
         self.programs
     }
 
-    /// Whether there is a program on both hooks.
+    /// Returns whether both hooks have a program.
     pub(super) fn is_whole(&self) -> bool {
         self.programs.iter().all(|id| *id > 0)
     }
 
-    /// Whether the clsact qdisc was made for the programs.
+    /// Returns whether netmon created the clsact qdisc.
     pub(super) fn made_qdisc(&self) -> bool {
         matches!(self.kind, Kind::Clsact { made_qdisc: true })
     }
 }
 
-/// Whether a link that was pinned is that of this program, on this hook.
+/// Returns whether a pinned link attaches this program to this hook.
 fn is_of(open: &OwnedFd, program: u32, ifindex: IfIndex, direction: Direction) -> bool {
     link(open).is_ok_and(|there| {
         there.program == program
@@ -85,7 +85,8 @@ fn is_of(open: &OwnedFd, program: u32, ifindex: IfIndex, direction: Direction) -
     })
 }
 
-/// Whether the program runs on a hook of this namespace: an interface of the same number elsewhere is another.
+/// Returns whether the program is in the chain of a hook of this namespace. In another namespace, the same number is
+/// another interface.
 fn is_in_chain(ifindex: IfIndex, direction: Direction, program: u32) -> io::Result<bool> {
     match tcx_chain(ifindex.0, tcx_hook(direction)) {
         Ok(chain) => Ok(chain.contains(&program)),

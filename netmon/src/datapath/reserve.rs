@@ -1,5 +1,5 @@
-//! Room for an endpoint in the kernel's maps: reserved before anything is attached, and cleared when nothing is any
-//! more.
+//! Space for an endpoint in the kernel's maps: reserved before anything is attached, and cleared after everything is
+//! detached.
 
 use netmon_ebpf::drops::DropPlace;
 use netmon_model::names::EndpointId;
@@ -7,7 +7,7 @@ use netmon_model::names::EndpointId;
 use super::{Datapath, DatapathError, endpoint::Endpoint, persistence::Stage};
 
 impl Datapath {
-    /// Makes room for an endpoint, with counters at zero.
+    /// Reserves space for an endpoint, with counters at zero.
     pub(super) fn reserve(&mut self, endpoint: &Endpoint) -> Result<(), DatapathError> {
         let refused = |source| DatapathError::Map { name: "COUNTERS", source };
         self.object.counters.reserve(endpoint.id).map_err(refused)?;
@@ -21,21 +21,21 @@ impl Datapath {
         }
     }
 
-    /// Clears the room of an endpoint: the next one there begins at zero.
+    /// Clears the space of an endpoint, so that the next one there starts at zero.
     pub(super) fn release(&mut self, id: EndpointId, place: DropPlace) -> Vec<DatapathError> {
         let mut errors = Vec::new();
         if let Some(drops) = &mut self.object.drops {
             errors.extend(drops.remove(id, place).err());
         }
         errors.extend(self.object.clear(id).err());
-        // The record goes last: an agent that finds it knows that something may be left.
+        // Remove the record last: it shows the next agent that something may be left.
         if let Some(persistence) = self.persistence.as_mut().filter(|_| errors.is_empty()) {
             errors.extend(persistence.forget(id).err());
         }
         errors
     }
 
-    /// Records how far endpoints are, whatever becomes of this process.
+    /// Persists the stage of endpoints, so that it survives this process.
     pub(super) fn record(&mut self, ids: &[EndpointId], stage: Stage) -> Result<(), DatapathError> {
         let Some(persistence) = &mut self.persistence else { return Ok(()) };
         ids.iter().filter_map(|id| self.endpoints.get(id)).try_for_each(|one| persistence.record(one, stage))

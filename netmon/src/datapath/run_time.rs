@@ -1,8 +1,8 @@
-//! How often the programs ran and for how long, while somebody asked the kernel to keep that.
+//! Runs and run time of the programs, recorded while the kernel's run-time statistics are enabled.
 //!
-//! The kernel accounts a run to the program that it called itself, and with it everything that this one
-//! jumped to: so it is the dispatchers that have the figures, one for each attachment. They are added up by
-//! hook, and those of attachments that are gone stay in the sum.
+//! The kernel accounts a run, including all programs that are jumped to, to the program that it called itself. So the
+//! figures belong to the dispatchers, one for each attachment. They are summed by hook, and the sum includes former
+//! attachments.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -15,13 +15,13 @@ use super::{DatapathError, dispatcher, endpoint::Endpoint, object::Object, talli
 /// The program at the kernel's tracepoint of drops.
 const DROP: &str = "netmon_drop";
 
-/// Where the figures of attachments that are gone are kept: runs, and what they took.
+/// The tallies of former attachments: runs and nanoseconds.
 const GONE: Hooks<(Tally, Tally)> = Hooks {
     ingress: (Tally::GoneIngressRuns, Tally::GoneIngressNs),
     egress: (Tally::GoneEgressRuns, Tally::GoneEgressNs),
 };
 
-/// Has the kernel keep run times for as long as it lives.
+/// Keeps the kernel's run-time statistics enabled until it is dropped.
 pub(super) struct RunTime {
     _kept: OwnedFd,
 }
@@ -32,7 +32,7 @@ impl RunTime {
         Ok(Self { _kept: kept })
     }
 
-    /// Keeps the figures of an end whose programs are about to go.
+    /// Adds the figures of an end, whose programs are about to be detached, to the tallies.
     pub(super) fn retire(end: &mut Endpoint, gone: &mut Tallies) -> Result<(), DatapathError> {
         let Some(programs) = end.programs.take() else { return Ok(()) };
         for (program, (runs, ns)) in programs.iter().zip(GONE) {
@@ -43,7 +43,7 @@ impl RunTime {
         Ok(())
     }
 
-    /// Everything so far, by program.
+    /// Returns the figures so far, by program.
     pub(super) fn read<'a>(
         ends: impl Iterator<Item = &'a Endpoint>,
         object: &Object,
@@ -60,7 +60,7 @@ impl RunTime {
             add(&mut sums, programs)?;
         }
         let mut all: Vec<_> = sums.into_iter().collect();
-        // It is not loaded where the kernel does not tell of drops.
+        // It is not loaded if the kernel reports no drop reasons.
         if let Some(drops) = &object.drops {
             let mut runs = ProgramRuns { program: DROP, ..ProgramRuns::default() };
             add_one(&mut runs, drops.dispatcher())?;

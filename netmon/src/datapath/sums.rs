@@ -1,4 +1,4 @@
-//! Values of all CPUs added up, as the plain data of a snapshot.
+//! Sums the values of all CPUs, as the plain data of a snapshot.
 
 use aya::maps::PerCpuValues;
 use netmon_ebpf::{
@@ -19,7 +19,7 @@ use netmon_model::{
 
 use super::counts::HookCounts;
 
-/// A histogram of all CPUs, which `of` picks from each.
+/// Returns the sum of a histogram over all CPUs. `of` selects it from each value.
 pub(super) fn histogram<V: aya::Pod>(
     values: &PerCpuValues<V>,
     of: impl Fn(&V) -> &AbiHistogram,
@@ -35,7 +35,7 @@ pub(super) fn histogram<V: aya::Pod>(
     Histogram::new(&buckets, sum_ns, buckets.iter().sum())
 }
 
-/// One hook's counters of all CPUs.
+/// Returns one hook's counters, summed over all CPUs.
 pub(super) fn hook(values: &PerCpuValues<Counters>, direction: Direction) -> HookCounts {
     let of_hook = || values.iter().map(|value| &value.hooks[index_of(direction)]);
     let traffic = |protocol: Protocol| {
@@ -52,7 +52,7 @@ pub(super) fn hook(values: &PerCpuValues<Counters>, direction: Direction) -> Hoo
     }
 }
 
-/// The index that the kernel's side gives a hook: the one place that says so.
+/// Returns the index of a hook in the kernel's maps. This is the only place that defines it.
 pub(super) fn index_of(direction: Direction) -> usize {
     match direction {
         Direction::Ingress => INGRESS,
@@ -60,7 +60,7 @@ pub(super) fn index_of(direction: Direction) -> usize {
     }
 }
 
-/// One hook's segments by epoch, of all CPUs.
+/// Returns one hook's segments by epoch, summed over all CPUs.
 pub(super) fn epochs(values: &PerCpuValues<Counters>, index: usize) -> [u32; LOSS_EPOCHS] {
     let mut sum = [0_u32; LOSS_EPOCHS];
     for value in values.iter() {
@@ -71,7 +71,7 @@ pub(super) fn epochs(values: &PerCpuValues<Counters>, index: usize) -> [u32; LOS
     sum
 }
 
-/// What is told of the round trips of an endpoint, of all CPUs; `icmp_unanswered` is for the caller to say.
+/// Returns the round trips of an endpoint, summed over all CPUs. The caller provides `icmp_unanswered`.
 pub(super) fn round_trips(
     counters: &PerCpuValues<Counters>,
     values: &PerCpuValues<AbiRoundTrips>,
@@ -99,7 +99,7 @@ pub(super) fn round_trips(
     }
 }
 
-/// The echoes whose request passed at `hook`, of all CPUs.
+/// Returns the total of the echoes whose request passed `hook`, over all CPUs.
 fn echo_total(values: &PerCpuValues<Counters>, hook: usize) -> Total {
     values.iter().map(|value| value.echoes.sums[hook]).fold(Total::default(), |all, one| Total {
         count: all.count + one.count,
@@ -107,7 +107,7 @@ fn echo_total(values: &PerCpuValues<Counters>, hook: usize) -> Total {
     })
 }
 
-/// DNS responses by the label of their code, those that came.
+/// Returns the DNS responses by the label of their code, without codes that never occurred.
 fn dns_responses(values: &PerCpuValues<AbiRoundTrips>) -> Vec<(&'static str, u64)> {
     let mut responses: Vec<(&'static str, u64)> = Vec::new();
     for (code, label) in RCODE_LABELS.into_iter().enumerate() {
@@ -121,16 +121,16 @@ fn dns_responses(values: &PerCpuValues<AbiRoundTrips>) -> Vec<(&'static str, u64
     responses
 }
 
-/// Requests that were neither answered nor given up. The counts wrap, their differences do not.
+/// Returns the requests that were neither answered nor given up. The counts wrap, their differences do not.
 fn waiting([requests, answered]: &[[u32; ANSWER_EPOCHS]; 2], unanswered: u64) -> u64 {
     let sum =
         |counts: &[u32; ANSWER_EPOCHS]| counts.iter().fold(0_u32, |sum, count| sum.wrapping_add(*count));
-    // A reading is no moment: a request may have been answered between its two halves.
+    // A reading is not atomic: a request may have been answered between its two halves.
     let open = sum(requests).wrapping_sub(sum(answered)).wrapping_sub(unanswered as u32);
     u64::try_from(open.cast_signed()).unwrap_or(0)
 }
 
-/// Echo requests and those of them that were answered, by epoch, of all CPUs.
+/// Returns echo requests and the answered ones among them, by epoch, summed over all CPUs.
 pub(super) fn echoes(values: &PerCpuValues<Counters>) -> [[u32; ANSWER_EPOCHS]; 2] {
     let mut sums = [[0_u32; ANSWER_EPOCHS]; 2];
     for value in values.iter() {

@@ -1,4 +1,4 @@
-//! Errors and run times that the agent itself counts, in a map: where the map is pinned, the next agent continues them.
+//! Errors and run times that the agent itself counts, in a map. If the map is pinned, the next agent resumes them.
 
 use aya::{
     Ebpf,
@@ -9,7 +9,7 @@ use netmon_model::snapshot::ErrorKind;
 
 use super::{Datapath, DatapathError, object::take};
 
-/// Where each kind of error is counted.
+/// Returns the tally of a kind of error.
 fn tally_of(kind: ErrorKind) -> Tally {
     match kind {
         ErrorKind::Read => Tally::ReadErrors,
@@ -20,16 +20,16 @@ fn tally_of(kind: ErrorKind) -> Tally {
 }
 
 impl Datapath {
-    /// Counts errors of netmon itself.
+    /// Counts netmon's own errors.
     ///
     /// # Errors
     ///
-    /// When the kernel does not take the number.
+    /// Fails if the kernel refuses to read or write the map.
     pub fn count_errors(&mut self, kind: ErrorKind, times: u64) -> Result<(), DatapathError> {
         self.object.tallies.add(tally_of(kind), times)
     }
 
-    /// Errors so far, by kind.
+    /// Returns the errors so far, by kind.
     pub(super) fn errors(&self) -> Result<Vec<(ErrorKind, u64)>, DatapathError> {
         ErrorKind::ALL.into_iter().map(|kind| Ok((kind, self.object.tallies.get(tally_of(kind))?))).collect()
     }
@@ -42,16 +42,16 @@ pub(super) struct Tallies(Array<MapData, u64>);
 
 impl Tallies {
     /// Takes the map out of the object.
-    pub(super) fn of(ebpf: &mut Ebpf) -> Result<Self, DatapathError> {
+    pub(super) fn from_ebpf(ebpf: &mut Ebpf) -> Result<Self, DatapathError> {
         Ok(Self(take(ebpf, NAME)?))
     }
 
-    /// As it stands.
+    /// Returns the current value of a tally.
     pub(super) fn get(&self, tally: Tally) -> Result<u64, DatapathError> {
         self.0.get(&(tally as u32), 0).map_err(|source| DatapathError::Map { name: NAME, source })
     }
 
-    /// Adds to it; the caller is alone with the datapath.
+    /// Adds to a tally. The caller has exclusive use of the datapath.
     pub(super) fn add(&mut self, tally: Tally, more: u64) -> Result<(), DatapathError> {
         if more == 0 {
             return Ok(());

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::datapath::{
     Datapath,
-    memory::{MapNeed, reckoned},
+    memory::{MapNeed, computed},
 };
 
 /// The size of the agent whose memory is calculated.
@@ -52,7 +52,7 @@ impl Memory {
 
     fn new(scale: Scale, measured: Option<Vec<MapNeed>>) -> Self {
         let is_measured = measured.is_some();
-        let maps = measured.unwrap_or_else(|| reckoned(scale.endpoints, scale.flow_entries));
+        let maps = measured.unwrap_or_else(|| computed(scale.endpoints, scale.flow_entries));
         let total_bytes = maps.iter().map(|map| map.bytes).sum();
         Self { scale, measured: is_measured, maps, total_bytes }
     }

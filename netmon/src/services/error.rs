@@ -118,7 +118,7 @@ pub enum CommandProblem {
 /// What was wrong with an address.
 #[derive(Debug, Error)]
 pub enum ListenProblem {
-    /// Somebody listens there.
+    /// Another process listens there.
     #[error("the address is in use; end the other server or choose another port")]
     InUse,
     /// No interface has the address, even after a wait.

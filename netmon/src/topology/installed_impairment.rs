@@ -57,7 +57,7 @@ impl InstalledImpairment {
     #[must_use]
     pub fn matches(&self, wanted: &Impairment, mtu: u32) -> bool {
         let loss = self.loss.map_or(0, |loss| loss.ppm);
-        loss == wanted.loss.map_or(0, Loss::ppm) && is_like(self.queue, Queue::of(wanted, mtu))
+        loss == wanted.loss.map_or(0, Loss::ppm) && is_like(self.queue, Queue::for_impairment(wanted, mtu))
     }
 
     fn add_qdisc(&mut self, qdisc: &Qdisc) {

@@ -29,7 +29,7 @@ pub enum WatchError {
         source: io::Error,
     },
     /// The qdiscs of a namespace could not be listed.
-    #[error("cannot tell whether packets may be stamped at {endpoint}")]
+    #[error("cannot determine whether packets may be stamped at {endpoint}")]
     Qdiscs {
         /// `interface in namespace`
         endpoint: String,

@@ -116,7 +116,7 @@ impl Meter {
             }
         };
         if report.adopted > 0 {
-            info!("going on with the counters of {} endpoints", report.adopted);
+            info!("resuming the counters of {} endpoints", report.adopted);
         }
         for id in &report.restarted {
             warn!("{}: its programs were no longer on its hooks; it is counted from zero", self.shown(*id));

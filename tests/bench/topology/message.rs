@@ -30,14 +30,14 @@ const NLMSG_ERROR: u16 = 2;
 const REQUEST_WITH_ACK: u16 = 0x1 | 0x4;
 const RTMGRP_LINK: u32 = 1;
 const HEADER: usize = 16;
-/// Room for what is announced while nobody reads: a thousand interfaces that go.
+/// Room for the announcements between two reads: a thousand deleted interfaces.
 const ANNOUNCEMENTS: usize = 64 << 20;
 
-/// A request, being written.
+/// A request that is being written.
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
-    /// With the fixed part that comes before the attributes.
+    /// Begins a message with the fixed part that precedes the attributes.
     pub(super) fn new(kind: u16, flags: u16, fixed: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(256);
         bytes.extend_from_slice(&[0; 4]);
@@ -57,7 +57,7 @@ impl Message {
         self
     }
 
-    /// An attribute that has attributes, behind a fixed part of its own.
+    /// Appends an attribute that contains attributes, behind a fixed part of its own.
     pub(super) fn with_nested(mut self, kind: u16, fixed: &[u8], inside: impl FnOnce(Self) -> Self) -> Self {
         let start = self.0.len();
         self.0.extend_from_slice(&[0; 4]);
@@ -76,7 +76,7 @@ impl Message {
     }
 }
 
-/// `struct ifinfomsg`: which interface, and whether it is to be up.
+/// Returns `struct ifinfomsg`: the interface, and whether it is to be up.
 pub(super) fn interface(index: u32, up: bool) -> [u8; 16] {
     let mut fixed = [0; 16];
     fixed[4..8].copy_from_slice(&index.to_ne_bytes());
@@ -85,7 +85,7 @@ pub(super) fn interface(index: u32, up: bool) -> [u8; 16] {
     fixed
 }
 
-/// A socket of the namespace that the calling thread is in.
+/// A socket in the calling thread's namespace.
 pub(super) struct Socket(OwnedFd);
 
 impl Socket {
@@ -93,7 +93,7 @@ impl Socket {
         Self::open_for(0)
     }
 
-    /// Hears of every change of a link.
+    /// Opens a socket that receives every change of a link.
     pub(super) fn listening() -> io::Result<Self> {
         let socket = Self::open_for(RTMGRP_LINK)?;
         sockopt::set_socket_recv_buffer_size_force(&socket.0, ANNOUNCEMENTS)?;
@@ -101,7 +101,7 @@ impl Socket {
     }
 
     fn open_for(groups: u32) -> io::Result<Self> {
-        // NETLINK_ROUTE is protocol 0, which rustix calls none.
+        // NETLINK_ROUTE is protocol 0, which is `None` in rustix.
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
         bind(&socket, &netlink::SocketAddrNetlink::new(0, groups))?;
         Ok(Self(socket))
@@ -122,7 +122,7 @@ impl Socket {
         }
     }
 
-    /// How many interfaces went away, by one read of what was announced.
+    /// Returns how many deleted interfaces one read announces.
     pub(super) fn gone(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (length, _) = recv(&self.0, &mut *buffer, RecvFlags::empty())?;
         let (mut at, mut gone) = (0, 0);

@@ -34,7 +34,7 @@ const LO: u32 = 1;
 /// Numbers that are free: root's ends count on from the first, the others are alone in their namespaces.
 const ROOT_INDEX: u32 = 100_000;
 const INSIDE_INDEX: u32 = 100;
-/// An interface that should have gone by now.
+/// An interface that should have been deleted by now.
 const PATIENCE: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
 const MOST_TIME: Duration = Duration::from_secs(20);
 /// Between two questions.
@@ -166,12 +166,12 @@ pub(super) fn down(count: u32) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// The same, but asks for the links now and then: whoever listens is woken for each, and in the kernel's way.
+/// The same, but polls the links: each listener is woken for each deletion, and delays the kernel.
 pub(super) fn down_asking(count: u32) -> Result<Duration> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     let begun = Instant::now();
     remove_names(count)?;
-    // The last speaks for those before it, which are looked at when it is gone.
+    // Wait for the last one, and check the others once it is deleted.
     for number in (0..count).rev() {
         while name_to_index(&socket, &interface_of(number)).is_ok() {
             if begun.elapsed() > MOST_TIME {

@@ -41,9 +41,9 @@ pub(super) struct Watched {
     pub(super) attach_ms: Figure,
     /// From the start of `netmon run` to its being ready, ms.
     pub(super) ready_ms: f64,
-    /// Before anybody sent anything.
+    /// Before any traffic.
     pub(super) at_rest: Scrapes,
-    /// After a ping through nearly each link.
+    /// After a ping through almost every link.
     pub(super) pinged: Scrapes,
     /// The agent's memory beside the maps at the end, MiB: what it took, and what it shares with its program's file.
     pub(super) own_mib: f64,
@@ -118,7 +118,7 @@ fn ping(address: &str) -> Result<()> {
     let mut command = Command::new("ping");
     command.args(["-q", "-c", "1", "-W", "5", address]).stdin(Stdio::null()).stdout(Stdio::null());
     if !command.status()?.success() {
-        bail!("nobody answers at {address}");
+        bail!("no answer from {address}");
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ enum Check {
 /// A rule with its name.
 type Rule = (&'static str, Check);
 
-/// The rules that the tree keeps.
+/// Every rule.
 const RULES: &[Rule] = &[
     ("unsafe-code", Check::Parsed(unsafe_code::check)),
     ("module-doc", Check::Text(module_doc::check)),
@@ -83,12 +83,9 @@ const RULES: &[Rule] = &[
     ("links", Check::Text(links::check)),
     ("changelog", Check::Text(changelog::check)),
     ("text", Check::Text(text::check)),
+    ("named-files", Check::Text(named_files::check)),
+    ("words", Check::Text(words::check)),
 ];
-
-/// Rules that the tree does not keep yet. Only `--pending` checks them. A rule moves to [`RULES`] when its last finding
-/// is gone.
-const PENDING: &[Rule] =
-    &[("named-files", Check::Text(named_files::check)), ("words", Check::Text(words::check))];
 
 /// The options of `cargo xtask tidy`.
 #[derive(Debug, Args)]
@@ -96,9 +93,6 @@ pub(crate) struct Tidy {
     /// Print the rooms of the code and their imports, in the notation of xtask/src/tidy/arrows/rooms.rs
     #[arg(long)]
     arrows: bool,
-    /// Check only the rules that the tree does not keep yet
-    #[arg(long, conflicts_with = "arrows")]
-    pending: bool,
 }
 
 /// Checks the rules, or prints the rooms of the code.
@@ -107,19 +101,14 @@ pub(crate) fn run(tidy: &Tidy) -> Result<()> {
         print!("{}", arrows::listing(&Tree::read(&workspace::root()?)?)?);
         return Ok(());
     }
-    check_rules(if tidy.pending { PENDING } else { RULES })
+    check()
 }
 
-/// Checks every rule, except those that are pending.
+/// Checks every rule, and prints every finding, not only the first.
 pub(crate) fn check() -> Result<()> {
-    check_rules(RULES)
-}
-
-/// Prints every finding, not only the first.
-fn check_rules(rules: &[Rule]) -> Result<()> {
     let tree = Tree::read(&workspace::root()?)?;
     let mut findings = 0;
-    for (name, check) in rules {
+    for (name, check) in RULES {
         let found = match check {
             Check::Text(check) => check(&tree),
             Check::Parsed(check) => check(&tree)?,
@@ -132,6 +121,6 @@ fn check_rules(rules: &[Rule]) -> Result<()> {
     if findings > 0 {
         bail!("tidy: {findings} findings");
     }
-    eprintln!("xtask: tidy: {} files keep {} rules", tree.len(), rules.len());
+    eprintln!("xtask: tidy: {} files keep {} rules", tree.len(), RULES.len());
     Ok(())
 }

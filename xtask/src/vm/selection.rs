@@ -9,7 +9,7 @@ use super::kernel::Series;
 const ANYWHERE: [&str; 4] = [
     "agent_lifecycle::after_sigkill_the_next_run_goes_on_and_its_end_leaves_nothing",
     "foreign_programs::a_clsact_that_was_there_first_hides_nothing_and_stays_with_its_filters",
-    "impair_change::what_is_somebody_elses_is_in_the_way_of_what_needs_its_place_and_is_there_at_the_end",
+    "impair_change::a_foreign_qdisc_or_filter_in_the_way_of_an_impairment_is_a_conflict",
     "receive_times::a_receiver_is_told_wall_clock_time_between_sending_and_receiving",
 ];
 /// With programs of others in TCX chains.

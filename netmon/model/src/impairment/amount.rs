@@ -1,4 +1,4 @@
-//! The amounts of an impairment as people write them, exactly: a number and a unit. No amount is rounded.
+//! The amounts of an impairment, written as a number and a unit. They are exact: no amount is rounded.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -7,35 +7,35 @@ use thiserror::Error;
 
 use crate::text::quoted;
 
-/// A text that is no such amount.
+/// The text is not a valid amount.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{wrong}; {help}")]
 pub struct InvalidAmount {
     /// What is wrong.
     pub wrong: String,
-    /// What would be right.
+    /// A valid form.
     pub help: &'static str,
 }
 
-/// A time, whole nanoseconds.
+/// A time in whole nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Delay(u64);
 
-/// A share of all packets, whole millionths.
+/// A share of all packets in whole millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Loss(u32);
 
-/// Bits a second, whole bytes of them.
+/// A rate in bits a second, of whole bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rate(u64);
 
 const MILLION: u32 = 1_000_000;
-/// Millionths of a percent of a share.
+/// The number of millionths in one percent.
 const PERCENT: u64 = 10_000;
-/// Names that the kernel's own tools know, largest first.
+/// The units of the kernel's own tools, largest first.
 const DELAY_UNITS: [(&str, u64); 4] = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
 const RATE_UNITS: [(&str, u64); 4] =
     [("gbit", 1_000_000_000), ("mbit", 1_000_000), ("kbit", 1_000), ("bit", 1)];
@@ -45,24 +45,24 @@ const LOSS_HELP: &str = "write \"0%\" to \"100%\", at most four decimal places, 
 const RATE_HELP: &str = "write a number and bit, kbit, mbit or gbit, for example \"10mbit\": bits a second, 1kbit to 100gbit, \
      whole bytes";
 
-/// The least and the most that a token bucket is set to.
+/// The bounds of the rate of a token bucket, in bits a second.
 const LEAST_RATE: u64 = 1_000;
 const MOST_RATE: u64 = 100_000_000_000;
 
 impl Delay {
-    /// Of whole nanoseconds.
+    /// Creates a delay from nanoseconds.
     #[must_use]
     pub fn of_ns(ns: u64) -> Self {
         Self(ns)
     }
 
-    /// In nanoseconds.
+    /// Returns the nanoseconds.
     #[must_use]
     pub fn ns(self) -> u64 {
         self.0
     }
 
-    /// As a duration.
+    /// Returns the delay as a duration.
     #[must_use]
     pub fn duration(self) -> Duration {
         Duration::from_nanos(self.0)
@@ -70,19 +70,19 @@ impl Delay {
 }
 
 impl Loss {
-    /// Of millionths; none beyond all.
+    /// Creates a loss from millionths. Returns `None` above a million.
     #[must_use]
     pub fn of_ppm(ppm: u32) -> Option<Self> {
         (ppm <= MILLION).then_some(Self(ppm))
     }
 
-    /// In millionths.
+    /// Returns the millionths.
     #[must_use]
     pub fn ppm(self) -> u32 {
         self.0
     }
 
-    /// As a part of 1.
+    /// Returns the loss as a fraction of 1.
     #[must_use]
     pub fn ratio(self) -> f64 {
         f64::from(self.0) / f64::from(MILLION)
@@ -90,26 +90,26 @@ impl Loss {
 }
 
 impl Rate {
-    /// Of bytes a second.
+    /// Creates a rate from bytes a second.
     #[must_use]
     pub fn of_bytes(bytes_per_second: u64) -> Self {
         Self(bytes_per_second.saturating_mul(8))
     }
 
-    /// Bits a second.
+    /// Returns the bits a second.
     #[must_use]
     pub fn bits(self) -> u64 {
         self.0
     }
 
-    /// Bytes a second.
+    /// Returns the bytes a second.
     #[must_use]
     pub fn bytes(self) -> u64 {
         self.0 / 8
     }
 }
 
-/// `number` times `unit`, when that is whole. Digits and at most one point.
+/// Returns `number` times `unit`. `None` unless the product is whole, and `number` has only digits and at most one point.
 fn exactly(number: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').map_or((number, None), |(w, f)| (w, Some(f)));
     let digits =
@@ -127,7 +127,7 @@ fn exactly(number: &str, unit: u64) -> Option<u64> {
         .and_then(|sum| u64::try_from(sum).ok())
 }
 
-/// A number and one of these units, with a space between them at most.
+/// Parses a number and one of these units, with at most one space between them.
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let end = text.find(|character: char| !character.is_ascii_digit() && character != '.')?;
     let (number, unit) = text.split_at(end);
@@ -136,7 +136,7 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     exactly(number, *size)
 }
 
-/// In the largest unit that it has one of, exactly.
+/// Formats an amount exactly, in the largest unit that is not larger than it.
 fn shown(amount: u64, units: &[(&str, u64)]) -> String {
     let smallest = units.last().copied().unwrap_or(("", 1));
     let (name, size) = units.iter().copied().find(|(_, size)| amount >= *size).unwrap_or(smallest);
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_exact_and_shown_as_they_are_written() {
+    fn an_amount_is_displayed_as_it_is_written() {
         let delays = [
             ("10ms", 10_000_000),
             ("1.5ms", 1_500_000),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn every_amount_is_read_back_as_what_it_was() {
+    fn a_displayed_amount_parses_to_the_same_amount() {
         let mut numbers = fastrand::Rng::with_seed(7);
         for _ in 0..10_000 {
             let digits = 1 + numbers.u64(..12) as u32;
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_refused_with_what_would_be_one() {
+    fn an_invalid_amount_is_refused_with_a_valid_form() {
         for text in [
             "",
             "10",

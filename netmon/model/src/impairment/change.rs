@@ -1,42 +1,42 @@
-//! A change of an impairment while it stands: what is named is changed, what is not named stays.
+//! A change of an impairment while it is in force. Amounts that are not named keep their values.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Delay, Impairment, Loss, Rate};
 
-/// What is changed; a zero takes the amount away, as `clear` does with all.
+/// The changed amounts. A zero removes the amount, as `clear` removes all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Everything that there was goes first.
+    /// Whether the whole impairment is removed before the other amounts are applied.
     pub clear: bool,
-    /// The delay.
+    /// The new delay. `None` keeps the current one.
     pub delay: Option<Delay>,
-    /// Its jitter.
+    /// The new jitter. `None` keeps the current one.
     pub jitter: Option<Delay>,
-    /// The loss.
+    /// The new loss. `None` keeps the current one.
     pub loss: Option<Loss>,
-    /// The rate, or that there is none.
+    /// The new rate, or its removal. `None` keeps the current one.
     pub rate: Option<NewRate>,
 }
 
-/// What becomes of the rate.
+/// A change of the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NewRate {
-    /// It is this one.
+    /// Sets this rate.
     Limit(Rate),
-    /// There is none.
+    /// Removes the rate.
     Unlimited,
 }
 
 impl Change {
-    /// Whether nothing is named.
+    /// Returns whether it changes nothing.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 
-    /// What comes of `was`.
+    /// Returns `was` after the change.
     #[must_use]
     pub fn applied_to(self, was: Impairment) -> Impairment {
         let was = if self.clear { Impairment::default() } else { was };
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_named_stays_and_a_zero_takes_away() {
+    fn a_change_keeps_unnamed_amounts_and_removes_zeros() {
         let was =
             Impairment { loss: "1%".parse().ok(), rate: "10mbit".parse().ok(), ..Impairment::default() };
         let more = Change { loss: "2%".parse().ok(), ..Change::default() };

@@ -1,8 +1,8 @@
-//! Impairment: what netmon does to the packets of one direction of a link, on purpose. Delay and jitter, loss, a rate.
+//! Impairment: delay, jitter, loss and a rate limit that netmon imposes on the packets of one direction of a link.
 //!
-//! [`Impairment`] is what is wanted, checked; [`Queue`] is what it comes to as queueing disciplines; [`loss`] is the
-//! program that drops. Nothing here touches the host but the loading of that program: who imposes is
-//! [`netmon::topology`].
+//! [`Impairment`] holds the declared amounts, checked. [`Queue`] holds the queueing disciplines for them. [`loss`] is the
+//! program that drops. Nothing here touches the host, except that `loss` loads that program: [`netmon::topology`] imposes
+//! impairments.
 
 mod amount;
 mod change;
@@ -19,49 +19,49 @@ pub use self::{
     queue::{Netem, Queue, TokenBucket},
 };
 
-/// The longest that an impairment may hold a packet: loss is told from lateness for about four seconds (half of the
-/// epochs, `docs/adr/0006-when-an-epoch-is-closed.md`).
+/// The maximum time for which an impairment may hold a packet. A lost packet can be distinguished from a late one for
+/// about four seconds (half of the epochs, `docs/adr/0006-when-an-epoch-is-closed.md`).
 pub const LONGEST: Duration = Duration::from_secs(4);
-/// The MTU of a veth end that is given none.
+/// The MTU of a veth end without a configured one.
 pub const USUAL_MTU: u32 = 1500;
 
-/// What is done to the packets that leave through one end of a link. What is none is not done.
+/// The impairment of the packets that leave through one end of a link. `None` for an amount that is not imposed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Impairment {
-    /// How much later each packet leaves.
+    /// The delay of each packet.
     #[serde(rename = "delay_ns", default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Delay>,
-    /// By how much more or less, evenly distributed.
+    /// The maximum deviation from the delay, up or down, evenly distributed.
     #[serde(rename = "jitter_ns", default, skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Delay>,
-    /// Which share of the packets is dropped, each by itself.
+    /// The share of the packets that is dropped, each independently.
     #[serde(rename = "loss_ppm", default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
-    /// How much may leave in a second.
+    /// The rate limit.
     #[serde(rename = "rate_bits_per_second", default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
 }
 
-/// Amounts that do not go together.
+/// The amounts are not valid together.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{wrong}; {help}")]
 pub struct InvalidImpairment {
-    /// Which of the keys is to blame.
+    /// The key that causes the error.
     pub key: &'static str,
     /// What is wrong.
     pub wrong: String,
-    /// What would be right.
+    /// A valid form.
     pub help: String,
 }
 
 impl Impairment {
-    /// Whether packets are left as they are.
+    /// Returns whether it imposes nothing.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The same, with what is zero left out.
+    /// Returns the impairment without zero amounts.
     #[must_use]
     pub fn without_zeros(self) -> Self {
         Self {
@@ -72,18 +72,18 @@ impl Impairment {
         }
     }
 
-    /// The longest that a packet is held: by the delay, and in the queue before the rate.
+    /// Returns the maximum time for which a packet is held: by the delay, and in the queue of the rate limit.
     #[must_use]
     pub fn longest(&self, mtu: u32) -> Duration {
         let held = [self.delay, self.jitter].into_iter().flatten().map(Delay::duration).sum::<Duration>();
-        held + Queue::of(self, mtu).map_or(Duration::ZERO, |queue| queue.longest_wait())
+        held + Queue::for_impairment(self, mtu).map_or(Duration::ZERO, |queue| queue.longest_wait())
     }
 
-    /// Whether the amounts go together, on a link of this MTU.
+    /// Checks that the amounts are consistent, on a link of this MTU.
     ///
     /// # Errors
     ///
-    /// The first that does not.
+    /// Fails with the first amount that is not.
     pub fn check(&self, mtu: u32) -> Result<(), InvalidImpairment> {
         let fail = |key, wrong, help: &str| Err(InvalidImpairment { key, wrong, help: help.to_owned() });
         match (self.jitter, self.delay) {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_shown_as_it_is_written() {
+    fn an_impairment_is_displayed_as_it_is_written() {
         assert_eq!(
             of("10ms", "1ms", "1%", "10mbit").to_string(),
             "delay 10ms, jitter 1ms, loss 1%, rate 10mbit"
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_that_do_not_go_together_are_refused_with_the_key_to_blame() {
+    fn inconsistent_amounts_are_refused_with_the_key() {
         let key = |impairment: Impairment, mtu| impairment.check(mtu).err().map(|error| error.key);
         assert_eq!(key(of("10ms", "10ms", "100%", "100gbit"), 65_535), None);
         assert_eq!(key(of("", "1ms", "", ""), 1500), Some("jitter"));

@@ -1,66 +1,66 @@
-//! What delay and rate come to as queueing disciplines: a netem for the delay, a token bucket for the rate, and for both
-//! a netem with the token bucket below it, so that packets are delayed first and queue for the rate then.
+//! The queueing disciplines for delay and rate: a netem for a delay, a token bucket for a rate. For both, the token
+//! bucket is below the netem, so that packets are delayed first and then queue for the rate.
 //!
-//! How long the queues are is arithmetic of the amounts and of the link's MTU alone: the same wish makes the same
-//! queue, and a queue that is there can be held against the wish.
+//! The lengths of the queues follow from the amounts and the link's MTU alone. So the same impairment always makes the
+//! same queue, and an existing queue can be compared with the declared impairment.
 
 use std::time::Duration;
 
 use super::Impairment;
 
-/// What the kernel adds to the MTU: an Ethernet header, and a VLAN tag.
+/// The bytes that the kernel adds to the MTU: an Ethernet header and a VLAN tag.
 const FRAME: u32 = 14 + 4;
-/// Milliseconds of the rate that may pass at once: as long as a timer may come late on a busy machine.
+/// The burst in milliseconds of the rate: as late as a timer may be on a busy machine.
 const BURST_MS: u64 = 5;
-/// How many bursts may wait, so 50 ms, or ten packets where a packet takes longer than a burst.
+/// The length of the queue in bursts: 50 ms, or ten packets if a packet takes longer than a burst.
 const BURSTS_WAITING: u32 = 10;
-/// How many packets netem holds for each microsecond of delay, at the least, and at the most.
+/// The bounds of netem's limit, which is one packet for each microsecond of delay.
 const LEAST_HELD: u64 = 1_000;
 const MOST_HELD: u64 = 100_000;
 
 /// The parameters of a netem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Netem {
-    /// How long each packet is held, nanoseconds.
+    /// The delay of each packet, nanoseconds.
     pub delay_ns: u64,
-    /// By how much more or less, evenly distributed.
+    /// The maximum deviation from the delay, up or down, evenly distributed, nanoseconds.
     pub jitter_ns: u64,
-    /// Packets that it may hold.
+    /// The maximum number of packets that it holds.
     pub limit: u32,
 }
 
-/// How a token bucket is filled and how long its queue is.
+/// The parameters of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBucket {
     /// Bytes a second.
     pub rate: u64,
-    /// Bytes that may pass at once.
+    /// The bytes that may pass at once.
     pub burst: u32,
-    /// Bytes that may wait.
+    /// The bytes that may wait.
     pub limit: u32,
 }
 
 impl TokenBucket {
-    /// Whether packets fare alike in both: by rate and limit, which the kernel tells exactly.
+    /// Returns whether both treat packets alike. Compares rate and limit, which the kernel reports exactly.
     #[must_use]
     pub fn is_like(self, other: Self) -> bool {
         (self.rate, self.limit) == (other.rate, other.limit)
     }
 }
 
-/// The qdiscs of one end. At least one of them.
+/// The qdiscs of one end: at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// The root, when there is a delay.
+    /// The root qdisc, if there is a delay.
     pub netem: Option<Netem>,
-    /// The root, or below the netem.
+    /// The root qdisc, or the one below the netem.
     pub bucket: Option<TokenBucket>,
 }
 
 impl Queue {
-    /// What the impairment needs on a link of this MTU; none when it has neither delay nor rate.
+    /// Returns the qdiscs of an impairment on a link of this MTU. `None` if it has neither delay nor rate.
     #[must_use]
-    pub fn of(impairment: &Impairment, mtu: u32) -> Option<Self> {
+    pub fn for_impairment(impairment: &Impairment, mtu: u32) -> Option<Self> {
         let netem = impairment.delay.map(|delay| {
             let (delay_ns, jitter_ns) = (delay.ns(), impairment.jitter.map_or(0, super::Delay::ns));
             let limit = ((delay_ns + jitter_ns) / 1_000).clamp(LEAST_HELD, MOST_HELD) as u32;
@@ -75,7 +75,7 @@ impl Queue {
         (netem.is_some() || bucket.is_some()).then_some(Self { netem, bucket })
     }
 
-    /// How long a packet waits for the rate at most.
+    /// Returns the maximum time for which a packet waits for the rate.
     #[must_use]
     pub fn longest_wait(&self) -> Duration {
         self.bucket.map_or(Duration::ZERO, |bucket| {
@@ -95,7 +95,7 @@ mod tests {
             rate: rate.map(|text| text.parse().unwrap()),
             ..Impairment::default()
         };
-        Queue::of(&impairment, mtu)
+        Queue::for_impairment(&impairment, mtu)
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_netem_holds_a_packet_for_each_microsecond() {
+    fn a_netem_holds_one_packet_for_each_microsecond() {
         let held = |delay| of(Some(delay), None, 1500).unwrap().netem.unwrap().limit;
         assert_eq!(["1us", "10ms", "4s"].map(held), [1_000, 10_000, 100_000]);
         assert_eq!(of(None, None, 1500), None);

@@ -1,4 +1,4 @@
-//! A lab as plain values: the content of a lab file after it was checked.
+//! A lab as plain data: the content of a lab file after it was checked.
 //!
 //! A [`Lab`] from `netmon-labfile` is valid: names follow the kernel's rules, references resolve, nothing is declared
 //! twice.
@@ -27,15 +27,15 @@ use crate::{
     names::{IfName, LabName, LinkName, NsName, Place, Side},
 };
 
-/// A topology that netmon builds and owns, checked.
+/// A checked topology that netmon builds and owns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Lab {
-    /// The lab's name; by default the file's stem.
+    /// The lab's name. By default, the file's stem.
     pub name: LabName,
-    /// Where it was read.
+    /// The source that it was read from.
     pub source: Source,
-    /// The absolute folder of the lab file. Services start in it, so that relative paths in their commands do not depend on
-    /// where netmon is called. `None` for a lab that is not in a file.
+    /// The absolute directory of the lab file. Services start in it, so that relative paths in their commands do not depend
+    /// on where netmon is called. `None` for a lab that is not in a file.
     pub directory: Option<PathBuf>,
     /// Its namespaces, in the file's order, without `root`.
     pub namespaces: Vec<Namespace>,
@@ -51,10 +51,10 @@ pub struct Lab {
     pub probes: Vec<Probe>,
 }
 
-/// Where a lab was read. Displays and serialises as the path, or as `built-in`.
+/// The source of a lab. Displays and serialises as the path, or as `built-in`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// Nowhere: the lab is part of netmon.
+    /// The lab is part of netmon.
     BuiltIn,
     /// A lab file, by the path that was given.
     File(PathBuf),
@@ -178,7 +178,7 @@ impl End {
 /// Returns the file of a key under /proc/sys.
 ///
 /// As in sysctl(8), `.` separates the parts, and `/` inside a part means `.`: `net.ipv4.conf.eth0/100.forwarding` belongs
-/// to the interface `eth0.100`. The key must be one of a checked lab: any other could lead out of the folder.
+/// to the interface `eth0.100`. The key must be one of a checked lab: any other could lead out of the directory.
 #[must_use]
 pub fn sysctl_path(key: &str) -> PathBuf {
     let parts = key.split('.').map(|part| part.replace('/', "."));
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_a_path_and_a_slash_in_it_means_a_dot() {
+    fn a_slash_in_a_sysctl_key_is_a_dot_in_its_path() {
         assert_eq!(sysctl_path("net.ipv4.ip_forward"), PathBuf::from("/proc/sys/net/ipv4/ip_forward"));
         let vlan = PathBuf::from("/proc/sys/net/ipv4/conf/eth0.100/rp_filter");
         assert_eq!(sysctl_path("net.ipv4.conf.eth0/100.rp_filter"), vlan);

@@ -1,4 +1,4 @@
-//! What a lab has in its namespaces beside links: not measured, but drawn.
+//! The contents of a lab's namespaces besides links. They are not measured, but displayed.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::{
     names::{IfName, NsName},
 };
 
-/// What a lab has in a namespace beside its links.
+/// The contents of a namespace besides link ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceContents {
     /// The namespace.
@@ -29,7 +29,7 @@ fn entry<'m, 'n>(all: &'m mut ByName<'n>, name: &'n NsName) -> &'m mut Namespace
 }
 
 impl NamespaceContents {
-    /// Returns what a lab has in each namespace, without the namespaces that have links only: `root` first, then in
+    /// Returns the contents of each namespace of a lab, without namespaces that have only link ends: `root` first, then in
     /// the order of the lab file.
     #[must_use]
     pub fn of_lab(lab: &Lab) -> Vec<Self> {

@@ -1,4 +1,4 @@
-//! TCP connections, from the table that forgets: listed on request, and no part of a snapshot.
+//! TCP connections, from a table of bounded size. They are listed on request, and are not part of a snapshot.
 
 use std::net::SocketAddr;
 
@@ -6,36 +6,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{IfName, LinkName, NsName};
 
-/// A TCP connection as one endpoint sees it, from the table that forgets.
+/// A TCP connection as one endpoint sees it, from a table of bounded size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
-    /// The link that it is seen on.
+    /// The link on which it is seen.
     pub link: LinkName,
     /// The namespace of the endpoint that sees it.
     pub namespace: NsName,
     /// The endpoint's interface.
     pub interface: IfName,
-    /// Address and port on this side.
+    /// The address and port on this side.
     pub local: SocketAddr,
-    /// Address and port on the other side.
+    /// The address and port on the other side.
     pub remote: SocketAddr,
-    /// Who asked for it; none when nobody saw the SYN.
+    /// The side that opened it. `None` if the SYN was not seen.
     pub opened_by: Option<Opener>,
-    /// How far it is.
+    /// The state of the connection.
     pub state: FlowState,
-    /// Since when it is in the table, nanoseconds before the reading.
+    /// Time since it entered the table, nanoseconds.
     pub age_ns: u64,
-    /// Since when nothing passed, nanoseconds before the reading.
+    /// Time since its last packet, nanoseconds.
     pub idle_ns: u64,
-    /// What came in, as the hook saw it.
+    /// Incoming traffic, as the hook saw it.
     pub ingress: FlowCounts,
-    /// What left.
+    /// Outgoing traffic.
     pub egress: FlowCounts,
-    /// The latest round trip of data that left here, nanoseconds; none without a sample.
+    /// The latest round trip of data that left here, nanoseconds. `None` without a sample.
     pub rtt_ns: Option<u64>,
 }
 
-/// What passed of a flow in one direction.
+/// The traffic of a connection in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowCounts {
     /// Packets as the hook saw them.
@@ -46,7 +46,7 @@ pub struct FlowCounts {
     pub retransmits: u64,
 }
 
-/// Which side opened a connection, seen from the endpoint.
+/// The side that opened a connection, relative to the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Opener {
@@ -56,11 +56,11 @@ pub enum Opener {
     Remote,
 }
 
-/// How far a connection is.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FlowState {
-    /// A SYN was seen, and no complete handshake.
+    /// A SYN was seen, but no complete handshake.
     Opening,
     /// Data may flow.
     Open,

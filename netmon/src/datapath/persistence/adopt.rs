@@ -1,5 +1,5 @@
-//! Going on with endpoints that an earlier agent counted: those that are still what they were, with their programs on
-//! their hooks. What is left of others is removed.
+//! Adopts endpoints that an earlier agent counted, if they are unchanged and their programs are still attached. Removes
+//! the others, with their pins and counters.
 
 use std::collections::HashMap;
 
@@ -20,18 +20,18 @@ use crate::datapath::{
 
 type Records = HashMap<EndpointId, EndRecord>;
 
-/// The interface that a record is about.
+/// Returns the interface of a record.
 fn interface_of(record: &EndRecord) -> InterfaceId {
     InterfaceId { netns: Cookie(record.cookie), ifindex: IfIndex(record.ifindex) }
 }
 
 impl Persistence {
-    /// The slots of endpoints that no target asked for yet.
+    /// Returns the slots of recorded endpoints that no target has claimed yet.
     pub(in crate::datapath) fn slots(&self) -> impl Iterator<Item = EndpointId> {
         self.found.keys().copied()
     }
 
-    /// The slots of both ends of a link, if the record of both was completed and each names the other as its peer.
+    /// Returns the slots of both ends of a link, if the record of both is complete and each names the other as its peer.
     pub(in crate::datapath) fn recorded_pair(
         &self,
         a: InterfaceId,
@@ -45,7 +45,7 @@ impl Persistence {
         ((of_a.peer, of_b.peer) == (b.0, a.0)).then_some([*a, *b])
     }
 
-    /// Takes the record of a target that is counted in the slot that it was counted in before.
+    /// Takes the record of a target, if it was counted in the same slot before.
     fn claim(&mut self, target: &Target) -> Option<EndRecord> {
         let is_its = self.found.get(&target.id).is_some_and(|record| interface_of(record) == target.at);
         is_its.then(|| self.found.remove(&target.id)).flatten()
@@ -53,8 +53,8 @@ impl Persistence {
 }
 
 impl Datapath {
-    /// Goes on with those of `targets` that an earlier agent counted, and removes what it counted beside them. Returns
-    /// the targets that are to be attached to anew.
+    /// Adopts those of `targets` that an earlier agent counted, and removes the other endpoints that it counted. Returns
+    /// the targets that still have to be attached to.
     pub(in crate::datapath) fn adopt(
         &mut self,
         targets: Vec<Target>,
@@ -105,7 +105,7 @@ impl Datapath {
         Ok(new)
     }
 
-    /// Finds which programs of these endpoints are still where they were.
+    /// Determines which programs of these endpoints are still attached.
     fn recover_all(&self, endpoints: &mut Endpoints, records: &Records) -> Result<(), DatapathError> {
         let mode = self.features.mode;
         let keeps_programs = self.run_time.is_some();
@@ -149,7 +149,7 @@ impl Datapath {
     }
 }
 
-/// An endpoint as it was recorded, with nothing known of its hooks yet.
+/// Returns an endpoint as it was recorded, without its attachments.
 fn restored(target: Target, record: &EndRecord, pins: Hooks<std::path::PathBuf>) -> Endpoint {
     let mut endpoint = Endpoint::new(target, Some(pins));
     endpoint.pauses = record.pauses;

@@ -1,4 +1,4 @@
-//! Whether what is pinned is what this agent can go on with.
+//! Checks whether this agent can use pinned maps.
 
 use std::{io, path::Path};
 
@@ -19,7 +19,7 @@ use netmon_model::error::chain;
 const WORD: usize = size_of::<u32>();
 const COUNT: usize = size_of::<u64>();
 
-/// Every map that is pinned, with the bytes of a key and of a value.
+/// Every pinned map, with the sizes of its keys and values in bytes.
 pub(super) const MAPS: [(&str, usize, usize); 16] = [
     (pins::ABI, WORD, WORD),
     (pins::SETTINGS, WORD, size_of::<Settings>()),
@@ -39,17 +39,17 @@ pub(super) const MAPS: [(&str, usize, usize); 16] = [
     ("DROPS", size_of::<DropKey>(), COUNT),
 ];
 
-/// How the maps in the folder were set up. The error says why they are of no use.
+/// Returns the settings of the maps in a directory. The error states why they cannot be used.
 pub(super) fn settings(folder: &PinDirectory) -> Result<Settings, String> {
     let version = match MapData::from_pin(folder.map(pins::ABI)).and_then(|map| map.info()) {
         Ok(info) => info.max_entries(),
-        Err(_) => return Err("it is half made".to_owned()),
+        Err(_) => return Err("it is incomplete".to_owned()),
     };
     if version != ABI_VERSION {
-        return Err(format!("its maps are of ABI version {version}, and this netmon's of {ABI_VERSION}"));
+        return Err(format!("its maps have ABI version {version}, and this netmon uses {ABI_VERSION}"));
     }
     if !folder.map(pins::SETTINGS).exists() {
-        return Err("whoever made it was ended before it was whole".to_owned());
+        return Err("the process that created it ended before it was complete".to_owned());
     }
     for (name, key, value) in MAPS {
         let path = folder.map(name);
@@ -65,10 +65,12 @@ fn is_map(path: &Path, name: &str, key: usize, value: usize) -> Result<(), Strin
         Ok((called, info.key_size(), info.value_size()))
     };
     let (called, key_bytes, value_bytes) = asked(path).map_err(|error| error.to_string())?;
-    // The kernel keeps fifteen bytes of a name.
+    // The kernel stores fifteen bytes of a name.
     let expected = &name[..name.len().min(15)];
     if called != expected || (key_bytes as usize, value_bytes as usize) != (key, value) {
-        return Err(format!("it is another map, {called:?} of {key_bytes} and {value_bytes} bytes"));
+        return Err(format!(
+            "it is another map, {called:?} with keys of {key_bytes} and values of {value_bytes} bytes"
+        ));
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Counting that goes on when the agent does not: maps and links are pinned, and the next agent goes on with them.
+//! Counting that outlives the agent: maps and links are pinned, and the next agent reuses them.
 //!
-//! Everything that has to outlive the agent lies in the lab's folder of pins, in maps: the counters themselves, what the
-//! programs were set up with, which endpoint is in which slot, and what was worked out of the counters. So there is no
-//! second place that could disagree, and an update is never half done. A folder is gone on with as a whole, or
-//! replaced as a whole; an endpoint likewise.
+//! All state that has to outlive the agent is in maps in the lab's pin directory: the counters themselves, the settings
+//! of the programs, the slot of each endpoint, and the totals derived from the counters. So there is no second place
+//! that could disagree, and an update is never half done. A directory is reused as a whole or replaced as a whole, and
+//! so is an endpoint.
 
 mod adopt;
 mod fit;
@@ -39,25 +39,22 @@ use super::{DatapathError, Options, flow_tables::Sizes, object::take};
 const ENDS: &str = "ENDS";
 const AUDITS: &str = "AUDITS";
 
-/// A folder in which the object's maps are pinned, or are about to be.
+/// A directory in which the object's maps are pinned, or are about to be.
 pub(super) struct Opened {
     folder: PinDirectory,
-    /// What was found there; none when it is new.
+    /// The settings of the maps that are pinned there. `None` if the directory is new.
     settings: Option<Settings>,
 }
 
 impl Opened {
-    /// Looks what is in the folder. What cannot be gone on with is removed, and said.
+    /// Opens a pin directory. Contents that this version cannot use are removed, with a warning.
     pub(super) fn open(folder: PinDirectory) -> Result<Self, DatapathError> {
         file_system::ensure()?;
         if folder.exists() {
             match fit::settings(&folder) {
                 Ok(settings) => return Ok(Self { folder, settings: Some(settings) }),
                 Err(why) => {
-                    log::warn!(
-                        "{}: {why}; it is replaced, and counting begins anew",
-                        folder.path().display()
-                    );
+                    log::warn!("replacing {}: {why}; counters restart from zero", folder.path().display());
                     first(folder.remove())?;
                 }
             }
@@ -73,18 +70,18 @@ impl Opened {
         &self.folder
     }
 
-    /// How the maps that are there were set up.
+    /// Returns the settings of the pinned maps. `None` if the directory is new.
     pub(super) fn settings(&self) -> Option<&Settings> {
         self.settings.as_ref()
     }
 
-    /// What is there is gone on with as it was set up, whatever is asked for now.
+    /// Applies the settings of the pinned maps to `features`, and warns if the options ask for others.
     pub(super) fn prevail(&self, options: &Options, features: &mut Features) {
         let Some(settings) = &self.settings else { return };
         let mode = if settings.clsact == 0 { AttachMode::Tcx } else { AttachMode::Clsact };
         if options.mode.is_some_and(|asked| asked != mode) {
             log::warn!(
-                "programs stay attached by {}, as they are: --attach is for a lab without pins",
+                "programs stay attached with {}: --attach applies only to a lab without pins",
                 mode.as_str()
             );
         }
@@ -92,18 +89,18 @@ impl Opened {
         let sizes = Sizes::pinned(settings);
         if !sizes.are_of(options.flow_entries) {
             log::warn!(
-                "the table of connections has room for {}, as it was made: --flow-entries is for a lab without pins",
+                "the table of connections keeps its {} entries: --flow-entries applies only to a lab without pins",
                 sizes.connections()
             );
         }
     }
 
-    /// Has the loader take what is pinned, and pin what is not.
+    /// Configures the loader to use the pinned maps, and to pin those that are not.
     pub(super) fn set(&self, loader: &mut EbpfLoader<'_>) {
         for (name, ..) in MAPS.into_iter().filter(|(name, ..)| *name != pins::SETTINGS) {
             loader.map_pin_path(name, self.folder.map(name));
         }
-        // Memory is taken only for those that are used.
+        // Memory is allocated only for entries that are used.
         for name in [ENDS, AUDITS] {
             loader.map_max_entries(name, CHUNK_ENDPOINTS * MAX_CHUNKS);
         }
@@ -114,19 +111,19 @@ fn first(errors: Vec<PinError>) -> Result<(), PinError> {
     errors.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// What is pinned, and what is known of it.
+/// The pinned state.
 pub(super) struct Persistence {
     folder: PinDirectory,
     ends: HashMap<MapData, u32, EndRecord>,
     audits: HashMap<MapData, u32, AuditRecord>,
-    /// Endpoints that an agent before us watched and that nobody asked for yet.
+    /// Recorded endpoints of an earlier agent that no target has claimed yet.
     found: BTreeMap<EndpointId, EndRecord>,
-    /// Whether this agent made it all.
+    /// Whether this agent created the directory.
     is_new: bool,
 }
 
 impl Persistence {
-    /// Goes on with what was opened. A folder that is new is whole from here on.
+    /// Loads the pinned state. Completes a new directory by pinning its settings.
     pub(super) fn begin(opened: Opened, settings: Settings, ebpf: &mut Ebpf) -> Result<Self, DatapathError> {
         let Opened { folder, settings: found } = opened;
         if found.is_none() {

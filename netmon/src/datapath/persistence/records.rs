@@ -1,4 +1,4 @@
-//! The records of endpoints: written before anything is done with one, and read by the next agent.
+//! The records of endpoints: written before an endpoint is changed, and read by the next agent.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -13,12 +13,12 @@ use super::{AUDITS, ENDS, Persistence};
 use crate::datapath::{DatapathError, attach::Attached, endpoint::Endpoint, error::gone};
 
 impl Persistence {
-    /// Where the links of an endpoint's hooks are pinned.
+    /// Returns the paths at which the links of an endpoint's hooks are pinned.
     pub(in crate::datapath) fn hooks(&self, id: EndpointId) -> Hooks<PathBuf> {
         Hooks::from_fn(|direction| self.folder.hook(id, direction))
     }
 
-    /// Records an endpoint as it is now.
+    /// Writes the record of an endpoint's current state.
     pub(in crate::datapath) fn record(
         &mut self,
         endpoint: &Endpoint,
@@ -29,19 +29,19 @@ impl Persistence {
             .map_err(|source| DatapathError::Map { name: ENDS, source })
     }
 
-    /// Everything that is recorded.
+    /// Returns all records.
     pub(super) fn recorded(&self) -> Result<BTreeMap<EndpointId, EndRecord>, DatapathError> {
         let all = self.ends.iter().map(|entry| entry.map(|(slot, end)| (EndpointId(slot), end)));
         all.collect::<Result<_, MapError>>().map_err(|source| DatapathError::Map { name: ENDS, source })
     }
 
-    /// Forgets an endpoint of which nothing is left.
+    /// Removes the records of an endpoint that was cleared.
     pub(in crate::datapath) fn forget(&mut self, id: EndpointId) -> Result<(), DatapathError> {
         gone(self.audits.remove(&id.0)).map_err(|source| DatapathError::Map { name: AUDITS, source })?;
         gone(self.ends.remove(&id.0)).map_err(|source| DatapathError::Map { name: ENDS, source })
     }
 
-    /// Writes down an endpoint's accounts. Text that is too long is not: the accounts are opened anew then.
+    /// Stores an endpoint's audit ledger. If the text is too long, stores an empty one, and the audit starts again.
     pub(in crate::datapath) fn store_ledger(
         &mut self,
         id: EndpointId,
@@ -55,21 +55,21 @@ impl Persistence {
         self.audits.insert(id.0, record, 0).map_err(|source| DatapathError::Map { name: AUDITS, source })
     }
 
-    /// An endpoint's accounts, if there are any.
+    /// Returns an endpoint's audit ledger. `None` if none is stored.
     pub(in crate::datapath) fn load_ledger(&self, id: EndpointId) -> Option<Vec<u8>> {
         let record = self.audits.get(&id.0, 0).ok()?;
         record.text.get(..record.length as usize).map(<[u8]>::to_vec)
     }
 }
 
-/// How far an end is. It is written down before the first hook gets a program and before the first loses it.
+/// The stage of an endpoint. It is recorded before a hook gets its first program, and before one loses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::datapath) enum Stage {
-    /// Being attached to, or let go.
+    /// Being attached or detached.
     Unfinished,
     /// Counted at both hooks.
     Complete,
-    /// Counted, but for a while without programs on some of its hooks.
+    /// Counted, but temporarily without programs on some of its hooks.
     Paused,
 }
 

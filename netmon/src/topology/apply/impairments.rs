@@ -60,7 +60,7 @@ impl Target<'_> {
         wanted: &Impairment,
         programs: &mut Programs,
     ) -> Result<Vec<ReversibleRequest>, TopologyError> {
-        let mut all = self.queue(Queue::of(wanted, self.mtu));
+        let mut all = self.queue(Queue::for_impairment(wanted, self.mtu));
         all.extend(self.loss(wanted.loss, programs)?);
         Ok(all)
     }
@@ -173,7 +173,10 @@ mod tests {
     /// Returns the requests for a change, and those that undo it in the order in which they would be sent.
     fn requests(was: Impairment, is: Impairment) -> (Vec<String>, Vec<String>) {
         let place = Place { namespace: "web".parse().unwrap(), interface: "eth0".parse().unwrap() };
-        let there = InstalledImpairment { queue: Queue::of(&was, 1500), ..InstalledImpairment::default() };
+        let there = InstalledImpairment {
+            queue: Queue::for_impairment(&was, 1500),
+            ..InstalledImpairment::default()
+        };
         let target = Target { place: &place, index: IfIndex(7), mtu: 1500, there: &there };
         let sent = target.requests(&is, &mut Programs::default()).unwrap();
         let what = |request: &Request| request.what().to_owned();

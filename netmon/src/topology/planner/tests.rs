@@ -289,7 +289,7 @@ fn install(actual: &mut Actual, impairment: InstalledImpairment) {
 /// Returns the impairment of [`impaired`] as it is installed.
 fn as_wanted() -> InstalledImpairment {
     InstalledImpairment {
-        queue: Queue::of(&impaired().links[0].a.impairment, 1500),
+        queue: Queue::for_impairment(&impaired().links[0].a.impairment, 1500),
         loss: Some(LossFilter { ppm: 10_000, made_clsact: true }),
         has_clsact: true,
         ..InstalledImpairment::default()

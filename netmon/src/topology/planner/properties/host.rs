@@ -189,7 +189,7 @@ impl Host {
             Step::AddAddress { place, address } => self.add_address(place, *address)?,
             Step::Impair { place, mtu, impairment } => {
                 let loss = impairment.loss.map(|loss| LossFilter { ppm: loss.ppm(), made_clsact: true });
-                let queue = Queue::of(impairment, *mtu);
+                let queue = Queue::for_impairment(impairment, *mtu);
                 let has_clsact = loss.is_some();
                 self.interface(place)?.impairment =
                     InstalledImpairment { queue, loss, has_clsact, ..InstalledImpairment::default() };

@@ -214,7 +214,7 @@ fn check_end(host: &Host, link: &Link, end: &End, peer: &End) -> Result<(), Test
     let mtu = link.mtu.unwrap_or(USUAL_MTU);
     prop_assert_eq!(there.mtu, mtu);
     prop_assert!(end.mac.is_none_or(|mac| mac == there.mac));
-    prop_assert_eq!(there.impairment.queue, Queue::of(&end.impairment, mtu));
+    prop_assert_eq!(there.impairment.queue, Queue::for_impairment(&end.impairment, mtu));
     prop_assert_eq!(there.impairment.loss.map(|loss| loss.ppm), end.impairment.loss.map(Loss::ppm));
     check_addresses(there, &end.addresses)
 }
