@@ -101,7 +101,10 @@ fn a_reload_changes_only_the_amount_that_differs() {
         assert!(egress_filters("root", "up0").contains("netmon:loss=20000ppm,clsact"));
         write("rate = \"20mbit\", loss = \"2%\"");
         let planned = succeeds(&["plan", FILE]);
-        assert_eq!(planned, "lab bad: 1 step\n  ~ root:up0: impair loss 2%, rate 20mbit\n");
+        assert_eq!(
+            planned,
+            "lab bad: 1 step\n  set impairments:\n    ~ root:up0: impair loss 2%, rate 20mbit\n"
+        );
         succeeds(&["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));
         let after = qdisc("root", "up0", "tbf").expect("a token bucket");
