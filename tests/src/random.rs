@@ -4,8 +4,8 @@ use std::env;
 
 use fastrand::Rng;
 
-/// Returns a generator seeded with `NETMON_TEST_SEED`, or with the clock if that is not set. The seed is printed, so that
-/// a failure can be repeated.
+/// Returns a generator with the seed from `NETMON_TEST_SEED`, or else from the clock. Prints the seed, so that a failure
+/// can be repeated.
 #[must_use]
 pub fn seeded() -> Rng {
     let given = env::var("NETMON_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
