@@ -300,8 +300,7 @@ fn a_script_without_its_interpreter_is_an_error_at_once() {
         lab.lab.directory = Some("/run".into());
         lab.command("odd", &["./script"]);
         let error = lab.up().unwrap_err();
-        let expected =
-            "service odd: cannot start \"./script\" in svc_netns: the interpreter that the file names is";
+        let expected = "service odd: cannot start \"./script\" in svc_netns: the interpreter that the file names does not exist";
         assert!(error.starts_with(expected), "{error}");
     });
 }

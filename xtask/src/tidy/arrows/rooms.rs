@@ -27,10 +27,11 @@ const ROOMS: &[Room] = &[
     Room { name: "netmon_model", imports: "netmon_ebpf", kernel: "" },
     Room { name: "netmon_labfile", imports: "netmon_model", kernel: "rustix" },
     Room { name: "kernel::owned_files", imports: "", kernel: "" },
-    Room { name: "kernel::sys", imports: "", kernel: "aya libc rustix" },
+    Room { name: "kernel::sys", imports: "", kernel: "aya aya_obj libc rustix" },
+    Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
         name: "kernel::netns",
-        imports: "kernel::owned_files kernel::sys netmon_model",
+        imports: "kernel::owned_files kernel::proc kernel::sys netmon_model",
         kernel: "libc rustix",
     },
     Room {
@@ -38,11 +39,24 @@ const ROOMS: &[Room] = &[
         imports: "kernel::netns kernel::sys netmon_model",
         kernel: "libc rtnetlink rustix",
     },
-    Room { name: "kernel::pins", imports: "kernel::netns kernel::sys netmon_model", kernel: "libc rustix" },
-    Room { name: "ownership", imports: "kernel::netns kernel::owned_files netmon_model", kernel: "rustix" },
+    Room {
+        name: "kernel::pins",
+        imports: "kernel::netns kernel::proc kernel::sys netmon_model",
+        kernel: "libc rustix",
+    },
+    Room {
+        name: "ownership",
+        imports: "kernel::netns kernel::owned_files kernel::proc netmon_model",
+        kernel: "rustix",
+    },
     Room { name: "http", imports: "", kernel: "rustix" },
     Room { name: "probe", imports: "http kernel::netns kernel::sys netmon_model", kernel: "rustix" },
-    Room { name: "services", imports: "http kernel::netns kernel::sys netmon_model probe", kernel: "rustix" },
+    Room {
+        name: "services",
+        imports: "http kernel::netlink kernel::netns kernel::owned_files kernel::proc kernel::sys \
+            netmon_model probe",
+        kernel: "rustix",
+    },
     Room {
         name: "topology",
         imports: "kernel::netlink kernel::netns kernel::owned_files kernel::sys \
@@ -62,7 +76,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "datapath",
-        imports: "kernel::netlink kernel::netns kernel::pins kernel::sys netmon_ebpf \
+        imports: "kernel::netlink kernel::netns kernel::pins kernel::proc kernel::sys netmon_ebpf \
             netmon_model",
         kernel: "aya aya_log libc rustix",
     },
