@@ -1,8 +1,8 @@
-//! netmon: builds network namespaces joined by veth pairs, puts an eBPF program on both hooks of every
-//! veth end, and says for every link, in both directions: how many packets, how late, how many lost.
+//! netmon: builds network namespaces joined by veth pairs, attaches an eBPF program to both hooks of every veth end, and
+//! reports for every link, in both directions: how many packets, how late, how many lost.
 //!
-//! Data flows one way: kernel maps -> [`datapath`] -> [`snapshot`] -> {[`metrics`], [`server`], [`cli`]}.
-//! `docs/ARCHITECTURE.md` has the code map and the invariants.
+//! Readings flow one way: kernel maps -> [`datapath`] -> [`watch`] -> `netmon_model::snapshot::Snapshot` -> [`live`],
+//! [`metrics`], [`api`], [`render`]. `docs/ARCHITECTURE.md` has the code map and the invariants.
 
 #![forbid(unsafe_code)]
 

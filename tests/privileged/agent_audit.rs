@@ -94,7 +94,7 @@ fn mixed_traffic_makes_no_difference_with_default_offloads_and_needs_no_explanat
             assert!(link[end][direction]["packets"].as_u64() >= Some(600), "{}", link[end][direction]);
         }
         let table = succeeds(&["status", "--link", LINK]);
-        assert!(table.contains("DIFFERENCE") && !table.contains("difference to the kernel"), "{table}");
+        assert!(table.contains("DIFFERENCE") && !table.contains("difference from the kernel"), "{table}");
     });
 }
 
@@ -193,7 +193,7 @@ fn packets_that_bypass_a_hook_are_a_negative_difference_there_and_only_there() {
         let labels = [("netns", "root"), ("interface", "veth0"), ("direction", "egress")];
         assert_eq!(scrape().sum("netmon_audit_difference_packets", &labels), -7.0);
         let table = succeeds(&["status"]);
-        assert!(table.contains("egress, difference to the kernel's count: -7"), "{table}");
+        assert!(table.contains("egress, difference from the kernel's count: -7"), "{table}");
     });
 }
 

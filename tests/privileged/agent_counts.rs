@@ -5,8 +5,9 @@ use std::time::Duration;
 use netmon_tests::{
     agent::{Agent, scrape},
     counts::{DIRECT, DIRECTIONS, assert_nothing_lost_on_the_way, at_rest},
+    direct::await_carriers,
     eventually::eventually,
-    interface::{await_carrier, ifindex},
+    interface::ifindex,
     ping::answers_ping,
     sandbox::{run, run_in, sandbox},
 };
@@ -14,9 +15,7 @@ use netmon_tests::{
 fn counts_are_the_kernels(arguments: &[&str]) {
     sandbox(|| {
         let _agent = Agent::start(arguments);
-        for (namespace, interface) in DIRECT {
-            await_carrier(namespace, interface);
-        }
+        await_carriers();
         run("ping", &["-q", "-f", "-c", "2000", "10.200.0.3"]);
         run("curl", &["-sf", "-o", "/dev/null", "http://10.200.0.3/bytes/10485760"]);
         let link_local =

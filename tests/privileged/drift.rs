@@ -251,7 +251,7 @@ fn a_namespace_that_loses_its_name_is_reported_and_stays_while_it_is_watched() {
         // Another program has the name now: until it is free again, the lab stays as it is.
         run("ip", &["netns", "add", "one"]);
         let said = fails(4, &["reload", FILE]);
-        assert!(said.contains("namespace one exists"), "{said}");
+        assert!(said.contains("namespace one already exists"), "{said}");
         ping("root", "10.34.0.2");
         run("ip", &["netns", "del", "one"]);
     });

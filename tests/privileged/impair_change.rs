@@ -73,8 +73,8 @@ fn amounts_that_do_not_go_together_and_links_that_are_none_are_errors_of_usage()
             assert!(said.contains(part), "{said}");
         };
         refused(&["--jitter", "1ms"], "a jitter of 1ms without a delay");
-        refused(&["--loss", "200%"], "is no share of packets");
-        refused(&["--rate", "fast"], "is no rate");
+        refused(&["--loss", "200%"], "is not a share of packets");
+        refused(&["--rate", "fast"], "is not a rate");
         refused(&["--rate", "1kbit"], "write a higher rate");
         refused(&["--loss", "1%", "--from", "elsewhere"], "has no end in elsewhere");
         fails(2, &["impair", "lyne", "--loss", "1%"]);
@@ -101,7 +101,10 @@ fn a_reload_changes_only_the_amount_that_differs() {
         assert!(egress_filters("root", "up0").contains("netmon:loss=20000ppm,clsact"));
         write("rate = \"20mbit\", loss = \"2%\"");
         let planned = succeeds(&["plan", FILE]);
-        assert_eq!(planned, "lab bad: 1 step\n  ~ root:up0: impair loss 2%, rate 20mbit\n");
+        assert_eq!(
+            planned,
+            "lab bad: 1 step\n  set impairments:\n    ~ root:up0: impair loss 2%, rate 20mbit\n"
+        );
         succeeds(&["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));
         let after = qdisc("root", "up0", "tbf").expect("a token bucket");

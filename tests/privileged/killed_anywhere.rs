@@ -19,7 +19,7 @@ use netmon_tests::{
     eventually::eventually,
     foreign::Foreign,
     host::left_behind,
-    kill::kill_after,
+    kill::{ends_within, kill_after},
     lab_files::spoke,
     labs::valid,
     nginx, random,
@@ -253,8 +253,9 @@ fn a_hundred_kills_are_repaired_by_the_next_up_or_down() {
             if chance.u8(..4) == 0
                 && let Some(supervisor) = supervisor()
             {
-                // It may have ended already.
+                // It may have ended already. If not, it must have before the next command finds it running.
                 let _ = kill_process(supervisor, Signal::KILL);
+                assert!(ends_within(supervisor, PATIENCE), "a supervisor survives SIGKILL");
             }
             if chance.bool() {
                 let wanted = &labs[chance.usize(..2)];

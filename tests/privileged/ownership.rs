@@ -158,7 +158,7 @@ fn a_symbolic_link_where_a_namespace_is_wanted_is_in_the_way() {
         for target in ["/run/netns/theirs", "/nowhere"] {
             symlink(target, "/run/netns/mine").unwrap();
             let said = fails(4, &["up", FILE]);
-            assert!(said.contains("namespace mine exists"), "{said}");
+            assert!(said.contains("namespace mine already exists"), "{said}");
             succeeds(&["down", FILE]);
             assert_eq!(fs::read_link("/run/netns/mine").unwrap(), Path::new(target));
             fs::remove_file("/run/netns/mine").unwrap();
@@ -175,7 +175,7 @@ fn what_is_behind_a_symbolic_link_under_etc_netns_is_not_written_to() {
         fs::create_dir_all("/run/sandbox/elsewhere").unwrap();
         let refused = || {
             let said = fails(4, &["up", FILE]);
-            assert!(said.contains("file /etc/netns/mine/resolv.conf exists"), "{said}");
+            assert!(said.contains("file /etc/netns/mine/resolv.conf already exists"), "{said}");
             succeeds(&["down", FILE]);
             assert_eq!(fs::read_dir("/run/sandbox/elsewhere").unwrap().count(), 0);
         };

@@ -10,7 +10,8 @@ use std::{
 use netmon_tests::{
     agent::{Agent, Metrics, scrape},
     commands::succeeds,
-    eventually::eventually,
+    direct::await_carriers,
+    eventually::{eventually, eventually_equal},
     persisted::{Flood, with_pins},
     sandbox::run,
 };
@@ -31,8 +32,10 @@ fn at_all_hooks(metrics: &Metrics) -> [f64; 4] {
         .map(|(namespace, direction)| udp(metrics, namespace, direction))
 }
 
-fn expected(out: u64, back: u64) -> [f64; 4] {
-    [out as f64, out as f64, back as f64, back as f64]
+/// Waits until all four hooks have counted what was sent: the last packets may arrive a little later.
+fn await_counts(out: u64, back: u64) {
+    let expected = [out as f64, out as f64, back as f64, back as f64];
+    eventually_equal("the counts at all hooks", PATIENCE, || (at_all_hooks(&scrape()), expected));
 }
 
 /// Asserts that each packet with a stamp is a latency sample, and that none is lost.
@@ -57,6 +60,7 @@ fn assert_samples_are_whole() {
 fn killed_under_load(arguments: &[&str]) {
     with_pins(|| {
         let mut agent = Agent::start(arguments);
+        await_carriers();
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         for _ in 0..5 {
             out.await_more(200);
@@ -66,7 +70,7 @@ fn killed_under_load(arguments: &[&str]) {
             out.await_more(50);
         }
         let (out, back) = (out.end(), back.end());
-        assert_eq!(at_all_hooks(&scrape()), expected(out, back));
+        await_counts(out, back);
         assert_samples_are_whole();
         let unknown = [("reason", "unknown_endpoint")];
         assert_eq!(scrape().sum("netmon_parse_exits_total", &unknown), 0.0);
@@ -106,6 +110,7 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
     with_pins(|| {
         let said = succeeds(&["up", "--persist"]);
         assert!(said.contains("counting goes on without an agent"), "{said}");
+        await_carriers();
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         out.await_more(300);
         // Without `--persist`, the earlier choice stays.
@@ -120,7 +125,7 @@ fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
         }
         let _agent = Agent::start([""; 0]);
         let (out, back) = (out.end(), back.end());
-        assert_eq!(at_all_hooks(&scrape()), expected(out, back));
+        await_counts(out, back);
         succeeds(&["down"]);
         assert!(!std::path::Path::new("/sys/fs/bpf/netmon").exists());
     });

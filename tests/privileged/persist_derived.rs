@@ -11,6 +11,7 @@ use std::{
 use netmon_tests::{
     agent::{Agent, scrape, spawn},
     commands::succeeds,
+    direct::await_carriers,
     eventually::{eventually, pause},
     kill::ends_within,
     persisted::{Flood, counters, metrics_text, with_pins},
@@ -120,6 +121,7 @@ fn scrape_until(stop: &AtomicBool, scrapes: &AtomicUsize) {
 fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
     with_pins(|| {
         succeeds(&["up", "--persist"]);
+        await_carriers();
         run(
             "tc",
             &["qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "2mbit", "burst", "2kb", "limit", "4kb"],

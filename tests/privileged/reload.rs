@@ -108,11 +108,13 @@ fn a_file_that_is_wrong_or_conflicts_changes_nothing() {
         write(FIRST);
         let agent = Agent::start([FILE]);
         run("ip", &["netns", "add", "comes"]);
+        // The link has a carrier once a packet has crossed it; `before` lists its flags.
+        run("ping", &["-q", "-c", "1", "-W", "2", "10.32.0.2"]);
         let before = left_behind();
         write(&format!("{FIRST}{SECOND}"));
         for command in ["reload", "up"] {
             let said = fails(4, &[command, FILE]);
-            assert!(said.contains("namespace comes exists"), "{said}");
+            assert!(said.contains("namespace comes already exists"), "{said}");
         }
         write(&FIRST.replace("[[service]]", "[[servce]]"));
         let said = fails(2, &["reload", FILE]);

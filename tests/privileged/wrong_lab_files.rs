@@ -1,8 +1,8 @@
-//! Wrong lab files, given to the real commands: exit code 2, the place of the error, and advice; in bounded time and
-//! memory, and with nothing changed on the host.
+//! Wrong lab files, given to the real commands: exit code 2, in bounded time and memory, and with nothing changed on
+//! the host.
 //!
-//! Those that are text are in `tests/wrong_labs/`. This module creates those that are large, binary or no files at
-//! all.
+//! Those that are text are in `netmon/labfile/tests/wrong/`, where their errors are tested. This module creates those
+//! that are large, binary or no files at all.
 
 use std::{
     fs,
@@ -31,81 +31,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// A limit of the address space: the program and its libraries take a tenth of it.
 const MEMORY: &str = "--as=1073741824";
 /// The least number of fixtures.
-const FIXTURES: usize = 70;
-
-/// The place of the first error of each fixture, and a part of its message.
-const PLACES: &str = "
-address_of_a_network 2:58 network's own address
-address_out_of_range 2:58 is not an IP address
-address_twice 3:58 has the address 10.0.0.1 twice
-address_without_prefix 2:58 lacks its prefix length
-bridge_of_another_namespace 7:56 there is no bridge
-bridge_that_is_not_there 2:56 there is no bridge
-end_that_is_missing 1:1 lacks `b`
-error_behind_a_byte_order_mark 2:8 must not contain '/'
-error_behind_crlf 3:8 must not contain '/'
-expectation_by_name 3:8 no URL of plain HTTP
-expectation_of_no_link 4:12 there is no link
-expectation_without_a_try 1:1 lacks `icmp`
-interface_called_dot_dot 2:39 must not be '.' or '..'
-interface_called_lo 2:39 cannot be the end of a link
-interface_of_16_bytes 4:39 is 16 bytes long
-interface_of_16_bytes_in_8_characters 4:39 is 16 bytes long
-interface_that_is_a_format 2:39 must not contain '%'
-interface_twice 7:39 has two interfaces eth0
-interface_with_a_line_feed 2:39 \"eth0\\nnetmon:other\"
-interface_with_a_nul 2:39 control characters
-interface_with_a_slash 2:39 must not contain '/'
-json 1:1 invalid key-value pair
-key_twice 2:1 duplicate key
-lab_name_of_two_dots 1:8 must not be '.' or '..'
-lab_name_that_climbs 1:8 must not contain '/'
-lab_name_that_is_absolute 1:8 must not contain '/'
-lab_name_that_is_empty 1:8 must not be empty
-lab_name_with_a_blank 1:8 without white space
-link_name_twice 6:8 two links cable
-link_to_itself 3:39 to itself
-list_instead_of_a_table 2:5 must be a table
-loop_of_one_bridge 6:56 closes a loop
-loop_of_three_bridges 22:54 closes a loop
-mtu_as_text 2:7 must be an integer
-mtu_below_zero 2:7 out of range
-mtu_beyond_64_bits 2:7 out of range
-mtu_too_small 2:7 out of range
-nameserver_by_name 3:16 is not an IP address
-namespace_called_root 2:8 cannot be made
-namespace_of_300_bytes 2:8 is 300 bytes long
-namespace_of_two_dots 2:8 must not be '.' or '..'
-namespace_that_climbs 2:8 must not contain '/'
-namespace_that_is_not_there 5:19 there is no namespace
-namespace_that_looks_like_an_option 2:8 must not start with '-'
-namespace_twice 4:8 declared twice
-namespace_with_a_nul 2:8 control characters
-namespace_with_shell_characters 2:8 without white space
-port_with_addresses 5:56 cannot have the address
-prefix_of_99 2:58 is not a prefix length
-route_by_itself 3:35 is an address of web itself
-route_via_no_neighbour 3:35 is not on a link of web
-route_of_two_families 3:18 of different families
-service_name_that_climbs 2:8 must not contain '/'
-service_name_twice 6:8 two services web
-service_with_a_nul 3:24 a NUL byte
-service_with_an_empty_command 3:11 is empty
-service_with_both 3:8 not both
-service_with_nothing_to_do 1:1 lacks `command` or `http`
-service_without_a_port 3:8 not an address and a port
-sysctl_of_the_host 3:13 does not start with `net.`
-sysctl_that_climbs 3:13 does not start with `net.`
-sysctl_that_climbs_by_dots 3:13 has an empty part
-table_instead_of_tables 1:1 must be an array of tables
-truncated_in_a_header 1:7 unclosed array table
-truncated_in_a_string 2:11 invalid basic string
-truncated_in_a_table 3:32 unclosed inline table
-two_byte_order_marks 1:2 invalid unquoted key
-unknown_key 2:1 unknown key \"colour\"
-unknown_section 1:3 did you mean `namespace`?
-yaml 1:5 invalid unquoted key
-";
+const FIXTURES: usize = 111;
 
 /// All that a command could have changed.
 fn host() -> String {
@@ -135,7 +61,7 @@ fn says(command: &[&str], file: &Path) -> String {
     assert_eq!(status.code(), Some(2), "{command:?} {}: {}", file.display(), shown());
     assert!(stdout.is_empty(), "{command:?} {}", file.display());
     assert!(took < LONGEST, "{command:?} {} took {took:?}", file.display());
-    assert!(said.len() < 400_000, "{command:?} {}: {} bytes", file.display(), said.len());
+    assert!(said.len() < 600_000, "{command:?} {}: {} bytes", file.display(), said.len());
     assert!(said.contains("\n    help: "), "{command:?} {}: {}", file.display(), shown());
     said
 }
@@ -153,25 +79,21 @@ fn all_say(file: &Path) -> String {
     said.into_iter().next().unwrap()
 }
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("wrong_labs").join(name)
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../netmon/labfile/tests/wrong");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|is| is == "toml"));
+    assert!(files.len() >= FIXTURES, "{} fixtures", files.len());
+    files
 }
 
 #[test]
-fn every_fixture_is_refused_with_its_place_and_changes_nothing() {
-    let places: Vec<&str> = PLACES.lines().filter(|line| !line.is_empty()).collect();
-    let files = fs::read_dir(fixture("")).unwrap().count();
-    assert!(files == places.len() && files >= FIXTURES, "{files} fixtures, {} places", places.len());
+fn every_fixture_is_refused_and_changes_nothing() {
     sandbox(|| {
         fs::write("/run/sandbox/start", "").unwrap();
-        for place in places {
-            let [name, at, words] = place.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{place}") };
-            let file = fixture(&format!("{name}.toml"));
+        for file in fixtures() {
             let said = all_say(&file);
-            let line = format!("{}:{at}: error: ", file.display());
-            let first = said.lines().find(|line| line.contains(": error: ")).unwrap_or_default();
-            let is_right = first.starts_with(&line) && (first.contains(words) || said.contains(words));
-            assert!(is_right, "{place}: {said}");
+            assert!(said.contains(&format!("{}:", file.display())) && said.contains(": error: "), "{said}");
         }
     });
 }
@@ -239,7 +161,7 @@ fn paths_that_are_no_files_are_refused_without_a_long_wait() {
         let long = at(&"x".repeat(300));
         for (path, words) in [
             (at("folder.toml"), "Is a directory"),
-            (at("pipe.toml"), "nobody wrote to it for 5 seconds"),
+            (at("pipe.toml"), "no data for 5 seconds"),
             (at("loop.toml"), "Too many levels of symbolic links"),
             (at("zero.toml"), "zero.toml:1:1: error: the file is larger than 4 MiB"),
             (at("dangling.toml"), "No such file"),
@@ -284,9 +206,9 @@ fn an_agent_survives_a_reload_of_every_wrong_file() {
         fs::write(file, &right).unwrap();
         let agent = Agent::start([file]);
         let before = left_behind();
-        for entry in fs::read_dir(fixture("")).unwrap() {
+        for wrong in fixtures() {
             // The agent may also read the file while it is empty.
-            fs::copy(entry.unwrap().path(), file).unwrap();
+            fs::copy(wrong, file).unwrap();
             rustix::process::kill_process(agent.pid(), Signal::HUP).unwrap();
         }
         fs::write(file, &right).unwrap();

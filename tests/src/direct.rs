@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::{
     commands::succeeds,
+    counts::DIRECT,
+    interface::await_carrier,
     sandbox::{run, run_in},
 };
 
@@ -25,6 +27,14 @@ pub fn link_status() -> Value {
     let mut links: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(links["links"].as_array().map(Vec::len), Some(1), "{links}");
     links["links"][0].take()
+}
+
+/// Waits until both ends have a carrier: see [`await_carrier`]. For tests that compare counts of different hooks, or
+/// with the kernel's.
+pub fn await_carriers() {
+    for (namespace, interface) in DIRECT {
+        await_carrier(namespace, interface);
+    }
 }
 
 /// Sets offloads of both ends, in ethtool's words.

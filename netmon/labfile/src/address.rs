@@ -1,48 +1,48 @@
-//! Addresses as a lab file writes them: `10.200.0.3/24`, `10.200.0.3`, `10.200.0.3:80`.
+//! Addresses in a lab file: `10.200.0.3/24`, `10.200.0.3`, `10.200.0.3:80`.
 //!
-//! What the kernel would refuse, and what it would take but nobody can reach, is refused here with the
-//! reason.
+//! Refuses, with the reason, the addresses that the kernel would refuse, and those that it accepts but that no host can
+//! reach.
 
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use netmon_model::text::quoted;
 
-use super::{diagnostic::Report, section::Text};
+use super::{report::Report, section::Text};
 
-/// What is wrong with an address, and what would be right.
-type Refusal = (String, String);
+/// What is wrong with an address, and how to correct it.
+type Problem = (String, String);
 
-/// An interface's address with its prefix.
+/// Reads an interface's address with its prefix length.
 pub(super) fn interface_address(written: &Text<'_>, report: &mut Report<'_>) -> Option<IpNet> {
     reported(written, report, check_interface_address(written.get_ref()))
 }
 
-/// A route's destination: a network, with no host bits set.
+/// Reads a route's destination: a network, with no host bits set.
 pub(super) fn network(written: &Text<'_>, report: &mut Report<'_>) -> Option<IpNet> {
     reported(written, report, check_network(written.get_ref()))
 }
 
-/// An address without a prefix, that somebody can have: a next hop or a name server.
+/// Reads the address of a host, without a prefix length: a next hop or a name server.
 pub(super) fn host(written: &Text<'_>, report: &mut Report<'_>) -> Option<IpAddr> {
     reported(written, report, check_host(written.get_ref()))
 }
 
-/// An address and port to listen on.
+/// Reads an address and port to listen on.
 pub(super) fn socket(written: &Text<'_>, report: &mut Report<'_>) -> Option<SocketAddr> {
     reported(written, report, check_socket(written.get_ref()))
 }
 
-fn reported<T>(written: &Text<'_>, report: &mut Report<'_>, checked: Result<T, Refusal>) -> Option<T> {
+fn reported<T>(written: &Text<'_>, report: &mut Report<'_>, checked: Result<T, Problem>) -> Option<T> {
     checked.map_err(|(message, help)| report.error(written.span(), message, help)).ok()
 }
 
-fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
+fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Problem> {
     Err((message.into(), help.into()))
 }
 
-/// Address and prefix length, without a word on whether they make sense together.
-fn split(text: &str) -> Result<IpNet, Refusal> {
+/// Splits an address and its prefix length. Whether they make sense together is not checked.
+fn split(text: &str) -> Result<IpNet, Problem> {
     let Some((address, length)) = text.split_once('/') else {
         return match text.parse::<IpAddr>() {
             Ok(address) => refuse(
@@ -65,22 +65,25 @@ fn split(text: &str) -> Result<IpNet, Refusal> {
         Some(length) => IpNet::new(address, length).map_err(|error| (error.to_string(), String::new())),
         None => refuse(
             format!("{} is not a prefix length", quoted(length)),
-            format!("{} takes 0 to {longest}, without sign", if longest == 32 { "IPv4" } else { "IPv6" }),
+            format!(
+                "write 0 to {longest} for {}, without a sign",
+                if longest == 32 { "IPv4" } else { "IPv6" }
+            ),
         ),
     }
 }
 
-fn check_interface_address(text: &str) -> Result<IpNet, Refusal> {
+fn check_interface_address(text: &str) -> Result<IpNet, Problem> {
     let net = split(text)?;
     check_assignable(net.addr())?;
     if net.prefix_len() == 0 {
-        let message = format!("{net} would put every address there is on this link");
+        let message = format!("{net} would put all addresses on this link");
         return refuse(message, "write the prefix length of the link's network, for example 24");
     }
     let IpNet::V4(v4) = net else {
         return Ok(net);
     };
-    // RFC 3021: with 31 bits both addresses are hosts; with 32 there is only one.
+    // RFC 3021: with 31 bits, both addresses are hosts. With 32, there is only one.
     if v4.prefix_len() < 31 {
         let (network, broadcast) = (v4.network(), v4.broadcast());
         let range = match (v4.hosts().next(), v4.hosts().next_back()) {
@@ -97,7 +100,7 @@ fn check_interface_address(text: &str) -> Result<IpNet, Refusal> {
     Ok(net)
 }
 
-fn check_network(text: &str) -> Result<IpNet, Refusal> {
+fn check_network(text: &str) -> Result<IpNet, Problem> {
     let as_host = text.parse::<IpAddr>().ok();
     if let Some(address) = as_host {
         let message = format!("destination {address} lacks its prefix length");
@@ -117,13 +120,13 @@ fn check_network(text: &str) -> Result<IpNet, Refusal> {
     Ok(net)
 }
 
-fn check_host(text: &str) -> Result<IpAddr, Refusal> {
+fn check_host(text: &str) -> Result<IpAddr, Problem> {
     match text.parse::<IpAddr>() {
         Ok(address) if address.is_multicast() || is_limited_broadcast(address) => {
-            refuse(format!("{address} is no single host's address"), "write a unicast address")
+            refuse(format!("{address} is not the address of a single host"), "write a unicast address")
         }
         Ok(address) if address.is_unspecified() => {
-            refuse(format!("{address} is no host's address"), "write the address of a host")
+            refuse(format!("{address} is not the address of a host"), "write the address of a host")
         }
         Ok(address) => Ok(address),
         Err(_) => {
@@ -137,7 +140,7 @@ fn check_host(text: &str) -> Result<IpAddr, Refusal> {
     }
 }
 
-fn check_socket(text: &str) -> Result<SocketAddr, Refusal> {
+fn check_socket(text: &str) -> Result<SocketAddr, Problem> {
     let Ok(socket) = text.parse::<SocketAddr>() else {
         let help = match text.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) => format!("write \"{address}:80\""),
@@ -150,7 +153,7 @@ fn check_socket(text: &str) -> Result<SocketAddr, Refusal> {
         return refuse("port 0 is not a port to listen on", format!("write \"{}\"", with_port(socket, 80)));
     }
     if socket.ip().is_multicast() || is_limited_broadcast(socket.ip()) {
-        let message = format!("{} is no single host's address", socket.ip());
+        let message = format!("{} is not the address of a single host", socket.ip());
         return refuse(message, "write an address that the service's namespace has");
     }
     Ok(socket)
@@ -161,8 +164,8 @@ fn with_port(mut socket: SocketAddr, port: u16) -> SocketAddr {
     socket
 }
 
-/// Whether an interface other than lo can be given `address`.
-fn check_assignable(address: IpAddr) -> Result<(), Refusal> {
+/// Checks whether an interface other than lo can have `address`.
+fn check_assignable(address: IpAddr) -> Result<(), Problem> {
     let kind = if address.is_unspecified() {
         "the unspecified address"
     } else if address.is_multicast() {
@@ -188,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_that_hosts_have_are_taken_with_their_host_bits() {
+    fn addresses_of_hosts_keep_their_host_bits() {
         for fine in ["10.200.0.2/24", "10.0.0.0/31", "10.0.0.1/31", "10.0.0.7/32", "fd00::/64", "fe80::1/64"]
         {
             assert_eq!(check_interface_address(fine).map(|net| net.to_string()), Ok(fine.to_owned()));
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_address_is_refused_and_the_hosts_are_named() {
+    fn a_network_address_is_refused_with_the_range_of_hosts() {
         let (message, help) = check_interface_address("10.200.0.0/24").unwrap_err();
         assert_eq!(message, "10.200.0.0 is the network's own address in 10.200.0.0/24");
         assert_eq!(help, "hosts of 10.200.0.0/24 are 10.200.0.1 to 10.200.0.254");

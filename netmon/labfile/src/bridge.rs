@@ -1,4 +1,4 @@
-//! `[[bridge]]`, and `bridge` of a link's end: which ends are ports of which bridge, and that nothing goes round.
+//! `[[bridge]]`, and `bridge` of a link's end: the ports of each bridge. Refuses loops.
 
 use std::{collections::HashSet, ops::Range};
 
@@ -10,14 +10,14 @@ use netmon_model::{
 };
 
 use super::{
-    diagnostic::Report,
     index::{Index, Joined},
     interface::{interface_name, read_addresses},
+    report::Report,
     section::Section,
 };
 
 /// Ports of a bridge: ten bits number them, and 0 is none (`BR_MAX_PORTS` in the kernel's `net/bridge`).
-pub const MOST_PORTS: usize = 1023;
+pub const MAX_PORTS: usize = 1023;
 
 /// Reads one section, and declares the bridge and its addresses.
 pub(super) fn read(section: &Section<'_, '_>, index: &mut Index, report: &mut Report<'_>) -> Option<Bridge> {
@@ -37,7 +37,7 @@ pub(super) fn read(section: &Section<'_, '_>, index: &mut Index, report: &mut Re
     Some(Bridge { name: name?, namespace: namespace?, addresses })
 }
 
-/// The bridge that an end in `namespace` is a port of, and where that is written.
+/// Reads the bridge that an end in `namespace` is a port of, with its place.
 pub(super) fn port_of(
     end: &Section<'_, '_>,
     namespace: Option<&NsName>,
@@ -50,19 +50,25 @@ pub(super) fn port_of(
     if let Some(address) = addresses.first() {
         let message = format!("a port of bridge {bridge} cannot have the address {address}");
         let help =
-            format!("take it out, or give it to the bridge: addresses = [\"{address}\"] in its [[bridge]]");
+            format!("remove it, or give it to the bridge: addresses = [\"{address}\"] in its [[bridge]]");
         report.error(written.span(), message, help);
     }
     let namespace = namespace?;
     match index.add_port(namespace, &bridge) {
-        Some(ports) if ports == MOST_PORTS + 1 => {
-            let message = format!("bridge {bridge} in {namespace} has more than {MOST_PORTS} ports");
-            report.error(written.span(), message, "join two bridges by a link, and share the ports out");
+        Some(ports) if ports == MAX_PORTS + 1 => {
+            let message = format!("bridge {bridge} in {namespace} has more than {MAX_PORTS} ports");
+            report.error(
+                written.span(),
+                message,
+                "divide the ports between two bridges, and join these by a link",
+            );
         }
-        None if index.knows_all_bridges() && !report.may_lack_sections() => {
+        None if index.knows_all_bridges() => {
             let message = format!("there is no bridge {} in namespace {namespace}", quoted(bridge.as_str()));
             let help = match index.bridge_elsewhere(&bridge) {
-                Some(elsewhere) => format!("it is in {elsewhere}: a port is in its bridge's namespace"),
+                Some(elsewhere) => {
+                    format!("it is in {elsewhere}: a port must be in the namespace of its bridge")
+                }
                 None => {
                     format!("declare it: [[bridge]] with name = \"{bridge}\" and namespace = \"{namespace}\"")
                 }
@@ -74,7 +80,7 @@ pub(super) fn port_of(
     Some((bridge, written.span()))
 }
 
-/// An end that is a port.
+/// An end that is a port of a bridge.
 #[derive(Clone, Copy)]
 pub(super) struct Port<'a> {
     pub(super) namespace: &'a NsName,
@@ -83,8 +89,8 @@ pub(super) struct Port<'a> {
     pub(super) at: &'a Range<usize>,
 }
 
-/// A link between bridges that are joined already would have packets go round and multiply: these bridges do not
-/// speak the spanning tree protocol.
+/// Refuses a link between bridges that are already joined. Packets would loop and multiply, because these bridges do not
+/// run the spanning tree protocol.
 pub(super) fn check_loop(
     a: Option<Port<'_>>,
     b: Option<Port<'_>>,
@@ -92,13 +98,13 @@ pub(super) fn check_loop(
     report: &mut Report<'_>,
 ) {
     let (Some(a), Some(b)) = (a, b) else { return };
-    if index.join((a.namespace, a.bridge), (b.namespace, b.bridge)) == Joined::Already {
+    if index.join((a.namespace, a.bridge), (b.namespace, b.bridge)) == Joined::Before {
         let message =
-            format!("the link closes a loop of bridges: {} and {} are joined already", a.bridge, b.bridge);
+            format!("the link closes a loop of bridges: {} and {} are already joined", a.bridge, b.bridge);
         report.error(
             b.at.clone(),
             message,
-            "take `bridge` off one end, or take the link out: a broadcast would go round for ever",
+            "remove `bridge` from one end, or remove the link: a broadcast would loop forever",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `[[expect]]`: what is tried, and what has to come of it.
+//! `[[expect]]`: a check, and the result that it must have.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,28 +9,28 @@ use netmon_model::{
 };
 
 use super::{
-    diagnostic::Report,
     impair,
     index::Index,
+    report::Report,
     section::{Section, Text},
     suggest::closest,
     time,
-    traffic::{self, Kinds},
+    traffic::{self, TrafficKinds},
 };
 
-/// More attempts take longer than anybody waits for a test.
-pub(super) const MOST_ATTEMPTS: i128 = 10_000;
-/// How often something is tried unless the file says so.
-const ATTEMPTS: u32 = 3;
+/// More attempts would take too long for a test.
+pub(super) const MAX_ATTEMPTS: i128 = 10_000;
+/// The default number of attempts, except for a command.
+const DEFAULT_ATTEMPTS: u32 = 3;
 
-const KINDS: Kinds = Kinds {
-    whose: "an expectation",
+const KINDS: TrafficKinds = TrafficKinds {
+    section: "an expectation",
     keys: &["icmp", "tcp", "http", "dns", "command"],
     example: "icmp = \"10.9.0.2\"",
-    other: "keep one of them, and write another [[expect]] for the other",
+    advice: "keep one of them, and write another [[expect]] for the other",
 };
 
-/// Reads one section. `links` has every link of the lab, unless some could not be read.
+/// Reads one section. `links` has every link of the lab. `None` if some could not be read.
 pub(super) fn read(
     section: &Section<'_, '_>,
     index: &Index,
@@ -40,8 +40,8 @@ pub(super) fn read(
     let written_name = section.string("name", report);
     let from = section.string("from", report).and_then(|name| index.namespace(&name, report));
     let traffic = traffic::read(section, &KINDS, report);
-    let usual = if matches!(traffic, Some(Traffic::Command(_))) { 1 } else { ATTEMPTS };
-    let count = read_count(section, report).unwrap_or(usual);
+    let default = if matches!(traffic, Some(Traffic::Command(_))) { 1 } else { DEFAULT_ATTEMPTS };
+    let count = read_count(section, report).unwrap_or(default);
     let reachable = section.boolean("reachable", report).unwrap_or(true);
     let status = traffic::read_status(section, traffic.as_ref(), report);
     let lost_at_most_ppm = section.string("lost_at_most", report).and_then(|text| share(&text, report));
@@ -88,8 +88,8 @@ pub(super) fn read(
 fn read_count(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<u32> {
     let written = section.integer("count", report)?;
     let count = *written.get_ref();
-    if !(1..=MOST_ATTEMPTS).contains(&count) {
-        let help = format!("1 to {MOST_ATTEMPTS}");
+    if !(1..=MAX_ATTEMPTS).contains(&count) {
+        let help = format!("write 1 to {MAX_ATTEMPTS}");
         report.error(written.span(), format!("a count of {count} is out of range"), help);
     }
     u32::try_from(count).ok()
@@ -100,8 +100,8 @@ fn refuse_bounds(section: &Section<'_, '_>, report: &mut Report<'_>) {
         ["status", "lost_at_most", "p50_below", "p99_below", "link_latency_below", "throughput_at_least"]
     {
         if let Some(written) = section.get(key) {
-            let message = format!("`{key}` says nothing of what is not reached");
-            report.error(written.span(), message, "take it out, or `reachable = false`");
+            let message = format!("`{key}` has no meaning with `reachable = false`");
+            report.error(written.span(), message, "remove one of them");
         }
     }
 }
@@ -109,13 +109,14 @@ fn refuse_bounds(section: &Section<'_, '_>, report: &mut Report<'_>) {
 fn read_link_latency(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<Duration> {
     let written = section.string("link_latency_below", report)?;
     if section.get("crosses").is_none() {
-        let message = "`link_latency_below` is about the links of `crosses`, and there are none";
+        let message = "`link_latency_below` is a bound on the links of `crosses`, which is missing";
         report.error(written.span(), message, "add the links, for example crosses = [\"uplink\"]");
     }
     time::read(&written, report)
 }
 
-/// Where a load is received: by the server of a page, or by netmon in the namespace that has the address.
+/// Returns the namespace in which netmon receives the load of `tcp`: the one that has the address. A load of `http` is
+/// a page of a server.
 fn read_sink(
     traffic: &Traffic,
     written: &Text<'_>,
@@ -126,28 +127,28 @@ fn read_sink(
         Traffic::Http(_) => None,
         Traffic::Tcp(to) => {
             let holder = index.holder_of(to.ip()).cloned();
-            if holder.is_none() && !report.may_lack_sections() {
+            if holder.is_none() && index.knows_all_addresses() {
                 let message = format!("no namespace of this lab has the address {}", to.ip());
-                let help = "netmon receives the load itself: write an address that an end of a link has, or use `http`";
+                let help = "netmon receives the load itself: write an address of the lab, or use `http`";
                 report.error(written.span(), message, help);
             }
             holder
         }
         _ => {
-            let message = "only `tcp` and `http` carry a load";
-            report.error(written.span(), message, "take `throughput_at_least` out");
+            let message = "`throughput_at_least` applies to `tcp` and `http` only";
+            report.error(written.span(), message, "remove `throughput_at_least`");
             None
         }
     }
 }
 
-/// A share such as `1%`, in millionths.
+/// Reads a share such as `1%`, in millionths.
 fn share(written: &Text<'_>, report: &mut Report<'_>) -> Option<u32> {
     let number = written.get_ref().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     match number.filter(|percent| (0.0..=100.0).contains(percent)) {
         Some(percent) => Some((percent * 10_000.0).round() as u32),
         None => {
-            let message = format!("{} is no share", quoted(written.get_ref()));
+            let message = format!("{} is not a share", quoted(written.get_ref()));
             report.error(written.span(), message, "write \"0%\" to \"100%\", for example \"0.5%\"");
             None
         }

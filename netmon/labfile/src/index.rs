@@ -1,4 +1,4 @@
-//! What a lab file declares, so that references are looked up and duplicates found in one step each.
+//! The declarations of a lab file, indexed: a reference is resolved and a duplicate is found in one step.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -11,73 +11,75 @@ use netmon_model::{
     text::quoted,
 };
 
-use super::{diagnostic::Report, section::Text, suggest::closest};
+use super::{report::Report, section::Text, suggest::closest};
 
-/// Names and addresses seen so far, with the place of each.
+/// The names and addresses read so far, with the place of each.
 #[derive(Default)]
 pub(super) struct Index {
-    /// Every name that a `[[namespace]]` carries, valid or not, and where.
+    /// Every name of a `[[namespace]]`, valid or not, with its place.
     namespaces: HashMap<String, usize>,
     interfaces: HashMap<(NsName, IfName), usize>,
-    held: HashMap<NsName, Held>,
+    held: HashMap<NsName, HeldAddresses>,
     /// Bridges, each with the number of its ports.
     bridges: HashMap<(NsName, IfName), usize>,
-    /// Of two bridges that a link joins, the one stands for the other: a forest, whose trees are what is joined.
+    /// A union-find forest: for each bridge, one that it is joined to, directly or not.
     joined: HashMap<(NsName, IfName), (NsName, IfName)>,
     /// Whether a bridge could not be read.
     has_lost_bridges: bool,
-    /// Which namespaces hold an address, for better advice; the first one is enough.
+    /// The first namespace that has an address, for the help of an error.
     holder: HashMap<IpAddr, NsName>,
-    /// Namespaces with addresses that could not be read.
+    /// Namespaces some of whose addresses could not be read.
     partly_read: HashSet<NsName>,
-    /// Whether an end was in a namespace that could not be told.
+    /// Whether the namespace of an end could not be read.
     has_lost_ends: bool,
     /// Whether a link could not be read because its text is not TOML.
     has_lost_links: bool,
+    /// Whether the name of a namespace could not be read because its text is not TOML.
+    has_lost_namespaces: bool,
 }
 
-/// What a link between two bridges makes of them.
+/// Whether two bridges were joined before a link joins them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Joined {
-    /// They are one network now.
+    /// They are one network from now on.
     Now,
-    /// They were one before: a loop.
-    Already,
+    /// They were one network before, so the link closes a loop.
+    Before,
 }
 
 /// The addresses of one namespace.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct HeldAddresses {
     addresses: HashMap<IpAddr, usize>,
     networks: HashSet<IpNet>,
-    /// Prefix lengths in use, so that "which network is this in" asks at most 33 or 129 times.
+    /// Prefix lengths in use. Finding the network of an address takes one lookup for each, at most 33 or 129.
     prefix_lengths: BTreeSet<u8>,
 }
 
-impl Held {
-    /// Whether the namespace has this very address.
+impl HeldAddresses {
+    /// Whether the namespace has this address.
     pub(super) fn has(&self, address: IpAddr) -> bool {
         self.addresses.contains_key(&address)
     }
 
-    /// The most specific connected network that `address` is in.
+    /// The most specific connected network that contains `address`.
     pub(super) fn network_of(&self, address: IpAddr) -> Option<IpNet> {
         let network = |length: &u8| IpNet::new(address, *length).ok().map(|net| net.trunc());
         self.prefix_lengths.iter().rev().filter_map(network).find(|net| self.networks.contains(net))
     }
 
-    /// Whether this very network is connected.
+    /// Whether this network is connected.
     pub(super) fn is_connected(&self, network: IpNet) -> bool {
         self.networks.contains(&network)
     }
 }
 
 impl Index {
-    /// Notes a namespace's name, and reports one that is taken.
+    /// Records a namespace's name, and reports a duplicate.
     pub(super) fn declare_namespace(&mut self, name: &Text<'_>, report: &mut Report<'_>) {
         if *name.get_ref() == ROOT {
-            let help = "take this section out: `root` is the namespace that netmon is started in, it is always there and links may use it";
-            report.error(name.span(), "`root` cannot be made as a namespace", help);
+            let help = "remove this section: `root` is the namespace in which netmon is started; it always exists, and links may use it";
+            report.error(name.span(), "`root` cannot be declared as a namespace", help);
         } else if let Some(first) = self.namespaces.get(*name.get_ref()) {
             let message = format!("namespace {} is declared twice", quoted(name.get_ref()));
             let help =
@@ -88,14 +90,14 @@ impl Index {
         }
     }
 
-    /// The namespace that `name` refers to; a reference that leads nowhere is reported, and taken for the
-    /// name that was meant if there is one.
+    /// Returns the namespace that `name` refers to. Reports an unknown name, and then returns the namespace that was
+    /// probably meant, if there is one.
     pub(super) fn namespace(&self, name: &Text<'_>, report: &mut Report<'_>) -> Option<NsName> {
         if *name.get_ref() == ROOT || self.namespaces.contains_key(*name.get_ref()) {
-            // A declared name that is invalid was reported where it is declared.
+            // An invalid name was reported where it is declared.
             return name.get_ref().parse().ok();
         }
-        if report.may_lack_sections() {
+        if self.has_lost_namespaces {
             return None;
         }
         let known = self.namespaces.keys().map(String::as_str).chain([ROOT]);
@@ -109,7 +111,7 @@ impl Index {
         meant.and_then(|meant| meant.parse().ok())
     }
 
-    /// Notes an interface, and reports one that is taken.
+    /// Records an interface, and reports a duplicate.
     pub(super) fn declare_interface(
         &mut self,
         namespace: &NsName,
@@ -128,7 +130,7 @@ impl Index {
         }
     }
 
-    /// Notes an address, and reports one that the namespace has already.
+    /// Records an address, and reports a duplicate in the namespace.
     pub(super) fn declare_address(
         &mut self,
         namespace: &NsName,
@@ -150,22 +152,34 @@ impl Index {
         self.holder.entry(address.addr()).or_insert_with(|| namespace.clone());
     }
 
-    /// Notes a bridge, which is an interface as well.
+    /// Records a bridge, which is an interface as well.
     pub(super) fn declare_bridge(&mut self, namespace: &NsName, name: &IfName) {
         self.bridges.insert((namespace.clone(), name.clone()), 0);
     }
 
-    /// Notes that a bridge could not be read.
+    /// Records that a namespace's name could not be read.
+    pub(super) fn lose_namespace(&mut self) {
+        self.has_lost_namespaces = true;
+    }
+
+    /// Records that a section of any kind could not be read.
+    pub(super) fn lose_section(&mut self) {
+        self.has_lost_namespaces = true;
+        self.has_lost_bridges = true;
+        self.has_lost_links = true;
+    }
+
+    /// Records that a bridge could not be read.
     pub(super) fn lose_bridge(&mut self) {
         self.has_lost_bridges = true;
     }
 
-    /// Whether a bridge that is not there is really missing.
+    /// Whether all bridges were read. If not, an unknown one may just be unread.
     pub(super) fn knows_all_bridges(&self) -> bool {
         !self.has_lost_bridges
     }
 
-    /// Notes a port, and says how many its bridge has by now; none when there is no such bridge.
+    /// Records a port, and returns how many its bridge has by now. Returns `None` if there is no such bridge.
     pub(super) fn add_port(&mut self, namespace: &NsName, bridge: &IfName) -> Option<usize> {
         let ports = self.bridges.get_mut(&(namespace.clone(), bridge.clone()))?;
         *ports += 1;
@@ -177,18 +191,18 @@ impl Index {
         self.bridges.keys().filter(|(_, name)| name == bridge).map(|(namespace, _)| namespace).min()
     }
 
-    /// Notes that a link joins two bridges.
+    /// Records that a link joins two bridges.
     pub(super) fn join(&mut self, a: (&NsName, &IfName), b: (&NsName, &IfName)) -> Joined {
-        let (a, b) = (self.stands_for(a), self.stands_for(b));
+        let (a, b) = (self.joined_root(a), self.joined_root(b));
         if a == b {
-            return Joined::Already;
+            return Joined::Before;
         }
         self.joined.insert(a, b);
         Joined::Now
     }
 
-    /// The bridge that stands for all that this one is joined to. Each that is passed is then nearer to it.
-    fn stands_for(&mut self, (namespace, bridge): (&NsName, &IfName)) -> (NsName, IfName) {
+    /// Returns the root of the tree that this bridge is in, and shortens the path to it.
+    fn joined_root(&mut self, (namespace, bridge): (&NsName, &IfName)) -> (NsName, IfName) {
         let first = (namespace.clone(), bridge.clone());
         let mut last = first.clone();
         while let Some(next) = self.joined.get(&last) {
@@ -202,7 +216,7 @@ impl Index {
         last
     }
 
-    /// Notes that an address of a namespace, or of one that is not known, could not be read.
+    /// Records that an address could not be read. `None` if it is not known of which namespace.
     pub(super) fn lose_address(&mut self, namespace: Option<&NsName>) {
         match namespace {
             Some(namespace) => {
@@ -212,23 +226,28 @@ impl Index {
         }
     }
 
-    /// Notes that a link could not be read.
+    /// Records that a link could not be read.
     pub(super) fn lose_link(&mut self) {
         self.has_lost_links = true;
     }
 
-    /// Whether all addresses of a namespace are known: only then is one that is not there really missing.
+    /// Whether all addresses of a namespace were read. If not, an unknown one may just be unread.
     pub(super) fn knows_all_of(&self, namespace: &NsName) -> bool {
         let may_have_lost_all = self.has_lost_ends && !self.held.contains_key(namespace);
         !(self.has_lost_links || may_have_lost_all || self.partly_read.contains(namespace))
     }
 
-    /// What a namespace holds; none when no link gives it an address.
-    pub(super) fn held(&self, namespace: &NsName) -> Option<&Held> {
+    /// Whether all addresses were read.
+    pub(super) fn knows_all_addresses(&self) -> bool {
+        !(self.has_lost_links || self.has_lost_ends) && self.partly_read.is_empty()
+    }
+
+    /// The addresses of a namespace. `None` if it has none.
+    pub(super) fn held(&self, namespace: &NsName) -> Option<&HeldAddresses> {
         self.held.get(namespace)
     }
 
-    /// A namespace that holds `address`.
+    /// A namespace that has `address`.
     pub(super) fn holder_of(&self, address: IpAddr) -> Option<&NsName> {
         self.holder.get(&address)
     }

@@ -1,4 +1,4 @@
-//! What ends of links and bridges have alike: a name, and addresses.
+//! Shared by bridges and the ends of links: the name of an interface, and its addresses.
 
 use std::{collections::HashSet, net::IpAddr};
 
@@ -7,24 +7,24 @@ use netmon_model::names::{IfName, NsName};
 
 use super::{
     address,
-    diagnostic::Report,
     index::Index,
     namespace::valid_name,
+    report::Report,
     section::{Section, Text},
 };
 
-/// The name of an interface that is to be made; `role` is what it would be.
+/// Reads the name of an interface to create. `role` describes it in messages.
 pub(super) fn interface_name(written: &Text<'_>, role: &str, report: &mut Report<'_>) -> Option<IfName> {
     if *written.get_ref() == "lo" {
-        let help = "write another name, for example \"veth0\": every namespace has its lo already";
+        let help = "write another name, for example \"veth0\": every namespace already has its own lo";
         report.error(written.span(), format!("`lo` cannot be {role}"), help);
         return None;
     }
-    let help = "1 to 15 bytes without `/`, `:`, `%` and white space, for example \"veth0\"";
+    let help = "write 1 to 15 bytes without `/`, `:`, `%` and white space, for example \"veth0\"";
     valid_name(written, help, report)
 }
 
-/// Reads and declares its addresses. `taken` has those of the link's other end.
+/// Reads and declares the addresses of an interface. `taken` has those of the link's other end.
 pub(super) fn read_addresses(
     section: &Section<'_, '_>,
     namespace: Option<&NsName>,

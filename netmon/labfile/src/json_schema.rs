@@ -1,7 +1,7 @@
 //! The grammar of the lab file as a JSON Schema (draft 2020-12), for editors that check and complete TOML by one.
 //!
-//! Made from the table in [`super::schema`], so that it knows each key that is read and no other. It never refuses a
-//! valid file. It takes some that are not valid: that a reference leads somewhere is beyond a schema.
+//! Made from the table in [`super::schema`], so it has exactly the keys that are read. It never refuses a valid file. It
+//! accepts some invalid ones: whether a reference resolves is beyond a schema.
 
 use netmon_model::{
     lab::RECORD_TYPES,
@@ -9,11 +9,18 @@ use netmon_model::{
 };
 use serde_json::{Map, Value, json};
 
-use super::schema::{Form, Key, LAB, Need, Schema, Shape};
+use super::schema::{Key, LAB, Need, Schema, TextFormat, ValueType};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The schema of a whole file.
+/// Returns the schema of a lab file (JSON Schema, draft 2020-12), for editors.
+///
+/// # Examples
+///
+/// ```
+/// let schema = netmon_labfile::json_schema();
+/// assert_eq!(schema["properties"]["namespace"]["items"]["required"][0], "name");
+/// ```
 #[must_use]
 pub fn json_schema() -> Value {
     let mut schema = table(&LAB);
@@ -40,15 +47,17 @@ fn table(schema: &Schema) -> Value {
 }
 
 fn property(key: &Key) -> Value {
-    let mut property = match key.shape {
-        Shape::Text(form) => text(form),
-        Shape::Texts(form, 0) => json!({ "type": "array", "items": text(form) }),
-        Shape::Texts(form, least) => json!({ "type": "array", "items": text(form), "minItems": least }),
-        Shape::Integer(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
-        Shape::Boolean => json!({ "type": "boolean" }),
-        Shape::Table(schema) => table(schema),
-        Shape::Tables(schema) => json!({ "type": "array", "items": table(schema) }),
-        Shape::Sysctls => json!({
+    let mut property = match key.value {
+        ValueType::Text(format) => text(format),
+        ValueType::Texts(format, 0) => json!({ "type": "array", "items": text(format) }),
+        ValueType::Texts(format, least) => {
+            json!({ "type": "array", "items": text(format), "minItems": least })
+        }
+        ValueType::Integer(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        ValueType::Boolean => json!({ "type": "boolean" }),
+        ValueType::Table(schema) => table(schema),
+        ValueType::Tables(schema) => json!({ "type": "array", "items": table(schema) }),
+        ValueType::Sysctls => json!({
             "type": "object",
             "propertyNames": { "pattern": r"^net\.\S+$" },
             "additionalProperties": { "type": "string" },
@@ -58,44 +67,44 @@ fn property(key: &Key) -> Value {
     property
 }
 
-/// Lengths are bytes in netmon and characters in a schema, which are never more.
-fn text(form: Form) -> Value {
-    // One file name that no command takes for an option.
+/// Lengths are bytes in netmon and characters in a schema. There are never more characters than bytes.
+fn text(format: TextFormat) -> Value {
+    // A file name that no command reads as an option.
     let name = |longest: usize| json!({ "type": "string", "pattern": r"^[^-/\s][^/\s]*$", "maxLength": longest, "not": { "enum": [".", ".."] } });
     let pattern = |pattern: &str| json!({ "type": "string", "pattern": pattern });
-    match form {
-        Form::Any => json!({ "type": "string" }),
-        Form::LabName => name(MAX_LABNAME),
-        Form::ServiceName => name(MAX_SERVICE_NAME),
-        Form::Namespace => name(MAX_NSNAME),
-        Form::NewNamespace => without(name(MAX_NSNAME), &[ROOT, ".", ".."]),
-        Form::Interface => {
+    match format {
+        TextFormat::Any => json!({ "type": "string" }),
+        TextFormat::LabName => name(MAX_LABNAME),
+        TextFormat::ServiceName => name(MAX_SERVICE_NAME),
+        TextFormat::Namespace => name(MAX_NSNAME),
+        TextFormat::NewNamespace => without(name(MAX_NSNAME), &[ROOT, ".", ".."]),
+        TextFormat::Interface => {
             let mut interface = without(name(MAX_IFNAME), &["lo", "all", "default", ".", ".."]);
             interface["pattern"] = r"^[^-/:%\s][^/:%\s]*$".into();
             interface
         }
-        Form::LinkName => pattern(r"^\S+$"),
-        Form::Address => pattern(r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$"),
-        Form::Host => pattern(r"^[0-9A-Fa-f:.]+$"),
-        Form::Destination => pattern(r"^(default|[0-9A-Fa-f:.]+/[0-9]{1,3})$"),
-        Form::Mac => pattern(r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"),
-        Form::RecordType => {
-            // In any case, as it is read.
+        TextFormat::LinkName => pattern(r"^\S+$"),
+        TextFormat::Address => pattern(r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$"),
+        TextFormat::Host => pattern(r"^[0-9A-Fa-f:.]+$"),
+        TextFormat::Destination => pattern(r"^(default|[0-9A-Fa-f:.]+/[0-9]{1,3})$"),
+        TextFormat::Mac => pattern(r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"),
+        TextFormat::RecordType => {
+            // The reader ignores case.
             let either = |c: char| format!("[{c}{}]", c.to_ascii_lowercase());
             let names = RECORD_TYPES.map(|(name, _)| name.chars().map(either).collect::<String>());
             pattern(&format!("^({})$", names.join("|")))
         }
-        Form::Socket => pattern(r"^([0-9.]+|\[[^\]\s]+\]):[0-9]{1,5}$"),
-        Form::Delay => pattern(r"^[0-9]+(\.[0-9]+)? ?(ns|us|ms|s)$"),
-        Form::Loss => pattern(r"^[0-9]+(\.[0-9]+)? ?%$"),
-        Form::Rate => pattern(r"^[0-9]+(\.[0-9]+)? ?(bit|kbit|mbit|gbit)$"),
+        TextFormat::Socket => pattern(r"^([0-9.]+|\[[^\]\s]+\]):[0-9]{1,5}$"),
+        TextFormat::Delay => pattern(r"^[0-9]+(\.[0-9]+)? ?(ns|us|ms|s)$"),
+        TextFormat::Loss => pattern(r"^[0-9]+(\.[0-9]+)? ?%$"),
+        TextFormat::Rate => pattern(r"^[0-9]+(\.[0-9]+)? ?(bit|kbit|mbit|gbit)$"),
     }
 }
 
-/// The form, less these words.
-fn without(mut form: Value, words: &[&str]) -> Value {
-    form["not"] = json!({ "enum": words });
-    form
+/// `format` without these words.
+fn without(mut format: Value, words: &[&str]) -> Value {
+    format["not"] = json!({ "enum": words });
+    format
 }
 
 #[cfg(test)]

@@ -1,10 +1,25 @@
-//! The lab file: what a person writes, and the checked [`Lab`] that the rest of netmon works with.
+//! Reads, checks and generates lab files. The result is a [`Lab`](netmon_model::lab::Lab), with which the rest of netmon
+//! works.
 //!
-//! A [`Lab`] that exists is valid: names fit the kernel's rules, references lead somewhere, nothing is
-//! there twice. Nothing here touches the host.
+//! A lab that exists is valid: names follow the kernel's rules, references resolve, nothing is declared twice. Nothing here
+//! touches the host.
 //!
-//! [`file`] finds and reads the text, `parse` turns it into a lab section by section (`namespace`, `bridge`, `link`,
-//! `route`, `service`, `expect`, `probe`) by the grammar in `schema`, and [`diagnostic`] says what is wrong with it and where.
+//! `file` reads the text. `syntax` makes it readable if it is not TOML, `parse` turns it into a lab section by section
+//! (`namespace`, `bridge`, `link`, `route`, `service`, `expect`, `probe`) by the grammar in `schema`, and `report` collects
+//! the errors, each a [`Diagnostic`]. [`generate`] writes lab files of the usual shapes, and [`json_schema`] describes the
+//! grammar to editors.
+//!
+//! ```
+//! let text = r#"
+//! [[namespace]]
+//! name = "web"
+//! [[link]]
+//! a = { namespace = "root", interface = "web0", addresses = ["10.9.0.1/30"] }
+//! b = { namespace = "web", interface = "eth0", addresses = ["10.9.0.2/30"] }
+//! "#;
+//! let lab = netmon_labfile::parse(text, "office.toml", "office").expect("a valid lab");
+//! assert_eq!(lab.links[0].name.as_str(), "root:web0--web:eth0");
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +27,7 @@ mod address;
 mod bridge;
 mod bytes;
 pub mod diagnostic;
+mod excerpt;
 mod expect;
 mod file;
 pub mod generate;
@@ -27,6 +43,7 @@ mod probe;
 mod ready;
 #[cfg(test)]
 mod reference;
+mod report;
 mod route;
 mod schema;
 mod section;
@@ -36,11 +53,9 @@ mod syntax;
 mod sysctl;
 mod time;
 mod traffic;
-#[cfg(test)]
-mod wrong_files;
 
 pub use self::{
-    bridge::MOST_PORTS,
+    bridge::MAX_PORTS,
     diagnostic::Diagnostic,
     file::{LoadError, MAX_FILE_BYTES, built_in, load, open},
     json_schema::json_schema,

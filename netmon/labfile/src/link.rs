@@ -11,26 +11,26 @@ use netmon_model::{
 
 use super::{
     bridge,
-    diagnostic::Report,
-    impair::{self, Written},
+    impair::{self, WrittenImpairment},
     index::Index,
     interface::{interface_name, read_addresses},
     mac::Macs,
     namespace::valid_name,
+    report::Report,
     schema,
     section::Section,
 };
 
-/// The smallest MTU that IPv4 works with (RFC 791), which is also the kernel's least for a veth.
-pub(super) const LEAST_MTU: i128 = 68;
+/// The smallest MTU that IPv4 works with (RFC 791), which is also the kernel's minimum for a veth.
+pub(super) const MIN_MTU: i128 = 68;
 /// The largest MTU of a veth.
-pub(super) const MOST_MTU: i128 = 65_535;
-/// The smallest MTU that the kernel runs IPv6 on (RFC 8200, section 5).
-const LEAST_MTU_IPV6: i128 = 1280;
+pub(super) const MAX_MTU: i128 = 65_535;
+/// The smallest MTU with which the kernel runs IPv6 (RFC 8200, section 5).
+const MIN_MTU_IPV6: i128 = 1280;
 
-/// What may be there once, and is there already.
+/// What has to be unique in the lab.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct UniqueValues {
     /// Link names, with the place of each.
     names: HashMap<LinkName, usize>,
     macs: Macs,
@@ -39,7 +39,7 @@ pub(super) struct Taken {
 /// Reads one section, and declares its interfaces and addresses.
 pub(super) fn read(
     section: &Section<'_, '_>,
-    taken: &mut Taken,
+    unique: &mut UniqueValues,
     index: &mut Index,
     report: &mut Report<'_>,
 ) -> Option<Link> {
@@ -47,8 +47,10 @@ pub(super) fn read(
         index.lose_link();
     }
     let written_name = section.string("name", report);
-    let a = read_end(section, ("a", None), &mut taken.macs, index, report);
-    let b = read_end(section, ("b", a.as_ref()), &mut taken.macs, index, report);
+    let help = "write any text without white space, for example \"uplink\"";
+    let given_name = written_name.as_ref().map(|name| valid_name(name, help, report));
+    let a = read_end(section, ("a", None), &mut unique.macs, index, report);
+    let b = read_end(section, ("b", a.as_ref()), &mut unique.macs, index, report);
     if let (Some(a), Some(b)) = (&a, &b) {
         bridge::check_loop(a.port(), b.port(), index, report);
     }
@@ -60,29 +62,27 @@ pub(super) fn read(
     let mut finish = |end: EndDraft<'_, '_>| end.finish(both.as_ref(), mtu, report);
     let (a, b) = (a.map(&mut finish), b.map(finish));
     let (a, b) = (a??, b??);
-    let name = match &written_name {
-        Some(name) => {
-            valid_name(name, "any text without white space will do, for example \"uplink\"", report)?
-        }
+    let name = match given_name {
+        Some(name) => name?,
         None => LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
     };
     let at = written_name.map_or(section.at(), |name| name.span());
-    if let Some(first) = taken.names.insert(name.clone(), at.start) {
+    if let Some(first) = unique.names.insert(name.clone(), at.start) {
         let help = format!("the first one is on line {}; give this one another `name`", report.line(first));
         report.error(at, format!("there are two links {name}"), help);
     }
     Some(Link { name, a, b, mtu })
 }
 
-/// An end as far as it could be read.
+/// An end, as far as it could be read.
 struct EndDraft<'t, 'i> {
     namespace: Option<NsName>,
     interface: Option<IfName>,
-    /// The bridge that it is a port of, with the place where that is written.
+    /// The bridge that it is a port of, with its place.
     bridge: Option<(IfName, Range<usize>)>,
     mac: Option<Mac>,
     addresses: Vec<IpNet>,
-    impair: Option<Written<'t, 'i>>,
+    impair: Option<WrittenImpairment<'t, 'i>>,
 }
 
 impl<'t, 'i> EndDraft<'t, 'i> {
@@ -91,10 +91,10 @@ impl<'t, 'i> EndDraft<'t, 'i> {
         Some(bridge::Port { namespace: self.namespace.as_ref()?, bridge, at })
     }
 
-    /// `both` is what is done in both directions.
+    /// `both` is the impairment of both directions.
     fn finish(
         self,
-        both: Option<&Written<'_, '_>>,
+        both: Option<&WrittenImpairment<'_, '_>>,
         mtu: Option<u32>,
         report: &mut Report<'_>,
     ) -> Option<End> {
@@ -138,7 +138,7 @@ fn read_end<'t, 'i>(
             index.declare_interface(namespace, interface, written, report);
         }
     }
-    // Within one namespace a second one is a duplicate already.
+    // In the same namespace, an equal address is reported as a duplicate.
     let other = other.filter(|other| other.namespace != namespace);
     let taken = other.map(|other| other.addresses.iter().map(IpNet::addr).collect()).unwrap_or_default();
     let addresses = read_addresses(&section, namespace.as_ref(), &taken, index, report);
@@ -155,13 +155,13 @@ fn read_mtu<'l>(
 ) -> Option<u32> {
     let written = section.integer("mtu", report)?;
     let mtu = *written.get_ref();
-    if !(LEAST_MTU..=MOST_MTU).contains(&mtu) {
-        let help = format!("{LEAST_MTU} to {MOST_MTU}; leave it out for the kernel's default, 1500");
+    if !(MIN_MTU..=MAX_MTU).contains(&mtu) {
+        let help = format!("write {MIN_MTU} to {MAX_MTU}, or remove it for the kernel's default, 1500");
         report.error(written.span(), format!("an mtu of {mtu} is out of range"), help);
-    } else if mtu < LEAST_MTU_IPV6
+    } else if mtu < MIN_MTU_IPV6
         && let Some(v6) = addresses.find(|address| address.addr().is_ipv6())
     {
-        let help = format!("write {LEAST_MTU_IPV6} or more, or take the IPv6 addresses out");
+        let help = format!("write {MIN_MTU_IPV6} or more, or remove the IPv6 addresses");
         report.error(written.span(), format!("an mtu of {mtu} is too small for IPv6 ({v6})"), help);
     }
     u32::try_from(mtu).ok()

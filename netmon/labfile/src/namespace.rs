@@ -1,5 +1,5 @@
-//! `[[namespace]]`: its name, name servers and sysctls. Its routes are in [`super::route`], because they
-//! can only be checked once all links are known.
+//! `[[namespace]]`: its name, name servers and sysctls. [`super::route`] reads its routes, which can only be checked when all
+//! links are known.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -10,15 +10,15 @@ use netmon_model::{
 
 use super::{
     address,
-    diagnostic::Report,
     index::Index,
+    report::Report,
     schema,
     section::{Section, Text},
     sysctl,
 };
 
-/// A namespace before its routes are known.
-pub(super) struct Draft<'t, 'i> {
+/// A namespace whose routes have not been read yet.
+pub(super) struct NamespaceDraft<'t, 'i> {
     pub(super) name: Option<NsName>,
     pub(super) nameservers: Option<Vec<IpAddr>>,
     pub(super) routes: Vec<Section<'t, 'i>>,
@@ -30,14 +30,15 @@ pub(super) fn read<'t, 'i>(
     section: &Section<'t, 'i>,
     index: &mut Index,
     report: &mut Report<'_>,
-) -> Draft<'t, 'i> {
+) -> NamespaceDraft<'t, 'i> {
     let name = section.string("name", report);
-    if let Some(name) = &name {
-        index.declare_namespace(name, report);
+    match &name {
+        Some(name) => index.declare_namespace(name, report),
+        None if !report.is_whole(&section.at()) => index.lose_namespace(),
+        None => {}
     }
-    let help =
-        "it becomes a file in /run/netns: 1 to 255 bytes without `/` and white space, for example \"web\"";
-    Draft {
+    let help = "it becomes a file in /run/netns: write 1 to 255 bytes without `/` and white space, for example \"web\"";
+    NamespaceDraft {
         name: name.and_then(|name| valid_name(&name, help, report)),
         nameservers: nameservers(section, report),
         routes: section.tables("routes", &schema::ROUTE, report),
@@ -45,7 +46,7 @@ pub(super) fn read<'t, 'i>(
     }
 }
 
-/// A name of any kind by the rules of [`netmon_model::names`].
+/// Parses a name of any kind by the rules of [`netmon_model::names`].
 pub(super) fn valid_name<T>(written: &Text<'_>, help: &str, report: &mut Report<'_>) -> Option<T>
 where
     T: std::str::FromStr<Err = InvalidName>,

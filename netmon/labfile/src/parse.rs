@@ -1,5 +1,5 @@
-//! Text to [`Lab`]: reads every section in the order in which they refer to each other, and reports all
-//! errors together.
+//! Turns text into a [`Lab`]: reads the sections in the order in which they refer to each other, and reports all errors
+//! together.
 
 use std::collections::BTreeSet;
 
@@ -8,38 +8,49 @@ use netmon_model::{
     names::LabName,
     text::quoted,
 };
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::{
-    bridge,
-    diagnostic::{Diagnostic, Report},
-    expect,
-    index::Index,
-    link, namespace, probe, route, schema,
-    section::Section,
-    service, syntax,
+    bridge, diagnostic::Diagnostic, expect, index::Index, link, namespace, probe, report::Report, route,
+    schema, section::Section, service, syntax,
 };
 
 /// Reads a lab from TOML text.
 ///
-/// `source` is what errors and [`Lab::source`] say it came from, and `default_name` is the lab's name
-/// if the text gives none.
+/// `source` names the origin of the text in errors and in [`Lab::source`]. `default_name` is the lab's name if the text has
+/// none.
 ///
 /// # Errors
 ///
-/// Every error of the text, in its order.
+/// Returns every error of the text, in its order.
+///
+/// # Examples
+///
+/// ```
+/// use netmon_labfile::parse;
+///
+/// let lab = parse("[[namespace]]\nname = \"web\"\n", "office.toml", "office").expect("a valid lab");
+/// assert_eq!((lab.name.as_str(), lab.namespaces.len()), ("office", 1));
+///
+/// let errors = parse("[[namespace]]\nnmae = \"web\"\n[[link]]\n", "office.toml", "office").unwrap_err();
+/// let messages: Vec<_> = errors.iter().map(|error| (error.line, &*error.message)).collect();
+/// let expected = [
+///     (2, "unknown key \"nmae\" in [[namespace]]"),
+///     (3, "[[link]] lacks `a`"),
+///     (3, "[[link]] lacks `b`"),
+/// ];
+/// assert_eq!(messages, expected);
+/// ```
 pub fn parse(text: &str, source: &str, default_name: &str) -> Result<Lab, Vec<Diagnostic>> {
     let mut report = Report::new(text);
     let lab = match syntax::check(text) {
         Ok(readable) => {
-            report.syntax_errors(readable.errors);
-            report.is_complete = readable.is_complete;
-            let (root, _) = DeTable::parse_recoverable(&readable.text);
-            report.set_headers(headers(root.get_ref()));
+            let text = report.syntax_errors(readable);
+            let (root, _) = DeTable::parse_recoverable(&text);
             read(root.get_ref(), source, default_name, &mut report)
         }
         Err(too_deep) => {
-            report.syntax_errors([too_deep]);
+            report.too_deep(too_deep);
             None
         }
     };
@@ -54,6 +65,9 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let file = Section::open(&schema::LAB, root, 0..0, report);
     let name = lab_name(&file, default_name, report);
     let mut index = Index::default();
+    if report.may_lack_sections() {
+        index.lose_section();
+    }
     let sections = file.tables("namespace", &schema::NAMESPACE, report);
     let drafts: Vec<_> =
         sections.iter().map(|section| namespace::read(section, &mut index, report)).collect();
@@ -61,11 +75,12 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let sections = file.tables("bridge", &schema::BRIDGE, report);
     let bridges = sections.iter().filter_map(|section| bridge::read(section, &mut index, report)).collect();
 
-    let mut taken = link::Taken::default();
+    let mut unique = link::UniqueValues::default();
     let sections = file.tables("link", &schema::LINK, report);
     let links: Vec<_> =
-        sections.iter().filter_map(|section| link::read(section, &mut taken, &mut index, report)).collect();
-    let all_links = links.len() == sections.len();
+        sections.iter().filter_map(|section| link::read(section, &mut unique, &mut index, report)).collect();
+    let all_links =
+        links.len() == sections.len() && sections.iter().all(|section| report.is_whole(&section.at()));
 
     let mut namespaces = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -84,27 +99,15 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
 }
 
 fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {
-    let help = "1 to 64 bytes without `/` and white space, for example \"my-lab\"";
+    let help = "write 1 to 64 bytes without `/` and white space, for example \"my-lab\"";
     if file.get("name").is_some() {
         return namespace::valid_name(&file.string("name", report)?, help, report);
     }
     let named = default.parse();
     let refuse = |_| {
-        let message = format!("the file's name makes {} the lab's name, which cannot be", quoted(default));
+        let message =
+            format!("the file's name makes {} the lab's name, which is not allowed", quoted(default));
         report.error(0..0, message, "add a line such as name = \"my-lab\" at the top of the file");
     };
     named.map_err(refuse).ok()
-}
-
-/// Where the sections of the top level start.
-fn headers(root: &DeTable<'_>) -> Vec<usize> {
-    let mut headers = Vec::new();
-    for value in root.values() {
-        match value.get_ref() {
-            DeValue::Array(elements) => headers.extend(elements.iter().map(|element| element.span().start)),
-            DeValue::Table(_) => headers.push(value.span().start),
-            _ => {}
-        }
-    }
-    headers
 }

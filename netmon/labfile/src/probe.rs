@@ -1,29 +1,29 @@
-//! `[[probe]]`: what is tried again and again while the lab is watched.
+//! `[[probe]]`: checks that are repeated while an agent watches the lab.
 
 use std::{collections::HashMap, time::Duration};
 
 use netmon_model::{lab::Probe, text::quoted};
 
 use super::{
-    diagnostic::Report,
     index::Index,
+    report::Report,
     section::{Section, Text},
     time,
-    traffic::{self, Kinds},
+    traffic::{self, TrafficKinds},
 };
 
-/// The time between two attempts unless the file says so.
-const INTERVAL: Duration = Duration::from_secs(1);
-/// More often is load, and no probe.
-const SHORTEST: Duration = Duration::from_millis(10);
-/// Less often is a probe that nobody is there to see.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The default time from one attempt to the next.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+/// Shorter intervals are a load, not a probe.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// Longer intervals report an outage too late to be useful.
+const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 
-const KINDS: Kinds = Kinds {
-    whose: "a probe",
+const KINDS: TrafficKinds = TrafficKinds {
+    section: "a probe",
     keys: &["icmp", "tcp", "http", "dns"],
     example: "icmp = \"10.9.0.2\"",
-    other: "keep one of them, and write another [[probe]] for the other",
+    advice: "keep one of them, and write another [[probe]] for the other",
 };
 
 /// Reads all sections.
@@ -50,9 +50,9 @@ fn read(section: &Section<'_, '_>, index: &Index, report: &mut Report<'_>) -> Op
     let traffic = traffic::read(section, &KINDS, report);
     let status = traffic::read_status(section, traffic.as_ref(), report);
     let within =
-        |text: Text<'_>, most, report: &mut Report<'_>| time::read_within(&text, SHORTEST..=most, report);
-    let interval = section.string("interval", report).and_then(|text| within(text, LONGEST, report));
-    let interval = interval.unwrap_or(INTERVAL);
+        |text: Text<'_>, max, report: &mut Report<'_>| time::read_within(&text, MIN_INTERVAL..=max, report);
+    let interval = section.string("interval", report).and_then(|text| within(text, MAX_INTERVAL, report));
+    let interval = interval.unwrap_or(DEFAULT_INTERVAL);
     let timeout = section.string("timeout", report).and_then(|text| within(text, interval, report));
     let (from, traffic) = (from?, traffic?);
     let target = name.unwrap_or_else(|| traffic.target());
@@ -62,8 +62,8 @@ fn read(section: &Section<'_, '_>, index: &Index, report: &mut Report<'_>) -> Op
 fn label(written: &Text<'_>, report: &mut Report<'_>) -> Option<String> {
     let name = *written.get_ref();
     if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let message = format!("{} is no name for a probe's target", quoted(name));
-        report.error(written.span(), message, "any text without white space will do, for example \"web\"");
+        let message = format!("{} cannot name the target of a probe", quoted(name));
+        report.error(written.span(), message, "write any text without white space, for example \"web\"");
         return None;
     }
     Some(name.to_owned())

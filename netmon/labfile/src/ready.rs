@@ -1,27 +1,27 @@
-//! `ready` of a service: how it is told that the service does its work.
+//! `ready` of a service: the check that it is ready.
 
 use std::time::Duration;
 
 use netmon_model::lab::Ready;
 
 use super::{
-    diagnostic::Report,
+    report::Report,
     schema,
     section::Section,
     time,
-    traffic::{self, Kinds},
+    traffic::{self, TrafficKinds},
 };
 
-/// How long a service may take to get ready, unless the file says so.
-const TIMEOUT: Duration = Duration::from_secs(10);
-const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(600);
+/// How long a service may take to become ready, by default.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
-const KINDS: Kinds = Kinds {
-    whose: "a readiness check",
+const KINDS: TrafficKinds = TrafficKinds {
+    section: "a readiness check",
     keys: &["tcp", "http", "command"],
     example: "ready = { tcp = \"10.200.0.3:80\" }",
-    other: "keep one of them",
+    advice: "keep one of them",
 };
 
 /// Reads the check of a service, if it has one.
@@ -30,6 +30,6 @@ pub(super) fn read(service: &Section<'_, '_>, report: &mut Report<'_>) -> Option
     let check = traffic::read(&section, &KINDS, report);
     let timeout = section
         .string("timeout", report)
-        .and_then(|written| time::read_within(&written, SHORTEST..=LONGEST, report));
-    Some(Ready { check: check?, timeout: timeout.unwrap_or(TIMEOUT) })
+        .and_then(|written| time::read_within(&written, MIN_TIMEOUT..=MAX_TIMEOUT, report));
+    Some(Ready { check: check?, timeout: timeout.unwrap_or(DEFAULT_TIMEOUT) })
 }

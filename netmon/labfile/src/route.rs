@@ -1,4 +1,4 @@
-//! The static routes of a namespace, checked against the addresses that the links give it.
+//! The static routes of a namespace, checked against the addresses of its links.
 
 use std::{collections::HashSet, net::IpAddr, ops::Range};
 
@@ -7,12 +7,12 @@ use netmon_model::{lab::Route, names::NsName};
 
 use super::{
     address,
-    diagnostic::Report,
-    index::{Held, Index},
+    index::{HeldAddresses, Index},
+    report::Report,
     section::Section,
 };
 
-/// Reads the routes of `namespace`; `index` must know all links.
+/// Reads the routes of `namespace`. All links must be in `index` already.
 pub(super) fn read(
     sections: &[Section<'_, '_>],
     namespace: Option<&NsName>,
@@ -28,17 +28,13 @@ pub(super) fn read(
         };
         if !destinations.insert(to.net) {
             let message = format!("there are two routes to {}", to.net);
-            report.error(
-                to.at.clone(),
-                message,
-                "keep one of them: a second one would be refused by the kernel",
-            );
+            report.error(to.at.clone(), message, "keep one of them: the kernel would refuse the second");
         }
         if let (Some(namespace), IpNet::V4(_)) = (namespace, to.net)
             && index.held(namespace).is_some_and(|held| held.is_connected(to.net))
         {
-            let message = format!("{} is on a link of {namespace} already", to.net);
-            report.error(to.at, message, "take the route out: the address on the link brings it along");
+            let message = format!("{namespace} is already connected to {}", to.net);
+            report.error(to.at, message, "remove the route: the address on the link implies it");
         }
         routes.extend(via.map(|(via, _)| Route { to: to.net, via }));
     }
@@ -66,7 +62,7 @@ fn read_to(section: &Section<'_, '_>, via: Option<IpAddr>, report: &mut Report<'
     Some(Destination { net, at })
 }
 
-/// All addresses of the family of `via`.
+/// The default route of the family of `via`.
 fn default_for(via: IpAddr) -> IpNet {
     match via {
         IpAddr::V4(_) => IpNet::V4(Ipv4Net::default()),
@@ -88,7 +84,7 @@ fn read_via(
     };
     let refusal = match index.held(namespace) {
         _ if is_link_local(via) => Some((
-            format!("next hop {via} is link-local, and a route has no interface to look for it on"),
+            format!("next hop {via} is link-local, and a route does not name an interface"),
             "write a global address of the neighbour".to_owned(),
         )),
         Some(held) if held.has(via) => Some((
@@ -108,7 +104,7 @@ fn read_via(
     Some((via, at))
 }
 
-fn not_a_neighbour(via: IpAddr, namespace: &NsName, held: &Held) -> Option<(String, String)> {
+fn not_a_neighbour(via: IpAddr, namespace: &NsName, held: &HeldAddresses) -> Option<(String, String)> {
     let Some(network) = held.network_of(via) else {
         return Some((
             format!("next hop {via} is not on a link of {namespace}"),
@@ -118,10 +114,10 @@ fn not_a_neighbour(via: IpAddr, namespace: &NsName, held: &Held) -> Option<(Stri
     let IpNet::V4(v4) = network else {
         return None;
     };
-    let is_no_host =
+    let is_not_a_host =
         v4.prefix_len() < 31 && (via == IpAddr::V4(v4.network()) || via == IpAddr::V4(v4.broadcast()));
-    is_no_host.then(|| {
-        (format!("next hop {via} is no host of {v4}"), "write the address of the neighbour".to_owned())
+    is_not_a_host.then(|| {
+        (format!("next hop {via} is not a host of {v4}"), "write the address of the neighbour".to_owned())
     })
 }
 

@@ -1,8 +1,8 @@
-//! Which sections a lab file has, and which keys each of them takes: the whole grammar, but for `[[expect]]`, `[[probe]]`,
-//! `impair` and `ready`, which have pages of their own.
+//! The sections of a lab file and the keys of each: the whole grammar. `[[expect]]`, `[[probe]]`, `impair` and `ready`
+//! have files of their own.
 //!
-//! The same table makes the JSON Schema for editors ([`super::json_schema`]). A key that is read as something else
-//! than its [`Shape`] panics in every test that reads it.
+//! The JSON Schema for editors is made from the same table ([`super::json_schema`]). A key that is read as another type
+//! than its [`ValueType`] panics in every test that reads it.
 
 mod expect;
 mod impair;
@@ -10,37 +10,37 @@ mod probe;
 mod ready;
 
 pub(super) use self::{expect::EXPECT, impair::IMPAIR, probe::PROBE, ready::READY};
-use super::link::{LEAST_MTU, MOST_MTU};
+use super::link::{MAX_MTU, MIN_MTU};
 
-/// Whether a key must be there.
+/// Whether a key is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// An error when absent.
+    /// Its absence is an error.
     Required,
-    /// May be absent.
+    /// It may be absent.
     Optional,
 }
 
-/// What a text has to look like. Readers check more than this: that the address is on a link, for example.
+/// The format of a text. Readers check more than this, for example that an address is on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Whatever one likes.
+pub(super) enum TextFormat {
+    /// Any text.
     Any,
     /// [`netmon_model::names::LabName`].
     LabName,
-    /// The name of a namespace to make.
+    /// The name of a namespace to create.
     NewNamespace,
     /// `root`, or the name of a namespace.
     Namespace,
-    /// [`netmon_model::names::IfName`], but for lo.
+    /// [`netmon_model::names::IfName`], except lo.
     Interface,
     /// [`netmon_model::names::LinkName`].
     LinkName,
-    /// By [`netmon_model::names::check_service_name`].
+    /// Checked by [`netmon_model::names::check_service_name`].
     ServiceName,
     /// An address with its prefix length.
     Address,
-    /// An address without.
+    /// An address without a prefix length.
     Host,
     /// A network, or `default`.
     Destination,
@@ -58,22 +58,22 @@ pub(super) enum Form {
     RecordType,
 }
 
-/// What the value of a key is.
+/// The type of a key's value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
+pub(super) enum ValueType {
     /// A string.
-    Text(Form),
-    /// A list of strings, at least so many.
-    Texts(Form, usize),
+    Text(TextFormat),
+    /// A list of strings, and the least number of them.
+    Texts(TextFormat, usize),
     /// `true` or `false`.
     Boolean,
-    /// A whole number in a range.
+    /// An integer, at least and at most.
     Integer(i128, i128),
     /// A table of its own.
     Table(&'static Schema),
     /// A list of tables.
     Tables(&'static Schema),
-    /// A table of sysctls: keys are free, values strings.
+    /// A table of sysctls: any keys, and strings as values.
     Sysctls,
 }
 
@@ -82,36 +82,43 @@ pub(super) enum Shape {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) need: Need,
-    pub(super) shape: Shape,
-    /// What it is, for an editor to show.
+    pub(super) value: ValueType,
+    /// What it means, as an editor shows it.
     pub(super) about: &'static str,
-    /// How it is written; what every complaint about the key shows as right.
+    /// An example of the key and its value, which every error about the key suggests.
     pub(super) example: &'static str,
+}
+
+impl Key {
+    /// Whether it may appear more than once, as a section may.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.value, ValueType::Tables(_))
+    }
 }
 
 /// One kind of table.
 #[derive(Debug)]
 pub(super) struct Schema {
-    /// How messages call it.
+    /// Its name in messages.
     pub(super) title: &'static str,
     pub(super) keys: &'static [Key],
-    /// Keys of which there must be exactly one; empty if there are no such.
+    /// Keys of which exactly one is required. Empty if there are none.
     pub(super) one_of: &'static [&'static str],
 }
 
 impl Schema {
-    /// The keys that may be written, in the order in which people write them.
+    /// The keys that may be written, in the usual order.
     pub(super) fn supported(&self) -> impl Iterator<Item = &'static Key> + use<> {
         self.keys.iter()
     }
 }
 
-const fn required(name: &'static str, shape: Shape, about: &'static str, example: &'static str) -> Key {
-    Key { name, need: Need::Required, shape, about, example }
+const fn required(name: &'static str, value: ValueType, about: &'static str, example: &'static str) -> Key {
+    Key { name, need: Need::Required, value, about, example }
 }
 
-const fn optional(name: &'static str, shape: Shape, about: &'static str, example: &'static str) -> Key {
-    Key { name, need: Need::Optional, shape, about, example }
+const fn optional(name: &'static str, value: ValueType, about: &'static str, example: &'static str) -> Key {
+    Key { name, need: Need::Optional, value, about, example }
 }
 
 /// The file itself.
@@ -120,44 +127,44 @@ pub(super) static LAB: Schema = Schema {
     keys: &[
         optional(
             "name",
-            Shape::Text(Form::LabName),
-            "The lab's name; by default the file's name without `.toml`. It marks what the lab owns.",
+            ValueType::Text(TextFormat::LabName),
+            "The lab's name. The default is the file's name without `.toml`. It marks what the lab owns.",
             r#"name = "my-lab""#,
         ),
         optional(
             "namespace",
-            Shape::Tables(&NAMESPACE),
-            "The namespaces to make. `root`, which netmon is started in, is always there.",
+            ValueType::Tables(&NAMESPACE),
+            "The namespaces to create. `root`, in which netmon is started, always exists.",
             "[[namespace]] on a line of its own, followed by the keys of one namespace",
         ),
         optional(
             "link",
-            Shape::Tables(&LINK),
+            ValueType::Tables(&LINK),
             "The veth pairs between namespaces: what goes in at one end comes out at the other.",
             "[[link]] on a line of its own, followed by the keys of one link",
         ),
         optional(
             "bridge",
-            Shape::Tables(&BRIDGE),
-            "Bridges, as docker0 is one: what comes in at a port goes out where its receiver is.",
+            ValueType::Tables(&BRIDGE),
+            "Bridges such as docker0: each forwards a packet to the port of its receiver.",
             "[[bridge]] on a line of its own, followed by the keys of one bridge",
         ),
         optional(
             "service",
-            Shape::Tables(&SERVICE),
-            "What runs in a namespace for as long as the lab is up: the built-in web server, or a program.",
+            ValueType::Tables(&SERVICE),
+            "What runs in a namespace while the lab is up: the built-in web server, or a program.",
             "[[service]] on a line of its own, followed by the keys of one service",
         ),
         optional(
             "expect",
-            Shape::Tables(&EXPECT),
-            "What has to be so while the lab is up; `netmon test` checks it.",
+            ValueType::Tables(&EXPECT),
+            "Conditions that must hold while the lab is up. `netmon test` checks them.",
             "[[expect]] on a line of its own, followed by the keys of one expectation",
         ),
         optional(
             "probe",
-            Shape::Tables(&PROBE),
-            "What is tried again and again while the lab is watched, with metrics of its own.",
+            ValueType::Tables(&PROBE),
+            "Checks that are repeated while an agent watches the lab, with metrics of their own.",
             "[[probe]] on a line of its own, followed by the keys of one probe",
         ),
     ],
@@ -170,26 +177,26 @@ pub(super) static NAMESPACE: Schema = Schema {
     keys: &[
         required(
             "name",
-            Shape::Text(Form::NewNamespace),
+            ValueType::Text(TextFormat::NewNamespace),
             "Its name, as `ip netns list` shows it.",
             r#"name = "web""#,
         ),
         optional(
             "nameservers",
-            Shape::Texts(Form::Host, 0),
-            "Addresses for /etc/netns/NAME/resolv.conf. An empty list makes looking up a name fail at once; \
-             without the key there is no such file.",
+            ValueType::Texts(TextFormat::Host, 0),
+            "Addresses for /etc/netns/NAME/resolv.conf. With an empty list, name lookups fail at once. Without the key, \
+             there is no such file.",
             r#"nameservers = ["10.200.0.2"]"#,
         ),
         optional(
             "routes",
-            Shape::Tables(&ROUTE),
-            "Static routes. The networks of its own addresses need none.",
+            ValueType::Tables(&ROUTE),
+            "Static routes. The networks of the namespace's own addresses need none.",
             r#"routes = [{ to = "default", via = "10.200.0.2" }]"#,
         ),
         optional(
             "sysctls",
-            Shape::Sysctls,
+            ValueType::Sysctls,
             "Settings under `net.`, with the keys and values that sysctl(8) prints.",
             r#"sysctls = { "net.ipv4.ip_forward" = "1" }"#,
         ),
@@ -203,14 +210,14 @@ pub(super) static ROUTE: Schema = Schema {
     keys: &[
         required(
             "to",
-            Shape::Text(Form::Destination),
-            "A network, or `default`: all of the next hop's family.",
+            ValueType::Text(TextFormat::Destination),
+            "A network, or `default`: the default route of the next hop's family.",
             r#"to = "default""#,
         ),
         required(
             "via",
-            Shape::Text(Form::Host),
-            "The next hop: a neighbour's address, in a network that the namespace has an address in.",
+            ValueType::Text(TextFormat::Host),
+            "The next hop: an address of a neighbour, in a network in which the namespace has an address.",
             r#"via = "10.200.0.2""#,
         ),
     ],
@@ -223,32 +230,32 @@ pub(super) static LINK: Schema = Schema {
     keys: &[
         optional(
             "name",
-            Shape::Text(Form::LinkName),
-            "The `link` label of its metrics; by default made of both ends.",
+            ValueType::Text(TextFormat::LinkName),
+            "The `link` label of its metrics. The default is made of both ends.",
             r#"name = "uplink""#,
         ),
         required(
             "a",
-            Shape::Table(&END),
+            ValueType::Table(&END),
             "One end.",
             r#"a = { namespace = "root", interface = "veth0", addresses = ["10.200.0.2/24"] }"#,
         ),
         required(
             "b",
-            Shape::Table(&END),
+            ValueType::Table(&END),
             "The other end.",
             r#"b = { namespace = "web", interface = "veth1", addresses = ["10.200.0.3/24"] }"#,
         ),
         optional(
             "mtu",
-            Shape::Integer(LEAST_MTU, MOST_MTU),
-            "The largest packet in bytes, at both ends; by default 1500. IPv6 takes 1280 at least.",
+            ValueType::Integer(MIN_MTU, MAX_MTU),
+            "The largest packet in bytes, at both ends. The default is 1500; IPv6 needs at least 1280.",
             "mtu = 1500",
         ),
         optional(
             "impair",
-            Shape::Table(&IMPAIR),
-            "What netmon does to the packets of both directions, on purpose. `impair` of an end is for one direction.",
+            ValueType::Table(&IMPAIR),
+            "Intentional impairment of the packets of both directions. `impair` of an end applies to one direction.",
             r#"impair = { delay = "10ms", loss = "1%" }"#,
         ),
     ],
@@ -261,38 +268,38 @@ pub(super) static END: Schema = Schema {
     keys: &[
         required(
             "namespace",
-            Shape::Text(Form::Namespace),
+            ValueType::Text(TextFormat::Namespace),
             "`root`, or the name of a `[[namespace]]`.",
             r#"namespace = "root""#,
         ),
         required(
             "interface",
-            Shape::Text(Form::Interface),
-            "The interface's name: 15 bytes at most, once in its namespace.",
+            ValueType::Text(TextFormat::Interface),
+            "The interface's name: at most 15 bytes, unique in its namespace.",
             r#"interface = "veth0""#,
         ),
         optional(
             "addresses",
-            Shape::Texts(Form::Address, 0),
+            ValueType::Texts(TextFormat::Address, 0),
             "Addresses with their prefix length.",
             r#"addresses = ["10.200.0.2/24"]"#,
         ),
         optional(
             "bridge",
-            Shape::Text(Form::Interface),
-            "The `[[bridge]]` of this namespace that the end is a port of. It has no addresses then: the bridge may.",
+            ValueType::Text(TextFormat::Interface),
+            "The `[[bridge]]` of the same namespace that the end is a port of. Such an end has no addresses; the bridge may.",
             r#"bridge = "br0""#,
         ),
         optional(
             "mac",
-            Shape::Text(Form::Mac),
-            "Its link-layer address; by default one of its own that nobody else has.",
+            ValueType::Text(TextFormat::Mac),
+            "Its link-layer address, unique in the lab. The default is a random one.",
             r#"mac = "02:00:00:00:00:01""#,
         ),
         optional(
             "impair",
-            Shape::Table(&IMPAIR),
-            "What netmon does, on purpose, to the packets that leave through this end.",
+            ValueType::Table(&IMPAIR),
+            "Intentional impairment of the packets that leave through this end.",
             r#"impair = { loss = "1%", rate = "10mbit" }"#,
         ),
     ],
@@ -305,19 +312,19 @@ pub(super) static BRIDGE: Schema = Schema {
     keys: &[
         required(
             "name",
-            Shape::Text(Form::Interface),
-            "The interface's name: 15 bytes at most, once in its namespace.",
+            ValueType::Text(TextFormat::Interface),
+            "The interface's name: at most 15 bytes, unique in its namespace.",
             r#"name = "br0""#,
         ),
         required(
             "namespace",
-            Shape::Text(Form::Namespace),
+            ValueType::Text(TextFormat::Namespace),
             "Where it is: `root`, or the name of a `[[namespace]]`.",
             r#"namespace = "root""#,
         ),
         optional(
             "addresses",
-            Shape::Texts(Form::Address, 0),
+            ValueType::Texts(TextFormat::Address, 0),
             "Addresses of the namespace on the bridge's network, with their prefix length.",
             r#"addresses = ["10.201.0.1/24"]"#,
         ),
@@ -331,33 +338,32 @@ pub(super) static SERVICE: Schema = Schema {
     keys: &[
         optional(
             "name",
-            Shape::Text(Form::ServiceName),
-            "What the log calls it; by default `http`, or the program's name.",
+            ValueType::Text(TextFormat::ServiceName),
+            "Its name in the log. The default is `http`, or the program's name.",
             r#"name = "web""#,
         ),
         required(
             "namespace",
-            Shape::Text(Form::Namespace),
+            ValueType::Text(TextFormat::Namespace),
             "Where it runs: `root`, or the name of a `[[namespace]]`.",
             r#"namespace = "web""#,
         ),
         optional(
             "command",
-            Shape::Texts(Form::Any, 1),
-            "A program and its arguments, one string each; no shell takes a line apart. It must stay in the \
-             foreground.",
+            ValueType::Texts(TextFormat::Any, 1),
+            "A program and its arguments, one string each: no shell parses them. The program must stay in the foreground.",
             r#"command = ["nginx", "-g", "daemon off;"]"#,
         ),
         optional(
             "http",
-            Shape::Text(Form::Socket),
+            ValueType::Text(TextFormat::Socket),
             "The built-in web server, on this address and port.",
             r#"http = "10.200.0.3:80""#,
         ),
         optional(
             "ready",
-            Shape::Table(&READY),
-            "How it is told that the service does its work. The next one is started only then.",
+            ValueType::Table(&READY),
+            "The check that the service is ready. Only then is the next one started.",
             r#"ready = { tcp = "10.200.0.3:80" }"#,
         ),
     ],

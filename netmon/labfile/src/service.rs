@@ -1,4 +1,4 @@
-//! `[[service]]`: what runs inside a namespace, and what it is called.
+//! `[[service]]`: a program or the built-in web server in a namespace, and its name.
 
 use std::{
     collections::HashMap,
@@ -15,18 +15,18 @@ use toml::de::DeValue;
 
 use super::{
     address,
-    diagnostic::Report,
     index::Index,
     ready,
+    report::Report,
     section::{Section, Text},
 };
 
-/// The longest default name; a longer stem is cut.
-const LONGEST_STEM: usize = 48;
+/// A default name is cut to this length.
+const MAX_STEM: usize = 48;
 
-/// Reads all sections; `index` must know all links.
+/// Reads all sections. All links must be in `index` already.
 pub(super) fn read_all(sections: &[Section<'_, '_>], index: &Index, report: &mut Report<'_>) -> Vec<Service> {
-    let mut names = Names::default();
+    let mut names = ServiceNames::default();
     let mut sockets = Sockets::default();
     let written: Vec<_> = sections.iter().map(|section| names.declare(section, report)).collect();
     let mut services = Vec::with_capacity(sections.len());
@@ -51,7 +51,7 @@ fn read_kind(
 ) -> Option<ServiceKind> {
     match (section.get("command"), section.get("http")) {
         (Some(_), Some(http)) => {
-            let help = "keep one of them; a namespace can have as many [[service]] sections as you like";
+            let help = "keep one of them; a namespace can have any number of [[service]] sections";
             report.error(http.span(), "a service has `command` or `http`, not both", help);
         }
         (None, None) => {
@@ -75,7 +75,7 @@ fn read_command(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<Ve
         && line.len() < 200
     {
         let words: Vec<_> = line.split_whitespace().collect();
-        let message = "`command` must be an array of words, not one string: no shell takes it apart";
+        let message = "`command` must be an array of words, not one string: no shell splits it";
         report.error(whole.span(), message, format!("write command = {words:?}"));
         return None;
     }
@@ -87,11 +87,11 @@ fn read_command(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<Ve
         return None;
     }
     if let Some(program) = words.first().filter(|program| program.get_ref().trim().is_empty()) {
-        let help = "write the program's name, or its path; a relative one starts at the lab file's folder";
+        let help = "write the program's name or path; a relative path starts in the lab file's directory";
         report.error(program.span(), "the first word of `command` is empty", help);
     }
     for word in words.iter().filter(|word| word.get_ref().contains('\0')) {
-        let help = "take \\u0000 out: no program can be given it";
+        let help = "remove \\u0000: no argument can contain it";
         report.error(word.span(), "a word of `command` contains a NUL byte", help);
     }
     Some(words.into_iter().map(|word| (*word.get_ref()).to_owned()).collect())
@@ -112,7 +112,7 @@ fn read_http(
     Some(socket)
 }
 
-/// Whether the namespace will have the address that its service listens on.
+/// Checks that the namespace will have the address that its service listens on.
 fn check_held(
     socket: SocketAddr,
     namespace: &NsName,
@@ -129,27 +129,27 @@ fn check_held(
         Some(holder) => {
             format!("{address} is in {holder}: write an address of {namespace}, or namespace = \"{holder}\"")
         }
-        // The host has addresses of its own that no lab file knows.
+        // The host has addresses that are not in the lab file.
         None if namespace.is_root() => return,
         None => format!("give an end of a link in {namespace} this address, or write one that it has"),
     };
     report.error(written.span(), format!("namespace {namespace} does not have the address {address}"), help);
 }
 
-/// Service names that are taken.
+/// The service names in use.
 #[derive(Default)]
-struct Names {
+struct ServiceNames {
     taken: HashMap<String, usize>,
-    /// The last suffix that was given for a stem.
+    /// The last suffix that was used for a stem.
     suffixes: HashMap<String, u32>,
 }
 
-impl Names {
-    /// The name that a section gives, if it gives one.
+impl ServiceNames {
+    /// Reads and records the name of a section, if it has one.
     fn declare(&mut self, section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<String> {
         let written = section.string("name", report)?;
         if let Err(error) = check_service_name(written.get_ref()) {
-            let help = "1 to 64 bytes without `/` and white space, for example \"web\"";
+            let help = "write 1 to 64 bytes without `/` and white space, for example \"web\"";
             report.error(written.span(), error.to_string(), help);
         }
         let name = (*written.get_ref()).to_owned();
@@ -163,7 +163,7 @@ impl Names {
         Some(name)
     }
 
-    /// A name for a service without one: its program, with a number when that is taken.
+    /// Returns a name for a service without one: its program, with a number if that is in use.
     fn default_for(&mut self, kind: &ServiceKind) -> String {
         let stem = match kind {
             ServiceKind::Http(_) => "http".to_owned(),
@@ -181,22 +181,22 @@ impl Names {
     }
 }
 
-/// The program's name without folder and extension, as a valid service name.
+/// The program's name without directory and extension, as a valid service name.
 fn stem(program: &str) -> String {
     let stem = Path::new(program).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let plain = |c: char| if c.is_whitespace() || c.is_control() { '_' } else { c };
     let mut name: String = stem.trim_start_matches('-').chars().map(plain).collect();
-    while name.len() > LONGEST_STEM {
+    while name.len() > MAX_STEM {
         name.pop();
     }
     if check_service_name(&name).is_ok() { name } else { "service".to_owned() }
 }
 
-/// Where the built-in servers of a lab listen, to find two that would be in each other's way.
+/// Where the built-in servers of a lab listen, to find conflicts.
 #[derive(Default)]
 struct Sockets {
     exact: HashMap<(NsName, SocketAddr), usize>,
-    /// Any listener at a port, by family: what an unspecified address collides with.
+    /// The first listener on each port and family, with which an unspecified address would conflict.
     ports: HashMap<(NsName, u16, bool), usize>,
 }
 
@@ -211,7 +211,7 @@ impl Sockets {
         if socket.ip().is_unspecified() {
             clash = clash.or_else(|| port(socket.is_ipv4()));
             if socket.is_ipv6() {
-                // `[::]` takes IPv4 as well (net.ipv6.bindv6only is 0 unless somebody sets it).
+                // `[::]` includes IPv4, since net.ipv6.bindv6only is 0 by default.
                 clash = clash.or_else(|| port(true));
             }
         }

@@ -1,17 +1,17 @@
-//! Times as a lab file writes them: `500us`, `10ms`, `1s`.
+//! Durations in a lab file: `500us`, `10ms`, `1s`.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use netmon_model::text::quoted;
 
-use super::{diagnostic::Report, section::Text};
+use super::{report::Report, section::Text};
 
-/// A time that is longer than none.
+/// Reads a duration longer than zero.
 pub(super) fn read(written: &Text<'_>, report: &mut Report<'_>) -> Option<Duration> {
     let parsed = written.get_ref().parse::<jiff::SignedDuration>().ok();
     let time = parsed.and_then(|time| Duration::try_from(time).ok()).filter(|time| !time.is_zero());
     if time.is_none() {
-        let message = format!("{} is no time", quoted(written.get_ref()));
+        let message = format!("{} is not a duration", quoted(written.get_ref()));
         report.error(
             written.span(),
             message,
@@ -21,7 +21,7 @@ pub(super) fn read(written: &Text<'_>, report: &mut Report<'_>) -> Option<Durati
     time
 }
 
-/// A time within these bounds.
+/// Reads a duration within these bounds.
 pub(super) fn read_within(
     written: &Text<'_>,
     range: RangeInclusive<Duration>,
@@ -29,8 +29,8 @@ pub(super) fn read_within(
 ) -> Option<Duration> {
     let time = read(written, report)?;
     if !range.contains(&time) {
-        let help = format!("{:?} to {:?}", range.start(), range.end());
-        report.error(written.span(), format!("a time of {time:?} is out of range"), help);
+        let help = format!("write {:?} to {:?}", range.start(), range.end());
+        report.error(written.span(), format!("a duration of {time:?} is out of range"), help);
         return None;
     }
     Some(time)

@@ -105,7 +105,7 @@ impl TryFrom<String> for LinkName {
 
     fn try_from(name: String) -> Result<Self, InvalidName> {
         if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(InvalidName::new("link name", &name, "must be without white space and not empty"));
+            return Err(InvalidName::new("link name", &name, "must not be empty or contain white space"));
         }
         Ok(Self(name))
     }
@@ -128,7 +128,8 @@ impl TryFrom<String> for LabName {
     fn try_from(name: String) -> Result<Self, InvalidName> {
         check_file_name("lab name", &name, MAX_LABNAME)?;
         if name == NOT_A_LAB {
-            let problem = format!("must not be '{NOT_A_LAB}', which netmon has a note under");
+            let problem =
+                format!("must not be '{NOT_A_LAB}', which is the name of a note in netmon's directory");
             return Err(InvalidName::new("lab name", &name, problem));
         }
         Ok(Self(name))
@@ -154,7 +155,7 @@ fn check_file_name(what: &'static str, name: &str, longest: usize) -> Result<(),
         return refuse("must not be empty".to_owned());
     }
     if name.len() > longest {
-        return refuse(format!("is {} bytes long, {longest} is the most", name.len()));
+        return refuse(format!("is {} bytes long, at most {longest} are allowed", name.len()));
     }
     if name == "." || name == ".." {
         return refuse("must not be '.' or '..'".to_owned());
@@ -166,7 +167,7 @@ fn check_file_name(what: &'static str, name: &str, longest: usize) -> Result<(),
         return refuse("must not start with '-', which commands read as an option".to_owned());
     }
     if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return refuse("must be without white space and control characters".to_owned());
+        return refuse("must not contain white space or control characters".to_owned());
     }
     Ok(())
 }
@@ -321,7 +322,7 @@ mod tests {
     #[test]
     fn an_interface_name_of_sixteen_bytes_is_refused_and_the_limit_named() {
         let error = IfName::from_str("a234567890123456").unwrap_err();
-        assert!(error.to_string().contains("15 is the most"), "{error}");
+        assert!(error.to_string().contains("at most 15 are allowed"), "{error}");
         assert!(IfName::from_str("a23456789012345").is_ok());
     }
 

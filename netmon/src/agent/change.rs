@@ -82,7 +82,7 @@ impl Running {
         if stop_services {
             self.services.stop(&self.lab).await;
         }
-        // The socket that a probe waits at keeps its namespace alive.
+        // The socket of a waiting probe keeps its namespace alive.
         self.watch.probes().stop().await;
         let changed = block_in_place(|| self.watch.change(prepared, (&self.lab, lab), &self.claim));
         Ok(changed.map_err(|error| chain(&error)).map(|times| {
@@ -113,7 +113,7 @@ impl Running {
         restored.into_iter().chain(started).collect()
     }
 
-    /// Changes what is done to the packets of a link, and nothing else.
+    /// Changes the impairment of a link, and nothing else.
     pub(super) fn impair(&mut self, link: &LinkName, sides: &[Side], change: Change) -> Reply {
         let changed = block_in_place(|| topology::impair::impair(&self.claim, link, sides, change));
         let now = changed.map_err(|error| {
@@ -122,7 +122,7 @@ impl Running {
             refusal
         })?;
         for (side, impairment) in now {
-            // From now on this is the lab: a change that fails leads back here.
+            // From now on this is the lab that a failed change restores.
             if let Some(there) = self.lab.links.iter_mut().find(|there| there.name == *link) {
                 let end = match side {
                     Side::A => &mut there.a,

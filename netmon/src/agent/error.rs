@@ -1,4 +1,4 @@
-//! Why the agent could not start, or not end well.
+//! Errors of the agent.
 
 use std::{io, net::SocketAddr};
 
@@ -12,13 +12,13 @@ use crate::{
     watch::WatchError,
 };
 
-/// The agent could not start, or not end well.
+/// The agent could not start, or left something behind at its end.
 #[derive(Debug, ThisError)]
 pub enum AgentError {
     /// A capability is missing.
     #[error(transparent)]
     Privilege(#[from] MissingPrivilege),
-    /// The address is taken, or not ours.
+    /// The address is in use, or is not an address of this host.
     #[error(
         "cannot listen on {address}; choose another address with --listen, for instance --listen 127.0.0.1:0"
     )]
@@ -37,7 +37,7 @@ pub enum AgentError {
     /// The lab could not be watched.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
-    /// What makes counting go on without the agent.
+    /// The pins that make counting independent of the agent could not be used.
     #[error(transparent)]
     Pin(#[from] PinError),
     /// Its endpoints could not be watched.
@@ -55,7 +55,7 @@ pub enum AgentError {
     /// A part of the agent panicked.
     #[error("a part of the agent failed")]
     Panicked(#[source] JoinError),
-    /// Not everything could be put back.
+    /// Not everything could be removed.
     #[error("something is left behind, `netmon down` tries again:\n  {}", .0.join("\n  "))]
     LeftBehind(Vec<String>),
 }

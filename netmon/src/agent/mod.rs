@@ -47,7 +47,7 @@ pub struct Config {
     pub probes: bool,
 }
 
-/// What the caller of [`run`] is told once everything runs.
+/// What [`run`] reports once everything runs.
 #[derive(Clone, Debug)]
 pub struct Started {
     /// Where HTTP is served.
@@ -60,12 +60,13 @@ pub struct Started {
     pub pinned: Option<PathBuf>,
 }
 
-/// Runs `lab` until SIGINT or SIGTERM. Calls `started` once everything runs, and reports to `progress` how far building has
-/// come.
+/// Runs `lab` until SIGINT or SIGTERM. Calls `started` once everything runs, and reports the progress of building to
+/// `progress`.
 ///
 /// # Errors
 ///
-/// What failed, after everything that was done is undone; or what is left behind at the end.
+/// Fails if the lab cannot be built, watched or served, after it was removed again; or if something is left behind at the
+/// end.
 pub async fn run(
     lab: Lab,
     config: Config,
@@ -128,7 +129,7 @@ async fn serve(
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
-    // A service may have to be waited for, and a signal ends the wait.
+    // Starting services may take long. A signal ends the wait.
     tokio::select! {
         services = Services::start_or_adopt(&running.lab) => running.services = services?,
         () = stop.wait() => return Ok(()),
@@ -139,7 +140,7 @@ async fn serve(
     running.claim.announce(Some(http))?;
     let (end, mut ended) = watch::channel(false);
     let shutdown = async move {
-        // The sender is dropped when the agent ends at the latest, which is an end as well.
+        // The sender is dropped at the latest when the agent ends, which is an end as well.
         let _ = ended.wait_for(|end| *end).await;
     };
     let source = Arc::clone(&running.watch);

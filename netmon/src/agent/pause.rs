@@ -1,7 +1,7 @@
-//! A link's hooks taken off and put back for a comparison with and without them (`netmon overhead`).
+//! Detaches and attaches a link's hooks for a comparison with and without them (`netmon overhead`).
 //!
-//! The client says when, over the connection of its request. The hooks are put back when that connection ends, however it
-//! does, and when the client is silent for too long.
+//! The client controls them over the connection of its request. The hooks are attached again when that connection ends,
+//! for any reason, and when the client is silent for too long.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ pub(super) async fn compare(mut connection: Connection, link: LinkName, watch: A
         return connection.finish(&Err(Refusal::new(RefusalKind::Failed, error))).await;
     }
     info!("link {link}: its hooks are taken off now and then, for a comparison");
-    // Hooks that are on are put on: that shows at once whether there is such a link.
+    // Attaching attached hooks changes nothing, and shows at once whether there is such a link.
     let mut command = Some(HookCommand::On);
     while let Some(now) = command {
         let reply = set(&watch, &link, now).await;

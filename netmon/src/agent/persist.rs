@@ -1,4 +1,4 @@
-//! Labs whose counting goes on without an agent: built with everything pinned, and gone on with when it is there.
+//! Labs that are counted without an agent: built with everything pinned, and resumed from existing pins.
 
 use log::{info, warn};
 use netmon_kernel::pins::{PinDirectory, PinError};
@@ -12,7 +12,7 @@ use crate::{
     watch::Meter,
 };
 
-/// Builds the lab and watches it. Everything is pinned when that is wanted, or was so before.
+/// Builds the lab and attaches to it. Everything is pinned if that is wanted or was so before.
 pub(crate) fn build(
     lab: &Lab,
     claim: &Claim,
@@ -20,13 +20,13 @@ pub(crate) fn build(
     persist: bool,
     progress: &dyn Progress,
 ) -> Result<Meter, AgentError> {
-    let folder = folder(lab, persist)?;
-    // What is pinned already is attached as it is.
-    let is_new = !folder.as_ref().is_some_and(PinDirectory::exists);
+    let directory = directory(lab, persist)?;
+    // Existing pins keep their way of attaching.
+    let is_new = !directory.as_ref().is_some_and(PinDirectory::exists);
     let mode = options.mode.or_else(|| mode_for(lab.links.len()).filter(|_| is_new));
     let options = Options { mode, ..options.clone() };
-    let meter = match folder {
-        Some(folder) => Meter::load_pinned(&options, folder)?,
+    let meter = match directory {
+        Some(directory) => Meter::load_pinned(&options, directory)?,
         None => Meter::load(&options)?,
     };
     let mut meter = meter.for_lab(claim);
@@ -39,18 +39,18 @@ pub(crate) fn build(
     }
 }
 
-/// Where the lab's maps are pinned, or are to be.
-fn folder(lab: &Lab, persist: bool) -> Result<Option<PinDirectory>, PinError> {
-    let folder = PinDirectory::for_lab(&lab.name)?;
-    Ok(Some(folder).filter(|folder| persist || folder.exists()))
+/// Returns the directory in which the lab's maps are or will be pinned; `None` if they are not.
+fn directory(lab: &Lab, persist: bool) -> Result<Option<PinDirectory>, PinError> {
+    let directory = PinDirectory::for_lab(&lab.name)?;
+    Ok(Some(directory).filter(|directory| persist || directory.exists()))
 }
 
-/// Whether the lab's counting goes on without an agent, as far as can be seen.
+/// Returns whether the lab has pins, as far as this process can see.
 fn is_pinned(lab: &Lab) -> bool {
     PinDirectory::for_lab(&lab.name).is_ok_and(|folder| folder.exists())
 }
 
-/// Pins that were made for nothing go; those that were there before stay.
+/// Removes the pins that a failed build created. Older pins stay.
 fn remove_new_pins(meter: Meter) {
     let made = meter.datapath().pinned().filter(|(_, is_new)| *is_new).map(|(folder, _)| folder.clone());
     drop(meter);
@@ -59,12 +59,12 @@ fn remove_new_pins(meter: Meter) {
     }
 }
 
-/// Builds the lab and leaves it with programs on its hooks that count without an agent, when that is wanted or was so
-/// before; says whether they do.
+/// Builds the lab and leaves it. Programs stay on its hooks and count without an agent if that is wanted or was so before.
+/// Returns whether they do.
 ///
 /// # Errors
 ///
-/// What stood in the way, after everything that was done is undone.
+/// Fails if the lab cannot be built or attached to, after it was removed again.
 pub fn leave_counting(
     lab: &Lab,
     claim: &Claim,

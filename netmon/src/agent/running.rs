@@ -1,4 +1,4 @@
-//! A lab that is built and watched: from its first namespace to its last.
+//! A lab that is built and watched, from its claim to its removal.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -58,13 +58,13 @@ impl Running {
         spawn_blocking(work).await.map_err(AgentError::Panicked)?
     }
 
-    /// What the caller of the agent is told.
+    /// Returns the report for the caller of the agent.
     pub(super) fn started(&self, http: SocketAddr) -> Started {
         let (features, pinned) = (self.watch.features(), self.watch.pinned());
         Started { http, features, stays: self.stays, pinned }
     }
 
-    /// Starts the work that goes on while the lab is watched.
+    /// Starts the periodic work, and the lab's probes.
     pub(super) fn start_upkeep(&self) -> Upkeep {
         self.start_probes();
         Upkeep::start(Arc::clone(&self.watch))
@@ -82,7 +82,7 @@ impl Running {
     pub(super) async fn end(self, progress: Arc<dyn Progress + Send + Sync>) -> Result<(), AgentError> {
         let Self { lab, claim, watch, services, stays, .. } = self;
         progress.busy("stopping services");
-        // Probes stop first: that a service ends is no failure.
+        // Probes stop first: they would report the end of a service as a failure.
         watch.probes().stop().await;
         let (supervised, mut left) = services.end().await;
         let take_down = move || {
@@ -97,7 +97,7 @@ impl Running {
                 info!("lab {} stays{counting}; `netmon down` removes it", lab.name);
                 return left;
             }
-            // The pins are worth nothing without it.
+            // Pins are of no use without the lab.
             drop(watch);
             left.extend(control::remove(&claim, progress.as_ref()));
             info!("everything is put back");
@@ -108,12 +108,12 @@ impl Running {
     }
 }
 
-/// Records whether the lab ends with this agent, before any of it is made.
+/// Records whether the lab ends with this agent, before the lab is built.
 fn record(lab: &LabName, stays: bool) -> Result<(), OwnershipError> {
     if stays { temporary::make_permanent(lab) } else { temporary::make_temporary(lab) }
 }
 
-/// Whether `netmon up` made the lab: then it is adopted, and stays. One whose agent was killed does not.
+/// Returns whether `netmon up` built the lab: then it stays. A lab whose agent was killed does not.
 fn was_left(lab: &LabName) -> bool {
     state::State::load(lab).is_some_and(|state| state.complete) && !temporary::is_temporary(lab)
 }

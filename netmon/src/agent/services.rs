@@ -10,12 +10,13 @@ use crate::{
     services::{Supervisor, detached_supervisor, is_supervised, spawn_detached, stop_recorded},
 };
 
-/// The supervisor of a lab's services; `None` if they run under another one, or not at all.
+/// The supervisor of a lab's services; `None` if they run under another supervisor or not at all.
 #[derive(Default)]
 pub(super) struct Services(Option<Supervisor>);
 
 impl Services {
-    /// Starts a lab's services, unless a supervisor that `netmon up` left runs just these. One that runs others is stopped.
+    /// Starts a lab's services, unless a supervisor that `netmon up` left runs exactly these. One that runs others is
+    /// stopped.
     pub(super) async fn start_or_adopt(lab: &Lab) -> Result<Self, AgentError> {
         let folder = state::directory(&lab.name);
         if is_supervised(lab, &folder) {
@@ -29,7 +30,7 @@ impl Services {
         Ok(Self(Some(Supervisor::start(lab, &folder).await?)))
     }
 
-    /// Whether the lab's services run, under this agent or under a supervisor that `netmon up` left.
+    /// Returns whether the lab's services run, under this agent or under a supervisor that `netmon up` left.
     pub(super) fn run(&self, lab: &Lab) -> bool {
         self.0.is_some() || is_supervised(lab, &state::directory(&lab.name))
     }

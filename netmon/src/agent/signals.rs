@@ -1,22 +1,22 @@
-//! The signals that the agent heeds.
+//! The signals that the agent handles.
 
 use std::{fs::File, io};
 
 use log::info;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for SIGHUP, which asks for the lab file to be read again, or says that the terminal is gone.
+/// Waits for SIGHUP, which requests a reload or means that the terminal is gone.
 pub(super) struct HangUp {
     signal: Signal,
     had_terminal: bool,
 }
 
-/// What a SIGHUP means.
+/// The meaning of a SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// Read the lab file again.
     Reload,
-    /// Whoever sat in front of it closed the window: nobody will press Ctrl-C any more.
+    /// The terminal was closed: Ctrl-C can no longer end the agent.
     TerminalGone,
 }
 
@@ -35,13 +35,13 @@ impl HangUp {
     }
 }
 
-/// Whether this process has a controlling terminal: the kernel takes it away before it tells.
+/// Returns whether this process has a controlling terminal. The kernel removes it before it sends SIGHUP.
 fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
 
-/// Waits for SIGINT or SIGTERM, also where SIGINT was inherited as ignored (as in a background job of a
-/// shell without job control).
+/// Waits for SIGINT or SIGTERM, even if SIGINT was inherited as ignored (as in a background job of a shell without job
+/// control).
 pub(super) struct Stop {
     interrupt: Signal,
     terminate: Signal,

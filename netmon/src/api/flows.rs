@@ -1,4 +1,4 @@
-//! `/api/v1/flows`: the TCP connections that are followed, as each endpoint of their way sees them.
+//! `/api/v1/flows`: the tracked TCP connections, as each endpoint on their path sees them.
 
 use std::cmp::Reverse;
 
@@ -10,34 +10,34 @@ use serde::{Deserialize, Serialize};
 
 use super::{Lab, unix_ms};
 
-/// Most flows of an answer, unless it is asked for others.
+/// The default maximum number of flows in a response.
 const LIMIT: usize = 1_000;
 
-/// What is asked for, in the query of the address.
+/// Which flows are requested: the query of the URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhichFlows {
-    /// Most flows of the answer; without it, a thousand.
+    /// Maximum number of flows in the response; by default 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Only flows on this link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkName>,
-    /// Only flows that are this far.
+    /// Only flows in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<FlowState>,
 }
 
-/// Connections, those first that something passed of most lately.
+/// Connections, those with the most recent packet first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flows {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
     /// The lab that is watched; null when none is.
     pub lab: Option<Lab>,
-    /// The table that they are in.
+    /// The table of connections.
     pub table: Table,
-    /// How many were asked for and are in the table; `flows` may be cut short.
+    /// Number of connections in the table that match the query; `flows` may have fewer.
     pub matching: usize,
     /// The connections.
     pub flows: Vec<Flow>,
@@ -46,11 +46,11 @@ pub struct Flows {
 /// The table of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    /// Connections in it, those that have ended among them until their place is needed.
+    /// Connections in it, including ended ones whose place has not been needed yet.
     pub entries: u64,
-    /// Most connections; 0 when none are followed.
+    /// Maximum number of connections; 0 if none are tracked.
     pub capacity: u64,
-    /// Connections that had to make room before they had ended.
+    /// Connections that were evicted before they had ended.
     pub evicted: u64,
 }
 
@@ -59,13 +59,13 @@ pub struct Table {
 pub struct Flow {
     /// `tcp`.
     pub protocol: String,
-    /// All the rest, with the same names.
+    /// The other fields, with the same names.
     #[serde(flatten)]
     pub seen: snapshot::Flow,
 }
 
 impl Flows {
-    /// What was asked for of `flows`, which were read after the snapshot.
+    /// Selects the requested ones of `flows`, which were read after the snapshot.
     #[must_use]
     pub fn of(snapshot: &Snapshot, mut flows: Vec<snapshot::Flow>, which: &WhichFlows) -> Self {
         flows.retain(|flow| {

@@ -1,4 +1,4 @@
-//! What is done to the packets of a direction on purpose, and what is measured of it.
+//! The declared impairment of a direction, and its measured effect.
 
 use netmon_model::{
     impairment::{Delay, Impairment, Loss, Rate},
@@ -8,36 +8,36 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hook, Summary};
 
-/// A declared impairment beside what is measured.
+/// A declared impairment and its measured effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeclaredImpairment {
-    /// What is imposed.
+    /// The declared amounts.
     pub declared: Amounts,
-    /// What is measured of it.
+    /// The measured amounts.
     pub measured: Measured,
 }
 
-/// The amounts of an impairment; null is what is not imposed.
+/// The amounts of an impairment; null if not declared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
-    /// How much later each packet leaves.
+    /// The delay of each packet.
     pub delay_ns: Option<u64>,
-    /// By how much more or less.
+    /// The variation of the delay in both directions.
     pub jitter_ns: Option<u64>,
     /// Millionths of the packets that are dropped.
     pub loss_ppm: Option<u32>,
-    /// Bits that may leave in a second.
+    /// The rate limit, in bits per second.
     pub rate_bits_per_second: Option<u64>,
 }
 
-/// What became of the packets. Loss is told since the impairment is what it is, the rest over the window of the answer.
+/// Measured amounts. Loss is measured since the impairment was declared, the others over the window of the response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// The median of the one-way latency; null without packets, or where it is not measured.
+    /// The median of the one-way latency; null without packets, or if it is not measured.
     pub delay_ns: Option<u64>,
-    /// Millionths of the segments that did not arrive; null before one left, or where it is not measured.
+    /// Millionths of the segments that did not arrive; null before one left, or if loss is not measured.
     pub loss_ppm: Option<u64>,
-    /// Bits that arrived in a second; null without a rate yet.
+    /// Bits that arrived per second; null while there is no rate yet.
     pub rate_bits_per_second: Option<f64>,
     /// Segments that left.
     pub sent_segments: u64,
@@ -68,7 +68,7 @@ impl From<Amounts> for Impairment {
 }
 
 impl DeclaredImpairment {
-    /// `arriving` is the hook that the packets come to.
+    /// `arriving` is the hook at which the packets arrive.
     pub(super) fn of(stats: &ImpairmentStats, latency: Option<&Summary>, arriving: &Hook) -> Self {
         let ImpairmentStats { impairment, sent_segments, lost_segments } = *stats;
         let share = |lost: u64| {

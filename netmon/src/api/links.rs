@@ -23,7 +23,7 @@ pub struct Links {
     pub taken_at_unix_ms: u64,
     /// The lab that is watched; null when none is.
     pub lab: Option<Lab>,
-    /// The time that rates and recent latencies are about; null in the agent's first moments.
+    /// The period of rates and recent latencies; null in the agent's first moments.
     pub window_seconds: Option<f64>,
     /// Every link, in the order of the lab file.
     pub links: Vec<Link>,
@@ -36,7 +36,7 @@ pub struct Link {
     pub name: LinkName,
     /// End `a`.
     pub a: Endpoint,
-    /// End `b`; null while it is not known where the peer of `a` is.
+    /// End `b`; null while the peer of `a` is not known.
     pub b: Option<Endpoint>,
     /// From `a` to `b`; null without both ends.
     pub a_to_b: Option<LinkDirection>,
@@ -62,13 +62,13 @@ pub struct Endpoint {
     /// How it differs from the lab because of another program.
     #[serde(default)]
     pub drift: Vec<Drift>,
-    /// What arrived in the namespace.
+    /// Packets that arrived in the namespace.
     pub ingress: Hook,
-    /// What left the namespace.
+    /// Packets that left the namespace.
     pub egress: Hook,
     /// Packets that left without a stamp, so without a latency sample.
     pub unstamped_packets: u64,
-    /// Packets that the kernel dropped on this interface, by its reason; null where it does not tell.
+    /// Packets that the kernel dropped on this interface, by its reason; null if the kernel does not report drops.
     pub dropped_packets: Option<BTreeMap<String, u64>>,
     /// Round trips measured here.
     pub round_trips: RoundTrips,
@@ -101,7 +101,7 @@ pub struct Hook {
     pub audit: Option<Audit>,
 }
 
-/// Our count of packets at a hook beside the kernel's, at a moment when it said the same twice:
+/// netmon's count of packets at a hook beside the kernel's, when two readings of the kernel were equal:
 /// `hook_packets = kernel_packets + explained + difference`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
@@ -111,9 +111,9 @@ pub struct Audit {
     pub hook_packets: u64,
     /// Packets that the kernel counted since the interface was made.
     pub kernel_packets: u64,
-    /// What explains the difference, by cause; below zero the kernel counted more.
+    /// Explained packets of the difference, by cause; negative where the kernel counted more.
     pub explained_packets: BTreeMap<String, i64>,
-    /// What nothing explains: above zero packets vanished behind the hook, below zero they bypassed it.
+    /// The unexplained rest: above zero, packets vanished behind the hook; below zero, packets bypassed it.
     pub difference_packets: i64,
 }
 
@@ -138,8 +138,8 @@ pub struct ProtocolCount {
     pub bytes: u64,
 }
 
-/// Round trips: the request passed this endpoint, and the answer came back through it. Null where not
-/// measured. With them, what conversations came to that had no answer, or had to ask again.
+/// Round trips: the request passed this endpoint, and the answer came back through it. Null where they are not measured.
+/// Also requests without an answer, and segments that were sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundTrips {
     /// ICMP and ICMPv6 echo.
@@ -163,7 +163,7 @@ pub struct RoundTrips {
     pub tcp_retransmits_ingress: u64,
     /// TCP segments that were seen again, leaving.
     pub tcp_retransmits_egress: u64,
-    /// DNS responses by response code, those that came.
+    /// DNS responses by response code; only codes that occurred.
     pub dns_responses: BTreeMap<String, u64>,
 }
 
@@ -180,7 +180,7 @@ pub struct LinkDirection {
     pub recent_latency: Option<Summary>,
     /// Segments that left and did not arrive; null where the kernel cannot stamp packets.
     pub lost_segments: Option<u64>,
-    /// What is done to the packets on purpose, and what is measured of it; null when nothing is.
+    /// The declared impairment and its measured effect; null without one.
     pub impairment: Option<DeclaredImpairment>,
 }
 
@@ -193,7 +193,7 @@ pub struct EndpointName {
     pub interface: IfName,
 }
 
-/// The earlier totals of a link, which its rates start from.
+/// The earlier totals of a link, from which its rates are computed.
 #[derive(Clone, Copy)]
 struct Base<'a> {
     totals: &'a LinkTotals,
@@ -242,12 +242,12 @@ impl Link {
         }
     }
 
-    /// The ends that are known.
+    /// Returns the known ends.
     pub fn ends(&self) -> impl Iterator<Item = &Endpoint> {
         std::iter::once(&self.a).chain(&self.b)
     }
 
-    /// Both directions, each with the hook that packets leave through; none without both ends.
+    /// Returns both directions, each with the hook that packets leave through; nothing without both ends.
     pub fn directions(&self) -> impl Iterator<Item = (&LinkDirection, &Hook)> {
         let from_a = self.a_to_b.as_ref().map(|direction| (direction, &self.a.egress));
         let from_b = self.b_to_a.as_ref().zip(self.b.as_ref().map(|b| &b.egress));

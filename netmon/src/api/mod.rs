@@ -37,16 +37,16 @@ pub struct Lab {
     pub name: LabName,
     /// The lab file's path; `built-in` for the built-in lab.
     pub file: String,
-    /// Whether counting goes on when the agent does not.
+    /// Whether counting continues without the agent.
     #[serde(default)]
     pub persists: bool,
-    /// The namespaces in which there is more than ends of links.
+    /// The namespaces that contain more than ends of links.
     #[serde(default)]
     pub namespaces: Vec<NamespaceContents>,
 }
 
 impl Lab {
-    /// The lab that a snapshot is about: `v1` speaks of one.
+    /// Returns the lab of a snapshot. `v1` describes one lab.
     fn of_first(snapshot: &Snapshot) -> Option<Self> {
         snapshot.labs.first().map(Self::from)
     }

@@ -1,14 +1,13 @@
-//! A round trip taken apart: link there + turn-around at the other end + link back.
+//! A round trip and its parts: forward path, turnaround at the other end, return path.
 //!
-//! Every time stamp is made by one clock, and the same reading of it serves the round trip and the one-way
-//! latency: for one packet and its answer the parts add up to the nanosecond. For means they do where all four
-//! are over the same packets. Round trips and turn-arounds are of the same requests, always; the latencies are
-//! of every IP packet that crossed the link meanwhile. So each part says how many samples it is the mean of,
-//! and the difference between the whole and its parts is shown, not hidden.
+//! All timestamps come from one clock, and the same reading serves the round trip and the one-way latency: for one packet
+//! and its answer, the parts add up to the nanosecond. Means add up if all four are over the same packets. Round trips and
+//! turnarounds are always of the same requests; the latencies are of every IP packet that crossed the link meanwhile. So
+//! each part has the number of its samples, and the difference between the whole and its parts is reported.
 //!
-//! Echoes are added up apart by who asked. An end's histogram of TCP handshakes holds what it asked and what it
-//! answered alike: there a sense is given where the end that asks saw the longer times, since the other end's
-//! are then turn-arounds, and where both asked at the same time, the difference tells.
+//! Echoes are counted separately by requester. An end's histogram of TCP handshakes holds both those that it requested and
+//! those that it answered. There, a perspective is reported for the end that saw the longer times, since the times of the
+//! other end are then turnarounds. If both ends requested at the same time, the difference shows it.
 
 use netmon_model::{
     by::Ends,
@@ -20,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::live::{LinkTotals, RoundTripTotals};
 
-/// The round trips over one link, in both senses.
+/// The round trips over one link, from both ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundTripParts {
     /// Requests that left `a`, and whose answers came back there.
@@ -29,7 +28,7 @@ pub struct RoundTripParts {
     pub seen_from_b: Perspective,
 }
 
-/// Round trips that begin and end at one end of a link; null where that end asked nothing.
+/// Round trips that begin and end at one end of a link; null if that end requested nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Perspective {
     /// ICMP and ICMPv6 echo, since the agent began.
@@ -45,24 +44,24 @@ pub struct Perspective {
 /// One round trip and its parts, as means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
-    /// The whole, as the end that asks saw it.
+    /// The whole, as the requesting end saw it.
     pub round_trip: Part,
-    /// From the end that asks to the other.
+    /// From the requesting end to the other.
     pub forward: Part,
     /// From the request's arrival at the other end to the answer's departure.
     pub turnaround: Part,
-    /// From the other end to the one that asks.
+    /// From the other end to the requesting one.
     #[serde(rename = "return")]
     pub back: Part,
-    /// The three parts together.
+    /// The sum of the three parts.
     pub sum_ns: u64,
-    /// The whole less its parts: zero but for rounding where all means are over the same packets.
+    /// The whole minus its parts: zero but for rounding if all means are over the same packets.
     pub difference_ns: i64,
     /// Whether all means have as many samples as there were round trips.
     pub same_packets: bool,
 }
 
-/// A mean, and of how many.
+/// A mean, and the number of its samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// The mean, rounded.
@@ -78,7 +77,7 @@ impl Part {
 }
 
 impl Parts {
-    /// None where nothing was asked in this sense, or a part was not measured.
+    /// Returns `None` if this end requested nothing, or a part was not measured.
     fn of(whole: Total, there: Total, turnaround: Total, back: Total) -> Option<Self> {
         let round_trip = Part::of(whole)?;
         let (forward, turnaround, back) = (Part::of(there)?, Part::of(turnaround)?, Part::of(back)?);
@@ -96,7 +95,7 @@ impl Parts {
     }
 }
 
-/// What one reading knows of a link, as far as it is taken apart.
+/// The histograms of a link that a round trip is split with.
 #[derive(Clone, Copy)]
 struct Totals {
     /// One-way latencies, by the end that packets left.
@@ -170,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// Nobody asked anything over the lab's link, and nothing crossed it.
+    /// A link without requests and without packets.
     fn silent() -> Snapshot {
         let mut snapshot = fixtures::direct();
         let link = &mut snapshot.links[0];

@@ -1,4 +1,4 @@
-//! `/api/v1/probes`: what came of the lab's probes.
+//! `/api/v1/probes`: the results of the lab's probes.
 
 use netmon_model::{
     names::NsName,
@@ -19,7 +19,7 @@ pub struct Probes {
     pub probes: Vec<Probe>,
 }
 
-/// One of them.
+/// A probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// The namespace that it is sent from.
@@ -30,7 +30,7 @@ pub struct Probe {
     pub kind: String,
     /// The address or URL that it attempts.
     pub target: String,
-    /// From one attempt to the next.
+    /// Time from one attempt to the next.
     pub interval_ns: u64,
     /// Whether the last attempt succeeded; null before the first that counts.
     pub success: Option<bool>,
@@ -38,9 +38,9 @@ pub struct Probe {
     pub last_ns: Option<u64>,
     /// Why the last attempt failed, if it did.
     pub error: Option<String>,
-    /// How long those took that succeeded.
+    /// Durations of the successful attempts.
     pub duration: Summary,
-    /// How many failed.
+    /// Number of failed attempts.
     pub failures: u64,
 }
 

@@ -1,9 +1,9 @@
-//! A histogram in a few numbers.
+//! The summary of a histogram.
 
 use netmon_model::histogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// Durations: how many, and how long. All but the count and the sum are null without observations.
+/// A summary of durations. All fields but the count and the sum are null without observations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Observations.
@@ -14,11 +14,11 @@ pub struct Summary {
     pub mean_ns: Option<u64>,
     /// The median, within 12.5 %.
     pub p50_ns: Option<u64>,
-    /// 90 of 100 were no longer, within 12.5 %.
+    /// The 90th percentile, within 12.5 %.
     pub p90_ns: Option<u64>,
-    /// 99 of 100 were no longer, within 12.5 %.
+    /// The 99th percentile, within 12.5 %.
     pub p99_ns: Option<u64>,
-    /// All were shorter than this, the end of the last bucket in use; null when one was beyond 17.2 s.
+    /// An upper bound of all: the end of the last bucket in use; null if one was beyond 17.2 s.
     pub max_bound_ns: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! `/api/v1/topology`: what there is, and what of it is watched. No counts.
+//! `/api/v1/topology`: the links and whether they are watched. No counts.
 
 use std::net::IpAddr;
 
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Lab, unix_ms};
 
-/// The lab as it is now.
+/// The topology as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
     /// The lab that is watched; null when none is.
     pub lab: Option<Lab>,
-    /// What the kernel allows.
+    /// What this kernel can measure, and how programs are attached.
     pub features: Features,
     /// Every link, in the order of the lab file.
     pub links: Vec<TopologyLink>,
@@ -32,7 +32,7 @@ pub struct TopologyLink {
     pub name: LinkName,
     /// End `a`.
     pub a: TopologyEndpoint,
-    /// End `b`; null while it is not known where the peer of `a` is.
+    /// End `b`; null while the peer of `a` is not known.
     pub b: Option<TopologyEndpoint>,
 }
 
@@ -75,7 +75,7 @@ impl Topology {
         }
     }
 
-    /// The first address that is not in the agent's own namespace: one that is worth a ping.
+    /// Returns the first address outside the agent's own namespace, as a suggestion to ping.
     #[must_use]
     pub fn somewhere_to_ping(&self) -> Option<IpAddr> {
         let ends = self.links.iter().flat_map(|link| link.b.iter().chain([&link.a]));

@@ -15,7 +15,7 @@ use crate::{
 /// Returns the error with its causes, and whether the host is as it was.
 #[must_use]
 pub fn error_message(error: &anyhow::Error) -> String {
-    let unchanged = error.chain().any(|error| left_host_unchanged(error));
+    let unchanged = error.chain().any(left_host_unchanged);
     format!("{error:#}{}", if unchanged { "; nothing was changed" } else { "" })
 }
 

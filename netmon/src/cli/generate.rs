@@ -1,8 +1,11 @@
 //! `netmon generate`: prints lab files of common shapes.
 
-use clap::Args as ClapArgs;
+use clap::{
+    Args as ClapArgs,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use ipnet::Ipv4Net;
-use netmon_labfile::generate::{self, Kind, Wish};
+use netmon_labfile::generate::{self, LabKind, Options};
 use netmon_model::names::LabName;
 
 use super::{exit::ExitCode, output};
@@ -18,8 +21,8 @@ Then run `netmon up star.toml`, and the ping in the first lines of the file.
 If the namespaces do not fit into the subnet, the error says how many do.")]
 pub struct Args {
     /// The shape.
-    #[arg(value_enum)]
-    kind: Kind,
+    #[arg(value_parser = kinds())]
+    kind: LabKind,
     /// Number of namespaces; 3 without -n, and always 1 for `direct`.
     #[arg(short, long, env = "NETMON_NAMESPACES", value_name = "N")]
     namespaces: Option<usize>,
@@ -34,6 +37,11 @@ pub struct Args {
     http: bool,
 }
 
+fn kinds() -> impl TypedValueParser<Value = LabKind> {
+    let values = LabKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<LabKind>())
+}
+
 fn lab_name(name: &str) -> Result<LabName, String> {
     name.parse().map_err(|error: netmon_model::names::InvalidName| error.to_string())
 }
@@ -45,8 +53,8 @@ fn lab_name(name: &str) -> Result<LabName, String> {
 /// Fails if the namespaces do not fit into the subnet (exit code 2).
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { kind, namespaces, name, subnet, http } = args;
-    let wish = Wish { kind, namespaces, name, subnet, http };
-    let text = generate::lab_file(&wish)?;
+    let options = Options { kind, namespaces, name, subnet, http };
+    let text = generate::lab_file(&options)?;
     output::print(&text)?;
     Ok(ExitCode::Ok)
 }

@@ -57,18 +57,18 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             _ = terminate.recv() => interrupted.store(true, Ordering::Relaxed),
         }
     };
-    let card = outcome?;
+    let scorecard = outcome?;
     let text = match args.output {
-        Format::Table => report::text(&card),
-        Format::Json => serde_json::to_string_pretty(&card)? + "\n",
+        Format::Table => report::text(&scorecard),
+        Format::Json => serde_json::to_string_pretty(&scorecard)? + "\n",
     };
     output::print(&text)?;
-    Ok(verdict(&card))
+    Ok(verdict(&scorecard))
 }
 
 /// The exit code of a selftest that ran.
-fn verdict(card: &Scorecard) -> ExitCode {
-    if card.within_bounds { ExitCode::Ok } else { ExitCode::Expectation }
+fn verdict(scorecard: &Scorecard) -> ExitCode {
+    if scorecard.within_bounds { ExitCode::Ok } else { ExitCode::Expectation }
 }
 
 #[cfg(test)]
@@ -82,8 +82,8 @@ mod tests {
     fn one_wrong_number_among_right_ones_is_exit_code_five() {
         let right = Row::exact("packets: arp", Unit::Count, 50, 50, 50);
         let wrong = Row::exact("packets: sctp", Unit::Count, 50, 49, 50);
-        let card = Scorecard::new(vec![right.clone(), wrong], Duration::from_secs(9));
-        assert_eq!(verdict(&card), ExitCode::Expectation);
+        let scorecard = Scorecard::new(vec![right.clone(), wrong], Duration::from_secs(9));
+        assert_eq!(verdict(&scorecard), ExitCode::Expectation);
         assert_eq!(verdict(&Scorecard::new(vec![right], Duration::ZERO)), ExitCode::Ok);
     }
 }

@@ -25,7 +25,7 @@ fn packets_of(hook: &HookCounters, protocol: &str) -> u64 {
 
 /// Returns the first count that differs from `expected`, or `expected` if none does.
 fn first_wrong(expected: u64, counts: [u64; 2]) -> u64 {
-    if counts[0] == expected { counts[1] } else { counts[0] }
+    counts.into_iter().find(|count| *count != expected).unwrap_or(expected)
 }
 
 pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
@@ -47,12 +47,11 @@ pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
         let arrived = before.b.hooks.ingress.packets() + frames;
         let after = fixture
             .link_when(TestLink::Silent, PATIENCE, |link| link.b.hooks.ingress.packets() >= arrived)?;
-        let counts = [
-            packets_of(&after.a.hooks.egress, kind.protocol)
-                - packets_of(&before.a.hooks.egress, kind.protocol),
-            packets_of(&after.b.hooks.ingress, kind.protocol)
-                - packets_of(&before.b.hooks.ingress, kind.protocol),
-        ];
+        let at_both = |link: &BothEnds| {
+            [&link.a.hooks.egress, &link.b.hooks.ingress].map(|hook| packets_of(hook, kind.protocol))
+        };
+        let ([sent, received], [sent_before, received_before]) = (at_both(&after), at_both(&before));
+        let counts = [sent - sent_before, received - received_before];
         let measure = format!("packets: {}", kind.what);
         fixture.add(Row::exact(measure, Unit::Count, frames, first_wrong(frames, counts), frames));
         let length = kind.frame.len() as u64;

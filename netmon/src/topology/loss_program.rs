@@ -25,6 +25,7 @@ use netmon_model::impairment::Loss;
 
 /// The program's name in the kernel.
 pub const PROGRAM: &str = "netmon_loss";
+
 /// Loads the program for this share.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
-//! A snapshot put together: the one place that fills each of its fields.
+//! Assembles a snapshot: the only place that fills its fields.
 //!
-//! Pure: the inventory says what there is, the datapath what it counted, the others what they observed. Nothing here asks
-//! the kernel, so every field is tested without root.
+//! Pure: the inventory says what is watched, the datapath what it counted, the others what they observed. No function here
+//! calls the kernel, so every field is tested without root.
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -22,13 +22,13 @@ use super::{
 };
 use crate::datapath::{Counts, EndpointCounts};
 
-/// What was observed beside the counts.
+/// What was observed in addition to the counts.
 pub(super) struct Observed<'o> {
     /// Wall-clock time of the reading.
     pub(super) taken_at: SystemTime,
     /// What this kernel can do.
     pub(super) features: Features,
-    /// How interfaces are; empty where they are not followed.
+    /// The state of interfaces; empty if they are not followed.
     pub(super) interfaces: HashMap<EndpointId, InterfaceState>,
     /// The latest audits.
     pub(super) audits: Option<&'o HashMap<EndpointId, Audited>>,
@@ -51,7 +51,7 @@ impl Default for Observed<'_> {
     }
 }
 
-/// Puts a snapshot together.
+/// Assembles a snapshot.
 pub(super) fn assemble(inventory: &Inventory, counts: Counts, observed: Observed<'_>) -> Snapshot {
     let Counts { monotonic_ns, mut endpoints, parse_exits, flows, errors, cost } = counts;
     let links = inventory.links().map(|link| link_snapshot(link, &mut endpoints, &observed)).collect();

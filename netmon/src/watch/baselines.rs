@@ -1,5 +1,5 @@
-//! What had passed when an impairment was declared, so that what is measured can be compared with it, also after it was
-//! changed.
+//! The counts at the moment when an impairment was declared, so that measurements can be compared with the declaration,
+//! also after it was changed.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,11 @@ use netmon_model::{impairment::Impairment, names::EndpointId, snapshot::Impairme
 
 use crate::datapath::EndpointCounts;
 
-/// The impairments, each by the endpoint that packets leave through.
+/// The impairments, by the endpoint that packets leave through.
 #[derive(Debug, Default)]
 pub(super) struct Baselines(HashMap<EndpointId, Baseline>);
 
-/// An impairment, and what had been counted when it was declared.
+/// An impairment, and the counts when it was declared.
 #[derive(Clone, Copy, Debug)]
 struct Baseline {
     impairment: Impairment,
@@ -20,8 +20,8 @@ struct Baseline {
 }
 
 impl Baselines {
-    /// Declares an impairment at an endpoint. One that is in force already keeps its beginning; `now` has the counts of
-    /// the others, which are zero for an endpoint that is new.
+    /// Declares an impairment at an endpoint. If it is in force already, it keeps its baseline. `now` has the counts of the
+    /// others; those of a new endpoint are zero.
     pub(super) fn declare(&mut self, id: EndpointId, impairment: Impairment, now: Option<&EndpointCounts>) {
         if impairment.is_none() {
             self.0.remove(&id);
@@ -34,7 +34,7 @@ impl Baselines {
         self.0.insert(id, Baseline { impairment, sent_segments, lost_segments });
     }
 
-    /// Whether an impairment is in force at an endpoint just as it is.
+    /// Returns whether exactly this impairment is in force at an endpoint.
     pub(super) fn has(&self, id: EndpointId, impairment: Impairment) -> bool {
         self.0.get(&id).map_or(impairment.is_none(), |known| known.impairment == impairment)
     }
@@ -44,7 +44,7 @@ impl Baselines {
         self.0.remove(&id);
     }
 
-    /// What has passed since the impairment was declared; `None` if there is none.
+    /// Returns the counts since the impairment was declared; `None` without one.
     pub(super) fn stats(&self, id: EndpointId, now: &EndpointCounts) -> Option<ImpairmentStats> {
         let baseline = self.0.get(&id)?;
         let (sent, lost) = counted(now);

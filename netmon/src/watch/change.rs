@@ -1,4 +1,4 @@
-//! A lab changed while it is watched: the plan says what stays, and only what changes costs work.
+//! Changes a lab while it is watched. The plan says which links stay; the work is for the others.
 
 use std::{
     collections::HashSet,
@@ -23,7 +23,7 @@ use crate::{
 /// How long the parts of a change took, after the plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChangeTimes {
-    /// Working through the plan, without the part below.
+    /// Carrying out the plan, without the part below.
     pub apply: Duration,
     /// Inventory, attaching, interfaces and audit.
     pub watch: Duration,
@@ -32,10 +32,10 @@ pub struct ChangeTimes {
 /// A lab could not be changed.
 #[derive(Debug, Error)]
 pub enum ChangeError {
-    /// The topology could not be made.
+    /// The topology could not be changed.
     #[error(transparent)]
     Topology(#[from] TopologyError),
-    /// What was made could not be watched.
+    /// The changed lab could not be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
 }
@@ -56,8 +56,8 @@ impl AttachObserver for Attaching<'_> {
 }
 
 impl Watch {
-    /// Changes a lab from `old` to `new` as it was prepared, and watches that. Links that the plan keeps keep their counters. If it fails, the
-    /// lab is as it was.
+    /// Changes a lab from `old` to `new` as prepared, and watches the result. Links that the plan keeps retain their counters.
+    /// If the change fails, the lab is restored.
     pub(crate) fn change(
         &self,
         prepared: Prepared<'_>,
@@ -66,7 +66,7 @@ impl Watch {
     ) -> Result<ChangeTimes, ChangeError> {
         let mut times = ChangeTimes::default();
         let began = Instant::now();
-        // What holds the namespaces of links that go has to end before these.
+        // Whatever holds the namespaces of removed links open has to end before the namespaces are deleted.
         self.shared.lock().drop_links(|link| !prepared.plan().kept.contains(link));
         self.follow_changes()?;
         times.watch = began.elapsed();
@@ -94,9 +94,10 @@ impl Watch {
         Ok(times)
     }
 
-    /// Takes how these interfaces are, and those that had drifted, for how they should be: a change has configured them.
+    /// Takes the current state of these interfaces, and of those that had drifted, as the expected one: the change has
+    /// configured them.
     fn expect_as_they_are(&self, configured: &HashSet<Place>) {
-        // Not in the head of the loop, which would hold the lock until its end.
+        // Not in the head of the loop: a temporary there would hold the lock until the loop ends.
         let groups = self.shared.lock().configured(configured);
         for Group { netns, namespace, endpoints } in groups {
             let indexes: Vec<IfIndex> = endpoints.iter().map(|one| one.ifindex).collect();

@@ -1,4 +1,4 @@
-//! What can go wrong while watching, with endpoints by their names.
+//! Errors of watching, which name the endpoints.
 
 use std::io;
 

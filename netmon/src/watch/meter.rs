@@ -1,5 +1,5 @@
-//! The meter: the inventory and the datapath that counts for it. Attaches to the endpoints that a topology hands over,
-//! and reads what they counted.
+//! The meter: the inventory and the datapath that counts for it. It attaches to the endpoints that a topology hands over
+//! and reads their counts.
 //!
 //! It follows no interface, audits nothing and starts no thread: that is [`super::Watch`].
 
@@ -35,11 +35,11 @@ pub struct Meter {
     pub(super) datapath: Datapath,
     /// Where the endpoints that a topology hands over come from.
     origin: Origin,
-    /// What became of endpoints since [`Meter::take_changes`] was called last, in that order.
+    /// Endpoints added and removed since the last call of [`Meter::take_changes`], in order.
     changes: Vec<EndpointChange>,
 }
 
-/// An endpoint that the meter began or ceased to watch.
+/// An endpoint that the meter started or stopped watching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndpointChange {
     Added(EndpointId),
@@ -47,16 +47,16 @@ pub(super) enum EndpointChange {
 }
 
 impl Meter {
-    /// Loads the datapath. Nothing is attached to yet.
+    /// Loads the datapath. It is attached to no endpoint yet.
     ///
     /// # Errors
     ///
-    /// When a privilege is missing, or the kernel refuses the object.
+    /// Fails if a privilege is missing, or the kernel refuses the object.
     pub fn load(options: &Options) -> Result<Self, DatapathError> {
         Ok(Self::with(Datapath::load(options)?))
     }
 
-    /// Loads the datapath with everything pinned in a lab's folder: see [`Datapath::load_pinned`].
+    /// Loads the datapath with everything pinned in a lab's directory: see [`Datapath::load_pinned`].
     ///
     /// # Errors
     ///
@@ -70,37 +70,37 @@ impl Meter {
         Self { inventory, datapath, origin: Origin::Found, changes: Vec::new() }
     }
 
-    /// Says which lab the endpoints belong to that a topology hands over.
+    /// Sets the lab of the endpoints that a topology hands over.
     #[must_use]
     pub fn for_lab(mut self, claim: &Claim) -> Self {
         self.origin = Origin::Lab(claim.lab().clone());
         self
     }
 
-    /// All that is watched.
+    /// Returns the inventory.
     #[must_use]
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
     }
 
-    /// What this kernel can do, and how programs are attached.
+    /// Returns the features of this kernel, and how programs are attached.
     #[must_use]
     pub fn features(&self) -> Features {
         self.datapath.features()
     }
 
-    /// The datapath.
+    /// Returns the datapath.
     #[must_use]
     pub fn datapath(&self) -> &Datapath {
         &self.datapath
     }
 
-    /// Watches these endpoints and no others. Those that are watched already stay as they are, whatever they are called
-    /// now. After an error only those are watched that were before.
+    /// Watches exactly these endpoints. Those that are watched already stay attached, even if they were renamed. After an
+    /// error, the watched endpoints are those of before.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses a program or an attachment.
+    /// Fails if the kernel refuses a program or an attachment.
     pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), WatchError> {
         self.drop_unwanted(endpoints);
         let new = self.take_facts(endpoints);
@@ -134,12 +134,12 @@ impl Meter {
         Ok(())
     }
 
-    /// What became of endpoints since this was called last.
+    /// Returns the endpoints added and removed since the last call.
     pub(super) fn take_changes(&mut self) -> Vec<EndpointChange> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Detaches from endpoints that are not wanted any more, or whose link is another now.
+    /// Detaches from endpoints that are no longer wanted, or that now belong to another link.
     fn drop_unwanted(&mut self, endpoints: &[Endpoint]) {
         let wanted: HashMap<InterfaceId, &LinkName> =
             endpoints.iter().map(|endpoint| (at(endpoint), &endpoint.link)).collect();
@@ -148,7 +148,7 @@ impl Meter {
         };
         let going: Vec<InterfaceId> =
             self.inventory.endpoints().filter(is_unwanted).map(|endpoint| endpoint.at).collect();
-        // Their interfaces are gone as a rule, and their hooks with them.
+        // Usually their interfaces are already deleted, and their hooks with them.
         for error in self.drop_endpoints(&going) {
             debug!("{}", chain(&error));
         }
@@ -160,12 +160,12 @@ impl Meter {
         }
     }
 
-    /// Detaches from endpoints and forgets them. Goes on after an error, and returns all of them.
+    /// Detaches from endpoints and removes them from the inventory. Continues after an error, and returns all errors.
     pub(super) fn drop_endpoints(&mut self, going: &[InterfaceId]) -> Vec<WatchError> {
         let ids: Vec<EndpointId> = going.iter().filter_map(|at| Some(self.inventory.at(*at)?.id)).collect();
         let errors = self.datapath.detach(&ids);
         let errors = errors.into_iter().map(|error| WatchError::named(error, &self.inventory)).collect();
-        // Their slots are cleared, so others may have them.
+        // Their slots are cleared, so they can be used again.
         for at in going {
             self.inventory.apply(Change::Vanished(*at));
         }
@@ -173,7 +173,7 @@ impl Meter {
         errors
     }
 
-    /// Takes what endpoints are called and how they are joined into the inventory. Returns those that are new.
+    /// Enters the labels and links of endpoints into the inventory. Returns the new endpoints.
     fn take_facts<'e>(&mut self, endpoints: &'e [Endpoint]) -> Vec<(InterfaceId, &'e Endpoint)> {
         let mut ranks: HashMap<&LinkName, (u32, Ends<Option<InterfaceId>>)> = HashMap::new();
         for endpoint in endpoints {
@@ -210,7 +210,7 @@ impl Meter {
         }
     }
 
-    /// The slot in which an earlier agent counted an end of a link, if it counted both.
+    /// Returns the slot in which an earlier agent counted an end of a link, if it counted both ends.
     fn recorded_slot(&self, ends: &Ends<Option<InterfaceId>>, side: Side) -> Option<EndpointId> {
         let [a, b] = self.datapath.recorded(ends.a?, ends.b?)?;
         Some(Ends { a, b }[side])
@@ -229,21 +229,20 @@ impl Meter {
         )
     }
 
-    /// Reads what was counted.
+    /// Reads all counts.
     ///
     /// # Errors
     ///
-    /// When the kernel does not give a map's value.
+    /// Fails if the kernel does not give a map's value.
     pub fn counts(&mut self) -> Result<Counts, DatapathError> {
         self.datapath.counts()
     }
 
-    /// Reads what was counted into a snapshot. What a meter does not know stays empty: whether interfaces are up, audits
-    /// and probes.
+    /// Reads all counts into a snapshot. It has no audits and no probes, and does not know whether interfaces are up.
     ///
     /// # Errors
     ///
-    /// When the kernel does not give a map's value.
+    /// Fails if the kernel does not give a map's value.
     pub fn snapshot(&mut self) -> Result<Snapshot, DatapathError> {
         let counts = self.counts()?;
         let observed =
@@ -251,7 +250,7 @@ impl Meter {
         Ok(assemble(&self.inventory, counts, observed))
     }
 
-    /// The TCP connections that are followed now, in no order.
+    /// Returns the TCP connections that are tracked now, in no particular order.
     #[must_use]
     pub fn flows(&self) -> Vec<Flow> {
         self.datapath.connections().iter().filter_map(|one| self.flow(one)).collect()
@@ -275,22 +274,22 @@ impl Meter {
         })
     }
 
-    /// The endpoints of a link.
+    /// Returns the endpoints of a link.
     ///
     /// # Errors
     ///
-    /// When no such link is watched.
+    /// Fails if no such link is watched.
     pub fn ends_of(&self, link: &LinkName) -> Result<Vec<EndpointId>, WatchError> {
         let ends: Vec<EndpointId> =
             self.inventory.link(link).iter().flat_map(inventory::Link::ends).map(|end| end.id).collect();
         if ends.is_empty() { Err(WatchError::NoSuchLink(link.clone())) } else { Ok(ends) }
     }
 
-    /// Takes the programs off a link's hooks for a while, or puts them back.
+    /// Detaches the programs from a link's hooks, or attaches them again. Its counters stay.
     ///
     /// # Errors
     ///
-    /// When no such link is watched, or the kernel refuses.
+    /// Fails if no such link is watched, or the kernel refuses.
     pub fn set_hooks(&mut self, link: &LinkName, on: bool) -> Result<(), WatchError> {
         let ends = self.ends_of(link)?;
         let set = if on { self.datapath.hooks_on(&ends) } else { self.datapath.hooks_off(&ends) };
@@ -301,7 +300,7 @@ impl Meter {
     ///
     /// # Errors
     ///
-    /// When a namespace cannot be entered, or the kernel refuses to list a chain.
+    /// Fails if a namespace cannot be entered, or the kernel refuses to list a chain.
     pub fn check_chain_position(&mut self) -> Result<Vec<(Label, Direction)>, WatchError> {
         let found = self.datapath.check_chain_position();
         let found = found.map_err(|error| WatchError::named(error, &self.inventory))?;
@@ -309,7 +308,7 @@ impl Meter {
         Ok(found.into_iter().filter_map(named).collect())
     }
 
-    /// Detaches from everything, unless it is pinned: then it goes on counting.
+    /// Detaches from all endpoints. Pinned programs stay attached and continue to count.
     pub fn release(&mut self) -> Vec<WatchError> {
         if self.datapath.pinned().is_some() {
             self.datapath.leave();
@@ -326,7 +325,7 @@ impl AttachObserver for Meter {
     }
 }
 
-/// The interface that an endpoint of a topology is.
+/// Returns the identity of an endpoint of a topology.
 pub(super) fn at(endpoint: &Endpoint) -> InterfaceId {
     InterfaceId { netns: endpoint.cookie, ifindex: endpoint.ifindex }
 }

@@ -1,12 +1,12 @@
 //! Watching: one owner of the inventory, the datapath, the state of interfaces, the audit and the baselines of
 //! impairments.
 //!
-//! All of it lies behind one lock. Whatever blocks is done without that lock: reading a namespace's interfaces, an audit,
-//! the making of a lab. The order of locks is: a namespace's sockets ([`interfaces::Subscription`]) first, this lock
-//! second, never the other way round.
+//! One lock protects all of it. Work that blocks does not hold that lock: reading a namespace's interfaces, an audit,
+//! building a lab. The order of locks is: a namespace's sockets ([`interfaces::Subscription`]) first, this lock second,
+//! never the other way round.
 //!
-//! Endpoints come and go one by one, and each costs the work for one. The agent decides what is watched and for how long;
-//! the server reads the snapshots.
+//! Endpoints are added and removed one by one, and each costs the work for one. The agent decides what is watched and for
+//! how long; the server reads the snapshots.
 
 mod assemble;
 pub mod audit;
@@ -54,16 +54,16 @@ pub struct Watch {
     shared: Arc<Shared>,
     follower: Follower,
     features: Features,
-    /// Where everything is pinned; `None` if it ends with this.
+    /// Where everything is pinned; `None` if counting ends with this value.
     pinned: Option<PathBuf>,
     probes: Probes,
 }
 
-/// What the thread of the follower shares with the owner.
+/// The state that the follower's thread shares with the owner.
 struct Shared(Mutex<State>);
 
 impl Shared {
-    /// A panic while the lock was held leaves counters that are as good as before.
+    /// A panic while the lock was held leaves the counters valid.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,11 +76,11 @@ impl Observer for Shared {
 }
 
 impl Watch {
-    /// Watches what the meter is attached to, which is a lab.
+    /// Watches the endpoints that the meter is attached to, which are those of a lab.
     ///
     /// # Errors
     ///
-    /// When interfaces cannot be followed.
+    /// Fails if interfaces cannot be followed.
     pub fn start(lab: &Lab, meter: Meter) -> Result<Self, WatchError> {
         let features = meter.features();
         let pinned = meter.datapath().pinned().map(|(folder, _)| folder.path().to_owned());
@@ -102,19 +102,19 @@ impl Watch {
         Ok(watch)
     }
 
-    /// What this kernel can do, and how programs are attached.
+    /// Returns the features of this kernel, and how programs are attached.
     #[must_use]
     pub fn features(&self) -> Features {
         self.features
     }
 
-    /// The lab's probes, which start and stop with its services.
+    /// Returns the lab's probes, which start and stop with its services.
     #[must_use]
     pub fn probes(&self) -> &Probes {
         &self.probes
     }
 
-    /// Where everything is pinned; `None` if it ends with this.
+    /// Returns where everything is pinned; `None` if counting ends with this value.
     #[must_use]
     pub fn pinned(&self) -> Option<PathBuf> {
         self.pinned.clone()
@@ -134,8 +134,8 @@ impl Watch {
         let _ = self.shared.lock().meter.datapath.count_errors(kind, times as u64);
     }
 
-    /// Has interfaces and audit learn which endpoints the meter began or ceased to watch. Holds no lock while it waits for
-    /// the kernel, or for an audit of a namespace that goes.
+    /// Passes the endpoints that the meter added and removed to the interfaces and the audit. Holds no lock while it waits for
+    /// the kernel, or for an audit of a removed namespace.
     fn follow_changes(&self) -> Result<(), WatchError> {
         let (groups, emptied) = self.shared.lock().take_endpoint_changes();
         for netns in emptied {
@@ -166,7 +166,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Takes note of what a lab does to its packets on purpose.
+    /// Records the declared impairments of a lab.
     pub(crate) fn declare_impairments(&self, lab: &Lab) {
         let mut state = self.shared.lock();
         let State { meter, baselines, .. } = &mut *state;
@@ -185,14 +185,14 @@ impl Watch {
         if declared.is_empty() {
             return;
         }
-        // Without counts, what is measured is reported from the agent's beginning on.
+        // Without counts, measurements are reported since the agent started.
         let now = meter.counts().map(|counts| counts.endpoints).unwrap_or_default();
         for (id, impairment) in declared {
             baselines.declare(id, impairment, now.get(&id));
         }
     }
 
-    /// Reports hooks at which another program runs ahead of netmon's.
+    /// Logs hooks on which another program runs before netmon's.
     pub(crate) fn check_chain_position(&self) {
         let found = self.shared.lock().meter.check_chain_position();
         match found {
@@ -212,22 +212,22 @@ impl Watch {
         }
     }
 
-    /// Reserves the hooks of a link for one comparison at a time. Returns whether they were free.
+    /// Reserves the hooks of a link, for one comparison at a time. Returns whether they were free.
     pub(crate) fn begin_comparison(&self, link: &LinkName) -> bool {
         self.shared.lock().compared.insert(link.clone())
     }
 
-    /// Ends the comparison.
+    /// Releases the reservation.
     pub(crate) fn end_comparison(&self, link: &LinkName) {
         self.shared.lock().compared.remove(link);
     }
 
-    /// Takes the programs off a link's hooks, or puts them back.
+    /// Detaches the programs from a link's hooks, or attaches them again.
     pub(crate) fn set_hooks(&self, link: &LinkName, on: bool) -> Result<(), WatchError> {
         self.shared.lock().meter.set_hooks(link, on)
     }
 
-    /// Detaches and releases every namespace, each of which would otherwise stay alive. Programs that are pinned stay.
+    /// Detaches from all endpoints and releases every namespace, which would otherwise stay alive. Pinned programs stay.
     pub(crate) fn release(&self) -> Vec<WatchError> {
         self.follower.release_all();
         self.shared.lock().meter.release()

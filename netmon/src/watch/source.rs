@@ -1,4 +1,4 @@
-//! What is watched, as its readers see it: the server a source of snapshots, the auditor a source of counts.
+//! What readers see of [`Watch`]: the server a source of snapshots, the auditor a source of counts.
 
 use std::time::SystemTime;
 
@@ -27,7 +27,7 @@ impl Watch {
         let (found, errors) = auditor.run(&*self.shared);
         let mut state = self.shared.lock();
         state.auditor = Some(auditor);
-        // A slot may have been given to another endpoint meanwhile.
+        // Meanwhile, another endpoint may have taken the slot.
         let is_stale = |id: &EndpointId| state.audit_changes.iter().any(|change| change.id() == *id);
         state.audits = found.into_iter().filter(|(id, _)| !is_stale(id)).collect();
         drop(state);
@@ -39,7 +39,7 @@ impl Watch {
 }
 
 impl State {
-    /// The auditor, which knows by now what is to be audited; `None` while it is at work.
+    /// Takes the auditor, with all changes of endpoints applied; `None` while it is in use.
     fn begin_audit(&mut self) -> Option<Auditor> {
         let mut auditor = self.auditor.take()?;
         for change in self.audit_changes.drain(..) {
@@ -51,7 +51,7 @@ impl State {
         Some(auditor)
     }
 
-    /// Whether an endpoint is another since the audit began, or gone.
+    /// Returns whether an endpoint was replaced or removed since the audit began.
     fn is_stale(&self, id: EndpointId) -> bool {
         self.audit_changes.iter().any(|change| change.id() == id)
     }
@@ -83,7 +83,7 @@ impl SnapshotSource for Watch {
         let counts = match meter.counts() {
             Ok(counts) => counts,
             Err(error) => {
-                // Best effort: the maps may be what fails.
+                // Best effort: the maps themselves may be what fails.
                 let _ = meter.datapath.count_errors(ErrorKind::Read, 1);
                 return Err(error.into());
             }

@@ -1,4 +1,4 @@
-//! All that is watched, as it lies behind the lock of [`super::Watch`].
+//! The state behind the lock of [`super::Watch`].
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,16 +26,16 @@ pub(super) struct State {
     pub(super) interfaces: Interfaces,
     /// `None` while an audit is under way.
     pub(super) auditor: Option<Auditor>,
-    /// What the next audit has to begin with.
+    /// Changes of endpoints that the next audit applies first.
     pub(super) audit_changes: Vec<AuditChange>,
-    /// What the auditor found last.
+    /// The latest audits.
     pub(super) audits: HashMap<EndpointId, Audited>,
     pub(super) baselines: Baselines,
-    /// Links whose hooks a comparison takes off and puts back at the moment.
+    /// Links whose hooks a comparison has reserved.
     pub(super) compared: HashSet<LinkName>,
 }
 
-/// An endpoint that the auditor has to learn of.
+/// A change of an endpoint for the auditor.
 pub(super) enum AuditChange {
     Add(AuditTarget),
     Remove(EndpointId),
@@ -58,7 +58,7 @@ pub(super) struct Group {
 }
 
 impl State {
-    /// Which interfaces are to be followed from now on, and which namespaces no longer.
+    /// Returns the interfaces to follow from now on, and the namespaces to release.
     pub(super) fn take_endpoint_changes(&mut self) -> (Vec<Group>, HashSet<NetnsId>) {
         let (mut added, mut emptied) = (Vec::new(), HashSet::new());
         for change in self.meter.take_changes() {
@@ -74,13 +74,13 @@ impl State {
         }
         let groups = self.by_namespace(added);
         for group in &groups {
-            // It may have gone and come within the same change.
+            // The same change may have removed and added it.
             emptied.remove(&group.netns.identity());
         }
         (groups, emptied)
     }
 
-    /// The endpoints that a change has configured, and those that had drifted.
+    /// Returns the endpoints that a change has configured, and those that had drifted.
     pub(super) fn configured(&self, configured: &HashSet<Place>) -> Vec<Group> {
         let names: HashSet<(&str, &str)> =
             configured.iter().map(|place| (place.namespace.as_str(), place.interface.as_str())).collect();
@@ -115,8 +115,8 @@ impl State {
         groups.into_values().collect()
     }
 
-    /// Ceases to watch the links that `goes` chooses, and those with an end that took along the programs on its hooks:
-    /// these are attached to anew if they are still there.
+    /// Stops watching the links that `goes` selects, and those with an end whose interface was recreated without netmon's
+    /// programs: the change attaches to these again.
     pub(super) fn drop_links(&mut self, goes: impl Fn(&LinkName) -> bool) {
         let bare: HashSet<EndpointId> = self.interfaces.without_hooks().collect();
         let inventory = &self.meter.inventory;

@@ -1,4 +1,4 @@
-//! What is looked after now and then while a lab is watched.
+//! The periodic work while a lab is watched: audits, and the position of netmon's programs on the hooks.
 
 use std::{
     sync::Arc,
@@ -13,20 +13,21 @@ use tokio::{
 
 use super::Watch;
 
-/// How often the order of programs on the hooks is looked at.
+/// Time between two checks of the programs' positions on their hooks.
 const ORDER_EVERY: Duration = Duration::from_secs(10);
-/// Time between two audits ...
+/// Minimum time between two audits.
 const AUDIT_EVERY: Duration = Duration::from_secs(2);
-/// ... of which they may take this part: with very many links, they get rarer.
+/// An audit takes at most one part in this many of the time: with very many links, audits become rarer.
 const AUDIT_SHARE: u32 = 50;
 
-/// Looks after a lab until it is stopped.
+/// The tasks of the periodic work.
 pub(crate) struct Upkeep {
     order: JoinHandle<()>,
     audit: JoinHandle<()>,
 }
 
 impl Upkeep {
+    /// Starts both tasks.
     pub(crate) fn start(watch: Arc<Watch>) -> Self {
         let audit = tokio::spawn(audit(Arc::clone(&watch)));
         let order = tokio::spawn(async move {
@@ -35,10 +36,10 @@ impl Upkeep {
             loop {
                 ticks.tick().await;
                 let watch = Arc::clone(&watch);
-                // It enters every namespace, on threads of its own, and waits for them.
+                // The check enters every namespace on a thread of its own, and waits for that thread.
                 let look = move || {
                     watch.check_chain_position();
-                    // Building, and looking into every namespace, takes much for a moment.
+                    // Building a lab and entering every namespace need much memory for a short time.
                     heap::give_back();
                 };
                 let _ = spawn_blocking(look).await;
@@ -47,13 +48,14 @@ impl Upkeep {
         Self { order, audit }
     }
 
+    /// Stops both tasks.
     pub(crate) fn stop(self) {
         self.order.abort();
         self.audit.abort();
     }
 }
 
-/// Audits for as long as it is polled. It waits for sockets, on a thread of its own.
+/// Runs audits until it is dropped. Each runs on a thread for blocking work, since it waits for sockets.
 async fn audit(watch: Arc<Watch>) {
     loop {
         let began = Instant::now();

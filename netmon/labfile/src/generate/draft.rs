@@ -1,36 +1,37 @@
-//! A lab before it is written down: names and addresses, no text.
+//! A lab before it is written: names and addresses, no text.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use netmon_model::names::MAX_IFNAME;
 
-/// How the namespace that netmon is started in is called.
+/// The name of the namespace in which netmon is started.
 pub(super) const ROOT: &str = netmon_model::names::ROOT;
 
-/// What a lab is made of.
+/// The parts of a lab.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct LabDraft {
     pub(super) namespaces: Vec<Namespace>,
     pub(super) bridge: Option<Bridge>,
     pub(super) links: Vec<[End; 2]>,
-    /// Where a first ping goes; none where there is nobody to ping.
+    /// A first ping to try. `None` if there is no other namespace.
     pub(super) ping: Option<Ping>,
 }
 
-/// A namespace to make.
+/// A namespace to create.
 #[derive(Debug)]
 pub(super) struct Namespace {
     pub(super) name: String,
     pub(super) routes: Vec<Route>,
     pub(super) sysctls: Vec<(&'static str, &'static str)>,
-    /// Whether looking up a name is to fail at once.
+    /// Whether name lookups should fail at once.
     pub(super) without_resolver: bool,
 }
 
-/// A route: all there is, or one network.
+/// A route: to one network, or the default route.
 #[derive(Debug)]
 pub(super) struct Route {
+    /// `None` for the default route.
     pub(super) to: Option<Ipv4Net>,
     pub(super) via: Ipv4Addr,
 }
@@ -47,15 +48,15 @@ pub(super) struct Bridge {
 pub(super) struct End {
     pub(super) namespace: String,
     pub(super) interface: String,
-    /// None for a port of a bridge.
+    /// `None` for a port of a bridge.
     pub(super) address: Option<Ipv4Net>,
     pub(super) bridge: Option<&'static str>,
 }
 
-/// A ping to try.
+/// A ping.
 #[derive(Debug)]
 pub(super) struct Ping {
-    /// The namespace it starts in; none for root.
+    /// The namespace that it is sent from. `None` for root.
     pub(super) from: Option<String>,
     pub(super) to: Ipv4Addr,
 }
@@ -73,13 +74,13 @@ impl End {
     }
 }
 
-/// The name of a lab's namespace, counted from 1.
+/// The name of a lab's namespace. Names count from 1, `index` from 0.
 pub(super) fn namespace_name(lab: &str, index: usize) -> String {
     format!("{lab}-{}", index + 1)
 }
 
-/// The name of an interface in root, where those of other labs are too: as much of the lab's name as there is room
-/// for, and a number from 1 that is always whole.
+/// The name of an interface in root, next to those of other labs: as much of the lab's name as fits, and the whole
+/// number, from 1.
 pub(super) fn root_interface(lab: &str, index: usize) -> String {
     let number = format!("-{}", index + 1);
     let mut name = String::with_capacity(MAX_IFNAME);
@@ -89,7 +90,7 @@ pub(super) fn root_interface(lab: &str, index: usize) -> String {
         }
         name.push(c);
     }
-    // Where nothing of it can be in an interface's name.
+    // The lab's name may have no character that an interface's name can have.
     let name = if name.is_empty() { "lab" } else { &name };
     format!("{name}{number}")
 }
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interface_in_root_is_named_after_its_lab_as_far_as_there_is_room() {
+    fn an_interface_in_root_has_as_much_of_the_labs_name_as_fits() {
         assert_eq!(root_interface("star", 0), "star-1");
         assert_eq!(root_interface("a-laboratory-of-mine", 999), "a-laborato-1000");
         for lab in ["%:", "ééééééééééé", "星形星形星形"] {

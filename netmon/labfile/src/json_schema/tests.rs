@@ -1,4 +1,4 @@
-//! The schema against files: what netmon reads passes, what is wrong in itself does not.
+//! Compares the schema with the reader: valid files pass, and files that are wrong by themselves do not.
 
 mod check;
 
@@ -6,22 +6,22 @@ use std::{fs, path::Path};
 
 use self::check::problems;
 use super::*;
-use crate::generate::{Kind, Wish, lab_file};
+use crate::generate::{LabKind, Options, lab_file};
 
 fn faults(lab: &str) -> Vec<String> {
     problems(&json_schema(), &toml::from_str(lab).unwrap())
 }
 
-/// Every table of the grammar, each under the schema's own.
+/// Every table of the grammar, with its part of the JSON Schema.
 fn tables() -> Vec<(&'static Schema, Value)> {
     let mut all = vec![(&LAB, json_schema())];
     let mut next = 0;
     while let Some((schema, json)) = all.get(next).cloned() {
         for key in schema.supported() {
             let property = &json["properties"][key.name];
-            match key.shape {
-                Shape::Table(below) => all.push((below, property.clone())),
-                Shape::Tables(below) => all.push((below, property["items"].clone())),
+            match key.value {
+                ValueType::Table(below) => all.push((below, property.clone())),
+                ValueType::Tables(below) => all.push((below, property["items"].clone())),
                 _ => {}
             }
         }
@@ -31,7 +31,7 @@ fn tables() -> Vec<(&'static Schema, Value)> {
 }
 
 #[test]
-fn every_key_that_is_read_is_in_the_schema_with_what_it_means_and_no_other_is() {
+fn the_schema_has_exactly_the_keys_that_are_read_with_their_meaning() {
     let tables = tables();
     assert!(tables.len() >= 7, "the file, namespaces, routes, links, two ends, services");
     for (schema, json) in tables {
@@ -48,7 +48,7 @@ fn every_key_that_is_read_is_in_the_schema_with_what_it_means_and_no_other_is() 
 }
 
 #[test]
-fn it_says_which_draft_it_is() {
+fn the_schema_names_its_draft() {
     assert_eq!(json_schema()["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
 
@@ -76,14 +76,14 @@ fn the_examples_of_the_reference_pass() {
 
 #[test]
 fn every_generated_lab_passes() {
-    for kind in Kind::ALL {
-        let wish = Wish { kind, namespaces: None, name: None, subnet: None, http: true };
-        assert_eq!(faults(&lab_file(&wish).unwrap()), [""; 0], "{kind:?}");
+    for kind in LabKind::ALL {
+        let options = Options { http: true, ..Options::new(kind) };
+        assert_eq!(faults(&lab_file(&options).unwrap()), [""; 0], "{kind:?}");
     }
 }
 
 #[test]
-fn what_is_unusual_and_valid_passes() {
+fn an_unusual_valid_file_passes() {
     let lab = r#"
         name = "ünüsual"
         [[namespace]]
@@ -104,7 +104,7 @@ fn what_is_unusual_and_valid_passes() {
         command = [" "," "]
     "#;
     assert_eq!(faults(lab), [""; 0]);
-    // Its one command is a program that cannot be, which is beyond a schema.
+    // The program of its command is blank, which is beyond a schema.
     let errors = crate::parse(lab, "f", "f").unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:#?}");
 }
@@ -125,9 +125,9 @@ const WHOLE: &str = r#"
 "#;
 
 #[test]
-fn each_slip_is_found_where_it_is() {
+fn each_mistake_is_found_at_its_place() {
     assert_eq!(faults(WHOLE), [""; 0]);
-    let slips = [
+    let mistakes = [
         ("[[service]]", "[[services]]", "/services"),
         ("routes =", "route =", "/namespace/0/route"),
         ("name = \"web\"", "nam = \"web\"", "/namespace/0"),
@@ -159,11 +159,11 @@ fn each_slip_is_found_where_it_is() {
         ("http = \"0.0.0.0:80\"", "command = []", "/service/0/command"),
         ("http = \"0.0.0.0:80\"", "command = \"true\"", "/service/0/command"),
     ];
-    for (right, wrong, at) in slips {
+    for (right, wrong, at) in mistakes {
         let lab = WHOLE.replacen(right, wrong, 1);
         assert_ne!(lab, WHOLE, "{right}");
         let found = faults(&lab);
         assert!(found.iter().any(|fault| fault.starts_with(&format!("{at}: "))), "{wrong}: {found:?}");
-        assert!(crate::parse(&lab, "f", "f").is_err(), "netmon itself takes {wrong}");
+        assert!(crate::parse(&lab, "f", "f").is_err(), "netmon itself accepts {wrong}");
     }
 }

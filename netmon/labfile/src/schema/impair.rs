@@ -1,6 +1,6 @@
 //! The keys of `impair`, of a link and of its ends.
 
-use super::{Form, Schema, Shape, optional};
+use super::{Schema, TextFormat, ValueType, optional};
 
 /// `impair`.
 pub(crate) static IMPAIR: Schema = Schema {
@@ -8,26 +8,26 @@ pub(crate) static IMPAIR: Schema = Schema {
     keys: &[
         optional(
             "delay",
-            Shape::Text(Form::Delay),
-            "How much later each packet leaves. Needs a kernel with netem.",
+            ValueType::Text(TextFormat::Delay),
+            "How long each packet is delayed. Needs a kernel with netem.",
             r#"delay = "10ms""#,
         ),
         optional(
             "jitter",
-            Shape::Text(Form::Delay),
+            ValueType::Text(TextFormat::Delay),
             "By how much the delay varies, up and down, evenly distributed.",
             r#"jitter = "1ms""#,
         ),
         optional(
             "loss",
-            Shape::Text(Form::Loss),
-            "Which share of the packets is dropped, each by itself.",
+            ValueType::Text(TextFormat::Loss),
+            "The share of packets that is dropped, each independently.",
             r#"loss = "1%""#,
         ),
         optional(
             "rate",
-            Shape::Text(Form::Rate),
-            "How many bits may leave in a second, with a queue of 50 ms before them.",
+            ValueType::Text(TextFormat::Rate),
+            "How many bits may leave in a second. Packets queue for up to 50 ms.",
             r#"rate = "10mbit""#,
         ),
     ],

@@ -1,43 +1,47 @@
-//! The keys of `[[probe]]`, and those that say what is tried.
+//! The keys of `[[probe]]`, and the keys of its checks, which other sections share.
 
-use super::{Form, Key, Schema, Shape, optional, required};
+use super::{Key, Schema, TextFormat, ValueType, optional, required};
 
 pub(super) const ICMP: Key = optional(
     "icmp",
-    Shape::Text(Form::Host),
-    "Echoes to this address, as ping has them.",
+    ValueType::Text(TextFormat::Host),
+    "Echo requests to this address, as ping sends them.",
     r#"icmp = "10.9.0.2""#,
 );
 pub(super) const TCP: Key = optional(
     "tcp",
-    Shape::Text(Form::Socket),
+    ValueType::Text(TextFormat::Socket),
     "Connections to this address and port, closed at once.",
     r#"tcp = "10.9.0.2:443""#,
 );
 pub(super) const HTTP: Key = optional(
     "http",
-    Shape::Text(Form::Any),
-    "Requests for this URL, with an address and no name in it.",
+    ValueType::Text(TextFormat::Any),
+    "Requests for this URL, with an address and not a name in it.",
     r#"http = "http://10.9.0.2/""#,
 );
 pub(super) const DNS: Key = optional(
     "dns",
-    Shape::Text(Form::Socket),
-    "Questions over UDP to the DNS server at this address and port; `query` is the name in question.",
+    ValueType::Text(TextFormat::Socket),
+    "Queries for the name in `query`, over UDP, to the DNS server at this address and port.",
     r#"dns = "10.9.0.2:53""#,
 );
-pub(super) const QUERY: Key =
-    optional("query", Shape::Text(Form::Any), "The name that `dns` asks for.", r#"query = "example.test""#);
+pub(super) const QUERY: Key = optional(
+    "query",
+    ValueType::Text(TextFormat::Any),
+    "The name that `dns` queries.",
+    r#"query = "example.test""#,
+);
 pub(super) const TYPE: Key = optional(
     "type",
-    Shape::Text(Form::RecordType),
-    "The type of record that `dns` asks for; by default A.",
+    ValueType::Text(TextFormat::RecordType),
+    "The record type that `dns` queries. The default is A.",
     r#"type = "AAAA""#,
 );
 pub(super) const STATUS: Key = optional(
     "status",
-    Shape::Integer(100, 599),
-    "The status that `http` is answered with; by default any from 200 to 399.",
+    ValueType::Integer(100, 599),
+    "The required status of the answer to `http`. The default is any from 200 to 399.",
     "status = 200",
 );
 
@@ -47,13 +51,13 @@ pub(crate) static PROBE: Schema = Schema {
     keys: &[
         optional(
             "name",
-            Shape::Text(Form::LinkName),
-            "The `target` label of its metrics; by default what it is aimed at.",
+            ValueType::Text(TextFormat::LinkName),
+            "The `target` label of its metrics. The default is the target itself.",
             r#"name = "web""#,
         ),
         required(
             "from",
-            Shape::Text(Form::Namespace),
+            ValueType::Text(TextFormat::Namespace),
             "Where it is sent from: `root`, or the name of a `[[namespace]]`.",
             r#"from = "client""#,
         ),
@@ -66,14 +70,14 @@ pub(crate) static PROBE: Schema = Schema {
         STATUS,
         optional(
             "interval",
-            Shape::Text(Form::Any),
-            "The time from one attempt to the next; by default 1s.",
+            ValueType::Text(TextFormat::Any),
+            "The time from the start of one attempt to the start of the next. The default is 1s.",
             r#"interval = "5s""#,
         ),
         optional(
             "timeout",
-            Shape::Text(Form::Any),
-            "How long an attempt may take: by default the interval, and at most that.",
+            ValueType::Text(TextFormat::Any),
+            "How long an attempt may take: at most the interval, which is the default.",
             r#"timeout = "500ms""#,
         ),
     ],

@@ -1,7 +1,7 @@
 //! The keys of a service's `ready`.
 
 use super::{
-    Form, Schema, Shape, optional,
+    Schema, TextFormat, ValueType, optional,
     probe::{HTTP, TCP},
 };
 
@@ -13,14 +13,14 @@ pub(crate) static READY: Schema = Schema {
         HTTP,
         optional(
             "command",
-            Shape::Texts(Form::Any, 1),
-            "A program and its arguments, one string each; the service is ready when it ends with exit code 0.",
+            ValueType::Texts(TextFormat::Any, 1),
+            "A program and its arguments, one string each. The service is ready when it exits with code 0.",
             r#"command = ["pg_isready", "-h", "10.9.0.2"]"#,
         ),
         optional(
             "timeout",
-            Shape::Text(Form::Any),
-            "How long the service may take to get ready; by default 10s.",
+            ValueType::Text(TextFormat::Any),
+            "How long the service may take to become ready. The default is 10s.",
             r#"timeout = "30s""#,
         ),
     ],

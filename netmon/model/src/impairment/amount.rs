@@ -41,8 +41,7 @@ const RATE_UNITS: [(&str, u64); 4] =
     [("gbit", 1_000_000_000), ("mbit", 1_000_000), ("kbit", 1_000), ("bit", 1)];
 
 const DELAY_HELP: &str = "write a number and ns, us, ms or s, for example \"10ms\" or \"1.5ms\"";
-const LOSS_HELP: &str =
-    "write \"0%\" to \"100%\", at most four digits behind the point, for example \"0.5%\"";
+const LOSS_HELP: &str = "write \"0%\" to \"100%\", at most four decimal places, for example \"0.5%\"";
 const RATE_HELP: &str = "write a number and bit, kbit, mbit or gbit, for example \"10mbit\": bits a second, 1kbit to 100gbit, \
      whole bytes";
 
@@ -153,7 +152,8 @@ impl FromStr for Delay {
     type Err = InvalidAmount;
 
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
-        let refused = || InvalidAmount { wrong: format!("{} is no delay", quoted(text)), help: DELAY_HELP };
+        let refused =
+            || InvalidAmount { wrong: format!("{} is not a delay", quoted(text)), help: DELAY_HELP };
         with_unit(text, &DELAY_UNITS).map(Self).ok_or_else(refused)
     }
 }
@@ -162,8 +162,10 @@ impl FromStr for Loss {
     type Err = InvalidAmount;
 
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
-        let refused =
-            || InvalidAmount { wrong: format!("{} is no share of packets", quoted(text)), help: LOSS_HELP };
+        let refused = || InvalidAmount {
+            wrong: format!("{} is not a share of packets", quoted(text)),
+            help: LOSS_HELP,
+        };
         let ppm = with_unit(text, &[("%", PERCENT)]).and_then(|ppm| u32::try_from(ppm).ok());
         ppm.and_then(Self::of_ppm).ok_or_else(refused)
     }
@@ -173,7 +175,7 @@ impl FromStr for Rate {
     type Err = InvalidAmount;
 
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
-        let refused = || InvalidAmount { wrong: format!("{} is no rate", quoted(text)), help: RATE_HELP };
+        let refused = || InvalidAmount { wrong: format!("{} is not a rate", quoted(text)), help: RATE_HELP };
         let is_possible = |bits: &u64| (LEAST_RATE..=MOST_RATE).contains(bits) && bits.is_multiple_of(8);
         with_unit(text, &RATE_UNITS).filter(is_possible).map(Self).ok_or_else(refused)
     }

@@ -93,11 +93,7 @@ impl Impairment {
             }
             (Some(jitter), Some(delay)) if jitter > delay => {
                 let wrong = format!("a jitter of {jitter} is more than the delay of {delay}");
-                return fail(
-                    "jitter",
-                    wrong,
-                    "no packet leaves before it came: write as much as the delay, or less",
-                );
+                return fail("jitter", wrong, "no packet leaves before it arrived: write at most the delay");
             }
             _ => {}
         }
@@ -113,14 +109,14 @@ impl Impairment {
             return fail(
                 "delay",
                 wrong,
-                "4 s at most, with the jitter: beyond, a late packet cannot be told from a lost one",
+                "write at most 4 s, with the jitter: above that, a late packet cannot be distinguished from a lost one",
             );
         }
         let wrong = format!("at this rate packets of {mtu} bytes may be held for {seconds:.1} s");
         fail(
             "rate",
             wrong,
-            "write a higher rate or a smaller `mtu`: beyond 4 s, a late packet cannot be told from a lost one",
+            "write a higher rate or a smaller `mtu`: above 4 s, a late packet cannot be distinguished from a lost one",
         )
     }
 }

@@ -1,7 +1,7 @@
 //! Drawings of known labs, compared to the character.
 
 use insta::assert_snapshot;
-use netmon_labfile::generate::{Kind, Wish, lab_file};
+use netmon_labfile::generate::{LabKind, Options, lab_file};
 
 use super::*;
 use crate::render::example;
@@ -19,7 +19,8 @@ fn running() -> Graph {
 }
 
 fn star(namespaces: usize) -> Graph {
-    let wish = Wish { kind: Kind::Star, namespaces: Some(namespaces), name: None, subnet: None, http: false };
+    let wish =
+        Options { kind: LabKind::Star, namespaces: Some(namespaces), name: None, subnet: None, http: false };
     graph(&lab_file(&wish).unwrap())
 }
 

@@ -70,7 +70,8 @@ const PIECES: &[&str] = &[
 /// The example labs, and all that are wrong already.
 fn originals() -> Vec<String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folders = ["labs", "tests/wrong_labs"].map(|folder| fs::read_dir(top.join(folder)).unwrap());
+    let folders =
+        ["labs", "netmon/labfile/tests/wrong"].map(|folder| fs::read_dir(top.join(folder)).unwrap());
     let mut paths: Vec<_> = folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
     paths.sort();

@@ -1,4 +1,4 @@
-//! The round through all namespaces: the kernel, our maps, the kernel again.
+//! The auditor: reads the kernel, netmon's maps and the kernel again, in all namespaces.
 
 use std::{collections::HashMap, io, sync::Arc, time::SystemTime};
 
@@ -23,7 +23,7 @@ use crate::{
     watch::interfaces::Subscription,
 };
 
-/// How often a namespace is read again at once because something passed in between.
+/// Maximum number of readings of a namespace when packets pass between the two readings of the kernel.
 const ATTEMPTS: usize = 4;
 
 /// A namespace could not be audited.
@@ -34,7 +34,7 @@ pub enum AuditError {
     Kernel {
         /// The namespace.
         namespace: NsName,
-        /// What was refused.
+        /// The kernel's answer.
         source: NetlinkError,
     },
     /// The ledgers could not be written.
@@ -54,13 +54,13 @@ pub(crate) struct AuditTarget {
     pub(crate) ifindex: IfIndex,
     /// Its namespace.
     pub(crate) netns: NetnsId,
-    /// What the namespace is called.
+    /// The name of the namespace.
     pub(crate) namespace: NsName,
     /// The sockets in the namespace.
     pub(crate) subscription: Arc<Subscription>,
 }
 
-/// Where the auditor gets what it does not read itself.
+/// The source of what the auditor does not read itself.
 pub(crate) trait AuditSource {
     /// Returns what netmon's programs counted at these endpoints, in their order.
     fn hook_totals(&self, endpoints: &[EndpointId]) -> Result<Vec<HookTotals>, DatapathError>;
@@ -75,10 +75,10 @@ pub(crate) trait AuditSource {
     fn store(&self, endpoint: EndpointId, ledgers: &[u8]) -> Result<(), DatapathError>;
 }
 
-/// The latest audit of each hook of an endpoint; `None` until the kernel said the same twice.
+/// The last valid audit of each hook of an endpoint; `None` before the first.
 pub type Audited = Hooks<Option<Audit>>;
 
-/// Audits any number of endpoints, which come and go one by one.
+/// Audits any number of endpoints, which are added and removed one by one.
 #[derive(Default)]
 pub(crate) struct Auditor {
     namespaces: HashMap<NetnsId, Namespace>,
@@ -108,12 +108,12 @@ struct Ledgers {
 }
 
 impl Ledgers {
-    /// Those that were stored, or new ones.
+    /// Restores stored ledgers, or starts new ones.
     fn open(stored: Option<&[u8]>) -> Self {
         let Some(mut ledgers) = stored.and_then(|text| serde_json::from_slice::<Self>(text).ok()) else {
             return Self::default();
         };
-        // Another process counted the changes of the interface: whether there was one since is not known.
+        // Another process counted the changes of the interface: it is not known whether there was one since.
         for latest in ledgers.ingress.latest.iter_mut().chain(&mut ledgers.egress.latest) {
             latest.changes = u64::MAX;
         }
@@ -138,12 +138,12 @@ struct Latest {
 }
 
 impl<L> Dated<L> {
-    /// Whether the interface is as it was at the latest entry; at the first, it is taken to be.
+    /// Returns whether the interface has not changed since the latest entry. Before the first entry, this is assumed.
     fn is_unchanged(&self, changes: u64) -> bool {
         self.latest.is_none_or(|latest| latest.changes == changes)
     }
 
-    /// Whether the hook was not watched for a while since the latest entry.
+    /// Returns whether the hook was unwatched at some time since the latest entry.
     fn has_gap(&self, now: HookTotals) -> bool {
         self.latest.is_some_and(|Latest { hooks: then, .. }| {
             then.pauses != now.pauses || !then.watched || !now.watched
@@ -152,7 +152,7 @@ impl<L> Dated<L> {
 }
 
 impl Auditor {
-    /// Begins to audit an endpoint: its first entry says what the kernel had counted before its hooks were watched.
+    /// Starts auditing an endpoint. Its first entry holds what the kernel had counted before its hooks were watched.
     pub(crate) fn add(&mut self, target: AuditTarget) {
         let AuditTarget { id, ifindex, netns, namespace, subscription } = target;
         let there = self.namespaces.entry(netns).or_insert_with(|| Namespace {
@@ -173,8 +173,8 @@ impl Auditor {
         self.namespaces.retain(|_, namespace| !namespace.accounts.is_empty());
     }
 
-    /// Reads everything, and enters what the kernel said twice. Goes on after an error; the audits as they stand are
-    /// returned in any case. It blocks, on sockets only: no namespace is entered.
+    /// Reads everything, and enters the readings that the kernel confirmed. Continues after an error, and returns the current
+    /// audits in any case. It blocks on sockets only: it enters no namespace.
     pub(crate) fn run(
         &mut self,
         source: &dyn AuditSource,
@@ -188,7 +188,7 @@ impl Auditor {
 impl Namespace {
     fn run(&mut self, source: &dyn AuditSource) -> Result<(), AuditError> {
         let Self { name, subscription, accounts } = self;
-        // One that was released has nothing left to audit.
+        // A released namespace has nothing left to audit.
         subscription.with_netlink(|netlink| audit(name, accounts, netlink, source)).unwrap_or(Ok(()))?;
         accounts.iter().try_for_each(|account| account.store(source))
     }
@@ -245,7 +245,7 @@ impl Account {
         Self { id, ifindex, exists: true, ledgers: None, offloads: None }
     }
 
-    /// Loads the ledgers, the first time.
+    /// Loads the ledgers on first use.
     fn open(&mut self, source: &dyn AuditSource) {
         if self.ledgers.is_none() {
             self.ledgers = Some(Ledgers::open(source.load(self.id).as_deref()));
@@ -258,8 +258,8 @@ impl Account {
         Ok(source.store(self.id, &text)?)
     }
 
-    /// Enters what the kernel said twice. Returns whether it did for both hooks: if something passed in between, the next
-    /// reading may tell more.
+    /// Enters the reading of each hook for which both kernel readings are equal. Returns whether both hooks were entered: if
+    /// packets passed in between, the next reading may succeed.
     fn enter(&mut self, reading: &Reading<'_>, netlink: &Netlink) -> bool {
         self.exists = reading.after.is_some();
         let (Some(before), Some(after)) = (reading.before, reading.after) else { return true };
@@ -283,10 +283,10 @@ impl Account {
         received && sent
     }
 
-    /// The offloads as they are now; they are read again only after a change was announced.
+    /// Returns the current offloads. They are read again only after the kernel has announced a change.
     fn offloads(&mut self, netlink: &Netlink, name: &str, changes: u64) -> Option<Offloads> {
         if self.offloads.is_none_or(|(_, then)| then != changes) {
-            // An interface that has just gone is noticed at the next reading.
+            // If the interface was just deleted, the next reading notices it.
             self.offloads = netlink.offloads(name).ok().map(|now| (now, changes));
         }
         self.offloads.map(|(offloads, _)| offloads)

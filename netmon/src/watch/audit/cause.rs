@@ -1,9 +1,9 @@
-//! What is explained of a difference, by cause.
+//! The explained part of a difference, by cause.
 
 use netmon_model::audit::{CAUSES, Cause};
 use serde::{Deserialize, Serialize};
 
-/// What is explained, by cause. A cause that ever explained something stays, as 0 if need be.
+/// Explained packets by cause. A cause that has ever explained packets stays in the list, even with 0.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Explained([Option<i64>; CAUSES]);
 

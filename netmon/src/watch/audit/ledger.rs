@@ -1,11 +1,11 @@
-//! The accounts of one hook: what passed it, what the kernel counted, and what explains the difference.
+//! The ledger of one hook: the packets that passed it, those that the kernel counted, and the causes of the difference.
 //!
-//! Pure: readings come in, an [`Audit`] comes out, in whole packets since the hook is watched. A reading may be
-//! a few packets ahead on one side; since everything is kept as sums, the next one puts that right.
+//! A ledger is pure: readings go in, an [`Audit`] comes out, in whole packets since the hook has been watched. A reading
+//! may be a few packets ahead on one side. Ledgers keep sums, so the next reading corrects that.
 //!
-//! Where the kernel cuts or merges super-packets on the other side of the hook, the two count different things.
-//! How many more segments there were than packets is known; how many of these were in super-packets that were
-//! cut is known only within bounds, and the bounds are as tight as the offloads allow: see [`Spread`].
+//! If the kernel segments or merges super-packets on the other side of the hook, the two count different units. netmon
+//! knows the surplus of segments over packets, but knows only within bounds how many of them were in segmented
+//! super-packets. The bounds are as tight as the offloads allow: see [`Spread`].
 
 use std::time::SystemTime;
 
@@ -19,14 +19,13 @@ use super::{
 };
 use crate::datapath::Passed;
 
-/// How many more segments than packets passed between two readings.
+/// The surplus of segments over packets between two readings.
 fn more_segments(now: Passed, earlier: Passed) -> i64 {
     let more = |of: Passed| of.segments.cast_signed() - of.packets.cast_signed();
     (more(now) - more(earlier)).max(0)
 }
 
-/// How many packets the kernel counted more than the hook, because it counted segments: between what must be and
-/// what may be.
+/// The bounds of how many more packets than the hook the kernel counted, because it counted segments.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Spread {
     least: i64,
@@ -34,13 +33,13 @@ struct Spread {
 }
 
 impl Spread {
-    /// As much of `surplus` as can be explained this way.
+    /// Returns as much of `surplus` as segmentation can explain.
     fn explains(self, surplus: i64) -> i64 {
         surplus.clamp(self.least, self.most)
     }
 }
 
-/// The accounts of an egress hook.
+/// The ledger of an egress hook.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct EgressLedger {
     last: Option<Entry>,
@@ -50,7 +49,7 @@ pub(super) struct EgressLedger {
     difference: i64,
 }
 
-/// What one reading found.
+/// The values of one reading.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
     passed: Passed,
@@ -59,9 +58,9 @@ struct Entry {
 }
 
 impl EgressLedger {
-    /// Enters a reading: what passed the hook, what programs behind it dropped, and what the kernel says.
-    /// `whole` are the super-packets that left whole since the reading before; none when that changed meanwhile.
-    /// `gap` says whether the hook was not watched for a while since then.
+    /// Enters a reading: the packets that passed the hook, those that programs behind it dropped, and the kernel's counts.
+    /// `whole` says which super-packets left unsegmented since the previous reading; `None` if that changed meanwhile.
+    /// `gap` says whether the hook was unwatched at some time since then.
     pub(super) fn enter(
         &mut self,
         passed: Passed,
@@ -101,7 +100,7 @@ impl EgressLedger {
         }
     }
 
-    /// Drops of a qdisc that took another's place count from zero.
+    /// The drop counter of a qdisc that replaced another one starts from zero.
     fn count_drops(&mut self, last: Option<&Qdisc>, now: &Qdisc) {
         let before = last.filter(|last| last.is(now)).map_or(0, |last| last.drops);
         self.qdisc_drops += i64::from(now.drops.wrapping_sub(before));
@@ -112,7 +111,7 @@ impl EgressLedger {
         if whole != Some(Whole::All) || now.sent.qdisc.may_cut() {
             self.cut.most += more;
         }
-        // A super-packet that was dropped was perhaps not cut before.
+        // A dropped super-packet may have been dropped before segmentation.
         let nothing_dropped = last.is_some_and(|last| {
             last.tc_drops == now.tc_drops
                 && last.sent.dropped == now.sent.dropped
@@ -123,14 +122,14 @@ impl EgressLedger {
         }
     }
 
-    /// What the kernel had counted when the hook was not watched yet.
+    /// What the kernel had counted before the hook was watched.
     fn begin(&mut self) {
         let before = self.difference.min(0);
         self.explained.set(Cause::BeforeAttach, before);
         self.difference -= before;
     }
 
-    /// The accounts as they stand.
+    /// Returns the current audit.
     pub(super) fn audit(&self, at: SystemTime) -> Option<Audit> {
         let last = self.last.as_ref()?;
         Some(Audit {
@@ -143,14 +142,14 @@ impl EgressLedger {
     }
 }
 
-/// Whether packets that waited may have been thrown away without being counted in between.
+/// Returns whether queued packets may have been discarded uncounted between two readings.
 fn may_have_been_emptied(last: &Sent, now: &Sent) -> bool {
     let queues = last.qdisc.queues() || now.qdisc.queues();
     queues && (!last.qdisc.is(&now.qdisc) || last.carrier_changes != now.carrier_changes)
 }
 
-/// The accounts of an ingress hook. The kernel's figure for a veth end is what its peer handed over: it tells
-/// whether all of that reached the hook, and nothing of what became of it behind the hook.
+/// The ledger of an ingress hook. The kernel's count of a veth end is that of the packets that its peer transmitted: it
+/// shows whether all of them reached the hook, and nothing about packets behind the hook.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct IngressLedger {
     last: Option<(Passed, u64)>,
@@ -160,8 +159,8 @@ pub(super) struct IngressLedger {
 }
 
 impl IngressLedger {
-    /// Enters a reading: what passed the hook, and what the kernel says was received. `merges` says whether
-    /// packets were merged since the reading before; none when that changed meanwhile. `gap` is as for egress.
+    /// Enters a reading: the packets that passed the hook, and those that the kernel received. `merges` says whether packets
+    /// were merged since the previous reading; `None` if that changed meanwhile. `gap` is as for egress.
     pub(super) fn enter(&mut self, passed: Passed, received: u64, merges: Option<bool>, gap: bool) {
         let last = self.last.replace((passed, received));
         if merges != Some(false) {
@@ -183,7 +182,7 @@ impl IngressLedger {
         self.difference -= more;
     }
 
-    /// The accounts as they stand.
+    /// Returns the current audit.
     pub(super) fn audit(&self, at: SystemTime) -> Option<Audit> {
         let (passed, received) = self.last?;
         Some(Audit {

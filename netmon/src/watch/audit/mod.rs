@@ -1,15 +1,15 @@
-//! The audit: our counts against the kernel's own, and what explains the difference.
+//! The audit: compares netmon's counts with the kernel's own, and explains the difference.
 //!
-//! For each hook, `hook = kernel + explained + difference`, in packets since the hook is watched: `explained` has
-//! a few known causes ([`netmon_model::audit::Cause`]), and the difference is what is left, which is zero unless packets bypass the
-//! hook, vanish behind it, or something is wrong. The kernel is read before and after our maps, and a figure is
-//! made only when it said the same twice: on a link that is never at rest for so long, the latest figure stands.
+//! For each hook, `hook = kernel + explained + difference`, in packets since the hook has been watched. `explained` is
+//! the sum over a few known causes ([`netmon_model::audit::Cause`]). The difference is the rest: it is zero unless packets
+//! bypass the hook, vanish behind it, or something is wrong. An audit reads the kernel before and after netmon's maps, and
+//! is valid only if both readings are equal: on a link that is never idle for that long, the last valid audit stays.
 //!
-//! The egress hook is audited against what the kernel sent. The ingress hook is audited against what the kernel
-//! says was received, which for a veth end is what its peer handed over: that proves that nothing arrived past
-//! the hook, and says nothing of what became of it afterwards.
+//! The egress hook is compared with the packets that the kernel sent. The ingress hook is compared with the packets that
+//! the kernel received, which for a veth end are those that its peer transmitted: this proves that no packet bypassed the
+//! hook, and says nothing about packets behind it.
 //!
-//! It runs now and then beside the scrapes, never in one ([`Auditor::run`]).
+//! Audits run periodically, and never as part of a scrape ([`Auditor::run`]).
 
 mod auditor;
 mod cause;

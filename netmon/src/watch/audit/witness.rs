@@ -1,4 +1,4 @@
-//! What the kernel says of the interfaces of a namespace: its own counters, and those of their root qdiscs.
+//! The kernel's own counters of the interfaces of a namespace and of their root qdiscs.
 
 use std::collections::HashMap;
 
@@ -6,23 +6,23 @@ use netmon_kernel::netlink::{Netlink, NetlinkError, link::Interface, qdisc};
 use netmon_model::names::IfIndex;
 use serde::{Deserialize, Serialize};
 
-/// The kind of root qdisc that holds nothing, which veth ends are made with.
+/// The root qdisc of a new veth end, which queues nothing.
 const NO_QUEUE: &str = "noqueue";
-/// Root qdiscs that let a super-packet through as it is. Others may cut it, as TBF does to one that is larger than
-/// its burst, and their classes may have any qdisc.
+/// Root qdiscs that never segment a super-packet. Others may, as TBF does with one that is larger than its burst, and
+/// their classes may have any qdisc.
 const WHOLE: [&str; 6] = [NO_QUEUE, "pfifo_fast", "pfifo", "bfifo", "fq", "fq_codel"];
 
-/// What the kernel counted at one interface.
+/// The kernel's counters of one interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Witness {
-    /// The interface's present name.
+    /// The current name of the interface.
     pub(super) name: String,
-    /// Packets received; of a veth end, those that its peer handed over.
+    /// Packets received; of a veth end, those that its peer transmitted.
     pub(super) received: u64,
     pub(super) sent: Sent,
 }
 
-/// What became of packets behind the egress hook.
+/// Packets behind the egress hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sent {
     /// Packets sent.
@@ -30,7 +30,7 @@ pub(super) struct Sent {
     /// Packets that the interface dropped.
     pub(super) dropped: u64,
     pub(super) qdisc: Qdisc,
-    /// How often the carrier came or went: a root qdisc is emptied when it goes.
+    /// Number of carrier changes: losing the carrier empties the root qdisc.
     pub(super) carrier_changes: u32,
 }
 
@@ -39,24 +39,24 @@ pub(super) struct Sent {
 pub(super) struct Qdisc {
     pub(super) kind: String,
     pub(super) handle: u32,
-    /// Packets that it dropped; wraps.
+    /// Packets that it dropped. The counter wraps.
     pub(super) drops: u32,
-    /// Packets that wait in it.
+    /// Packets in the queue.
     pub(super) queued: u32,
 }
 
 impl Qdisc {
-    /// Whether it is the same one as another, and not one that took its place.
+    /// Returns whether `self` and `other` are the same qdisc, and not one that replaced the other.
     pub(super) fn is(&self, other: &Self) -> bool {
         (&self.kind, self.handle) == (&other.kind, other.handle)
     }
 
-    /// Whether packets can wait in it.
+    /// Returns whether it can queue packets.
     pub(super) fn queues(&self) -> bool {
         !self.kind.is_empty() && self.kind != NO_QUEUE
     }
 
-    /// Whether it may cut super-packets.
+    /// Returns whether it may segment super-packets.
     pub(super) fn may_cut(&self) -> bool {
         self.queues() && !WHOLE.contains(&self.kind.as_str())
     }
@@ -66,7 +66,7 @@ impl Qdisc {
 pub(super) fn read(netlink: &mut Netlink) -> Result<HashMap<IfIndex, Witness>, NetlinkError> {
     let interfaces = netlink.interfaces_with_stats()?;
     let queues = |interface: &Interface| interface.qdisc.as_deref().is_some_and(|kind| kind != NO_QUEUE);
-    // lo is none of ours, and has no queue either way.
+    // netmon does not watch lo, which has no queue either.
     let mut roots = if interfaces.iter().any(queues) { roots(netlink)? } else { HashMap::new() };
     let witnesses = interfaces.into_iter().filter_map(|interface| {
         let index = IfIndex(interface.index);

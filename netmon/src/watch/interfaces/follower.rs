@@ -40,7 +40,7 @@ const NAMES: u64 = 1;
 
 /// Where changes are reported.
 pub(crate) trait Observer: Send + Sync + 'static {
-    /// Gives access to what is known. Called without any lock of the follower's.
+    /// Gives access to the known state. The follower calls it without holding a lock.
     fn with_interfaces(&self, work: &mut dyn FnMut(&mut Interfaces));
 }
 
@@ -83,7 +83,7 @@ impl Follower {
         let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
         add(&epoll, stop.as_fd(), STOP)?;
         let names = NameWatch::open().unwrap_or_else(|error| {
-            // There is a limit to these for each user, and the interfaces are worth following without.
+            // Inotify instances are limited per user. Without one, interfaces are followed and names are not.
             warn!("deleted names of namespaces go unnoticed: {error}");
             None
         });
@@ -100,7 +100,7 @@ impl Follower {
         Ok(Self { shared, stop, thread: Some(thread) })
     }
 
-    /// Subscribes to a namespace, unless that is done already.
+    /// Subscribes to a namespace, unless it is subscribed to already.
     pub(crate) fn subscribe(&self, netns: &NetNs, name: &NsName) -> io::Result<Arc<Subscription>> {
         let id = netns.identity();
         if let Some((_, there)) = self.shared.lock().by_netns.get(&id) {
@@ -123,8 +123,8 @@ impl Follower {
         Ok(subscription)
     }
 
-    /// Ends the subscription to a namespace. Waits for an audit or a look that is under way there, so the caller must hold
-    /// nothing that these want.
+    /// Ends the subscription to a namespace. Waits for a running audit or reading there, so the caller must not hold a lock
+    /// that these take.
     pub(crate) fn release(&self, netns: NetnsId) {
         let subscription = {
             let mut subscriptions = self.shared.lock();
@@ -132,7 +132,7 @@ impl Follower {
             removed.and_then(|(key, _)| subscriptions.by_key.remove(&key))
         };
         if let Some(subscription) = subscription {
-            // A socket that is closed is no longer polled.
+            // A closed socket is no longer polled.
             drop(subscription.sockets().take());
         }
     }
@@ -146,10 +146,10 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        // An eventfd takes eight bytes; it cannot be full after one write.
+        // An eventfd accepts eight bytes, and one write cannot fill it.
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
         if let Some(thread) = self.thread.take() {
-            // The last owner may be the observer's, on this very thread.
+            // The observer may drop the last owner on this very thread.
             if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
             }
@@ -163,7 +163,7 @@ fn add(epoll: &OwnedFd, fd: std::os::fd::BorrowedFd<'_>, key: u64) -> io::Result
 }
 
 impl Shared {
-    /// A panic while the lock was held leaves subscriptions that are as good as before.
+    /// A panic while the lock was held leaves the subscriptions valid.
     fn lock(&self) -> MutexGuard<'_, Subscriptions> {
         self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,8 +232,8 @@ impl Subscription {
 
     /// Reads what was announced here, and how interfaces are now.
     fn refresh(&self, observer: &dyn Observer) {
-        // The list says how things are, the announcements that something happened. An interface may be gone from the list
-        // before it is announced where it went, so the list is read last.
+        // The list has the state, the announcements say that something changed. An interface may be missing in the list
+        // before the kernel announces where it was moved, so the list is read last.
         let (announced, listed) = {
             let mut sockets = self.sockets();
             let Some(Sockets { watch, netlink }) = sockets.as_mut() else { return };
@@ -256,7 +256,7 @@ impl Subscription {
         observer.with_interfaces(&mut |interfaces| interfaces.announced(self.netns, &announced, listed));
     }
 
-    /// Checks whether the namespace's name still leads to it.
+    /// Checks whether the namespace's name still refers to it.
     fn check_name(&self, observer: &dyn Observer) {
         if self.namespace.is_root() {
             return;

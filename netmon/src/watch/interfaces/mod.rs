@@ -1,4 +1,4 @@
-//! How each watched interface is: whether it exists, is up, and keeps its name and its bridge.
+//! The state of each watched interface: whether it exists, is up, and keeps its name and its bridge.
 //!
 //! [`Interfaces`] is what is known, as plain data. A [`Follower`] keeps it up to date, driven by rtnetlink events, never by
 //! polling. What another program changes is reported and not repaired: `netmon reload` makes the lab as its file has it.
@@ -22,12 +22,12 @@ use netmon_model::{
 pub(super) use self::follower::{Follower, Observer, Subscription};
 use self::tracked::{Presence, TrackedInterface};
 
-/// How one interface is.
+/// The state of one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct InterfaceState {
     /// Whether it is in its namespace.
     pub(super) exists: bool,
-    /// Whether it is there, and up.
+    /// Whether it exists and is up.
     pub(super) up: bool,
     /// Whether the programs on its hooks went with it.
     pub(super) hooks_gone: bool,
@@ -35,7 +35,7 @@ pub(super) struct InterfaceState {
     pub(super) drift: Vec<Drift>,
 }
 
-/// What is known of all watched interfaces.
+/// The state of all watched interfaces.
 #[derive(Debug)]
 pub(super) struct Interfaces {
     mode: AttachMode,
@@ -63,13 +63,12 @@ pub(super) struct Followed {
 }
 
 impl Interfaces {
-    /// Nothing is known yet. Whether programs go with an interface depends on how they are attached.
+    /// Creates an empty set. Whether programs go with an interface depends on how they are attached.
     pub(super) fn new(mode: AttachMode) -> Self {
         Self { mode, endpoints: HashMap::new(), namespaces: HashMap::new(), netns_of: HashMap::new() }
     }
 
-    /// Begins to track an endpoint. What `listed` says of it, and of the bridge that it is a port of, is how it should
-    /// be.
+    /// Starts tracking an endpoint. Its state in `listed`, and that of its bridge, are the expected ones.
     pub(super) fn add(&mut self, endpoint: Followed, listed: &[Interface]) {
         let Followed { id, netns, namespace, ifindex, interface } = endpoint;
         let there = self.namespaces.entry(netns).or_insert_with(|| Namespace {
@@ -83,7 +82,7 @@ impl Interfaces {
         self.reset(id, listed);
     }
 
-    /// Takes what `listed` says of an endpoint for how it should be from now on: it was configured anew.
+    /// Takes the state of an endpoint in `listed` as the expected one: it was configured again.
     pub(super) fn reset(&mut self, id: EndpointId, listed: &[Interface]) {
         let Some(tracked) = self.endpoints.get_mut(&id) else { return };
         let Some(there) = self.netns_of.get(&id).and_then(|netns| self.namespaces.get_mut(netns)) else {
@@ -104,7 +103,7 @@ impl Interfaces {
         there.bridges.retain(|index, _| ports.contains(index));
     }
 
-    /// The endpoints that are not as they should be.
+    /// Returns the endpoints that differ from their expected state.
     pub(super) fn drifted(&self) -> impl Iterator<Item = EndpointId> {
         self.endpoints.iter().filter(|(_, tracked)| !tracked.drift().is_empty()).map(|(id, _)| *id)
     }

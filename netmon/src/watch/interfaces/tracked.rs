@@ -1,5 +1,4 @@
-//! What is known of one interface that is followed. Pure: from what the kernel lists and announces to what there is
-//! to tell.
+//! The state of one tracked interface, derived from what the kernel lists and announces. Pure.
 
 use netmon_kernel::netlink::{link::Interface, watch::LinkEvent};
 use netmon_model::{
@@ -24,16 +23,16 @@ pub(super) struct TrackedInterface {
     /// As the lab calls it.
     pub(super) interface: IfName,
     pub(super) presence: Presence,
-    /// Whether it was not there for a while, which takes its queues and the filters on them.
+    /// Whether it was absent at some time, which removes its qdiscs and their filters.
     pub(super) was_away: bool,
     pub(super) up: bool,
-    /// Changes that were announced: of its state, its queue, its offloads.
+    /// Number of announced changes: of its state, its qdisc, its offloads.
     pub(super) changes: u64,
-    /// Whether the name of its namespace leads elsewhere, or nowhere.
+    /// Whether the name of its namespace was deleted or refers to another namespace.
     pub(super) unnamed: bool,
     name: String,
     mac: Option<Mac>,
-    /// The bridge that it was a port of when it was first seen.
+    /// The bridge that it was a port of when tracking began.
     bridge: Option<Bridge>,
 }
 
@@ -46,7 +45,7 @@ struct Bridge {
 }
 
 impl TrackedInterface {
-    /// One that nothing is known of yet.
+    /// Creates the state of an interface that has not been read yet.
     pub(super) fn new(ifindex: IfIndex, interface: IfName) -> Self {
         Self {
             ifindex,
@@ -62,15 +61,15 @@ impl TrackedInterface {
         }
     }
 
-    /// Takes the namespace's list as how things should be.
+    /// Takes the state in the namespace's list as the expected one.
     pub(super) fn init(&mut self, listed: &[Interface]) {
-        let Some(seen) = of_number(listed, self.ifindex.0) else {
+        let Some(seen) = by_index(listed, self.ifindex.0) else {
             (self.presence, self.was_away) = (Presence::Deleted, true);
             return;
         };
         (self.presence, self.up, self.mac) = (Presence::There, seen.up, seen.mac);
         self.name.clone_from(&seen.name);
-        let bridge = seen.controller.and_then(|index| of_number(listed, index));
+        let bridge = seen.controller.and_then(|index| by_index(listed, index));
         self.bridge = bridge.map(|bridge| Bridge {
             index: bridge.index,
             name: bridge.name.clone(),
@@ -79,25 +78,25 @@ impl TrackedInterface {
         });
     }
 
-    /// The number of the bridge that it was a port of.
+    /// Returns the ifindex of the bridge that it was a port of.
     pub(super) fn bridge(&self) -> Option<u32> {
         self.bridge.as_ref().map(|bridge| bridge.index)
     }
 
-    /// Counts the changes; of announcements that were lost, one may have been anybody's.
+    /// Counts announced changes. A lost announcement may have been about any interface, so it counts.
     pub(super) fn record(&mut self, announced: &[LinkEvent]) {
         let about =
             |seen: &&LinkEvent| matches!(seen, LinkEvent::Lost) || **seen == LinkEvent::Changed(self.ifindex);
         self.changes += announced.iter().filter(about).count() as u64;
     }
 
-    /// Takes up what the namespace's list says, after what was announced.
+    /// Updates the state from the namespace's list, after the announcements.
     pub(super) fn apply(&mut self, listed: &[Interface], announced: &[LinkEvent]) {
         let moved = announced.contains(&LinkEvent::Moved(self.ifindex));
         let left = moved || announced.contains(&LinkEvent::Gone(self.ifindex));
         let stayed = self.presence == Presence::There && !left;
-        // A number that came free may be another interface's by now.
-        let seen = of_number(listed, self.ifindex.0)
+        // The kernel may have given the ifindex to another interface.
+        let seen = by_index(listed, self.ifindex.0)
             .filter(|seen| stayed || (seen.mac == self.mac && seen.mac.is_some()));
         self.was_away |= left || seen.is_none();
         let Some(seen) = seen else {
@@ -112,11 +111,11 @@ impl TrackedInterface {
         self.name.clone_from(&seen.name);
         if let Some(bridge) = &mut self.bridge {
             bridge.is_left = seen.controller != Some(bridge.index);
-            bridge.is_down = of_number(listed, bridge.index).is_some_and(|bridge| !bridge.up);
+            bridge.is_down = by_index(listed, bridge.index).is_some_and(|bridge| !bridge.up);
         }
     }
 
-    /// How it is not as it should be.
+    /// Returns how the interface differs from the expected state.
     pub(super) fn drift(&self) -> Vec<Drift> {
         match self.presence {
             Presence::Deleted => return vec![Drift::Deleted],
@@ -146,7 +145,7 @@ impl TrackedInterface {
     }
 }
 
-fn of_number(listed: &[Interface], index: u32) -> Option<&Interface> {
+fn by_index(listed: &[Interface], index: u32) -> Option<&Interface> {
     listed.iter().find(|interface| interface.index == index)
 }
 
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_changes_is_told_until_it_changes_back() {
+    fn a_renamed_interface_is_reported_until_its_name_is_back() {
         let mut tracked = veth0();
         tracked.apply(&[listed("eth9", 7, 1)], &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Renamed { to: "eth9".to_owned() }]);
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_moved_may_come_back_and_was_away_then() {
+    fn a_moved_interface_may_come_back_and_was_away_then() {
         let mut tracked = veth0();
         tracked.apply(&[], &[LinkEvent::Moved(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Moved]);
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn another_interface_of_the_same_number_is_another() {
+    fn another_interface_with_the_same_ifindex_is_not_taken_for_it() {
         let mut tracked = veth0();
         tracked.apply(&[listed("veth0", 7, 2)], &[LinkEvent::Gone(INDEX), LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Deleted]);
@@ -205,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_layer_address_that_somebody_changes_makes_it_no_other() {
+    fn a_changed_mac_address_does_not_make_it_another_interface() {
         let mut tracked = veth0();
         tracked.apply(&[listed("veth0", 7, 9)], &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), []);
     }
 
     #[test]
-    fn a_port_misses_its_bridge_whether_it_was_taken_off_or_the_bridge_went() {
+    fn a_port_without_its_bridge_is_reported() {
         let port = |controller| Interface { controller, ..listed("veth0", 7, 1) };
         let mut tracked = TrackedInterface::new(INDEX, "veth0".parse().unwrap());
         tracked.init(&[port(Some(3)), listed("br0", 3, 5)]);
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_counted_and_those_that_were_lost_may_have_been_its() {
+    fn announced_changes_and_lost_announcements_are_counted() {
         let mut tracked = veth0();
         tracked.record(&[LinkEvent::Changed(INDEX), LinkEvent::Changed(IfIndex(8)), LinkEvent::Lost]);
         assert_eq!(tracked.changes, 2);

@@ -1,11 +1,11 @@
-//! The inventory: which interfaces are watched, what they are called, and which of them are joined by a link.
+//! The inventory: the watched interfaces, their labels, and the links that they form.
 //!
-//! Identity and label are apart. An interface is known by its namespace's cookie and its number there, and has a slot in
-//! the kernel's maps; what it is called stands beside and may change. A link is known by its name; it may be that only
-//! one of its ends is known. There may be no lab, one, or more.
+//! Identity and label are separate. An interface is identified by its namespace's cookie and its ifindex, and has a slot in
+//! the kernel's maps. Its label may change. A link is identified by its name; one of its ends may be unknown. There may be
+//! no lab, one, or several.
 //!
-//! The inventory changes by one [`Change`] at a time, in any order: what comes of it depends on the facts alone. It is
-//! pure: it holds no descriptor, and does not know how anything is counted.
+//! The inventory changes by one [`Change`] at a time. Changes of different subjects commute: the result depends on the facts
+//! alone. It is pure: it holds no descriptor, and does not know how packets are counted.
 
 mod slots;
 #[cfg(test)]
@@ -22,25 +22,25 @@ use netmon_model::{
 
 use self::slots::Slots;
 
-/// What an endpoint is called, and where it comes from.
+/// The label of an endpoint, and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// The namespace, as a lab or the host calls it.
+    /// The name of the namespace, from the lab or the host.
     pub namespace: NsName,
     /// The interface.
     pub interface: IfName,
     /// Its addresses, with their prefix.
     pub addresses: Vec<IpNet>,
-    /// Where it comes from.
+    /// Its origin.
     pub origin: Origin,
 }
 
-/// Where an endpoint comes from.
+/// The origin of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A lab declares it.
     Lab(LabName),
-    /// It was there already.
+    /// It existed already.
     Found,
 }
 
@@ -51,50 +51,72 @@ pub struct Endpoint {
     pub id: EndpointId,
     /// The interface.
     pub at: InterfaceId,
-    /// What it is called.
+    /// Its label.
     pub label: Label,
 }
 
-/// One change of the facts.
+/// A change of the facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// An interface is there. `slot` is the one that an earlier agent counted it in, if one did.
+    /// An interface exists.
     Appeared {
         /// The interface.
         at: InterfaceId,
-        /// What it is called.
+        /// Its label.
         label: Label,
-        /// The slot that is reserved for it.
+        /// The reserved slot in which an earlier agent counted it, if one did.
         slot: Option<EndpointId>,
     },
-    /// An interface is gone, or is to be watched no more.
+    /// An interface is gone or no longer watched.
     Vanished(InterfaceId),
-    /// An interface is called something else. Nothing happens if it is not there.
+    /// An interface has another label. Has no effect if the interface is not in the inventory.
     Relabelled {
         /// The interface.
         at: InterfaceId,
-        /// What it is called now.
+        /// Its new label.
         label: Label,
     },
-    /// These interfaces are the ends of a link, whether they are there or not. The link's earlier ends are forgotten.
+    /// These interfaces are the ends of a link, whether they have appeared or not. They replace the link's earlier ends.
     Joined {
         /// The link.
         link: LinkName,
-        /// Its place among all links.
+        /// Its position among all links.
         rank: u32,
-        /// Its ends; `b` may be unknown.
+        /// Its ends; `None` for `b` if that is not known.
         ends: Ends<Option<InterfaceId>>,
     },
-    /// There is no such link any more.
+    /// The link no longer exists.
     Parted(LinkName),
 }
 
-/// All that is watched.
+/// The inventory.
+///
+/// ```
+/// use netmon::watch::inventory::{Change, Inventory, Label, Origin};
+/// use netmon_model::names::{Cookie, IfIndex, InterfaceId};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let at = InterfaceId { netns: Cookie(1), ifindex: IfIndex(2) };
+/// let label = |interface: &str| -> Result<_, Box<dyn std::error::Error>> {
+///     let (namespace, interface) = ("web".parse()?, interface.parse()?);
+///     Ok(Label { namespace, interface, addresses: Vec::new(), origin: Origin::Found })
+/// };
+/// let mut inventory = Inventory::default();
+/// inventory.apply(Change::Appeared { at, label: label("eth0")?, slot: None });
+/// let id = inventory.at(at).ok_or("it has appeared")?.id;
+///
+/// // A renamed interface keeps its identity and its slot.
+/// inventory.apply(Change::Relabelled { at, label: label("eth1")? });
+/// let endpoint = inventory.endpoint(id).ok_or("it is still there")?;
+/// assert_eq!((endpoint.at, endpoint.label.interface.as_str()), (at, "eth1"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Inventory {
     endpoints: BTreeMap<EndpointId, Endpoint>,
     by_interface: HashMap<InterfaceId, EndpointId>,
-    /// Every link's ends, also those that are not there.
+    /// The ends of every link, including those that have not appeared.
     joined: HashMap<LinkName, Joined>,
     /// The links in the order in which they are shown.
     order: BTreeSet<(u32, LinkName)>,
@@ -110,19 +132,19 @@ struct Joined {
     ends: Ends<Option<InterfaceId>>,
 }
 
-/// A link of which at least one end is there.
+/// A link of which at least one end is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link<'i> {
     /// Its name.
     pub name: &'i LinkName,
-    /// End `a`; the other end if that is the only one that is there.
+    /// End `a`, or end `b` if only that one is watched.
     pub a: &'i Endpoint,
-    /// The other end, if both are there.
+    /// The other end, if both are watched.
     pub b: Option<&'i Endpoint>,
 }
 
 impl<'i> Link<'i> {
-    /// The end on `side`, if it is there.
+    /// Returns the end on `side`, if it is watched.
     #[must_use]
     pub fn end(&self, side: Side) -> Option<&'i Endpoint> {
         match side {
@@ -131,22 +153,22 @@ impl<'i> Link<'i> {
         }
     }
 
-    /// The ends that are there.
+    /// Returns the watched ends.
     pub fn ends(&self) -> impl Iterator<Item = &'i Endpoint> + use<'i> {
         std::iter::once(self.a).chain(self.b)
     }
 }
 
 impl Inventory {
-    /// An empty inventory in which these slots are taken, until they are named by [`Change::Appeared`] or freed.
+    /// Creates an empty inventory in which these slots are reserved until [`Change::Appeared`] names them or they are freed.
     #[must_use]
     pub fn with_reserved(slots: impl Iterator<Item = EndpointId>) -> Self {
         Self { slots: Slots::holding(slots), ..Self::default() }
     }
 
-    /// Takes a change into account. The work depends on what changes, not on how much is watched.
+    /// Applies a change. The work depends on the change, not on the size of the inventory.
     ///
-    /// Returns the endpoint that was added or removed; `None` if none was.
+    /// Returns the endpoint that was added or removed, if any.
     pub fn apply(&mut self, change: Change) -> Option<Endpoint> {
         match change {
             Change::Appeared { at, label, slot } => self.appear(at, label, slot),
@@ -203,30 +225,30 @@ impl Inventory {
         slots.into_iter().for_each(|slot| self.slots.give_back(slot));
     }
 
-    /// The endpoint in a slot.
+    /// Returns the endpoint in a slot.
     #[must_use]
     pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
         self.endpoints.get(&id)
     }
 
-    /// The endpoint that an interface is.
+    /// Returns the endpoint with this identity.
     #[must_use]
     pub fn at(&self, at: InterfaceId) -> Option<&Endpoint> {
         self.endpoints.get(self.by_interface.get(&at)?)
     }
 
-    /// Every endpoint, in the order of the slots.
+    /// Returns all endpoints, in the order of their slots.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.values()
     }
 
-    /// The ends that a link was given last, whether they are there or not.
+    /// Returns the declared ends of a link, whether they have appeared or not.
     #[must_use]
     pub fn joined(&self, link: &LinkName) -> Option<&Ends<Option<InterfaceId>>> {
         self.joined.get(link).map(|joined| &joined.ends)
     }
 
-    /// A link, if at least one of its ends is there.
+    /// Returns a link, if at least one of its ends is watched.
     #[must_use]
     pub fn link(&self, name: &LinkName) -> Option<Link<'_>> {
         let (name, joined) = self.joined.get_key_value(name)?;
@@ -234,36 +256,36 @@ impl Inventory {
         Some(Link { name, a: there.next()?, b: there.next() })
     }
 
-    /// The name of the link that an interface is an end of.
+    /// Returns the name of the link that an interface is an end of.
     #[must_use]
     pub fn link_of(&self, at: InterfaceId) -> Option<&LinkName> {
         self.link_of.get(&at)
     }
 
-    /// The other end of an endpoint's link, if it is there.
+    /// Returns the other end of an endpoint's link, if it is watched.
     #[must_use]
     pub fn peer_of(&self, at: InterfaceId) -> Option<&Endpoint> {
         let ends = self.joined(self.link_of(at)?)?;
         ends.iter().flatten().find(|end| **end != at).and_then(|peer| self.at(*peer))
     }
 
-    /// Every link of which at least one end is there: in the order of their ranks, and of their names within one.
+    /// Returns every link of which at least one end is watched, ordered by rank, then by name.
     pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
         self.order.iter().filter_map(|(_, name)| self.link(name))
     }
 
-    /// The names of all links, also of those without an end that is there.
+    /// Returns the names of all links, including those without a watched end.
     pub fn link_names(&self) -> impl Iterator<Item = &LinkName> {
         self.order.iter().map(|(_, name)| name)
     }
 
-    /// The labs that are watched.
+    /// Returns the watched labs.
     #[must_use]
     pub fn labs(&self) -> &[LabInfo] {
         &self.labs
     }
 
-    /// Adds a lab, or replaces what is known of it.
+    /// Adds a lab, or replaces its information.
     pub fn set_lab(&mut self, info: LabInfo) {
         match self.labs.iter_mut().find(|lab| lab.name == info.name) {
             Some(lab) => *lab = info,
@@ -271,7 +293,7 @@ impl Inventory {
         }
     }
 
-    /// Forgets a lab. Its endpoints vanish by changes of their own.
+    /// Removes a lab. Its endpoints are removed by changes of their own.
     pub fn remove_lab(&mut self, name: &LabName) {
         self.labs.retain(|lab| lab.name != *name);
     }

@@ -1,4 +1,4 @@
-//! Which slots of the kernel's maps are taken.
+//! Allocation of slots in the kernel's maps.
 
 use std::{
     cmp::Reverse,
@@ -7,7 +7,7 @@ use std::{
 
 use netmon_model::names::EndpointId;
 
-/// Gives out the lowest free slot, so that chunks fill up before a new one is made.
+/// Allocates the lowest free slot, so that chunks are full before a new one is created.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     free: BinaryHeap<Reverse<EndpointId>>,
@@ -15,7 +15,7 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// These are taken already.
+    /// Creates an allocator in which these slots are taken.
     pub(super) fn holding(taken: impl Iterator<Item = EndpointId>) -> Self {
         let taken: BTreeSet<EndpointId> = taken.collect();
         let end = taken.last().map_or(0, |last| last.0 + 1);

@@ -1,4 +1,4 @@
-//! The inventory depends on the facts alone: any order of changes gives what a fresh start would.
+//! The inventory depends on the facts alone: any order of changes gives the same result as a fresh start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,7 @@ fn joined(number: u32, rank: u32, a: u32, b: Option<u32>) -> Change {
 /// Endpoints, and links with their ends.
 type View = (Vec<(InterfaceId, Label)>, Vec<(LinkName, Vec<InterfaceId>)>);
 
-/// What there is, by names and interfaces: which slot an endpoint has depends on the order.
+/// The contents, by names and interfaces. Slots are left out, since they depend on the order.
 fn view(inventory: &Inventory) -> View {
     let mut endpoints: Vec<_> = inventory.endpoints().map(|one| (one.at, one.label.clone())).collect();
     endpoints.sort_by_key(|(at, _)| *at);
@@ -55,7 +55,7 @@ fn applied(changes: impl IntoIterator<Item = Change>) -> Inventory {
     inventory
 }
 
-/// The subject of a change: changes of one subject keep their order, those of different ones need not.
+/// The subject of a change. Changes of one subject keep their order; those of different subjects need not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject {
     Interface(InterfaceId),
@@ -71,7 +71,7 @@ fn subject(change: &Change) -> Subject {
     }
 }
 
-/// The fewest changes that come to the same.
+/// The fewest changes with the same result.
 fn fresh_start(changes: &[Change]) -> Vec<Change> {
     let (mut interfaces, mut links) = (BTreeMap::new(), BTreeMap::new());
     for change in changes {

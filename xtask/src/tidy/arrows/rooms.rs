@@ -28,6 +28,12 @@ const ROOMS: &[Room] = &[
     Room { name: "netmon_labfile", imports: "netmon_model", kernel: "rustix" },
     Room { name: "kernel::owned_files", imports: "", kernel: "" },
     Room { name: "kernel::sys", imports: "", kernel: "aya aya_obj libc rustix" },
+    Room { name: "http", imports: "", kernel: "rustix" },
+    Room { name: "live", imports: "netmon_model", kernel: "" },
+    Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
+    Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
+    Room { name: "server", imports: "api http live metrics netmon_model", kernel: "" },
+    Room { name: "render", imports: "api netmon_model", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
         name: "kernel::netns",
@@ -49,12 +55,11 @@ const ROOMS: &[Room] = &[
         imports: "kernel::netns kernel::owned_files kernel::proc netmon_model",
         kernel: "rustix",
     },
-    Room { name: "http", imports: "", kernel: "rustix" },
     Room { name: "probe", imports: "http kernel::netns kernel::sys netmon_model", kernel: "rustix" },
     Room {
         name: "services",
-        imports: "http kernel::netlink kernel::netns kernel::owned_files kernel::proc kernel::sys \
-            netmon_model probe",
+        imports: "http kernel::netlink kernel::netns kernel::owned_files kernel::proc \
+            kernel::sys netmon_model probe",
         kernel: "rustix",
     },
     Room {
@@ -76,15 +81,10 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "datapath",
-        imports: "kernel::netlink kernel::netns kernel::pins kernel::proc kernel::sys netmon_ebpf \
-            netmon_model",
+        imports: "kernel::netlink kernel::netns kernel::pins kernel::proc kernel::sys \
+            netmon_ebpf netmon_model",
         kernel: "aya aya_log libc rustix",
     },
-    Room { name: "live", imports: "netmon_model", kernel: "" },
-    Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "server", imports: "api http live metrics netmon_model", kernel: "" },
-    Room { name: "render", imports: "api netmon_model", kernel: "" },
     Room {
         name: "watch",
         imports: "datapath kernel::netlink kernel::netns kernel::pins kernel::sys live \
@@ -100,13 +100,14 @@ const ROOMS: &[Room] = &[
     Room { name: "expect", imports: "agent api datapath kernel::netns netmon_model probe", kernel: "" },
     Room {
         name: "overhead",
-        imports: "control datapath kernel::netlink kernel::netns netmon_model ownership topology watch",
+        imports: "control datapath kernel::netlink kernel::netns netmon_model ownership \
+            topology watch",
         kernel: "libc",
     },
     Room {
         name: "selftest",
-        imports: "datapath kernel::netlink kernel::netns kernel::sys netmon_ebpf netmon_model overhead \
-            ownership probe topology watch",
+        imports: "datapath kernel::netlink kernel::netns kernel::sys netmon_ebpf \
+            netmon_model overhead ownership probe topology watch",
         kernel: "libc rustix",
     },
     Room {
@@ -117,9 +118,9 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        imports: "agent api control datapath doctor expect leftovers kernel::netns kernel::pins \
-            kernel::sys netmon_labfile netmon_model overhead ownership render selftest server \
-            services topology watch",
+        imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
+            kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
+            render selftest server services topology watch",
         kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },

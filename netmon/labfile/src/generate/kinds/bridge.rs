@@ -1,15 +1,15 @@
 //! Namespaces on one bridge in root: one network, no router.
 
 use crate::generate::{
-    draft::{Bridge, Draft, End, Namespace, Ping, ROOT, namespace_name, root_interface},
-    plan::Plan,
+    address_plan::AddressPlan,
+    draft::{Bridge, End, LabDraft, Namespace, Ping, ROOT, namespace_name, root_interface},
 };
 
-/// What the bridge is called.
+/// The bridge's name.
 const BRIDGE: &str = "br0";
 
-pub(in crate::generate) fn draft(lab: &str, count: usize, plan: Plan) -> Draft {
-    let mut draft = Draft::default();
+pub(in crate::generate) fn draft(lab: &str, count: usize, plan: AddressPlan) -> LabDraft {
+    let mut draft = LabDraft::default();
     let mut addresses = plan.hosts_of_one_network(count + 1);
     draft.bridge = addresses.next().map(|address| Bridge { name: BRIDGE, address });
     for (index, address) in addresses.enumerate() {

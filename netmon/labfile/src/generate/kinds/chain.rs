@@ -1,22 +1,22 @@
-//! Namespaces in a row, each a router for those beside it.
+//! Namespaces in a row, each a router for its neighbours.
 //!
-//! The ends send everything to their only neighbour. Those between have a route to each side's networks and no
-//! default, so that a packet to nowhere is refused at once instead of going to and fro.
+//! The first and the last have a default route to their only neighbour. The others have routes to the networks on each
+//! side and no default route, so a packet to an unknown network is refused at once and does not go back and forth.
 
 use super::router::{join, routers, routes};
 use crate::generate::{
-    draft::{Draft, Ping, Route},
-    plan::Plan,
+    address_plan::AddressPlan,
+    draft::{LabDraft, Ping, Route},
 };
 
-pub(in crate::generate) fn draft(lab: &str, count: usize, plan: Plan) -> Draft {
-    let mut draft = Draft { namespaces: routers(lab, count, count - 1), ..Draft::default() };
+pub(in crate::generate) fn draft(lab: &str, count: usize, plan: AddressPlan) -> LabDraft {
+    let mut draft = LabDraft { namespaces: routers(lab, count, count - 1), ..LabDraft::default() };
     let links = count - 1;
     for index in 0..links {
         join(&mut draft, plan, index, index + 1);
     }
     for (index, namespace) in draft.namespaces.iter_mut().enumerate() {
-        // The addresses of the neighbours, where there are any: end a of the link before, end b of the link after.
+        // The addresses of the neighbours, if any: end a of the link before, end b of the link after.
         let before = index.checked_sub(1).map(|link| plan.link(link)[0]);
         let after = (index < links).then(|| plan.link(index)[1]);
         namespace.routes = match (before, after) {
@@ -25,7 +25,7 @@ pub(in crate::generate) fn draft(lab: &str, count: usize, plan: Plan) -> Draft {
                 let to_after = plan.halves(2 * (index + 1), 2 * links);
                 routes(before, to_before).chain(routes(after, to_after)).collect()
             }
-            // In a row of two, either sees the other.
+            // In a row of two, both are on the same link.
             (Some(only), None) | (None, Some(only)) if links > 1 => {
                 vec![Route { to: None, via: only.addr() }]
             }

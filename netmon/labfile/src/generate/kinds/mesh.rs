@@ -1,17 +1,17 @@
-//! Namespaces with a link from each to each other: everybody is a neighbour, nobody forwards.
+//! Namespaces with a link between every two of them: all are neighbours, so none forwards.
 
 use crate::generate::{
-    draft::{Draft, End, Namespace, Ping, namespace_name},
-    plan::Plan,
+    address_plan::AddressPlan,
+    draft::{End, LabDraft, Namespace, Ping, namespace_name},
 };
 
-pub(in crate::generate) fn draft(lab: &str, count: usize, plan: Plan) -> Draft {
+pub(in crate::generate) fn draft(lab: &str, count: usize, plan: AddressPlan) -> LabDraft {
     let names: Vec<_> = (0..count).map(|index| namespace_name(lab, index)).collect();
-    let mut draft = Draft::default();
+    let mut draft = LabDraft::default();
     for (first, a) in names.iter().enumerate() {
         for (second, b) in names.iter().enumerate().skip(first + 1) {
             let [near, far] = plan.link(draft.links.len());
-            // An interface is called after the namespace at its other end.
+            // An interface is named after the namespace at the other end.
             let to = |peer: usize| format!("to-{}", peer + 1);
             draft.links.push([End::new(a, to(second), near), End::new(b, to(first), far)]);
             if first == 0 {

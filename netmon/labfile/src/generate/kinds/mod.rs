@@ -1,4 +1,4 @@
-//! The shapes, one a file: who is joined to whom, and which way packets go.
+//! The shapes, one in each file: which namespaces are joined, and the path of packets.
 
 pub(super) mod bridge;
 pub(super) mod chain;

@@ -1,12 +1,12 @@
-//! Namespaces with one link each to root, which is their way out.
+//! Namespaces with one link each to root, which is their default route.
 
 use crate::generate::{
-    draft::{Draft, End, Namespace, Ping, ROOT, Route, namespace_name, root_interface},
-    plan::Plan,
+    address_plan::AddressPlan,
+    draft::{End, LabDraft, Namespace, Ping, ROOT, Route, namespace_name, root_interface},
 };
 
-pub(in crate::generate) fn draft(lab: &str, count: usize, plan: Plan) -> Draft {
-    let mut draft = Draft::default();
+pub(in crate::generate) fn draft(lab: &str, count: usize, plan: AddressPlan) -> LabDraft {
+    let mut draft = LabDraft::default();
     for index in 0..count {
         let name = namespace_name(lab, index);
         let [near, far] = plan.link(index);

@@ -1,4 +1,4 @@
-//! Packets followed from router to router by the routes of a lab, as the kernel would send them.
+//! Follows packets from router to router by the routes of a lab, as the kernel would send them.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
 use ipnet::{IpNet, Ipv4Net};
 use netmon_model::lab::Lab;
 
-use super::{labs, parsed, wish};
-use crate::generate::{Kind, lab_file};
+use super::{labs, options, parsed};
+use crate::generate::{LabKind, lab_file};
 
-/// What one namespace knows.
+/// The addresses and routes of one namespace.
 #[derive(Default)]
 struct Host {
     /// Its addresses, with the number of the link that each is on.
@@ -57,7 +57,7 @@ impl Network {
         network
     }
 
-    /// The link to `to` and who is at its other end, by the longest prefix that fits.
+    /// The link towards `to` and the namespace at its other end, by the longest matching prefix.
     fn next(&self, at: &str, to: Ipv4Addr) -> Option<(usize, &str)> {
         let host = &self.hosts[at];
         let connected = |address: Ipv4Addr| {
@@ -71,40 +71,41 @@ impl Network {
         Some((connected(*via)?, self.holder.get(via)?))
     }
 
-    /// The links that a packet crosses, and whoever has the address at the end.
-    fn way(&self, from: &str, to: Ipv4Addr) -> Vec<usize> {
-        let mut way = Vec::new();
+    /// The links that a packet crosses.
+    fn path(&self, from: &str, to: Ipv4Addr) -> Vec<usize> {
+        let mut path = Vec::new();
         let mut at = from;
         while self.holder[&to] != at {
             assert!(at == from || self.hosts[at].forwards, "{at} does not forward");
-            let (link, next) = self.next(at, to).unwrap_or_else(|| panic!("{at} has no way to {to}"));
-            way.push(link);
+            let (link, next) = self.next(at, to).unwrap_or_else(|| panic!("{at} has no route to {to}"));
+            path.push(link);
             at = next;
-            assert!(way.len() < 256, "no way from {from} to {to}: {way:?}");
+            assert!(path.len() < 256, "no path from {from} to {to}: {path:?}");
         }
-        way
+        path
     }
 
-    /// The source address that the kernel takes: that of the interface which the packet leaves by.
-    fn source(&self, from: &str, way: &[usize]) -> Option<Ipv4Addr> {
-        let first = way.first()?;
+    /// The source address that the kernel chooses: that of the interface through which the packet leaves.
+    fn source(&self, from: &str, path: &[usize]) -> Option<Ipv4Addr> {
+        let first = path.first()?;
         self.hosts[from].addresses.iter().find(|(_, link)| link == first).map(|(net, _)| net.addr())
     }
 }
 
-/// Pings every address from each of `from`: the answers come back the way that the requests went.
+/// Pings every address from the namespaces of `from`, and asserts that answers take the path of the requests. Returns
+/// the length of the longest path.
 fn assert_all_reached(lab: &Lab, from: impl Fn(usize) -> bool) -> usize {
     let network = Network::of(lab);
     let mut longest = 0;
     for (_, namespace) in lab.namespaces.iter().enumerate().filter(|(index, _)| from(*index)) {
         let name = namespace.name.as_str();
         for (to, holder) in &network.holder {
-            let way = network.way(name, *to);
-            longest = longest.max(way.len());
-            if let Some(source) = network.source(name, &way) {
-                let mut back = network.way(holder, source);
+            let path = network.path(name, *to);
+            longest = longest.max(path.len());
+            if let Some(source) = network.source(name, &path) {
+                let mut back = network.path(holder, source);
                 back.reverse();
-                assert_eq!(back, way, "{name} to {to}");
+                assert_eq!(back, path, "{name} to {to}");
             }
         }
     }
@@ -112,31 +113,31 @@ fn assert_all_reached(lab: &Lab, from: impl Fn(usize) -> bool) -> usize {
 }
 
 #[test]
-fn in_a_chain_and_in_a_ring_everybody_reaches_every_address_and_back_by_the_same_way() {
-    for kind in [Kind::Chain, Kind::Ring] {
+fn in_a_chain_and_a_ring_answers_take_the_path_of_the_requests() {
+    for kind in [LabKind::Chain, LabKind::Ring] {
         for (size, lab) in labs(kind) {
-            // All pairs of many are millions of hops.
+            // All pairs of a large lab would be millions of hops.
             let step = (size / 8).max(1);
             let longest = assert_all_reached(&lab, |index| index % step == 0 || index + 1 == size);
-            let expected = if kind == Kind::Chain { size - 1 } else { size / 2 };
+            let expected = if kind == LabKind::Chain { size - 1 } else { size / 2 };
             assert_eq!(longest, if size == 1 { 0 } else { expected }, "{kind:?} {size}");
         }
     }
 }
 
 #[test]
-fn in_a_ring_of_any_size_the_way_is_the_shorter_one() {
+fn in_a_ring_packets_take_the_shorter_path() {
     for size in 2..=20 {
-        let lab = parsed(&lab_file(&wish(Kind::Ring, size)).unwrap());
+        let lab = parsed(&lab_file(&options(LabKind::Ring, size)).unwrap());
         assert_eq!(assert_all_reached(&lab, |_| true), size / 2, "{size}");
     }
 }
 
 #[test]
-fn in_the_largest_chain_and_ring_no_packet_dies_on_the_way() {
-    for (kind, size) in [(Kind::Chain, 256), (Kind::Ring, 511)] {
-        let lab = parsed(&lab_file(&wish(kind, size)).unwrap());
-        // A packet begins with 255, and each router on the way needs it to be two at least.
+fn in_the_largest_chain_and_ring_no_packet_expires() {
+    for (kind, size) in [(LabKind::Chain, 256), (LabKind::Ring, 511)] {
+        let lab = parsed(&lab_file(&options(kind, size)).unwrap());
+        // The time to live begins at 255, and a router forwards a packet only if it is at least two.
         assert_eq!(assert_all_reached(&lab, |index| index == 0), 255);
         let ttl = |lab: &Lab| lab.namespaces[0].sysctls.get("net.ipv4.ip_default_ttl").cloned();
         assert_eq!(ttl(&lab).as_deref(), Some("255"));
@@ -145,8 +146,8 @@ fn in_the_largest_chain_and_ring_no_packet_dies_on_the_way() {
 }
 
 #[test]
-fn in_a_mesh_everybody_is_a_neighbour() {
-    for (size, lab) in labs(Kind::Mesh).filter(|(size, _)| *size <= 5) {
+fn in_a_mesh_all_namespaces_are_neighbours() {
+    for (size, lab) in labs(LabKind::Mesh).filter(|(size, _)| *size <= 5) {
         let network = Network::of(&lab);
         for namespace in &lab.namespaces {
             let own: Vec<_> = lab
@@ -157,7 +158,7 @@ fn in_a_mesh_everybody_is_a_neighbour() {
             assert_eq!(own.len(), size - 1);
             let reached = own.iter().flat_map(|link| [&link.a, &link.b]).flat_map(|end| &end.addresses);
             for address in reached {
-                assert!(network.way(namespace.name.as_str(), v4(*address).addr()).len() <= 1);
+                assert!(network.path(namespace.name.as_str(), v4(*address).addr()).len() <= 1);
             }
         }
     }

@@ -1,10 +1,10 @@
-//! As much of JSON Schema as netmon's own uses. A keyword that it does not know is a failure, so that nothing passes
+//! Validates the part of JSON Schema that netmon's schema uses. An unknown keyword is a failure, so nothing passes
 //! unchecked.
 
 use regex::Regex;
 use serde_json::Value;
 
-/// What is wrong with `value`, each with its place.
+/// The faults of `value`, each with its place.
 pub(super) fn problems(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(schema, value, "", &mut found);
@@ -31,7 +31,7 @@ fn check(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A keyword about the value itself; a value of another type is none of its business.
+/// Whether a keyword about the value itself holds. A value of another type passes.
 fn holds(keyword: &str, wanted: &Value, value: &Value) -> bool {
     match keyword {
         "type" => is_of(value, wanted.as_str().unwrap()),
@@ -56,7 +56,7 @@ fn holds(keyword: &str, wanted: &Value, value: &Value) -> bool {
     }
 }
 
-/// One key of an object: by its own schema, or by the one for all others.
+/// Checks one key of an object, by its own schema or by the one for all others.
 fn entry(schema: &Value, name: &str, value: &Value, at: &str, found: &mut Vec<String>) {
     if schema.get("propertyNames").is_some_and(|names| !is_valid(names, &name.into())) {
         found.push(format!("{at}: propertyNames"));

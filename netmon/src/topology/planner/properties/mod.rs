@@ -6,7 +6,7 @@ mod labs;
 use std::collections::BTreeSet;
 
 use netmon_model::{
-    impairment::{Queue, USUAL_MTU},
+    impairment::{Loss, Queue, USUAL_MTU},
     lab::{End, Lab, Link},
     names::{IfIndex, NsName, Place},
 };
@@ -215,7 +215,7 @@ fn check_end(host: &Host, link: &Link, end: &End, peer: &End) -> Result<(), Test
     prop_assert_eq!(there.mtu, mtu);
     prop_assert!(end.mac.is_none_or(|mac| mac == there.mac));
     prop_assert_eq!(there.impairment.queue, Queue::of(&end.impairment, mtu));
-    prop_assert_eq!(there.impairment.loss.map(|loss| loss.ppm), end.impairment.loss.map(|loss| loss.ppm()));
+    prop_assert_eq!(there.impairment.loss.map(|loss| loss.ppm), end.impairment.loss.map(Loss::ppm));
     check_addresses(there, &end.addresses)
 }
 

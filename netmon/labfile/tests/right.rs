@@ -1,0 +1,77 @@
+//! Lab files that are just inside what is allowed; `wrong.rs` has those just outside.
+
+use std::fmt::Write as _;
+
+use netmon_labfile::{MAX_PORTS, parse};
+use netmon_model::impairment::Impairment;
+
+/// A namespace `web` joined to root.
+const PAIR: &str = r#"
+[[namespace]]
+name = "web"
+[[link]]
+a = { namespace = "root", interface = "veth0", addresses = ["10.0.0.1/24", "fd00::1/64"] }
+b = { namespace = "web", interface = "veth1", addresses = ["10.0.0.2/24", "fd00::2/64"] }
+"#;
+
+#[test]
+fn the_least_mtu_depends_on_ipv6() {
+    assert!(parse(&format!("{PAIR}mtu = 1280"), "f", "f").is_ok());
+    let without_ipv6 = PAIR.replace(", \"fd00::1/64\"", "").replace(", \"fd00::2/64\"", "");
+    assert!(parse(&format!("{without_ipv6}mtu = 68"), "f", "f").is_ok());
+}
+
+#[test]
+fn an_ipv4_wildcard_leaves_the_port_free_for_ipv6() {
+    let server = |address: &str| format!("[[service]]\nnamespace = \"web\"\nhttp = \"{address}\"\n");
+    let both = [server("0.0.0.0:80"), server("[fd00::2]:80")].concat();
+    assert!(parse(&format!("{PAIR}{both}"), "f", "f").is_ok());
+}
+
+#[test]
+fn a_name_in_the_file_replaces_one_that_the_file_name_cannot_give() {
+    let errors = parse("\n", "my lab.toml", "my lab").unwrap_err();
+    assert_eq!((errors.len(), errors[0].line, errors[0].column), (1, 1, 1));
+    assert!(
+        errors[0].message.starts_with("the file's name makes \"my lab\" the lab's name"),
+        "{}",
+        errors[0]
+    );
+    assert!(parse("name = \"x\"", "my lab.toml", "my lab").is_ok());
+}
+
+#[test]
+fn the_impairment_of_a_link_applies_to_both_directions() {
+    let text = format!("{PAIR}impair = {{ loss = \"1%\", rate = \"10mbit\", delay = \"0ms\" }}");
+    let link = parse(&text, "f", "f").unwrap().links.remove(0);
+    assert_eq!(link.a.impairment.to_string(), "loss 1%, rate 10mbit");
+    assert_eq!(link.a.impairment, link.b.impairment);
+}
+
+#[test]
+fn the_impairment_of_an_end_applies_to_what_leaves_it() {
+    let text = PAIR.replacen("\"fd00::2/64\"] }", "\"fd00::2/64\"], impair = { delay = \"1ms\" } }", 1);
+    let link = parse(&text, "f", "f").unwrap().links.remove(0);
+    assert_eq!(link.a.impairment, Impairment::default());
+    assert_eq!(link.b.impairment.to_string(), "delay 1ms");
+}
+
+#[test]
+fn a_bridge_takes_no_more_ports_than_the_kernel_has() {
+    let lab = |ports: usize| {
+        let mut text = "[[bridge]]\nname = \"br0\"\nnamespace = \"root\"\n".to_owned();
+        for port in 0..ports {
+            let _ = write!(
+                text,
+                "[[namespace]]\nname = \"n{port}\"\n[[link]]\n\
+                 a = {{ namespace = \"root\", interface = \"p{port}\", bridge = \"br0\" }}\n\
+                 b = {{ namespace = \"n{port}\", interface = \"eth0\" }}\n"
+            );
+        }
+        text
+    };
+    assert!(parse(&lab(MAX_PORTS), "f", "f").is_ok());
+    let errors = parse(&lab(MAX_PORTS + 1), "f", "f").unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].message.contains("has more than 1023 ports"), "{}", errors[0]);
+}
