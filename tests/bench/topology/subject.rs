@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use netmon_labfile;
 use netmon_model::lab::Lab;
 use netmon_tests::binary::netmon;
 
