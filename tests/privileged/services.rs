@@ -128,7 +128,7 @@ fn a_program_that_goes_to_the_background_is_reported() {
         let mut lab = ServiceLab::new("svc-background");
         nginx(&mut lab, "daemon on;");
         lab.up().unwrap();
-        lab.await_log("a service has to stay in the foreground");
+        lab.await_log("a service must stay in the foreground");
         assert_eq!(lab.stop(), [""; 0]);
         assert_eq!(pids_in_namespace(), [] as [u32; 0]);
     });
