@@ -12,6 +12,20 @@ use serde::Serialize;
 ///
 /// Only the buckets from the first to the last in use are held. Most of a lab's histograms are empty and the others are
 /// narrow, so a snapshot of a thousand links has a tenth of the size.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netmon_model::histogram::Histogram;
+///
+/// let mut before = Histogram::default();
+/// before.record(Duration::from_micros(4));
+/// let mut now = before.clone();
+/// now.record(Duration::from_micros(8));
+///
+/// let recent = now.since(&before);
+/// assert_eq!((recent.total().count, recent.mean_ns()), (1, Some(8_000.0)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Histogram {
     /// The first bucket in use. 0 without observations.

@@ -33,6 +33,13 @@ impl InvalidName {
 }
 
 /// The name of a network namespace as `ip netns list` shows it, or `root`.
+///
+/// ```
+/// use netmon_model::names::NsName;
+///
+/// assert!("root".parse::<NsName>().is_ok_and(|name| name.is_root()));
+/// assert!("a/b".parse::<NsName>().is_err(), "it is the name of a file");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NsName(String);

@@ -11,13 +11,11 @@ use netmon_model::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{
-    AgentError, Config, Started, persist,
-    services::{self, Services},
-};
+use super::{AgentError, Config, Started, persist, services::Services};
 use crate::{
     control::{self, Connection},
     ownership::{Claim, OwnershipError, state, temporary},
+    services::leave_running,
     watch::{Watch, upkeep::Upkeep},
 };
 
@@ -90,7 +88,8 @@ impl Running {
             let mut left: Vec<String> = watch.release().iter().map(|error| chain(error)).collect();
             if stays {
                 if supervised {
-                    left.extend(services::leave(&lab).err());
+                    let left_running = leave_running(&lab, &state::directory(&lab.name));
+                    left.extend(left_running.err().map(|error| chain(&error)));
                 }
                 progress.rest();
                 let counting = if watch.pinned().is_some() { ", and counting goes on" } else { "" };

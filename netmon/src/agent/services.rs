@@ -7,7 +7,7 @@ use tokio::task::block_in_place;
 use super::AgentError;
 use crate::{
     ownership::state,
-    services::{Supervisor, detached_supervisor, is_supervised, spawn_detached, stop_recorded},
+    services::{Supervisor, detached_supervisor, is_supervised, stop_recorded},
 };
 
 /// The supervisor of a lab's services; `None` if they run under another supervisor or not at all.
@@ -62,10 +62,4 @@ impl Services {
             None => (false, Vec::new()),
         }
     }
-}
-
-/// Leaves the services of a lab that stays with a supervisor of their own.
-pub(super) fn leave(lab: &Lab) -> Result<(), String> {
-    let program = std::env::current_exe().map_err(|error| format!("netmon's own program: {error}"))?;
-    spawn_detached(&program, lab, &state::directory(&lab.name)).map(drop).map_err(|error| chain(&error))
 }

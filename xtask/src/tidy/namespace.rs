@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn the_call_is_at_home_in_sys() {
         let tree = Tree::of(&[
-            ("netmon/src/sys/netns.rs", "fn f() { setns(fd); }\n"),
+            ("netmon/kernel/src/sys/netns.rs", "fn f() { setns(fd); }\n"),
             ("netmon/kernel/src/sys/netns.rs", "fn f() { setns(fd); }\n"),
             ("netmon/src/netns.rs", "// not setns here\nfn f() { sys::enter(fd); }\n"),
         ]);

@@ -82,7 +82,7 @@ mod tests {
                    unsafe { g() };\n}\n";
         let pod = "#[repr(C)]\nstruct Key;\n// SAFETY: plain integers.\nunsafe impl aya::Pod for Key {}\n";
         let tree = Tree::of(&[
-            ("netmon/src/sys/fd.rs", sys),
+            ("netmon/kernel/src/sys/fd.rs", sys),
             ("netmon/kernel/src/sys/fd.rs", sys),
             ("netmon-ebpf/src/flow.rs", pod),
         ]);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn unsafe_without_a_reason_is_found() {
         let source = "fn f() {\n    // SAFETY: of another one.\n    unsafe { g() };\n    unsafe { h() }\n}\n";
-        let tree = Tree::of(&[("netmon/src/sys/fd.rs", source)]);
+        let tree = Tree::of(&[("netmon/kernel/src/sys/fd.rs", source)]);
         let lines: Vec<_> = check(&tree).expect("checked").iter().map(|finding| finding.line).collect();
         assert_eq!(lines, [4]);
     }

@@ -26,6 +26,19 @@ pub const LONGEST: Duration = Duration::from_secs(4);
 pub const USUAL_MTU: u32 = 1500;
 
 /// The impairment of the packets that leave through one end of a link. `None` for an amount that is not imposed.
+///
+/// ```
+/// use netmon_model::impairment::{Delay, Impairment, InvalidAmount, Loss};
+///
+/// # fn main() -> Result<(), InvalidAmount> {
+/// let delay: Delay = "10ms".parse()?;
+/// let loss: Loss = "1%".parse()?;
+/// let impairment = Impairment { delay: Some(delay), loss: Some(loss), ..Impairment::default() };
+/// assert_eq!(impairment.to_string(), "delay 10ms, loss 1%");
+/// assert!("1".parse::<Loss>().is_err(), "a unit is required");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Impairment {
     /// The delay of each packet.
