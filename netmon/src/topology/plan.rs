@@ -20,7 +20,7 @@ pub struct Plan {
     /// The lab.
     pub lab: LabName,
     /// The links that stay, by the names that the lab has for them: both interfaces exist, are the lab's and are each
-    /// other's peers, so they keep their numbers. Steps may still change what is configured on them.
+    /// other's peers, so they keep their indexes. Steps may still change what is configured on them.
     ///
     /// Every other link that is on the host goes, and every other link of the lab is created.
     pub kept: BTreeSet<LinkName>,
