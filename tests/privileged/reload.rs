@@ -78,7 +78,7 @@ fn a_link_that_stays_loses_no_packet_and_no_count_during_changes() {
                 _ => kill_process(agent.pid(), Signal::HUP).expect("it runs"),
             }
             eventually("the new link", PATIENCE, || {
-                (scrape().count("netmon_endpoint_up", &[("link", "new")]) == 2).then_some(())
+                (scrape().sum("netmon_endpoint_up", &[("link", "new")]) == 2.0).then_some(())
             });
             run("ping", &["-q", "-c", "1", "-W", "2", "10.32.1.2"]);
             let metrics = scrape();

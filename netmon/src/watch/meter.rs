@@ -182,16 +182,21 @@ impl Meter {
             ends[endpoint.side] = Some(at(endpoint));
         }
         for (link, (rank, ends)) in &ranks {
-            self.inventory.apply(Change::Joined { link: (*link).clone(), rank: *rank, ends: *ends });
+            if self.inventory.joined(link) != Some(ends) || self.inventory.rank(link) != Some(*rank) {
+                self.inventory.apply(Change::Joined { link: (*link).clone(), rank: *rank, ends: *ends });
+            }
         }
         let mut new = Vec::new();
         for endpoint in endpoints {
             let at = at(endpoint);
-            let label = self.label(endpoint);
             match self.inventory.at(at) {
-                Some(known) if known.label == label => {}
-                Some(_) => drop(self.inventory.apply(Change::Relabelled { at, label })),
+                Some(known) if self.has_label(&known.label, endpoint) => {}
+                Some(_) => {
+                    let label = self.label(endpoint);
+                    self.inventory.apply(Change::Relabelled { at, label });
+                }
                 None => {
+                    let label = self.label(endpoint);
                     let slot = self.recorded_slot(&ranks[&endpoint.link].1, endpoint.side);
                     self.inventory.apply(Change::Appeared { at, label, slot });
                     new.push((at, endpoint));
@@ -199,6 +204,13 @@ impl Meter {
             }
         }
         new
+    }
+
+    /// Returns whether `label` is that of an endpoint. Most endpoints of a change are the same as before.
+    fn has_label(&self, label: &Label, endpoint: &Endpoint) -> bool {
+        let Label { namespace, interface, addresses, origin } = label;
+        (namespace, interface, addresses, origin)
+            == (&endpoint.namespace, &endpoint.interface, &endpoint.addresses, &self.origin)
     }
 
     fn label(&self, endpoint: &Endpoint) -> Label {

@@ -36,6 +36,17 @@ pub enum LinkEvent {
     Lost,
 }
 
+impl LinkEvent {
+    /// Returns the interface that the event is about; `None` if it may be any.
+    #[must_use]
+    pub fn subject(&self) -> Option<IfIndex> {
+        match self {
+            Self::Changed(index) | Self::Gone(index) | Self::Moved(index) => Some(*index),
+            Self::Lost => None,
+        }
+    }
+}
+
 /// A subscription to the links of one namespace.
 #[derive(Debug)]
 pub struct LinkWatch {

@@ -4,7 +4,7 @@
 //! be removed is released first: [`Follower::release`] returns when nothing here holds it any more.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io,
     os::fd::{AsFd as _, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -14,7 +14,11 @@ use std::{
 
 use log::warn;
 use netmon_kernel::{
-    netlink::{Netlink, NetlinkError, link::Interface, watch::LinkWatch},
+    netlink::{
+        Netlink, NetlinkError,
+        link::Interface,
+        watch::{LinkEvent, LinkWatch},
+    },
     netns::{NetNs, NetnsId, name_watch::NameWatch, names},
 };
 use netmon_model::{
@@ -27,11 +31,11 @@ use rustix::{
     io::Errno,
 };
 
-use super::Interfaces;
+use super::{Interfaces, Listed};
 
-/// How often a namespace is listed in a row while it goes on changing.
+/// Maximum number of readings in a row while a namespace keeps changing.
 const ROUNDS: usize = 8;
-/// Up to so many interfaces are read one by one; with more, the whole namespace is listed.
+/// Maximum number of interfaces that are read one by one. With more, the whole namespace is listed.
 const ONE_BY_ONE: usize = 4;
 
 /// What events are about: the end, names, or the subscription of this number.
@@ -199,6 +203,37 @@ impl Shared {
     }
 }
 
+/// Reads these interfaces, and the bridges that they are ports of. The kernel takes milliseconds to list a thousand.
+fn one_by_one(
+    netlink: &mut Netlink,
+    interfaces: impl IntoIterator<Item = IfIndex>,
+) -> Result<Vec<Interface>, NetlinkError> {
+    let mut found: Vec<Interface> = Vec::new();
+    for index in interfaces {
+        let Some(interface) = netlink.interface(index)? else { continue };
+        let bridge = interface.controller.filter(|bridge| found.iter().all(|one| one.index != *bridge));
+        found.push(interface);
+        if let Some(bridge) = bridge {
+            found.extend(netlink.interface(IfIndex(bridge))?);
+        }
+    }
+    Ok(found)
+}
+
+impl Listed {
+    /// Reads the interfaces that were announced, or all if these are many or an announcement was lost.
+    fn read(netlink: &mut Netlink, announced: &[LinkEvent]) -> Result<Self, NetlinkError> {
+        let subjects: Option<BTreeSet<IfIndex>> = announced.iter().map(LinkEvent::subject).collect();
+        match subjects {
+            Some(subjects) if subjects.len() <= ONE_BY_ONE => {
+                let interfaces = one_by_one(netlink, subjects.iter().copied())?;
+                Ok(Self { interfaces, subjects: Some(subjects) })
+            }
+            _ => Ok(Self { interfaces: netlink.interfaces()?, subjects: None }),
+        }
+    }
+}
+
 impl Subscription {
     fn sockets(&self) -> MutexGuard<'_, Option<Sockets>> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
@@ -211,21 +246,9 @@ impl Subscription {
 
     /// Reads these interfaces, and the bridges that they are ports of.
     pub(crate) fn read(&self, interfaces: &[IfIndex]) -> Result<Vec<Interface>, NetlinkError> {
-        let read = |netlink: &mut Netlink| {
-            if interfaces.len() > ONE_BY_ONE {
-                return netlink.interfaces();
-            }
-            let mut found: Vec<Interface> = Vec::new();
-            for index in interfaces {
-                let Some(interface) = netlink.interface(*index)? else { continue };
-                let bridge =
-                    interface.controller.filter(|bridge| found.iter().all(|one| one.index != *bridge));
-                found.push(interface);
-                if let Some(bridge) = bridge {
-                    found.extend(netlink.interface(IfIndex(bridge))?);
-                }
-            }
-            Ok(found)
+        let read = |netlink: &mut Netlink| match interfaces.len() {
+            0..=ONE_BY_ONE => one_by_one(netlink, interfaces.iter().copied()),
+            _ => netlink.interfaces(),
         };
         self.with_netlink(read).unwrap_or_else(|| Ok(Vec::new()))
     }
@@ -238,22 +261,23 @@ impl Subscription {
             let mut sockets = self.sockets();
             let Some(Sockets { watch, netlink }) = sockets.as_mut() else { return };
             let mut announced = watch.next(Duration::ZERO).unwrap_or_default();
-            let mut listed = netlink.interfaces();
+            let mut listed = Listed::read(netlink, &announced);
             for _ in 0..ROUNDS {
                 let more = watch.next(Duration::ZERO).unwrap_or_default();
                 if more.is_empty() {
                     break;
                 }
                 announced.extend(more);
-                listed = netlink.interfaces();
+                listed = Listed::read(netlink, &announced);
             }
             (announced, listed)
         };
         if let Err(error) = &listed {
             warn!("{}", chain(error));
         }
-        let listed = listed.as_deref().ok();
-        observer.with_interfaces(&mut |interfaces| interfaces.announced(self.netns, &announced, listed));
+        let listed = listed.ok();
+        observer
+            .with_interfaces(&mut |interfaces| interfaces.announced(self.netns, &announced, listed.as_ref()));
     }
 
     /// Checks whether the namespace's name still refers to it.

@@ -20,7 +20,7 @@ use netmon_model::{
 };
 
 pub(super) use self::follower::{Follower, Observer, Subscription};
-use self::tracked::{Presence, TrackedInterface};
+use self::tracked::{Listed, Presence, TrackedInterface};
 
 /// The state of one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -153,13 +153,8 @@ impl Interfaces {
         self.endpoints.iter().filter(|(_, tracked)| self.hooks_gone(tracked)).map(|(id, _)| *id)
     }
 
-    /// Takes into account what was announced in a namespace, and what its list says now; `None` if it could not be read.
-    pub(super) fn announced(
-        &mut self,
-        netns: NetnsId,
-        announced: &[LinkEvent],
-        listed: Option<&[Interface]>,
-    ) {
+    /// Updates the interfaces of a namespace after announcements. `listed` is `None` if the kernel could not be read.
+    fn announced(&mut self, netns: NetnsId, announced: &[LinkEvent], listed: Option<&Listed>) {
         self.update(netns, |tracked| {
             tracked.record(announced);
             if let Some(listed) = listed {
@@ -219,6 +214,10 @@ mod tests {
         }
     }
 
+    fn all_of(list: &[Interface]) -> Listed {
+        Listed { interfaces: list.to_vec(), subjects: None }
+    }
+
     fn followed(id: u32, ifindex: u32) -> Followed {
         Followed {
             id: EndpointId(id),
@@ -234,7 +233,7 @@ mod tests {
         let mut all = Interfaces::new(AttachMode::Tcx);
         let list = [listed("veth3", 3, None), listed("veth4", 4, None)];
         all.add(followed(0, 3), &list);
-        all.announced(NETNS, &[LinkEvent::Changed(IfIndex(3))], Some(&list));
+        all.announced(NETNS, &[LinkEvent::Changed(IfIndex(3))], Some(&all_of(&list)));
         all.add(followed(1, 4), &list[1..]);
         assert_eq!((all.changes(EndpointId(0)), all.changes(EndpointId(1))), (1, 0));
         assert!(all.state(EndpointId(1)).up);
@@ -249,9 +248,9 @@ mod tests {
             let mut all = Interfaces::new(mode);
             let list = [listed("veth3", 3, None)];
             all.add(followed(0, 3), &list);
-            all.announced(NETNS, &[LinkEvent::Moved(IfIndex(3))], Some(&[]));
+            all.announced(NETNS, &[LinkEvent::Moved(IfIndex(3))], Some(&all_of(&[])));
             assert_eq!(all.state(EndpointId(0)).drift, [Drift::Moved]);
-            all.announced(NETNS, &[LinkEvent::Changed(IfIndex(3))], Some(&list));
+            all.announced(NETNS, &[LinkEvent::Changed(IfIndex(3))], Some(&all_of(&list)));
             assert_eq!(all.without_hooks().count() > 0, gone_after_return, "{mode:?}");
         }
     }
@@ -262,7 +261,7 @@ mod tests {
         let port = listed("veth3", 3, Some(9));
         all.add(followed(0, 3), &[port.clone(), listed("br0", 9, None)]);
         let down = Interface { up: false, ..listed("br0", 9, None) };
-        all.announced(NETNS, &[], Some(&[port, down]));
+        all.announced(NETNS, &[], Some(&all_of(&[port, down])));
         assert_eq!(all.state(EndpointId(0)).drift, [Drift::BridgeDown { bridge: "br0".to_owned() }]);
     }
 

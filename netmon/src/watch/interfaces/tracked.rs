@@ -1,5 +1,7 @@
 //! The state of one tracked interface, derived from what the kernel lists and announces. Pure.
 
+use std::collections::BTreeSet;
+
 use netmon_kernel::netlink::{link::Interface, watch::LinkEvent};
 use netmon_model::{
     drift::Drift,
@@ -14,6 +16,21 @@ pub(super) enum Presence {
     /// In another namespace, with the programs that were on it.
     Moved,
     Deleted,
+}
+
+/// What was read of a namespace after announcements.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) interfaces: Vec<Interface>,
+    /// The interfaces that were read, whether they exist or not; `None` if all were.
+    pub(super) subjects: Option<BTreeSet<IfIndex>>,
+}
+
+impl Listed {
+    /// Returns whether an interface that is not listed does not exist.
+    fn covers(&self, index: IfIndex) -> bool {
+        self.subjects.as_ref().is_none_or(|subjects| subjects.contains(&index))
+    }
 }
 
 /// An interface of the lab: an end of a link, or a bridge that ends are ports of.
@@ -90,8 +107,17 @@ impl TrackedInterface {
         self.changes += announced.iter().filter(about).count() as u64;
     }
 
-    /// Updates the state from the namespace's list, after the announcements.
-    pub(super) fn apply(&mut self, listed: &[Interface], announced: &[LinkEvent]) {
+    /// Updates the state from what was read after the announcements.
+    pub(super) fn apply(&mut self, listed: &Listed, announced: &[LinkEvent]) {
+        if listed.covers(self.ifindex) {
+            self.apply_own(&listed.interfaces, announced);
+        }
+        if let Some(bridge) = self.bridge.as_mut().filter(|bridge| listed.covers(IfIndex(bridge.index))) {
+            bridge.is_down = by_index(&listed.interfaces, bridge.index).is_some_and(|bridge| !bridge.up);
+        }
+    }
+
+    fn apply_own(&mut self, listed: &[Interface], announced: &[LinkEvent]) {
         let moved = announced.contains(&LinkEvent::Moved(self.ifindex));
         let left = moved || announced.contains(&LinkEvent::Gone(self.ifindex));
         let stayed = self.presence == Presence::There && !left;
@@ -111,7 +137,6 @@ impl TrackedInterface {
         self.name.clone_from(&seen.name);
         if let Some(bridge) = &mut self.bridge {
             bridge.is_left = seen.controller != Some(bridge.index);
-            bridge.is_down = by_index(listed, bridge.index).is_some_and(|bridge| !bridge.up);
         }
     }
 
@@ -165,6 +190,10 @@ mod tests {
         }
     }
 
+    fn all<const N: usize>(interfaces: [Interface; N]) -> Listed {
+        Listed { interfaces: interfaces.into(), subjects: None }
+    }
+
     fn veth0() -> TrackedInterface {
         let mut tracked = TrackedInterface::new(INDEX, "veth0".parse().unwrap());
         tracked.init(&[listed("veth0", 7, 1)]);
@@ -175,9 +204,9 @@ mod tests {
     #[test]
     fn a_renamed_interface_is_reported_until_its_name_is_back() {
         let mut tracked = veth0();
-        tracked.apply(&[listed("eth9", 7, 1)], &[LinkEvent::Changed(INDEX)]);
+        tracked.apply(&all([listed("eth9", 7, 1)]), &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Renamed { to: "eth9".to_owned() }]);
-        tracked.apply(&[listed("veth0", 7, 1)], &[LinkEvent::Changed(INDEX)]);
+        tracked.apply(&all([listed("veth0", 7, 1)]), &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), []);
         assert!(!tracked.was_away);
     }
@@ -185,28 +214,28 @@ mod tests {
     #[test]
     fn a_moved_interface_may_come_back_and_was_away_then() {
         let mut tracked = veth0();
-        tracked.apply(&[], &[LinkEvent::Moved(INDEX)]);
+        tracked.apply(&all([]), &[LinkEvent::Moved(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Moved]);
-        tracked.apply(&[], &[]);
+        tracked.apply(&all([]), &[]);
         assert_eq!(tracked.presence, Presence::Moved, "another announcement changes nothing");
         let back = Interface { up: false, ..listed("veth0", 7, 1) };
-        tracked.apply(&[back], &[LinkEvent::Changed(INDEX)]);
+        tracked.apply(&all([back]), &[LinkEvent::Changed(INDEX)]);
         assert_eq!((tracked.drift(), tracked.was_away), (vec![Drift::SetDown], true));
     }
 
     #[test]
     fn another_interface_with_the_same_ifindex_is_not_taken_for_it() {
         let mut tracked = veth0();
-        tracked.apply(&[listed("veth0", 7, 2)], &[LinkEvent::Gone(INDEX), LinkEvent::Changed(INDEX)]);
+        tracked.apply(&all([listed("veth0", 7, 2)]), &[LinkEvent::Gone(INDEX), LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Deleted]);
-        tracked.apply(&[listed("veth0", 7, 2)], &[LinkEvent::Changed(INDEX)]);
+        tracked.apply(&all([listed("veth0", 7, 2)]), &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::Deleted]);
     }
 
     #[test]
     fn a_changed_mac_address_does_not_make_it_another_interface() {
         let mut tracked = veth0();
-        tracked.apply(&[listed("veth0", 7, 9)], &[LinkEvent::Changed(INDEX)]);
+        tracked.apply(&all([listed("veth0", 7, 9)]), &[LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), []);
     }
 
@@ -217,9 +246,9 @@ mod tests {
         tracked.init(&[port(Some(3)), listed("br0", 3, 5)]);
         assert_eq!((tracked.drift(), tracked.bridge()), (Vec::new(), Some(3)));
         let down = Interface { up: false, ..listed("br0", 3, 5) };
-        tracked.apply(&[port(Some(3)), down], &[]);
+        tracked.apply(&all([port(Some(3)), down]), &[]);
         assert_eq!(tracked.drift(), [Drift::BridgeDown { bridge: "br0".to_owned() }]);
-        tracked.apply(&[port(None)], &[LinkEvent::Gone(IfIndex(3)), LinkEvent::Changed(INDEX)]);
+        tracked.apply(&all([port(None)]), &[LinkEvent::Gone(IfIndex(3)), LinkEvent::Changed(INDEX)]);
         assert_eq!(tracked.drift(), [Drift::OffBridge { bridge: "br0".to_owned() }]);
     }
 
@@ -228,5 +257,22 @@ mod tests {
         let mut tracked = veth0();
         tracked.record(&[LinkEvent::Changed(INDEX), LinkEvent::Changed(IfIndex(8)), LinkEvent::Lost]);
         assert_eq!(tracked.changes, 2);
+    }
+
+    #[test]
+    fn a_reading_of_other_interfaces_changes_nothing_and_one_of_the_bridge_only_that() {
+        let mut tracked = TrackedInterface::new(INDEX, "veth0".parse().unwrap());
+        tracked.init(&[Interface { controller: Some(3), ..listed("veth0", 7, 1) }, listed("br0", 3, 5)]);
+        let read = |interface, index| Listed {
+            interfaces: Vec::from_iter(interface),
+            subjects: Some(BTreeSet::from([IfIndex(index)])),
+        };
+        tracked.apply(&read(Some(listed("veth9", 9, 9)), 9), &[LinkEvent::Changed(IfIndex(9))]);
+        assert_eq!(tracked.drift(), []);
+        let down = Interface { up: false, ..listed("br0", 3, 5) };
+        tracked.apply(&read(Some(down), 3), &[LinkEvent::Changed(IfIndex(3))]);
+        assert_eq!(tracked.drift(), [Drift::BridgeDown { bridge: "br0".to_owned() }]);
+        tracked.apply(&read(None, 7), &[LinkEvent::Gone(INDEX)]);
+        assert_eq!(tracked.drift(), [Drift::Deleted]);
     }
 }

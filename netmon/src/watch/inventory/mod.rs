@@ -248,6 +248,12 @@ impl Inventory {
         self.joined.get(link).map(|joined| &joined.ends)
     }
 
+    /// Returns the declared position of a link.
+    #[must_use]
+    pub fn rank(&self, link: &LinkName) -> Option<u32> {
+        self.joined.get(link).map(|joined| joined.rank)
+    }
+
     /// Returns a link, if at least one of its ends is watched.
     #[must_use]
     pub fn link(&self, name: &LinkName) -> Option<Link<'_>> {
