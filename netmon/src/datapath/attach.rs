@@ -1,13 +1,14 @@
 //! Attaches programs to hooks and detaches them, each inside the endpoint's own namespace.
 
 use std::{
+    collections::HashSet,
     io,
     os::fd::{AsFd as _, OwnedFd},
     path::PathBuf,
 };
 
 use netmon_kernel::{
-    netlink::{Netlink, NetlinkError, clsact, qdisc::Qdisc},
+    netlink::{Netlink, NetlinkError, clsact, link::ONE_BY_ONE, qdisc::Qdisc},
     pins::{PinError, unpin_link},
     sys::{
         bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain},
@@ -228,12 +229,25 @@ fn has_tcx_programs(ifindex: IfIndex, direction: Direction) -> io::Result<bool> 
     }
 }
 
-/// Returns the interfaces of the calling thread's namespace with a qdisc that uses delivery times itself: as the root
-/// qdisc or below it, as fq is under mq and often under htb.
-pub(super) fn users_of_delivery_time() -> Result<Vec<IfIndex>, NetlinkError> {
-    let qdiscs = Netlink::open()?.qdiscs()?;
+/// Returns the interfaces with a qdisc that uses delivery times itself, as the root qdisc or below it, as fq is under mq
+/// and often under htb. All of `interfaces`, which are in the calling thread's namespace, are considered.
+pub(super) fn users_of_delivery_time(interfaces: &[IfIndex]) -> Result<HashSet<IfIndex>, NetlinkError> {
+    let mut netlink = Netlink::open()?;
+    if interfaces.len() <= ONE_BY_ONE && !any_has_queue(&mut netlink, interfaces)? {
+        return Ok(HashSet::new());
+    }
     let uses = |qdisc: &Qdisc| USES_DELIVERY_TIME.contains(&qdisc.kind.as_str());
-    Ok(qdiscs.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
+    Ok(netlink.qdiscs()?.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
+}
+
+/// Returns whether one of these interfaces has a qdisc in which packets wait.
+fn any_has_queue(netlink: &mut Netlink, interfaces: &[IfIndex]) -> Result<bool, NetlinkError> {
+    for index in interfaces {
+        if netlink.interface(*index)?.is_some_and(|interface| interface.has_queue()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns the name in error messages of an interface that is known by its number.

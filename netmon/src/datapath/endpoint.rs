@@ -16,7 +16,7 @@ use netmon_ebpf::{
 use netmon_kernel::netns::{NetNs, NetnsId};
 use netmon_model::{
     by::Hooks,
-    names::{Direction, EndpointId, InterfaceId},
+    names::{Direction, EndpointId, IfIndex, InterfaceId},
     snapshot::AttachMode,
 };
 
@@ -158,7 +158,8 @@ pub(super) fn visit<T: Send>(
 /// they may not, because a qdisc there uses departure times itself.
 pub(super) fn ask_stamps(endpoints: Vec<&mut Endpoint>) -> Result<Vec<EndpointId>, DatapathError> {
     let unstamped = visit(endpoints, |endpoints| {
-        let users = users_of_delivery_time().map_err(|source| DatapathError::Qdiscs {
+        let interfaces: Vec<IfIndex> = endpoints.iter().map(|endpoint| endpoint.at.ifindex).collect();
+        let users = users_of_delivery_time(&interfaces).map_err(|source| DatapathError::Qdiscs {
             endpoint: endpoints.first().map_or(EndpointId(0), |first| first.id),
             source,
         })?;

@@ -24,6 +24,10 @@ use crate::netns::NetNs;
 pub const BRIDGE: &str = "bridge";
 /// The number of `lo`, in every namespace.
 pub const LOOPBACK: IfIndex = IfIndex(1);
+/// Up to this many interfaces are better read one by one: the kernel takes milliseconds to list a thousand.
+pub const ONE_BY_ONE: usize = 4;
+/// Kinds of a root qdisc that hold no packet and have no qdisc below them: of a veth end, and of one that was never up.
+const WITHOUT_QUEUE: [&str; 2] = ["noqueue", "noop"];
 
 /// One end of a veth pair that is to be created.
 #[derive(Clone, Copy, Debug)]
@@ -184,6 +188,14 @@ pub struct Interface {
     pub qdisc: Option<String>,
     /// The kernel's counters.
     pub stats: Option<Stats64>,
+}
+
+impl Interface {
+    /// Returns whether packets wait in a qdisc here.
+    #[must_use]
+    pub fn has_queue(&self) -> bool {
+        self.qdisc.as_deref().is_some_and(|kind| !WITHOUT_QUEUE.contains(&kind))
+    }
 }
 
 impl Netlink {

@@ -16,7 +16,7 @@ use log::warn;
 use netmon_kernel::{
     netlink::{
         Netlink, NetlinkError,
-        link::Interface,
+        link::{Interface, ONE_BY_ONE},
         watch::{LinkEvent, LinkWatch},
     },
     netns::{NetNs, NetnsId, name_watch::NameWatch, names},
@@ -35,8 +35,6 @@ use super::{Interfaces, Listed};
 
 /// Maximum number of readings in a row while a namespace keeps changing.
 const ROUNDS: usize = 8;
-/// Maximum number of interfaces that are read one by one. With more, the whole namespace is listed.
-const ONE_BY_ONE: usize = 4;
 
 /// What events are about: the end, names, or the subscription of this number.
 const STOP: u64 = 0;
@@ -203,7 +201,7 @@ impl Shared {
     }
 }
 
-/// Reads these interfaces, and the bridges that they are ports of. The kernel takes milliseconds to list a thousand.
+/// Reads these interfaces, and the bridges that they are ports of.
 fn one_by_one(
     netlink: &mut Netlink,
     interfaces: impl IntoIterator<Item = IfIndex>,

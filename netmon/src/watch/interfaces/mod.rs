@@ -6,7 +6,7 @@
 mod follower;
 mod tracked;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry};
 
 use log::{info, warn};
 use netmon_kernel::{
@@ -47,9 +47,16 @@ pub(super) struct Interfaces {
 #[derive(Debug)]
 struct Namespace {
     name: NsName,
-    endpoints: HashSet<EndpointId>,
-    /// The bridges that endpoints are ports of, by their numbers.
-    bridges: HashMap<u32, TrackedInterface>,
+    endpoints: HashMap<IfIndex, EndpointId>,
+    /// The bridges that endpoints are ports of.
+    bridges: HashMap<IfIndex, Bridge>,
+}
+
+#[derive(Debug)]
+struct Bridge {
+    tracked: TrackedInterface,
+    /// The endpoints that are its ports. A bridge without any is not tracked.
+    ports: HashSet<EndpointId>,
 }
 
 /// An endpoint to follow.
@@ -73,10 +80,10 @@ impl Interfaces {
         let Followed { id, netns, namespace, ifindex, interface } = endpoint;
         let there = self.namespaces.entry(netns).or_insert_with(|| Namespace {
             name: namespace,
-            endpoints: HashSet::new(),
+            endpoints: HashMap::new(),
             bridges: HashMap::new(),
         });
-        there.endpoints.insert(id);
+        there.endpoints.insert(ifindex, id);
         self.endpoints.insert(id, TrackedInterface::new(ifindex, interface));
         self.netns_of.insert(id, netns);
         self.reset(id, listed);
@@ -88,19 +95,12 @@ impl Interfaces {
         let Some(there) = self.netns_of.get(&id).and_then(|netns| self.namespaces.get_mut(netns)) else {
             return;
         };
+        let before = tracked.bridge();
         tracked.init(listed);
-        let bridge = tracked.bridge().and_then(|index| listed.iter().find(|one| one.index == index));
-        if let Some((bridge, name)) = bridge.and_then(|bridge| Some((bridge, bridge.name.parse().ok()?))) {
-            there.bridges.entry(bridge.index).or_insert_with(|| {
-                let mut tracked = TrackedInterface::new(IfIndex(bridge.index), name);
-                tracked.init(listed);
-                tracked
-            });
+        if before != tracked.bridge() {
+            before.inspect(|bridge| there.remove_port(*bridge, id));
         }
-        // A bridge without a port that is watched is not tracked.
-        let ports: HashSet<u32> =
-            there.endpoints.iter().filter_map(|id| self.endpoints.get(id)?.bridge()).collect();
-        there.bridges.retain(|index, _| ports.contains(index));
+        tracked.bridge().inspect(|bridge| there.add_port(*bridge, id, listed));
     }
 
     /// Returns the endpoints that differ from their expected state.
@@ -110,10 +110,11 @@ impl Interfaces {
 
     /// Stops tracking an endpoint. Returns its namespace if no other endpoint is tracked there.
     pub(super) fn remove(&mut self, id: EndpointId) -> Option<NetnsId> {
-        self.endpoints.remove(&id);
+        let tracked = self.endpoints.remove(&id)?;
         let netns = self.netns_of.remove(&id)?;
         let there = self.namespaces.get_mut(&netns)?;
-        there.endpoints.remove(&id);
+        tracked.bridge().inspect(|bridge| there.remove_port(*bridge, id));
+        there.endpoints.remove(&tracked.ifindex);
         if !there.endpoints.is_empty() {
             return None;
         }
@@ -155,7 +156,8 @@ impl Interfaces {
 
     /// Updates the interfaces of a namespace after announcements. `listed` is `None` if the kernel could not be read.
     fn announced(&mut self, netns: NetnsId, announced: &[LinkEvent], listed: Option<&Listed>) {
-        self.update(netns, |tracked| {
+        let subjects = listed.and_then(|listed| listed.subjects.as_ref());
+        self.update(netns, subjects, |tracked| {
             tracked.record(announced);
             if let Some(listed) = listed {
                 tracked.apply(listed, announced);
@@ -165,20 +167,60 @@ impl Interfaces {
 
     /// Takes into account whether a namespace's name still leads to it.
     pub(super) fn named(&mut self, netns: NetnsId, leads_here: bool) {
-        self.update(netns, |tracked| tracked.unnamed = !leads_here);
+        self.update(netns, None, |tracked| tracked.unnamed = !leads_here);
     }
 
-    /// Changes what is known of each interface in a namespace, and logs what is new.
-    fn update(&mut self, netns: NetnsId, change: impl Fn(&mut TrackedInterface)) {
+    /// Changes what is known of these interfaces in a namespace, and of the ports of those that are bridges; of all if
+    /// `subjects` is `None`. Logs what is new.
+    fn update(
+        &mut self,
+        netns: NetnsId,
+        subjects: Option<&BTreeSet<IfIndex>>,
+        change: impl Fn(&mut TrackedInterface),
+    ) {
         let Some(there) = self.namespaces.get_mut(&netns) else { return };
-        for id in &there.endpoints {
-            if let Some(tracked) = self.endpoints.get_mut(id) {
+        for id in there.concerned(subjects) {
+            if let Some(tracked) = self.endpoints.get_mut(&id) {
                 logged(&there.name, tracked, &change);
             }
         }
-        for bridge in there.bridges.values_mut() {
-            logged(&there.name, bridge, &change);
+        for (index, bridge) in &mut there.bridges {
+            if subjects.is_none_or(|subjects| subjects.contains(index)) {
+                logged(&there.name, &mut bridge.tracked, &change);
+            }
         }
+    }
+}
+
+impl Namespace {
+    fn add_port(&mut self, bridge: IfIndex, port: EndpointId, listed: &[Interface]) {
+        let name = || listed.iter().find(|one| one.index == bridge.0)?.name.parse().ok();
+        let entry = match self.bridges.entry(bridge) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let Some(name) = name() else { return };
+                let mut tracked = TrackedInterface::new(bridge, name);
+                tracked.init(listed);
+                entry.insert(Bridge { tracked, ports: HashSet::new() })
+            }
+        };
+        entry.ports.insert(port);
+    }
+
+    fn remove_port(&mut self, bridge: IfIndex, port: EndpointId) {
+        let Entry::Occupied(mut entry) = self.bridges.entry(bridge) else { return };
+        entry.get_mut().ports.remove(&port);
+        if entry.get().ports.is_empty() {
+            entry.remove();
+        }
+    }
+
+    /// Returns the endpoints that `subjects` concern: all if that is `None`, otherwise themselves and ports of bridges.
+    fn concerned(&self, subjects: Option<&BTreeSet<IfIndex>>) -> HashSet<EndpointId> {
+        let Some(subjects) = subjects else { return self.endpoints.values().copied().collect() };
+        let own = subjects.iter().filter_map(|index| self.endpoints.get(index));
+        let ports = subjects.iter().filter_map(|index| self.bridges.get(index)).flat_map(|one| &one.ports);
+        own.chain(ports).copied().collect()
     }
 }
 
@@ -263,6 +305,26 @@ mod tests {
         let down = Interface { up: false, ..listed("br0", 9, None) };
         all.announced(NETNS, &[], Some(&all_of(&[port, down])));
         assert_eq!(all.state(EndpointId(0)).drift, [Drift::BridgeDown { bridge: "br0".to_owned() }]);
+    }
+
+    #[test]
+    fn an_announcement_concerns_its_interface_or_the_ports_of_its_bridge() {
+        let mut all = Interfaces::new(AttachMode::Tcx);
+        let list = [listed("veth3", 3, Some(9)), listed("veth4", 4, None), listed("br0", 9, None)];
+        all.add(followed(0, 3), &list);
+        all.add(followed(1, 4), &list);
+        let concerned = |all: &Interfaces, index| {
+            all.namespaces[&NETNS].concerned(Some(&BTreeSet::from([IfIndex(index)])))
+        };
+        assert_eq!(concerned(&all, 4), HashSet::from([EndpointId(1)]));
+        assert_eq!(concerned(&all, 9), HashSet::from([EndpointId(0)]));
+        let down = Interface { up: false, ..listed("br0", 9, None) };
+        let read = Listed { interfaces: vec![down], subjects: Some(BTreeSet::from([IfIndex(9)])) };
+        all.announced(NETNS, &[LinkEvent::Changed(IfIndex(9))], Some(&read));
+        assert_eq!(all.state(EndpointId(0)).drift, [Drift::BridgeDown { bridge: "br0".to_owned() }]);
+        assert_eq!(all.state(EndpointId(1)).drift, []);
+        all.reset(EndpointId(0), &[listed("veth3", 3, None)]);
+        assert_eq!((concerned(&all, 9), all.state(EndpointId(0)).drift), (HashSet::new(), Vec::new()));
     }
 
     #[test]

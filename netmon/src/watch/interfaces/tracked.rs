@@ -96,8 +96,8 @@ impl TrackedInterface {
     }
 
     /// Returns the ifindex of the bridge that it was a port of.
-    pub(super) fn bridge(&self) -> Option<u32> {
-        self.bridge.as_ref().map(|bridge| bridge.index)
+    pub(super) fn bridge(&self) -> Option<IfIndex> {
+        self.bridge.as_ref().map(|bridge| IfIndex(bridge.index))
     }
 
     /// Counts announced changes. A lost announcement may have been about any interface, so it counts.
@@ -244,7 +244,7 @@ mod tests {
         let port = |controller| Interface { controller, ..listed("veth0", 7, 1) };
         let mut tracked = TrackedInterface::new(INDEX, "veth0".parse().unwrap());
         tracked.init(&[port(Some(3)), listed("br0", 3, 5)]);
-        assert_eq!((tracked.drift(), tracked.bridge()), (Vec::new(), Some(3)));
+        assert_eq!((tracked.drift(), tracked.bridge()), (Vec::new(), Some(IfIndex(3))));
         let down = Interface { up: false, ..listed("br0", 3, 5) };
         tracked.apply(&all([port(Some(3)), down]), &[]);
         assert_eq!(tracked.drift(), [Drift::BridgeDown { bridge: "br0".to_owned() }]);
