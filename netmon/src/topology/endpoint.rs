@@ -34,7 +34,8 @@ pub struct Endpoint {
 /// Receives the endpoints of a lab when its interfaces exist and before they are set up. Whatever it attaches then sees
 /// the first packet.
 pub trait AttachObserver {
-    /// Receives every endpoint of the lab, in the order of its file, including those of links that stay.
+    /// Receives every endpoint of the lab, in the order of its file and both ends of a link together, including those of
+    /// links that stay.
     ///
     /// # Errors
     ///

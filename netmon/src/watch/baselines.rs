@@ -39,6 +39,11 @@ impl Baselines {
         self.0.get(&id).map_or(impairment.is_none(), |known| known.impairment == impairment)
     }
 
+    /// Returns whether no impairment is in force.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Forgets an endpoint.
     pub(super) fn remove(&mut self, id: EndpointId) {
         self.0.remove(&id);

@@ -46,6 +46,28 @@ pub(super) enum EndpointChange {
     Removed(EndpointId),
 }
 
+/// A link that a topology hands over.
+struct GivenLink<'e> {
+    name: &'e LinkName,
+    /// Its position among all links.
+    rank: u32,
+    ends: &'e [Endpoint],
+}
+
+/// Groups endpoints by their links. Both ends of a link are together.
+fn given_links(endpoints: &[Endpoint]) -> impl Iterator<Item = GivenLink<'_>> {
+    let by_link = endpoints.chunk_by(|one, next| one.link == next.link);
+    by_link.zip(0..).filter_map(|(ends, rank)| Some(GivenLink { name: &ends.first()?.link, rank, ends }))
+}
+
+impl GivenLink<'_> {
+    fn ends_at(&self) -> Ends<Option<InterfaceId>> {
+        let mut ends = Ends::default();
+        self.ends.iter().for_each(|endpoint| ends[endpoint.side] = Some(at(endpoint)));
+        ends
+    }
+}
+
 impl Meter {
     /// Loads the datapath. It is attached to no endpoint yet.
     ///
@@ -102,8 +124,12 @@ impl Meter {
     ///
     /// Fails if the kernel refuses a program or an attachment.
     pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), WatchError> {
-        self.drop_unwanted(endpoints);
-        let new = self.take_facts(endpoints);
+        let (same, changed): (Vec<_>, Vec<_>) = given_links(endpoints).partition(|link| self.has(link));
+        let same_ends = same.iter().map(|link| link.ends.len()).sum();
+        if (same.len(), same_ends) != (self.inventory.link_names().len(), self.inventory.endpoints().len()) {
+            self.drop_unwanted(endpoints);
+        }
+        let new = self.take_facts(&changed);
         let targets = new.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
         let report = match self.datapath.attach(targets) {
             Ok(report) => report,
@@ -173,40 +199,38 @@ impl Meter {
         errors
     }
 
-    /// Enters the labels and links of endpoints into the inventory. Returns the new endpoints.
-    fn take_facts<'e>(&mut self, endpoints: &'e [Endpoint]) -> Vec<(InterfaceId, &'e Endpoint)> {
-        let mut ranks: HashMap<&LinkName, (u32, Ends<Option<InterfaceId>>)> = HashMap::new();
-        for endpoint in endpoints {
-            let next = ranks.len() as u32;
-            let (_, ends) = ranks.entry(&endpoint.link).or_insert((next, Ends::default()));
-            ends[endpoint.side] = Some(at(endpoint));
-        }
-        for (link, (rank, ends)) in &ranks {
-            if self.inventory.joined(link) != Some(ends) || self.inventory.rank(link) != Some(*rank) {
-                self.inventory.apply(Change::Joined { link: (*link).clone(), rank: *rank, ends: *ends });
-            }
+    /// Returns whether the inventory has a link exactly like this.
+    fn has(&self, link: &GivenLink<'_>) -> bool {
+        let has_end = |endpoint: &Endpoint| {
+            let known = self.inventory.at(at(endpoint));
+            known.is_some_and(|known| self.has_label(&known.label, endpoint))
+        };
+        self.inventory.joined(link.name) == Some(&link.ends_at())
+            && self.inventory.rank(link.name) == Some(link.rank)
+            && link.ends.iter().all(has_end)
+    }
+
+    /// Enters links and the labels of their endpoints into the inventory. Returns the new endpoints.
+    fn take_facts<'e>(&mut self, links: &[GivenLink<'e>]) -> Vec<(InterfaceId, &'e Endpoint)> {
+        for link in links {
+            let (link, rank, ends) = (link.name.clone(), link.rank, link.ends_at());
+            self.inventory.apply(Change::Joined { link, rank, ends });
         }
         let mut new = Vec::new();
-        for endpoint in endpoints {
-            let at = at(endpoint);
-            match self.inventory.at(at) {
-                Some(known) if self.has_label(&known.label, endpoint) => {}
-                Some(_) => {
-                    let label = self.label(endpoint);
-                    self.inventory.apply(Change::Relabelled { at, label });
-                }
-                None => {
-                    let label = self.label(endpoint);
-                    let slot = self.recorded_slot(&ranks[&endpoint.link].1, endpoint.side);
-                    self.inventory.apply(Change::Appeared { at, label, slot });
-                    new.push((at, endpoint));
-                }
+        for (link, endpoint) in links.iter().flat_map(|link| link.ends.iter().map(move |end| (link, end))) {
+            let (at, label) = (at(endpoint), self.label(endpoint));
+            if self.inventory.at(at).is_some() {
+                self.inventory.apply(Change::Relabelled { at, label });
+            } else {
+                let slot = self.recorded_slot(&link.ends_at(), endpoint.side);
+                self.inventory.apply(Change::Appeared { at, label, slot });
+                new.push((at, endpoint));
             }
         }
         new
     }
 
-    /// Returns whether `label` is that of an endpoint. Most endpoints of a change are the same as before.
+    /// Returns whether `label` is that of an endpoint.
     fn has_label(&self, label: &Label, endpoint: &Endpoint) -> bool {
         let Label { namespace, interface, addresses, origin } = label;
         (namespace, interface, addresses, origin)

@@ -171,7 +171,12 @@ impl Watch {
         let mut state = self.shared.lock();
         let State { meter, baselines, .. } = &mut *state;
         let mut declared = Vec::new();
-        for link in &lab.links {
+        // Most labs have no impairment, before and after a change.
+        let is_concerned = |link: &&Link| {
+            let declared = [Side::A, Side::B].into_iter().any(|side| !link.end(side).impairment.is_none());
+            declared || !baselines.is_empty()
+        };
+        for link in lab.links.iter().filter(is_concerned) {
             let Some(ends) = meter.inventory.joined(&link.name) else { continue };
             for side in [Side::A, Side::B] {
                 let Some(endpoint) = ends[side].and_then(|at| meter.inventory.at(at)) else { continue };

@@ -118,13 +118,13 @@ impl State {
     /// Stops watching the links that `goes` selects, and those with an end whose interface was recreated without netmon's
     /// programs: the change attaches to these again.
     pub(super) fn drop_links(&mut self, goes: impl Fn(&LinkName) -> bool) {
-        let bare: HashSet<EndpointId> = self.interfaces.without_hooks().collect();
         let inventory = &self.meter.inventory;
-        let going: Vec<InterfaceId> = inventory
-            .links()
-            .filter(|link| goes(link.name) || link.ends().any(|end| bare.contains(&end.id)))
-            .flat_map(|link| link.ends().map(|end| end.at).collect::<Vec<_>>())
-            .collect();
+        let bare =
+            self.interfaces.without_hooks().filter_map(|id| inventory.link_of(inventory.endpoint(id)?.at));
+        let links: HashSet<&LinkName> =
+            inventory.link_names().filter(|name| goes(name)).chain(bare).collect();
+        let links = links.into_iter().filter_map(|name| inventory.link(name));
+        let going: Vec<InterfaceId> = links.flat_map(|link| link.ends().map(|end| end.at)).collect();
         for error in self.meter.drop_endpoints(&going) {
             debug!("{}", chain(&error));
         }

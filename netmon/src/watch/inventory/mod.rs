@@ -238,7 +238,7 @@ impl Inventory {
     }
 
     /// Returns all endpoints, in the order of their slots.
-    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+    pub fn endpoints(&self) -> impl ExactSizeIterator<Item = &Endpoint> {
         self.endpoints.values()
     }
 
@@ -281,7 +281,7 @@ impl Inventory {
     }
 
     /// Returns the names of all links, including those without a watched end.
-    pub fn link_names(&self) -> impl Iterator<Item = &LinkName> {
+    pub fn link_names(&self) -> impl ExactSizeIterator<Item = &LinkName> {
         self.order.iter().map(|(_, name)| name)
     }
 
