@@ -11,7 +11,7 @@ use netmon_kernel::{
     netlink::{Netlink, NetlinkError, clsact, link::ONE_BY_ONE, qdisc::Qdisc},
     pins::{PinError, unpin_link},
     sys::{
-        bpf::{TcxHook, attach_tcx_first, program_id, tcx_chain},
+        bpf::{TcxHook, attach_tcx_first, program_id},
         bpf_pins::pin,
     },
 };
@@ -182,50 +182,6 @@ impl Attached {
             }
         }
         Ok(())
-    }
-
-    /// Returns the hooks at which a foreign program runs before netmon's, or netmon's is missing. Call from a thread in the
-    /// endpoint's namespace.
-    pub(super) fn overtaken(&self) -> io::Result<Vec<Direction>> {
-        let Kind::Tcx(_) = &self.kind else { return self.overtaken_on_clsact() };
-        let mut overtaken = Vec::new();
-        for direction in Direction::BOTH {
-            let ours = self.programs[direction];
-            if tcx_chain(self.ifindex.0, tcx_hook(direction))?.first() != Some(&ours).filter(|id| **id > 0) {
-                overtaken.push(direction);
-            }
-        }
-        Ok(overtaken)
-    }
-
-    /// [`Self::overtaken`] on clsact: a later filter of the same priority runs before netmon's, and TCX programs run before
-    /// all filters.
-    fn overtaken_on_clsact(&self) -> io::Result<Vec<Direction>> {
-        let mut netlink = Netlink::open().map_err(io::Error::other)?;
-        let mut overtaken = Vec::new();
-        for direction in Direction::BOTH {
-            let first = netlink.our_filter_is_first(self.ifindex, direction).map_err(io::Error::other)?;
-            if !first || has_tcx_programs(self.ifindex, direction)? {
-                overtaken.push(direction);
-            }
-        }
-        // For a deleted interface, the kernel returns no filters and no error.
-        if !overtaken.is_empty() {
-            let interfaces = netlink.interfaces().map_err(io::Error::other)?;
-            if !interfaces.iter().any(|interface| interface.index == self.ifindex.0) {
-                return Err(io::Error::from_raw_os_error(libc::ENODEV));
-            }
-        }
-        Ok(overtaken)
-    }
-}
-
-/// Returns whether a TCX chain has programs. A kernel before Linux 6.6 has no such chain.
-fn has_tcx_programs(ifindex: IfIndex, direction: Direction) -> io::Result<bool> {
-    match tcx_chain(ifindex.0, tcx_hook(direction)) {
-        Ok(chain) => Ok(!chain.is_empty()),
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

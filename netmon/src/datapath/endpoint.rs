@@ -236,23 +236,3 @@ pub(super) fn detach(endpoints: Vec<&mut Endpoint>) -> Result<(), DatapathError>
     })
     .map(drop)
 }
-
-/// Returns the hooks of `endpoints`, which share a namespace, at which another program runs ahead of netmon's.
-pub(super) fn overtaken(
-    endpoints: Vec<&mut Endpoint>,
-) -> Result<Vec<(EndpointId, Direction)>, DatapathError> {
-    let found = visit(endpoints, |endpoints| {
-        let mut found = Vec::new();
-        for endpoint in endpoints {
-            let Some(attached) = &endpoint.attached else { continue };
-            match attached.overtaken() {
-                Ok(hooks) => found.extend(hooks.into_iter().map(|hook| (endpoint.id, hook))),
-                // The interface was deleted, and the chain with it. That is reported elsewhere.
-                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
-                Err(source) => return Err(DatapathError::Chain { endpoint: endpoint.id, source }),
-            }
-        }
-        Ok(found)
-    })?;
-    Ok(found.unwrap_or_default())
-}

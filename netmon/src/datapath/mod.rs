@@ -26,6 +26,7 @@ pub mod memory;
 mod object;
 mod pause;
 mod persistence;
+mod position;
 mod recover;
 mod reserve;
 mod run_time;
@@ -35,7 +36,6 @@ mod tallies;
 use std::{cmp::Reverse, os::fd::AsFd as _, sync::Arc, time::Duration};
 
 use log::Level;
-use netmon_ebpf::record::Tally;
 use netmon_kernel::{netns::NetNs, pins::PinDirectory};
 use netmon_model::{
     error::chain,
@@ -51,6 +51,7 @@ pub use self::{
     error::DatapathError,
     flows::Connection,
     hooks::{HookTotals, Passed},
+    position::{Overtaken, Positions},
 };
 use self::{
     clock::ClockKeeper,
@@ -298,21 +299,6 @@ impl Datapath {
             errors.extend(self.release(endpoint.id, endpoint.drop_place()));
         }
         errors
-    }
-
-    /// Checks that netmon's programs are still first in their chains, and returns the hooks at which they are not. Those
-    /// are counted as errors of kind `overtaken`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a namespace cannot be entered or the kernel refuses to list a chain.
-    pub fn check_chain_position(&mut self) -> Result<Vec<(EndpointId, Direction)>, DatapathError> {
-        let mut found = Vec::new();
-        for group in by_namespace(self.endpoints.values_mut()).into_values() {
-            found.extend(endpoint::overtaken(group)?);
-        }
-        self.object.tallies.add(Tally::Overtaken, found.len() as u64)?;
-        Ok(found)
     }
 
     /// Returns the slots of an earlier agent's records, until the first [`Self::attach`].

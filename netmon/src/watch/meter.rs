@@ -14,7 +14,7 @@ use netmon_kernel::pins::PinDirectory;
 use netmon_model::{
     by::Ends,
     error::chain,
-    names::{Direction, EndpointId, InterfaceId, LinkName, Side},
+    names::{EndpointId, InterfaceId, LinkName, Side},
     snapshot::{Features, Flow, Snapshot},
 };
 
@@ -330,18 +330,6 @@ impl Meter {
         let ends = self.ends_of(link)?;
         let set = if on { self.datapath.hooks_on(&ends) } else { self.datapath.hooks_off(&ends) };
         set.map_err(|error| WatchError::named(error, &self.inventory))
-    }
-
-    /// Returns the hooks at which another program runs ahead of netmon's, with the names of their endpoints.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a namespace cannot be entered, or the kernel refuses to list a chain.
-    pub fn check_chain_position(&mut self) -> Result<Vec<(Label, Direction)>, WatchError> {
-        let found = self.datapath.check_chain_position();
-        let found = found.map_err(|error| WatchError::named(error, &self.inventory))?;
-        let named = |(id, direction)| Some((self.inventory.endpoint(id)?.label.clone(), direction));
-        Ok(found.into_iter().filter_map(named).collect())
     }
 
     /// Detaches from all endpoints. Pinned programs stay attached and continue to count.

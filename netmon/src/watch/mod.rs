@@ -32,7 +32,7 @@ use netmon_model::{
     error::chain,
     impairment::USUAL_MTU,
     lab::{Lab, Link},
-    names::{IfIndex, LinkName, Side},
+    names::{Direction, IfIndex, LinkName, Side},
     snapshot::{ErrorKind, Features, LabInfo, NamespaceContents},
 };
 
@@ -40,6 +40,7 @@ use self::{
     audit::{AuditTarget, Auditor},
     baselines::Baselines,
     interfaces::{Follower, Interfaces, Observer},
+    inventory::Label,
     state::{AuditChange, Group, State},
 };
 pub use self::{
@@ -47,7 +48,7 @@ pub use self::{
     error::WatchError,
     meter::Meter,
 };
-use crate::probe::Probes;
+use crate::{datapath::Overtaken, probe::Probes};
 
 /// Everything that is watched.
 pub struct Watch {
@@ -199,8 +200,7 @@ impl Watch {
 
     /// Logs hooks on which another program runs before netmon's.
     pub(crate) fn check_chain_position(&self) {
-        let found = self.shared.lock().meter.check_chain_position();
-        match found {
+        match self.overtaken() {
             Ok(found) => {
                 for (endpoint, direction) in found {
                     warn!(
@@ -215,6 +215,28 @@ impl Watch {
                 warn!("{}", chain(&error));
             }
         }
+    }
+
+    /// Returns the hooks at which another program runs before netmon's. Asks the kernel without holding the lock, and holds
+    /// a namespace's sockets meanwhile: [`Follower::release`] waits for that, so the check keeps no removed namespace alive.
+    fn overtaken(&self) -> Result<Vec<(Label, Direction)>, WatchError> {
+        let positions = self.shared.lock().meter.datapath.positions();
+        let mut found = Vec::new();
+        for some in positions {
+            let Some(subscription) = self.follower.subscription(some.netns) else { continue };
+            match subscription.with_netlink(|_| some.overtaken()) {
+                Some(Ok(overtaken)) => found.extend(overtaken),
+                Some(Err(error)) => {
+                    return Err(WatchError::named(error, &self.shared.lock().meter.inventory));
+                }
+                None => {}
+            }
+        }
+        let mut state = self.shared.lock();
+        let Meter { datapath, inventory, .. } = &mut state.meter;
+        let confirmed = datapath.confirm(found).map_err(|error| WatchError::named(error, inventory))?;
+        let named = |one: Overtaken| Some((inventory.endpoint(one.id)?.label.clone(), one.direction));
+        Ok(confirmed.into_iter().filter_map(named).collect())
     }
 
     /// Reserves the hooks of a link, for one comparison at a time. Returns whether they were free.

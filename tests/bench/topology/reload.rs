@@ -17,6 +17,8 @@ use crate::figures::Figure;
 const FEW: u32 = 10;
 /// How many times as long the large lab may take.
 const BOUND: f64 = 5.0;
+/// A single reload says little, and does not take long.
+const LEAST_ROUNDS: u32 = 7;
 /// A link that no star has.
 const ONE_MORE: &str = r#"
 [[namespace]]
@@ -51,7 +53,7 @@ fn of_size(links: u32, rounds: u32) -> Result<Reload> {
     // The same for both sizes: by default a large lab is attached otherwise than a small one.
     let agent = Agent::start_with_log(Path::new(&log), &["--attach", "clsact", subject.file()]);
     let (mut plan, mut apply, mut watch) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds {
+    for _ in 0..rounds.max(LEAST_ROUNDS) {
         let took = change(&subject, &log, &(without.clone() + ONE_MORE))?;
         plan.push(took[0]);
         apply.push(took[1]);

@@ -105,8 +105,8 @@ impl Follower {
     /// Subscribes to a namespace, unless it is subscribed to already.
     pub(crate) fn subscribe(&self, netns: &NetNs, name: &NsName) -> io::Result<Arc<Subscription>> {
         let id = netns.identity();
-        if let Some((_, there)) = self.shared.lock().by_netns.get(&id) {
-            return Ok(Arc::clone(there));
+        if let Some(there) = self.subscription(id) {
+            return Ok(there);
         }
         let open = || Ok((LinkWatch::open()?, Netlink::open().map_err(io::Error::other)?));
         let (watch, netlink) =
@@ -123,6 +123,11 @@ impl Follower {
         subscriptions.by_netns.insert(id, (key, Arc::clone(&subscription)));
         subscriptions.by_key.insert(key, Arc::clone(&subscription));
         Ok(subscription)
+    }
+
+    /// Returns the subscription to a namespace, if there is one.
+    pub(crate) fn subscription(&self, netns: NetnsId) -> Option<Arc<Subscription>> {
+        self.shared.lock().by_netns.get(&netns).map(|(_, there)| Arc::clone(there))
     }
 
     /// Ends the subscription to a namespace. Waits for a running audit or reading there, so the caller must not hold a lock
