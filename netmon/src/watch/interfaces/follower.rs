@@ -4,7 +4,7 @@
 //! be removed is released first: [`Follower::release`] returns when nothing here holds it any more.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     io,
     os::fd::{AsFd as _, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -175,6 +175,13 @@ impl Shared {
         self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the subscriptions to the namespaces of these names; all if `names` is `None`.
+    fn of_names(&self, names: Option<&HashSet<String>>) -> Vec<Arc<Subscription>> {
+        let is_concerned =
+            |one: &&Arc<Subscription>| names.is_none_or(|names| names.contains(one.namespace.as_str()));
+        self.lock().by_key.values().filter(is_concerned).map(Arc::clone).collect()
+    }
+
     fn follow(&self, names: Option<&NameWatch>, observer: &Weak<dyn Observer>) {
         let mut events = Vec::with_capacity(64);
         loop {
@@ -192,9 +199,9 @@ impl Shared {
                 match event.data.u64() {
                     STOP => return,
                     NAMES => {
-                        names.inspect(|names| names.clear());
-                        let all: Vec<_> = self.lock().by_key.values().map(Arc::clone).collect();
-                        all.iter().for_each(|one| one.check_name(observer.as_ref()));
+                        let changed = names.and_then(NameWatch::changed);
+                        let concerned = self.of_names(changed.as_ref());
+                        concerned.iter().for_each(|one| one.check_name(observer.as_ref()));
                     }
                     key => {
                         let one = self.lock().by_key.get(&key).map(Arc::clone);
