@@ -223,7 +223,8 @@ impl Datapath {
             self.forget(added);
             return Err(error);
         }
-        self.endpoints.append(&mut added);
+        // Unlike `append`, this does not rebuild the whole map.
+        self.endpoints.extend(added);
         // From here on, they are counted even if this process ends.
         if let Err(error) = self.record(&ids, Stage::Complete) {
             self.detach(&ids);

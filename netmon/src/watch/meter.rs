@@ -5,6 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::{BuildHasher as _, Hash, Hasher, RandomState},
     sync::Arc,
     time::SystemTime,
 };
@@ -37,6 +38,10 @@ pub struct Meter {
     origin: Origin,
     /// Endpoints added and removed since the last call of [`Meter::take_changes`], in order.
     changes: Vec<EndpointChange>,
+    /// A digest of each link that the last [`Meter::attach`] was given, by rank. A link with the same digest is the same, which
+    /// saves a look into the inventory. Empty if that call failed, or something was dropped since.
+    digests: Vec<u64>,
+    hasher: RandomState,
 }
 
 /// An endpoint that the meter started or stopped watching.
@@ -58,6 +63,17 @@ struct GivenLink<'e> {
 fn given_links(endpoints: &[Endpoint]) -> impl Iterator<Item = GivenLink<'_>> {
     let by_link = endpoints.chunk_by(|one, next| one.link == next.link);
     by_link.zip(0..).filter_map(|(ends, rank)| Some(GivenLink { name: &ends.first()?.link, rank, ends }))
+}
+
+impl Hash for GivenLink<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { name, rank, ends } = self;
+        (name, rank).hash(state);
+        for endpoint in *ends {
+            let Endpoint { namespace, interface, addresses, side, .. } = endpoint;
+            (side, at(endpoint), namespace, interface, addresses).hash(state);
+        }
+    }
 }
 
 impl GivenLink<'_> {
@@ -89,7 +105,14 @@ impl Meter {
 
     fn with(datapath: Datapath) -> Self {
         let inventory = Inventory::with_reserved(datapath.recorded_slots());
-        Self { inventory, datapath, origin: Origin::Found, changes: Vec::new() }
+        Self {
+            inventory,
+            datapath,
+            origin: Origin::Found,
+            changes: Vec::new(),
+            digests: Vec::new(),
+            hasher: RandomState::new(),
+        }
     }
 
     /// Sets the lab of the endpoints that a topology hands over.
@@ -124,7 +147,12 @@ impl Meter {
     ///
     /// Fails if the kernel refuses a program or an attachment.
     pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), WatchError> {
-        let (same, changed): (Vec<_>, Vec<_>) = given_links(endpoints).partition(|link| self.has(link));
+        let digests: Vec<u64> = given_links(endpoints).map(|link| self.hasher.hash_one(link)).collect();
+        let is_same = |link: &GivenLink<'_>| {
+            let at = link.rank as usize;
+            self.digests.get(at) == digests.get(at) || self.has(link)
+        };
+        let (same, changed): (Vec<_>, Vec<_>) = given_links(endpoints).partition(is_same);
         let same_ends = same.iter().map(|link| link.ends.len()).sum();
         if (same.len(), same_ends) != (self.inventory.link_names().len(), self.inventory.endpoints().len()) {
             self.drop_unwanted(endpoints);
@@ -138,6 +166,7 @@ impl Meter {
                 for (at, _) in new {
                     self.inventory.apply(Change::Vanished(at));
                 }
+                self.digests.clear();
                 return Err(error);
             }
         };
@@ -157,6 +186,7 @@ impl Meter {
         self.inventory.free(report.freed);
         let added = new.iter().filter_map(|(at, _)| Some(EndpointChange::Added(self.inventory.at(*at)?.id)));
         self.changes.extend(added);
+        self.digests = digests;
         Ok(())
     }
 
@@ -189,6 +219,9 @@ impl Meter {
     /// Detaches from endpoints and removes them from the inventory. Continues after an error, and returns all errors.
     pub(super) fn drop_endpoints(&mut self, going: &[InterfaceId]) -> Vec<WatchError> {
         let ids: Vec<EndpointId> = going.iter().filter_map(|at| Some(self.inventory.at(*at)?.id)).collect();
+        if !ids.is_empty() {
+            self.digests.clear();
+        }
         let errors = self.datapath.detach(&ids);
         let errors = errors.into_iter().map(|error| WatchError::named(error, &self.inventory)).collect();
         // Their slots are cleared, so they can be used again.
@@ -205,9 +238,7 @@ impl Meter {
             let known = self.inventory.at(at(endpoint));
             known.is_some_and(|known| self.has_label(&known.label, endpoint))
         };
-        self.inventory.joined(link.name) == Some(&link.ends_at())
-            && self.inventory.rank(link.name) == Some(link.rank)
-            && link.ends.iter().all(has_end)
+        self.inventory.joined(link.name) == Some((link.rank, link.ends_at())) && link.ends.iter().all(has_end)
     }
 
     /// Enters links and the labels of their endpoints into the inventory. Returns the new endpoints.

@@ -178,7 +178,7 @@ impl Watch {
             declared || !baselines.is_empty()
         };
         for link in lab.links.iter().filter(is_concerned) {
-            let Some(ends) = meter.inventory.joined(&link.name) else { continue };
+            let Some((_, ends)) = meter.inventory.joined(&link.name) else { continue };
             for side in [Side::A, Side::B] {
                 let Some(endpoint) = ends[side].and_then(|at| meter.inventory.at(at)) else { continue };
                 let impairment = link.end(side).impairment;

@@ -242,16 +242,10 @@ impl Inventory {
         self.endpoints.values()
     }
 
-    /// Returns the declared ends of a link, whether they have appeared or not.
+    /// Returns the declared position and ends of a link, whether these have appeared or not.
     #[must_use]
-    pub fn joined(&self, link: &LinkName) -> Option<&Ends<Option<InterfaceId>>> {
-        self.joined.get(link).map(|joined| &joined.ends)
-    }
-
-    /// Returns the declared position of a link.
-    #[must_use]
-    pub fn rank(&self, link: &LinkName) -> Option<u32> {
-        self.joined.get(link).map(|joined| joined.rank)
+    pub fn joined(&self, link: &LinkName) -> Option<(u32, Ends<Option<InterfaceId>>)> {
+        self.joined.get(link).map(|joined| (joined.rank, joined.ends))
     }
 
     /// Returns a link, if at least one of its ends is watched.
@@ -271,7 +265,7 @@ impl Inventory {
     /// Returns the other end of an endpoint's link, if it is watched.
     #[must_use]
     pub fn peer_of(&self, at: InterfaceId) -> Option<&Endpoint> {
-        let ends = self.joined(self.link_of(at)?)?;
+        let (_, ends) = self.joined(self.link_of(at)?)?;
         ends.iter().flatten().find(|end| **end != at).and_then(|peer| self.at(*peer))
     }
 
