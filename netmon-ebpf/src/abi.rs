@@ -6,7 +6,7 @@ pub use crate::stage::{PROGRAMS, STAGES, Stage, stage_index};
 
 /// The version of the ABI. It grows with every change to a key, a value or the meaning of one. The object carries
 /// it as the size of its map `NETMON_ABI`. The agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Endpoints in one chunk. Maps cannot grow, so endpoints are kept in chunks that are added at run time.
 pub const CHUNK_ENDPOINTS: u32 = 256;
@@ -29,20 +29,22 @@ pub const fn slot_of(endpoint: u32) -> u32 {
 
 /// The word of `skb->cb` in which the dispatcher passes the endpoint's id.
 pub const CB_ENDPOINT: usize = 0;
-/// The word of `skb->cb` in which the dispatcher of an egress hook passes the hook's flags.
-pub const CB_FLAGS: usize = 1;
+/// The word of `skb->cb` in which the dispatcher of an egress hook passes the number of the stamps that are given here
+/// ([`crate::stamp::number_of`]); 0 if departures are not stamped.
+pub const CB_NUMBER: usize = 1;
 /// The two words of `skb->cb` in which the dispatcher of an ingress hook passes the packet's departure stamp, low
 /// half first. They are 0 if the packet has none.
 pub const CB_DEPARTURE: usize = 2;
+/// The words in which the dispatcher of an ingress hook passes which stamps it expects, low half first
+/// ([`crate::stamp::Expected`]).
+pub const CB_EXPECTED: [usize; 2] = [4, 1];
 /// The word in which the measuring program tells the programs that follow a conversation where the headers are.
-/// The flags and the departure stamp have been used by then.
+/// What the dispatcher says about stamps has been used by then.
 pub const CB_HEADERS: usize = 1;
 /// The two words for the time at which the packet passed the hook, low half first.
 pub const CB_TIME: usize = 2;
 /// The word for the length of the transport payload, in bytes.
 pub const CB_PAYLOAD: usize = 4;
-/// Flag of an egress hook whose departures are stamped.
-pub const FLAG_STAMP: u32 = 1;
 
 /// Index of the ingress hook in everything that is kept by hook.
 pub const INGRESS: usize = 0;
@@ -85,8 +87,9 @@ indexed! {
     TcpMalformed = "tcp_malformed",
     /// The kernel refused the departure stamp.
     StampRefused = "stamp_refused",
-    /// The departure stamp lies in the future, so the peer's hook did not set it.
-    StampInFuture = "stamp_in_future",
+    /// The kernel delivered to a sender its own copy of a multicast or broadcast packet. It never crossed the link, and
+    /// is counted nowhere else.
+    LoopedBack = "looped_back",
     /// The flow table accepted no entry.
     FlowRefused = "flow_refused",
     /// The table of drops accepted no entry.

@@ -10,6 +10,7 @@ use crate::{
     histogram::Histogram,
     indexed::indexed,
     protocol::PROTOCOLS,
+    stamp::REFUSED_STAMPS,
 };
 
 /// Packets and bytes.
@@ -45,6 +46,8 @@ pub struct Counters {
     /// Segments by the epoch of their stamp: at [`crate::abi::EGRESS`] those that left with a stamp, at
     /// [`crate::abi::INGRESS`] those that arrived with one. The counts wrap; only differences are meaningful.
     pub epochs: [[u32; LOSS_EPOCHS]; HOOKS],
+    /// The latest departure among the stamped packets that arrived here, monotonic nanoseconds; 0 before the first.
+    pub latest_departure_ns: u64,
     /// One-way latency of packets that arrived here.
     pub latency: Histogram,
     /// ICMP and ICMPv6 echoes.
@@ -142,6 +145,8 @@ pub struct RoundTrips {
     pub tcp_retransmits: [u64; HOOKS],
     /// DNS responses by response code.
     pub dns_rcodes: [u64; RCODES],
+    /// Packets that arrived with a delivery time that is no stamp of the peer, by [`crate::stamp::RefusedStamp`].
+    pub refused_stamps: [u64; REFUSED_STAMPS],
 }
 
 impl Counters {
@@ -154,6 +159,7 @@ impl Counters {
         }; HOOKS],
         unstamped: 0,
         epochs: [[0; LOSS_EPOCHS]; HOOKS],
+        latest_departure_ns: 0,
         latency: Histogram::EMPTY,
         echoes: Echoes {
             sums: [Sum { count: 0, sum_ns: 0 }; HOOKS],
@@ -171,6 +177,7 @@ impl RoundTrips {
         tcp_events: [0; TCP_EVENTS],
         tcp_retransmits: [0; HOOKS],
         dns_rcodes: [0; RCODES],
+        refused_stamps: [0; REFUSED_STAMPS],
     };
 }
 
@@ -180,10 +187,10 @@ const _: () = {
     assert!(size_of::<Echoes>() == 2 * 16 + 2 * 4 * ANSWER_EPOCHS + size_of::<Histogram>());
     assert!(
         size_of::<Counters>()
-            == 2 * 128 + 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>() + size_of::<Echoes>()
+            == 2 * 128 + 2 * 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>() + size_of::<Echoes>()
     );
     assert!(
-        size_of::<RoundTrips>() == ROUND_TRIPS * size_of::<Histogram>() + 8 * (TCP_EVENTS + HOOKS + RCODES)
+        size_of::<RoundTrips>() == ROUND_TRIPS * size_of::<Histogram>() + 8 * (TCP_EVENTS + HOOKS + RCODES + REFUSED_STAMPS)
     );
     assert!(size_of::<Counters>() < 32 * 1024 && size_of::<RoundTrips>() < 32 * 1024);
 };

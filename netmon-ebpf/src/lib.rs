@@ -22,6 +22,7 @@ pub mod protocol;
 pub mod record;
 pub mod requests;
 mod stage;
+pub mod stamp;
 pub mod tag;
 pub mod tcp;
 

@@ -3,7 +3,7 @@
 use netmon_kernel::sys::{
     insn::{
         Condition, Helper, Instruction,
-        Register::{R0, R1, R2, R3, R6, R7, R8},
+        Register::{R0, R1, R2, R6, R7, R8},
         TCX_NEXT, Width, add64_imm, call, endian_be32, exit, jmp_reg, ldx_mem, mov64_imm, mov64_reg, stx_mem,
     },
     sk_buff,
@@ -17,19 +17,6 @@ pub(crate) fn next() -> Vec<Instruction> {
 /// Reads the clock, and nothing else.
 pub(crate) fn clock() -> Vec<Instruction> {
     [vec![call(Helper::BPF_FUNC_ktime_get_ns)], next()].concat()
-}
-
-/// Stamps the packet with the present time, as the peer's egress hook does.
-pub(crate) fn stamp() -> Vec<Instruction> {
-    vec![
-        mov64_reg(R6, R1),
-        call(Helper::BPF_FUNC_ktime_get_ns),
-        mov64_reg(R1, R6),
-        mov64_reg(R2, R0),
-        mov64_imm(R3, sk_buff::CLOCK_MONOTONIC),
-        call(Helper::BPF_FUNC_skb_set_tstamp),
-        mov64_reg(R1, R6),
-    ]
 }
 
 /// Adds `step` to the 32-bit number in network byte order at `offset` of the frame, so that a segment that is

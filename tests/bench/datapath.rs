@@ -13,11 +13,11 @@ use netmon_kernel::sys::{
     insn::Instruction,
 };
 use netmon_model::names::Direction;
-use netmon_tests::pair::pair;
+use netmon_tests::{pair::pair, stamped::stamped_by};
 use serde_json::{Value, json};
 
 use crate::{
-    bytecode::{clock, next, stamp},
+    bytecode::{clock, next},
     endpoints,
     figures::{Figure, conditions},
     packets::{Case, all},
@@ -80,13 +80,14 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
 
 /// The subjects of one datapath, with what they find when they run.
 fn prepare(meter: &Meter, cases: &[Case], flows: bool) -> Result<Vec<Subject>> {
-    let id = meter.inventory().endpoints().next().context("no endpoint is watched")?.id;
+    let link = meter.inventory().links().next().context("no link is watched")?;
+    let (id, peer) = (link.a.id, link.b.context("the link has one end")?.id);
     let mut subjects = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         for hook in Direction::BOTH {
             let mut before: Vec<Instruction> = case.advance.clone();
             if hook == Direction::Ingress && case.stamped {
-                before.extend(stamp());
+                before.extend(stamped_by(peer));
             }
             let ahead = (!before.is_empty())
                 .then(|| load_classifier("ahead", &[before.clone(), next()].concat()))

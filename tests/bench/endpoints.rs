@@ -16,11 +16,11 @@ use netmon_kernel::sys::{
     insn::Instruction,
 };
 use netmon_model::names::{Direction, EndpointId};
-use netmon_tests::pair::pairs;
+use netmon_tests::{pair::pairs, stamped::stamped_by};
 use serde_json::{Value, json};
 
 use crate::{
-    bytecode::{next, stamp},
+    bytecode::next,
     figures::Figure,
     packets::{Case, all},
 };
@@ -96,7 +96,8 @@ fn watch(ends: &[Endpoint]) -> Result<(Meter, Vec<EndpointId>)> {
 fn repeated(watching: &[(Meter, Vec<EndpointId>)], case: &Case, hook: Direction) -> Result<Subjects> {
     let mut before: Vec<Instruction> = case.advance.clone();
     if hook == Direction::Ingress && case.stamped {
-        before.extend(stamp());
+        // The same in each datapath: the second end of the first link.
+        before.extend(stamped_by(watching[0].1[1]));
     }
     let of = watching.iter().map(|(meter, ids)| {
         let program = meter.datapath().dispatcher(ids[0], hook, &before)?;

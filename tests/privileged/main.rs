@@ -50,6 +50,8 @@ mod selftest;
 mod services;
 mod services_http;
 mod services_ready;
+mod stalls;
+mod stamps;
 mod topology;
 mod topology_cycles;
 mod topology_held;

@@ -6,15 +6,8 @@
 use std::os::fd::OwnedFd;
 
 use netmon::{datapath::Options, watch::Meter};
-use netmon_kernel::sys::{
-    bpf::{Offload, TestOutcome, test_run_offloaded},
-    insn::{
-        Helper, Instruction,
-        Register::{R0, R1, R2, R3, R6},
-        call, mov64_imm, mov64_reg,
-    },
-    sk_buff,
-};
+use netmon_ebpf::stamp::{NUMBER_MASK, RefusedStamp, number_of};
+use netmon_kernel::sys::bpf::{Offload, TestOutcome, test_run_offloaded};
 use netmon_model::{
     names::{Direction, EndpointId},
     snapshot::{EndpointSnapshot, HookCounters, Snapshot},
@@ -28,6 +21,7 @@ use netmon_tests::{
     },
     pair::pair,
     sandbox::sandbox,
+    stamped::stamped_by,
 };
 
 /// `TC_ACT_UNSPEC`, `TCX_NEXT`
@@ -39,7 +33,10 @@ struct Fixture {
     id: EndpointId,
     ingress: OwnedFd,
     egress: OwnedFd,
+    /// A packet that the peer has stamped arrives.
     stamped: OwnedFd,
+    /// A packet with another stamp arrives: this end's own, as after XDP_TX.
+    foreign: OwnedFd,
 }
 
 impl Fixture {
@@ -50,13 +47,15 @@ impl Fixture {
     fn with(options: &Options) -> Self {
         let mut meter = Meter::load(options).unwrap();
         meter.attach(&pair()).unwrap();
-        let id = meter.inventory().links().next().unwrap().a.id;
+        let link = meter.inventory().links().next().unwrap();
+        let (id, peer) = (link.a.id, link.b.unwrap().id);
         let dispatcher =
             |direction, before: &[_]| meter.datapath().dispatcher(id, direction, before).unwrap();
         let ingress = dispatcher(Direction::Ingress, &[]);
         let egress = dispatcher(Direction::Egress, &[]);
-        let stamped = dispatcher(Direction::Ingress, &stamp());
-        Self { ingress, egress, stamped, id, meter }
+        let stamped = dispatcher(Direction::Ingress, &stamped_by(peer));
+        let foreign = dispatcher(Direction::Ingress, &stamped_by(id));
+        Self { ingress, egress, stamped, foreign, id, meter }
     }
 
     fn pass(&self, direction: Direction, frame: &[u8]) -> TestOutcome {
@@ -93,20 +92,6 @@ impl Fixture {
         assert_eq!(end.id, self.id);
         end
     }
-}
-
-/// Stamps the packet as the peer's egress hook would have done a moment ago: TEST_RUN itself cannot set the clock of
-/// a packet's time.
-fn stamp() -> [Instruction; 7] {
-    [
-        mov64_reg(R6, R1),
-        call(Helper::BPF_FUNC_ktime_get_ns),
-        mov64_reg(R1, R6),
-        mov64_reg(R2, R0),
-        mov64_imm(R3, sk_buff::CLOCK_MONOTONIC),
-        call(Helper::BPF_FUNC_skb_set_tstamp),
-        mov64_reg(R1, R6),
-    ]
 }
 
 /// Packets and bytes of one protocol.
@@ -257,7 +242,8 @@ fn a_packet_leaves_with_the_time_of_its_departure_and_arp_without() {
             let before = fixture.read().monotonic_ns;
             let stamp = fixture.out(&frame).time_ns;
             let after = fixture.read().monotonic_ns;
-            assert!((before..=after).contains(&stamp), "{before} {stamp} {after}");
+            assert_eq!(stamp & NUMBER_MASK, number_of(fixture.id.0).into(), "{stamp}");
+            assert!((before - NUMBER_MASK..=after).contains(&stamp), "{before} {stamp} {after}");
         }
         assert_eq!(fixture.end().unstamped_packets, 0);
         assert_eq!(fixture.out(&arp()).time_ns, 0);
@@ -286,6 +272,21 @@ fn a_stamp_becomes_one_sample_of_latency_and_then_the_time_of_arrival() {
         fixture.back(&frame);
         let link = fixture.read().links.remove(0);
         assert_eq!((link.b_to_a.latency.unwrap().count, link.a.hooks.ingress.packets()), (1, 2));
+    });
+}
+
+#[test]
+fn a_stamp_that_is_not_the_peers_is_no_sample_and_stays_as_it_is() {
+    sandbox(|| {
+        let mut fixture = Fixture::new();
+        let frame = Ipv4::default().frame(number::UDP, &udp(1, 2, b"x"));
+        let outcome = test_run_offloaded(&fixture.foreign, &frame, Offload::default(), 1).unwrap();
+        assert_eq!(outcome.verdict, NEXT);
+        assert_eq!(outcome.time_ns & NUMBER_MASK, number_of(fixture.id.0).into());
+        let link = fixture.read().links.remove(0);
+        assert_eq!((link.b_to_a.latency.unwrap().count, link.a.hooks.ingress.packets()), (0, 1));
+        let refused = link.a.refused_stamps.iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>();
+        assert_eq!(refused, [&(RefusedStamp::Foreign, 1)]);
     });
 }
 

@@ -9,16 +9,22 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     Protocol,
-    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, FLAG_STAMP, HOOKS, INGRESS, ParseStop, Stage},
+    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_EXPECTED, CB_NUMBER, EGRESS, HOOKS, INGRESS, ParseStop, Stage},
     endpoint::Counters,
     epoch::loss_slot,
     parse::{
         ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
         Network, Parsed, Visitor, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
     },
+    stamp::{Expected, NUMBER_MASK, RefusedStamp, stamp},
 };
 
-use super::{Frame, headers::Headers, maps, record};
+use super::{
+    Frame,
+    headers::Headers,
+    maps::{self, element},
+    record,
+};
 
 const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
 const MEASURE_ANY: usize = Stage::MeasureAny as usize;
@@ -32,6 +38,8 @@ const DNS_NON_LINEAR: usize = Stage::DnsNonLinear as usize;
 
 /// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before Linux 6.11).
 const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
+/// `pkt_type` of a packet that the kernel gives back to its sender (`linux/if_packet.h`).
+const PACKET_LOOPBACK: u32 = 5;
 
 /// Measures a packet at `HOOK` if it is plain, and leaves any other to another program.
 ///
@@ -106,6 +114,11 @@ impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
 /// Counts and stamps a packet. Returns when it passed, or `None` if the endpoint is unknown.
 #[inline(always)]
 fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
+    // SAFETY: a field of the context, which the verifier translates.
+    if HOOK == INGRESS && unsafe { (*ctx.skb.skb).pkt_type } == PACKET_LOOPBACK {
+        maps::count_stop(ParseStop::LoopedBack);
+        return None;
+    }
     let cb = ctx.cb();
     let endpoint = cb[CB_ENDPOINT];
     let Some(counters) = maps::counters(endpoint) else {
@@ -129,12 +142,16 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
     let segments = wire.segments;
     count::<HOOK>(counters, parsed.protocol, frame, wire);
     if maps::stamping() {
-        if HOOK == EGRESS && cb[CB_FLAGS] & FLAG_STAMP != 0 {
-            stamp(ctx, counters, parsed, now_ns, segments);
+        if HOOK == EGRESS && cb[CB_NUMBER] != 0 {
+            leaves(ctx, counters, parsed, stamp(now_ns, cb[CB_NUMBER]), segments);
         }
-        let departed_ns = u64::from(cb[CB_DEPARTURE]) | u64::from(cb[CB_DEPARTURE + 1]) << 32;
-        if HOOK == INGRESS && !matches!(parsed.network, Network::Other) && departed_ns != 0 {
-            arrived(ctx, counters, departed_ns, now_ns, segments);
+        let departure = u64::from(cb[CB_DEPARTURE]) | u64::from(cb[CB_DEPARTURE + 1]) << 32;
+        if HOOK == INGRESS && !matches!(parsed.network, Network::Other) && departure != 0 {
+            let expected = Expected::from_halves(CB_EXPECTED.map(|word| cb[word]));
+            match expected.departed_ns(departure, now_ns) {
+                Ok(departed_ns) => arrived(ctx, counters, departed_ns, now_ns, segments),
+                Err(reason) => refused(endpoint, reason),
+            }
         }
     }
     Some(now_ns)
@@ -208,7 +225,7 @@ impl Wire {
 fn count<const HOOK: usize>(counters: &mut Counters, protocol: Protocol, frame: u32, wire: Wire) {
     const { assert!(HOOK < HOOKS) };
     let hook = &mut counters.hooks[HOOK];
-    if let Some(counter) = maps::element(&mut hook.protocols, protocol as usize) {
+    if let Some(counter) = element(&mut hook.protocols, protocol as usize) {
         counter.packets += 1;
         counter.bytes += u64::from(frame);
     }
@@ -216,39 +233,65 @@ fn count<const HOOK: usize>(counters: &mut Counters, protocol: Protocol, frame: 
     hook.wire_bytes += wire.bytes;
 }
 
-/// Stamps the packet with its departure time, and counts it in the epoch of that time.
+/// Stamps the packet with its departure, and counts it in the epoch of that time.
 #[inline(always)]
-fn stamp(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, now_ns: u64, segments: u32) {
+fn leaves(ctx: &TcContext, counters: &mut Counters, parsed: &Parsed, stamp: u64, segments: u32) {
     // The helper accepts only IPv4 and IPv6, by the outermost ethertype.
     if matches!(parsed.network, Network::Other) || parsed.network_offset != ETHERNET_HEADER {
         counters.unstamped += 1;
+        unlike(ctx, stamp);
         return;
     }
     // SAFETY: the helper gets the context that the program was called with.
-    let refused = unsafe { bpf_skb_set_tstamp(ctx.skb.skb, now_ns, BPF_SKB_CLOCK_MONOTONIC) };
+    let refused = unsafe { bpf_skb_set_tstamp(ctx.skb.skb, stamp, BPF_SKB_CLOCK_MONOTONIC) };
     if refused == 0 {
-        count_epoch::<EGRESS>(counters, now_ns, segments);
+        count_epoch::<EGRESS>(counters, stamp, segments);
     } else {
         counters.unstamped += 1;
         maps::count_stop(ParseStop::StampRefused);
     }
 }
 
-/// Accounts for the departure stamp. Then replaces it with the receive time that the kernel would have set, which
-/// `ping`, `SO_TIMESTAMP` and captures read.
+/// Makes sure that the delivery time of a packet that is not stamped cannot be taken for a stamp of this endpoint: a time
+/// with its number is changed by one nanosecond. A queue that delivers by it does not notice.
+#[inline(always)]
+fn unlike(ctx: &TcContext, stamp: u64) {
+    // SAFETY: a field of the context that programs may read and write, which the verifier translates. At egress, what is
+    // written remains what it was, a delivery time.
+    unsafe {
+        let time = &raw mut (*ctx.skb.skb).tstamp;
+        let before = time.read();
+        if (before ^ stamp) & NUMBER_MASK == 0 && before != 0 {
+            time.write(before ^ 1);
+        }
+    }
+}
+
+/// Accounts for the departure of a packet that arrived. Then replaces its stamp with the receive time that the kernel would
+/// have set, which `ping`, `SO_TIMESTAMP` and captures read.
 #[inline(always)]
 fn arrived(ctx: &TcContext, counters: &mut Counters, departed_ns: u64, now_ns: u64, segments: u32) {
-    if departed_ns > now_ns {
-        maps::count_stop(ParseStop::StampInFuture);
-    } else {
-        record(&mut counters.latency, now_ns - departed_ns);
-        count_epoch::<INGRESS>(counters, departed_ns, segments);
+    // A stamp is exact to 64 ns, so it may lie a little ahead.
+    record(&mut counters.latency, now_ns.saturating_sub(departed_ns));
+    count_epoch::<INGRESS>(counters, departed_ns, segments);
+    if departed_ns > counters.latest_departure_ns {
+        counters.latest_departure_ns = departed_ns;
     }
     let received_ns = now_ns.wrapping_add(maps::clock_offset());
     // At ingress, a program that does not read `tstamp_type` writes a receive time, without a helper (Linux 5.18).
     // No program here reads it, because the dispatcher reads the stamp.
     // SAFETY: a field of the context that programs may write, which the verifier translates.
     unsafe { (&raw mut (*ctx.skb.skb).tstamp).write(received_ns) };
+}
+
+/// Counts a packet whose delivery time is no stamp of the peer. It keeps that time.
+#[inline(always)]
+fn refused(endpoint: u32, reason: RefusedStamp) {
+    if let Some(round_trips) = maps::round_trips(endpoint)
+        && let Some(count) = element(&mut round_trips.refused_stamps, reason as usize)
+    {
+        *count += 1;
+    }
 }
 
 #[inline(always)]

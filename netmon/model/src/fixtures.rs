@@ -11,6 +11,7 @@ use fastrand::Rng;
 use netmon_ebpf::{
     abi::ParseStop,
     endpoint::TcpEvent,
+    stamp::RefusedStamp,
     histogram::{BUCKETS, bucket},
 };
 
@@ -81,6 +82,7 @@ fn endpoint(id: u32, namespace: &str, interface: &str, address: &str, numbers: &
         drift: Vec::new(),
         hooks: Hooks::from_fn(|_| hook(numbers)),
         unstamped_packets: numbers.u64(..1000),
+        refused_stamps: RefusedStamp::ALL.map(|reason| (reason, numbers.u64(..10))).to_vec(),
         drops: Some(vec![("NO_SOCKET".to_owned(), numbers.u64(..100))]),
         round_trips: RoundTrips {
             icmp: histogram(numbers),

@@ -8,7 +8,7 @@ mod flow;
 
 use std::time::{Duration, SystemTime};
 
-use netmon_ebpf::{abi::ParseStop, endpoint::TcpEvent};
+use netmon_ebpf::{abi::ParseStop, endpoint::TcpEvent, stamp::RefusedStamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -217,6 +217,8 @@ pub struct EndpointSnapshot {
     pub hooks: Hooks<HookCounters>,
     /// Packets that left without a stamp, and so without a latency sample.
     pub unstamped_packets: u64,
+    /// Packets that arrived with a delivery time that is no stamp of the peer, by reason.
+    pub refused_stamps: Vec<(RefusedStamp, u64)>,
     /// Packets that the kernel dropped on this interface, by drop reason. `None` if this kernel reports no reasons.
     pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured at this end.

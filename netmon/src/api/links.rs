@@ -68,6 +68,9 @@ pub struct Endpoint {
     pub egress: Hook,
     /// Packets that left without a stamp, so without a latency sample.
     pub unstamped_packets: u64,
+    /// Packets that arrived with a delivery time that is not the peer's stamp, by reason.
+    #[serde(default)]
+    pub refused_stamps: BTreeMap<String, u64>,
     /// Packets that the kernel dropped on this interface, by its reason; null if the kernel does not report drops.
     pub dropped_packets: Option<BTreeMap<String, u64>>,
     /// Round trips measured here.
@@ -271,6 +274,7 @@ impl Endpoint {
             ingress: hook(Direction::Ingress),
             egress: hook(Direction::Egress),
             unstamped_packets: end.unstamped_packets,
+            refused_stamps: end.refused_stamps.iter().map(|(why, count)| (why.label().to_owned(), *count)).collect(),
             dropped_packets: end.drops.as_ref().map(|drops| drops.iter().cloned().collect()),
             round_trips: RoundTrips::from(&end.round_trips),
         }

@@ -7,6 +7,41 @@
 
 use netmon_ebpf::record::Known;
 
+/// A reading of both counts.
+#[derive(Clone, Debug)]
+pub(super) struct Reading<const SLOTS: usize> {
+    /// Between these two times it was made, by the clock that defines the epochs.
+    pub(super) read: (u64, u64),
+    /// What left or was asked, by slot.
+    pub(super) first: [u32; SLOTS],
+    /// What arrived or was answered, by slot.
+    pub(super) second: [u32; SLOTS],
+}
+
+/// An epoch of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Epoch {
+    /// Its number since the clock's zero.
+    pub(super) number: u64,
+    /// How many epochs before the reading it was.
+    pub(super) age: u64,
+}
+
+impl<const SLOTS: usize> Reading<SLOTS> {
+    /// Returns the latest epoch of a slot that had begun when the reading began. `None` if the slot was reused during the
+    /// reading.
+    fn epoch(&self, shift: u32, slot: usize) -> Option<Epoch> {
+        let (began, ended) = (self.read.0 >> shift, self.read.1 >> shift);
+        let age = began.wrapping_sub(slot as u64) % SLOTS as u64;
+        let number = began.checked_sub(age)?;
+        (age + (ended - began) < SLOTS as u64).then_some(Epoch { number, age })
+    }
+
+    fn missing(&self, slot: usize) -> i64 {
+        i64::from(self.first[slot].wrapping_sub(self.second[slot]).cast_signed())
+    }
+}
+
 /// The differences of one pair of counts, by slot.
 #[derive(Clone, Debug)]
 pub(super) struct ClosedEpochs<const SLOTS: usize> {
@@ -37,26 +72,23 @@ impl<const SLOTS: usize> ClosedEpochs<SLOTS> {
         std::mem::take(&mut self.changed)
     }
 
-    /// Adds a reading of both counts, made between the two times `read` of the clock that defines the epochs. An epoch is
-    /// complete once it lies `settle` epochs back.
-    pub(super) fn update(
-        &mut self,
-        read: (u64, u64),
-        settle: u64,
-        first: &[u32; SLOTS],
-        second: &[u32; SLOTS],
-    ) {
-        let (began, ended) = (read.0 >> self.shift, read.1 >> self.shift);
+    /// Adds a reading. An epoch counts if `is_complete` says that none of its packets is under way any more.
+    pub(super) fn update(&mut self, reading: &Reading<SLOTS>, is_complete: impl Fn(Epoch) -> bool) {
         for slot in 0..SLOTS {
-            // The age of this slot's latest epoch that had begun when the reading began ...
-            let age = began.wrapping_sub(slot as u64) % SLOTS as u64;
-            // ... and whose slot was not reused during the reading.
-            if age >= settle && age + (ended - began) < SLOTS as u64 {
-                let missing = i64::from(first[slot].wrapping_sub(second[slot]).cast_signed());
+            if reading.epoch(self.shift, slot).is_some_and(&is_complete) {
+                let missing = reading.missing(slot);
                 let known = std::mem::replace(&mut self.known.slots[slot], missing);
                 self.changed |= known != missing;
             }
         }
+    }
+
+    /// Returns whether an epoch that `is_due` selects has another difference than the known one, so it is not complete.
+    pub(super) fn waits(&self, reading: &Reading<SLOTS>, is_due: impl Fn(Epoch) -> bool) -> bool {
+        (0..SLOTS).any(|slot| {
+            let differs = reading.missing(slot) != self.known.slots[slot];
+            differs && reading.epoch(self.shift, slot).is_some_and(&is_due)
+        })
     }
 
     /// Returns the sum over all closed epochs. It never decreases, since it is exported as a counter. The sum is signed
@@ -76,8 +108,12 @@ mod tests {
 
     const SHIFT: u32 = 10;
 
-    fn at(epoch: u64) -> (u64, u64) {
-        (epoch << SHIFT, epoch << SHIFT)
+    fn at(epoch: u64, first: [u32; 8], second: [u32; 8]) -> Reading<8> {
+        Reading { read: (epoch << SHIFT, epoch << SHIFT), first, second }
+    }
+
+    fn is_old(epoch: Epoch) -> bool {
+        epoch.age >= 2
     }
 
     #[test]
@@ -85,11 +121,11 @@ mod tests {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, received) = ([0; 8], [0; 8]);
         sent[3] = 5;
-        epochs.update(at(3), 2, &sent, &received);
+        epochs.update(&at(3, sent, received), is_old);
         assert_eq!(epochs.total(), 0);
-        epochs.update(at(4), 2, &sent, &received);
+        epochs.update(&at(4, sent, received), is_old);
         assert_eq!(epochs.total(), 0);
-        epochs.update(at(5), 2, &sent, &received);
+        epochs.update(&at(5, sent, received), is_old);
         assert_eq!(epochs.total(), 5);
     }
 
@@ -99,13 +135,13 @@ mod tests {
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         sent[3] = 5;
         received[3] = 4;
-        epochs.update(at(6), 2, &sent, &received);
+        epochs.update(&at(6, sent, received), is_old);
         // The slot's next epoch, 11, is under way: three more left, none arrived yet.
         sent[3] = 8;
-        epochs.update(at(11), 2, &sent, &received);
+        epochs.update(&at(11, sent, received), is_old);
         assert_eq!(epochs.total(), 1);
         received[3] = 6;
-        epochs.update(at(13), 2, &sent, &received);
+        epochs.update(&at(13, sent, received), is_old);
         assert_eq!(epochs.total(), 2);
     }
 
@@ -115,7 +151,7 @@ mod tests {
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         (sent[3], received[3]) = (10, 7);
         (sent[4], received[4]) = (10, 13);
-        epochs.update(at(6), 2, &sent, &received);
+        epochs.update(&at(6, sent, received), is_old);
         assert_eq!(epochs.total(), 0);
     }
 
@@ -124,13 +160,31 @@ mod tests {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, received) = ([0; 8], [0; 8]);
         sent[3] = 5;
-        epochs.update(at(5), 2, &sent, &received);
+        epochs.update(&at(5, sent, received), is_old);
         assert_eq!((epochs.total(), epochs.take_changed(), epochs.take_changed()), (5, true, false));
         let mut next = ClosedEpochs::<8>::new(SHIFT);
         next.restore(&epochs.known());
         // Epoch 11 shares the slot of epoch 3, and is open.
-        next.update(at(11), 2, &sent, &received);
+        next.update(&at(11, sent, received), is_old);
         assert_eq!((next.total(), next.take_changed()), (5, false));
+    }
+
+    #[test]
+    fn an_epoch_that_is_not_complete_waits_until_it_is() {
+        let mut epochs = ClosedEpochs::<8>::new(SHIFT);
+        let (mut sent, mut received) = ([0; 8], [0; 8]);
+        sent[3] = 400;
+        // The path stands still: nothing that left later has arrived.
+        let reading = at(7, sent, received);
+        let arrived = |latest: u64| move |epoch: Epoch| epoch.age >= 2 && epoch.number < latest;
+        epochs.update(&reading, arrived(2));
+        assert_eq!((epochs.total(), epochs.waits(&reading, is_old)), (0, true));
+        // Epoch 11 has the same slot. All of both arrive at last, and then something that left later.
+        sent[3] = 500;
+        received[3] = 500;
+        let reading = at(14, sent, received);
+        epochs.update(&reading, arrived(12));
+        assert_eq!((epochs.total(), epochs.waits(&reading, is_old)), (0, false));
     }
 
     #[test]
@@ -138,7 +192,7 @@ mod tests {
         let mut epochs = ClosedEpochs::<8>::new(SHIFT);
         let (mut sent, mut received) = ([0; 8], [0; 8]);
         (sent[0], received[0]) = (1, u32::MAX);
-        epochs.update(at(4), 2, &sent, &received);
+        epochs.update(&at(4, sent, received), is_old);
         assert_eq!(epochs.total(), 2);
     }
 }

@@ -1,12 +1,13 @@
 //! Reads every counter and histogram, as plain data by endpoint id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aya::maps::{MapError, PerCpuValues};
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS, PARSE_STOPS, ParseStop},
     endpoint::{Counters, RoundTrips as AbiRoundTrips},
     epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+    stamp::RefusedStamp,
 };
 use netmon_model::{
     by::{ByProtocol, Hooks},
@@ -17,12 +18,21 @@ use netmon_model::{
 };
 
 use super::{
-    Datapath, DatapathError, attach::Attached, clock::monotonic_ns, endpoint::Endpoint, object::Object,
-    persistence::Stage, sums,
+    Datapath, DatapathError,
+    attach::Attached,
+    clock::monotonic_ns,
+    closed_epochs::{Epoch, Reading},
+    endpoint::{self, Endpoint, by_namespace},
+    object::Object,
+    persistence::Stage,
+    sums,
 };
 
 /// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
 const ANSWER_SETTLE_EPOCHS: u64 = 1 + ANSWER_TIMEOUT_NS.div_ceil(1 << ANSWER_EPOCH_SHIFT);
+
+/// A packet that left this many epochs ago (1.1 s) and is not in the sender's queue has arrived or is lost.
+const IDLE_SETTLE_EPOCHS: u64 = 8;
 
 /// One reading of the maps.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +60,8 @@ pub struct EndpointCounts {
     pub hooks: Hooks<HookCounts>,
     /// Packets that left without a stamp.
     pub unstamped_packets: u64,
+    /// Packets that arrived with a delivery time that is no stamp of the peer, by reason.
+    pub refused_stamps: Vec<(RefusedStamp, u64)>,
     /// Packets that the kernel dropped on this interface, by drop reason. `None` if this kernel reports no reasons.
     pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured here.
@@ -102,9 +114,11 @@ impl Datapath {
     pub fn counts(&mut self) -> Result<Counts, DatapathError> {
         let began = monotonic_ns();
         let mut counts = HashMap::with_capacity(self.endpoints.len());
+        let mut waiting = Vec::new();
         for group in self.pairs() {
-            self.read_group(&group, &mut counts)?;
+            self.read_group(&group, &mut counts, &mut waiting)?;
         }
+        self.settle_idle(&waiting, &mut counts)?;
         if let Some(drops) = &self.object.drops {
             let mut drops = drops.read()?;
             for (id, endpoint) in &mut counts {
@@ -138,6 +152,7 @@ impl Datapath {
         &mut self,
         group: &[EndpointId],
         counts: &mut HashMap<EndpointId, EndpointCounts>,
+        waiting: &mut Vec<Waiting>,
     ) -> Result<(), DatapathError> {
         let before_ns = monotonic_ns();
         let values: Vec<Values> = group.iter().map(|id| self.object.values(*id)).collect::<Result<_, _>>()?;
@@ -146,18 +161,44 @@ impl Datapath {
         for (at, id) in group.iter().enumerate() {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             let peer = values.get(1 - at).filter(|_| group.len() == 2);
-            let departures = peer.map(|peer| departures(read, endpoint, &values[at], peer));
-            let departures = departures.filter(|_| packet_stamp && endpoint.stamps);
+            let departures = peer.filter(|_| packet_stamp && endpoint.stamps).map(|peer| {
+                let (departures, reading) = departures(read, endpoint, &values[at], peer);
+                waiting.extend(reading.map(|reading| Waiting { id: *id, reading }));
+                departures
+            });
             counts.insert(*id, endpoint_counts(read, endpoint, &values[at], departures));
         }
         self.record_changes(group)
     }
 
+    /// Settles what left a queue that is empty by now: nothing of it is under way. The queues are read after the counts.
+    fn settle_idle(
+        &mut self,
+        waiting: &[Waiting],
+        counts: &mut HashMap<EndpointId, EndpointCounts>,
+    ) -> Result<(), DatapathError> {
+        let ids: HashSet<EndpointId> = waiting.iter().map(|one| one.id).collect();
+        let endpoints = self.endpoints.values_mut().filter(|endpoint| ids.contains(&endpoint.id));
+        let idle: HashSet<EndpointId> = by_namespace(endpoints).into_values().flat_map(endpoint::idle).collect();
+        for Waiting { id, reading } in waiting.iter().filter(|one| idle.contains(&one.id)) {
+            let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
+            endpoint.lost.update(reading, is_long_ago);
+            let departures = counts.get_mut(id).and_then(|counts| counts.departures.as_mut());
+            if let Some(departures) = departures {
+                departures.lost_segments = endpoint.lost.total();
+            }
+            self.record_changes(&[*id])?;
+        }
+        Ok(())
+    }
+
     /// Persists new differences of a link before they are reported: the next agent must not report less.
     fn record_changes(&mut self, group: &[EndpointId]) -> Result<(), DatapathError> {
         let Some(persistence) = &mut self.persistence else { return Ok(()) };
-        let is_whole = |id: &EndpointId| self.endpoints.get(id).is_some_and(Endpoint::is_whole);
-        let stage = if group.iter().all(is_whole) { Stage::Complete } else { Stage::Paused };
+        let is_whole = |id: EndpointId| self.endpoints.get(&id).is_some_and(Endpoint::is_whole);
+        let peer = |id: &EndpointId| self.endpoints.get(id)?.peer;
+        let is_complete = group.iter().all(|id| is_whole(*id) && peer(id).is_none_or(is_whole));
+        let stage = if is_complete { Stage::Complete } else { Stage::Paused };
         for id in group {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             if endpoint.lost.take_changed() | endpoint.unanswered.take_changed() {
@@ -188,15 +229,36 @@ impl Object {
     }
 }
 
-/// Returns latency and loss from one end of a link to the other. Both were read between the times `read`.
-fn departures(read: (u64, u64), from: &mut Endpoint, sent: &Values, arrived: &Values) -> Departures {
+/// The departures of an endpoint of which some may wait in its queue.
+struct Waiting {
+    id: EndpointId,
+    reading: Reading<LOSS_EPOCHS>,
+}
+
+/// Returns latency and loss from one end of a link to the other, and the reading if some packets neither arrived nor were
+/// overtaken for long. Both ends were read between the times `read`.
+///
+/// Time alone does not make a packet lost, because a queue may stand still. It is lost once something that left later has
+/// arrived, and it had as long as any packet before.
+fn departures(
+    read: (u64, u64),
+    from: &mut Endpoint,
+    sent: &Values,
+    arrived: &Values,
+) -> (Departures, Option<Reading<LOSS_EPOCHS>>) {
     let latency = sums::histogram(&arrived.counters, |value| &value.latency);
-    if from.stamps {
-        let sent = sums::epochs(&sent.counters, EGRESS);
-        let received = sums::epochs(&arrived.counters, INGRESS);
-        from.lost.update(read, settle_epochs(&latency, from.held_ns), &sent, &received);
-    }
-    Departures { latency, lost_segments: from.lost.total() }
+    let (first, second) = (sums::epochs(&sent.counters, EGRESS), sums::epochs(&arrived.counters, INGRESS));
+    let reading = Reading { read, first, second };
+    let settle = settle_epochs(&latency, from.held_ns);
+    let latest = arrived.counters.iter().map(|value| value.latest_departure_ns).max().unwrap_or(0);
+    let latest_epoch = latest >> LOSS_EPOCH_SHIFT;
+    from.lost.update(&reading, |epoch| epoch.age >= settle && epoch.number < latest_epoch);
+    let waits = from.lost.waits(&reading, is_long_ago);
+    (Departures { latency, lost_segments: from.lost.total() }, waits.then_some(reading))
+}
+
+fn is_long_ago(epoch: Epoch) -> bool {
+    epoch.age >= IDLE_SETTLE_EPOCHS
 }
 
 /// Returns how many epochs a packet may still be under way: two, and as many as the longest latency so far. A growing
@@ -214,12 +276,14 @@ fn endpoint_counts(
     values: &Values,
     departures: Option<Departures>,
 ) -> EndpointCounts {
-    let [requests, answered] = sums::echoes(&values.counters);
-    endpoint.unanswered.update(read, ANSWER_SETTLE_EPOCHS, &requests, &answered);
+    let [first, second] = sums::echoes(&values.counters);
+    let echoes = Reading { read, first, second };
+    endpoint.unanswered.update(&echoes, |epoch| epoch.age >= ANSWER_SETTLE_EPOCHS);
     EndpointCounts {
         attached: endpoint.attached.as_ref().map(Attached::mode),
         hooks: Hooks::from_fn(|direction| sums::hook(&values.counters, direction)),
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
+        refused_stamps: sums::refused_stamps(&values.round_trips),
         drops: None,
         round_trips: sums::round_trips(&values.counters, &values.round_trips, endpoint.unanswered.total()),
         departures,

@@ -10,8 +10,9 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
 };
 
-use netmon_ebpf::abi::{
-    CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, FLAG_STAMP, INGRESS, Stage, stage_index,
+use netmon_ebpf::{
+    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_EXPECTED, CB_NUMBER, EGRESS, INGRESS, Stage, stage_index},
+    stamp::{Expected, number_of},
 };
 use netmon_kernel::sys::{
     bpf::load_classifier,
@@ -29,8 +30,8 @@ use netmon_model::names::{Direction, EndpointId};
 pub(super) enum Hook {
     /// Packets arrive.
     Ingress {
-        /// Whether the peer stamps its departures, so that a delivery time on arrival is its stamp.
-        peer_stamps: bool,
+        /// The stamps of the peer. `None` if it does not stamp its departures.
+        expected: Option<Expected>,
     },
     /// Packets leave.
     Egress {
@@ -58,22 +59,30 @@ impl Hook {
     ///
     /// The stamp is read here and nowhere else. The kernel takes a program that reads the kind of a packet's time to know
     /// about delivery times, and then does not turn what it writes at ingress back into a receive time.
-    fn leave(self) -> Vec<Instruction> {
+    fn leave(self, endpoint: EndpointId) -> Vec<Instruction> {
         match self {
-            Self::Egress { stamps } => vec![
-                mov32_imm(R2, if stamps { FLAG_STAMP } else { 0 }),
-                stx_mem(Width::Word, R1, R2, cb_word(CB_FLAGS)),
-            ],
-            Self::Ingress { peer_stamps: false } => {
+            Self::Egress { stamps } => {
+                vec![
+                    mov32_imm(R2, if stamps { number_of(endpoint.0) } else { 0 }),
+                    stx_mem(Width::Word, R1, R2, cb_word(CB_NUMBER)),
+                ]
+            }
+            Self::Ingress { expected: None } => {
                 vec![mov64_imm(R2, 0), stx_mem(Width::Double, R1, R2, cb_word(CB_DEPARTURE))]
             }
-            Self::Ingress { peer_stamps: true } => vec![
-                mov64_imm(R2, 0),
-                ldx_mem(Width::Byte, R3, R1, sk_buff::TSTAMP_TYPE),
-                jmp_imm(Condition::NotEqual, R3, sk_buff::CLOCK_MONOTONIC, 1),
-                ldx_mem(Width::Double, R2, R1, sk_buff::TSTAMP),
-                stx_mem(Width::Double, R1, R2, cb_word(CB_DEPARTURE)),
-            ],
+            Self::Ingress { expected: Some(expected) } => {
+                let mut instructions = vec![
+                    mov64_imm(R2, 0),
+                    ldx_mem(Width::Byte, R3, R1, sk_buff::TSTAMP_TYPE),
+                    jmp_imm(Condition::NotEqual, R3, sk_buff::CLOCK_MONOTONIC, 1),
+                    ldx_mem(Width::Double, R2, R1, sk_buff::TSTAMP),
+                    stx_mem(Width::Double, R1, R2, cb_word(CB_DEPARTURE)),
+                ];
+                for (half, word) in expected.halves().into_iter().zip(CB_EXPECTED) {
+                    instructions.extend([mov32_imm(R2, half), stx_mem(Width::Word, R1, R2, cb_word(word))]);
+                }
+                instructions
+            }
         }
     }
 }
@@ -125,7 +134,7 @@ fn assemble(endpoint: EndpointId, hook: Hook, jump_table: BorrowedFd<'_>) -> Vec
     let measure = stage_index(Stage::Measure as usize, hook.index());
     let mut instructions =
         vec![mov32_imm(R2, endpoint.0), stx_mem(Width::Word, R1, R2, cb_word(CB_ENDPOINT))];
-    instructions.extend(hook.leave());
+    instructions.extend(hook.leave(endpoint));
     instructions.extend(ld_map_fd(R2, jump_table));
     instructions.extend([
         mov64_imm(R3, measure.cast_signed()),

@@ -12,8 +12,12 @@ use std::{
 use netmon_ebpf::{
     drops::DropPlace,
     epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+    stamp::{Expected, number_of},
 };
-use netmon_kernel::netns::{NetNs, NetnsId};
+use netmon_kernel::{
+    netlink::Netlink,
+    netns::{NetNs, NetnsId},
+};
 use netmon_model::{
     by::Hooks,
     names::{Direction, EndpointId, IfIndex, InterfaceId},
@@ -23,6 +27,7 @@ use netmon_model::{
 use super::{
     DatapathError,
     attach::{Attached, users_of_delivery_time},
+    clock::monotonic_ns,
     closed_epochs::ClosedEpochs,
     dispatcher::{self, Hook},
 };
@@ -93,9 +98,15 @@ impl Endpoint {
     /// Returns the dispatcher settings of a hook.
     pub(super) fn hook(&self, direction: Direction) -> Hook {
         match direction {
-            Direction::Ingress => Hook::Ingress { peer_stamps: self.peer_stamps },
+            Direction::Ingress => Hook::Ingress { expected: self.expected() },
             Direction::Egress => Hook::Egress { stamps: self.stamps },
         }
+    }
+
+    /// Returns which stamps are read here, from now on.
+    fn expected(&self) -> Option<Expected> {
+        let peer = self.peer.filter(|_| self.peer_stamps)?;
+        Some(Expected::new(number_of(peer.0), monotonic_ns()))
     }
 
     /// Returns whether both hooks have a program.
@@ -169,6 +180,20 @@ pub(super) fn ask_stamps(endpoints: Vec<&mut Endpoint>) -> Result<Vec<EndpointId
         Ok(endpoints.iter().filter(|endpoint| !endpoint.stamps).map(|endpoint| endpoint.id).collect())
     })?;
     Ok(unstamped.unwrap_or_default())
+}
+
+/// Returns those of `endpoints`, which share a namespace, whose qdisc holds no packet. One that cannot be read is not among
+/// them.
+pub(super) fn idle(endpoints: Vec<&mut Endpoint>) -> Vec<EndpointId> {
+    let is_empty = |netlink: &mut Netlink, endpoint: &Endpoint| {
+        netlink.backlog(endpoint.at.ifindex).is_ok_and(|packets| packets == 0)
+    };
+    let idle = visit(endpoints, |endpoints| {
+        let Ok(mut netlink) = Netlink::open() else { return Ok(Vec::new()) };
+        let idle = endpoints.iter().filter(|endpoint| is_empty(&mut netlink, endpoint));
+        Ok(idle.map(|endpoint| endpoint.id).collect())
+    });
+    idle.ok().flatten().unwrap_or_default()
 }
 
 /// Attaches to many endpoints, one namespace after the other.

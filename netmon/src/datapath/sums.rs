@@ -9,6 +9,7 @@ use netmon_ebpf::{
     },
     epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
     histogram::{BUCKETS, Histogram as AbiHistogram},
+    stamp::RefusedStamp,
 };
 use netmon_model::{
     by::ByProtocol,
@@ -97,6 +98,12 @@ pub(super) fn round_trips(
         tcp_retransmits_egress: total(&|value| value.tcp_retransmits[EGRESS]),
         dns_responses: dns_responses(values),
     }
+}
+
+/// Returns the packets with a delivery time that is no stamp, by reason.
+pub(super) fn refused_stamps(values: &PerCpuValues<AbiRoundTrips>) -> Vec<(RefusedStamp, u64)> {
+    let total = |reason: RefusedStamp| values.iter().map(|value| value.refused_stamps[reason as usize]).sum();
+    RefusedStamp::ALL.into_iter().map(|reason| (reason, total(reason))).collect()
 }
 
 /// Returns the total of the echoes whose request passed `hook`, over all CPUs.

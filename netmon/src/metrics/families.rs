@@ -23,6 +23,7 @@ pub(super) fn write(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mu
     by_hook(names::SEGMENTS, |hook| hook.segments, snapshot, to);
     by_hook(names::WIRE_BYTES, |hook| hook.wire_bytes, snapshot, to);
     unstamped(snapshot, to);
+    refused_stamps(snapshot, to);
     latency(snapshot, to);
     lost(snapshot, to);
     impaired(snapshot, to);
@@ -80,6 +81,15 @@ fn unstamped(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::UNSTAMPED_PACKETS);
     for (labels, end) in endpoints(snapshot) {
         family.count(labels, end.unstamped_packets);
+    }
+}
+
+fn refused_stamps(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::REFUSED_STAMPS);
+    for ([link, netns, interface], end) in endpoints(snapshot) {
+        for (reason, packets) in &end.refused_stamps {
+            family.count([link, netns, interface, reason.label()], *packets);
+        }
     }
 }
 

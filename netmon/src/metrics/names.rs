@@ -82,6 +82,13 @@ pub const UNSTAMPED_PACKETS: Metric = Metric {
     labels: ENDPOINT,
     help: "Packets that left this endpoint without a departure stamp, and so without a latency sample.",
 };
+/// Delivery times that are no stamp.
+pub const REFUSED_STAMPS: Metric = Metric {
+    name: "netmon_refused_stamps_total",
+    kind: MetricKind::Counter,
+    labels: &["link", "netns", "interface", "reason"],
+    help: "Packets that arrived with a delivery time that is not the departure stamp of the link's other end.",
+};
 /// One-way latency of a link's direction.
 pub const LINK_LATENCY: Metric = Metric {
     name: "netmon_link_latency_seconds",
@@ -346,6 +353,7 @@ pub const ALL: &[Metric] = &[
     SEGMENTS,
     WIRE_BYTES,
     UNSTAMPED_PACKETS,
+    REFUSED_STAMPS,
     LINK_LATENCY,
     LINK_LOST,
     IMPAIRMENT_DELAY,

@@ -123,6 +123,7 @@ fn endpoint_snapshot(
         drift: state.map(|state| state.drift.clone()).unwrap_or_default(),
         hooks,
         unstamped_packets: counts.unstamped_packets,
+        refused_stamps: counts.refused_stamps,
         drops: counts.drops,
         round_trips: counts.round_trips,
     };

@@ -95,6 +95,22 @@ impl Netlink {
         self.dump("list qdiscs", &request, qdisc)
     }
 
+    /// Returns how many packets wait in the qdiscs of an interface. 0 if it has none in which packets wait, or is gone.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn backlog(&mut self, interface: IfIndex) -> Result<u32, NetlinkError> {
+        let mut message = TcMessage::with_index(interface.0.cast_signed());
+        message.header.parent = TcHandle::ROOT;
+        match self.get("read a qdisc", RouteNetlinkMessage::GetQueueDiscipline(message), qdisc) {
+            Ok(root) => Ok(root.map_or(0, |root| root.queued)),
+            // An interface that was never up has a qdisc that the kernel does not show.
+            Err(error) if matches!(error.errno(), Some(Errno::NOENT | Errno::INVAL)) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns how many packets the root qdisc of an interface dropped, by its own counter, which wraps. `None` if the
     /// interface has no such qdisc.
     ///

@@ -16,7 +16,7 @@
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use aya_obj::generated::{
-    BPF_ADD, BPF_ALU, BPF_ALU64, BPF_B, BPF_CALL, BPF_DW, BPF_END, BPF_EXIT, BPF_IMM, BPF_JEQ, BPF_JGT,
+    BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_B, BPF_CALL, BPF_DW, BPF_END, BPF_EXIT, BPF_IMM, BPF_JEQ, BPF_JGT,
     BPF_JLT, BPF_JMP, BPF_JMP32, BPF_JNE, BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MOV, BPF_PSEUDO_MAP_FD,
     BPF_STX, BPF_TO_BE, BPF_W, BPF_X,
 };
@@ -107,6 +107,12 @@ pub fn add64_imm(to: Register, value: i32) -> Instruction {
     instruction(BPF_ALU64 | BPF_ADD | BPF_K, to, Register::R0, 0, value)
 }
 
+/// `to &= value`, where the value is extended by its sign
+#[must_use]
+pub fn and64_imm(to: Register, value: i32) -> Instruction {
+    instruction(BPF_ALU64 | BPF_AND | BPF_K, to, Register::R0, 0, value)
+}
+
 /// Converts the lower 32 bits of `to` to network byte order, or back.
 #[must_use]
 pub fn endian_be32(to: Register) -> Instruction {
@@ -179,6 +185,7 @@ mod tests {
         assert_eq!(fields(mov64_imm(R0, TCX_NEXT)), (0xb7, 0, 0, 0, -1));
         assert_eq!(fields(mov32_imm(R2, u32::MAX)), (0xb4, 2, 0, 0, -1));
         assert_eq!(fields(add64_imm(R2, 4)), (0x07, 2, 0, 0, 4));
+        assert_eq!(fields(and64_imm(R2, -64)), (0x57, 2, 0, 0, -64));
         assert_eq!(fields(endian_be32(R2)), (0xdc, 2, 0, 0, 32));
         assert_eq!(fields(ldx_mem(Width::Byte, R3, R1, 180)), (0x71, 3, 1, 180, 0));
         assert_eq!(fields(ldx_mem(Width::Word, R7, R1, 76)), (0x61, 7, 1, 76, 0));

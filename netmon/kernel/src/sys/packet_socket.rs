@@ -5,8 +5,15 @@
 
 use std::{
     io,
-    mem::size_of,
+    mem::{MaybeUninit, size_of},
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+};
+
+use rustix::{
+    net::{
+        SendAncillaryBuffer, SendAncillaryMessage, SendFlags, TxTimeFlags, sendmsg, sockopt::set_txtime,
+    },
+    time::ClockId,
 };
 
 /// A socket that sends frames through one interface.
@@ -58,12 +65,34 @@ impl PacketSocket {
         if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Allows [`Self::send_at`] (`SO_TXTIME`, with the monotonic clock).
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer.
+    pub fn take_delivery_times(&self) -> io::Result<()> {
+        Ok(set_txtime(&self.0, ClockId::Monotonic, TxTimeFlags::empty())?)
+    }
+
+    /// Sends one frame with a delivery time, monotonic nanoseconds, as programs for precise timing do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub fn send_at(&self, frame: &[u8], time_ns: u64) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(TxTime(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::TxTime(time_ns));
+        let sent = sendmsg(&self.0, &[io::IoSlice::new(frame)], &mut control, SendFlags::empty());
+        sent.map(drop).map_err(io::Error::from)
+    }
+
     /// Sends one frame, link-layer header included.
     ///
     /// # Errors
     ///
     /// The kernel's answer: EMSGSIZE if the frame is longer than the MTU allows, ENETDOWN if the interface is down.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
-        rustix::net::send(&self.0, frame, rustix::net::SendFlags::empty()).map(drop).map_err(io::Error::from)
+        rustix::net::send(&self.0, frame, SendFlags::empty()).map(drop).map_err(io::Error::from)
     }
 }
