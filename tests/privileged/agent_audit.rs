@@ -236,6 +236,25 @@ fn what_a_program_behind_the_hook_drops_is_explained() {
 }
 
 #[test]
+fn what_a_program_before_the_hook_drops_passed_neither_of_them() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+        audited();
+        let program = load_classifier("foreign", &[mov64_imm(R0, TCX_DROP), exit()]).expect("a program");
+        let foreign =
+            attach_tcx_first(program.as_fd(), ifindex("root", "veth0"), TcxHook::Egress).expect("a link");
+        let socket = PacketSocket::open(ifindex("root", "veth0")).expect("a packet socket");
+        // The kernel's answer to a drop may be an error.
+        (0..500).for_each(|_| drop(socket.send(&frame())));
+        assert_no_difference(&audited());
+        drop(foreign);
+        mixed_traffic();
+        assert_no_difference(&audited());
+    });
+}
+
+#[test]
 fn what_passes_while_hooks_are_taken_off_for_a_comparison_is_explained() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);

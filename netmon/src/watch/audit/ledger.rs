@@ -45,6 +45,12 @@ pub(super) struct EgressLedger {
     last: Option<Entry>,
     cut: Spread,
     qdisc_drops: i64,
+    /// Packets that programs dropped before they came to the hook.
+    #[serde(default)]
+    dropped_before: i64,
+    /// Those that the previous reading added. It may have been a few packets ahead.
+    #[serde(default)]
+    just_dropped_before: i64,
     explained: Explained,
     difference: i64,
 }
@@ -58,7 +64,8 @@ struct Entry {
 }
 
 impl EgressLedger {
-    /// Enters a reading: the packets that passed the hook, those that programs behind it dropped, and the kernel's counts.
+    /// Enters a reading: the packets that passed the hook, those that programs before or behind it dropped, and the kernel's
+    /// counts.
     /// `whole` says which super-packets left unsegmented since the previous reading; `None` if that changed meanwhile.
     /// `gap` says whether the hook was unwatched at some time since then.
     pub(super) fn enter(
@@ -73,7 +80,7 @@ impl EgressLedger {
         let last = self.last.replace(now.clone());
         self.count_drops(last.as_ref().map(|last| &last.sent.qdisc), &sent.qdisc);
         self.widen(last.as_ref(), &now, whole);
-        self.explained.set(Cause::TcEgress, tc_drops.cast_signed());
+        self.explained.set(Cause::TcEgress, tc_drops.cast_signed() - self.dropped_before);
         self.explained.set(Cause::QdiscDrops, self.qdisc_drops);
         self.explained.set(Cause::Queued, i64::from(sent.qdisc.queued));
         self.explained.set(Cause::TxDropped, sent.dropped.cast_signed());
@@ -83,6 +90,7 @@ impl EgressLedger {
         self.explained.set(Cause::Segmented, -self.cut.explains(surplus));
         let before = self.difference;
         self.difference = counted - self.explained.sum();
+        self.difference += self.drops_before_hook(last.as_ref(), tc_drops, before);
         match last {
             None => self.begin(),
             Some(last) => {
@@ -98,6 +106,18 @@ impl EgressLedger {
                 self.difference = before;
             }
         }
+    }
+
+    /// Returns how many of the latest drops by programs explain nothing, because another program dropped these packets before
+    /// they came to the hook. netmon's count then lacks just as many.
+    fn drops_before_hook(&mut self, last: Option<&Entry>, tc_drops: u64, difference: i64) -> i64 {
+        let Some(last) = last else { return 0 };
+        let more = tc_drops.saturating_sub(last.tc_drops).cast_signed();
+        let before = (difference - self.difference).clamp(-self.just_dropped_before, more);
+        self.just_dropped_before = before.max(0);
+        self.dropped_before += before;
+        self.explained.add(Cause::TcEgress, -before);
+        before
     }
 
     /// The drop counter of a qdisc that replaced another one starts from zero.

@@ -39,6 +39,29 @@ fn what_the_kernel_counted_before_is_explained_and_what_bypasses_the_hook_is_bel
 }
 
 #[test]
+fn what_a_program_drops_before_the_hook_explains_nothing() {
+    let mut ledger = EgressLedger::default();
+    ledger.enter(passed(5, 5), 0, &sent(5), Some(Whole::All), false);
+    // Behind the hook, and before it.
+    ledger.enter(passed(15, 15), 10, &sent(5), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![(Cause::TcEgress, 10)]));
+    ledger.enter(passed(15, 15), 510, &sent(5), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![(Cause::TcEgress, 10)]));
+    ledger.enter(passed(25, 25), 515, &sent(10), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![(Cause::TcEgress, 15)]));
+}
+
+#[test]
+fn a_count_of_drops_that_is_a_few_packets_ahead_is_corrected() {
+    let mut ledger = EgressLedger::default();
+    ledger.enter(passed(5, 5), 0, &sent(5), Some(Whole::All), false);
+    ledger.enter(passed(12, 12), 10, &sent(5), Some(Whole::All), false);
+    assert_eq!(told(&ledger).0, 0);
+    ledger.enter(passed(15, 15), 10, &sent(5), Some(Whole::All), false);
+    assert_eq!(told(&ledger), (0, vec![(Cause::TcEgress, 10)]));
+}
+
+#[test]
 fn super_packets_that_leave_whole_explain_nothing_and_those_that_are_cut_all_of_their_segments() {
     let mut ledger = EgressLedger::default();
     ledger.enter(passed(0, 0), 0, &sent(0), Some(Whole::All), false);
