@@ -20,7 +20,7 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// All measures of a result.
-const MEASURES: [&str; 57] = [
+const MEASURES: [&str; 61] = [
     "packets: udp over ipv4",
     "packets: udp over ipv6",
     "packets: ipv4 with options",
@@ -68,6 +68,7 @@ const MEASURES: [&str; 57] = [
     "icmp round trip behind a queue, mean",
     "lost behind a queue that only delays",
     "lost in a queue that overflows",
+    "lost in a queue that stood still",
     "kernel's packets sent, frames",
     "kernel's bytes sent, frames",
     "kernel's packets received at the peer, frames",
@@ -77,6 +78,9 @@ const MEASURES: [&str; 57] = [
     "kernel's bytes received, sockets",
     "kernel's packets received at the peer, sockets",
     "lost without any drops",
+    "foreign delivery times refused",
+    "latency samples of them",
+    "received of what was sent to a group",
     "echo requests unanswered",
 ];
 

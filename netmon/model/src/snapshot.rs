@@ -8,7 +8,8 @@ mod flow;
 
 use std::time::{Duration, SystemTime};
 
-use netmon_ebpf::{abi::ParseStop, endpoint::TcpEvent, stamp::RefusedStamp};
+pub use netmon_ebpf::stamp::RefusedStamp;
+use netmon_ebpf::{abi::ParseStop, endpoint::TcpEvent};
 use serde::{Deserialize, Serialize};
 
 pub use self::{

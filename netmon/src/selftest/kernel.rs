@@ -61,6 +61,11 @@ fn read_at_rest(fixture: &mut Fixture<'_>, link: TestLink) -> Result<(BothEnds, 
     }
 }
 
+/// Returns how many packets an interface has received.
+pub(super) fn received(netlink: &mut Netlink, index: IfIndex) -> Result<u64, SelftestError> {
+    Ok(counts(netlink, index)?[2])
+}
+
 fn counts(netlink: &mut Netlink, index: IfIndex) -> Result<Counts, SelftestError> {
     let interfaces = netlink.interfaces_with_stats()?;
     let stats = interfaces.into_iter().find(|there| there.index == index.0).and_then(|there| there.stats);

@@ -10,6 +10,7 @@ mod drops;
 mod echo;
 mod error;
 mod fixture;
+mod foreign;
 mod frames;
 mod kernel;
 mod kinds;
@@ -34,7 +35,7 @@ type Step = fn(&mut Fixture<'_>) -> Result<(), SelftestError>;
 
 /// The kinds of traffic, in order. Unanswered requests are sent by the first step and reported only after a timeout, so
 /// they are checked last.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     kinds::measure,
     echo::measure,
     tcp::measure,
@@ -42,6 +43,7 @@ const STEPS: [Step; 8] = [
     drops::measure,
     queue::measure,
     kernel::measure,
+    foreign::measure,
     kinds::measure_unanswered,
 ];
 

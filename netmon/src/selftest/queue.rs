@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon_kernel::netlink::tbf;
+use netmon_kernel::netlink::{Netlink, tbf};
 use netmon_model::{histogram::Histogram, impairment::TokenBucket, names::Side};
 
 use super::{
@@ -30,6 +30,12 @@ const ECHOES: u16 = 20;
 const AHEAD: usize = 12;
 /// Datagrams that are far more than the queue holds.
 const FLOOD: usize = 1_000;
+/// Datagrams that wait while the queue stands still, and for how long it does.
+const WAITING: usize = 30;
+const STALL: Duration = Duration::from_secs(2);
+/// Datagrams behind them, and the pause between two.
+const WAKING: usize = 8;
+const WAKING_PAUSE: Duration = Duration::from_millis(150);
 /// The path between user space and the hook takes at most this long.
 const PATH: Duration = Duration::from_micros(200);
 /// Loss is reported once it is certain: a few epochs after the longest delay in the queue.
@@ -66,6 +72,36 @@ pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
         lost(&counted),
         FLOOD as u64,
     ));
+    stall(fixture, &mut netlink, &from, &to)
+}
+
+/// Lets the queue stand still with packets in it, and then deliver all of them.
+fn stall(
+    fixture: &mut Fixture<'_>,
+    netlink: &mut Netlink,
+    from: &UdpSocket,
+    to: &UdpSocket,
+) -> Result<(), SelftestError> {
+    let failed = |source| SelftestError::Socket("send through a queue", source);
+    let ifindex = fixture.end(TestLink::Queue, Side::A).ifindex;
+    let before = lost(&fixture.link(TestLink::Queue)?);
+    netlink.request(&tbf::change(ifindex, "queue", TokenBucket { rate: 1, ..BUCKET }))?;
+    (0..WAITING).try_for_each(|_| from.send(&[7; PAYLOAD]).map(drop)).map_err(failed)?;
+    fixture.pause(STALL)?;
+    let meanwhile = lost(&fixture.link(TestLink::Queue)?);
+    netlink.request(&tbf::change(ifindex, "queue", BUCKET))?;
+    to.set_read_timeout(Some(Duration::from_secs(1))).map_err(failed)?;
+    // The first of these makes the queue look at its new rate. The others leave later than what stood still.
+    for _ in 0..WAKING {
+        from.send(&[7; PAYLOAD]).map_err(failed)?;
+        fixture.pause(WAKING_PAUSE)?;
+    }
+    let arrived = (0..WAITING + WAKING).take_while(|_| to.recv(&mut [0; PAYLOAD]).is_ok()).count();
+    let after = fixture.link_when(TestLink::Queue, CERTAIN, |link| lost(link) != before)?;
+    let missing = (WAITING + WAKING - arrived) as u64;
+    let measured = (lost(&after) - before).max(meanwhile - before);
+    let samples = (WAITING + WAKING) as u64;
+    fixture.add(Row::exact("lost in a queue that stood still", Unit::Count, missing, measured, samples));
     Ok(())
 }
 

@@ -74,16 +74,23 @@ pub(super) fn read(options: &[u8]) -> Option<TokenBucket> {
 /// Adds a token bucket to an interface that has only the kernel's default qdisc.
 #[must_use]
 pub fn add(index: IfIndex, name: &str, bucket: TokenBucket) -> Request {
+    let message = message(index, bucket);
+    Request::new(format!("add a token bucket to interface {name}"), message, NLM_F_CREATE | NLM_F_EXCL)
+}
+
+/// Changes the token bucket of [`add`]. What waits in it stays, and the new rate holds from the next packet on.
+#[must_use]
+pub fn change(index: IfIndex, name: &str, bucket: TokenBucket) -> Request {
+    Request::new(format!("change the token bucket of interface {name}"), message(index, bucket), 0)
+}
+
+fn message(index: IfIndex, bucket: TokenBucket) -> RouteNetlinkMessage {
     let mut message = TcMessage::with_index(index.0.cast_signed());
     message.header.parent = TcHandle::ROOT;
     message.header.handle = TcHandle { major: 1, minor: 0 };
     message.attributes.push(TcAttribute::Kind(KIND.to_owned()));
     message.attributes.push(qdisc::options(options(bucket)));
-    Request::new(
-        format!("add a token bucket to interface {name}"),
-        RouteNetlinkMessage::NewQueueDiscipline(message),
-        NLM_F_CREATE | NLM_F_EXCL,
-    )
+    RouteNetlinkMessage::NewQueueDiscipline(message)
 }
 
 #[cfg(test)]
