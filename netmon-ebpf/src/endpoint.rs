@@ -190,7 +190,8 @@ const _: () = {
             == 2 * 128 + 2 * 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>() + size_of::<Echoes>()
     );
     assert!(
-        size_of::<RoundTrips>() == ROUND_TRIPS * size_of::<Histogram>() + 8 * (TCP_EVENTS + HOOKS + RCODES + REFUSED_STAMPS)
+        size_of::<RoundTrips>()
+            == ROUND_TRIPS * size_of::<Histogram>() + 8 * (TCP_EVENTS + HOOKS + RCODES + REFUSED_STAMPS)
     );
     assert!(size_of::<Counters>() < 32 * 1024 && size_of::<RoundTrips>() < 32 * 1024);
 };

@@ -242,7 +242,7 @@ fn a_packet_leaves_with_the_time_of_its_departure_and_arp_without() {
             let before = fixture.read().monotonic_ns;
             let stamp = fixture.out(&frame).time_ns;
             let after = fixture.read().monotonic_ns;
-            assert_eq!(stamp & NUMBER_MASK, number_of(fixture.id.0).into(), "{stamp}");
+            assert_eq!(stamp & NUMBER_MASK, u64::from(number_of(fixture.id.0)), "{stamp}");
             assert!((before - NUMBER_MASK..=after).contains(&stamp), "{before} {stamp} {after}");
         }
         assert_eq!(fixture.end().unstamped_packets, 0);
@@ -282,7 +282,7 @@ fn a_stamp_that_is_not_the_peers_is_no_sample_and_stays_as_it_is() {
         let frame = Ipv4::default().frame(number::UDP, &udp(1, 2, b"x"));
         let outcome = test_run_offloaded(&fixture.foreign, &frame, Offload::default(), 1).unwrap();
         assert_eq!(outcome.verdict, NEXT);
-        assert_eq!(outcome.time_ns & NUMBER_MASK, number_of(fixture.id.0).into());
+        assert_eq!(outcome.time_ns & NUMBER_MASK, u64::from(number_of(fixture.id.0)));
         let link = fixture.read().links.remove(0);
         assert_eq!((link.b_to_a.latency.unwrap().count, link.a.hooks.ingress.packets()), (0, 1));
         let refused = link.a.refused_stamps.iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>();

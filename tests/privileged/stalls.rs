@@ -10,7 +10,7 @@ use std::{
 use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, scrape},
-    counts::{DIRECT, added},
+    counts::{DIRECT, added, kernel},
     direct::{await_carriers, link_status},
     eventually::eventually,
     labs::valid,
@@ -31,7 +31,9 @@ const ENDS: [(&str, &str, &str); 2] =
 
 fn tbf(verb: &str, rate: &str) {
     for (namespace, interface, _) in ENDS {
-        let words = ["qdisc", verb, "dev", interface, "root", "tbf", "rate", rate, "burst", "3000", "limit", "3000000"];
+        let words = [
+            "qdisc", verb, "dev", interface, "root", "tbf", "rate", rate, "burst", "3000", "limit", "3000000",
+        ];
         run_in(namespace, "tc", &words);
     }
 }
@@ -43,8 +45,10 @@ fn socket((namespace, _, address): (&str, &str, &str)) -> UdpSocket {
         "root" => bind(),
         _ => NetNs::open(&valid(namespace)).expect("a namespace").run(bind).expect("a thread in it"),
     };
-    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::RcvBufForce, &(8 << 20)).expect("a buffer");
-    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SndBufForce, &(8 << 20)).expect("a buffer");
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::RcvBufForce, &(8 << 20))
+        .expect("a buffer");
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SndBufForce, &(8 << 20))
+        .expect("a buffer");
     socket.set_nonblocking(true).expect("a socket");
     socket
 }
@@ -69,7 +73,8 @@ fn a_path_that_stands_still_and_then_delivers_everything_has_lost_nothing() {
         tbf("change", "8bit");
         let send = |count: usize| {
             for (from, (_, _, to)) in sockets.iter().zip([ENDS[1], ENDS[0]]) {
-                (0..count).for_each(|_| drop(from.send_to(&[7; 1000], (to, 6000)).expect("a queue with room")));
+                (0..count)
+                    .for_each(|_| drop(from.send_to(&[7; 1000], (to, 6000)).expect("a queue with room")));
             }
         };
         send(DATAGRAMS);
@@ -108,8 +113,10 @@ fn what_is_sent_to_an_end_that_is_down_is_lost_soon() {
         (0..100).for_each(|_| drop(socket.send_to(b"lost", "10.200.0.3:9")));
         // It takes a second (ADR 0026).
         eventually("the loss", Duration::from_secs(10), || (lost() >= 100.0).then_some(()));
+        // IPv6 may have said something, too.
         sleep(Duration::from_secs(2));
-        assert_eq!(lost(), 100.0);
+        let (_, dropped) = kernel("root", "veth0");
+        assert!((100.0..=dropped).contains(&lost()), "{} of {dropped}", lost());
     });
 }
 

@@ -22,6 +22,15 @@ fn now_ns() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
+/// Starts an agent on a link on which nothing is stamped but what a test sends.
+fn quiet_agent() -> Agent {
+    let agent = Agent::start([""; 0]);
+    run("sysctl", &["-q", "-w", "net.ipv6.conf.veth0.disable_ipv6=1"]);
+    run_in("direct_netns", "sysctl", &["-q", "-w", "net.ipv6.conf.veth1.disable_ipv6=1"]);
+    run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+    agent
+}
+
 /// Sends frames through veth0, with the times that `time` returns for each.
 fn send(frame: &[u8], past_the_hook: bool, time: impl Fn(u64) -> u64) {
     let socket = PacketSocket::open(ifindex("root", "veth0")).expect("a packet socket");
@@ -63,8 +72,7 @@ fn frames() -> [Vec<u8>; 2] {
 #[test]
 fn a_frame_that_netmon_does_not_stamp_is_never_a_sample() {
     sandbox(|| {
-        let _agent = Agent::start([""; 0]);
-        run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+        let _agent = quiet_agent();
         for (ethertype, packet) in [IPV4, IPV6].into_iter().zip(frames()) {
             let frame = tagged(&[DOT1Q], ethertype, &packet);
             // Every nanosecond of ten rounds of 64: ten of these times have the number of this end.
@@ -79,8 +87,7 @@ fn a_frame_that_netmon_does_not_stamp_is_never_a_sample() {
 #[test]
 fn of_foreign_times_past_the_hook_one_in_64_passes_and_none_that_cannot_be() {
     sandbox(|| {
-        let _agent = Agent::start([""; 0]);
-        run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+        let _agent = quiet_agent();
         let [packet, _] = frames();
         let frame = tagged(&[], IPV4, &packet);
         let all = FRAMES as f64;
@@ -102,8 +109,7 @@ fn of_foreign_times_past_the_hook_one_in_64_passes_and_none_that_cannot_be() {
 #[test]
 fn foreign_times_hide_no_loss() {
     sandbox(|| {
-        let _agent = Agent::start([""; 0]);
-        run("ping", &["-q", "-c", "1", "10.200.0.3"]);
+        let _agent = quiet_agent();
         let [packet, _] = frames();
         let frame = tagged(&[], IPV4, &packet);
         let base = (now_ns() / 1_000 - 2_000) * 1_000;

@@ -42,8 +42,7 @@ fn the_attach_mode_is_chosen_and_every_count_is_the_kernels() {
         assert_nothing_lost_on_the_way("pings and a download", &ends);
         assert_eq!(metrics.sum("netmon_link_lost_packets_total", &[]), 0.0);
         assert!(metrics.sum("netmon_link_latency_seconds_count", &[]) >= 40.0, "every ping is stamped");
-        for reason in ["unknown_endpoint", "stamp_refused", "flow_refused", "drop_refused"]
-        {
+        for reason in ["unknown_endpoint", "stamp_refused", "flow_refused", "drop_refused"] {
             assert_eq!(metrics.sum("netmon_parse_exits_total", &[("reason", reason)]), 0.0, "{reason}");
         }
         assert_eq!(agent.end(Signal::TERM).0.code(), Some(0));

@@ -11,8 +11,8 @@ use fastrand::Rng;
 use netmon_ebpf::{
     abi::ParseStop,
     endpoint::TcpEvent,
-    stamp::RefusedStamp,
     histogram::{BUCKETS, bucket},
+    stamp::RefusedStamp,
 };
 
 use crate::{

@@ -274,7 +274,11 @@ impl Endpoint {
             ingress: hook(Direction::Ingress),
             egress: hook(Direction::Egress),
             unstamped_packets: end.unstamped_packets,
-            refused_stamps: end.refused_stamps.iter().map(|(why, count)| (why.label().to_owned(), *count)).collect(),
+            refused_stamps: end
+                .refused_stamps
+                .iter()
+                .map(|(why, count)| (why.label().to_owned(), *count))
+                .collect(),
             dropped_packets: end.drops.as_ref().map(|drops| drops.iter().cloned().collect()),
             round_trips: RoundTrips::from(&end.round_trips),
         }

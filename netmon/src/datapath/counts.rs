@@ -179,7 +179,8 @@ impl Datapath {
     ) -> Result<(), DatapathError> {
         let ids: HashSet<EndpointId> = waiting.iter().map(|one| one.id).collect();
         let endpoints = self.endpoints.values_mut().filter(|endpoint| ids.contains(&endpoint.id));
-        let idle: HashSet<EndpointId> = by_namespace(endpoints).into_values().flat_map(endpoint::idle).collect();
+        let idle: HashSet<EndpointId> =
+            by_namespace(endpoints).into_values().flat_map(endpoint::idle).collect();
         for Waiting { id, reading } in waiting.iter().filter(|one| idle.contains(&one.id)) {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             endpoint.lost.update(reading, is_long_ago);

@@ -185,13 +185,11 @@ pub(super) fn ask_stamps(endpoints: Vec<&mut Endpoint>) -> Result<Vec<EndpointId
 /// Returns those of `endpoints`, which share a namespace, whose qdisc holds no packet. One that cannot be read is not among
 /// them.
 pub(super) fn idle(endpoints: Vec<&mut Endpoint>) -> Vec<EndpointId> {
-    let is_empty = |netlink: &mut Netlink, endpoint: &Endpoint| {
-        netlink.backlog(endpoint.at.ifindex).is_ok_and(|packets| packets == 0)
-    };
     let idle = visit(endpoints, |endpoints| {
-        let Ok(mut netlink) = Netlink::open() else { return Ok(Vec::new()) };
-        let idle = endpoints.iter().filter(|endpoint| is_empty(&mut netlink, endpoint));
-        Ok(idle.map(|endpoint| endpoint.id).collect())
+        let interfaces: Vec<IfIndex> = endpoints.iter().map(|endpoint| endpoint.at.ifindex).collect();
+        let idle = Netlink::open().and_then(|mut netlink| netlink.idle(&interfaces)).unwrap_or_default();
+        let is_idle = |endpoint: &&&mut Endpoint| idle.contains(&endpoint.at.ifindex);
+        Ok(endpoints.iter().filter(is_idle).map(|endpoint| endpoint.id).collect())
     });
     idle.ok().flatten().unwrap_or_default()
 }

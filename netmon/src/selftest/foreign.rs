@@ -81,7 +81,8 @@ fn multicast(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let all = (0..DATAGRAMS).try_for_each(|_| socket.send_to(b"all", (GROUP, port)).map(drop));
     all.map_err(failed)?;
     let leaves = before.a.hooks.egress.packets() + DATAGRAMS;
-    let after = fixture.link_when(TestLink::Talk, PATIENCE, |link| link.a.hooks.egress.packets() >= leaves)?;
+    let after =
+        fixture.link_when(TestLink::Talk, PATIENCE, |link| link.a.hooks.egress.packets() >= leaves)?;
     let counted = after.a.hooks.ingress.packets() - before.a.hooks.ingress.packets();
     let kernel = received(&mut netlink, index)? - kernel_before;
     let measure = "received of what was sent to a group";

@@ -95,20 +95,23 @@ impl Netlink {
         self.dump("list qdiscs", &request, qdisc)
     }
 
-    /// Returns how many packets wait in the qdiscs of an interface. 0 if it has none in which packets wait, or is gone.
+    /// Returns those of these interfaces in whose qdiscs no packet waits, or which are gone.
     ///
     /// # Errors
     ///
-    /// The kernel's answer.
-    pub fn backlog(&mut self, interface: IfIndex) -> Result<u32, NetlinkError> {
-        let mut message = TcMessage::with_index(interface.0.cast_signed());
-        message.header.parent = TcHandle::ROOT;
-        match self.get("read a qdisc", RouteNetlinkMessage::GetQueueDiscipline(message), qdisc) {
-            Ok(root) => Ok(root.map_or(0, |root| root.queued)),
-            // An interface that was never up has a qdisc that the kernel does not show.
-            Err(error) if matches!(error.errno(), Some(Errno::NOENT | Errno::INVAL)) => Ok(0),
-            Err(error) => Err(error),
+    /// Fails if an interface or the list of qdiscs cannot be read.
+    pub fn idle(&mut self, interfaces: &[IfIndex]) -> Result<Vec<IfIndex>, NetlinkError> {
+        let mut with_queue = Vec::new();
+        for index in interfaces {
+            // The kernel would announce a request for one qdisc to all listeners, so all are listed.
+            if self.interface(*index)?.is_some_and(|interface| interface.has_queue()) {
+                with_queue.push(*index);
+            }
         }
+        let qdiscs = if with_queue.is_empty() { Vec::new() } else { self.qdiscs()? };
+        let waits = |qdisc: &Qdisc| qdisc.parent == ROOT && qdisc.queued > 0;
+        let busy: Vec<IfIndex> = qdiscs.into_iter().filter(waits).map(|qdisc| qdisc.interface).collect();
+        Ok(interfaces.iter().copied().filter(|index| !busy.contains(index)).collect())
     }
 
     /// Returns how many packets the root qdisc of an interface dropped, by its own counter, which wraps. `None` if the

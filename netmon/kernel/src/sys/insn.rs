@@ -16,9 +16,9 @@
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use aya_obj::generated::{
-    BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_B, BPF_CALL, BPF_DW, BPF_END, BPF_EXIT, BPF_IMM, BPF_JEQ, BPF_JGT,
-    BPF_JLT, BPF_JMP, BPF_JMP32, BPF_JNE, BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MOV, BPF_PSEUDO_MAP_FD,
-    BPF_STX, BPF_TO_BE, BPF_W, BPF_X,
+    BPF_ADD, BPF_ALU, BPF_ALU64, BPF_AND, BPF_B, BPF_CALL, BPF_DW, BPF_END, BPF_EXIT, BPF_IMM, BPF_JEQ,
+    BPF_JGT, BPF_JLT, BPF_JMP, BPF_JMP32, BPF_JNE, BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MOV,
+    BPF_PSEUDO_MAP_FD, BPF_STX, BPF_TO_BE, BPF_W, BPF_X,
 };
 pub use aya_obj::generated::{bpf_func_id as Helper, bpf_insn as Instruction};
 

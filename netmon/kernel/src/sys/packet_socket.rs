@@ -10,9 +10,7 @@ use std::{
 };
 
 use rustix::{
-    net::{
-        SendAncillaryBuffer, SendAncillaryMessage, SendFlags, TxTimeFlags, sendmsg, sockopt::set_txtime,
-    },
+    net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, TxTimeFlags, sendmsg, sockopt::set_txtime},
     time::ClockId,
 };
 
