@@ -1,9 +1,10 @@
 //! The names and numbers of the field, as types that cannot be mixed up.
 //!
 //! Every constructor checks the kernel's own rules, so a value of these types can be used in a netlink request, a path or
-//! a metric label without another check. The rules are defined here and nowhere else.
+//! a metric label without another check. The rules are defined here and nowhere else. A name is cloned for every snapshot
+//! and every place that refers to it, so clones share its text.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -42,19 +43,19 @@ impl InvalidName {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct NsName(String);
+pub struct NsName(Arc<str>);
 
 impl NsName {
     /// Returns the name of the namespace that the agent was started in.
     #[must_use]
     pub fn root() -> Self {
-        Self(ROOT.to_owned())
+        Self(ROOT.into())
     }
 
     /// Returns whether this is the namespace that the agent was started in.
     #[must_use]
     pub fn is_root(&self) -> bool {
-        self.0 == ROOT
+        &*self.0 == ROOT
     }
 }
 
@@ -63,7 +64,7 @@ impl TryFrom<String> for NsName {
 
     fn try_from(name: String) -> Result<Self, InvalidName> {
         check_file_name("namespace name", &name, MAX_NSNAME)?;
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 }
 
@@ -71,7 +72,7 @@ impl TryFrom<String> for NsName {
 /// (`dev_valid_name` in the kernel's `net/core/dev.c`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct IfName(String);
+pub struct IfName(Arc<str>);
 
 impl TryFrom<String> for IfName {
     type Error = InvalidName;
@@ -89,20 +90,20 @@ impl TryFrom<String> for IfName {
             // The kernel refuses them (`sysctl_dev_name_is_allowed`): both are directories in /proc/sys/net.
             return Err(InvalidName::new("interface name", &name, "must not be 'all' or 'default'"));
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 }
 
 /// The name of a link in a lab. By default, `<a.namespace>:<a.interface>--<b.namespace>:<b.interface>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct LinkName(String);
+pub struct LinkName(Arc<str>);
 
 impl LinkName {
     /// Returns the name of a link that has none in the lab file.
     #[must_use]
     pub fn default_for(a: (&NsName, &IfName), b: (&NsName, &IfName)) -> Self {
-        Self(format!("{}:{}--{}:{}", a.0, a.1, b.0, b.1))
+        Self(format!("{}:{}--{}:{}", a.0, a.1, b.0, b.1).into())
     }
 }
 
@@ -113,14 +114,14 @@ impl TryFrom<String> for LinkName {
         if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(InvalidName::new("link name", &name, "must not be empty or contain white space"));
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 }
 
 /// The name of a lab. It becomes a directory under /run/netmon and part of the marks on what the lab owns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct LabName(String);
+pub struct LabName(Arc<str>);
 
 /// The longest lab name in bytes: `netmon:` and the name must fit an interface alias (`IFALIASZ`, 256) with room to
 /// spare, and a path under /run/netmon must fit a Unix socket address (108).
@@ -138,7 +139,7 @@ impl TryFrom<String> for LabName {
                 format!("must not be '{NOT_A_LAB}', which is the name of a note in netmon's directory");
             return Err(InvalidName::new("lab name", &name, problem));
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 }
 
@@ -200,7 +201,7 @@ macro_rules! string_name {
         }
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.as_str().to_owned()
             }
         }
         impl AsRef<str> for $name {
