@@ -6,7 +6,7 @@ pub use crate::stage::{PROGRAMS, STAGES, Stage, stage_index};
 
 /// The version of the ABI. It grows with every change to a key, a value or the meaning of one. The object carries
 /// it as the size of its map `NETMON_ABI`. The agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Endpoints in one chunk. Maps cannot grow, so endpoints are kept in chunks that are added at run time.
 pub const CHUNK_ENDPOINTS: u32 = 256;
@@ -27,8 +27,41 @@ pub const fn slot_of(endpoint: u32) -> u32 {
     endpoint % CHUNK_ENDPOINTS
 }
 
-/// The word of `skb->cb` in which the dispatcher passes the endpoint's id.
-pub const CB_ENDPOINT: usize = 0;
+/// Number of bits of a [`place`] that hold the endpoint.
+const PLACE_ENDPOINT_BITS: u32 = 16;
+
+/// Returns an endpoint together with the number of its namespace, as the dispatcher passes them.
+#[inline(always)]
+#[must_use]
+pub const fn place(endpoint: u32, netns: u16) -> u32 {
+    endpoint | (netns as u32) << PLACE_ENDPOINT_BITS
+}
+
+/// Returns the endpoint of a [`place`].
+#[inline(always)]
+#[must_use]
+pub const fn endpoint_at(place: u32) -> u32 {
+    place & ((1 << PLACE_ENDPOINT_BITS) - 1)
+}
+
+/// Returns the number of the namespace of a [`place`].
+#[inline(always)]
+#[must_use]
+pub const fn netns_at(place: u32) -> u32 {
+    place >> PLACE_ENDPOINT_BITS
+}
+
+/// Returns the number of a namespace, given its cookie. The kernel gives cookies one after the other, so few namespaces
+/// that exist at the same time have the same number. A request that passes two such namespaces, and whose answer
+/// passes only one of them, counts as answered in both.
+#[inline(always)]
+#[must_use]
+pub const fn netns_number(cookie: u64) -> u16 {
+    cookie as u16
+}
+
+/// The word of `skb->cb` in which the dispatcher passes the endpoint's [`place`].
+pub const CB_PLACE: usize = 0;
 /// The word of `skb->cb` in which the dispatcher of an egress hook passes the hook's flags.
 pub const CB_FLAGS: usize = 1;
 /// The two words of `skb->cb` in which the dispatcher of an ingress hook passes the packet's departure stamp, low
@@ -103,3 +136,5 @@ indexed! {
     /// A request that could still have been answered.
     Request,
 }
+
+const _: () = assert!(CHUNK_ENDPOINTS * MAX_CHUNKS == 1 << PLACE_ENDPOINT_BITS);

@@ -9,7 +9,9 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     Protocol,
-    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_FLAGS, EGRESS, FLAG_STAMP, HOOKS, INGRESS, ParseStop, Stage},
+    abi::{
+        CB_DEPARTURE, CB_FLAGS, CB_PLACE, EGRESS, FLAG_STAMP, HOOKS, INGRESS, ParseStop, Stage, endpoint_at,
+    },
     endpoint::Counters,
     epoch::loss_slot,
     parse::{
@@ -107,7 +109,7 @@ impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
 #[inline(always)]
 fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
     let cb = ctx.cb();
-    let endpoint = cb[CB_ENDPOINT];
+    let endpoint = endpoint_at(cb[CB_PLACE]);
     let Some(counters) = maps::counters(endpoint) else {
         maps::count_stop(ParseStop::UnknownEndpoint);
         debug!(ctx, "no counters for endpoint {}", endpoint);
