@@ -6,22 +6,23 @@ use aya::maps::{MapError, PerCpuValues};
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS, PARSE_STOPS, ParseStop},
     endpoint::{Counters, RoundTrips as AbiRoundTrips},
-    epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+    epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+    request_counters::RequestCounters,
 };
 use netmon_model::{
     by::{ByProtocol, Hooks},
     cost::Cost,
     histogram::Histogram,
     names::EndpointId,
-    snapshot::{AttachMode, ErrorKind, FlowTable, RoundTrips, Traffic},
+    snapshot::{AttachMode, ErrorKind, FlowTable, Requests, RoundTrips, Traffic},
 };
 
 use super::{
-    Datapath, DatapathError, attach::Attached, clock::monotonic_ns, endpoint::Endpoint, object::Object,
-    persistence::Stage, sums,
+    Datapath, DatapathError, attach::Attached, clock::monotonic_ns, closed_epochs::ClosedEpochs,
+    endpoint::Endpoint, object::Object, persistence::Stage, sums,
 };
 
-/// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
+/// A request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
 const ANSWER_SETTLE_EPOCHS: u64 = 1 + ANSWER_TIMEOUT_NS.div_ceil(1 << ANSWER_EPOCH_SHIFT);
 
 /// One reading of the maps.
@@ -160,7 +161,7 @@ impl Datapath {
         let stage = if group.iter().all(is_whole) { Stage::Complete } else { Stage::Paused };
         for id in group {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
-            if endpoint.lost.take_changed() | endpoint.unanswered.take_changed() {
+            if endpoint.take_changed() {
                 persistence.record(endpoint, stage)?;
             }
         }
@@ -214,15 +215,36 @@ fn endpoint_counts(
     values: &Values,
     departures: Option<Departures>,
 ) -> EndpointCounts {
-    let [requests, answered] = sums::echoes(&values.counters);
-    endpoint.unanswered.update(read, ANSWER_SETTLE_EPOCHS, &requests, &answered);
+    let echoes = sums::requests(&values.counters, |value| &value.echoes.requests);
+    let queries = sums::requests(&values.round_trips, |value| &value.dns_queries);
     EndpointCounts {
         attached: endpoint.attached.as_ref().map(Attached::mode),
         hooks: Hooks::from_fn(|direction| sums::hook(&values.counters, direction)),
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
         drops: None,
-        round_trips: sums::round_trips(&values.counters, &values.round_trips, endpoint.unanswered.total()),
+        round_trips: RoundTrips {
+            icmp_requests: requests(read, &mut endpoint.echoes_unanswered, &echoes),
+            dns_queries: requests(read, &mut endpoint.dns_unanswered, &queries),
+            ..sums::round_trips(&values.counters, &values.round_trips)
+        },
         departures,
+    }
+}
+
+/// Returns what became of the requests of one kind, which were counted between the times `read`.
+fn requests(
+    read: (u64, u64),
+    unanswered: &mut ClosedEpochs<ANSWER_EPOCHS>,
+    counted: &RequestCounters,
+) -> Requests {
+    unanswered.update(read, ANSWER_SETTLE_EPOCHS, &counted.asked, &counted.answered);
+    let unanswered = unanswered.total();
+    Requests {
+        unanswered,
+        waiting: sums::waiting(counted, unanswered),
+        repeated: counted.repeated,
+        // A reading is not atomic: the CPUs' counts may not fit together.
+        unsampled: u64::try_from(counted.unsampled.cast_signed()).unwrap_or(0),
     }
 }
 

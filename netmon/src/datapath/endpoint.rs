@@ -66,7 +66,9 @@ pub(super) struct Endpoint {
     /// Segments that left here and did not arrive at the peer.
     pub(super) lost: ClosedEpochs<LOSS_EPOCHS>,
     /// Echo requests that passed here and were not answered.
-    pub(super) unanswered: ClosedEpochs<ANSWER_EPOCHS>,
+    pub(super) echoes_unanswered: ClosedEpochs<ANSWER_EPOCHS>,
+    /// DNS queries that passed here and were not answered.
+    pub(super) dns_unanswered: ClosedEpochs<ANSWER_EPOCHS>,
 }
 
 impl Endpoint {
@@ -86,7 +88,8 @@ impl Endpoint {
             stamps: false,
             peer_stamps: false,
             lost: ClosedEpochs::new(LOSS_EPOCH_SHIFT),
-            unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
+            echoes_unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
+            dns_unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
         }
     }
 
@@ -103,6 +106,11 @@ impl Endpoint {
         self.attached.as_ref().is_some_and(Attached::is_whole)
     }
 
+    /// Returns whether a total derived from the counters has changed since the last call.
+    pub(super) fn take_changed(&mut self) -> bool {
+        self.lost.take_changed() | self.echoes_unanswered.take_changed() | self.dns_unanswered.take_changed()
+    }
+
     /// Returns the key by which the programs find the endpoint of a drop.
     pub(super) fn drop_place(&self) -> DropPlace {
         drop_place(self.at)
@@ -111,7 +119,7 @@ impl Endpoint {
     /// Loads a dispatcher for each hook, ingress first.
     pub(super) fn dispatchers(&self, jump_table: BorrowedFd<'_>) -> Result<Hooks<OwnedFd>, DatapathError> {
         let one = |direction| {
-            dispatcher::load(self.id, self.hook(direction), &[], jump_table)
+            dispatcher::load((self.id, self.at.netns), self.hook(direction), &[], jump_table)
                 .map_err(|source| DatapathError::Dispatcher { endpoint: self.id, source })
         };
         Ok(Hooks { ingress: one(Direction::Ingress)?, egress: one(Direction::Egress)? })
