@@ -120,10 +120,10 @@ pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         if let Some(key) = key(HOOK).filter(|_| !is_to_group) {
             key.remember(now_ns);
         }
-    } else if kind == reply {
-        if let Some(key) = key(other(HOOK)) {
-            echo_answered(&key, endpoint, other(HOOK), now_ns);
-        }
+    } else if kind == reply
+        && let Some(key) = key(other(HOOK))
+    {
+        echo_answered(&key, endpoint, other(HOOK), now_ns);
     }
 }
 
