@@ -185,6 +185,31 @@ fn echoes_through_a_bridge_or_a_router_are_a_round_trip_at_each_interface() {
     }
 }
 
+/// A bridge that learns no addresses sends each frame to all other ports, as a hub. One copy is answered.
+#[test]
+fn copies_of_an_echo_that_a_bridge_floods_are_answered_as_the_one_that_is() {
+    const BOXES: [(&str, &str); 3] = [("one", "port1"), ("two", "port2"), ("three", "port3")];
+    let link = |((netns, port), host): ((&str, &str), u8)| {
+        format!(
+            "[[namespace]]\nname = \"{netns}\"\n[[link]]\n\
+             a = {{ namespace = \"root\", interface = \"{port}\", bridge = \"hub\" }}\n\
+             b = {{ namespace = \"{netns}\", interface = \"eth0\", addresses = [\"10.9.0.{host}/24\", \
+             \"fd09::{host}/64\"] }}\n"
+        )
+    };
+    sandbox(|| {
+        let links: String = BOXES.into_iter().zip(1..).map(link).collect();
+        let _agent = start(&format!("[[bridge]]\nname = \"hub\"\nnamespace = \"root\"\n{links}"));
+        run("ip", &["link", "set", "hub", "type", "bridge", "ageing_time", "0"]);
+        ping("one", 10.0, &["10.9.0.2"]);
+        ping("one", 10.0, &["fd09::2"]);
+        for at in [("one", "eth0"), ("root", "port1"), ("root", "port2"), ("two", "eth0")] {
+            await_echoes(at, Requests::answered(20.0));
+        }
+        await_echoes(("root", "port3"), Requests { unsampled: 20.0, ..Requests::default() });
+    });
+}
+
 #[test]
 fn problems_with_requests_are_shown_in_the_status() {
     sandbox(|| {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use netmon_ebpf::{
+    abi::{endpoint_at, netns_at, netns_number, place},
     epoch::ANSWER_TIMEOUT_NS,
     flow::{FLOW_WAYS, FlowSet},
     requests::{Answered, Displaced, REQUEST_WAYS, Remembered, Request, RequestSet},
@@ -59,6 +60,16 @@ fn a_tag_is_never_empty_and_keeps_the_endpoint_and_the_mark() {
                 assert!(is_present(tag));
                 assert_eq!((endpoint_of(tag), is_marked(tag)), (endpoint, marked));
             }
+        }
+    }
+}
+
+#[test]
+fn a_place_is_an_endpoint_and_the_number_of_its_namespace() {
+    for endpoint in [0, 1, 65_535] {
+        for cookie in [0, 1, 0x1_ffff, u64::MAX] {
+            let place = place(endpoint, netns_number(cookie));
+            assert_eq!((endpoint_at(place), netns_at(place)), (endpoint, (cookie & 0xffff) as u32));
         }
     }
 }
