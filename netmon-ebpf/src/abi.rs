@@ -27,8 +27,41 @@ pub const fn slot_of(endpoint: u32) -> u32 {
     endpoint % CHUNK_ENDPOINTS
 }
 
-/// The word of `skb->cb` in which the dispatcher passes the endpoint's id.
-pub const CB_ENDPOINT: usize = 0;
+/// Number of bits of a [`place`] that hold the endpoint.
+const PLACE_ENDPOINT_BITS: u32 = 16;
+
+/// Returns an endpoint together with the number of its namespace, as the dispatcher passes them.
+#[inline(always)]
+#[must_use]
+pub const fn place(endpoint: u32, netns: u16) -> u32 {
+    endpoint | (netns as u32) << PLACE_ENDPOINT_BITS
+}
+
+/// Returns the endpoint of a [`place`].
+#[inline(always)]
+#[must_use]
+pub const fn endpoint_at(place: u32) -> u32 {
+    place & ((1 << PLACE_ENDPOINT_BITS) - 1)
+}
+
+/// Returns the number of the namespace of a [`place`].
+#[inline(always)]
+#[must_use]
+pub const fn netns_at(place: u32) -> u32 {
+    place >> PLACE_ENDPOINT_BITS
+}
+
+/// Returns the number of a namespace, given its cookie. The kernel gives cookies one after the other, so few namespaces
+/// that exist at the same time have the same number. A request that passes two such namespaces, and whose answer
+/// passes only one of them, counts as answered in both.
+#[inline(always)]
+#[must_use]
+pub const fn netns_number(cookie: u64) -> u16 {
+    cookie as u16
+}
+
+/// The word of `skb->cb` in which the dispatcher passes the endpoint's [`place`].
+pub const CB_PLACE: usize = 0;
 /// The word of `skb->cb` in which the dispatcher of an egress hook passes the number of the stamps that are given here
 /// ([`crate::stamp::number_of`]); 0 if departures are not stamped.
 pub const CB_NUMBER: usize = 1;
@@ -106,3 +139,5 @@ indexed! {
     /// A request that could still have been answered.
     Request,
 }
+
+const _: () = assert!(CHUNK_ENDPOINTS * MAX_CHUNKS == 1 << PLACE_ENDPOINT_BITS);

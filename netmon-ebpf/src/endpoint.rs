@@ -5,12 +5,8 @@
 //! another kind touch [`RoundTrips`].
 
 use crate::{
-    abi::HOOKS,
-    epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
-    histogram::Histogram,
-    indexed::indexed,
-    protocol::PROTOCOLS,
-    stamp::REFUSED_STAMPS,
+    abi::HOOKS, epoch::LOSS_EPOCHS, histogram::Histogram, indexed::indexed, protocol::PROTOCOLS,
+    request_counters::RequestCounters, stamp::REFUSED_STAMPS,
 };
 
 /// Packets and bytes.
@@ -61,10 +57,8 @@ pub struct Echoes {
     /// The samples of `round_trips` by the hook through which the request passed: at [`crate::abi::EGRESS`] the
     /// round trips of requests that left, at [`crate::abi::INGRESS`] the time that this side took to answer.
     pub sums: [Sum; HOOKS],
-    /// Requests by the answer epoch in which they passed. The counts wrap.
-    pub requests: [u32; ANSWER_EPOCHS],
-    /// Requests that were answered in time, by the answer epoch in which they passed. The counts wrap.
-    pub answered: [u32; ANSWER_EPOCHS],
+    /// Requests and their replies.
+    pub requests: RequestCounters,
     /// Time from a request to its reply.
     pub round_trips: Histogram,
 }
@@ -133,7 +127,7 @@ pub struct Sum {
     pub sum_ns: u64,
 }
 
-/// What packets touch that end a round trip other than an echo.
+/// What packets touch that end a round trip other than an echo, and DNS queries.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct RoundTrips {
@@ -145,6 +139,8 @@ pub struct RoundTrips {
     pub tcp_retransmits: [u64; HOOKS],
     /// DNS responses by response code.
     pub dns_rcodes: [u64; RCODES],
+    /// DNS queries and their responses.
+    pub dns_queries: RequestCounters,
     /// Packets that arrived with a delivery time that is no stamp of the peer, by [`crate::stamp::RefusedStamp`].
     pub refused_stamps: [u64; REFUSED_STAMPS],
 }
@@ -163,8 +159,7 @@ impl Counters {
         latency: Histogram::EMPTY,
         echoes: Echoes {
             sums: [Sum { count: 0, sum_ns: 0 }; HOOKS],
-            requests: [0; ANSWER_EPOCHS],
-            answered: [0; ANSWER_EPOCHS],
+            requests: RequestCounters::ZERO,
             round_trips: Histogram::EMPTY,
         },
     };
@@ -177,6 +172,7 @@ impl RoundTrips {
         tcp_events: [0; TCP_EVENTS],
         tcp_retransmits: [0; HOOKS],
         dns_rcodes: [0; RCODES],
+        dns_queries: RequestCounters::ZERO,
         refused_stamps: [0; REFUSED_STAMPS],
     };
 }
@@ -184,14 +180,16 @@ impl RoundTrips {
 // A value of a per-CPU map must fit into one per-CPU allocation (32 KiB), and is aligned to eight bytes.
 const _: () = {
     assert!(size_of::<HookCounters>() == 16 * PROTOCOLS + 16);
-    assert!(size_of::<Echoes>() == 2 * 16 + 2 * 4 * ANSWER_EPOCHS + size_of::<Histogram>());
+    assert!(size_of::<Echoes>() == 2 * 16 + size_of::<RequestCounters>() + size_of::<Histogram>());
     assert!(
         size_of::<Counters>()
             == 2 * 128 + 2 * 8 + 2 * 4 * LOSS_EPOCHS + size_of::<Histogram>() + size_of::<Echoes>()
     );
     assert!(
         size_of::<RoundTrips>()
-            == ROUND_TRIPS * size_of::<Histogram>() + 8 * (TCP_EVENTS + HOOKS + RCODES + REFUSED_STAMPS)
+            == ROUND_TRIPS * size_of::<Histogram>()
+                + 8 * (TCP_EVENTS + HOOKS + RCODES + REFUSED_STAMPS)
+                + size_of::<RequestCounters>()
     );
     assert!(size_of::<Counters>() < 32 * 1024 && size_of::<RoundTrips>() < 32 * 1024);
 };

@@ -20,6 +20,7 @@ mod indexed;
 pub mod parse;
 pub mod protocol;
 pub mod record;
+pub mod request_counters;
 pub mod requests;
 mod stage;
 pub mod stamp;

@@ -59,7 +59,9 @@ pub struct EndRecord {
     /// Segments that left here and did not arrive at the other end.
     pub lost: Known<LOSS_EPOCHS>,
     /// Echo requests that passed here and were not answered.
-    pub unanswered: Known<ANSWER_EPOCHS>,
+    pub echoes_unanswered: Known<ANSWER_EPOCHS>,
+    /// DNS queries that passed here and were not answered.
+    pub dns_unanswered: Known<ANSWER_EPOCHS>,
 }
 
 /// The difference between two counts that are kept by epoch, as far as the epochs are closed.
@@ -115,7 +117,7 @@ indexed! {
 
 const _: () = {
     assert!(size_of::<Settings>() == 32);
-    assert!(size_of::<EndRecord>() == 40 + 8 * (LOSS_EPOCHS + 1) + 8 * (ANSWER_EPOCHS + 1));
+    assert!(size_of::<EndRecord>() == 40 + 8 * (LOSS_EPOCHS + 1) + 2 * 8 * (ANSWER_EPOCHS + 1));
     assert!(size_of::<AuditRecord>() == 4 + AUDIT_BYTES);
 };
 

@@ -77,6 +77,13 @@ pub const fn is_marked(tag: u64) -> bool {
     tag & MARK != 0
 }
 
+/// Returns whether two tags differ in nothing but the endpoint.
+#[inline(always)]
+#[must_use]
+pub const fn is_same_conversation(one: u64, other: u64) -> bool {
+    (one ^ other) >> ENDPOINT_BITS == 0
+}
+
 /// Returns whether a word of a table is a tag.
 #[inline(always)]
 #[must_use]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::UdpSocket,
     process::Stdio,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
@@ -14,6 +15,7 @@ use netmon_tests::{
     direct::await_carriers,
     eventually::{eventually, pause},
     kill::ends_within,
+    packets::dns_query,
     persisted::{Flood, counters, metrics_text, with_pins},
     sandbox::{run, run_in},
     tc::qdisc,
@@ -84,7 +86,7 @@ fn what_a_queue_dropped_is_lost_once_and_explained_also_after_kills() {
 }
 
 #[test]
-fn unanswered_pings_are_not_forgotten() {
+fn unanswered_pings_and_queries_are_not_forgotten() {
     with_pins(|| {
         let agent = Agent::start(["--persist"]);
         run_in("direct_netns", "sysctl", &["-qw", "net.ipv4.icmp_echo_ignore_all=1"]);
@@ -92,11 +94,20 @@ fn unanswered_pings_are_not_forgotten() {
             .args(["-q", "-c", "9", "-i", "0.01", "-W", "1", "10.200.0.3"])
             .output();
         assert!(!ping.unwrap().status.success());
-        let unanswered = || scrape().sum("netmon_icmp_unanswered_total", &[("netns", "root")]);
-        eventually("unanswered requests", PATIENCE, || (unanswered() == 9.0).then_some(()));
+        // No server listens there.
+        let client = UdpSocket::bind("10.200.0.2:0").unwrap();
+        for id in 0..4 {
+            client.send_to(&dns_query(id), "10.200.0.3:53").unwrap();
+        }
+        let unanswered = || {
+            let metrics = scrape();
+            ["icmp", "dns"]
+                .map(|kind| metrics.sum(&format!("netmon_{kind}_unanswered_total"), &[("netns", "root")]))
+        };
+        eventually("unanswered requests", PATIENCE, || (unanswered() == [9.0, 4.0]).then_some(()));
         agent.end(Signal::KILL);
         let _agent = Agent::start(["--persist"]);
-        assert_eq!(unanswered(), 9.0);
+        assert_eq!(unanswered(), [9.0, 4.0]);
     });
 }
 

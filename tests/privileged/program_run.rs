@@ -10,7 +10,7 @@ use netmon_ebpf::stamp::{NUMBER_MASK, RefusedStamp, number_of};
 use netmon_kernel::sys::bpf::{Offload, TestOutcome, test_run_offloaded};
 use netmon_model::{
     names::{Direction, EndpointId},
-    snapshot::{EndpointSnapshot, HookCounters, Snapshot},
+    snapshot::{EndpointSnapshot, HookCounters, Requests, Snapshot},
 };
 use netmon_tests::{
     packets::{
@@ -37,6 +37,8 @@ struct Fixture {
     stamped: OwnedFd,
     /// A packet with another stamp arrives: this end's own, as after XDP_TX.
     foreign: OwnedFd,
+    /// Ingress of the other end, which is in the same namespace.
+    peer_ingress: OwnedFd,
 }
 
 impl Fixture {
@@ -50,12 +52,13 @@ impl Fixture {
         let link = meter.inventory().links().next().unwrap();
         let (id, peer) = (link.a.id, link.b.unwrap().id);
         let dispatcher =
-            |direction, before: &[_]| meter.datapath().dispatcher(id, direction, before).unwrap();
-        let ingress = dispatcher(Direction::Ingress, &[]);
-        let egress = dispatcher(Direction::Egress, &[]);
-        let stamped = dispatcher(Direction::Ingress, &stamped_by(peer));
-        let foreign = dispatcher(Direction::Ingress, &stamped_by(id));
-        Self { ingress, egress, stamped, foreign, id, meter }
+            |id, direction, before: &[_]| meter.datapath().dispatcher(id, direction, before).unwrap();
+        let ingress = dispatcher(id, Direction::Ingress, &[]);
+        let egress = dispatcher(id, Direction::Egress, &[]);
+        let stamped = dispatcher(id, Direction::Ingress, &stamped_by(peer));
+        let foreign = dispatcher(id, Direction::Ingress, &stamped_by(id));
+        let peer_ingress = dispatcher(peer, Direction::Ingress, &[]);
+        Self { ingress, egress, stamped, foreign, peer_ingress, id, meter }
     }
 
     fn pass(&self, direction: Direction, frame: &[u8]) -> TestOutcome {
@@ -80,6 +83,12 @@ impl Fixture {
 
     fn back(&self, frame: &[u8]) -> TestOutcome {
         self.pass(Direction::Ingress, frame)
+    }
+
+    /// As [`Self::back`], but the frame arrives at the other end.
+    fn back_at_peer(&self, frame: &[u8]) {
+        let outcome = test_run_offloaded(&self.peer_ingress, frame, Offload::default(), 1).unwrap();
+        assert_eq!(outcome.verdict, NEXT, "{frame:?}");
     }
 
     fn read(&mut self) -> Snapshot {
@@ -319,6 +328,87 @@ fn an_echo_is_a_round_trip_once_and_in_its_own_direction_only() {
 }
 
 /// A segment of the client, over IPv4 or IPv6.
+/// Requests and replies of an echo, by IPv4 and by IPv6: as they leave and return, and as they arrive and are answered.
+fn echo_pairs() -> [[Vec<u8>; 2]; 4] {
+    let four = |kind, ip: &Ipv4| ip.frame(number::ICMP, &echo(kind, 77, 1));
+    let six = |kind, ip: &Ipv6| ip.frame(number::ICMPV6, &echo(kind, 77, 1));
+    let (ip, ip_six) = (Ipv4::default(), Ipv6::default());
+    [
+        [four(8, &ip), four(0, &ip.back())],
+        [six(128, &ip_six), six(129, &ip_six.back())],
+        [four(8, &ip.back()), four(0, &ip)],
+        [six(128, &ip_six.back()), six(129, &ip_six)],
+    ]
+}
+
+#[test]
+fn a_repeated_echo_is_answered_without_a_sample() {
+    sandbox(|| {
+        let mut fixture = Fixture::new();
+        for (pair, done) in echo_pairs().iter().zip(1..) {
+            let [request, reply] = pair;
+            let (ask, answer) = directions(done);
+            for frame in [request, request] {
+                fixture.pass(ask, frame);
+            }
+            let waiting = fixture.end().round_trips.icmp_requests;
+            assert_eq!((waiting.waiting, waiting.repeated), (1, done));
+            for frame in [reply, reply] {
+                fixture.pass(answer, frame);
+            }
+            let trips = fixture.end().round_trips;
+            let expected = Requests { repeated: done, unsampled: done, ..Requests::default() };
+            assert_eq!((trips.icmp.count, trips.icmp_requests), (0, expected));
+        }
+    });
+}
+
+/// The hooks that request and reply of the `n`th of [`echo_pairs`] pass.
+fn directions(n: u64) -> (Direction, Direction) {
+    if n <= 2 { (Direction::Egress, Direction::Ingress) } else { (Direction::Ingress, Direction::Egress) }
+}
+
+#[test]
+fn an_echo_to_a_group_waits_for_no_reply() {
+    sandbox(|| {
+        let mut fixture = Fixture::new();
+        for (pair, n) in echo_pairs().into_iter().zip(1..) {
+            let (ask, answer) = directions(n);
+            let [mut request, reply] = pair;
+            request[0] |= 1;
+            fixture.pass(ask, &request);
+            fixture.pass(answer, &reply);
+        }
+        let trips = fixture.end().round_trips;
+        assert_eq!((trips.icmp.count, trips.icmp_requests), (0, Requests::default()));
+    });
+}
+
+#[test]
+fn an_echo_whose_reply_comes_by_another_interface_is_answered_without_a_sample() {
+    sandbox(|| {
+        let mut fixture = Fixture::new();
+        for (pair, done) in echo_pairs().iter().take(2).zip(1..) {
+            let [request, reply] = pair;
+            fixture.out(request);
+            fixture.back_at_peer(reply);
+            fixture.back_at_peer(reply);
+            let trips = fixture.end().round_trips;
+            let expected = Requests { unsampled: done, ..Requests::default() };
+            assert_eq!((trips.icmp.count, trips.icmp_requests), (0, expected));
+        }
+        // If the reply is forwarded to the first interface after all, it is a round trip there.
+        for (pair, done) in echo_pairs().iter().take(2).zip(1..) {
+            fixture.back(&pair[1]);
+            let trips = fixture.end().round_trips;
+            let expected = Requests { unsampled: 2 - done, ..Requests::default() };
+            assert_eq!((trips.icmp.count, trips.icmp_requests), (done, expected));
+        }
+        let peer = fixture.read().links.remove(0).b.unwrap().round_trips;
+        assert_eq!((peer.icmp.count, peer.icmp_requests), (0, Requests::default()));
+    });
+}
+
 fn client(six: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]) -> Vec<u8> {
     let tcp = Tcp { flags, sequence, acknowledged, ..Tcp::default() }.segment(payload);
     if six { Ipv6::default().frame(number::TCP, &tcp) } else { Ipv4::default().frame(number::TCP, &tcp) }
@@ -431,6 +521,9 @@ fn a_dns_query_is_a_round_trip_once_by_its_id() {
         fixture.out(&four.frame(number::UDP, &udp(5000, 53, &[1, 2])));
         let end = fixture.end();
         assert_eq!((end.round_trips.dns.unwrap().count, counted(&end.hooks.egress, "udp").0), (2, 3));
+        // Responses count whether or not a query waits for them.
+        assert_eq!(end.round_trips.dns_responses, [("noerror", 3), ("nxdomain", 2)]);
+        assert_eq!(end.round_trips.dns_queries, Requests::default());
     });
 }
 

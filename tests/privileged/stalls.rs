@@ -3,7 +3,6 @@
 use std::{
     io::ErrorKind,
     net::UdpSocket,
-    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -73,16 +72,17 @@ fn a_path_that_stands_still_and_then_delivers_everything_has_lost_nothing() {
         tbf("change", "8bit");
         let send = |count: usize| {
             for (from, (_, _, to)) in sockets.iter().zip([ENDS[1], ENDS[0]]) {
-                (0..count)
-                    .for_each(|_| drop(from.send_to(&[7; 1000], (to, 6000)).expect("a queue with room")));
+                for _ in 0..count {
+                    from.send_to(&[7; 1000], (to, 6000)).expect("a queue with room");
+                }
             }
         };
         send(DATAGRAMS);
         let begun = Instant::now();
-        while begun.elapsed() < STALL {
+        eventually("the end of the stall", 2 * STALL, || {
             assert_eq!(lost(), 0.0, "after {:?}", begun.elapsed());
-            sleep(Duration::from_millis(500));
-        }
+            (begun.elapsed() > STALL).then_some(())
+        });
         let waiting = qdisc("root", "veth0", "tbf").expect("a tbf").waiting;
         assert!(waiting > DATAGRAMS as u64 / 2, "{waiting} packets wait");
         tbf("change", "50mbit");
@@ -114,7 +114,10 @@ fn what_is_sent_to_an_end_that_is_down_is_lost_soon() {
         // It takes a second (ADR 0026).
         eventually("the loss", Duration::from_secs(10), || (lost() >= 100.0).then_some(()));
         // IPv6 may have said something, too.
-        sleep(Duration::from_secs(2));
+        let begun = Instant::now();
+        eventually("two seconds more", Duration::from_secs(10), || {
+            (begun.elapsed() > Duration::from_secs(2)).then_some(())
+        });
         let (_, dropped) = kernel("root", "veth0");
         assert!((100.0..=dropped).contains(&lost()), "{} of {dropped}", lost());
     });
@@ -137,7 +140,9 @@ fn what_the_kernel_gives_back_to_a_sender_is_not_traffic_of_the_link() {
                 // Whether it is answered does not matter.
                 let _ = std::process::Command::new("ping").args(command).args(["-W", "1"]).output();
             }
-            (0..5).for_each(|_| drop(member.send_to(b"to us all", (group, 7000)).expect("a route")));
+            for _ in 0..5 {
+                member.send_to(b"to us all", (group, 7000)).expect("a route");
+            }
         });
         for (end, name) in ends.iter().zip(DIRECT) {
             for (hook, kernel) in end.hooks.iter().zip(&end.kernel) {

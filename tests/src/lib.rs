@@ -33,6 +33,7 @@ pub mod persisted;
 pub mod ping;
 pub mod random;
 pub mod relay;
+pub mod requests;
 pub mod running;
 pub mod sandbox;
 pub mod services;

@@ -5,15 +5,18 @@
 
 use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
-    abi::{EGRESS, Evicted, INGRESS, Stage},
+    abi::{EGRESS, INGRESS, Stage, endpoint_at, netns_at},
     endpoint::{RCODES, RoundTrip},
-    epoch::{ANSWER_TIMEOUT_NS, answer_slot},
     parse::{DNS_PORT, Network, UDP_HEADER},
-    requests::{Displaced, Remembered},
-    tag::{Mixer, endpoint_of, is_marked, tag},
+    tag::Mixer,
 };
 
-use super::{Frame, headers::Headers, maps, record, shared_words::Instructions};
+use super::{
+    Frame,
+    headers::Headers,
+    maps, record,
+    requests::{Key, Kind},
+};
 
 // Kinds of conversation, for the hash. The hook of the request is added to the first two.
 const ECHO: u64 = 0;
@@ -25,20 +28,42 @@ pub(super) const TCP: u64 = 4;
 pub(super) struct PacketContext<F> {
     pub(super) frame: F,
     pub(super) endpoint: u32,
+    /// The number of the endpoint's namespace.
+    netns: u32,
     pub(super) headers: Headers,
 }
 
 impl<'a, F: Frame<'a>> PacketContext<F> {
     #[inline(always)]
     pub(super) fn new(ctx: &'a TcContext) -> Self {
-        let (endpoint, headers) = Headers::load(ctx);
-        Self { frame: F::new(ctx), endpoint, headers }
+        let (place, headers) = Headers::load(ctx);
+        Self { frame: F::new(ctx), endpoint: endpoint_at(place), netns: netns_at(place), headers }
     }
 
     /// Returns `N` bytes at `offset` from the beginning of the transport header.
     #[inline(always)]
     pub(super) fn transport<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.frame.load(self.headers.transport_offset + offset)
+    }
+
+    /// Returns whether the frame is addressed to a group of stations (IEEE 802.3, 3.2.3).
+    #[inline(always)]
+    fn is_to_group(&self) -> bool {
+        self.frame.load::<6>(0).is_some_and(|[first, ..]| first & 1 != 0)
+    }
+
+    /// Adds the namespace to what identifies a conversation, so that it is the same at all endpoints of the namespace,
+    /// and another one where the same packet passes another namespace.
+    #[inline(always)]
+    fn within_netns(&self, rest: u64) -> u64 {
+        rest | u64::from(self.netns) << 48
+    }
+
+    /// Adds the endpoint to what identifies a conversation. The tag contains it anyway. Here it makes the two ends of a
+    /// link use different sets.
+    #[inline(always)]
+    pub(super) fn within_endpoint(&self, rest: u64) -> u64 {
+        rest | u64::from(self.endpoint) << 48
     }
 
     /// Returns the hash of the conversation. It is the same for both directions, because the address of this side is
@@ -56,8 +81,7 @@ impl<'a, F: Frame<'a>> PacketContext<F> {
             let addresses = self.frame.load::<8>(offset + 12).map(u64::from_ne_bytes)?;
             mixer.word(if HOOK == EGRESS { addresses } else { addresses.rotate_left(32) })
         };
-        // The tag contains the endpoint anyway. Here it makes the two ends of a link use different sets.
-        Some(mixer.word(rest ^ u64::from(self.endpoint) << 48).finish())
+        Some(mixer.word(rest).finish())
     }
 }
 
@@ -71,10 +95,13 @@ const fn other(hook: usize) -> usize {
     if hook == EGRESS { INGRESS } else { EGRESS }
 }
 
-/// Follows ICMP and ICMPv6 echo: request to reply.
+/// Follows ICMP and ICMPv6 echo: request to reply. A request to a group is not followed: its replies come from other
+/// addresses, as many as there are members.
 #[inline(always)]
 pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let packet = &PacketContext::<F>::new(ctx);
+    // Read this first: if it came after a check further on, the compiler would drop its check, and the verifier needs it.
+    let is_to_group = packet.is_to_group();
     let (request, reply) = match packet.headers.network {
         Network::Ipv6 => (128, 129),
         _ => (8, 0),
@@ -84,15 +111,19 @@ pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     };
     let id = u16::from_ne_bytes([id0, id1]).into();
     let sequence = u16::from_be_bytes([s0, s1]);
+    let (endpoint, now_ns) = (packet.endpoint, packet.headers.now_ns);
+    let key = |request_hook: usize| {
+        let hash = packet.hash::<HOOK>(ECHO + request_hook as u64, packet.within_netns(id))?;
+        Some(Key::new(Kind::Echo, in_sequence(hash, sequence), endpoint))
+    };
     if kind == request {
-        if let Some(hash) = packet.hash::<HOOK>(ECHO + HOOK as u64, id) {
-            echo_requested(packet.endpoint, in_sequence(hash, sequence), packet.headers.now_ns);
+        if let Some(key) = key(HOOK).filter(|_| !is_to_group) {
+            key.remember(now_ns);
         }
-    } else if kind == reply {
-        let request_hook = other(HOOK);
-        if let Some(hash) = packet.hash::<HOOK>(ECHO + request_hook as u64, id) {
-            echo_answered(packet.endpoint, in_sequence(hash, sequence), request_hook, packet.headers.now_ns);
-        }
+    } else if kind == reply
+        && let Some(key) = key(other(HOOK))
+    {
+        echo_answered(&key, endpoint, other(HOOK), now_ns);
     }
 }
 
@@ -106,35 +137,21 @@ const fn in_sequence(hash: u64, sequence: u16) -> u64 {
     (hash ^ (sequence as u64) << 40).wrapping_add(sequence as u64 / 2)
 }
 
+/// Records the round trip of a reply.
 #[inline(always)]
-fn echo_requested(endpoint: u32, hash: u64, now_ns: u64) {
-    // A request that is not remembered cannot be answered, so it is not counted.
-    if !remember(tag(hash, endpoint, true), hash, now_ns) {
-        return;
-    }
-    if let Some(counters) = maps::counters(endpoint) {
-        let count = &mut counters.echoes.requests[answer_slot(now_ns)];
-        *count = count.wrapping_add(1);
-    }
-}
-
-#[inline(always)]
-fn echo_answered(endpoint: u32, hash: u64, request_hook: usize, now_ns: u64) {
-    let Some(request_ns) = answer(tag(hash, endpoint, true), hash) else {
+fn echo_answered(key: &Key, endpoint: u32, request_hook: usize, now_ns: u64) {
+    let Some(request) = key.answer(now_ns) else {
         return;
     };
-    let age_ns = now_ns.wrapping_sub(request_ns);
-    if age_ns > ANSWER_TIMEOUT_NS {
+    let Some(counters) = maps::counters(endpoint) else {
         return;
-    }
-    if let Some(counters) = maps::counters(endpoint) {
-        let echoes = &mut counters.echoes;
+    };
+    let echoes = &mut counters.echoes;
+    if let Some(age_ns) = echoes.requests.answer(request, now_ns) {
         record(&mut echoes.round_trips, age_ns);
         let sum = &mut echoes.sums[if request_hook == EGRESS { EGRESS } else { INGRESS }];
         sum.count += 1;
         sum.sum_ns = sum.sum_ns.wrapping_add(age_ns);
-        let count = &mut echoes.answered[answer_slot(request_ns)];
-        *count = count.wrapping_add(1);
     }
 }
 
@@ -160,62 +177,27 @@ pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         return;
     }
     let rest = u64::from(client_port) | u64::from(u16::from_ne_bytes([id0, id1])) << 16;
-    let Some(hash) = packet.hash::<HOOK>(DNS + request_hook as u64, rest) else {
+    let Some(hash) = packet.hash::<HOOK>(DNS + request_hook as u64, packet.within_netns(rest)) else {
         return;
     };
-    let tag = tag(hash, packet.endpoint, false);
-    if !is_response {
-        remember(tag, hash, packet.headers.now_ns);
-        return;
-    }
-    let Some(request_ns) = answer(tag, hash) else {
-        return;
-    };
-    if let Some(round_trips) = maps::round_trips(packet.endpoint) {
-        record(
-            &mut round_trips.histograms[RoundTrip::Dns as usize],
-            packet.headers.now_ns.wrapping_sub(request_ns),
-        );
-        round_trips.dns_rcodes[usize::from(rcode) & (RCODES - 1)] += 1;
+    let key = Key::new(Kind::Dns, hash, packet.endpoint);
+    if is_response {
+        dns_answered(&key, packet.endpoint, rcode, packet.headers.now_ns);
+    } else {
+        key.remember(packet.headers.now_ns);
     }
 }
 
-/// Remembers when a request passed, and returns whether that was possible. The tags of echo requests are marked.
+/// Counts a response by its code, whether or not a query waits for it, and records the round trip.
 #[inline(always)]
-fn remember(tag: u64, hash: u64, now_ns: u64) -> bool {
-    let Some(requests) = maps::requests(hash) else {
-        return false;
-    };
-    match requests.remember(tag, now_ns, Instructions) {
-        Remembered::Yes => true,
-        Remembered::No => {
-            maps::count_evicted(Evicted::Request);
-            false
-        }
-        Remembered::InPlaceOf(displaced) => {
-            if now_ns.wrapping_sub(displaced.at_ns) < ANSWER_TIMEOUT_NS {
-                maps::count_evicted(Evicted::Request);
-                uncount_request(displaced);
-            }
-            true
-        }
-    }
-}
-
-/// Removes a displaced echo request from the count of requests, because its answer will not be recognized.
-#[inline(always)]
-fn uncount_request(request: Displaced) {
-    if !is_marked(request.tag) {
+fn dns_answered(key: &Key, endpoint: u32, rcode: u8, now_ns: u64) {
+    let request = key.answer(now_ns);
+    let Some(round_trips) = maps::round_trips(endpoint) else {
         return;
+    };
+    round_trips.dns_rcodes[usize::from(rcode) & (RCODES - 1)] += 1;
+    let age_ns = request.and_then(|request| round_trips.dns_queries.answer(request, now_ns));
+    if let Some(age_ns) = age_ns {
+        record(&mut round_trips.histograms[RoundTrip::Dns as usize], age_ns);
     }
-    if let Some(counters) = maps::counters(endpoint_of(request.tag)) {
-        let count = &mut counters.echoes.requests[answer_slot(request.at_ns)];
-        *count = count.wrapping_sub(1);
-    }
-}
-
-/// Returns when the request passed that is answered now.
-#[inline(always)]
-fn answer(tag: u64, hash: u64) -> Option<u64> {
-    maps::requests(hash)?.answer(tag, Instructions)
 }

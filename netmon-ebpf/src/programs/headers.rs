@@ -5,7 +5,7 @@
 
 use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
-    abi::{CB_ENDPOINT, CB_HEADERS, CB_PAYLOAD, CB_TIME},
+    abi::{CB_HEADERS, CB_PAYLOAD, CB_PLACE, CB_TIME},
     parse::{Network, Parsed},
 };
 
@@ -61,7 +61,7 @@ impl Headers {
         }
     }
 
-    /// Returns the endpoint and the headers that `skb->cb` contains.
+    /// Returns the endpoint's [`place`](netmon_ebpf::abi::place) and the headers that `skb->cb` contains.
     #[inline(always)]
     pub(super) fn load(ctx: &TcContext) -> (u32, Self) {
         let cb = ctx.cb();
@@ -73,6 +73,6 @@ impl Headers {
             payload: cb[CB_PAYLOAD],
             now_ns: u64::from(cb[CB_TIME]) | u64::from(cb[CB_TIME + 1]) << 32,
         };
-        (cb[CB_ENDPOINT], this)
+        (cb[CB_PLACE], this)
     }
 }

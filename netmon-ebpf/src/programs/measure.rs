@@ -9,7 +9,9 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     Protocol,
-    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_EXPECTED, CB_NUMBER, EGRESS, HOOKS, INGRESS, ParseStop, Stage},
+    abi::{
+        CB_DEPARTURE, CB_EXPECTED, CB_NUMBER, CB_PLACE, EGRESS, HOOKS, INGRESS, ParseStop, Stage, endpoint_at,
+    },
     endpoint::Counters,
     epoch::loss_slot,
     parse::{
@@ -120,7 +122,7 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
         return None;
     }
     let cb = ctx.cb();
-    let endpoint = cb[CB_ENDPOINT];
+    let endpoint = endpoint_at(cb[CB_PLACE]);
     let Some(counters) = maps::counters(endpoint) else {
         maps::count_stop(ParseStop::UnknownEndpoint);
         debug!(ctx, "no counters for endpoint {}", endpoint);

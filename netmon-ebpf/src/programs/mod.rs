@@ -6,6 +6,7 @@ pub(crate) mod drops;
 mod headers;
 mod maps;
 pub(crate) mod measure;
+mod requests;
 mod shared_words;
 mod skb;
 pub(crate) mod tcp;

@@ -41,7 +41,7 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     };
     let both = u32::from_ne_bytes([s0, s1, d0, d1]);
     let rest = if HOOK == EGRESS { both } else { both.rotate_left(16) };
-    let Some(hash) = packet.hash::<HOOK>(TCP, rest.into()) else {
+    let Some(hash) = packet.hash::<HOOK>(TCP, packet.within_endpoint(rest.into())) else {
         return;
     };
     let Some(flow) = flow_of::<HOOK, F>(packet, hash, &segment) else {

@@ -13,5 +13,6 @@ pub mod packets;
 
 mod mutation;
 mod parsing;
+mod request_counters;
 mod tables;
 mod tcp;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use netmon_ebpf::{
-    requests::{Displaced, REQUEST_WAYS, Remembered, RequestSet},
+    requests::{Displaced, REQUEST_WAYS, Remembered, Request, RequestSet},
     tag::SharedWords,
 };
 
@@ -19,8 +19,12 @@ type Table = Shared<RequestSet>;
 enum Did {
     /// Remembered the request, and may have displaced another.
     Remember(u64, Option<Displaced>),
-    /// Found the request, and the time at which it had passed.
-    Answer(u64, u64),
+    /// Found the request waiting.
+    Repeat(u64),
+    /// Found the request.
+    Answer(u64, Request),
+    /// Counted the request, which had passed another endpoint, as answered.
+    Elsewhere(u64),
     /// Lost the race for a place, or found no request.
     Nothing,
 }
@@ -29,12 +33,13 @@ fn remember(set: &RequestSet, tag: u64, at_ns: u64, words: impl SharedWords) -> 
     match set.remember(tag, at_ns, words) {
         Remembered::Yes => Did::Remember(tag, None),
         Remembered::InPlaceOf(displaced) => Did::Remember(tag, Some(displaced)),
+        Remembered::Again => Did::Repeat(tag),
         Remembered::No => Did::Nothing,
     }
 }
 
 fn answer(set: &RequestSet, tag: u64, words: impl SharedWords) -> Did {
-    set.answer(tag, words).map_or(Did::Nothing, |at_ns| Did::Answer(tag, at_ns))
+    set.answer(tag, words).request.map_or(Did::Nothing, |request| Did::Answer(tag, request))
 }
 
 /// A processor that sees the request.
@@ -46,6 +51,19 @@ fn asks(tag: u64, at_ns: u64) -> Work<Table, Did> {
 fn answers(tag: u64) -> Work<Table, Did> {
     Box::new(move |table| answer(table.table(), tag, table.words()))
 }
+
+/// A processor that sees the answer to request 0 at another endpoint of the namespace.
+fn answers_elsewhere() -> Work<Table, Did> {
+    Box::new(move |table| {
+        let mut did = Did::Nothing;
+        let elsewhere = nth(0) ^ 1;
+        table.table().answer_elsewhere(elsewhere, 50, table.words(), |tag, _| did = Did::Elsewhere(tag));
+        did
+    })
+}
+
+/// Request 0 of [`with`], as one that passed once.
+const FIRST: Request = Request { at_ns: 10, is_repeated: false, is_counted: false };
 
 /// Returns a table in which requests 0, 1, ... have waited since 10, 20, ... ns. The next `changing` places can change:
 /// the free ones first, then those of the oldest requests.
@@ -89,7 +107,7 @@ fn of_three_answers_to_one_request_one_finds_it() {
         let table = with(machine, REQUEST_WAYS, 1);
         let mut did = processors(&table, [answers(nth(0)), answers(nth(0)), answers(nth(0))]);
         did.sort_by_key(|&did| did == Did::Nothing);
-        assert_eq!(did, [Did::Answer(nth(0), 10), Did::Nothing, Did::Nothing]);
+        assert_eq!(did, [Did::Answer(nth(0), FIRST), Did::Nothing, Did::Nothing]);
     });
 }
 
@@ -117,6 +135,44 @@ fn one_request_on_two_processors_at_once_takes_one_place() {
     }
 }
 
+/// The mark is all that a repetition changes: the answer finds the request with or without it, and with its first time.
+#[test]
+fn a_request_that_is_repeated_while_it_is_answered_keeps_its_time() {
+    explore(&Machine::ALL, None, |machine| {
+        let table = with(machine, REQUEST_WAYS, 1);
+        let did = processors(&table, [asks(nth(0), 100), answers(nth(0))]);
+        match did[..] {
+            [Did::Repeat(_), Did::Answer(_, request)] => {
+                assert_eq!(Request { is_repeated: false, ..request }, FIRST);
+            }
+            // The answer was first, so it is a new request.
+            [Did::Remember(_, None), Did::Answer(_, request)] => assert_eq!(request, FIRST),
+            _ => panic!("{did:?}"),
+        }
+        assert_accounted(&table, REQUEST_WAYS, &did);
+    });
+}
+
+#[test]
+fn an_answer_at_two_other_endpoints_at_once_counts_once() {
+    explore(&Machine::ALL, None, |machine| {
+        let table = with(machine, REQUEST_WAYS, 1);
+        let mut did = processors(&table, [answers_elsewhere(), answers_elsewhere()]);
+        did.sort_by_key(|&did| did == Did::Nothing);
+        assert_eq!(did, [Did::Elsewhere(nth(0)), Did::Nothing]);
+    });
+}
+
+#[test]
+fn an_answer_here_and_elsewhere_at_once_finds_the_request_with_its_time() {
+    explore(&Machine::ALL, None, |machine| {
+        let table = with(machine, REQUEST_WAYS, 1);
+        let did = processors(&table, [answers(nth(0)), answers_elsewhere()]);
+        let Did::Answer(_, request) = did[0] else { panic!("{did:?}") };
+        assert_eq!(Request { is_counted: false, ..request }, FIRST);
+    });
+}
+
 #[test]
 fn a_request_is_answered_or_displaced_but_not_both_and_its_time_is_its_own() {
     explore(&Machine::ALL, None, |machine| {
@@ -124,10 +180,10 @@ fn a_request_is_answered_or_displaced_but_not_both_and_its_time_is_its_own() {
         let did = processors(&table, [asks(nth(9), 100), answers(nth(0))]);
         match did[..] {
             [Did::Remember(_, Some(displaced)), Did::Nothing] => {
-                assert_eq!(displaced, Displaced { tag: nth(0), at_ns: 10 });
+                assert_eq!(displaced, Displaced { tag: nth(0), request: FIRST });
             }
             // The answer freed the place before the new request took it.
-            [Did::Remember(_, None) | Did::Nothing, Did::Answer(_, at_ns)] => assert_eq!(at_ns, 10),
+            [Did::Remember(_, None) | Did::Nothing, Did::Answer(_, request)] => assert_eq!(request, FIRST),
             _ => panic!("{did:?}"),
         }
         assert_accounted(&table, REQUEST_WAYS, &did);
@@ -156,7 +212,7 @@ fn only_a_request_of_the_same_moment_can_have_a_time_that_is_not_its_own() {
             let table = with(machine, waiting, 2);
             let did = processors(&table, [asks(nth(8), 100), asks(nth(9), 110)]);
             for did in did {
-                if let Did::Remember(_, Some(Displaced { tag, at_ns })) = did {
+                if let Did::Remember(_, Some(Displaced { tag, request: Request { at_ns, .. } })) = did {
                     let of_this_moment = tag == nth(8) || tag == nth(9);
                     let is_own = own_ns(tag).is_some_and(|(_, own_ns)| own_ns == at_ns);
                     assert!(is_own || of_this_moment && at_ns == before_ns, "{did:?}");
@@ -165,7 +221,8 @@ fn only_a_request_of_the_same_moment_can_have_a_time_that_is_not_its_own() {
             table.settled(|set, words| {
                 for tag in [nth(8), nth(9)] {
                     let waits = answer(set, tag, words);
-                    assert!(matches!(waits, Did::Nothing | Did::Answer(_, 100 | 110)), "{waits:?}");
+                    let is_own = |request: Request| matches!(request.at_ns, 100 | 110);
+                    assert!(!matches!(waits, Did::Answer(_, request) if !is_own(request)), "{waits:?}");
                 }
             });
         });

@@ -24,7 +24,7 @@ use crate::{
     snapshot::{
         AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, ErrorKind, Features, Flow, FlowCounts,
         FlowState, FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
-        RoundTrips, Snapshot, Traffic,
+        Requests, RoundTrips, Snapshot, Traffic,
     },
 };
 
@@ -92,8 +92,8 @@ fn endpoint(id: u32, namespace: &str, interface: &str, address: &str, numbers: &
             tcp_rtt: None,
             tcp_response: histogram(numbers),
             dns: None,
-            icmp_unanswered: numbers.u64(..10),
-            icmp_waiting: 0,
+            icmp_requests: Requests { unanswered: numbers.u64(..10), ..Requests::default() },
+            dns_queries: Requests::default(),
             tcp_connections: TcpEvent::ALL.map(|event| (event, numbers.u64(..1000))).to_vec(),
             tcp_retransmits_ingress: numbers.u64(..100),
             tcp_retransmits_egress: numbers.u64(..100),

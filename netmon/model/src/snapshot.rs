@@ -319,10 +319,10 @@ pub struct RoundTrips {
     pub tcp_response: Histogram,
     /// DNS query to its response. `None` if it is not measured.
     pub dns: Option<Histogram>,
-    /// Echo requests that were not answered within five seconds.
-    pub icmp_unanswered: u64,
-    /// Echo requests that may still be answered.
-    pub icmp_waiting: u64,
+    /// ICMP and ICMPv6 echo requests, except to groups.
+    pub icmp_requests: Requests,
+    /// DNS queries.
+    pub dns_queries: Requests,
     /// TCP connections by event, in the order of [`netmon_ebpf::endpoint::TcpEvent::ALL`].
     pub tcp_connections: Vec<(TcpEvent, u64)>,
     /// TCP segments that were seen again at ingress.
@@ -331,6 +331,20 @@ pub struct RoundTrips {
     pub tcp_retransmits_egress: u64,
     /// DNS responses by response code (RFC 6895). Only codes that have occurred.
     pub dns_responses: Vec<(&'static str, u64)>,
+}
+
+/// What became of the requests of one kind that passed an end. Those that `unanswered` and `waiting` do not count were
+/// answered: each gave a round trip, or is `unsampled`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// Requests whose answer did not come back to the namespace within five seconds.
+    pub unanswered: u64,
+    /// Requests that may still be answered.
+    pub waiting: u64,
+    /// Requests that passed again before they were answered.
+    pub repeated: u64,
+    /// Answered requests without a round trip: they were repeated, or the answer passed another end only.
+    pub unsampled: u64,
 }
 
 /// The state of the table of TCP connections. A new connection replaces the one that was idle for longest.

@@ -155,11 +155,29 @@ pub struct RoundTrips {
     pub tcp_response: Option<Summary>,
     /// DNS query to its response.
     pub dns: Option<Summary>,
-    /// Echo requests that were not answered within five seconds.
+    /// Echo requests that were not answered within five seconds. Requests to groups are not followed.
     pub icmp_unanswered: u64,
     /// Echo requests that may still be answered.
     #[serde(default)]
     pub icmp_waiting: u64,
+    /// Echo requests that passed again before they were answered.
+    #[serde(default)]
+    pub icmp_repeated: u64,
+    /// Answered echo requests that give no round trip: repeated, or answered through another interface.
+    #[serde(default)]
+    pub icmp_unsampled: u64,
+    /// DNS queries that were not answered within five seconds.
+    #[serde(default)]
+    pub dns_unanswered: u64,
+    /// DNS queries that may still be answered.
+    #[serde(default)]
+    pub dns_waiting: u64,
+    /// DNS queries that passed again before they were answered.
+    #[serde(default)]
+    pub dns_repeated: u64,
+    /// Answered DNS queries that give no round trip: repeated, or answered through another interface.
+    #[serde(default)]
+    pub dns_unsampled: u64,
     /// TCP connections by event: opened, closed, reset, refused.
     pub tcp_connections: BTreeMap<String, u64>,
     /// TCP segments that were seen again, arriving.
@@ -322,8 +340,14 @@ impl From<&snapshot::RoundTrips> for RoundTrips {
             tcp_rtt: trips.tcp_rtt.as_ref().map(Summary::from),
             tcp_response: Some(Summary::from(&trips.tcp_response)),
             dns: trips.dns.as_ref().map(Summary::from),
-            icmp_unanswered: trips.icmp_unanswered,
-            icmp_waiting: trips.icmp_waiting,
+            icmp_unanswered: trips.icmp_requests.unanswered,
+            icmp_waiting: trips.icmp_requests.waiting,
+            icmp_repeated: trips.icmp_requests.repeated,
+            icmp_unsampled: trips.icmp_requests.unsampled,
+            dns_unanswered: trips.dns_queries.unanswered,
+            dns_waiting: trips.dns_queries.waiting,
+            dns_repeated: trips.dns_queries.repeated,
+            dns_unsampled: trips.dns_queries.unsampled,
             tcp_connections: by_label(&trips.tcp_connections, TcpEvent::label),
             tcp_retransmits_ingress: trips.tcp_retransmits_ingress,
             tcp_retransmits_egress: trips.tcp_retransmits_egress,

@@ -6,7 +6,8 @@ use aya::maps::{MapError, PerCpuValues};
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS, PARSE_STOPS, ParseStop},
     endpoint::{Counters, RoundTrips as AbiRoundTrips},
-    epoch::{ANSWER_EPOCH_SHIFT, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+    epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, ANSWER_TIMEOUT_NS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
+    request_counters::RequestCounters,
     stamp::RefusedStamp,
 };
 use netmon_model::{
@@ -14,21 +15,21 @@ use netmon_model::{
     cost::Cost,
     histogram::Histogram,
     names::EndpointId,
-    snapshot::{AttachMode, ErrorKind, FlowTable, RoundTrips, Traffic},
+    snapshot::{AttachMode, ErrorKind, FlowTable, Requests, RoundTrips, Traffic},
 };
 
 use super::{
     Datapath, DatapathError,
     attach::Attached,
     clock::monotonic_ns,
-    closed_epochs::{Epoch, Reading},
+    closed_epochs::{ClosedEpochs, Epoch, Reading},
     endpoint::{self, Endpoint, by_namespace},
     object::Object,
     persistence::Stage,
     sums,
 };
 
-/// An echo request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
+/// A request may be answered for five seconds: an epoch of requests is complete when the last of them is that old.
 const ANSWER_SETTLE_EPOCHS: u64 = 1 + ANSWER_TIMEOUT_NS.div_ceil(1 << ANSWER_EPOCH_SHIFT);
 
 /// A packet that left this many epochs ago (1.1 s) and is not in the sender's queue has arrived or is lost.
@@ -202,7 +203,7 @@ impl Datapath {
         let stage = if is_complete { Stage::Complete } else { Stage::Paused };
         for id in group {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
-            if endpoint.lost.take_changed() | endpoint.unanswered.take_changed() {
+            if endpoint.take_changed() {
                 persistence.record(endpoint, stage)?;
             }
         }
@@ -277,17 +278,38 @@ fn endpoint_counts(
     values: &Values,
     departures: Option<Departures>,
 ) -> EndpointCounts {
-    let [first, second] = sums::echoes(&values.counters);
-    let echoes = Reading { read, first, second };
-    endpoint.unanswered.update(&echoes, |epoch| epoch.age >= ANSWER_SETTLE_EPOCHS);
+    let echoes = sums::requests(&values.counters, |value| &value.echoes.requests);
+    let queries = sums::requests(&values.round_trips, |value| &value.dns_queries);
     EndpointCounts {
         attached: endpoint.attached.as_ref().map(Attached::mode),
         hooks: Hooks::from_fn(|direction| sums::hook(&values.counters, direction)),
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
         refused_stamps: sums::refused_stamps(&values.round_trips),
         drops: None,
-        round_trips: sums::round_trips(&values.counters, &values.round_trips, endpoint.unanswered.total()),
+        round_trips: RoundTrips {
+            icmp_requests: requests(read, &mut endpoint.echoes_unanswered, &echoes),
+            dns_queries: requests(read, &mut endpoint.dns_unanswered, &queries),
+            ..sums::round_trips(&values.counters, &values.round_trips)
+        },
         departures,
+    }
+}
+
+/// Returns what became of the requests of one kind, which were counted between the times `read`.
+fn requests(
+    read: (u64, u64),
+    unanswered: &mut ClosedEpochs<ANSWER_EPOCHS>,
+    counted: &RequestCounters,
+) -> Requests {
+    let reading = Reading { read, first: counted.asked, second: counted.answered };
+    unanswered.update(&reading, |epoch| epoch.age >= ANSWER_SETTLE_EPOCHS);
+    let unanswered = unanswered.total();
+    Requests {
+        unanswered,
+        waiting: sums::waiting(counted, unanswered),
+        repeated: counted.repeated,
+        // A reading is not atomic: the CPUs' counts may not fit together.
+        unsampled: u64::try_from(counted.unsampled.cast_signed()).unwrap_or(0),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The dispatcher: a tiny program for each attachment that identifies the endpoint.
 //!
 //! No field of a packet identifies the interface exactly: an ifindex is unique only in its namespace. So every
-//! attachment has a program of its own with the endpoint's id as a constant. It stores the id in `skb->cb` and
-//! tail-calls the measuring program, which all endpoints share. That is exact on every kernel, and about as fast as a
+//! attachment has a program of its own with the endpoint's id, and the number of its namespace, as a constant. It stores
+//! them in `skb->cb` and tail-calls the measuring program, which all endpoints share. That is exact on every kernel, and about as fast as a
 //! constant (`cargo xtask bench datapath`).
 
 use std::{
@@ -11,8 +11,11 @@ use std::{
 };
 
 use netmon_ebpf::{
-    abi::{CB_DEPARTURE, CB_ENDPOINT, CB_EXPECTED, CB_NUMBER, EGRESS, INGRESS, Stage, stage_index},
-    stamp::{Expected, number_of},
+    abi::{
+        CB_DEPARTURE, CB_EXPECTED, CB_NUMBER, CB_PLACE, EGRESS, INGRESS, Stage, netns_number, place,
+        stage_index,
+    },
+    stamp::Expected,
 };
 use netmon_kernel::sys::{
     bpf::load_classifier,
@@ -23,7 +26,7 @@ use netmon_kernel::sys::{
     },
     raw_tracepoint, sk_buff,
 };
-use netmon_model::names::{Direction, EndpointId};
+use netmon_model::names::{Cookie, Direction, EndpointId};
 
 /// The hook of a dispatcher, with the settings that it needs.
 #[derive(Clone, Copy)]
@@ -35,8 +38,8 @@ pub(super) enum Hook {
     },
     /// Packets leave.
     Egress {
-        /// Whether departures are stamped here.
-        stamps: bool,
+        /// The number of the stamps that are given here. 0 if departures are not stamped.
+        number: u32,
     },
 }
 
@@ -59,13 +62,10 @@ impl Hook {
     ///
     /// The stamp is read here and nowhere else. The kernel takes a program that reads the kind of a packet's time to know
     /// about delivery times, and then does not turn what it writes at ingress back into a receive time.
-    fn leave(self, endpoint: EndpointId) -> Vec<Instruction> {
+    fn leave(self) -> Vec<Instruction> {
         match self {
-            Self::Egress { stamps } => {
-                vec![
-                    mov32_imm(R2, if stamps { number_of(endpoint.0) } else { 0 }),
-                    stx_mem(Width::Word, R1, R2, cb_word(CB_NUMBER)),
-                ]
+            Self::Egress { number } => {
+                vec![mov32_imm(R2, number), stx_mem(Width::Word, R1, R2, cb_word(CB_NUMBER))]
             }
             Self::Ingress { expected: None } => {
                 vec![mov64_imm(R2, 0), stx_mem(Width::Double, R1, R2, cb_word(CB_DEPARTURE))]
@@ -87,19 +87,20 @@ impl Hook {
     }
 }
 
-/// Loads the dispatcher of one hook. `jump_table` holds the measuring programs. `before` runs ahead of the dispatcher,
-/// and must leave the packet in `r1`.
+/// Loads the dispatcher of one hook of an endpoint in a namespace. `jump_table` holds the measuring programs. `before` runs
+/// ahead of the dispatcher, and must leave the packet in `r1`.
 ///
 /// # Errors
 ///
 /// Fails if the kernel refuses the program.
 pub(super) fn load(
-    endpoint: EndpointId,
+    (endpoint, netns): (EndpointId, Cookie),
     hook: Hook,
     before: &[Instruction],
     jump_table: BorrowedFd<'_>,
 ) -> io::Result<OwnedFd> {
-    load_classifier(name(hook.direction()), &[before, &assemble(endpoint, hook, jump_table)].concat())
+    let place = place(endpoint.0, netns_number(netns.0));
+    load_classifier(name(hook.direction()), &[before, &assemble(place, hook, jump_table)].concat())
 }
 
 /// Loads the program for the tracepoint of drops, which jumps to the one in `table`. It reads the third argument, the
@@ -130,11 +131,10 @@ pub(super) fn name(direction: Direction) -> &'static str {
     }
 }
 
-fn assemble(endpoint: EndpointId, hook: Hook, jump_table: BorrowedFd<'_>) -> Vec<Instruction> {
+fn assemble(place: u32, hook: Hook, jump_table: BorrowedFd<'_>) -> Vec<Instruction> {
     let measure = stage_index(Stage::Measure as usize, hook.index());
-    let mut instructions =
-        vec![mov32_imm(R2, endpoint.0), stx_mem(Width::Word, R1, R2, cb_word(CB_ENDPOINT))];
-    instructions.extend(hook.leave(endpoint));
+    let mut instructions = vec![mov32_imm(R2, place), stx_mem(Width::Word, R1, R2, cb_word(CB_PLACE))];
+    instructions.extend(hook.leave());
     instructions.extend(ld_map_fd(R2, jump_table));
     instructions.extend([
         mov64_imm(R3, measure.cast_signed()),

@@ -35,8 +35,13 @@ impl Datapath {
         before: &[Instruction],
     ) -> Result<OwnedFd, DatapathError> {
         let watched = self.endpoints.get(&endpoint).ok_or(DatapathError::NotWatched(endpoint))?;
-        dispatcher::load(endpoint, watched.hook(direction), before, self.object.jump_table.as_fd())
-            .map_err(|source| DatapathError::Dispatcher { endpoint, source })
+        dispatcher::load(
+            (endpoint, watched.at.netns),
+            watched.hook(direction),
+            before,
+            self.object.jump_table.as_fd(),
+        )
+        .map_err(|source| DatapathError::Dispatcher { endpoint, source })
     }
 
     /// Returns the cost of each program, in the order of the jump table.

@@ -71,7 +71,9 @@ pub(super) struct Endpoint {
     /// Segments that left here and did not arrive at the peer.
     pub(super) lost: ClosedEpochs<LOSS_EPOCHS>,
     /// Echo requests that passed here and were not answered.
-    pub(super) unanswered: ClosedEpochs<ANSWER_EPOCHS>,
+    pub(super) echoes_unanswered: ClosedEpochs<ANSWER_EPOCHS>,
+    /// DNS queries that passed here and were not answered.
+    pub(super) dns_unanswered: ClosedEpochs<ANSWER_EPOCHS>,
 }
 
 impl Endpoint {
@@ -91,7 +93,8 @@ impl Endpoint {
             stamps: false,
             peer_stamps: false,
             lost: ClosedEpochs::new(LOSS_EPOCH_SHIFT),
-            unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
+            echoes_unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
+            dns_unanswered: ClosedEpochs::new(ANSWER_EPOCH_SHIFT),
         }
     }
 
@@ -99,7 +102,7 @@ impl Endpoint {
     pub(super) fn hook(&self, direction: Direction) -> Hook {
         match direction {
             Direction::Ingress => Hook::Ingress { expected: self.expected() },
-            Direction::Egress => Hook::Egress { stamps: self.stamps },
+            Direction::Egress => Hook::Egress { number: if self.stamps { number_of(self.id.0) } else { 0 } },
         }
     }
 
@@ -114,6 +117,11 @@ impl Endpoint {
         self.attached.as_ref().is_some_and(Attached::is_whole)
     }
 
+    /// Returns whether a total derived from the counters has changed since the last call.
+    pub(super) fn take_changed(&mut self) -> bool {
+        self.lost.take_changed() | self.echoes_unanswered.take_changed() | self.dns_unanswered.take_changed()
+    }
+
     /// Returns the key by which the programs find the endpoint of a drop.
     pub(super) fn drop_place(&self) -> DropPlace {
         drop_place(self.at)
@@ -122,7 +130,7 @@ impl Endpoint {
     /// Loads a dispatcher for each hook, ingress first.
     pub(super) fn dispatchers(&self, jump_table: BorrowedFd<'_>) -> Result<Hooks<OwnedFd>, DatapathError> {
         let one = |direction| {
-            dispatcher::load(self.id, self.hook(direction), &[], jump_table)
+            dispatcher::load((self.id, self.at.netns), self.hook(direction), &[], jump_table)
                 .map_err(|source| DatapathError::Dispatcher { endpoint: self.id, source })
         };
         Ok(Hooks { ingress: one(Direction::Ingress)?, egress: one(Direction::Egress)? })

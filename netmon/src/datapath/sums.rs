@@ -1,5 +1,7 @@
 //! Sums the values of all CPUs, as the plain data of a snapshot.
 
+use std::array;
+
 use aya::maps::PerCpuValues;
 use netmon_ebpf::{
     Protocol,
@@ -9,13 +11,14 @@ use netmon_ebpf::{
     },
     epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
     histogram::{BUCKETS, Histogram as AbiHistogram},
+    request_counters::RequestCounters,
     stamp::RefusedStamp,
 };
 use netmon_model::{
     by::ByProtocol,
     histogram::{Histogram, Total},
     names::Direction,
-    snapshot::{RoundTrips, Traffic},
+    snapshot::{Requests, RoundTrips, Traffic},
 };
 
 use super::counts::HookCounts;
@@ -72,11 +75,10 @@ pub(super) fn epochs(values: &PerCpuValues<Counters>, index: usize) -> [u32; LOS
     sum
 }
 
-/// Returns the round trips of an endpoint, summed over all CPUs. The caller provides `icmp_unanswered`.
+/// Returns the round trips of an endpoint, summed over all CPUs. The caller provides what became of the requests.
 pub(super) fn round_trips(
     counters: &PerCpuValues<Counters>,
     values: &PerCpuValues<AbiRoundTrips>,
-    icmp_unanswered: u64,
 ) -> RoundTrips {
     let of = |kind: RoundTrip| histogram(values, move |value| &value.histograms[kind as usize]);
     let total = |count: &dyn Fn(&AbiRoundTrips) -> u64| values.iter().map(count).sum::<u64>();
@@ -88,8 +90,8 @@ pub(super) fn round_trips(
         tcp_rtt: Some(of(RoundTrip::TcpRtt)),
         tcp_response: of(RoundTrip::TcpResponse),
         dns: Some(of(RoundTrip::Dns)),
-        icmp_unanswered,
-        icmp_waiting: waiting(&echoes(counters), icmp_unanswered),
+        icmp_requests: Requests::default(),
+        dns_queries: Requests::default(),
         tcp_connections: TcpEvent::ALL
             .iter()
             .map(|&event| (event, total(&|value| value.tcp_events[event as usize])))
@@ -129,23 +131,23 @@ fn dns_responses(values: &PerCpuValues<AbiRoundTrips>) -> Vec<(&'static str, u64
 }
 
 /// Returns the requests that were neither answered nor given up. The counts wrap, their differences do not.
-fn waiting([requests, answered]: &[[u32; ANSWER_EPOCHS]; 2], unanswered: u64) -> u64 {
+pub(super) fn waiting(counted: &RequestCounters, unanswered: u64) -> u64 {
     let sum =
         |counts: &[u32; ANSWER_EPOCHS]| counts.iter().fold(0_u32, |sum, count| sum.wrapping_add(*count));
     // A reading is not atomic: a request may have been answered between its two halves.
-    let open = sum(requests).wrapping_sub(sum(answered)).wrapping_sub(unanswered as u32);
+    let open = sum(&counted.asked).wrapping_sub(sum(&counted.answered)).wrapping_sub(unanswered as u32);
     u64::try_from(open.cast_signed()).unwrap_or(0)
 }
 
-/// Returns echo requests and the answered ones among them, by epoch, summed over all CPUs.
-pub(super) fn echoes(values: &PerCpuValues<Counters>) -> [[u32; ANSWER_EPOCHS]; 2] {
-    let mut sums = [[0_u32; ANSWER_EPOCHS]; 2];
-    for value in values.iter() {
-        for (sum, counts) in sums.iter_mut().zip([&value.echoes.requests, &value.echoes.answered]) {
-            for (to, from) in sum.iter_mut().zip(counts) {
-                *to = to.wrapping_add(*from);
-            }
-        }
-    }
-    sums
+/// Returns the counters of requests of one kind, summed over all CPUs. `of` selects them from each value.
+pub(super) fn requests<V: aya::Pod>(
+    values: &PerCpuValues<V>,
+    of: impl Fn(&V) -> &RequestCounters,
+) -> RequestCounters {
+    values.iter().map(of).fold(RequestCounters::ZERO, |all, one| RequestCounters {
+        asked: array::from_fn(|slot| all.asked[slot].wrapping_add(one.asked[slot])),
+        answered: array::from_fn(|slot| all.answered[slot].wrapping_add(one.answered[slot])),
+        repeated: all.repeated + one.repeated,
+        unsampled: all.unsampled.wrapping_add(one.unsampled),
+    })
 }

@@ -135,10 +135,12 @@ fn packets(left: &BTreeMap<String, ProtocolCount>, echo_requests: u64, traffic: 
     }
 }
 
-/// Returns the number of echo requests that passed an end: answered, unanswered and waiting.
+/// Returns the number of echo requests that passed an end: answered with and without a round trip, unanswered, waiting,
+/// and those that passed again.
 fn echo_requests(end: &Endpoint) -> u64 {
     let trips = &end.round_trips;
-    trips.icmp.as_ref().map_or(0, |icmp| icmp.count) + trips.icmp_unanswered + trips.icmp_waiting
+    let answered = trips.icmp.as_ref().map_or(0, |icmp| icmp.count) + trips.icmp_unsampled;
+    answered + trips.icmp_unanswered + trips.icmp_waiting + trips.icmp_repeated
 }
 
 #[cfg(test)]

@@ -28,7 +28,8 @@ pub(super) fn write(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mu
     lost(snapshot, to);
     impaired(snapshot, to);
     round_trips(names::ICMP_RTT, |trips| Some(&trips.icmp), snapshot, to);
-    unanswered(snapshot, to);
+    requests(names::ICMP_UNANSWERED, |trips| trips.icmp_requests.unanswered, snapshot, to);
+    requests(names::ICMP_REPEATED, |trips| trips.icmp_requests.repeated, snapshot, to);
     round_trips(names::TCP_HANDSHAKE, |trips| Some(&trips.tcp_handshake), snapshot, to);
     round_trips(names::TCP_RTT, |trips| trips.tcp_rtt.as_ref(), snapshot, to);
     round_trips(names::TCP_RESPONSE, |trips| Some(&trips.tcp_response), snapshot, to);
@@ -36,6 +37,8 @@ pub(super) fn write(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mu
     retransmits(snapshot, to);
     round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
     by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, |code| code, snapshot, to);
+    requests(names::DNS_UNANSWERED, |trips| trips.dns_queries.unanswered, snapshot, to);
+    requests(names::DNS_REPEATED, |trips| trips.dns_queries.repeated, snapshot, to);
     probes(snapshot, to);
     drops(snapshot, to);
     audit(snapshot, to);
@@ -167,10 +170,10 @@ fn round_trips(
     }
 }
 
-fn unanswered(snapshot: &Snapshot, to: &mut Writer) {
-    let mut family = to.family(names::ICMP_UNANSWERED);
+fn requests(metric: Metric, pick: fn(&RoundTrips) -> u64, snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(metric);
     for (labels, end) in endpoints(snapshot) {
-        family.count(labels, end.round_trips.icmp_unanswered);
+        family.count(labels, pick(&end.round_trips));
     }
 }
 

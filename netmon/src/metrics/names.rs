@@ -136,14 +136,23 @@ pub const ICMP_RTT: Metric = Metric {
     name: "netmon_icmp_rtt_seconds",
     kind: MetricKind::Histogram,
     labels: ENDPOINT,
-    help: "Time from an ICMP or ICMPv6 echo request to its reply, as seen at this endpoint.",
+    help: "Time from an ICMP or ICMPv6 echo request to its reply, as seen at this endpoint. A repeated request is not \
+           sampled.",
 };
 /// ICMP echo requests without a reply.
 pub const ICMP_UNANSWERED: Metric = Metric {
     name: "netmon_icmp_unanswered_total",
     kind: MetricKind::Counter,
     labels: ENDPOINT,
-    help: "Echo requests that passed this endpoint and were not answered within five seconds.",
+    help: "Echo requests that passed this endpoint, and whose reply did not come back to the namespace within five \
+           seconds. Requests to groups are not followed.",
+};
+/// Repeated ICMP echo requests.
+pub const ICMP_REPEATED: Metric = Metric {
+    name: "netmon_icmp_repeated_total",
+    kind: MetricKind::Counter,
+    labels: ENDPOINT,
+    help: "Echo requests that passed this endpoint again before they were answered. Their reply gives no round trip.",
 };
 /// TCP handshakes.
 pub const TCP_HANDSHAKE: Metric = Metric {
@@ -185,14 +194,30 @@ pub const DNS_LATENCY: Metric = Metric {
     name: "netmon_dns_latency_seconds",
     kind: MetricKind::Histogram,
     labels: ENDPOINT,
-    help: "Time from a DNS query over UDP to its response, as seen at this endpoint.",
+    help: "Time from a DNS query over UDP to its response, as seen at this endpoint. A repeated query is not sampled.",
 };
 /// DNS responses.
 pub const DNS_RESPONSES: Metric = Metric {
     name: "netmon_dns_responses_total",
     kind: MetricKind::Counter,
     labels: &["link", "netns", "interface", "rcode"],
-    help: "DNS responses over UDP by response code, as seen at this endpoint.",
+    help: "DNS responses over UDP by response code, as seen at this endpoint, also second and late ones.",
+};
+/// DNS queries without a response.
+pub const DNS_UNANSWERED: Metric = Metric {
+    name: "netmon_dns_unanswered_total",
+    kind: MetricKind::Counter,
+    labels: ENDPOINT,
+    help: "DNS queries over UDP that passed this endpoint, and whose response did not come back to the namespace \
+           within five seconds.",
+};
+/// Repeated DNS queries.
+pub const DNS_REPEATED: Metric = Metric {
+    name: "netmon_dns_repeated_total",
+    kind: MetricKind::Counter,
+    labels: ENDPOINT,
+    help: "DNS queries over UDP that passed this endpoint again before they were answered. Their response gives no \
+           round trip.",
 };
 /// Packets that the kernel dropped, by reason.
 pub const DROPS: Metric = Metric {
@@ -362,6 +387,7 @@ pub const ALL: &[Metric] = &[
     IMPAIRMENT_RATE,
     ICMP_RTT,
     ICMP_UNANSWERED,
+    ICMP_REPEATED,
     TCP_HANDSHAKE,
     TCP_RTT,
     TCP_RESPONSE,
@@ -369,6 +395,8 @@ pub const ALL: &[Metric] = &[
     TCP_RETRANSMITS,
     DNS_LATENCY,
     DNS_RESPONSES,
+    DNS_UNANSWERED,
+    DNS_REPEATED,
     PROBE_SUCCESS,
     PROBE_DURATION,
     PROBE_FAILURES,

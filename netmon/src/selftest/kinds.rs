@@ -93,7 +93,7 @@ fn compare(fixture: &mut Fixture<'_>, expected: &Expected) -> Result<(), Selftes
 /// Checks the echo requests among the frames, which no host answers.
 pub(super) fn measure_unanswered(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let sent = kinds().iter().filter(|kind| kind.is_request).count() as u64 * u64::from(FRAMES);
-    let unanswered = |link: &BothEnds| link.a.round_trips.icmp_unanswered;
+    let unanswered = |link: &BothEnds| link.a.round_trips.icmp_requests.unanswered;
     let link = fixture.link_when(TestLink::Silent, UNANSWERED, |link| unanswered(link) >= sent)?;
     fixture.add(Row::exact("echo requests unanswered", Unit::Count, sent, unanswered(&link), sent));
     Ok(())

@@ -156,6 +156,7 @@ fn restored(target: Target, record: &EndRecord, pins: Hooks<std::path::PathBuf>)
     endpoint.stamps = record.flags & END_STAMPS != 0;
     endpoint.peer_stamps = record.flags & END_PEER_STAMPS != 0;
     endpoint.lost.restore(&record.lost);
-    endpoint.unanswered.restore(&record.unanswered);
+    endpoint.echoes_unanswered.restore(&record.echoes_unanswered);
+    endpoint.dns_unanswered.restore(&record.dns_unanswered);
     endpoint
 }

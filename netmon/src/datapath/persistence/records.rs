@@ -90,6 +90,7 @@ fn record_of(endpoint: &Endpoint, stage: Stage) -> EndRecord {
         padding: 0,
         pauses: endpoint.pauses,
         lost: endpoint.lost.known(),
-        unanswered: endpoint.unanswered.known(),
+        echoes_unanswered: endpoint.echoes_unanswered.known(),
+        dns_unanswered: endpoint.dns_unanswered.known(),
     }
 }

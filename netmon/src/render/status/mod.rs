@@ -149,6 +149,9 @@ fn problems(end: &Endpoint) -> Option<String> {
     let connections = |event| trips.tcp_connections.get(event).copied().unwrap_or(0);
     let mut problems: Vec<String> = [
         (trips.icmp_unanswered, "ICMP echoes unanswered"),
+        (trips.icmp_repeated, "ICMP echoes repeated"),
+        (trips.dns_unanswered, "DNS queries unanswered"),
+        (trips.dns_repeated, "DNS queries repeated"),
         (connections("refused"), "TCP connections refused"),
         (connections("reset"), "TCP connections reset"),
         (trips.tcp_retransmits_ingress, "TCP retransmissions in"),

@@ -81,6 +81,9 @@ fn an_impairment_and_problems_are_shown() {
     let b = link.b.as_mut().unwrap();
     b.dropped_packets = Some([("NO_SOCKET".to_owned(), 50), ("TCP_CSUM".to_owned(), 0)].into());
     b.round_trips.icmp_unanswered = 3;
+    b.round_trips.icmp_repeated = 2;
+    b.round_trips.dns_unanswered = 20;
+    b.round_trips.dns_repeated = 1;
     assert_snapshot!(rendered(&links));
 }
 
