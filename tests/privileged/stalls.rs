@@ -111,7 +111,7 @@ fn what_is_sent_to_an_end_that_is_down_is_lost_soon() {
         let socket = UdpSocket::bind("10.200.0.2:0").expect("an address of the lab");
         // The kernel's answer to a drop may be an error.
         (0..100).for_each(|_| drop(socket.send_to(b"lost", "10.200.0.3:9")));
-        // It takes a second (ADR 0026).
+        // It takes a second (ADR 0024).
         eventually("the loss", Duration::from_secs(10), || (lost() >= 100.0).then_some(()));
         // IPv6 may have said something, too.
         let begun = Instant::now();
