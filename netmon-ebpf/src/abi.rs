@@ -6,7 +6,7 @@ pub use crate::stage::{PROGRAMS, STAGES, Stage, stage_index};
 
 /// The version of the ABI. It grows with every change to a key, a value or the meaning of one. The object carries
 /// it as the size of its map `NETMON_ABI`. The agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Endpoints in one chunk. Maps cannot grow, so endpoints are kept in chunks that are added at run time.
 pub const CHUNK_ENDPOINTS: u32 = 256;
@@ -41,6 +41,11 @@ pub const CB_HEADERS: usize = 1;
 pub const CB_TIME: usize = 2;
 /// The word for the length of the transport payload, in bytes.
 pub const CB_PAYLOAD: usize = 4;
+/// The word for the number of segments of a super-packet, instead of the time, and the word for the length of its
+/// headers that are counted already, instead of the payload's: for the program that looks for a tunnel.
+pub const CB_SEGMENTS: usize = 2;
+/// See [`CB_SEGMENTS`].
+pub const CB_COUNTED_HEADERS: usize = 4;
 /// Flag of an egress hook whose departures are stamped.
 pub const FLAG_STAMP: u32 = 1;
 
@@ -61,7 +66,7 @@ indexed! {
     UnknownEndpoint = "unknown_endpoint",
     /// The frame is shorter than an Ethernet header.
     EthernetTruncated = "ethernet_truncated",
-    /// The frame has more than two VLAN tags.
+    /// The frame has more than three VLAN tags.
     VlanDepth = "vlan_depth",
     /// The ethertype is not ARP, IPv4 or IPv6.
     UnknownEthertype = "unknown_ethertype",

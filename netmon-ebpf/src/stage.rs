@@ -16,6 +16,8 @@ macro_rules! for_each_stage {
             MeasureAny: netmon_in_any, netmon_out_any => measure::any(Linear),
             /// The same for any packet whose headers are not linear.
             MeasureNonLinear: netmon_in_whole, netmon_out_whole => measure::any(NonLinear),
+            /// Counts the headers of what is in a tunnel for each segment of a super-packet.
+            Tunnel: netmon_in_tun, netmon_out_tun => tunnel::tunnel(NonLinear),
             /// Follows a TCP connection.
             Tcp: netmon_in_tcp, netmon_out_tcp => tcp::tcp(Linear),
             /// The same for headers that are not linear.

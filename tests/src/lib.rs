@@ -39,3 +39,6 @@ pub mod services;
 pub mod skip;
 pub mod tc;
 pub mod terminal;
+pub mod transfer;
+pub mod tunnel_devices;
+pub mod tunnels;

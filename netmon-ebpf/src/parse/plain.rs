@@ -36,7 +36,7 @@ pub fn plain_ipv4<P: Packet, V: Visitor>(
     };
     let total = usize::from(u16::from_be_bytes([high, low]));
     let end = if total == 0 { 0 } else { network_offset + total };
-    let ip = Ip { network: Network::Ipv4, network_offset, end };
+    let ip = Ip { network: Network::Ipv4, network_offset, end, jumbo_bytes: 0 };
     let transport_offset = network_offset + IPV4_HEADER;
     if u16::from_be_bytes([fragment_high, fragment_low]) & 0x1fff != 0 {
         return Some(visitor.visit(&ip.later_fragment(number, transport_offset)));
@@ -60,7 +60,7 @@ pub fn plain_ipv6<P: Packet, V: Visitor>(
     }
     let length = usize::from(u16::from_be_bytes([high, low]));
     let end = if length == 0 { 0 } else { network_offset + IPV6_HEADER + length };
-    let ip = Ip { network: Network::Ipv6, network_offset, end };
+    let ip = Ip { network: Network::Ipv6, network_offset, end, jumbo_bytes: 0 };
     let transport_offset = network_offset + IPV6_HEADER;
     match number {
         IPPROTO_ICMPV6 => ip.plain_icmp(packet, Protocol::Icmpv6, transport_offset, visitor),
@@ -82,13 +82,13 @@ impl Ip {
             IPPROTO_TCP => {
                 let header = packet.load::<TCP_HEADER>(transport_offset)?;
                 let length = usize::from(header[12] >> 4) * 4;
-                let parsed = self.parsed(Protocol::Tcp, transport_offset, length, None);
+                let parsed = self.parsed(Protocol::Tcp, number, transport_offset, length, None);
                 (length >= TCP_HEADER).then(|| visitor.visit(&parsed))
             }
             IPPROTO_UDP => {
                 let [s0, s1, d0, d1, ..] = packet.load::<UDP_HEADER>(transport_offset)?;
                 let (source, destination) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
-                let parsed = self.parsed(Protocol::Udp, transport_offset, UDP_HEADER, None);
+                let parsed = self.parsed(Protocol::Udp, number, transport_offset, UDP_HEADER, None);
                 if source == DNS_PORT || destination == DNS_PORT {
                     Some(visitor.visit(&Parsed { is_dns: true, ..parsed }))
                 } else {
@@ -108,6 +108,7 @@ impl Ip {
         visitor: &V,
     ) -> Option<V::Output> {
         packet.load::<ICMP_HEADER>(transport_offset)?;
-        Some(visitor.visit(&self.parsed(protocol, transport_offset, ICMP_HEADER, None)))
+        let number = if matches!(protocol, Protocol::Icmpv6) { IPPROTO_ICMPV6 } else { IPPROTO_ICMP };
+        Some(visitor.visit(&self.parsed(protocol, number, transport_offset, ICMP_HEADER, None)))
     }
 }

@@ -11,7 +11,7 @@ use netmon_ebpf::{
 
 /// Number of bits for the transport header's offset in [`CB_HEADERS`].
 const TRANSPORT_BITS: u32 = 11;
-/// Number of the next bits, for the IP header's offset: at most 14 bytes of Ethernet and two VLAN tags.
+/// Number of the next bits, for the IP header's offset: at most 14 bytes of Ethernet and three VLAN tags.
 const NETWORK_BITS: u32 = 5;
 /// The bit after both, which is set for IPv6.
 const IPV6: u32 = 1 << (TRANSPORT_BITS + NETWORK_BITS);

@@ -18,11 +18,12 @@ use netmon_ebpf::{
     },
 };
 
-use super::{Frame, headers::Headers, maps, record};
+use super::{Frame, headers::Headers, maps, record, tunnel};
 
 const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
 const MEASURE_ANY: usize = Stage::MeasureAny as usize;
 const MEASURE_NON_LINEAR: usize = Stage::MeasureNonLinear as usize;
+const TUNNEL: usize = Stage::Tunnel as usize;
 const TCP: usize = Stage::Tcp as usize;
 const TCP_NON_LINEAR: usize = Stage::TcpNonLinear as usize;
 const ECHO: usize = Stage::Echo as usize;
@@ -97,15 +98,26 @@ impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
 
     #[inline(always)]
     fn visit(&self, parsed: &Parsed) {
-        if let Some(now_ns) = account::<HOOK>(self.ctx, parsed) {
-            follow::<HOOK, F>(self.ctx, parsed, now_ns);
+        let Some(passed) = account::<HOOK>(self.ctx, parsed) else { return };
+        if passed.segments > 1 && parsed.may_be_tunnel() {
+            tunnel::store(self.ctx, parsed, passed.segments);
+            return maps::tail_call::<HOOK, TUNNEL>(self.ctx);
         }
+        follow::<HOOK, F>(self.ctx, parsed, passed.now_ns);
     }
 }
 
-/// Counts and stamps a packet. Returns when it passed, or `None` if the endpoint is unknown.
+/// A packet that was counted.
+struct Passed {
+    /// When it passed the hook, monotonic nanoseconds; 0 if it is not IP.
+    now_ns: u64,
+    /// The packets that it is on the wire.
+    segments: u32,
+}
+
+/// Counts and stamps a packet. Returns `None` if the endpoint is unknown.
 #[inline(always)]
-fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
+fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed> {
     let cb = ctx.cb();
     let endpoint = cb[CB_ENDPOINT];
     let Some(counters) = maps::counters(endpoint) else {
@@ -125,7 +137,7 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
         unsafe { bpf_ktime_get_ns() }
     };
     let frame = ctx.len();
-    let wire = Wire::new(ctx, frame, parsed.header_bytes as u32);
+    let wire = Wire::new(ctx, frame, parsed);
     let segments = wire.segments;
     count::<HOOK>(counters, parsed.protocol, frame, wire);
     if maps::stamping() {
@@ -137,7 +149,7 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
             arrived(ctx, counters, departed_ns, now_ns, segments);
         }
     }
-    Some(now_ns)
+    Some(Passed { now_ns, segments })
 }
 
 /// Hands the packet to the program that follows its conversation, if it is part of one.
@@ -185,9 +197,9 @@ struct Wire {
 
 impl Wire {
     /// Computes segments and bytes of a frame. Frames from virtual machines and taps may contain only the size of their
-    /// segments, and not the number.
+    /// segments, and not the number. The headers of a packet in a tunnel are added later ([`tunnel`]).
     #[inline(always)]
-    fn new(ctx: &TcContext, frame: u32, header_bytes: u32) -> Self {
+    fn new(ctx: &TcContext, frame: u32, parsed: &Parsed) -> Self {
         // SAFETY: a field of the context, which the verifier translates.
         let size = unsafe { (*ctx.skb.skb).gso_size };
         // Almost no frame is a super-packet, and one comparison shows it.
@@ -196,11 +208,12 @@ impl Wire {
         }
         // SAFETY: as above.
         let count = unsafe { (*ctx.skb.skb).gso_segs };
-        let segments =
-            if count > 0 { count } else { frame.saturating_sub(header_bytes).div_ceil(size).max(1) };
-        // Each segment after the first repeats the headers.
-        let repeated = u64::from(segments - 1) * u64::from(header_bytes);
-        Self { segments, bytes: u64::from(frame) + repeated }
+        let headers = parsed.header_bytes as u32;
+        let segments = if count > 0 { count } else { frame.saturating_sub(headers).div_ceil(size).max(1) };
+        // Each segment after the first repeats the headers. None has the one that is removed.
+        let repeated = u64::from(segments - 1) * u64::from(headers);
+        let removed = u64::from(segments) * parsed.jumbo_bytes as u64;
+        Self { segments, bytes: u64::from(frame) + repeated - removed }
     }
 }
 
