@@ -29,7 +29,7 @@ pub struct Parsed {
     /// Length of all headers that were understood, in bytes. Each segment of a super-packet repeats these, except for
     /// `jumbo_bytes`.
     pub header_bytes: usize,
-    /// Length of the header that the kernel removes when it cuts a super-packet: [`JUMBO_HEADER`], or 0.
+    /// Length of the header that the kernel removes when it cuts a super-packet: [`JUMBO_HEADER`](super::JUMBO_HEADER), or 0.
     pub jumbo_bytes: usize,
     /// The IP protocol number of what follows the network header and its extensions; 0 if there is none.
     pub number: u8,
