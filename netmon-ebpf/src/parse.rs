@@ -251,14 +251,26 @@ impl Ip {
     fn transport<P: Packet>(&self, packet: &P, number: u8, transport_offset: usize) -> Parsed {
         let transport_offset = transport_offset & OFFSET_MASK;
         let Some(protocol) = transport_of(self.network, number) else {
-            return self.parsed(Protocol::Other, number, transport_offset, 0, Some(ParseStop::UnknownTransport));
+            return self.parsed(
+                Protocol::Other,
+                number,
+                transport_offset,
+                0,
+                Some(ParseStop::UnknownTransport),
+            );
         };
         let header = match protocol {
             Protocol::Tcp => match packet.load::<1>(transport_offset + 12) {
                 Some([offset]) => {
                     let header = usize::from(offset >> 4) * 4;
                     if header < TCP_HEADER {
-                        return self.parsed(protocol, number, transport_offset, 0, Some(ParseStop::TcpMalformed));
+                        return self.parsed(
+                            protocol,
+                            number,
+                            transport_offset,
+                            0,
+                            Some(ParseStop::TcpMalformed),
+                        );
                     }
                     // All fields that are read later are in the first 20 bytes.
                     packet.load::<1>(transport_offset + TCP_HEADER - 1).map(|_| header)
@@ -267,11 +279,20 @@ impl Ip {
             },
             Protocol::Udp => {
                 let Some([s0, s1, d0, d1, ..]) = packet.load::<UDP_HEADER>(transport_offset) else {
-                    return self.parsed(protocol, number, transport_offset, 0, Some(ParseStop::TransportTruncated));
+                    return self.parsed(
+                        protocol,
+                        number,
+                        transport_offset,
+                        0,
+                        Some(ParseStop::TransportTruncated),
+                    );
                 };
                 let ports = [u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1])];
                 let is_dns = ports.contains(&DNS_PORT);
-                return Parsed { is_dns, ..self.parsed(protocol, number, transport_offset, UDP_HEADER, None) };
+                return Parsed {
+                    is_dns,
+                    ..self.parsed(protocol, number, transport_offset, UDP_HEADER, None)
+                };
             }
             Protocol::Sctp => packet.load::<1>(transport_offset + SCTP_HEADER - 1).map(|_| SCTP_HEADER),
             _ => packet.load::<1>(transport_offset + ICMP_HEADER - 1).map(|_| ICMP_HEADER),

@@ -24,9 +24,8 @@ fn counted(fixture: &mut Fixture, frame: &[u8]) -> [(u64, u64); 2] {
     fixture.pass_as(Direction::Egress, frame, OFFLOAD);
     fixture.pass_as(Direction::Ingress, frame, OFFLOAD);
     let after = fixture.end().hooks;
-    [(&before.egress, &after.egress), (&before.ingress, &after.ingress)].map(|(before, after)| {
-        (after.segments - before.segments, after.wire_bytes - before.wire_bytes)
-    })
+    [(&before.egress, &after.egress), (&before.ingress, &after.ingress)]
+        .map(|(before, after)| (after.segments - before.segments, after.wire_bytes - before.wire_bytes))
 }
 
 #[test]
@@ -68,7 +67,10 @@ fn wire_bytes_of_every_tunnel_are_those_that_the_kernel_receives() {
 
 /// Has super-packets cut behind the hook: the bucket is smaller than they are.
 fn cut_by_a_qdisc() {
-    run("tc", &["qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "2gbit", "burst", "20k", "limit", "30m"]);
+    run(
+        "tc",
+        &["qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "2gbit", "burst", "20k", "limit", "30m"],
+    );
 }
 
 #[test]

@@ -64,7 +64,8 @@ impl Kind {
     /// Creates the device at both ends. Returns whether this kernel has such devices.
     #[must_use]
     pub fn open(self) -> bool {
-        let [root, inside] = if self.outer_six { ["fd20::2", "fd20::3"] } else { ["10.200.0.2", "10.200.0.3"] };
+        let [root, inside] =
+            if self.outer_six { ["fd20::2", "fd20::3"] } else { ["10.200.0.2", "10.200.0.3"] };
         if !self.create(&[], [root, inside]) {
             return false;
         }
@@ -72,7 +73,10 @@ impl Kind {
         for [near, far] in INNER {
             run("ip", &["addr", "add", near, "dev", NAME, "nodad"]);
             let prefix = near.split_once('/').expect("a prefix").1;
-            run("ip", &["-n", "direct_netns", "addr", "add", &format!("{far}/{prefix}"), "dev", NAME, "nodad"]);
+            run(
+                "ip",
+                &["-n", "direct_netns", "addr", "add", &format!("{far}/{prefix}"), "dev", NAME, "nodad"],
+            );
         }
         run("ip", &["link", "set", NAME, "up"]);
         run_in("direct_netns", "ip", &["link", "set", NAME, "up"]);
@@ -121,7 +125,10 @@ pub fn set_segmentation(state: &str) {
 pub fn assert_equal_at_both_ends(what: &str, to: IpAddr) {
     let ends = handed_over(|| transfer(to, BYTES));
     assert_nothing_lost_on_the_way(what, &ends);
-    assert!(ends[0].hooks[1].whole.packets < ends[0].hooks[1].wire.packets, "{what}: super-packets left: {ends:?}");
+    assert!(
+        ends[0].hooks[1].whole.packets < ends[0].hooks[1].wire.packets,
+        "{what}: super-packets left: {ends:?}"
+    );
 }
 
 /// As [`assert_equal_at_both_ends`], with the kernel's counts of received bytes where each segment arrives by itself.
@@ -134,9 +141,15 @@ pub fn assert_equal_to_the_kernels(what: &str, to: IpAddr) {
     assert_nothing_lost_on_the_way(what, &ends);
     for (end, (_, interface)) in ends.iter().zip(DIRECT) {
         assert_eq!(end.hooks[0].wire, end.kernel[0], "{what}: received by {interface}");
-        assert_eq!(end.hooks[0].whole, end.kernel[0], "{what}: received by {interface}, each segment by itself");
+        assert_eq!(
+            end.hooks[0].whole, end.kernel[0],
+            "{what}: received by {interface}, each segment by itself"
+        );
     }
-    assert!(ends[0].hooks[1].whole.packets < ends[0].hooks[1].wire.packets, "{what}: super-packets left: {ends:?}");
+    assert!(
+        ends[0].hooks[1].whole.packets < ends[0].hooks[1].wire.packets,
+        "{what}: super-packets left: {ends:?}"
+    );
 }
 
 /// Holds the wire bytes of every kind of tunnel against the kernel's. Returns the kinds that this kernel has.

@@ -85,7 +85,8 @@ fn between(outer: Version, inner: Version, payload: &[u8]) -> Vec<Tunnelled> {
     let plain = frame(&[]);
     // IP in IP in GRE in IP.
     let nested = gre(0, outer.ethertype(), &outer.packet(inner.number(), &packet));
-    let in_udp = |what, inside: &[u8]| tunnelled(what, (outer, inner), number::UDP, &udp(40_000, 4789, inside));
+    let in_udp =
+        |what, inside: &[u8]| tunnelled(what, (outer, inner), number::UDP, &udp(40_000, 4789, inside));
     let in_ip = |what, number, inside: &[u8]| tunnelled(what, (outer, inner), number, inside);
     let kinds = [
         in_udp("vxlan", &vxlan(0x08, 0, &plain)),
@@ -109,7 +110,12 @@ fn tunnelled(what: &str, (outer, inner): (Version, Version), number: u8, content
     let packet = outer.packet(number, contents);
     let outer_headers = 14 + packet.len() - contents.len() + if number == number::UDP { 8 } else { 0 };
     let frame = tagged(&[], outer.ethertype(), &packet);
-    Tunnelled { what: format!("{inner:?} in {what} in {outer:?}"), headers: frame.len(), frame, outer_headers }
+    Tunnelled {
+        what: format!("{inner:?} in {what} in {outer:?}"),
+        headers: frame.len(),
+        frame,
+        outer_headers,
+    }
 }
 
 impl Tunnelled {

@@ -11,11 +11,11 @@ use netmon_ebpf::{
     tcp::{Findings, Segment},
 };
 
-use crate::tunnels::super_packets;
 use crate::packets::{
     ARP, DOT1AD, DOT1Q, IPV4, IPV6, Ipv4, Ipv6, Tcp, authentication, dns_query, echo, ethernet, fragment,
     number, options, sctp, tagged, udp,
 };
+use crate::tunnels::super_packets;
 
 /// Fewer frames under Miri, which is slower by orders of magnitude.
 const FRAMES: u32 = if cfg!(miri) { 5_000 } else { 1_000_000 };

@@ -270,9 +270,7 @@ fn a_packet_that_is_ip_by_its_ethertype_has_an_ip_header_even_if_it_is_not_under
     let truncated = Ipv4::default().frame(number::UDP, &some_udp())[..20].to_vec();
     let long = all_extensions().with(number::DESTINATION, options(0)).frame(number::UDP, &some_udp());
     let malformed = Ipv4 { version: Some(0x44), ..Ipv4::default() }.frame(number::UDP, &some_udp());
-    for (frame, network) in
-        [(truncated, Network::Ipv4), (long, Network::Ipv6), (malformed, Network::Ipv4)]
-    {
+    for (frame, network) in [(truncated, Network::Ipv4), (long, Network::Ipv6), (malformed, Network::Ipv4)] {
         let parsed = parsed(&frame);
         assert!(parsed.stop.is_some());
         assert_eq!((parsed.network, parsed.network_offset), (network, 14), "{parsed:?}");

@@ -55,7 +55,16 @@ impl Running {
             }
             let watch = Arc::new(watch?);
             let Config { probes, buckets, .. } = config;
-            Ok(Self { lab, claim, watch, services: Services::default(), stays, probes, buckets, waiting: None })
+            Ok(Self {
+                lab,
+                claim,
+                watch,
+                services: Services::default(),
+                stays,
+                probes,
+                buckets,
+                waiting: None,
+            })
         };
         spawn_blocking(work).await.map_err(AgentError::Panicked)?
     }

@@ -42,7 +42,12 @@ pub(super) struct Writer<'w> {
 
 impl<'w> Writer<'w> {
     /// Creates a writer, which writes the buckets of empty histograms or omits them.
-    pub(super) fn new(format: Format, buckets: Buckets, empty_buckets: bool, taker: &'w mut Taker<'w>) -> Self {
+    pub(super) fn new(
+        format: Format,
+        buckets: Buckets,
+        empty_buckets: bool,
+        taker: &'w mut Taker<'w>,
+    ) -> Self {
         let finite = buckets.bounds_seconds().map(|seconds| format!("le=\"{seconds}\"}} "));
         let bounds = finite.chain(["le=\"+Inf\"} ".to_owned()]).collect();
         let (text, labels) = (String::new(), String::new());

@@ -63,9 +63,9 @@ struct Preference {
 }
 
 fn preference(ranges: &[Element], of: [&str; 2], version: &str) -> Preference {
-    let included = ranges
-        .iter()
-        .filter_map(|range| Some(Preference { precision: precision(range, of, version)?, weight: range.weight }));
+    let included = ranges.iter().filter_map(|range| {
+        Some(Preference { precision: precision(range, of, version)?, weight: range.weight })
+    });
     included.max().unwrap_or_default()
 }
 
@@ -164,13 +164,15 @@ mod tests {
             assert!(!is_openmetrics(&[accept]), "{accept}");
         }
         assert!(!is_openmetrics(&[]));
-        assert!(is_openmetrics(&["text/plain;q=0.5", "application/openmetrics-text"]), "two headers are a list");
+        assert!(
+            is_openmetrics(&["text/plain;q=0.5", "application/openmetrics-text"]),
+            "two headers are a list"
+        );
     }
 
     #[test]
     fn gzip_is_for_clients_that_prefer_it_to_the_plain_text() {
-        let is_gzip =
-            |values: &[&str]| coding(&headers(header::ACCEPT_ENCODING, values)) == Coding::Gzip;
+        let is_gzip = |values: &[&str]| coding(&headers(header::ACCEPT_ENCODING, values)) == Coding::Gzip;
         for accept in [
             "gzip",
             "GZIP",

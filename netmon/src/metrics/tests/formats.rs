@@ -12,8 +12,7 @@ use prometheus::{Encoder as _, TextEncoder, core::Collector as _, process_collec
 
 use super::{
     super::{MAX_LINKS_WITH_EMPTY_BUCKETS, process, text_in},
-    Buckets, Format, Renderer, Scrape, names,
-    text_of,
+    Buckets, Format, Renderer, Scrape, names, text_of,
 };
 use crate::metrics::{names::MetricKind, text::Writer};
 
@@ -83,9 +82,8 @@ fn openmetrics_announces_counters_without_total_escapes_quotes_in_help_and_ends_
 
 #[test]
 fn a_large_lab_is_exported_as_text_because_its_empty_histograms_have_no_buckets() {
-    let format = |links: usize| {
-        Format::OpenMetrics.for_snapshot(&fixtures::star(u32::try_from(links).unwrap()))
-    };
+    let format =
+        |links: usize| Format::OpenMetrics.for_snapshot(&fixtures::star(u32::try_from(links).unwrap()));
     assert_eq!(format(MAX_LINKS_WITH_EMPTY_BUCKETS), Format::OpenMetrics);
     assert_eq!(format(MAX_LINKS_WITH_EMPTY_BUCKETS + 1), Format::Text);
 }
@@ -140,7 +138,12 @@ fn sizes_of_a_scrape() {
         for buckets in [Buckets::Half, Buckets::Octave] {
             let began = Instant::now();
             let text = text_of(&Renderer::new(buckets), &snapshot, &[]);
-            println!("{links} links, {buckets:?}: {} lines, {} bytes, {:?}", text.lines().count(), text.len(), began.elapsed());
+            println!(
+                "{links} links, {buckets:?}: {} lines, {} bytes, {:?}",
+                text.lines().count(),
+                text.len(),
+                began.elapsed()
+            );
         }
     }
 }
