@@ -152,6 +152,20 @@ pub fn assert_equal_to_the_kernels(what: &str, to: IpAddr) {
     );
 }
 
+/// As [`assert_equal_at_both_ends`], where a qdisc cuts most super-packets behind the egress hook.
+///
+/// # Panics
+///
+/// If they are not the same, or few are cut.
+pub fn assert_equal_though_cut(what: &str, to: IpAddr) {
+    let ends = handed_over(|| transfer(to, BYTES));
+    assert_nothing_lost_on_the_way(what, &ends);
+    let (left, arrived) = (ends[0].hooks[1], ends[1].hooks[0]);
+    assert_eq!(arrived.whole, ends[1].kernel[0], "{what}: received by veth1");
+    assert!(left.whole.packets * 2.0 < left.wire.packets, "{what}: super-packets left: {ends:?}");
+    assert!(arrived.whole.packets > 0.9 * arrived.wire.packets, "{what}: they were cut: {ends:?}");
+}
+
 /// Holds the wire bytes of every kind of tunnel against the kernel's. Returns the kinds that this kernel has.
 #[must_use]
 pub fn compare_all() -> Vec<&'static str> {

@@ -10,8 +10,8 @@ pub(super) fn write(families: &[MetricFamily], to: &mut Writer) {
     for family in families {
         let Some(metric) = family.get_metric().first() else { continue };
         let (kind, value) = match family.get_field_type() {
-            MetricType::COUNTER => (MetricKind::Counter, metric.get_counter().value()),
-            MetricType::GAUGE => (MetricKind::Gauge, metric.get_gauge().value()),
+            MetricType::COUNTER => (MetricKind::Counter, metric.get_counter().get_value()),
+            MetricType::GAUGE => (MetricKind::Gauge, metric.get_gauge().get_value()),
             other => {
                 warn!("the metric {} of the agent's process is not exported: {other:?}", family.name());
                 continue;
