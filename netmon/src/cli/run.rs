@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// Width of the buckets of histograms in /metrics: half an octave, with bounds at 2^k and 1.5 * 2^k nanoseconds, or
-    /// an octave, for scrapes of two thirds of the size and coarser quantiles.
+    /// an octave, for scrapes of three fifths of the size and coarser quantiles.
     #[arg(long, env = "NETMON_BUCKETS", default_value = "half", value_name = "WIDTH")]
     buckets: Width,
     /// Leave the lab up at the end.

@@ -4,9 +4,9 @@ use std::{
     io::Write as _,
     ops::ControlFlow,
     process::{Command, Stdio},
-    time::Instant,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use netmon_model::{fixtures, histogram::Histogram, snapshot::Snapshot};
 use prometheus::{Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector};
 
@@ -127,23 +127,35 @@ fn a_strict_reader_of_openmetrics_has_nothing_to_say() {
     let packets: f64 =
         samples.iter().filter(|((name, _), _)| name == "netmon_packets_total").map(|(_, value)| value).sum();
     let read = String::from_utf8(output.stdout).unwrap();
-    assert_eq!((said.as_str(), read), ("", format!("{} {packets:.1}\n", samples.len())));
+    assert_eq!((said.as_str(), read), ("", format!("{} {packets}\n", samples.len())));
+}
+
+/// Returns a lab in which every histogram has observations.
+fn busy(links: u32) -> Snapshot {
+    let mut snapshot = fixtures::star(links);
+    let trip = || fixtures::histogram_of([70_000, 90_000, 1_000_000]);
+    for link in &mut snapshot.links {
+        for end in [Some(&mut link.a), link.b.as_mut()].into_iter().flatten() {
+            let trips = &mut end.round_trips;
+            (trips.icmp, trips.tcp_handshake, trips.tcp_response) = (trip(), trip(), trip());
+            (trips.tcp_rtt, trips.dns) = (Some(trip()), Some(trip()));
+        }
+        (link.a_to_b.latency, link.b_to_a.latency) = (Some(trip()), Some(trip()));
+    }
+    snapshot
 }
 
 #[test]
-#[ignore = "prints how large a scrape is, for docs/adr/0025: cargo test --release -- --ignored --nocapture"]
+#[ignore = "prints how large a scrape is, for docs/adr/0025: cargo test -p netmon --lib sizes -- --ignored --nocapture"]
 fn sizes_of_a_scrape() {
     for links in [1, 100, 1000] {
-        let snapshot = fixtures::star(links);
         for buckets in [Buckets::Half, Buckets::Octave] {
-            let began = Instant::now();
-            let text = text_of(&Renderer::new(buckets), &snapshot, &[]);
-            println!(
-                "{links} links, {buckets:?}: {} lines, {} bytes, {:?}",
-                text.lines().count(),
-                text.len(),
-                began.elapsed()
-            );
+            let text = text_of(&Renderer::new(buckets), &busy(links), &[]);
+            let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
+            compressed.write_all(text.as_bytes()).unwrap();
+            let (lines, bytes) = (text.lines().count(), text.len());
+            let gzip = compressed.finish().unwrap().len();
+            println!("{links} links, {buckets:?}: {lines} lines, {bytes} bytes, {gzip} with gzip");
         }
     }
 }
