@@ -124,14 +124,14 @@ fn weight(text: &str) -> Option<Weight> {
 mod tests {
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn openmetrics_is_for_clients_that_prefer_it_by_name() {
         let is_openmetrics =
-            |values: &[&str]| format(&headers(header::ACCEPT, values)) == Format::OpenMetrics;
+            |values: &[&str]| format(&headers(&header::ACCEPT, values)) == Format::OpenMetrics;
         for accept in [
             "application/openmetrics-text",
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn gzip_is_for_clients_that_prefer_it_to_the_plain_text() {
-        let is_gzip = |values: &[&str]| coding(&headers(header::ACCEPT_ENCODING, values)) == Coding::Gzip;
+        let is_gzip = |values: &[&str]| coding(&headers(&header::ACCEPT_ENCODING, values)) == Coding::Gzip;
         for accept in [
             "gzip",
             "GZIP",
