@@ -6,6 +6,7 @@
 //! the reason is in [`Parsed::stop`].
 
 mod addresses;
+mod jumbo;
 mod link;
 mod parsed;
 mod plain;
@@ -14,6 +15,7 @@ mod tunnel;
 use self::link::MAX_VLAN_TAGS;
 pub use self::{
     addresses::addresses,
+    jumbo::jumbo_bytes,
     link::{
         ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, ethertype, link_layer,
     },
@@ -29,10 +31,10 @@ pub trait Packet {
     /// the part of it that can be read in this way, is shorter.
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
-    /// Returns the number of VLAN tags that the kernel holds beside the frame: 0 or 1.
+    /// Returns whether the kernel holds a VLAN tag beside the frame.
     #[inline(always)]
-    fn tags_beside(&self) -> usize {
-        0
+    fn has_tag_beside(&self) -> bool {
+        false
     }
 }
 
@@ -56,10 +58,6 @@ pub const DNS_PORT: u16 = 53_u16.to_be();
 pub const UDP_HEADER: usize = 8;
 /// Length of the part of an ICMP or ICMPv6 header that echo uses.
 pub const ICMP_HEADER: usize = 8;
-/// Length of the hop-by-hop header with the jumbo payload option.
-pub const JUMBO_HEADER: usize = 8;
-/// The type of that option.
-const JUMBO_OPTION: u8 = 0xc2;
 /// Length of the SCTP common header, which each segment of a super-packet repeats (RFC 9260, 3.1).
 pub const SCTP_HEADER: usize = 12;
 /// The maximum number of IPv6 extension headers that are followed: each kind may occur once, destination options
@@ -155,7 +153,6 @@ fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         network: Network::Ipv4,
         network_offset,
         end: if total == 0 { 0 } else { network_offset + total },
-        jumbo_bytes: 0,
     };
     if u16::from_be_bytes([fragment_high, fragment_low]) & 0x1fff != 0 {
         return ip.later_fragment(number, transport_offset);
@@ -178,11 +175,10 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         return stop(ParseStop::Ipv6Malformed);
     }
     let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-    let mut ip = Ip {
+    let ip = Ip {
         network: Network::Ipv6,
         network_offset,
         end: if length == 0 { 0 } else { network_offset + IPV6_HEADER + length },
-        jumbo_bytes: 0,
     };
     let mut offset = network_offset + IPV6_HEADER;
     if transport_of(Network::Ipv6, number).is_some() {
@@ -209,9 +205,6 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
         if length > MAX_EXTENSION_LENGTH && number != IPPROTO_FRAGMENT {
             break;
         }
-        if is_jumbo(number, [length, high, low]) {
-            ip.jumbo_bytes = JUMBO_HEADER;
-        }
         let size = match number {
             IPPROTO_FRAGMENT => {
                 if u16::from_be_bytes([high, low]) & 0xfff8 != 0 {
@@ -230,20 +223,11 @@ fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
     stop(ParseStop::Ipv6Extensions)
 }
 
-/// Returns whether an extension header consists of the jumbo payload option alone (RFC 2675, 2), given its number and
-/// the three bytes after "next header". The kernel writes that header into super-packets of more than 64 KiB (BIG TCP)
-/// and removes it from their segments.
-#[inline(always)]
-const fn is_jumbo(number: u8, bytes: [u8; 3]) -> bool {
-    number == IPPROTO_HOP_BY_HOP && matches!(bytes, [0, JUMBO_OPTION, 4])
-}
-
 /// What the IP header says about a packet.
 struct Ip {
     network: Network,
     network_offset: usize,
     end: usize,
-    jumbo_bytes: usize,
 }
 
 impl Ip {
@@ -325,7 +309,6 @@ impl Ip {
             network_offset: self.network_offset,
             transport_offset,
             header_bytes: transport_offset + header,
-            jumbo_bytes: self.jumbo_bytes,
             number,
             end: self.end,
             is_dns: false,

@@ -36,11 +36,15 @@ pub fn ethertype<P: Packet>(packet: &P) -> Option<u16> {
 pub fn link_layer<P: Packet>(packet: &P) -> Result<(u16, usize), usize> {
     let mut ethertype = ethertype(packet).ok_or(0_usize)?;
     let mut offset = ETHERNET_HEADER;
-    let mut tags = packet.tags_beside();
+    let mut tags = 0;
     while tags < MAX_VLAN_TAGS && (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ) {
         ethertype = be16(packet, offset + 2).ok_or(offset)?;
         offset += 4;
         tags += 1;
+    }
+    // Asked only where it matters, which is almost never.
+    if tags == MAX_VLAN_TAGS && packet.has_tag_beside() {
+        return Ok((ETHERTYPE_VLAN, offset - 4));
     }
     Ok((ethertype, offset))
 }

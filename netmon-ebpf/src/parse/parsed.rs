@@ -27,10 +27,8 @@ pub struct Parsed {
     /// Where the transport header begins. It is complete if `stop` is `None` and the protocol has such a header.
     pub transport_offset: usize,
     /// Length of all headers that were understood, in bytes. Each segment of a super-packet repeats these, except for
-    /// `jumbo_bytes`.
+    /// [`jumbo_bytes`](super::jumbo_bytes).
     pub header_bytes: usize,
-    /// Length of the header that the kernel removes when it cuts a super-packet: [`JUMBO_HEADER`](super::JUMBO_HEADER), or 0.
-    pub jumbo_bytes: usize,
     /// The IP protocol number of what follows the network header and its extensions; 0 if there is none.
     pub number: u8,
     /// Where the IP packet ends according to its header, in bytes from the link-layer header. Padding follows.
@@ -62,7 +60,6 @@ impl Parsed {
             network_offset: 0,
             transport_offset: 0,
             header_bytes,
-            jumbo_bytes: 0,
             number: 0,
             end: 0,
             is_dns: false,

@@ -36,7 +36,7 @@ pub fn plain_ipv4<P: Packet, V: Visitor>(
     };
     let total = usize::from(u16::from_be_bytes([high, low]));
     let end = if total == 0 { 0 } else { network_offset + total };
-    let ip = Ip { network: Network::Ipv4, network_offset, end, jumbo_bytes: 0 };
+    let ip = Ip { network: Network::Ipv4, network_offset, end };
     let transport_offset = network_offset + IPV4_HEADER;
     if u16::from_be_bytes([fragment_high, fragment_low]) & 0x1fff != 0 {
         return Some(visitor.visit(&ip.later_fragment(number, transport_offset)));
@@ -60,7 +60,7 @@ pub fn plain_ipv6<P: Packet, V: Visitor>(
     }
     let length = usize::from(u16::from_be_bytes([high, low]));
     let end = if length == 0 { 0 } else { network_offset + IPV6_HEADER + length };
-    let ip = Ip { network: Network::Ipv6, network_offset, end, jumbo_bytes: 0 };
+    let ip = Ip { network: Network::Ipv6, network_offset, end };
     let transport_offset = network_offset + IPV6_HEADER;
     match number {
         IPPROTO_ICMPV6 => ip.plain_icmp(packet, Protocol::Icmpv6, transport_offset, visitor),

@@ -8,8 +8,8 @@
 use super::{
     ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, IPPROTO_DESTINATION,
     IPPROTO_GRE, IPPROTO_HOP_BY_HOP, IPPROTO_IPV4, IPPROTO_IPV6, IPPROTO_ROUTING, IPPROTO_SCTP, IPPROTO_TCP,
-    IPPROTO_UDP, IPV4_HEADER, IPV6_HEADER, JUMBO_HEADER, OFFSET_MASK, Packet, SCTP_HEADER, TCP_HEADER,
-    UDP_HEADER, is_jumbo,
+    IPPROTO_UDP, IPV4_HEADER, IPV6_HEADER, OFFSET_MASK, Packet, SCTP_HEADER, TCP_HEADER, UDP_HEADER,
+    jumbo::hop_by_hop_bytes,
 };
 
 /// The maximum number of headers that are followed. A super-packet of TCP over IPv6 with two VLAN tags and an extension
@@ -106,8 +106,8 @@ pub fn inner_headers<P: Packet>(packet: &P, number: u8, mut offset: usize, frame
             // What follows is payload, unless it turns out to be a tunnel.
             found = Inner { end: offset + UDP_HEADER, jumbo_bytes };
         }
-        if matches!(header, Header::HopByHop) && has_jumbo_option(packet, offset) {
-            jumbo_bytes = JUMBO_HEADER;
+        if matches!(header, Header::HopByHop) {
+            jumbo_bytes = hop_by_hop_bytes(packet, offset);
         }
         let Some(step) = step(packet, header, offset, frame) else { break };
         offset += step.length;
@@ -168,12 +168,6 @@ fn ipv6<P: Packet>(packet: &P, offset: usize, frame: usize) -> Option<Step> {
 #[inline(always)]
 const fn ends_with_frame(offset: usize, length: usize, frame: usize) -> bool {
     length == 0 || offset + length == frame
-}
-
-/// Returns whether the hop-by-hop header at `offset` consists of the jumbo payload option alone.
-#[inline(always)]
-fn has_jumbo_option<P: Packet>(packet: &P, offset: usize) -> bool {
-    packet.load::<3>(offset + 1).is_some_and(|bytes| is_jumbo(IPPROTO_HOP_BY_HOP, bytes))
 }
 
 /// A GRE header has four bytes for each of checksum, key and sequence number, if it has these.

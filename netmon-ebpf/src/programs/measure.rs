@@ -14,7 +14,7 @@ use netmon_ebpf::{
     epoch::loss_slot,
     parse::{
         ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
-        Network, Parsed, Visitor, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
+        Network, Parsed, Visitor, ethertype, jumbo_bytes, link_layer, parse, plain_ipv4, plain_ipv6,
     },
 };
 
@@ -98,7 +98,7 @@ impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
 
     #[inline(always)]
     fn visit(&self, parsed: &Parsed) {
-        let Some(passed) = account::<HOOK>(self.ctx, parsed) else { return };
+        let Some(passed) = account::<HOOK, F>(self.ctx, parsed) else { return };
         if passed.segments > 1 && parsed.may_be_tunnel() {
             tunnel::store(self.ctx, parsed, passed.segments);
             return maps::tail_call::<HOOK, TUNNEL>(self.ctx);
@@ -117,7 +117,7 @@ struct Passed {
 
 /// Counts and stamps a packet. Returns `None` if the endpoint is unknown.
 #[inline(always)]
-fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed> {
+fn account<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, parsed: &Parsed) -> Option<Passed> {
     let cb = ctx.cb();
     let endpoint = cb[CB_ENDPOINT];
     let Some(counters) = maps::counters(endpoint) else {
@@ -137,7 +137,7 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed
         unsafe { bpf_ktime_get_ns() }
     };
     let frame = ctx.len();
-    let wire = Wire::new(ctx, frame, parsed);
+    let wire = Wire::new::<F>(ctx, frame, parsed);
     let segments = wire.segments;
     count::<HOOK>(counters, parsed.protocol, frame, wire);
     if maps::stamping() {
@@ -199,7 +199,7 @@ impl Wire {
     /// Computes segments and bytes of a frame. Frames from virtual machines and taps may contain only the size of their
     /// segments, and not the number. The headers of a packet in a tunnel are added later ([`tunnel`]).
     #[inline(always)]
-    fn new(ctx: &TcContext, frame: u32, parsed: &Parsed) -> Self {
+    fn new<'a, F: Frame<'a>>(ctx: &'a TcContext, frame: u32, parsed: &Parsed) -> Self {
         // SAFETY: a field of the context, which the verifier translates.
         let size = unsafe { (*ctx.skb.skb).gso_size };
         // Almost no frame is a super-packet, and one comparison shows it.
@@ -212,7 +212,7 @@ impl Wire {
         let segments = if count > 0 { count } else { frame.saturating_sub(headers).div_ceil(size).max(1) };
         // Each segment after the first repeats the headers. None has the one that is removed.
         let repeated = u64::from(segments - 1) * u64::from(headers);
-        let removed = u64::from(segments) * parsed.jumbo_bytes as u64;
+        let removed = u64::from(segments) * jumbo_bytes(&F::new(ctx), parsed) as u64;
         Self { segments, bytes: u64::from(frame) + repeated - removed }
     }
 }

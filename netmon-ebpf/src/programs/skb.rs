@@ -53,8 +53,8 @@ impl Packet for Linear<'_> {
     }
 
     #[inline(always)]
-    fn tags_beside(&self) -> usize {
-        tags_beside(self.ctx)
+    fn has_tag_beside(&self) -> bool {
+        has_tag_beside(self.ctx)
     }
 }
 
@@ -92,14 +92,13 @@ impl Packet for NonLinear<'_> {
     }
 
     #[inline(always)]
-    fn tags_beside(&self) -> usize {
-        tags_beside(self.0)
+    fn has_tag_beside(&self) -> bool {
+        has_tag_beside(self.0)
     }
 }
 
 #[inline(always)]
-fn tags_beside(ctx: &TcContext) -> usize {
+fn has_tag_beside(ctx: &TcContext) -> bool {
     // SAFETY: a field of the context, which the verifier translates.
-    let present = unsafe { (*ctx.skb.skb).vlan_present };
-    usize::from(present != 0)
+    unsafe { (*ctx.skb.skb).vlan_present != 0 }
 }

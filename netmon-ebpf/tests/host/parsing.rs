@@ -3,14 +3,14 @@
 use netmon_ebpf::{
     Protocol,
     abi::ParseStop,
-    parse::{Network, Packet, Parsed, addresses, parse},
+    parse::{Network, Packet, Parsed, addresses, jumbo_bytes, parse},
 };
 
 use crate::packets::{
     ARP, DOT1AD, DOT1Q, IPV4, IPV6, Ipv4, Ipv6, Tcp, arp, authentication, dns_query, echo, ethernet,
     fragment, number, options, sctp, tagged, udp,
 };
-use crate::tunnels::big_tcp;
+use crate::tunnels::{big_tcp, jumbo};
 
 fn parsed(frame: &[u8]) -> Parsed {
     parse(&frame)
@@ -158,8 +158,8 @@ impl Packet for TagBeside<'_> {
         self.0.load(offset)
     }
 
-    fn tags_beside(&self) -> usize {
-        1
+    fn has_tag_beside(&self) -> bool {
+        true
     }
 }
 
@@ -250,19 +250,28 @@ fn a_packet_whose_header_has_no_length_has_no_end() {
 
 #[test]
 fn the_header_that_is_cut_out_of_a_super_packet_is_the_one_with_the_jumbo_option_alone() {
-    let bytes = |options| {
+    let bytes = |frame: &[u8]| jumbo_bytes(&frame, &understood(frame));
+    let with = |options| {
         let ip = Ipv6::default().with(number::HOP_BY_HOP, options);
-        understood(&ip.frame(number::TCP, &Tcp::default().segment(b"data"))).jumbo_bytes
+        bytes(&ip.frame(number::TCP, &Tcp::default().segment(b"data")))
     };
-    assert_eq!(understood(&ethernet(IPV6, &big_tcp(&[0; 1000]))).jumbo_bytes, 8);
-    assert_eq!(bytes(options(0)), 0);
+    let big = big_tcp(&[0; 1000]);
+    assert_eq!(bytes(&ethernet(IPV6, &big)), 8);
+    assert_eq!(bytes(&tagged(&[DOT1AD, DOT1Q], IPV6, &big)), 8);
+    assert_eq!(bytes(&Ipv6::default().frame(number::TCP, &Tcp::default().segment(b"data"))), 0);
+    assert_eq!(with(options(0)), 0);
     // A router alert, and the jumbo option among others.
     let mut alert = options(0);
     alert[2..6].copy_from_slice(&[5, 2, 0, 0]);
-    assert_eq!(bytes(alert), 0);
+    assert_eq!(with(alert), 0);
     let mut among_others = options(1);
     among_others[2..4].copy_from_slice(&[0xc2, 4]);
-    assert_eq!(bytes(among_others), 0);
+    assert_eq!(with(among_others), 0);
+    // The same bytes in another header, and with UDP.
+    let destination = Ipv6::default().with(number::DESTINATION, jumbo(1000));
+    assert_eq!(bytes(&destination.frame(number::TCP, &Tcp::default().segment(b"data"))), 0);
+    let datagram = Ipv6::default().with(number::HOP_BY_HOP, jumbo(1000));
+    assert_eq!(bytes(&datagram.frame(number::UDP, &some_udp())), 0);
 }
 
 #[test]
