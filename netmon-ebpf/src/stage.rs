@@ -18,6 +18,8 @@ macro_rules! for_each_stage {
             MeasureNonLinear: netmon_in_whole, netmon_out_whole => measure::any(NonLinear),
             /// Counts the headers of what is in a tunnel for each segment of a super-packet.
             Tunnel: netmon_in_tun, netmon_out_tun => tunnel::tunnel(NonLinear),
+            /// Subtracts the header that segments of BIG TCP over IPv6 do not have.
+            Jumbo: netmon_in_big, netmon_out_big => jumbo::jumbo(NonLinear),
             /// Follows a TCP connection.
             Tcp: netmon_in_tcp, netmon_out_tcp => tcp::tcp(Linear),
             /// The same for headers that are not linear.

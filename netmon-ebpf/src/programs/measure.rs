@@ -14,7 +14,7 @@ use netmon_ebpf::{
     epoch::loss_slot,
     parse::{
         ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
-        Network, Parsed, Visitor, ethertype, jumbo_bytes, link_layer, parse, plain_ipv4, plain_ipv6,
+        Network, Parsed, Visitor, ethertype, link_layer, parse, plain_ipv4, plain_ipv6,
     },
 };
 
@@ -24,6 +24,7 @@ const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
 const MEASURE_ANY: usize = Stage::MeasureAny as usize;
 const MEASURE_NON_LINEAR: usize = Stage::MeasureNonLinear as usize;
 const TUNNEL: usize = Stage::Tunnel as usize;
+const JUMBO: usize = Stage::Jumbo as usize;
 const TCP: usize = Stage::Tcp as usize;
 const TCP_NON_LINEAR: usize = Stage::TcpNonLinear as usize;
 const ECHO: usize = Stage::Echo as usize;
@@ -98,10 +99,14 @@ impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
 
     #[inline(always)]
     fn visit(&self, parsed: &Parsed) {
-        let Some(passed) = account::<HOOK, F>(self.ctx, parsed) else { return };
+        let Some(passed) = account::<HOOK>(self.ctx, parsed) else { return };
         if passed.segments > 1 && parsed.may_be_tunnel() {
             tunnel::store(self.ctx, parsed, passed.segments);
             return maps::tail_call::<HOOK, TUNNEL>(self.ctx);
+        }
+        if passed.segments > 1 && parsed.may_be_jumbo() {
+            Headers::new(parsed, passed.now_ns, self.ctx.len()).store(self.ctx);
+            return maps::tail_call::<HOOK, JUMBO>(self.ctx);
         }
         follow::<HOOK, F>(self.ctx, parsed, passed.now_ns);
     }
@@ -117,7 +122,7 @@ struct Passed {
 
 /// Counts and stamps a packet. Returns `None` if the endpoint is unknown.
 #[inline(always)]
-fn account<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, parsed: &Parsed) -> Option<Passed> {
+fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed> {
     let cb = ctx.cb();
     let endpoint = cb[CB_ENDPOINT];
     let Some(counters) = maps::counters(endpoint) else {
@@ -137,7 +142,7 @@ fn account<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, parsed: &Par
         unsafe { bpf_ktime_get_ns() }
     };
     let frame = ctx.len();
-    let wire = Wire::new::<F>(ctx, frame, parsed);
+    let wire = Wire::new(ctx, frame, parsed.header_bytes as u32);
     let segments = wire.segments;
     count::<HOOK>(counters, parsed.protocol, frame, wire);
     if maps::stamping() {
@@ -197,9 +202,10 @@ struct Wire {
 
 impl Wire {
     /// Computes segments and bytes of a frame. Frames from virtual machines and taps may contain only the size of their
-    /// segments, and not the number. The headers of a packet in a tunnel are added later ([`tunnel`]).
+    /// segments, and not the number. Other programs correct the bytes of a packet in a
+    /// tunnel ([`tunnel`]) and of BIG TCP ([`jumbo`](super::jumbo)).
     #[inline(always)]
-    fn new<'a, F: Frame<'a>>(ctx: &'a TcContext, frame: u32, parsed: &Parsed) -> Self {
+    fn new(ctx: &TcContext, frame: u32, header_bytes: u32) -> Self {
         // SAFETY: a field of the context, which the verifier translates.
         let size = unsafe { (*ctx.skb.skb).gso_size };
         // Almost no frame is a super-packet, and one comparison shows it.
@@ -208,12 +214,11 @@ impl Wire {
         }
         // SAFETY: as above.
         let count = unsafe { (*ctx.skb.skb).gso_segs };
-        let headers = parsed.header_bytes as u32;
-        let segments = if count > 0 { count } else { frame.saturating_sub(headers).div_ceil(size).max(1) };
-        // Each segment after the first repeats the headers. None has the one that is removed.
-        let repeated = u64::from(segments - 1) * u64::from(headers);
-        let removed = u64::from(segments) * jumbo_bytes(&F::new(ctx), parsed) as u64;
-        Self { segments, bytes: u64::from(frame) + repeated - removed }
+        let segments =
+            if count > 0 { count } else { frame.saturating_sub(header_bytes).div_ceil(size).max(1) };
+        // Each segment after the first repeats the headers.
+        let repeated = u64::from(segments - 1) * u64::from(header_bytes);
+        Self { segments, bytes: u64::from(frame) + repeated }
     }
 }
 
