@@ -41,11 +41,6 @@ pub const CB_HEADERS: usize = 1;
 pub const CB_TIME: usize = 2;
 /// The word for the length of the transport payload, in bytes.
 pub const CB_PAYLOAD: usize = 4;
-/// The word for the number of segments of a super-packet, instead of the time, and the word for the length of its
-/// headers that are counted already, instead of the payload's: for the program that looks for a tunnel.
-pub const CB_SEGMENTS: usize = 2;
-/// See [`CB_SEGMENTS`].
-pub const CB_COUNTED_HEADERS: usize = 4;
 /// Flag of an egress hook whose departures are stamped.
 pub const FLAG_STAMP: u32 = 1;
 

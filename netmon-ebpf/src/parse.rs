@@ -21,7 +21,7 @@ pub use self::{
     },
     parsed::{Network, Parsed},
     plain::{Visitor, plain_ipv4, plain_ipv6},
-    tunnel::{Inner, inner_headers},
+    tunnel::{Inner, has_inner_headers, inner_headers, transport_header},
 };
 use crate::{abi::ParseStop, protocol::Protocol};
 

@@ -1,6 +1,5 @@
 //! What parsing found out about a packet.
 
-use super::{IPPROTO_GRE, IPPROTO_IPV4, IPPROTO_IPV6, IPV6_HEADER, jumbo::LENGTH as JUMBO_HEADER};
 use crate::{abi::ParseStop, protocol::Protocol};
 
 /// The network layer of a packet.
@@ -65,29 +64,6 @@ impl Parsed {
             is_dns: false,
             stop,
         }
-    }
-
-    /// Returns whether a super-packet with these headers may have more of them, which its segments repeat, too: those
-    /// of a packet in a tunnel.
-    #[inline(always)]
-    #[must_use]
-    pub const fn may_be_tunnel(&self) -> bool {
-        match self.stop {
-            None => matches!(self.protocol, Protocol::Udp) && !self.is_dns,
-            Some(ParseStop::UnknownTransport) => {
-                matches!(self.number, IPPROTO_IPV4 | IPPROTO_IPV6 | IPPROTO_GRE)
-            }
-            Some(_) => false,
-        }
-    }
-
-    /// Returns whether a super-packet with these headers may have one that its segments do not have
-    /// ([`jumbo_bytes`](super::jumbo_bytes)).
-    #[inline(always)]
-    #[must_use]
-    pub const fn may_be_jumbo(&self) -> bool {
-        matches!((self.network, self.protocol, self.stop), (Network::Ipv6, Protocol::Tcp, None))
-            && self.transport_offset == self.network_offset + IPV6_HEADER + JUMBO_HEADER
     }
 
     /// Returns whether reading further into the frame could change the outcome.

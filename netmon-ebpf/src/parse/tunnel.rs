@@ -89,6 +89,20 @@ impl Step {
     }
 }
 
+/// Returns whether a packet of the protocol with this number may contain another.
+#[inline(always)]
+#[must_use]
+pub const fn has_inner_headers(number: u8) -> bool {
+    matches!(number, IPPROTO_IPV4 | IPPROTO_IPV6 | IPPROTO_GRE | IPPROTO_UDP)
+}
+
+/// Returns the length of the header of such a protocol, as far as [`super::parse`] understands it.
+#[inline(always)]
+#[must_use]
+pub const fn transport_header(number: u8) -> usize {
+    if number == IPPROTO_UDP { UDP_HEADER } else { 0 }
+}
+
 /// Follows the headers of a super-packet of `frame` bytes to the innermost payload, beginning at `offset` with the
 /// header of the protocol with this number.
 #[inline(always)]

@@ -1,17 +1,16 @@
 //! What happens to a packet at a hook: parse it, count it, and stamp it or read its stamp ([`measure`]). For few
-//! packets, the conversation is followed afterwards ([`conversation`], [`tcp`]), or the bytes of a super-packet are corrected ([`tunnel`], [`jumbo`]).
+//! packets, the conversation is followed afterwards ([`conversation`], [`tcp`]), or the bytes of a super-packet are corrected ([`super_bytes`]).
 //! Drops are counted apart ([`drops`]).
 
 pub(crate) mod conversation;
 pub(crate) mod drops;
 mod headers;
-pub(crate) mod jumbo;
 mod maps;
 pub(crate) mod measure;
 mod shared_words;
 mod skb;
+pub(crate) mod super_bytes;
 pub(crate) mod tcp;
-pub(crate) mod tunnel;
 
 use netmon_ebpf::histogram::{Histogram, bucket};
 

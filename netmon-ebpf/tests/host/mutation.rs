@@ -5,8 +5,8 @@ use netmon_ebpf::{
     endpoint::{RoundTrip, TcpEvent},
     flow::TcpFlow,
     parse::{
-        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Visitor, addresses, inner_headers,
-        link_layer, parse, plain_ipv4, plain_ipv6,
+        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Visitor, addresses, has_inner_headers,
+        inner_headers, link_layer, parse, plain_ipv4, plain_ipv6,
     },
     tcp::{Findings, Segment},
 };
@@ -117,7 +117,7 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     };
     assert!(plain.is_none_or(|plain| plain == parsed), "{frame:?}");
     assert!(parsed.network_offset <= parsed.transport_offset || parsed.transport_offset == 0);
-    if parsed.may_be_tunnel() {
+    if has_inner_headers(parsed.number) {
         found.0 += inner_headers(&frame, parsed.number, parsed.transport_offset, frame.len()).end as u64;
     }
     if parsed.stop.is_some() {

@@ -252,7 +252,7 @@ fn a_packet_whose_header_has_no_length_has_no_end() {
 fn the_header_that_is_cut_out_of_a_super_packet_is_the_one_with_the_jumbo_option_alone() {
     let bytes = |frame: &[u8]| {
         let parsed = understood(frame);
-        if parsed.may_be_jumbo() { jumbo_bytes(&frame, parsed.network_offset) } else { 0 }
+        jumbo_bytes(&frame, parsed.network, parsed.network_offset)
     };
     let with = |options| {
         let ip = Ipv6::default().with(number::HOP_BY_HOP, options);
