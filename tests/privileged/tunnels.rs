@@ -52,6 +52,8 @@ fn no_segment_of_big_tcp_has_the_jumbo_header() {
             let before = fixture.end().hooks.egress.wire_bytes;
             fixture.pass_as(Direction::Egress, &frame, Offload::default());
             assert_eq!(fixture.end().hooks.egress.wire_bytes - before, frame.len() as u64);
+            // Its connection is followed: the same segment has passed twice.
+            assert!(fixture.end().round_trips.tcp_retransmits_egress > 0);
         }
     });
 }
