@@ -131,11 +131,7 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
 
 #[inline(always)]
 fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop = |reason| Parsed {
-        network: Network::Ipv4,
-        network_offset,
-        ..Parsed::stopped(Protocol::Other, reason, network_offset)
-    };
+    let stop = |reason| Parsed::stopped_in(Network::Ipv4, reason, network_offset);
     // Version, length of the header, total length; then fragmentation and the protocol.
     let Some([version, _, length_high, length_low]) = packet.load::<4>(network_offset) else {
         return stop(ParseStop::Ipv4Truncated);
@@ -162,11 +158,7 @@ fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
 
 #[inline(always)]
 fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop = |reason| Parsed {
-        network: Network::Ipv6,
-        network_offset,
-        ..Parsed::stopped(Protocol::Other, reason, network_offset)
-    };
+    let stop = |reason| Parsed::stopped_in(Network::Ipv6, reason, network_offset);
     let Some([version, _, _, _, length_high, length_low, mut number, _]) = packet.load::<8>(network_offset)
     else {
         return stop(ParseStop::Ipv6Truncated);

@@ -44,6 +44,12 @@ impl Parsed {
         Self::without_network(protocol, Some(stop), header_bytes)
     }
 
+    /// Returns what is known about an IP packet whose IP header, at this offset, is not understood.
+    #[inline(always)]
+    pub(super) const fn stopped_in(network: Network, stop: ParseStop, network_offset: usize) -> Self {
+        Self { network, network_offset, ..Self::stopped(Protocol::Other, stop, network_offset) }
+    }
+
     /// Returns what is known about an ARP packet behind `header_bytes` of link-layer headers. It is only counted.
     #[inline(always)]
     #[must_use]
