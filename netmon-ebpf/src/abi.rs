@@ -96,7 +96,7 @@ indexed! {
     UnknownEndpoint = "unknown_endpoint",
     /// The frame is shorter than an Ethernet header.
     EthernetTruncated = "ethernet_truncated",
-    /// The frame has more than two VLAN tags.
+    /// The frame has more than three VLAN tags.
     VlanDepth = "vlan_depth",
     /// The ethertype is not ARP, IPv4 or IPv6.
     UnknownEthertype = "unknown_ethertype",

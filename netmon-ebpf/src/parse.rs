@@ -5,15 +5,23 @@
 //! headers (RFC 8200), and stops at the transport header. A packet that it cannot follow still has a protocol, and
 //! the reason is in [`Parsed::stop`].
 
+mod addresses;
+mod jumbo;
 mod link;
+mod parsed;
 mod plain;
+mod tunnel;
 
 use self::link::MAX_VLAN_TAGS;
 pub use self::{
+    addresses::addresses,
+    jumbo::jumbo_bytes,
     link::{
         ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, ethertype, link_layer,
     },
+    parsed::{Network, Parsed},
     plain::{Visitor, plain_ipv4, plain_ipv6},
+    tunnel::{Inner, has_inner_headers, inner_headers, transport_header},
 };
 use crate::{abi::ParseStop, protocol::Protocol};
 
@@ -22,6 +30,12 @@ pub trait Packet {
     /// Returns the `N` bytes at `offset` from the beginning of the link-layer header. Returns `None` if the frame, or
     /// the part of it that can be read in this way, is shorter.
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// Returns whether the kernel holds a VLAN tag beside the frame.
+    #[inline(always)]
+    fn has_tag_beside(&self) -> bool {
+        false
+    }
 }
 
 impl Packet for &[u8] {
@@ -72,88 +86,15 @@ pub const IPPROTO_TCP: u8 = 6;
 pub const IPPROTO_UDP: u8 = 17;
 /// IP protocol number of ICMPv6.
 pub const IPPROTO_ICMPV6: u8 = 58;
+const IPPROTO_IPV4: u8 = 4;
+const IPPROTO_IPV6: u8 = 41;
+const IPPROTO_GRE: u8 = 47;
 const IPPROTO_SCTP: u8 = 132;
 const IPPROTO_HOP_BY_HOP: u8 = 0;
 const IPPROTO_ROUTING: u8 = 43;
 const IPPROTO_FRAGMENT: u8 = 44;
 const IPPROTO_AUTHENTICATION: u8 = 51;
 const IPPROTO_DESTINATION: u8 = 60;
-
-/// The network layer of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Network {
-    /// Neither IPv4 nor IPv6.
-    Other,
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-}
-
-/// What parsing found out about a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parsed {
-    /// The protocol that the packet is counted as.
-    pub protocol: Protocol,
-    /// Its network layer.
-    pub network: Network,
-    /// Where the IP header begins, in bytes from the link-layer header; 0 if there is none.
-    pub network_offset: usize,
-    /// Where the transport header begins. It is complete if `stop` is `None` and the protocol has such a header.
-    pub transport_offset: usize,
-    /// Length of all headers that were understood, in bytes. Each segment of a super-packet repeats these.
-    pub header_bytes: usize,
-    /// Where the IP packet ends according to its header, in bytes from the link-layer header. Padding follows.
-    /// 0 if the header does not say (jumbograms, super-packets over 64 KiB).
-    pub end: usize,
-    /// Whether it is UDP from or to port 53.
-    pub is_dns: bool,
-    /// Why parsing stopped early; `None` if it did not.
-    pub stop: Option<ParseStop>,
-}
-
-impl Parsed {
-    const fn stopped(protocol: Protocol, stop: ParseStop, header_bytes: usize) -> Self {
-        Self::without_network(protocol, Some(stop), header_bytes)
-    }
-
-    /// Returns what is known about an ARP packet behind `header_bytes` of link-layer headers. It is only counted.
-    #[inline(always)]
-    #[must_use]
-    pub const fn arp(header_bytes: usize) -> Self {
-        Self::without_network(Protocol::Arp, None, header_bytes)
-    }
-
-    #[inline(always)]
-    const fn without_network(protocol: Protocol, stop: Option<ParseStop>, header_bytes: usize) -> Self {
-        Self {
-            protocol,
-            network: Network::Other,
-            network_offset: 0,
-            transport_offset: 0,
-            header_bytes,
-            end: 0,
-            is_dns: false,
-            stop,
-        }
-    }
-
-    /// Returns whether reading further into the frame could change the outcome.
-    #[inline(always)]
-    #[must_use]
-    pub const fn wants_more_bytes(&self) -> bool {
-        matches!(
-            self.stop,
-            Some(
-                ParseStop::EthernetTruncated
-                    | ParseStop::Ipv4Truncated
-                    | ParseStop::Ipv6Truncated
-                    | ParseStop::TransportTruncated
-            )
-        )
-    }
-}
 
 /// Parses the headers of a frame.
 ///
@@ -190,10 +131,7 @@ pub fn parse<P: Packet>(packet: &P) -> Parsed {
 
 #[inline(always)]
 fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop = |reason| Parsed {
-        network: Network::Ipv4,
-        ..Parsed::stopped(Protocol::Other, reason, network_offset)
-    };
+    let stop = |reason| Parsed::stopped_in(Network::Ipv4, reason, network_offset);
     // Version, length of the header, total length; then fragmentation and the protocol.
     let Some([version, _, length_high, length_low]) = packet.load::<4>(network_offset) else {
         return stop(ParseStop::Ipv4Truncated);
@@ -220,10 +158,7 @@ fn ipv4<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
 
 #[inline(always)]
 fn ipv6<P: Packet>(packet: &P, network_offset: usize) -> Parsed {
-    let stop = |reason| Parsed {
-        network: Network::Ipv6,
-        ..Parsed::stopped(Protocol::Other, reason, network_offset)
-    };
+    let stop = |reason| Parsed::stopped_in(Network::Ipv6, reason, network_offset);
     let Some([version, _, _, _, length_high, length_low, mut number, _]) = packet.load::<8>(network_offset)
     else {
         return stop(ParseStop::Ipv6Truncated);
@@ -292,14 +227,26 @@ impl Ip {
     fn transport<P: Packet>(&self, packet: &P, number: u8, transport_offset: usize) -> Parsed {
         let transport_offset = transport_offset & OFFSET_MASK;
         let Some(protocol) = transport_of(self.network, number) else {
-            return self.parsed(Protocol::Other, transport_offset, 0, Some(ParseStop::UnknownTransport));
+            return self.parsed(
+                Protocol::Other,
+                number,
+                transport_offset,
+                0,
+                Some(ParseStop::UnknownTransport),
+            );
         };
         let header = match protocol {
             Protocol::Tcp => match packet.load::<1>(transport_offset + 12) {
                 Some([offset]) => {
                     let header = usize::from(offset >> 4) * 4;
                     if header < TCP_HEADER {
-                        return self.parsed(protocol, transport_offset, 0, Some(ParseStop::TcpMalformed));
+                        return self.parsed(
+                            protocol,
+                            number,
+                            transport_offset,
+                            0,
+                            Some(ParseStop::TcpMalformed),
+                        );
                     }
                     // All fields that are read later are in the first 20 bytes.
                     packet.load::<1>(transport_offset + TCP_HEADER - 1).map(|_| header)
@@ -308,18 +255,27 @@ impl Ip {
             },
             Protocol::Udp => {
                 let Some([s0, s1, d0, d1, ..]) = packet.load::<UDP_HEADER>(transport_offset) else {
-                    return self.parsed(protocol, transport_offset, 0, Some(ParseStop::TransportTruncated));
+                    return self.parsed(
+                        protocol,
+                        number,
+                        transport_offset,
+                        0,
+                        Some(ParseStop::TransportTruncated),
+                    );
                 };
                 let ports = [u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1])];
                 let is_dns = ports.contains(&DNS_PORT);
-                return Parsed { is_dns, ..self.parsed(protocol, transport_offset, UDP_HEADER, None) };
+                return Parsed {
+                    is_dns,
+                    ..self.parsed(protocol, number, transport_offset, UDP_HEADER, None)
+                };
             }
             Protocol::Sctp => packet.load::<1>(transport_offset + SCTP_HEADER - 1).map(|_| SCTP_HEADER),
             _ => packet.load::<1>(transport_offset + ICMP_HEADER - 1).map(|_| ICMP_HEADER),
         };
         match header {
-            Some(header) => self.parsed(protocol, transport_offset, header, None),
-            None => self.parsed(protocol, transport_offset, 0, Some(ParseStop::TransportTruncated)),
+            Some(header) => self.parsed(protocol, number, transport_offset, header, None),
+            None => self.parsed(protocol, number, transport_offset, 0, Some(ParseStop::TransportTruncated)),
         }
     }
 
@@ -327,13 +283,14 @@ impl Ip {
     #[inline(always)]
     fn later_fragment(&self, number: u8, offset: usize) -> Parsed {
         let protocol = transport_of(self.network, number).unwrap_or(Protocol::Other);
-        self.parsed(protocol, offset, 0, Some(ParseStop::LaterFragment))
+        self.parsed(protocol, number, offset, 0, Some(ParseStop::LaterFragment))
     }
 
     #[inline(always)]
     fn parsed(
         &self,
         protocol: Protocol,
+        number: u8,
         transport_offset: usize,
         header: usize,
         stop: Option<ParseStop>,
@@ -344,6 +301,7 @@ impl Ip {
             network_offset: self.network_offset,
             transport_offset,
             header_bytes: transport_offset + header,
+            number,
             end: self.end,
             is_dns: false,
             stop,
@@ -362,31 +320,4 @@ fn transport_of(network: Network, number: u8) -> Option<Protocol> {
         IPPROTO_SCTP => Some(Protocol::Sctp),
         _ => None,
     }
-}
-
-/// Returns the source and destination address of an IP packet. IPv4 is mapped into IPv6 (RFC 4291, 2.5.5.2).
-#[inline(always)]
-pub fn addresses<P: Packet>(
-    packet: &P,
-    network: Network,
-    network_offset: usize,
-) -> Option<([u8; 16], [u8; 16])> {
-    match network {
-        Network::Ipv4 => {
-            let source = packet.load::<4>(network_offset + 12)?;
-            let destination = packet.load::<4>(network_offset + 16)?;
-            Some((mapped(source), mapped(destination)))
-        }
-        Network::Ipv6 => {
-            let source = packet.load::<16>(network_offset + 8)?;
-            let destination = packet.load::<16>(network_offset + 24)?;
-            Some((source, destination))
-        }
-        Network::Other => None,
-    }
-}
-
-#[inline(always)]
-const fn mapped([a, b, c, d]: [u8; 4]) -> [u8; 16] {
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
 }

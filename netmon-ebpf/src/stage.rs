@@ -16,6 +16,10 @@ macro_rules! for_each_stage {
             MeasureAny: netmon_in_any, netmon_out_any => measure::any(Linear),
             /// The same for any packet whose headers are not linear.
             MeasureNonLinear: netmon_in_whole, netmon_out_whole => measure::any(NonLinear),
+            /// The same for super-packets that are not plain.
+            MeasureSuper: netmon_in_super, netmon_out_super => measure::super_packet(NonLinear),
+            /// Corrects the wire bytes of super-packets in tunnels and of BIG TCP.
+            SuperBytes: netmon_in_bytes, netmon_out_bytes => super_bytes::super_bytes(NonLinear),
             /// Follows a TCP connection.
             Tcp: netmon_in_tcp, netmon_out_tcp => tcp::tcp(Linear),
             /// The same for headers that are not linear.

@@ -12,7 +12,9 @@ use std::{
 use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, scrape},
-    counts::{Count, DIRECT, DIRECTIONS, End, Hook, added, assert_nothing_lost_on_the_way, at_rest, missing},
+    counts::{
+        Count, DIRECT, DIRECTIONS, End, Hook, assert_nothing_lost_on_the_way, at_rest, handed_over, missing,
+    },
     direct::set_offloads,
     eventually::eventually,
     iperf::IperfServer,
@@ -21,26 +23,10 @@ use netmon_tests::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A veth hands packets over to a queue of the processor (1,000 packets), or with GRO on to a ring of the peer (256).
-/// On a busy machine one of them overflows now and then, and the kernel does not count the bytes of those packets.
-/// Such a run cannot confirm netmon's bytes and is repeated; its packets are lost, and are compared.
-const RUNS: u32 = 10;
 const DATAGRAMS: u32 = 100_000;
 const GIGABYTE: u64 = 1 << 30;
 /// The kernel does not count the Ethernet header of a packet that it receives through NAPI.
 const ETHERNET: f64 = 14.0;
-
-/// What a load adds, from a run in which all packets were handed over.
-fn handed_over(mut load: impl FnMut()) -> Vec<End> {
-    for _ in 0..RUNS {
-        let ends = added(&DIRECT, &mut load);
-        if ends.iter().all(|end| end.not_handed_over == 0.0) {
-            return ends;
-        }
-        println!("repeated: {ends:?}");
-    }
-    panic!("the queues overflowed in each of {RUNS} runs");
-}
 
 /// Both hooks of both ends, each with the kernel's count.
 fn each_hook(ends: &[End], mut look: impl FnMut(&str, Hook, Count)) {

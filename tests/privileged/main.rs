@@ -58,5 +58,6 @@ mod topology;
 mod topology_cycles;
 mod topology_held;
 mod topology_killed;
+mod tunnels;
 mod wire_kinds;
 mod wrong_lab_files;

@@ -94,6 +94,10 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
         let scraped = || page(&format!("{PROMETHEUS}/-/ready")).and_then(|_| value("up{job=\"netmon\"}"));
         eventually("a first scrape", PATIENCE, || scraped().filter(|&up| up > 0.0));
 
+        // Prometheus asks for OpenMetrics, where the family of a counter has no suffix.
+        let metadata = page(&format!("{PROMETHEUS}/api/v1/metadata?metric=netmon_packets")).unwrap();
+        assert!(metadata.contains("\"type\":\"counter\""), "{metadata}");
+
         // A rate needs two scrapes, one before the traffic and one after it.
         run("ping", &["-q", "-c", "30", "-i", "0.02", "10.200.0.3"]);
         for _ in 0..5 {
@@ -118,6 +122,23 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
             assert!(seconds > 256e-9 && seconds < 1.0, "{metric}: {seconds} s");
         }
         interrupt(agent);
+    });
+}
+
+#[test]
+fn the_width_of_buckets_is_what_the_agent_was_started_with() {
+    sandbox(|| {
+        let buckets = |arguments: &[&str]| {
+            let agent = Agent::start(arguments);
+            let text = page(&format!("{AGENT}/metrics")).unwrap();
+            interrupt(agent);
+            let of_one = |line: &&str| {
+                line.starts_with("netmon_icmp_rtt_seconds_bucket{") && line.contains("interface=\"veth0\"")
+            };
+            text.lines().filter(of_one).count()
+        };
+        assert_eq!(buckets(&[]), 54);
+        assert_eq!(buckets(&["--buckets", "octave"]), 28);
     });
 }
 

@@ -41,3 +41,6 @@ pub mod skip;
 pub mod stamped;
 pub mod tc;
 pub mod terminal;
+pub mod transfer;
+pub mod tunnel_devices;
+pub mod tunnels;

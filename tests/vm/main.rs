@@ -1,5 +1,5 @@
 //! Tests on other kernels, run by `cargo xtask vm` in virtual machines: the same netmon attaches in another way
-//! there, and they have what the development kernel lacks (netem, fq, VLAN devices).
+//! there, and they have what the development kernel lacks (netem, fq, VLAN devices, tunnels).
 //!
 //! The machines are emulated, so nothing here has an upper bound on time, except very wide ones.
 
@@ -11,4 +11,5 @@ mod impair;
 mod kernel;
 mod netem;
 mod selftest;
+mod tunnels;
 mod vlan;

@@ -1,4 +1,8 @@
-//! The link layer: Ethernet with up to two VLAN tags in the frame.
+//! The link layer: Ethernet with up to three VLAN tags.
+//!
+//! A tag is in the frame or beside it: a VLAN device may leave its tag to the network card, and the kernel takes the
+//! outermost tag out of a frame that arrives. Both count, so that a frame is understood to the same depth at both ends of
+//! a link.
 
 use super::{ETHERNET_HEADER, Packet};
 
@@ -13,8 +17,8 @@ pub const ETHERTYPE_VLAN: u16 = 0x8100;
 /// Ethertype of an 802.1ad tag.
 pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 
-/// The maximum number of VLAN tags that are followed: 802.1ad has two.
-pub(super) const MAX_VLAN_TAGS: usize = 2;
+/// The maximum number of VLAN tags that are followed: the two of 802.1ad, and one more.
+pub(super) const MAX_VLAN_TAGS: usize = 3;
 
 /// Returns the outermost ethertype, or `None` if the frame is shorter than an Ethernet header.
 #[inline(always)]
@@ -22,7 +26,8 @@ pub fn ethertype<P: Packet>(packet: &P) -> Option<u16> {
     be16(packet, 12)
 }
 
-/// Returns the ethertype and the offset of what follows the Ethernet header and up to two VLAN tags.
+/// Returns the ethertype and the offset of what follows the Ethernet header and the VLAN tags, of which at most
+/// three are followed.
 ///
 /// # Errors
 ///
@@ -36,6 +41,10 @@ pub fn link_layer<P: Packet>(packet: &P) -> Result<(u16, usize), usize> {
         ethertype = be16(packet, offset + 2).ok_or(offset)?;
         offset += 4;
         tags += 1;
+    }
+    // Asked only where it matters, which is almost never.
+    if tags == MAX_VLAN_TAGS && packet.has_tag_beside() {
+        return Ok((ETHERTYPE_VLAN, offset - 4));
     }
     Ok((ethertype, offset))
 }

@@ -82,13 +82,13 @@ impl Ip {
             IPPROTO_TCP => {
                 let header = packet.load::<TCP_HEADER>(transport_offset)?;
                 let length = usize::from(header[12] >> 4) * 4;
-                let parsed = self.parsed(Protocol::Tcp, transport_offset, length, None);
+                let parsed = self.parsed(Protocol::Tcp, number, transport_offset, length, None);
                 (length >= TCP_HEADER).then(|| visitor.visit(&parsed))
             }
             IPPROTO_UDP => {
                 let [s0, s1, d0, d1, ..] = packet.load::<UDP_HEADER>(transport_offset)?;
                 let (source, destination) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
-                let parsed = self.parsed(Protocol::Udp, transport_offset, UDP_HEADER, None);
+                let parsed = self.parsed(Protocol::Udp, number, transport_offset, UDP_HEADER, None);
                 if source == DNS_PORT || destination == DNS_PORT {
                     Some(visitor.visit(&Parsed { is_dns: true, ..parsed }))
                 } else {
@@ -108,6 +108,7 @@ impl Ip {
         visitor: &V,
     ) -> Option<V::Output> {
         packet.load::<ICMP_HEADER>(transport_offset)?;
-        Some(visitor.visit(&self.parsed(protocol, transport_offset, ICMP_HEADER, None)))
+        let number = if matches!(protocol, Protocol::Icmpv6) { IPPROTO_ICMPV6 } else { IPPROTO_ICMP };
+        Some(visitor.visit(&self.parsed(protocol, number, transport_offset, ICMP_HEADER, None)))
     }
 }

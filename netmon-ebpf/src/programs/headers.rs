@@ -11,10 +11,12 @@ use netmon_ebpf::{
 
 /// Number of bits for the transport header's offset in [`CB_HEADERS`].
 const TRANSPORT_BITS: u32 = 11;
-/// Number of the next bits, for the IP header's offset: at most 14 bytes of Ethernet and two VLAN tags.
+/// Number of the next bits, for the IP header's offset: at most 14 bytes of Ethernet and three VLAN tags.
 const NETWORK_BITS: u32 = 5;
 /// The bit after both, which is set for IPv6.
 const IPV6: u32 = 1 << (TRANSPORT_BITS + NETWORK_BITS);
+/// The number of the transport protocol follows.
+const NUMBER_SHIFT: u32 = TRANSPORT_BITS + NETWORK_BITS + 1;
 
 /// The headers of a packet whose conversation is followed.
 pub(super) struct Headers {
@@ -24,6 +26,8 @@ pub(super) struct Headers {
     pub(super) transport_offset: usize,
     /// Its version of IP.
     pub(super) network: Network,
+    /// The IP protocol number of what the transport header is, if it is needed ([`Self::with_number`]).
+    pub(super) number: u8,
     /// Length of what follows the transport header, without padding, in bytes.
     pub(super) payload: u32,
     /// When the packet passed the hook, monotonic nanoseconds.
@@ -41,16 +45,26 @@ impl Headers {
             network_offset: parsed.network_offset,
             transport_offset: parsed.transport_offset,
             network: parsed.network,
+            number: 0,
             payload: end.saturating_sub(parsed.header_bytes as u32),
             now_ns,
         }
+    }
+
+    /// Adds the number of the transport protocol. Where it is not needed, the verifier should not have to track it.
+    #[inline(always)]
+    pub(super) fn with_number(self, parsed: &Parsed) -> Self {
+        Self { number: parsed.number, ..self }
     }
 
     /// Stores the headers in `skb->cb`.
     #[inline(always)]
     pub(super) fn store(&self, ctx: &TcContext) {
         let ipv6 = if matches!(self.network, Network::Ipv6) { IPV6 } else { 0 };
-        let headers = self.transport_offset as u32 | (self.network_offset as u32) << TRANSPORT_BITS | ipv6;
+        let headers = self.transport_offset as u32
+            | (self.network_offset as u32) << TRANSPORT_BITS
+            | ipv6
+            | u32::from(self.number) << NUMBER_SHIFT;
         // SAFETY: words of the context that programs may write, which the verifier translates.
         unsafe {
             let cb = &raw mut (*ctx.skb.skb).cb;
@@ -70,6 +84,7 @@ impl Headers {
             transport_offset: (headers & ((1 << TRANSPORT_BITS) - 1)) as usize,
             network_offset: (headers >> TRANSPORT_BITS & ((1 << NETWORK_BITS) - 1)) as usize,
             network: if headers & IPV6 == 0 { Network::Ipv4 } else { Network::Ipv6 },
+            number: (headers >> NUMBER_SHIFT) as u8,
             payload: cb[CB_PAYLOAD],
             now_ns: u64::from(cb[CB_TIME]) | u64::from(cb[CB_TIME + 1]) << 32,
         };

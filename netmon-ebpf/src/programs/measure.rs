@@ -31,6 +31,8 @@ use super::{
 const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
 const MEASURE_ANY: usize = Stage::MeasureAny as usize;
 const MEASURE_NON_LINEAR: usize = Stage::MeasureNonLinear as usize;
+const MEASURE_SUPER: usize = Stage::MeasureSuper as usize;
+const SUPER_BYTES: usize = Stage::SuperBytes as usize;
 const TCP: usize = Stage::Tcp as usize;
 const TCP_NON_LINEAR: usize = Stage::TcpNonLinear as usize;
 const ECHO: usize = Stage::Echo as usize;
@@ -50,7 +52,7 @@ const PACKET_LOOPBACK: u32 = 5;
 #[inline(always)]
 pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::new(ctx);
-    let measure = Measure::<HOOK, F>::new(ctx);
+    let measure = Measure::<HOOK, F, true>::new(ctx);
     let visited = match ethertype(&frame) {
         Some(ETHERTYPE_IPV4) => plain_ipv4(&frame, ETHERNET_HEADER, &measure),
         Some(ETHERTYPE_IPV6) => plain_ipv6(&frame, ETHERNET_HEADER, &measure),
@@ -67,7 +69,7 @@ pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
 #[inline(always)]
 pub(crate) fn tagged<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let frame = F::new(ctx);
-    let measure = Measure::<HOOK, F>::new(ctx);
+    let measure = Measure::<HOOK, F, true>::new(ctx);
     let visited = match link_layer(&frame) {
         Ok((ETHERTYPE_IPV4, offset)) => plain_ipv4(&frame, offset, &measure),
         Ok((ETHERTYPE_IPV6, offset)) => plain_ipv6(&frame, offset, &measure),
@@ -78,44 +80,79 @@ pub(crate) fn tagged<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     }
 }
 
-/// Measures any packet at `HOOK`. If its headers are not linear, tail-calls the program for such packets.
+/// Measures any packet at `HOOK`. If it is a super-packet or its headers are not linear, tail-calls the program for such
+/// packets.
 #[inline(always)]
 pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    if !F::NON_LINEAR && gso_size(ctx) != 0 {
+        return maps::tail_call::<HOOK, MEASURE_SUPER>(ctx);
+    }
     let frame = F::new(ctx);
     let parsed = parse(&frame);
     if parsed.wants_more_bytes() && frame.is_partial(ctx) {
         return maps::tail_call::<HOOK, MEASURE_NON_LINEAR>(ctx);
     }
-    Measure::<HOOK, F>::new(ctx).visit(&parsed);
+    Measure::<HOOK, F, false>::new(ctx).visit(&parsed);
+}
+
+/// Measures a super-packet that is not plain. Its segments may have other headers than those that are parsed here.
+///
+/// In [`any`], the question whether they have would multiply the paths that the verifier follows.
+#[inline(always)]
+pub(crate) fn super_packet<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+    let parsed = parse(&F::new(ctx));
+    let Some(passed) = account::<HOOK>(ctx, &parsed) else { return };
+    if matches!(parsed.stop, None | Some(ParseStop::UnknownTransport)) {
+        Headers::new(&parsed, passed.now_ns, ctx.len()).with_number(&parsed).store(ctx);
+        maps::tail_call::<HOOK, SUPER_BYTES>(ctx);
+    }
 }
 
 /// What is done with a packet after parsing.
-struct Measure<'a, const HOOK: usize, F> {
+struct Measure<'a, const HOOK: usize, F, const PLAIN: bool> {
     ctx: &'a TcContext,
     frame: PhantomData<F>,
 }
 
-impl<'a, const HOOK: usize, F> Measure<'a, HOOK, F> {
+impl<'a, const HOOK: usize, F, const PLAIN: bool> Measure<'a, HOOK, F, PLAIN> {
     #[inline(always)]
     fn new(ctx: &'a TcContext) -> Self {
         Self { ctx, frame: PhantomData }
     }
 }
 
-impl<'a, const HOOK: usize, F: Frame<'a>> Visitor for Measure<'a, HOOK, F> {
+impl<'a, const HOOK: usize, F: Frame<'a>, const PLAIN: bool> Visitor for Measure<'a, HOOK, F, PLAIN> {
     type Output = ();
 
     #[inline(always)]
     fn visit(&self, parsed: &Parsed) {
-        if let Some(now_ns) = account::<HOOK>(self.ctx, parsed) {
-            follow::<HOOK, F>(self.ctx, parsed, now_ns);
+        let Some(passed) = account::<HOOK>(self.ctx, parsed) else { return };
+        // Of the plain packets, only UDP can be a tunnel.
+        if PLAIN && is_udp(parsed) && passed.segments > 1 {
+            Headers::new(parsed, passed.now_ns, self.ctx.len()).with_number(parsed).store(self.ctx);
+            return maps::tail_call::<HOOK, SUPER_BYTES>(self.ctx);
         }
+        follow::<HOOK, F>(self.ctx, parsed, passed.now_ns);
     }
 }
 
-/// Counts and stamps a packet. Returns when it passed, or `None` if the endpoint is unknown.
+/// A packet that was counted.
+struct Passed {
+    /// When it passed the hook, monotonic nanoseconds; 0 if it is not IP.
+    now_ns: u64,
+    /// The packets that it is on the wire.
+    segments: u32,
+}
+
+/// Returns whether it is a whole datagram, other than DNS.
 #[inline(always)]
-fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
+const fn is_udp(parsed: &Parsed) -> bool {
+    matches!(parsed.protocol, Protocol::Udp) && parsed.stop.is_none() && !parsed.is_dns
+}
+
+/// Counts and stamps a packet. Returns `None` if the endpoint is unknown.
+#[inline(always)]
+fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed> {
     // SAFETY: a field of the context, which the verifier translates.
     if HOOK == INGRESS && unsafe { (*ctx.skb.skb).pkt_type } == PACKET_LOOPBACK {
         maps::count_stop(ParseStop::LoopedBack);
@@ -156,7 +193,7 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<u64> {
             }
         }
     }
-    Some(now_ns)
+    Some(Passed { now_ns, segments })
 }
 
 /// Hands the packet to the program that follows its conversation, if it is part of one.
@@ -204,16 +241,15 @@ struct Wire {
 
 impl Wire {
     /// Computes segments and bytes of a frame. Frames from virtual machines and taps may contain only the size of their
-    /// segments, and not the number.
+    /// segments, and not the number. For some, [`super::super_bytes`] corrects the bytes.
     #[inline(always)]
     fn new(ctx: &TcContext, frame: u32, header_bytes: u32) -> Self {
-        // SAFETY: a field of the context, which the verifier translates.
-        let size = unsafe { (*ctx.skb.skb).gso_size };
+        let size = gso_size(ctx);
         // Almost no frame is a super-packet, and one comparison shows it.
         if size == 0 {
             return Self { segments: 1, bytes: frame.into() };
         }
-        // SAFETY: as above.
+        // SAFETY: a field of the context, which the verifier translates.
         let count = unsafe { (*ctx.skb.skb).gso_segs };
         let segments =
             if count > 0 { count } else { frame.saturating_sub(header_bytes).div_ceil(size).max(1) };
@@ -221,6 +257,13 @@ impl Wire {
         let repeated = u64::from(segments - 1) * u64::from(header_bytes);
         Self { segments, bytes: u64::from(frame) + repeated }
     }
+}
+
+/// Returns the length of a segment's payload; 0 if the frame is no super-packet.
+#[inline(always)]
+fn gso_size(ctx: &TcContext) -> u32 {
+    // SAFETY: a field of the context, which the verifier translates.
+    unsafe { (*ctx.skb.skb).gso_size }
 }
 
 #[inline(always)]

@@ -1,5 +1,6 @@
 //! What happens to a packet at a hook: parse it, count it, and stamp it or read its stamp ([`measure`]). For few
-//! packets, the conversation is followed afterwards ([`conversation`], [`tcp`]). Drops are counted apart ([`drops`]).
+//! packets, the conversation is followed afterwards ([`conversation`], [`tcp`]), or the bytes of a super-packet are corrected ([`super_bytes`]).
+//! Drops are counted apart ([`drops`]).
 
 pub(crate) mod conversation;
 pub(crate) mod drops;
@@ -9,6 +10,7 @@ pub(crate) mod measure;
 mod requests;
 mod shared_words;
 mod skb;
+pub(crate) mod super_bytes;
 pub(crate) mod tcp;
 
 use netmon_ebpf::histogram::{Histogram, bucket};

@@ -3,7 +3,7 @@
 //! The headers of almost every packet are linear. There is a program for each kind, so that the verifier follows one
 //! way of reading at a time.
 
-use core::{ffi::c_void, marker::PhantomData};
+use core::ffi::c_void;
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::TcContext};
 use netmon_ebpf::parse::Packet;
@@ -24,7 +24,7 @@ pub(crate) trait Frame<'a>: Packet {
 pub(crate) struct Linear<'a> {
     data: usize,
     end: usize,
-    context: PhantomData<&'a TcContext>,
+    ctx: &'a TcContext,
 }
 
 impl<'a> Frame<'a> for Linear<'a> {
@@ -32,7 +32,7 @@ impl<'a> Frame<'a> for Linear<'a> {
 
     #[inline(always)]
     fn new(ctx: &'a TcContext) -> Self {
-        Self { data: ctx.data(), end: ctx.data_end(), context: PhantomData }
+        Self { data: ctx.data(), end: ctx.data_end(), ctx }
     }
 
     #[inline(always)]
@@ -50,6 +50,11 @@ impl Packet for Linear<'_> {
         }
         // SAFETY: the N bytes from `start` on lie before `data_end`, and any bytes are an array of bytes.
         Some(unsafe { *(start as *const [u8; N]) })
+    }
+
+    #[inline(always)]
+    fn has_tag_beside(&self) -> bool {
+        has_tag_beside(self.ctx)
     }
 }
 
@@ -85,4 +90,15 @@ impl Packet for NonLinear<'_> {
         };
         (failed == 0).then_some(bytes)
     }
+
+    #[inline(always)]
+    fn has_tag_beside(&self) -> bool {
+        has_tag_beside(self.0)
+    }
+}
+
+#[inline(always)]
+fn has_tag_beside(ctx: &TcContext) -> bool {
+    // SAFETY: a field of the context, which the verifier translates.
+    unsafe { (*ctx.skb.skb).vlan_present != 0 }
 }

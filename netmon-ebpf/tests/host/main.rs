@@ -10,7 +10,10 @@
 
 #[path = "../../../tests/src/packets.rs"]
 pub mod packets;
+#[path = "../../../tests/src/tunnels.rs"]
+pub mod tunnels;
 
+mod inner;
 mod mutation;
 mod parsing;
 mod request_counters;

@@ -5,8 +5,8 @@ use netmon_ebpf::{
     endpoint::{RoundTrip, TcpEvent},
     flow::TcpFlow,
     parse::{
-        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Visitor, addresses, link_layer, parse,
-        plain_ipv4, plain_ipv6,
+        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Visitor, addresses, has_inner_headers,
+        inner_headers, link_layer, parse, plain_ipv4, plain_ipv6,
     },
     tcp::{Findings, Segment},
 };
@@ -15,6 +15,7 @@ use crate::packets::{
     ARP, DOT1AD, DOT1Q, IPV4, IPV6, Ipv4, Ipv6, Tcp, authentication, dns_query, echo, ethernet, fragment,
     number, options, sctp, tagged, udp,
 };
+use crate::tunnels::super_packets;
 
 /// Fewer frames under Miri, which is slower by orders of magnitude.
 const FRAMES: u32 = if cfg!(miri) { 5_000 } else { 1_000_000 };
@@ -54,6 +55,9 @@ fn seeds() -> Vec<Vec<u8>> {
         tagged(&[DOT1AD, DOT1Q], IPV6, &six.packet(number::TCP, &tcp)),
         tagged(&[DOT1Q], IPV4, &four.packet(number::UDP, &udp(53, 9, &dns_query(3)))),
     ]
+    .into_iter()
+    .chain(super_packets(b"payload").into_iter().map(|packet| packet.frame))
+    .collect()
 }
 
 /// Writes random bytes, or a frame with a few bytes changed and its end cut off.
@@ -113,6 +117,9 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     };
     assert!(plain.is_none_or(|plain| plain == parsed), "{frame:?}");
     assert!(parsed.network_offset <= parsed.transport_offset || parsed.transport_offset == 0);
+    if has_inner_headers(parsed.number) {
+        found.0 += inner_headers(&frame, parsed.number, parsed.transport_offset, frame.len()).end as u64;
+    }
     if parsed.stop.is_some() {
         return;
     }

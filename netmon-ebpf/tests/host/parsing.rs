@@ -3,13 +3,14 @@
 use netmon_ebpf::{
     Protocol,
     abi::ParseStop,
-    parse::{Network, Parsed, addresses, parse},
+    parse::{Network, Packet, Parsed, addresses, jumbo_bytes, parse},
 };
 
 use crate::packets::{
     ARP, DOT1AD, DOT1Q, IPV4, IPV6, Ipv4, Ipv6, Tcp, arp, authentication, dns_query, echo, ethernet,
     fragment, number, options, sctp, tagged, udp,
 };
+use crate::tunnels::{big_tcp, jumbo};
 
 fn parsed(frame: &[u8]) -> Parsed {
     parse(&frame)
@@ -149,15 +150,38 @@ fn a_packet_without_next_header_and_an_encrypted_one_are_counted_as_other() {
     }
 }
 
-#[test]
-fn one_vlan_tag_or_two_are_skipped_and_three_are_too_many() {
-    let packet = Ipv4::default().packet(number::UDP, &some_udp());
-    for (tags, offset) in [(&[DOT1Q][..], 18), (&[DOT1AD, DOT1Q], 22), (&[DOT1Q, DOT1Q], 22)] {
-        let parsed = understood(&tagged(tags, IPV4, &packet));
-        assert_eq!((parsed.protocol, parsed.network_offset), (Protocol::Udp, offset));
+/// A frame whose outermost tag the kernel has taken out.
+struct TagBeside<'a>(&'a [u8]);
+
+impl Packet for TagBeside<'_> {
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.0.load(offset)
     }
-    let three = tagged(&[DOT1AD, DOT1Q, DOT1Q], IPV4, &packet);
-    assert_eq!(stopped(&three), (Protocol::Other, ParseStop::VlanDepth));
+
+    fn has_tag_beside(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn up_to_three_vlan_tags_are_skipped_and_one_beside_the_frame_is_one_of_them() {
+    let packet = Ipv4::default().packet(number::UDP, &some_udp());
+    let tags = [DOT1AD, DOT1Q, DOT1Q, DOT1Q];
+    for count in 0..=4 {
+        let (protocol, stop) =
+            if count <= 3 { (Protocol::Udp, None) } else { (Protocol::Other, Some(ParseStop::VlanDepth)) };
+        let whole = parsed(&tagged(&tags[..count], IPV4, &packet));
+        assert_eq!((whole.protocol, whole.stop), (protocol, stop), "{count} tags in the frame");
+        if count == 0 {
+            continue;
+        }
+        let rest = tagged(&tags[1..count], IPV4, &packet);
+        let arrived = parse(&TagBeside(&rest));
+        assert_eq!((arrived.protocol, arrived.stop), (protocol, stop), "{count} tags, one beside the frame");
+        let offset = |parsed: Parsed| (parsed.network_offset, parsed.transport_offset);
+        let there = if count <= 3 { (10 + 4 * count, 30 + 4 * count) } else { (0, 0) };
+        assert_eq!(offset(arrived), there, "{count} tags");
+    }
     assert_eq!(understood(&tagged(&[DOT1AD, DOT1Q], ARP, &[0; 28])).protocol, Protocol::Arp);
     let six = Ipv6::default().packet(number::ICMPV6, &echo(128, 1, 1));
     assert_eq!(understood(&tagged(&[DOT1AD, DOT1Q], IPV6, &six)).transport_offset, 22 + 40);
@@ -220,11 +244,49 @@ fn a_packet_whose_header_has_no_length_has_no_end() {
     let big = Ipv4 { total: Some(0), ..Ipv4::default() };
     assert_eq!(understood(&big.frame(number::UDP, &some_udp())).end, 0);
     // A jumbogram (RFC 2675): the payload length is zero, and a hop-by-hop option contains the real one.
-    let mut jumbo = options(0);
-    jumbo[2..8].copy_from_slice(&[0xc2, 4, 0, 1, 0x11, 0x70]);
-    let ip = Ipv6 { length: Some(0), ..Ipv6::default().with(number::HOP_BY_HOP, jumbo) };
-    let parsed = understood(&ip.frame(number::TCP, &Tcp::default().segment(&[0; 1000])));
+    let parsed = understood(&ethernet(IPV6, &big_tcp(&[0; 1000])));
     assert_eq!((parsed.protocol, parsed.end), (Protocol::Tcp, 0));
+}
+
+#[test]
+fn the_header_that_is_cut_out_of_a_super_packet_is_the_one_with_the_jumbo_option_alone() {
+    let bytes = |frame: &[u8]| {
+        let parsed = understood(frame);
+        jumbo_bytes(&frame, parsed.network, parsed.network_offset)
+    };
+    let with = |options| {
+        let ip = Ipv6::default().with(number::HOP_BY_HOP, options);
+        bytes(&ip.frame(number::TCP, &Tcp::default().segment(b"data")))
+    };
+    let big = big_tcp(&[0; 1000]);
+    assert_eq!(bytes(&ethernet(IPV6, &big)), 8);
+    assert_eq!(bytes(&tagged(&[DOT1AD, DOT1Q], IPV6, &big)), 8);
+    assert_eq!(bytes(&Ipv6::default().frame(number::TCP, &Tcp::default().segment(b"data"))), 0);
+    assert_eq!(with(options(0)), 0);
+    // A router alert, and the jumbo option among others.
+    let mut alert = options(0);
+    alert[2..6].copy_from_slice(&[5, 2, 0, 0]);
+    assert_eq!(with(alert), 0);
+    let mut among_others = options(1);
+    among_others[2..4].copy_from_slice(&[0xc2, 4]);
+    assert_eq!(with(among_others), 0);
+    // The same bytes in another header, and with UDP.
+    let destination = Ipv6::default().with(number::DESTINATION, jumbo(1000));
+    assert_eq!(bytes(&destination.frame(number::TCP, &Tcp::default().segment(b"data"))), 0);
+    let datagram = Ipv6::default().with(number::HOP_BY_HOP, jumbo(1000));
+    assert_eq!(bytes(&datagram.frame(number::UDP, &some_udp())), 0);
+}
+
+#[test]
+fn a_packet_that_is_ip_by_its_ethertype_has_an_ip_header_even_if_it_is_not_understood() {
+    let truncated = Ipv4::default().frame(number::UDP, &some_udp())[..20].to_vec();
+    let long = all_extensions().with(number::DESTINATION, options(0)).frame(number::UDP, &some_udp());
+    let malformed = Ipv4 { version: Some(0x44), ..Ipv4::default() }.frame(number::UDP, &some_udp());
+    for (frame, network) in [(truncated, Network::Ipv4), (long, Network::Ipv6), (malformed, Network::Ipv4)] {
+        let parsed = parsed(&frame);
+        assert!(parsed.stop.is_some());
+        assert_eq!((parsed.network, parsed.network_offset), (network, 14), "{parsed:?}");
+    }
 }
 
 #[test]

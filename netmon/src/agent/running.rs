@@ -15,6 +15,7 @@ use super::{AgentError, Config, Started, persist, services::Services};
 use crate::{
     control::{self, Connection},
     ownership::{Claim, OwnershipError, state, temporary},
+    server::Buckets,
     services::leave_running,
     watch::{Watch, upkeep::Upkeep},
 };
@@ -29,6 +30,8 @@ pub(super) struct Running {
     pub(super) stays: bool,
     /// Whether the lab's probes run.
     probes: bool,
+    /// How wide the buckets of histograms in `/metrics` are.
+    pub(super) buckets: Buckets,
     /// The pending `Down` request, answered after shutdown. `None` if a signal ended the agent.
     pub(super) waiting: Option<Connection>,
 }
@@ -50,8 +53,18 @@ impl Running {
                 // The build was rolled back; remove its marker file too.
                 temporary::make_permanent(&lab.name)?;
             }
-            let (watch, probes) = (Arc::new(watch?), config.probes);
-            Ok(Self { lab, claim, watch, services: Services::default(), stays, probes, waiting: None })
+            let watch = Arc::new(watch?);
+            let Config { probes, buckets, .. } = config;
+            Ok(Self {
+                lab,
+                claim,
+                watch,
+                services: Services::default(),
+                stays,
+                probes,
+                buckets,
+                waiting: None,
+            })
         };
         spawn_blocking(work).await.map_err(AgentError::Panicked)?
     }

@@ -148,7 +148,7 @@ mod tests {
     use crate::{
         api,
         live::{Readiness, SnapshotSource, SourceError},
-        server::{Limits, serve},
+        server::{Buckets, Limits, serve},
     };
 
     struct Direct;
@@ -170,7 +170,7 @@ mod tests {
     async fn agent() -> SocketAddr {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        serve(listener, Arc::new(Direct), Limits::default(), std::future::pending());
+        serve(listener, Arc::new(Direct), Buckets::default(), Limits::default(), std::future::pending());
         address
     }
 

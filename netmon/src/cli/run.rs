@@ -11,7 +11,7 @@ use crate::{
     agent::{self, Config, Started},
     datapath::Options,
     render::{banner::Banner, progress::ProgressLine},
-    server::DEFAULT_ADDRESS,
+    server::{Buckets, DEFAULT_ADDRESS},
 };
 
 /// Which lab, how it is watched, and where the results are served.
@@ -29,6 +29,10 @@ pub struct Args {
     /// Address to serve metrics and JSON on.
     #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    /// Width of the buckets of histograms in /metrics: half an octave, with bounds at 2^k and 1.5 * 2^k nanoseconds, or
+    /// an octave, for scrapes of three fifths of the size and coarser quantiles.
+    #[arg(long, env = "NETMON_BUCKETS", default_value = "half", value_name = "WIDTH")]
+    buckets: Width,
     /// Leave the lab up at the end.
     #[arg(long, env = "NETMON_KEEP")]
     keep: bool,
@@ -40,6 +44,24 @@ pub struct Args {
     program_stats: bool,
 }
 
+/// The widths of buckets.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Width {
+    /// Two buckets for each power of two nanoseconds.
+    Half,
+    /// One bucket for each power of two nanoseconds.
+    Octave,
+}
+
+impl From<Width> for Buckets {
+    fn from(width: Width) -> Self {
+        match width {
+            Width::Half => Self::Half,
+            Width::Octave => Self::Octave,
+        }
+    }
+}
+
 /// Runs the agent.
 ///
 /// # Errors
@@ -49,6 +71,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
     let config = Config {
         listen: args.listen,
+        buckets: args.buckets.into(),
         datapath: Options { log_level: log_level(), run_time: args.program_stats, ..args.watching.options() },
         persist: args.watching.persist,
         keep: args.keep,

@@ -12,7 +12,7 @@ pub enum MetricKind {
     Counter,
     /// Increases and decreases.
     Gauge,
-    /// Durations, with bounds at powers of two.
+    /// Durations, with the bounds of [`Buckets`](super::Buckets).
     Histogram,
 }
 

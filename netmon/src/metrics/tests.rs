@@ -2,7 +2,9 @@
 
 mod dashboard;
 mod empty;
+mod formats;
 mod large;
+mod quantiles;
 mod recorded;
 
 use std::{
@@ -22,7 +24,7 @@ use netmon_model::{
 };
 use prometheus::{TextEncoder, proto};
 
-use super::{Renderer, buckets, names, text::Writer, text_of};
+use super::{Buckets, Format, Renderer, names, text::Writer, text_of};
 
 type Labels = BTreeMap<String, String>;
 
@@ -105,7 +107,7 @@ fn assert_histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)], expect
             .sum();
         assert_eq!(*value, below as f64, "{name} {series_labels:?}");
     }
-    assert_eq!(seen, 28, "{name}: 256 ns to 17 s, and +Inf");
+    assert_eq!(seen, 54, "{name}: 256 ns to 17 s, and +Inf");
     assert_eq!(scrape.get(&format!("{name}_count"), labels), expected.count as f64);
     assert_eq!(scrape.get(&format!("{name}_sum"), labels), expected.sum_ns as f64 / 1e9);
 }
@@ -197,12 +199,18 @@ fn only_configured_impairments_have_series_and_in_base_units() {
 }
 
 #[test]
-fn bounds_are_powers_of_two_nanoseconds_without_rounding_noise() {
-    let text = render(&fixtures::direct());
-    for le in
-        ["0.000000256", "0.000001024", "0.000032768", "0.001048576", "1.073741824", "17.179869184", "+Inf"]
-    {
-        assert!(text.contains(&format!("le=\"{le}\"}} ")), "{le}");
+fn bounds_are_whole_nanoseconds_without_rounding_noise() {
+    let octaves =
+        ["0.000000256", "0.000001024", "0.000032768", "0.001048576", "1.073741824", "17.179869184", "+Inf"];
+    let halves = ["0.000000384", "0.000000768", "0.001572864", "12.884901888"];
+    let half = render(&fixtures::direct());
+    let octave = text_of(&Renderer::new(Buckets::Octave), &fixtures::direct(), &[]);
+    let has = |text: &str, le: &str| text.contains(&format!("le=\"{le}\"}} "));
+    for le in octaves {
+        assert!(has(&half, le) && has(&octave, le), "{le}");
+    }
+    for le in halves {
+        assert!(has(&half, le) && !has(&octave, le), "{le}");
     }
 }
 
@@ -324,7 +332,8 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
     gauge.set_value(0.000_012_5);
     let mut timed = proto::Metric::from_label(pairs(names::ICMP_RTT, &["l", odd, "veth0"]));
     let mut proto_histogram = proto::Histogram::default();
-    let bounds = buckets::bounds_seconds().zip(buckets::cumulative(&histogram)).map(|(bound, count)| {
+    let counts = Buckets::Half.cumulative(&histogram);
+    let bounds = Buckets::Half.bounds_seconds().zip(counts).map(|(bound, count)| {
         let mut bucket = proto::Bucket::default();
         bucket.set_upper_bound(bound);
         bucket.set_cumulative_count(count);
@@ -345,12 +354,12 @@ fn the_text_is_byte_for_byte_that_of_the_prometheus_crate() {
         ours += &piece;
         ControlFlow::Continue(())
     };
-    let mut writer = Writer::new(true, &mut take);
+    let mut writer = Writer::new(Format::Text, Buckets::Half, true, &mut take);
     writer.family(names::TCP_RTT);
     writer.family(help).count([odd], 12_345_678_901);
     writer.family(names::SCRAPE_DURATION).gauge([], 0.000_012_5);
     writer.family(names::ICMP_RTT).histogram(["l", odd, "veth0"], Some(&histogram));
-    writer.finish_with(|_| {});
+    writer.finish();
     assert_eq!(ours, theirs.unwrap());
 }
 

@@ -1,9 +1,9 @@
-//! Writes the exposition format directly from the values, and passes it on piece by piece.
+//! Writes both exposition formats directly from the values, and passes the text on piece by piece.
 //!
 //! The text is byte for byte that of the `prometheus` crate's encoder, which a test compares. That encoder needs every
 //! series as an object first, and escapes the labels again for every line: with 1,000 links these are 100,000 objects
 //! and 300,000 lines, and it took twice the time that a scrape may take. Here the labels of a series are escaped once and
-//! then copied. The complete text, which is more than 20 MB with 1,000 links, is never in memory: the client reads it from
+//! then copied. The complete text, which is tens of megabytes with 1,000 links, is never in memory: the client reads it from
 //! the front while it is written.
 
 use std::{fmt::Write as _, mem, ops::ControlFlow};
@@ -11,8 +11,9 @@ use std::{fmt::Write as _, mem, ops::ControlFlow};
 use netmon_model::histogram::Histogram;
 
 use super::{
-    buckets::{self, BOUNDS},
-    names::Metric,
+    buckets::Buckets,
+    format::Format,
+    names::{Metric, MetricKind},
 };
 
 /// A piece is passed on once it is this long.
@@ -25,6 +26,8 @@ pub(super) type Taker<'w> = dyn FnMut(String) -> ControlFlow<()> + 'w;
 
 /// Writes families, and holds the text since the last piece.
 pub(super) struct Writer<'w> {
+    format: Format,
+    buckets: Buckets,
     text: String,
     taker: &'w mut Taker<'w>,
     /// The taker has broken: the rest of the text is discarded.
@@ -32,21 +35,23 @@ pub(super) struct Writer<'w> {
     /// The labels of the current series, without braces.
     labels: String,
     /// The part of a bucket's line between labels and value.
-    bounds: [String; BOUNDS + 1],
+    bounds: Vec<String>,
     /// Whether histograms without an observation have buckets.
     empty_buckets: bool,
 }
 
 impl<'w> Writer<'w> {
     /// Creates a writer, which writes the buckets of empty histograms or omits them.
-    pub(super) fn new(empty_buckets: bool, taker: &'w mut Taker<'w>) -> Self {
-        let mut seconds = buckets::bounds_seconds();
-        let bound = |_| match seconds.next() {
-            Some(seconds) => format!("le=\"{seconds}\"}} "),
-            None => "le=\"+Inf\"} ".to_owned(),
-        };
-        let bounds = std::array::from_fn(bound);
-        Self { text: String::new(), taker, refused: false, labels: String::new(), bounds, empty_buckets }
+    pub(super) fn new(
+        format: Format,
+        buckets: Buckets,
+        empty_buckets: bool,
+        taker: &'w mut Taker<'w>,
+    ) -> Self {
+        let finite = buckets.bounds_seconds().map(|seconds| format!("le=\"{seconds}\"}} "));
+        let bounds = finite.chain(["le=\"+Inf\"} ".to_owned()]).collect();
+        let (text, labels) = (String::new(), String::new());
+        Self { format, buckets, text, taker, refused: false, labels, bounds, empty_buckets }
     }
 
     /// Begins a family. A family without a series writes nothing.
@@ -54,9 +59,19 @@ impl<'w> Writer<'w> {
         Family { writer: self, metric, begun: false }
     }
 
-    /// Appends what `write` writes, and passes on the rest.
-    pub(super) fn finish_with(mut self, write: impl FnOnce(&mut String)) {
-        write(&mut self.text);
+    /// Writes a family of one counter or gauge without labels.
+    pub(super) fn single(&mut self, name: &str, help: &str, kind: MetricKind, value: f64) {
+        self.write_head(name, help, kind);
+        self.labels.clear();
+        self.write_start(name, "");
+        self.write_value(value);
+    }
+
+    /// Ends the text, and passes on the rest.
+    pub(super) fn finish(mut self) {
+        if self.format == Format::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
         self.pass_on();
     }
 
@@ -67,10 +82,12 @@ impl<'w> Writer<'w> {
         }
     }
 
-    fn write_head(&mut self, metric: &Metric) {
-        self.push(&["# HELP ", metric.name, " "]);
-        escape(metric.help, false, &mut self.text);
-        self.push(&["\n# TYPE ", metric.name, " ", metric.kind.as_str(), "\n"]);
+    fn write_head(&mut self, name: &str, help: &str, kind: MetricKind) {
+        let family = if kind == MetricKind::Counter { self.format.counter_family(name) } else { name };
+        self.push(&["# HELP ", family, " "]);
+        // OpenMetrics escapes quotes in help texts, too.
+        escape(help, self.format == Format::OpenMetrics, &mut self.text);
+        self.push(&["\n# TYPE ", family, " ", kind.as_str(), "\n"]);
     }
 
     fn set_labels(&mut self, names: &[&str], values: &[&str]) {
@@ -165,8 +182,9 @@ impl Family<'_, '_> {
         let Some(histogram) = from else { return };
         self.begin(&values);
         let name = self.metric.name;
-        let cumulative = buckets::cumulative(histogram);
-        if self.writer.empty_buckets || cumulative[BOUNDS] > 0 {
+        let cumulative = self.writer.buckets.cumulative(histogram);
+        let total = cumulative.last().copied().unwrap_or_default();
+        if self.writer.empty_buckets || total > 0 {
             for (place, count) in cumulative.into_iter().enumerate() {
                 self.writer.write_bucket(name, place, count);
             }
@@ -174,7 +192,7 @@ impl Family<'_, '_> {
         self.writer.write_start(name, "_sum");
         self.writer.write_value(histogram.sum_ns as f64 / 1e9);
         self.writer.write_start(name, "_count");
-        self.writer.write_count(cumulative[BOUNDS]);
+        self.writer.write_count(total);
     }
 
     fn begin(&mut self, values: &[&str]) {
@@ -183,7 +201,7 @@ impl Family<'_, '_> {
             self.writer.pass_on();
         }
         if !self.begun {
-            self.writer.write_head(&self.metric);
+            self.writer.write_head(self.metric.name, self.metric.help, self.metric.kind);
             self.begun = true;
         }
         self.writer.set_labels(self.metric.labels, values);

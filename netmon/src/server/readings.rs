@@ -15,10 +15,10 @@ use netmon_model::snapshot::{Flow, Snapshot};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use super::scrape::Scrape;
+use super::{coding::Coding, scrape::Scrape};
 use crate::{
     live::{Readiness, SnapshotReader, SnapshotSource, SourceError},
-    metrics::Renderer,
+    metrics::{Format, Renderer},
 };
 
 /// Why a request has no answer.
@@ -50,11 +50,11 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    pub(super) fn new(source: Arc<dyn SnapshotSource>) -> Self {
+    pub(super) fn new(source: Arc<dyn SnapshotSource>, renderer: Renderer) -> Self {
         Self {
             source,
             latest: Arc::default(),
-            renderer: Arc::default(),
+            renderer: Arc::new(renderer),
             failed: AtomicU64::new(0),
             refused: Arc::default(),
         }
@@ -82,14 +82,15 @@ impl Readings {
         result
     }
 
-    /// Starts a scrape of a reading that began after this call.
-    pub(super) async fn scrape(&self) -> Result<Scrape, ReadError> {
+    /// Starts a scrape of a reading that began after this call, in the format that the client prefers if possible.
+    pub(super) async fn scrape(&self, preferred: Format, coding: Coding) -> Result<Scrape, ReadError> {
         let reading = self.fresh().await?;
         let errors = [
             ("snapshot", self.failed.load(Ordering::Relaxed)),
             ("http_refused", self.refused.load(Ordering::Relaxed)),
         ];
-        Ok(Scrape::start(reading, Arc::clone(&self.renderer), errors))
+        let format = preferred.for_snapshot(&reading.snapshot);
+        Ok(Scrape::start(reading, Arc::clone(&self.renderer), errors, format, coding))
     }
 
     /// Returns the TCP connections that are tracked now.

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Query, State, rejection::QueryRejection},
-    http::{Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::readings::{ReadError, Readings};
-use crate::{api, live::Rates, metrics};
+use super::{
+    accept,
+    coding::{Coder, Coding},
+    readings::{ReadError, Readings},
+};
+use crate::{api, live::Rates};
 
 /// The page at `/`.
 const INDEX: &str = include_str!("index.html");
@@ -39,14 +43,25 @@ pub(super) fn router(readings: Arc<Readings>, rates: Arc<Rates>) -> Router {
         .with_state(Shared { readings, rates })
 }
 
-async fn metrics(State(shared): State<Shared>, method: Method) -> Result<Response, ReadError> {
-    let scrape = shared.readings.scrape().await?;
-    let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
+async fn metrics(
+    State(shared): State<Shared>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ReadError> {
+    let scrape = shared.readings.scrape(accept::format(&headers), accept::coding(&headers)).await?;
+    let kind =
+        [(header::CONTENT_TYPE, scrape.format.content_type()), (header::VARY, "accept, accept-encoding")];
+    let encoding = encoding(scrape.coding);
     if method == Method::HEAD {
         let length = [(header::CONTENT_LENGTH, scrape.length().await?)];
-        return Ok((kind, length).into_response());
+        return Ok((kind, encoding, length).into_response());
     }
-    Ok((kind, scrape.body().await?).into_response())
+    Ok((kind, encoding, scrape.body().await?).into_response())
+}
+
+/// Returns the header that names the coding. Without one, the body is as it is.
+fn encoding(coding: Coding) -> Option<[(HeaderName, &'static str); 1]> {
+    Some([(header::CONTENT_ENCODING, coding.name()?)])
 }
 
 async fn readyz(State(shared): State<Shared>) -> Result<Response, ReadError> {
@@ -55,14 +70,14 @@ async fn readyz(State(shared): State<Shared>) -> Result<Response, ReadError> {
     Ok((status, Json(readiness)).into_response())
 }
 
-async fn topology(State(shared): State<Shared>) -> Result<Response, ReadError> {
+async fn topology(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
-    json(move || api::Topology::of(&reading.snapshot)).await
+    json(&headers, move || api::Topology::of(&reading.snapshot)).await
 }
 
-async fn links(State(shared): State<Shared>) -> Result<Response, ReadError> {
+async fn links(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
-    json(move || {
+    json(&headers, move || {
         let base = shared.rates.base(reading.snapshot.monotonic_ns);
         api::Links::of(&reading.snapshot, base.as_deref())
     })
@@ -71,6 +86,7 @@ async fn links(State(shared): State<Shared>) -> Result<Response, ReadError> {
 
 async fn flows(
     State(shared): State<Shared>,
+    headers: HeaderMap,
     which: Result<Query<api::WhichFlows>, QueryRejection>,
 ) -> Result<Response, ReadError> {
     let Query(which) = match which {
@@ -79,17 +95,30 @@ async fn flows(
     };
     let reading = shared.readings.fresh().await?;
     let flows = shared.readings.flows().await?;
-    json(move || api::Flows::of(&reading.snapshot, flows, &which)).await
+    json(&headers, move || api::Flows::of(&reading.snapshot, flows, &which)).await
 }
 
-async fn probes(State(shared): State<Shared>) -> Result<Response, ReadError> {
+async fn probes(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
-    json(move || api::Probes::of(&reading.snapshot)).await
+    json(&headers, move || api::Probes::of(&reading.snapshot)).await
 }
 
 /// Builds the response on a thread for blocking work: a thousand links would stall the connections of a worker thread.
-async fn json<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Result<Response, ReadError> {
-    Ok(spawn_blocking(move || Json(make()).into_response()).await?)
+async fn json<T: Serialize>(
+    headers: &HeaderMap,
+    make: impl FnOnce() -> T + Send + 'static,
+) -> Result<Response, ReadError> {
+    let coding = accept::coding(headers);
+    Ok(spawn_blocking(move || match serde_json::to_string(&make()) {
+        Ok(text) => encoded(coding, text),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    })
+    .await?)
+}
+
+fn encoded(coding: Coding, json: String) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json"), (header::VARY, "accept-encoding")];
+    (kind, encoding(coding), Coder::encode(coding, json)).into_response()
 }
 
 impl IntoResponse for ReadError {

@@ -13,8 +13,11 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
-use super::readings::{ReadError, Reading};
-use crate::metrics::Renderer;
+use super::{
+    coding::{Coder, Coding},
+    readings::{ReadError, Reading},
+};
+use crate::metrics::{Format, Renderer};
 
 /// The writer is at most this many pieces ahead of the client.
 const AHEAD: usize = 2;
@@ -23,6 +26,10 @@ const SHORT_BYTES: usize = 256 << 10;
 
 /// The text of one scrape.
 pub(super) struct Scrape {
+    /// The format of the text.
+    pub(super) format: Format,
+    /// How the text is encoded.
+    pub(super) coding: Coding,
     pieces: mpsc::Receiver<Bytes>,
     /// `None` once it has been joined.
     writer: Option<JoinHandle<()>>,
@@ -30,18 +37,29 @@ pub(super) struct Scrape {
 
 impl Scrape {
     /// Starts to write the text of `reading`.
-    pub(super) fn start(reading: Reading, renderer: Arc<Renderer>, errors: [(&'static str, u64); 2]) -> Self {
+    pub(super) fn start(
+        reading: Reading,
+        renderer: Arc<Renderer>,
+        errors: [(&'static str, u64); 2],
+        format: Format,
+        coding: Coding,
+    ) -> Self {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let write = move || {
-            renderer.render(&reading.snapshot, &errors, reading.began, |piece| {
-                // Fails if the client has disconnected.
-                match sender.blocking_send(piece.into()) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
+            let mut coder = Coder::new(coding);
+            // Fails if the client has disconnected.
+            let mut send = |piece: Bytes| match sender.blocking_send(piece) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            };
+            renderer.render(&reading.snapshot, &errors, reading.began, format, |piece| {
+                coder.add(piece).map_or(ControlFlow::Continue(()), &mut send)
             });
+            if let Some(rest) = coder.finish() {
+                let _ = send(rest);
+            }
         };
-        Self { pieces, writer: Some(spawn_blocking(write)) }
+        Self { format, coding, pieces, writer: Some(spawn_blocking(write)) }
     }
 
     /// Returns the next piece. If the writer panicked, the text ends with an error, not as if it were complete.
@@ -52,7 +70,7 @@ impl Scrape {
         self.writer.take()?.await.err().map(|panicked| Err(ReadError::Panicked(panicked)))
     }
 
-    /// Returns the length of the text in bytes.
+    /// Returns the length of the body in bytes.
     pub(super) async fn length(mut self) -> Result<usize, ReadError> {
         let mut length = 0;
         while let Some(piece) = self.next().await {

@@ -12,7 +12,7 @@ use super::programs::Programs;
 use crate::process;
 
 /// Modules that netmon and its tests use, and that no Debian kernel has built in.
-const WANTED: [&str; 12] = [
+const WANTED: [&str; 19] = [
     "veth",
     "bridge",
     "8021q",
@@ -25,6 +25,13 @@ const WANTED: [&str; 12] = [
     "overlay",
     "nf_tables",
     "dummy",
+    "vxlan",
+    "geneve",
+    "ip_gre",
+    "ip6_gre",
+    "ipip",
+    "sit",
+    "ip6_tunnel",
 ];
 
 /// Returns the files of the wanted modules and of their dependencies. A dependency comes before what needs it.

@@ -8,14 +8,14 @@ use std::{
 
 use netmon_model::fixtures;
 
-use super::{Renderer, text_of};
+use super::{Format, Renderer, text_of};
 
 #[test]
 fn a_long_text_is_passed_on_in_pieces_of_whole_lines_until_the_taker_breaks() {
     let snapshot = fixtures::star(100);
     let pieces_until = |max: usize| {
         let mut pieces = Vec::new();
-        Renderer::default().render(&snapshot, &[], Instant::now(), |piece| {
+        Renderer::default().render(&snapshot, &[], Instant::now(), Format::Text, |piece| {
             pieces.push(piece);
             if pieces.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

@@ -60,7 +60,7 @@ fn a_scrape_has_the_exact_sum_count_and_buckets_of_the_recorded_latencies() {
     assert_eq!(nanos(single("sum")), latencies.iter().sum::<u64>());
     assert_eq!(single("count"), COUNT as f64);
     let buckets = series("bucket");
-    assert_eq!(buckets.len(), 28);
+    assert_eq!(buckets.len(), 54);
     for (labels, value) in buckets {
         let bound = labels.split_once("le=\"").unwrap().1.trim_end_matches("\"}");
         let below = match bound {

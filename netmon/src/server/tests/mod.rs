@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod negotiation;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Limits, serve};
+use super::{Buckets, Limits, serve};
 use crate::live::{Readiness, SnapshotSource, SourceError};
 
 /// Longer than any step here takes, so that a test fails instead of hanging.
@@ -52,7 +53,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (end, ended) = oneshot::channel();
-        let task = serve(listener, Arc::new(source), limits, async {
+        let task = serve(listener, Arc::new(source), Buckets::default(), limits, async {
             let _ = ended.await;
         });
         Self { port, end, task }
