@@ -26,6 +26,7 @@ pub(crate) fn super_bytes<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContex
 }
 
 /// How the headers of segments differ from those that are counted already, in bytes.
+#[derive(Clone, Copy)]
 struct Difference {
     /// Each segment after the first repeats so many more.
     repeated: usize,
