@@ -6,7 +6,7 @@
 
 use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
-    abi::{HOOKS, Stage},
+    abi::{HOOKS, Stage, endpoint_at},
     parse::{IPPROTO_TCP, has_inner_headers, inner_headers, jumbo_bytes, transport_header},
 };
 
@@ -15,10 +15,10 @@ use super::{Frame, headers::Headers, maps};
 /// Corrects the wire bytes of a super-packet, and hands it to the program that follows its connection.
 #[inline(always)]
 pub(crate) fn super_bytes<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let (endpoint, headers) = Headers::load(ctx);
+    let (place, headers) = Headers::load(ctx);
     let difference = difference(&F::new(ctx), &headers, ctx.len());
     if difference.repeated | difference.removed != 0 {
-        correct::<HOOK>(ctx, endpoint, headers.payload, difference);
+        correct::<HOOK>(ctx, endpoint_at(place), headers.payload, difference);
     }
     if maps::flows() && headers.number == IPPROTO_TCP {
         maps::tail_call::<HOOK, { Stage::TcpNonLinear as usize }>(ctx);
