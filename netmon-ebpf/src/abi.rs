@@ -6,7 +6,7 @@ pub use crate::stage::{PROGRAMS, STAGES, Stage, stage_index};
 
 /// The version of the ABI. It grows with every change to a key, a value or the meaning of one. The object carries
 /// it as the size of its map `NETMON_ABI`. The agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Endpoints in one chunk. Maps cannot grow, so endpoints are kept in chunks that are added at run time.
 pub const CHUNK_ENDPOINTS: u32 = 256;

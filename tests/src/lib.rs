@@ -37,5 +37,6 @@ pub mod running;
 pub mod sandbox;
 pub mod services;
 pub mod skip;
+pub mod talk;
 pub mod tc;
 pub mod terminal;

@@ -1,14 +1,16 @@
 //! TCP: one lookup for each segment in a table of sets. [`netmon_ebpf::tcp`] interprets the segment.
 
-use aya_ebpf::programs::TcContext;
+use core::ffi::c_void;
+
+use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     abi::{EGRESS, Evicted, INGRESS, ParseStop},
-    endpoint::{RoundTrip, TcpEvent},
+    endpoint::{RoundTrip, TcpEvent, Unsure},
     flow::{Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
     parse::addresses,
     tag::tag,
-    tcp::{Findings, Segment},
+    tcp::{Findings, Payload, Segment, SharedHalfWords as _},
 };
 
 use super::{
@@ -23,7 +25,8 @@ use super::{
 #[inline(always)]
 pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let packet = &PacketContext::<F>::new(ctx);
-    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = packet.transport::<16>(0)
+    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, header, flags, w0, w1]) =
+        packet.transport::<16>(0)
     else {
         return;
     };
@@ -35,6 +38,7 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags,
+        window: u16::from_be_bytes([w0, w1]),
         payload: packet.headers.payload,
         frame: ctx.len(),
         segments,
@@ -47,10 +51,45 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let Some(flow) = flow_of::<HOOK, F>(packet, hash, &segment) else {
         return;
     };
-    if flow.is_replaced_by(&segment) {
+    if flow.is_replaced_by(&segment, Instructions) {
         flow.restart(&segment);
     }
-    flow.observe(&segment, &mut ToMaps { ctx, endpoint: packet.endpoint });
+    let payload = FromSkb {
+        ctx,
+        offset: packet.headers.transport_offset as u32 + u32::from(header >> 4) * 4,
+        length: segment.payload,
+    };
+    flow.observe(&segment, &payload, Instructions, &mut ToMaps { ctx, endpoint: packet.endpoint });
+}
+
+/// The payload of the segment in an skb.
+struct FromSkb<'a> {
+    ctx: &'a TcContext,
+    /// Where it begins.
+    offset: u32,
+    length: u32,
+}
+
+impl Payload for FromSkb<'_> {
+    #[inline(always)]
+    fn word(&self, offset: u32) -> u64 {
+        let length = self.length.saturating_sub(offset).min(8);
+        if length == 0 { 0 } else { last_bytes(self.ctx.skb.skb, self.offset + offset + length, length) }
+    }
+}
+
+/// Returns the `length` bytes before `end` as a little-endian number, at most eight. The headers in front are longer
+/// than that, so eight bytes can always be read.
+///
+/// TCP keeps the payload of what it sends outside the linear part of an skb, so it is always read through the helper.
+#[inline(never)]
+fn last_bytes(skb: *mut __sk_buff, end: u32, length: u32) -> u64 {
+    let mut bytes = [0; 8];
+    // SAFETY: the helper writes eight bytes to `bytes`, or fails.
+    let failed = unsafe {
+        bpf_skb_load_bytes(skb.cast::<c_void>(), end.wrapping_sub(8), bytes.as_mut_ptr().cast::<c_void>(), 8)
+    };
+    if failed == 0 { u64::from_le_bytes(bytes) >> (64 - 8 * length) } else { 0 }
 }
 
 /// Returns the state of a connection. A connection that is not in the table gets an entry if
@@ -68,8 +107,8 @@ fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
         None if segment.deserves_entry() => begin::<HOOK, F>(packet, index, set, tag, segment)?,
         None => return None,
     };
-    // SAFETY: a map value. Both directions may write to it at once, on two CPUs. A sample can be lost that way,
-    // but every field is written as a whole, and every use of a field is checked.
+    // SAFETY: a map value. Several CPUs may write to it at once. What has passed, and the bits of the state, are shared
+    // words. A sample can be lost, but every other field is written as a whole, and every use of it is checked.
     Some(unsafe { &mut (*entry).tcp })
 }
 
@@ -93,7 +132,7 @@ fn begin<'a, const HOOK: usize, F: Frame<'a>>(
     // SAFETY: a map value that no other program finds before it is published. A program on another CPU that has found
     // the previous connection may still write to it. At worst, the new connection begins with a wrong time.
     unsafe {
-        if claimed.displaced && (*flow).tcp.state & TCP_ENDED == 0 {
+        if claimed.displaced && Instructions.load_u32(&(*flow).tcp.state) & TCP_ENDED == 0 {
             maps::count_evicted(Evicted::Flow);
         }
         (*flow).tcp.restart(segment);
@@ -151,14 +190,22 @@ impl Findings for ToMaps<'_> {
     }
 
     #[inline(always)]
-    fn retransmits(&mut self, hook: usize, segments: u32) {
+    fn out_of_order(&mut self, hook: usize, repeated: u32, late: u32) {
         let Some(round_trips) = maps::round_trips(self.endpoint) else {
             return;
         };
-        if hook == EGRESS {
-            round_trips.tcp_retransmits[EGRESS] += u64::from(segments);
-        } else {
-            round_trips.tcp_retransmits[INGRESS] += u64::from(segments);
+        let hook = if hook == EGRESS { EGRESS } else { INGRESS };
+        round_trips.tcp_retransmits[hook] += u64::from(repeated);
+        round_trips.tcp_reordered[hook] += u64::from(late);
+    }
+
+    #[inline(always)]
+    fn unsure(&mut self, reason: Unsure) {
+        let Some(round_trips) = maps::round_trips(self.endpoint) else {
+            return;
+        };
+        if let Some(count) = element(&mut round_trips.tcp_unsure, reason as usize) {
+            *count += 1;
         }
     }
 }

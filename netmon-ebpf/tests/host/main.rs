@@ -11,7 +11,10 @@
 #[path = "../../../tests/src/packets.rs"]
 pub mod packets;
 
+mod atomics;
 mod mutation;
+mod numbers;
 mod parsing;
+mod stream_model;
 mod tables;
 mod tcp;

@@ -157,14 +157,21 @@ pub const TCP_RESPONSE: Metric = Metric {
     name: "netmon_tcp_response_seconds",
     kind: MetricKind::Histogram,
     labels: ENDPOINT,
-    help: "Time from the last byte of a TCP request to the first byte of its response, as seen at this endpoint.",
+    help: "Time from the last byte of an HTTP/1 request in the clear to the first byte of its response, as seen at this endpoint.",
+};
+/// TCP responses that are not timed.
+pub const TCP_UNSURE: Metric = Metric {
+    name: "netmon_tcp_unsure_responses_total",
+    kind: MetricKind::Counter,
+    labels: &["link", "netns", "interface", "reason"],
+    help: "Times that responses were not timed because it was unsure what they answer: once a connection, except out_of_order.",
 };
 /// TCP connections.
 pub const TCP_CONNECTIONS: Metric = Metric {
     name: "netmon_tcp_connections_total",
     kind: MetricKind::Counter,
     labels: &["link", "netns", "interface", "event"],
-    help: "TCP connections seen at this endpoint: opened, closed by both sides, reset, refused.",
+    help: "TCP connections seen at this endpoint: opened, closed by both sides, reset, refused, found without their beginning.",
 };
 /// TCP retransmissions.
 pub const TCP_RETRANSMITS: Metric = Metric {
@@ -172,6 +179,13 @@ pub const TCP_RETRANSMITS: Metric = Metric {
     kind: MetricKind::Counter,
     labels: HOOK,
     help: "TCP segments that passed the hook a second time.",
+};
+/// TCP segments that were overtaken.
+pub const TCP_REORDERED: Metric = Metric {
+    name: "netmon_tcp_reordered_total",
+    kind: MetricKind::Counter,
+    labels: HOOK,
+    help: "TCP segments that passed the hook after later ones, each for the first time.",
 };
 /// DNS round trips.
 pub const DNS_LATENCY: Metric = Metric {
@@ -357,8 +371,10 @@ pub const ALL: &[Metric] = &[
     TCP_HANDSHAKE,
     TCP_RTT,
     TCP_RESPONSE,
+    TCP_UNSURE,
     TCP_CONNECTIONS,
     TCP_RETRANSMITS,
+    TCP_REORDERED,
     DNS_LATENCY,
     DNS_RESPONSES,
     PROBE_SUCCESS,
