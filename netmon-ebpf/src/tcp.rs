@@ -6,18 +6,20 @@
 
 mod ending;
 mod exchange;
+mod holes;
 mod order;
 mod segment;
 mod track;
 
+pub use self::{
+    holes::HOLES,
+    segment::{Payload, Segment},
+    track::{Half, Passed, Place, SharedHalfWords, Track},
+};
 use self::{
     order::{Step, report},
     segment::{ACK, FIN, RST, SYN},
     track::{before, change},
-};
-pub use self::{
-    segment::{Payload, Segment},
-    track::{HOLES, Half, Passed, Place, SharedHalfWords, Track},
 };
 use crate::{
     abi::{EGRESS, INGRESS},

@@ -7,7 +7,7 @@ use aya_log_ebpf::debug;
 use netmon_ebpf::{
     abi::{EGRESS, Evicted, INGRESS, ParseStop},
     endpoint::{RoundTrip, TcpEvent, Unsure},
-    flow::{Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
+    flow::{FLOW_WAYS, Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
     parse::addresses,
     tag::tag,
     tcp::{Findings, Payload, Segment, SharedHalfWords as _},
@@ -48,7 +48,7 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let Some(hash) = packet.hash::<HOOK>(TCP, rest.into()) else {
         return;
     };
-    let Some(flow) = flow_of::<HOOK, F>(packet, hash, &segment) else {
+    let Some(flow) = flow_of::<HOOK, F>(ctx, packet.endpoint, hash, &segment) else {
         return;
     };
     if flow.is_replaced_by(&segment, Instructions) {
@@ -96,15 +96,16 @@ fn last_bytes(skb: *mut __sk_buff, end: u32, length: u32) -> u64 {
 /// [`Segment::deserves_entry`].
 #[inline(always)]
 fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
-    packet: &PacketContext<F>,
+    ctx: &'a TcContext,
+    endpoint: u32,
     hash: u64,
     segment: &Segment,
 ) -> Option<&'static mut TcpFlow> {
-    let tag = tag(hash, packet.endpoint, false);
+    let tag = tag(hash, endpoint, false);
     let (index, set) = maps::flow_set(hash)?;
     let entry = match set.find(tag, Instructions) {
         Some(way) => maps::flow(index, way)?,
-        None if segment.deserves_entry() => begin::<HOOK, F>(packet, index, set, tag, segment)?,
+        None if segment.deserves_entry() => begin::<HOOK, F>(ctx, index, set, tag, segment)?,
         None => return None,
     };
     // SAFETY: a map value. Several CPUs may write to it at once. What has passed, and the bits of the state, are shared
@@ -115,31 +116,49 @@ fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
 /// Begins an entry.
 #[inline(always)]
 fn begin<'a, const HOOK: usize, F: Frame<'a>>(
-    packet: &PacketContext<F>,
+    ctx: &'a TcContext,
     index: u32,
     set: &FlowSet,
     tag: u64,
     segment: &Segment,
 ) -> Option<*mut Flow> {
-    let key = key::<HOOK, F>(packet)?;
+    let way = claim::<HOOK, F>(ctx, index, set) as usize;
+    if way >= FLOW_WAYS {
+        return None;
+    }
+    let flow = maps::flow(index, way)?;
+    // SAFETY: a map value that no other program finds before it is published. A program on another CPU that has found
+    // the previous connection may still write to it. At worst, the new connection begins with a wrong time.
+    unsafe { (*flow).tcp.restart(segment) };
+    set.publish(way, tag, Instructions);
+    Some(flow)
+}
+
+/// Claims an entry, and writes the addresses and ports of the connection to it. Returns its index in the set, or
+/// [`FLOW_WAYS`] if there is none. This is a function of its own because of the stack that it takes.
+#[inline(never)]
+fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, index: u32, set: &FlowSet) -> u64 {
+    let packet = &PacketContext::<F>::new(ctx);
+    let Some(key) = key::<HOOK, F>(packet) else {
+        return FLOW_WAYS as u64;
+    };
     // SAFETY: an aligned word of a map value.
     let last_ns = |way| maps::flow(index, way).map_or(u64::MAX, |flow| unsafe { (*flow).tcp.last_ns });
     let Some(claimed) = set.claim(last_ns, Instructions) else {
         maps::count_stop(ParseStop::FlowRefused);
-        return None;
+        return FLOW_WAYS as u64;
     };
-    let flow = maps::flow(index, claimed.way)?;
-    // SAFETY: a map value that no other program finds before it is published. A program on another CPU that has found
-    // the previous connection may still write to it. At worst, the new connection begins with a wrong time.
+    let Some(flow) = maps::flow(index, claimed.way) else {
+        return FLOW_WAYS as u64;
+    };
+    // SAFETY: as in `begin`.
     unsafe {
         if claimed.displaced && Instructions.load_u32(&(*flow).tcp.state) & TCP_ENDED == 0 {
             maps::count_evicted(Evicted::Flow);
         }
-        (*flow).tcp.restart(segment);
         (*flow).key = key;
     }
-    set.publish(claimed.way, tag, Instructions);
-    Some(flow)
+    claimed.way as u64
 }
 
 /// Returns the addresses and ports of the connection, as seen from the endpoint.
@@ -158,6 +177,8 @@ fn key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option
 }
 
 /// Records findings in the maps of the endpoint.
+///
+/// Each finding has a function of its own, which is not inlined: findings are rare, and several places have the same.
 struct ToMaps<'a> {
     ctx: &'a TcContext,
     endpoint: u32,
@@ -166,46 +187,66 @@ struct ToMaps<'a> {
 impl Findings for ToMaps<'_> {
     #[inline(always)]
     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
-        // Two CPUs may have written the state at once. A negative time is not a sample.
-        if ns > u64::MAX / 2 {
-            return;
-        }
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
-            record(histogram, ns);
-        }
+        record_round_trip(self.endpoint, kind, ns);
     }
 
     #[inline(always)]
     fn event(&mut self, event: TcpEvent) {
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
-            *count += 1;
-        }
-        debug!(self.ctx, "endpoint {}: tcp connection, event {}", self.endpoint, event as u32);
+        count_event(self.ctx.skb.skb, self.endpoint, event);
     }
 
     #[inline(always)]
     fn out_of_order(&mut self, hook: usize, repeated: u32, late: u32) {
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        let hook = if hook == EGRESS { EGRESS } else { INGRESS };
-        round_trips.tcp_retransmits[hook] += u64::from(repeated);
-        round_trips.tcp_reordered[hook] += u64::from(late);
+        count_out_of_order(self.endpoint, hook, repeated, late);
     }
 
     #[inline(always)]
     fn unsure(&mut self, reason: Unsure) {
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if let Some(count) = element(&mut round_trips.tcp_unsure, reason as usize) {
-            *count += 1;
-        }
+        count_unsure(self.endpoint, reason);
+    }
+}
+
+#[inline(never)]
+fn record_round_trip(endpoint: u32, kind: RoundTrip, ns: u64) {
+    // Two CPUs may have written the state at once. A negative time is not a sample.
+    if ns > u64::MAX / 2 {
+        return;
+    }
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
+        record(histogram, ns);
+    }
+}
+
+#[inline(never)]
+fn count_event(skb: *mut __sk_buff, endpoint: u32, event: TcpEvent) {
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
+        *count += 1;
+    }
+    debug!(&TcContext::new(skb), "endpoint {}: tcp connection, event {}", endpoint, event as u32);
+}
+
+#[inline(never)]
+fn count_out_of_order(endpoint: u32, hook: usize, repeated: u32, late: u32) {
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    let hook = if hook == EGRESS { EGRESS } else { INGRESS };
+    round_trips.tcp_retransmits[hook] += u64::from(repeated);
+    round_trips.tcp_reordered[hook] += u64::from(late);
+}
+
+#[inline(never)]
+fn count_unsure(endpoint: u32, reason: Unsure) {
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    if let Some(count) = element(&mut round_trips.tcp_unsure, reason as usize) {
+        *count += 1;
     }
 }

@@ -8,6 +8,8 @@
 //! merged with what lies between them, and a segment that finds the lock held for too long is forgotten. So a byte that
 //! counts as repeated has passed before.
 
+use super::holes::{HOLES, Hole, REACH, fill, reset};
+
 /// A word of 32 bits that several CPUs share. The eBPF target has no type for it, because its atomic instructions began
 /// with 64 bits.
 #[cfg(target_arch = "bpf")]
@@ -19,7 +21,7 @@ pub type Half = core::sync::atomic::AtomicU32;
 /// Access to words of 32 bits that several CPUs share, like [`SharedWords`](crate::tag::SharedWords).
 pub trait SharedHalfWords: Copy {
     /// Attempts to take a lock. Its holder needs some tens of nanoseconds.
-    const ATTEMPTS: u32 = 32;
+    const ATTEMPTS: u32 = 8;
 
     /// Returns the value of `word`.
     fn load_u32(self, word: &Half) -> u32;
@@ -27,113 +29,18 @@ pub trait SharedHalfWords: Copy {
     fn store_u32(self, word: &Half, new: u32);
     /// Sets `word` to `new` if its value is `old`, and returns whether it was.
     fn compare_exchange_u32(self, word: &Half, old: u32, new: u32) -> bool;
+    /// Returns `number`, of which the compiler knows nothing afterwards.
+    fn opaque(self, number: u64) -> u64 {
+        number
+    }
 }
-
-/// Holes of one direction.
-pub const HOLES: usize = 3;
-/// The largest distance between sequence numbers of one window (RFC 7323, 2.3).
-const REACH: u32 = 1 << 30;
 
 /// In a lock: a program on some CPU holds it.
 const HELD: u32 = 1;
 /// In a lock: the holes are valid. Without it there are none, whatever the words contain.
 const VALID: u32 = 2;
 /// Attempts to advance `next`. The lock keeps all others away except segments that are in order.
-const ADVANCE_ATTEMPTS: u32 = 4;
-
-/// A range of sequence numbers, up to but not including `end`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Range {
-    start: u32,
-    end: u32,
-}
-
-impl Range {
-    #[inline(always)]
-    const fn length(self) -> u32 {
-        self.end.wrapping_sub(self.start)
-    }
-
-    #[inline(always)]
-    const fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-
-    /// Returns the part before `end`.
-    #[inline(always)]
-    const fn until(self, end: u32) -> Self {
-        if before(self.end, end) {
-            self
-        } else if before(self.start, end) {
-            Self { start: self.start, end }
-        } else {
-            Self { start: self.start, end: self.start }
-        }
-    }
-
-    /// Returns the part from `start` on.
-    #[inline(always)]
-    const fn from(self, start: u32) -> Self {
-        if before(start, self.start) {
-            self
-        } else if before(start, self.end) {
-            Self { start, end: self.end }
-        } else {
-            Self { start: self.end, end: self.end }
-        }
-    }
-
-    /// Returns the part that a segment of the present window can lie in.
-    #[inline(always)]
-    const fn within_reach(self, next: u32) -> Self {
-        let oldest = next.wrapping_sub(REACH);
-        if next.wrapping_sub(self.end) >= REACH {
-            Self { start: oldest, end: oldest }
-        } else if next.wrapping_sub(self.start) > REACH {
-            Self { start: oldest, end: self.end }
-        } else {
-            self
-        }
-    }
-}
-
-/// The holes, in the order of their sequence numbers. Those that are not used come first, and are empty.
-#[derive(Clone, Copy, Debug, Default)]
-struct Holes([Range; HOLES]);
-
-impl Holes {
-    /// Adds a hole above all others. If there is no room, the two lowest become one.
-    #[inline(always)]
-    fn push(&mut self, hole: Range) {
-        if hole.is_empty() {
-            return;
-        }
-        let [first, second, third] = self.0;
-        let second = if first.is_empty() { second } else { Range { start: first.start, end: second.end } };
-        self.0 = [second, third, hole];
-    }
-
-    /// Returns the holes without `passed`, and the number of bytes that were taken out.
-    #[inline(always)]
-    fn filled(self, passed: Range, next: u32) -> (Self, u32) {
-        let mut left = Self::default();
-        // Not a loop: its iterator would be in memory, and the holes with it.
-        let [first, second, third] = self.0;
-        let filled = left.push_without(first.within_reach(next), passed)
-            + left.push_without(second.within_reach(next), passed)
-            + left.push_without(third.within_reach(next), passed);
-        (left, filled)
-    }
-
-    /// Adds what is left of a hole, and returns how many bytes were taken out.
-    #[inline(always)]
-    fn push_without(&mut self, hole: Range, passed: Range) -> u32 {
-        let (below, above) = (hole.until(passed.start), hole.from(passed.end));
-        self.push(below);
-        self.push(above);
-        hole.length().wrapping_sub(below.length()).wrapping_sub(above.length())
-    }
-}
+const ADVANCE_ATTEMPTS: u32 = 3;
 
 /// Where a segment lies relative to what passed before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,54 +105,55 @@ impl<S: SharedHalfWords> Track<'_, S> {
         let Some(lock) = self.take() else {
             return Passed::at(Place::Unknown);
         };
-        let mut holes = if lock & VALID == 0 { Holes::default() } else { self.load() };
-        let passed = self.place(&mut holes, Range { start: seq, end });
-        self.store(holes);
+        if lock & VALID == 0 {
+            reset(self.holes, Hole::default(), seq, self.words);
+        }
+        let passed = self.place(seq, end);
         self.words.compare_exchange_u32(self.lock, lock | HELD, VALID);
         passed
     }
 
     #[inline(always)]
-    fn place(&self, holes: &mut Holes, segment: Range) -> Passed {
+    fn place(&self, seq: u32, end: u32) -> Passed {
         if self.words.load_u32(self.state) & self.known == 0 {
-            self.begin(holes, segment);
-            return Passed::at(Place::First);
+            return self.begin(seq, end);
         }
-        let Some(next) = self.advance(segment) else {
+        let Some(next) = self.advance(seq, end) else {
             return Passed::at(Place::Unknown);
         };
-        if is_far(next, segment.start) {
-            self.begin(holes, segment);
-            Passed::at(Place::First)
-        } else if before(next, segment.start) {
-            holes.push(Range { start: next, end: segment.start });
+        if is_far(next, seq) {
+            self.begin(seq, end)
+        } else if before(next, seq) {
+            let gap = Hole::between(seq.wrapping_sub(next).into(), 0);
+            fill(self.holes, seq, Hole::default(), gap, self.words);
             Passed::at(Place::Gap)
         } else {
-            let old = segment.until(next);
-            let (left, late) = holes.filled(old, next);
-            *holes = left;
-            let place = if before(next, segment.end) { Place::Next } else { Place::Old };
-            Passed { place, repeated: old.length().wrapping_sub(late), late }
+            let is_new = before(next, end);
+            let old_end = if is_new { next } else { end };
+            let range = Hole::between(next.wrapping_sub(seq).into(), next.wrapping_sub(old_end).into());
+            let late = fill(self.holes, next, range, Hole::default(), self.words) as u32;
+            let place = if is_new { Place::Next } else { Place::Old };
+            Passed { place, repeated: old_end.wrapping_sub(seq).wrapping_sub(late), late }
         }
     }
 
     /// Begins with a segment. Nothing is known about what precedes it, so all of that is a hole.
     #[inline(always)]
-    fn begin(&self, holes: &mut Holes, segment: Range) {
-        *holes = Holes::default();
-        holes.push(Range { start: segment.start.wrapping_sub(REACH), end: segment.start });
-        self.words.store_u32(self.next, segment.end);
+    fn begin(&self, seq: u32, end: u32) -> Passed {
+        reset(self.holes, Hole::between(REACH.into(), 0), seq, self.words);
+        self.words.store_u32(self.next, end);
         change(self.state, self.known, 0, self.words);
+        Passed::at(Place::First)
     }
 
     /// Advances `next` to the end of a segment, unless that is far away. Returns the previous value. Returns `None` if
     /// other CPUs advance it all the time.
     #[inline(always)]
-    fn advance(&self, segment: Range) -> Option<u32> {
+    fn advance(&self, seq: u32, end: u32) -> Option<u32> {
         for _ in 0..ADVANCE_ATTEMPTS {
             let next = self.words.load_u32(self.next);
-            let stays = is_far(next, segment.start) || !before(next, segment.end);
-            if stays || self.words.compare_exchange_u32(self.next, next, segment.end) {
+            let stays = is_far(next, seq) || !before(next, end);
+            if stays || self.words.compare_exchange_u32(self.next, next, end) {
                 return Some(next);
             }
         }
@@ -263,32 +171,10 @@ impl<S: SharedHalfWords> Track<'_, S> {
         }
         None
     }
-
-    #[inline(always)]
-    fn load(&self) -> Holes {
-        let hole = |[start, end]: &[Half; 2]| Range {
-            start: self.words.load_u32(start),
-            end: self.words.load_u32(end),
-        };
-        let [first, second, third] = self.holes;
-        Holes([hole(first), hole(second), hole(third)])
-    }
-
-    #[inline(always)]
-    fn store(&self, holes: Holes) {
-        let store = |[start, end]: &[Half; 2], hole: Range| {
-            self.words.store_u32(start, hole.start);
-            self.words.store_u32(end, hole.end);
-        };
-        let ([a, b, c], Holes([first, second, third])) = (self.holes, holes);
-        store(a, first);
-        store(b, second);
-        store(c, third);
-    }
 }
 
 /// Attempts to change a word of bits. They change rarely, so two CPUs seldom meet.
-const CHANGE_ATTEMPTS: u32 = 8;
+const CHANGE_ATTEMPTS: u32 = 4;
 
 /// Sets and clears bits of a word, and returns its previous value. If that is not possible, nothing is changed, and the
 /// returned value looks as if it had been done before.
