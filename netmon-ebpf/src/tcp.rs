@@ -180,10 +180,14 @@ impl TcpFlow {
         } else if segment.has(RST) {
             self.rst::<HOOK>(segment, state, words, findings);
         } else {
+            // First, because the verifier gets here by one path only.
+            let step = self.place::<HOOK>(segment, state, words);
             if segment.has(ACK) {
                 self.acknowledged::<HOOK>(segment, state, words, findings);
             }
-            self.data::<HOOK>(segment, state, payload, words, findings);
+            if let Some(step) = step {
+                self.data::<HOOK>(segment, step, state, payload, words, findings);
+            }
         }
         self.last_ns = segment.now_ns;
     }
@@ -209,8 +213,8 @@ impl TcpFlow {
         let state = words.load_u32(&self.state);
         let again = state & (TCP_SEQ_KNOWN << HOOK) != 0 && self.isn[HOOK] == segment.seq;
         if again {
-            let step = self.out_of_order::<HOOK>(segment.seq, segment.payload, segment.segments, true, words);
-            report::<HOOK>(Step::unpacked(step), findings);
+            self.retransmits[HOOK] = self.retransmits[HOOK].wrapping_add(1);
+            findings.out_of_order(HOOK, 1, 0);
         } else if !segment.has(ACK) || state & TCP_OPEN == 0 && self.covers_syn::<HOOK>(segment, words) {
             self.begin_direction::<HOOK>(segment, words);
         } else {
@@ -300,28 +304,36 @@ impl TcpFlow {
         }
     }
 
+    /// Passes what takes sequence numbers. Returns `None` if there is nothing.
+    #[inline(always)]
+    fn place<const HOOK: usize>(
+        &mut self,
+        segment: &Segment,
+        state: u32,
+        words: impl SharedHalfWords,
+    ) -> Option<Step> {
+        let fin = segment.has(FIN);
+        let length = segment.payload + u32::from(fin);
+        if length == 0 {
+            return None;
+        }
+        if self.track::<HOOK, _>(words).is_next(state, segment.seq, segment.seq.wrapping_add(length)) {
+            return Some(Step::NEXT);
+        }
+        let step = self.out_of_order::<HOOK>(segment.seq, segment.payload, segment.segments, fin, words);
+        Some(Step::unpacked(step, segment.seq))
+    }
+
     #[inline(always)]
     fn data<const HOOK: usize>(
         &mut self,
         segment: &Segment,
+        step: Step,
         state: u32,
         payload: &impl Payload,
         words: impl SharedHalfWords,
         findings: &mut impl Findings,
     ) {
-        let fin = segment.has(FIN);
-        let length = segment.payload + u32::from(fin);
-        if length == 0 {
-            return;
-        }
-        let step =
-            if self.track::<HOOK, _>(words).is_next(state, segment.seq, segment.seq.wrapping_add(length)) {
-                Step::NEXT
-            } else {
-                let step =
-                    self.out_of_order::<HOOK>(segment.seq, segment.payload, segment.segments, fin, words);
-                Step::unpacked(step)
-            };
         report::<HOOK>(step, findings);
         if HOOK == EGRESS {
             self.time(segment, step);
@@ -332,7 +344,7 @@ impl TcpFlow {
             }
             self.exchange::<HOOK>(segment, step.place, payload, words, findings);
         }
-        if fin && state & (TCP_FIN << HOOK) == 0 {
+        if segment.has(FIN) && state & (TCP_FIN << HOOK) == 0 {
             change(&self.state, TCP_FIN << HOOK, 0, words);
         }
     }

@@ -126,13 +126,13 @@ fn a_long_answer_is_repeated_as_often_as_the_kernel_says_with_all_offloads_and_w
     for address in ADDRESSES {
         for offloads in ["on", "off"] {
             sandbox(|| {
-                let _agent = start("loss = \"2%\"");
+                let _agent = start("loss = \"5%\"");
                 set_offloads(&["tso", offloads, "gso", offloads, "gro", offloads]);
-                let length = 2_000_000;
+                let length = 4_000_000;
                 let server = serve(listen(address), move |stream| answer(stream, length));
                 converse(server, length, false);
                 assert_as_the_kernels();
-                assert!(retransmitted("far") > 10.0, "this loss repeats more: {}", retransmitted("far"));
+                assert!(retransmitted("far") > 0.0, "nothing was lost");
             });
         }
     }

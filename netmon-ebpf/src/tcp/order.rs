@@ -21,14 +21,16 @@ impl Step {
     pub(super) const IGNORED: Self = Self { place: Place::Unknown, repeated: 0, late: 0 };
 
     /// Returns this as one word, because a function on the eBPF target returns no more. A super-packet has fewer than
-    /// 65,536 segments.
+    /// 65,536 segments. `salt` is any number: without it the verifier would know the place, and follow all that comes
+    /// after the call once for each.
     #[inline(always)]
-    pub(super) const fn packed(self) -> u64 {
-        self.place as u64 | (self.repeated as u64) << 16 | (self.late as u64) << 32
+    const fn packed(self, salt: u32) -> u64 {
+        (self.place as u64 | (self.repeated as u64) << 16 | (self.late as u64) << 32) ^ salt as u64
     }
 
     #[inline(always)]
-    pub(super) const fn unpacked(word: u64) -> Self {
+    pub(super) const fn unpacked(word: u64, salt: u32) -> Self {
+        let word = word ^ salt as u64;
         let place = match word & 0xff {
             0 => Place::Next,
             1 => Place::Gap,
@@ -75,8 +77,7 @@ impl TcpFlow {
         }
     }
 
-    /// Passes a segment that does not continue its direction, and returns a packed [`Step`]. `control` is whether it has
-    /// a SYN or FIN, which takes a sequence number.
+    /// Passes a segment that does not continue its direction, and returns a packed [`Step`].
     #[cold]
     #[inline(never)]
     pub(super) fn out_of_order<const HOOK: usize>(
@@ -84,13 +85,13 @@ impl TcpFlow {
         seq: u32,
         payload: u32,
         segments: u32,
-        control: bool,
+        fin: bool,
         words: impl SharedHalfWords,
     ) -> u64 {
-        if payload == 1 && !control && self.is_probe::<HOOK>(seq, words) {
-            return Step::IGNORED.packed();
+        if payload == 1 && !fin && self.is_probe::<HOOK>(seq, words) {
+            return Step::IGNORED.packed(seq);
         }
-        let end = seq.wrapping_add(payload + u32::from(control));
+        let end = seq.wrapping_add(payload + u32::from(fin));
         let passed = self.track::<HOOK, _>(words).pass(seq, end);
         match passed.place {
             Place::First => (self.acked[HOOK], self.gap_end[HOOK]) = (seq, seq),
@@ -102,7 +103,7 @@ impl TcpFlow {
         let late = passed.late.div_ceil(size).min(segments - repeated);
         self.retransmits[HOOK] = self.retransmits[HOOK].wrapping_add(repeated);
         self.reordered[HOOK] = self.reordered[HOOK].wrapping_add(late);
-        Step { place: passed.place, repeated, late }.packed()
+        Step { place: passed.place, repeated, late }.packed(seq)
     }
 
     /// Returns whether a segment of one byte is a probe, which does not mean a loss. A keep-alive repeats a byte that

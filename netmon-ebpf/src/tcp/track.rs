@@ -122,19 +122,23 @@ impl<S: SharedHalfWords> Track<'_, S> {
             return Passed::at(Place::Unknown);
         };
         if is_far(next, seq) {
-            self.begin(seq, end)
-        } else if before(next, seq) {
-            let gap = Hole::between(seq.wrapping_sub(next).into(), 0);
-            fill(self.holes, seq, Hole::default(), gap, self.words);
-            Passed::at(Place::Gap)
-        } else {
-            let is_new = before(next, end);
-            let old_end = if is_new { next } else { end };
-            let range = Hole::between(next.wrapping_sub(seq).into(), next.wrapping_sub(old_end).into());
-            let late = fill(self.holes, next, range, Hole::default(), self.words) as u32;
-            let place = if is_new { Place::Next } else { Place::Old };
-            Passed { place, repeated: old_end.wrapping_sub(seq).wrapping_sub(late), late }
+            return self.begin(seq, end);
         }
+        let (is_gap, is_new) = (before(next, seq), before(next, end));
+        // What is old of the segment is taken out of the holes, and the gap in front of it is added. By masks, not by
+        // branches: the verifier would follow the rest once for each.
+        let gap = mask(self.words, before_mask(next, seq));
+        let base = next ^ ((next ^ seq) & gap);
+        let far = next.wrapping_sub(seq) & !gap;
+        let near = next.wrapping_sub(end) & !mask(self.words, before_mask(next, end));
+        let added = Hole::between((seq.wrapping_sub(next) & gap).into(), 0);
+        let late = fill(self.holes, base, Hole::between(far.into(), near.into()), added, self.words) as u32;
+        let place = match (is_gap, is_new) {
+            (true, _) => Place::Gap,
+            (false, true) => Place::Next,
+            (false, false) => Place::Old,
+        };
+        Passed { place, repeated: far.wrapping_sub(near).wrapping_sub(late), late }
     }
 
     /// Begins with a segment. Nothing is known about what precedes it, so all of that is a hole.
@@ -187,6 +191,18 @@ pub(super) fn change(word: &Half, set: u32, clear: u32, words: impl SharedHalfWo
         }
     }
     words.load_u32(word) & !clear | set
+}
+
+/// Returns all bits set if `a` is before `b`, and none otherwise.
+#[inline(always)]
+const fn before_mask(a: u32, b: u32) -> u32 {
+    (a.wrapping_sub(b) as i32 >> 31) as u32
+}
+
+/// Returns a mask of which the compiler knows nothing.
+#[inline(always)]
+fn mask(words: impl SharedHalfWords, mask: u32) -> u32 {
+    words.opaque(mask.into()) as u32
 }
 
 /// Returns whether two sequence numbers cannot belong to one window.
