@@ -29,13 +29,11 @@ impl TcpFlow {
     ) {
         let state = words.load_u32(&self.state);
         match client_hook(state) {
-            Some(client) if client == HOOK => {
-                if state & TCP_UNSURE == 0 {
-                    self.from_client::<HOOK>(segment, place, state, payload, words, findings);
-                }
+            Some(client) if client == HOOK && state & TCP_UNSURE == 0 => {
+                self.client_data::<HOOK>(segment, place, state, payload, words, findings);
             }
-            Some(_) if state & TCP_ASKED != 0 => {
-                self.from_server(segment, place, state, payload, words, findings);
+            Some(client) if client != HOOK && state & TCP_ASKED != 0 => {
+                self.server_data(segment, place, state, payload, words, findings);
             }
             // Without a SYN it is unknown which side sends requests.
             _ => {}
@@ -43,7 +41,7 @@ impl TcpFlow {
     }
 
     #[inline(always)]
-    fn from_client<const HOOK: usize>(
+    fn client_data<const HOOK: usize>(
         &mut self,
         segment: &Segment,
         place: Place,
@@ -100,7 +98,7 @@ impl TcpFlow {
     }
 
     #[inline(always)]
-    fn from_server(
+    fn server_data(
         &mut self,
         segment: &Segment,
         place: Place,

@@ -251,7 +251,7 @@ impl Pair {
 
     fn data(&mut self, hook: usize, acked: usize, template: Segment, numbers: &mut Numbers) {
         let (start, payload, segments, fin) = self.model.directions[hook].choose(numbers);
-        if payload == 0 && !fin || self.connection.flow.is_none() && payload == 0 {
+        if payload == 0 && (!fin || self.connection.flow.is_none()) {
             return;
         }
         let is_first = self.connection.flow.is_none();
