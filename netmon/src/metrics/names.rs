@@ -2,8 +2,7 @@
 //!
 //! `docs/METRICS.md` explains the same list, and `cargo xtask tidy` compares the two. The names are a contract, because
 //! users' dashboards and alerts depend on them: names are only ever added. Units are base units, counters end in
-//! `_total`, and every label set is bounded (by endpoints, protocols or reasons). The `process_*` metrics are those of
-//! the `prometheus` crate.
+//! `_total`, and every label set is bounded. The `process_*` metrics are those of the `prometheus` crate.
 
 /// The type of a metric, in Prometheus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
