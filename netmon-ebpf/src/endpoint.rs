@@ -72,7 +72,7 @@ indexed! {
     TcpHandshake,
     /// From data that left through this interface to its ACK.
     TcpRtt,
-    /// From the last byte of a request to the first byte of its response.
+    /// From the last byte of an HTTP/1 request to the first byte of its response.
     TcpResponse,
     /// From a DNS query to its response.
     Dns,
@@ -85,12 +85,30 @@ indexed! {
     pub const TCP_EVENTS;
     /// The handshake is complete.
     Opened = "opened",
-    /// Both sides have sent a FIN.
+    /// The FINs of both sides were acknowledged.
     Closed = "closed",
     /// An RST after the connection was opened.
     Reset = "reset",
     /// An RST in answer to the SYN.
     Refused = "refused",
+    /// The first segment that was followed was no SYN: the connection is older than the agent, or than its entry.
+    Found = "found",
+}
+
+indexed! {
+    /// Why a response is not timed. The discriminant is the index into [`RoundTrips::tcp_unsure`].
+    pub enum Unsure;
+    /// Number of reasons.
+    pub const UNSURE_REASONS;
+    /// A request began before the previous one was answered, or before its response had been acknowledged. Which
+    /// response belongs to which is unknown from then on, so the connection gives no more samples.
+    Pipelined = "pipelined",
+    /// The client sent something between or after requests that is part of none. The connection gives no more samples.
+    Interleaved = "interleaved",
+    /// The client's first data are no HTTP/1 request. The connection gives no samples.
+    UnknownProtocol = "unknown_protocol",
+    /// A part of the request, or the beginning of the response, was overtaken or lost. Only this response is not timed.
+    OutOfOrder = "out_of_order",
 }
 
 /// DNS response codes that are counted apart: 0 to 14 by themselves (RFC 1035, RFC 2136), 15 and the extended
@@ -137,6 +155,10 @@ pub struct RoundTrips {
     pub tcp_events: [u64; TCP_EVENTS],
     /// Retransmitted segments, by hook.
     pub tcp_retransmits: [u64; HOOKS],
+    /// Segments that passed after later ones, each for the first time, by hook.
+    pub tcp_reordered: [u64; HOOKS],
+    /// Responses that were not timed, by [`Unsure`].
+    pub tcp_unsure: [u64; UNSURE_REASONS],
     /// DNS responses by response code.
     pub dns_rcodes: [u64; RCODES],
     /// DNS queries and their responses.
@@ -171,6 +193,8 @@ impl RoundTrips {
         histograms: [Histogram::EMPTY; ROUND_TRIPS],
         tcp_events: [0; TCP_EVENTS],
         tcp_retransmits: [0; HOOKS],
+        tcp_reordered: [0; HOOKS],
+        tcp_unsure: [0; UNSURE_REASONS],
         dns_rcodes: [0; RCODES],
         dns_queries: RequestCounters::ZERO,
         refused_stamps: [0; REFUSED_STAMPS],
@@ -188,7 +212,7 @@ const _: () = {
     assert!(
         size_of::<RoundTrips>()
             == ROUND_TRIPS * size_of::<Histogram>()
-                + 8 * (TCP_EVENTS + HOOKS + RCODES + REFUSED_STAMPS)
+                + 8 * (TCP_EVENTS + 2 * HOOKS + UNSURE_REASONS + RCODES + REFUSED_STAMPS)
                 + size_of::<RequestCounters>()
     );
     assert!(size_of::<Counters>() < 32 * 1024 && size_of::<RoundTrips>() < 32 * 1024);

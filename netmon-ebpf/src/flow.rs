@@ -7,7 +7,10 @@
 
 use core::sync::atomic::AtomicU64;
 
-use crate::tag::SharedWords;
+use crate::{
+    tag::SharedWords,
+    tcp::{HOLES, Half},
+};
 
 /// Entries of a set.
 pub const FLOW_WAYS: usize = 8;
@@ -32,45 +35,67 @@ pub struct FlowKey {
 
 /// The state of a TCP connection at one endpoint. The fields that every segment touches come first, in one cache
 /// line.
+///
+/// `W` is a word that programs on several CPUs change. The agent reads a copy, in which it is a plain `u32`.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-pub struct TcpFlow {
-    /// Time of the latest packet, monotonic nanoseconds.
+pub struct TcpFlow<W = Half> {
+    /// Time of the latest packet, monotonic nanoseconds; 0 before the first.
     pub last_ns: u64,
-    /// Packets by hook.
-    pub packets: [u64; 2],
+    /// The low halves of the packets by hook.
+    pub packets: [u32; 2],
     /// Bytes by hook.
     pub bytes: [u64; 2],
     /// When the segment left whose ACK is being timed; 0 if there is none. One segment is timed at a time.
     pub rtt_ns: u64,
     /// The acknowledgment number that covers that segment.
     pub rtt_ack: u32,
-    /// One past the highest sequence number seen, by hook.
-    pub next_seq: [u32; 2],
     /// `TCP_*` bits.
-    pub state: u32,
-    /// When the latest byte of the unanswered request passed; 0 if there is none.
+    pub state: W,
+    /// One past the highest sequence number that has passed, by hook.
+    pub next: [W; 2],
+    /// The highest sequence number in `next` that the other side has acknowledged, by the hook of the data.
+    pub acked: [u32; 2],
+    /// When the latest byte of the request passed, while there is one ([`TCP_ASKED`]).
     pub request_ns: u64,
-    /// When the unanswered SYN passed; 0 if there is none.
-    pub syn_ns: u64,
     /// Time of the first packet, monotonic nanoseconds.
     pub first_ns: u64,
     /// The latest round-trip sample, nanoseconds; 0 if there is none.
     pub latest_rtt_ns: u64,
     /// Retransmitted segments, by hook.
     pub retransmits: [u32; 2],
+    /// Segments that passed after later ones, by hook.
+    pub reordered: [u32; 2],
+    /// The high halves of the packets, by hook.
+    pub packets_high: [u32; 2],
+    /// The sequence number of the SYN, by hook.
+    pub isn: [u32; 2],
+    /// The locks of `holes`, by hook ([`crate::tcp::Track`]).
+    pub locks: [W; 2],
+    /// First and last-but-one sequence numbers of what has not passed below `next`, by hook.
+    pub holes: [[[W; 2]; HOLES]; 2],
+    /// The end of the latest hole that was opened, by hook.
+    pub gap_end: [u32; 2],
 }
 
 /// An entry of the table.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-pub struct Flow {
+pub struct Flow<W = Half> {
     /// The state of the connection.
-    pub tcp: TcpFlow,
+    pub tcp: TcpFlow<W>,
     /// Its addresses and ports.
     pub key: FlowKey,
-    /// Padding to the end of the third cache line.
-    pub reserved: [u64; 6],
+    /// Padding to the end of the fourth cache line.
+    pub reserved: [u64; 4],
+}
+
+impl<W> TcpFlow<W> {
+    /// Returns the number of packets at `hook`.
+    #[must_use]
+    pub fn packet_count(&self, hook: usize) -> u64 {
+        u64::from(self.packets_high[hook]) << 32 | u64::from(self.packets[hook])
+    }
 }
 
 /// The tags of a set of entries.
@@ -134,17 +159,38 @@ pub const TCP_SYN_ANSWERED: u32 = 1 << 3;
 pub const TCP_OPEN: u32 = 1 << 4;
 /// The connection was closed by both sides, reset or refused.
 pub const TCP_ENDED: u32 = 1 << 5;
-/// `next_seq` is known at ingress. The next higher bit is for egress.
+/// `next` is known at ingress. The next higher bit is for egress, as in all pairs of bits.
 pub const TCP_SEQ_KNOWN: u32 = 1 << 6;
-/// A FIN passed at ingress. The next higher bit is for egress.
+/// A FIN passed at ingress.
 pub const TCP_FIN: u32 = 1 << 8;
+/// The FIN that passed at ingress was acknowledged.
+pub const TCP_FIN_ACKED: u32 = 1 << 10;
+/// The RST that ended the connection passed at ingress.
+pub const TCP_RESET: u32 = 1 << 12;
+/// The receiver of what passes at ingress has announced a window of 0.
+pub const TCP_ZERO_WINDOW: u32 = 1 << 14;
+/// A request is under way or waits for its response.
+pub const TCP_ASKED: u32 = 1 << 16;
+/// The response to the latest request has begun.
+pub const TCP_ANSWERED: u32 = 1 << 17;
+/// The method of the latest request allows for a body.
+pub const TCP_BODY: u32 = 1 << 18;
+/// The response was "100 Continue", so the rest of the request follows.
+pub const TCP_CONTINUE: u32 = 1 << 19;
+/// A part of the request did not pass in order, so its response is not timed.
+pub const TCP_TORN: u32 = 1 << 20;
+/// No more responses of the connection are timed.
+pub const TCP_UNSURE: u32 = 1 << 21;
+/// The connection began before its entry, and that has not been counted yet.
+pub const TCP_FOUND: u32 = 1 << 22;
 
 const _: () = {
     assert!(size_of::<FlowKey>() == 40);
     assert!(core::mem::offset_of!(TcpFlow, request_ns) == 64);
-    assert!(size_of::<TcpFlow>() == 64 + 5 * 8);
+    assert!(core::mem::offset_of!(TcpFlow, holes) == 2 * 64);
+    assert!(size_of::<TcpFlow>() == 2 * 64 + 8 * 6 + 8);
     assert!(size_of::<FlowSet>() == 64);
-    assert!(size_of::<Flow>() == 3 * 64);
+    assert!(size_of::<Flow>() == 4 * 64 && size_of::<Flow<u32>>() == size_of::<Flow>());
 };
 
 #[cfg(feature = "user")]
@@ -152,5 +198,5 @@ mod pod {
     #![expect(unsafe_code, reason = "the agent reads this type from a map as bytes")]
 
     // SAFETY: repr(C) of integers without padding (the sizes are asserted above), so any bytes are a value.
-    unsafe impl aya::Pod for super::Flow {}
+    unsafe impl aya::Pod for super::Flow<u32> {}
 }

@@ -437,7 +437,7 @@ fn a_connection_gives_one_handshake_and_a_response_for_each_request() {
             assert_eq!((trips.tcp_handshake.count, trips.tcp_response.count), (1, 0));
             for request in 0..3 {
                 let (ours, theirs) = (100 + request * 10, 500 + request * 1000);
-                fixture.out(&client(six, ACK | PSH, ours, theirs, &[1; 10]));
+                fixture.out(&client(six, ACK | PSH, ours, theirs, b"GET /index"));
                 fixture.back(&server(six, ACK, theirs, ours + 10, b""));
                 fixture.back(&server(six, ACK | PSH, theirs, ours + 10, &[2; 1000]));
                 fixture.out(&client(six, ACK, ours + 10, theirs + 1000, b""));
@@ -460,7 +460,7 @@ fn the_endpoint_at_the_server_sees_the_same_connection_the_other_way_round() {
         fixture.back(&client(false, SYN, 99, 0, b""));
         fixture.out(&server(false, SYN | ACK, 499, 100, b""));
         fixture.back(&client(false, ACK, 100, 500, b""));
-        fixture.back(&client(false, ACK | PSH, 100, 500, &[1; 10]));
+        fixture.back(&client(false, ACK | PSH, 100, 500, b"GET /index"));
         fixture.out(&server(false, ACK | PSH, 500, 110, &[2; 10]));
         fixture.back(&client(false, ACK, 110, 510, b""));
         let trips = fixture.end().round_trips;

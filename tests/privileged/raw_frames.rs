@@ -132,7 +132,7 @@ fn conversations_of_scattered_packets_are_followed() {
         };
         wire.send(true, &ours(tcp(SYN, 99, 0), b""));
         wire.send(false, &theirs(tcp(SYN | ACK, 499, 100), b""));
-        wire.send(true, &ours(tcp(ACK | PSH, 100, 500), &long(b"GET")));
+        wire.send(true, &ours(tcp(ACK | PSH, 100, 500), &long(b"GET ")));
         wire.send(false, &theirs(tcp(ACK | PSH, 500, 100 + SIZE as u32), &long(b"200")));
         let link = wire.read();
         for end in [link.a, link.b.unwrap()] {

@@ -14,7 +14,7 @@ use netmon_tests::{
     eventually::eventually_equal,
     forwarder::{Fate, Segment},
     packets::flag::{ACK, SYN},
-    relay::{FAR_ADDRESS, NEAR, Relay, ask, connect, echo_server},
+    relay::{FAR_ADDRESS, MARKS, NEAR, Relay, ask, connect, echo_server},
     sandbox::{run, sandbox},
 };
 
@@ -78,7 +78,7 @@ fn at_near(name: &str, more: &[(&str, &str)]) -> f64 {
 #[test]
 fn data_that_was_sent_again_gives_no_sample_and_what_comes_after_it_does() {
     sandbox(|| {
-        let (_relay, server, copies) = lossy(|segment| segment.payload.first() == Some(&CHOSEN));
+        let (_relay, server, copies) = lossy(|segment| segment.payload.get(MARKS) == Some(&CHOSEN));
         let mut stream = connect(server);
         for mark in QUESTIONS {
             let begun = Instant::now();

@@ -39,6 +39,7 @@ pub mod sandbox;
 pub mod services;
 pub mod skip;
 pub mod stamped;
+pub mod talk;
 pub mod tc;
 pub mod terminal;
 pub mod transfer;

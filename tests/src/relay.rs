@@ -98,14 +98,20 @@ pub fn connect(server: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends a question that consists of `mark`, and waits for the whole answer.
+/// Where the marks of a question begin: in front is a method, by which netmon recognizes a request.
+pub const MARKS: usize = METHOD.len();
+const METHOD: &[u8] = b"GET ";
+
+/// Sends a question whose rest consists of `mark`, and waits for the whole answer.
 ///
 /// # Panics
 ///
 /// If there is no answer.
 pub fn ask(stream: &mut TcpStream, mark: u8) {
-    stream.write_all(&[mark; QUESTION]).expect("the server");
+    let mut question = [mark; QUESTION];
+    question[..MARKS].copy_from_slice(METHOD);
+    stream.write_all(&question).expect("the server");
     let mut answer = [0; QUESTION];
     stream.read_exact(&mut answer).expect("an answer");
-    assert_eq!(answer, [mark; QUESTION]);
+    assert_eq!(answer, question);
 }

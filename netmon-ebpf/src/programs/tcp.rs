@@ -1,14 +1,16 @@
 //! TCP: one lookup for each segment in a table of sets. [`netmon_ebpf::tcp`] interprets the segment.
 
-use aya_ebpf::programs::TcContext;
+use core::ffi::c_void;
+
+use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     abi::{EGRESS, Evicted, INGRESS, ParseStop},
-    endpoint::{RoundTrip, TcpEvent},
-    flow::{Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
+    endpoint::{RoundTrip, TcpEvent, Unsure},
+    flow::{FLOW_WAYS, Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
     parse::addresses,
     tag::tag,
-    tcp::{Findings, Segment},
+    tcp::{Findings, Payload, Segment, SharedHalfWords as _},
 };
 
 use super::{
@@ -23,7 +25,8 @@ use super::{
 #[inline(always)]
 pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let packet = &PacketContext::<F>::new(ctx);
-    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, ..]) = packet.transport::<16>(0)
+    let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, header, flags, w0, w1]) =
+        packet.transport::<16>(0)
     else {
         return;
     };
@@ -35,6 +38,7 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags,
+        window: u16::from_be_bytes([w0, w1]),
         payload: packet.headers.payload,
         frame: ctx.len(),
         segments,
@@ -44,63 +48,117 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     let Some(hash) = packet.hash::<HOOK>(TCP, packet.within_endpoint(rest.into())) else {
         return;
     };
-    let Some(flow) = flow_of::<HOOK, F>(packet, hash, &segment) else {
+    let Some(flow) = flow_of::<HOOK, F>(ctx, packet.endpoint, hash, &segment) else {
         return;
     };
-    if flow.is_replaced_by(&segment) {
+    if flow.is_replaced_by(&segment, Instructions) {
         flow.restart(&segment);
     }
-    flow.observe(&segment, &mut ToMaps { ctx, endpoint: packet.endpoint });
+    let payload = FromSkb {
+        ctx,
+        offset: packet.headers.transport_offset as u32 + u32::from(header >> 4) * 4,
+        length: segment.payload,
+    };
+    flow.observe(&segment, &payload, Instructions, &mut ToMaps { ctx, endpoint: packet.endpoint });
+}
+
+/// The payload of the segment in an skb.
+struct FromSkb<'a> {
+    ctx: &'a TcContext,
+    /// Where it begins.
+    offset: u32,
+    length: u32,
+}
+
+impl Payload for FromSkb<'_> {
+    #[inline(always)]
+    fn word(&self, offset: u32) -> u64 {
+        let length = self.length.saturating_sub(offset).min(8);
+        if length == 0 { 0 } else { last_bytes(self.ctx.skb.skb, self.offset + offset + length, length) }
+    }
+}
+
+/// Returns the `length` bytes before `end` as a little-endian number, at most eight. The headers in front are longer
+/// than that, so eight bytes can always be read.
+///
+/// TCP keeps the payload of what it sends outside the linear part of an skb, so it is always read through the helper.
+#[inline(never)]
+fn last_bytes(skb: *mut __sk_buff, end: u32, length: u32) -> u64 {
+    let mut bytes = [0; 8];
+    // SAFETY: the helper writes eight bytes to `bytes`, or fails.
+    let failed = unsafe {
+        bpf_skb_load_bytes(skb.cast::<c_void>(), end.wrapping_sub(8), bytes.as_mut_ptr().cast::<c_void>(), 8)
+    };
+    if failed == 0 { u64::from_le_bytes(bytes) >> (64 - 8 * length) } else { 0 }
 }
 
 /// Returns the state of a connection. A connection that is not in the table gets an entry if
 /// [`Segment::deserves_entry`].
 #[inline(always)]
 fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
-    packet: &PacketContext<F>,
+    ctx: &'a TcContext,
+    endpoint: u32,
     hash: u64,
     segment: &Segment,
 ) -> Option<&'static mut TcpFlow> {
-    let tag = tag(hash, packet.endpoint, false);
+    let tag = tag(hash, endpoint, false);
     let (index, set) = maps::flow_set(hash)?;
     let entry = match set.find(tag, Instructions) {
         Some(way) => maps::flow(index, way)?,
-        None if segment.deserves_entry() => begin::<HOOK, F>(packet, index, set, tag, segment)?,
+        None if segment.deserves_entry() => begin::<HOOK, F>(ctx, index, set, tag, segment)?,
         None => return None,
     };
-    // SAFETY: a map value. Both directions may write to it at once, on two CPUs. A sample can be lost that way,
-    // but every field is written as a whole, and every use of a field is checked.
+    // SAFETY: a map value. Several CPUs may write to it at once. What has passed, and the bits of the state, are shared
+    // words. A sample can be lost, but every other field is written as a whole, and every use of it is checked.
     Some(unsafe { &mut (*entry).tcp })
 }
 
 /// Begins an entry.
 #[inline(always)]
 fn begin<'a, const HOOK: usize, F: Frame<'a>>(
-    packet: &PacketContext<F>,
+    ctx: &'a TcContext,
     index: u32,
     set: &FlowSet,
     tag: u64,
     segment: &Segment,
 ) -> Option<*mut Flow> {
-    let key = key::<HOOK, F>(packet)?;
+    let way = claim::<HOOK, F>(ctx, index, set) as usize;
+    if way >= FLOW_WAYS {
+        return None;
+    }
+    let flow = maps::flow(index, way)?;
+    // SAFETY: a map value that no other program finds before it is published. A program on another CPU that has found
+    // the previous connection may still write to it. At worst, the new connection begins with a wrong time.
+    unsafe { (*flow).tcp.restart(segment) };
+    set.publish(way, tag, Instructions);
+    Some(flow)
+}
+
+/// Claims an entry, and writes the addresses and ports of the connection to it. Returns its index in the set, or
+/// [`FLOW_WAYS`] if there is none. This is a function of its own because of the stack that it takes.
+#[inline(never)]
+fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, index: u32, set: &FlowSet) -> u64 {
+    let packet = &PacketContext::<F>::new(ctx);
+    let Some(key) = key::<HOOK, F>(packet) else {
+        return FLOW_WAYS as u64;
+    };
     // SAFETY: an aligned word of a map value.
     let last_ns = |way| maps::flow(index, way).map_or(u64::MAX, |flow| unsafe { (*flow).tcp.last_ns });
     let Some(claimed) = set.claim(last_ns, Instructions) else {
         maps::count_stop(ParseStop::FlowRefused);
-        return None;
+        return FLOW_WAYS as u64;
     };
-    let flow = maps::flow(index, claimed.way)?;
-    // SAFETY: a map value that no other program finds before it is published. A program on another CPU that has found
-    // the previous connection may still write to it. At worst, the new connection begins with a wrong time.
+    let Some(flow) = maps::flow(index, claimed.way) else {
+        return FLOW_WAYS as u64;
+    };
+    // SAFETY: as in `begin`.
     unsafe {
-        if claimed.displaced && (*flow).tcp.state & TCP_ENDED == 0 {
+        if claimed.displaced && Instructions.load_u32(&(*flow).tcp.state) & TCP_ENDED == 0 {
             maps::count_evicted(Evicted::Flow);
         }
-        (*flow).tcp.restart(segment);
         (*flow).key = key;
     }
-    set.publish(claimed.way, tag, Instructions);
-    Some(flow)
+    claimed.way as u64
 }
 
 /// Returns the addresses and ports of the connection, as seen from the endpoint.
@@ -119,6 +177,8 @@ fn key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option
 }
 
 /// Records findings in the maps of the endpoint.
+///
+/// Each finding has a function of its own, which is not inlined: findings are rare, and several places have the same.
 struct ToMaps<'a> {
     ctx: &'a TcContext,
     endpoint: u32,
@@ -127,38 +187,66 @@ struct ToMaps<'a> {
 impl Findings for ToMaps<'_> {
     #[inline(always)]
     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
-        // Two CPUs may have written the state at once. A negative time is not a sample.
-        if ns > u64::MAX / 2 {
-            return;
-        }
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
-            record(histogram, ns);
-        }
+        record_round_trip(self.endpoint, kind, ns);
     }
 
     #[inline(always)]
     fn event(&mut self, event: TcpEvent) {
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
-            *count += 1;
-        }
-        debug!(self.ctx, "endpoint {}: tcp connection, event {}", self.endpoint, event as u32);
+        count_event(self.ctx.skb.skb, self.endpoint, event);
     }
 
     #[inline(always)]
-    fn retransmits(&mut self, hook: usize, segments: u32) {
-        let Some(round_trips) = maps::round_trips(self.endpoint) else {
-            return;
-        };
-        if hook == EGRESS {
-            round_trips.tcp_retransmits[EGRESS] += u64::from(segments);
-        } else {
-            round_trips.tcp_retransmits[INGRESS] += u64::from(segments);
-        }
+    fn out_of_order(&mut self, hook: usize, repeated: u32, late: u32) {
+        count_out_of_order(self.endpoint, hook, repeated, late);
+    }
+
+    #[inline(always)]
+    fn unsure(&mut self, reason: Unsure) {
+        count_unsure(self.endpoint, reason);
+    }
+}
+
+#[inline(never)]
+fn record_round_trip(endpoint: u32, kind: RoundTrip, ns: u64) {
+    // Two CPUs may have written the state at once. A negative time is not a sample.
+    if ns > u64::MAX / 2 {
+        return;
+    }
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
+        record(histogram, ns);
+    }
+}
+
+#[inline(never)]
+fn count_event(skb: *mut __sk_buff, endpoint: u32, event: TcpEvent) {
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
+        *count += 1;
+    }
+    debug!(&TcContext::new(skb), "endpoint {}: tcp connection, event {}", endpoint, event as u32);
+}
+
+#[inline(never)]
+fn count_out_of_order(endpoint: u32, hook: usize, repeated: u32, late: u32) {
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    let hook = if hook == EGRESS { EGRESS } else { INGRESS };
+    round_trips.tcp_retransmits[hook] += u64::from(repeated);
+    round_trips.tcp_reordered[hook] += u64::from(late);
+}
+
+#[inline(never)]
+fn count_unsure(endpoint: u32, reason: Unsure) {
+    let Some(round_trips) = maps::round_trips(endpoint) else {
+        return;
+    };
+    if let Some(count) = element(&mut round_trips.tcp_unsure, reason as usize) {
+        *count += 1;
     }
 }

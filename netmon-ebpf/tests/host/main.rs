@@ -13,9 +13,12 @@ pub mod packets;
 #[path = "../../../tests/src/tunnels.rs"]
 pub mod tunnels;
 
+mod atomics;
 mod inner;
 mod mutation;
+mod numbers;
 mod parsing;
 mod request_counters;
+mod stream_model;
 mod tables;
 mod tcp;

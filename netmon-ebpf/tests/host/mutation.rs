@@ -2,39 +2,27 @@
 
 use netmon_ebpf::{
     Protocol,
-    endpoint::{RoundTrip, TcpEvent},
+    endpoint::{RoundTrip, TcpEvent, Unsure},
     flow::TcpFlow,
     parse::{
         ETHERTYPE_IPV4, ETHERTYPE_IPV6, Network, Packet, Parsed, Visitor, addresses, has_inner_headers,
         inner_headers, link_layer, parse, plain_ipv4, plain_ipv6,
     },
-    tcp::{Findings, Segment},
+    tcp::{Findings, Payload, Segment},
 };
 
-use crate::packets::{
-    ARP, DOT1AD, DOT1Q, IPV4, IPV6, Ipv4, Ipv6, Tcp, authentication, dns_query, echo, ethernet, fragment,
-    number, options, sctp, tagged, udp,
-};
 use crate::tunnels::super_packets;
+use crate::{
+    atomics::Atomics,
+    numbers::Numbers,
+    packets::{
+        ARP, DOT1AD, DOT1Q, IPV4, IPV6, Ipv4, Ipv6, Tcp, authentication, dns_query, echo, ethernet, fragment,
+        number, options, sctp, tagged, udp,
+    },
+};
 
 /// Fewer frames under Miri, which is slower by orders of magnitude.
 const FRAMES: u32 = if cfg!(miri) { 5_000 } else { 1_000_000 };
-
-/// Pseudorandom numbers that are the same in every run (xorshift64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-}
 
 fn seeds() -> Vec<Vec<u8>> {
     let (four, six) = (Ipv4::default(), Ipv6::default());
@@ -91,8 +79,21 @@ impl Findings for Counted {
         self.0 += 1 + event as u64;
     }
 
-    fn retransmits(&mut self, hook: usize, _: u32) {
+    fn out_of_order(&mut self, hook: usize, _: u32, _: u32) {
         self.0 += 1 + hook as u64;
+    }
+
+    fn unsure(&mut self, reason: Unsure) {
+        self.0 += 1 + reason as u64;
+    }
+}
+
+/// The beginning of every payload.
+struct Text(u64);
+
+impl Payload for Text {
+    fn word(&self, _: u32) -> u64 {
+        self.0
     }
 }
 
@@ -130,7 +131,7 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
     if parsed.protocol != Protocol::Tcp {
         return;
     }
-    let Some([_, _, _, _, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, _, _]) =
+    let Some([_, _, _, _, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, w0, w1]) =
         frame.load::<16>(parsed.transport_offset)
     else {
         panic!("the parser promised a TCP header: {parsed:?}");
@@ -142,14 +143,15 @@ fn follow(frame: &[u8], now_ns: u64, flow: &mut TcpFlow, found: &mut Counted) {
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags,
+        window: u16::from_be_bytes([w0, w1]),
         payload: end.saturating_sub(parsed.header_bytes) as u32,
         frame: frame.len() as u32,
         segments: 1,
     };
-    if flow.is_replaced_by(&segment) {
+    if flow.is_replaced_by(&segment, Atomics) {
         *flow = TcpFlow::new(&segment);
     }
-    flow.observe(&segment, found);
+    flow.observe(&segment, &Text(now_ns), Atomics, found);
 }
 
 #[test]

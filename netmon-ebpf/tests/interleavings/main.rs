@@ -20,10 +20,12 @@
 //!
 //! # What is not modelled
 //!
-//! What programs do with a connection after they have found it. Its fields are plain words, and both directions of
-//! a connection may write to them at once; `programs/tcp.rs` allows for that.
+//! Most of what programs do with a connection after they have found it: samples and counts. These fields are plain words,
+//! and both directions of a connection may write to them at once; `programs/tcp.rs` allows for that. What has passed is
+//! modelled in [`tracks`].
 
 mod flows;
 mod memory;
 mod processors;
 mod requests;
+mod tracks;

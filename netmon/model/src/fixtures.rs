@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use fastrand::Rng;
 use netmon_ebpf::{
     abi::ParseStop,
-    endpoint::TcpEvent,
+    endpoint::{TcpEvent, Unsure},
     histogram::{BUCKETS, bucket},
     stamp::RefusedStamp,
 };
@@ -97,6 +97,9 @@ fn endpoint(id: u32, namespace: &str, interface: &str, address: &str, numbers: &
             tcp_connections: TcpEvent::ALL.map(|event| (event, numbers.u64(..1000))).to_vec(),
             tcp_retransmits_ingress: numbers.u64(..100),
             tcp_retransmits_egress: numbers.u64(..100),
+            tcp_reordered_ingress: numbers.u64(..100),
+            tcp_reordered_egress: numbers.u64(..100),
+            tcp_unsure: Unsure::ALL.map(|reason| (reason, numbers.u64(..100))).to_vec(),
             dns_responses: vec![("noerror", numbers.u64(..100)), ("nxdomain", numbers.u64(..100))],
         },
     }
@@ -196,8 +199,8 @@ pub fn flows() -> Vec<Flow> {
         state: FlowState::Ended,
         age_ns: 9_000_000_000,
         idle_ns: 8_000_000_000,
-        ingress: FlowCounts { packets: 5, bytes: 1_300, retransmits: 0 },
-        egress: FlowCounts { packets: 6, bytes: 500, retransmits: 1 },
+        ingress: FlowCounts { packets: 5, bytes: 1_300, retransmits: 0, reordered: 2 },
+        egress: FlowCounts { packets: 6, bytes: 500, retransmits: 1, reordered: 0 },
         rtt_ns: Some(42_000),
     };
     let open = Flow {

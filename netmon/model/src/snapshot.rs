@@ -9,7 +9,10 @@ mod flow;
 use std::time::{Duration, SystemTime};
 
 pub use netmon_ebpf::stamp::RefusedStamp;
-use netmon_ebpf::{abi::ParseStop, endpoint::TcpEvent};
+use netmon_ebpf::{
+    abi::ParseStop,
+    endpoint::{TcpEvent, Unsure},
+};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -315,7 +318,7 @@ pub struct RoundTrips {
     pub tcp_handshake: Histogram,
     /// Data to its ACK. `None` if it is not measured.
     pub tcp_rtt: Option<Histogram>,
-    /// Last byte of a request to the first byte of its answer.
+    /// Last byte of an HTTP/1 request in the clear to the first byte of its response.
     pub tcp_response: Histogram,
     /// DNS query to its response. `None` if it is not measured.
     pub dns: Option<Histogram>,
@@ -329,6 +332,12 @@ pub struct RoundTrips {
     pub tcp_retransmits_ingress: u64,
     /// TCP segments that were seen again at egress.
     pub tcp_retransmits_egress: u64,
+    /// TCP segments that arrived after later ones, each for the first time.
+    pub tcp_reordered_ingress: u64,
+    /// The same for those that left.
+    pub tcp_reordered_egress: u64,
+    /// Responses that were not timed, by reason, in the order of [`netmon_ebpf::endpoint::Unsure::ALL`].
+    pub tcp_unsure: Vec<(Unsure, u64)>,
     /// DNS responses by response code (RFC 6895). Only codes that have occurred.
     pub dns_responses: Vec<(&'static str, u64)>,
 }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ipnet::IpNet;
-use netmon_ebpf::{Protocol, endpoint::TcpEvent};
+use netmon_ebpf::{
+    Protocol,
+    endpoint::{TcpEvent, Unsure},
+};
 use netmon_model::{
     audit::Cause,
     drift::Drift,
@@ -151,7 +154,7 @@ pub struct RoundTrips {
     pub tcp_handshake: Option<Summary>,
     /// TCP data to its acknowledgement.
     pub tcp_rtt: Option<Summary>,
-    /// Last byte of a TCP request to the first byte of its answer.
+    /// Last byte of an HTTP/1 request in the clear to the first byte of its response.
     pub tcp_response: Option<Summary>,
     /// DNS query to its response.
     pub dns: Option<Summary>,
@@ -178,12 +181,21 @@ pub struct RoundTrips {
     /// Answered DNS queries that give no round trip: repeated, or answered through another interface.
     #[serde(default)]
     pub dns_unsampled: u64,
-    /// TCP connections by event: opened, closed, reset, refused.
+    /// TCP connections by event: opened, closed, reset, refused, found.
     pub tcp_connections: BTreeMap<String, u64>,
     /// TCP segments that were seen again, arriving.
     pub tcp_retransmits_ingress: u64,
     /// TCP segments that were seen again, leaving.
     pub tcp_retransmits_egress: u64,
+    /// TCP segments that arrived after later ones, each for the first time.
+    #[serde(default)]
+    pub tcp_reordered_ingress: u64,
+    /// The same for those that left.
+    #[serde(default)]
+    pub tcp_reordered_egress: u64,
+    /// Responses that were not timed, by reason.
+    #[serde(default)]
+    pub tcp_unsure_responses: BTreeMap<String, u64>,
     /// DNS responses by response code; only codes that occurred.
     pub dns_responses: BTreeMap<String, u64>,
 }
@@ -351,6 +363,9 @@ impl From<&snapshot::RoundTrips> for RoundTrips {
             tcp_connections: by_label(&trips.tcp_connections, TcpEvent::label),
             tcp_retransmits_ingress: trips.tcp_retransmits_ingress,
             tcp_retransmits_egress: trips.tcp_retransmits_egress,
+            tcp_reordered_ingress: trips.tcp_reordered_ingress,
+            tcp_reordered_egress: trips.tcp_reordered_egress,
+            tcp_unsure_responses: by_label(&trips.tcp_unsure, Unsure::label),
             dns_responses: by_label(&trips.dns_responses, |code| code),
         }
     }

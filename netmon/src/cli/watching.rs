@@ -17,7 +17,7 @@ pub struct Watching {
     #[arg(long, env = "NETMON_ATTACH", value_name = "MODE")]
     attach: Option<Mode>,
     /// Maximum number of TCP connections that are followed at once, and of requests (ICMP echo, DNS), rounded up to a
-    /// power of two; each entry takes 216 bytes. 0 disables round trips.
+    /// power of two; each entry takes 280 bytes. 0 disables round trips.
     #[arg(long, env = "NETMON_FLOW_ENTRIES", default_value_t = 65_536, value_name = "N",
           value_parser = clap::value_parser!(u32).range(0..=4_194_304))]
     flow_entries: u32,

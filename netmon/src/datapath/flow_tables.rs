@@ -148,9 +148,9 @@ impl FlowTables {
     }
 
     /// Returns every connection in the table, with the endpoint that sees it.
-    pub(super) fn connections(&self) -> impl Iterator<Item = (EndpointId, Flow)> {
+    pub(super) fn connections(&self) -> impl Iterator<Item = (EndpointId, Flow<u32>)> {
         self.tags().filter_map(|(index, tag)| {
-            let flow = self.flows.get::<Flow>(index)?;
+            let flow = self.flows.get::<Flow<u32>>(index)?;
             // The entry may have been replaced during the read.
             let same = self.sets.get::<u64>(index) == Some(tag);
             same.then(|| (EndpointId(endpoint_of(tag)), flow))

@@ -44,14 +44,14 @@ impl Datapath {
         let entries: Vec<_> = self.object.flow_tables.connections().collect();
         // Read the clock last, so that no timestamp in the table is later.
         let now_ns = monotonic_ns();
-        let of = |(id, entry): (EndpointId, Entry)| {
+        let of = |(id, entry): (EndpointId, Entry<u32>)| {
             self.endpoints.contains_key(&id).then(|| connection(id, &entry, now_ns))
         };
         entries.into_iter().filter_map(of).collect()
     }
 }
 
-fn connection(endpoint: EndpointId, entry: &Entry, now_ns: u64) -> Connection {
+fn connection(endpoint: EndpointId, entry: &Entry<u32>, now_ns: u64) -> Connection {
     let Entry { tcp, key, .. } = entry;
     Connection {
         endpoint,
@@ -91,10 +91,11 @@ fn state(state: u32) -> FlowState {
     }
 }
 
-fn counts(tcp: &TcpFlow, hook: usize) -> FlowCounts {
+fn counts(tcp: &TcpFlow<u32>, hook: usize) -> FlowCounts {
     FlowCounts {
-        packets: tcp.packets[hook],
+        packets: tcp.packet_count(hook),
         bytes: tcp.bytes[hook],
         retransmits: tcp.retransmits[hook].into(),
+        reordered: tcp.reordered[hook].into(),
     }
 }

@@ -8,6 +8,7 @@ use netmon_ebpf::{
     abi::{EGRESS, INGRESS},
     endpoint::{
         Counters, HookCounters as AbiHook, RCODE_LABELS, RoundTrip, RoundTrips as AbiRoundTrips, TcpEvent,
+        Unsure,
     },
     epoch::{ANSWER_EPOCHS, LOSS_EPOCHS},
     histogram::{BUCKETS, Histogram as AbiHistogram},
@@ -98,6 +99,12 @@ pub(super) fn round_trips(
             .collect(),
         tcp_retransmits_ingress: total(&|value| value.tcp_retransmits[INGRESS]),
         tcp_retransmits_egress: total(&|value| value.tcp_retransmits[EGRESS]),
+        tcp_reordered_ingress: total(&|value| value.tcp_reordered[INGRESS]),
+        tcp_reordered_egress: total(&|value| value.tcp_reordered[EGRESS]),
+        tcp_unsure: Unsure::ALL
+            .iter()
+            .map(|&reason| (reason, total(&|value| value.tcp_unsure[reason as usize])))
+            .collect(),
         dns_responses: dns_responses(values),
     }
 }

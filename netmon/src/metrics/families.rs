@@ -1,6 +1,6 @@
 //! Writes each family of metrics from its part of a snapshot.
 
-use netmon_ebpf::endpoint::TcpEvent;
+use netmon_ebpf::endpoint::{TcpEvent, Unsure};
 use netmon_model::{
     cost::Cost,
     histogram::Histogram,
@@ -33,8 +33,20 @@ pub(super) fn write(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mu
     round_trips(names::TCP_HANDSHAKE, |trips| Some(&trips.tcp_handshake), snapshot, to);
     round_trips(names::TCP_RTT, |trips| trips.tcp_rtt.as_ref(), snapshot, to);
     round_trips(names::TCP_RESPONSE, |trips| Some(&trips.tcp_response), snapshot, to);
+    by_kind(names::TCP_UNSURE, |trips| &trips.tcp_unsure, Unsure::label, snapshot, to);
     by_kind(names::TCP_CONNECTIONS, |trips| &trips.tcp_connections, TcpEvent::label, snapshot, to);
-    retransmits(snapshot, to);
+    by_direction(
+        names::TCP_RETRANSMITS,
+        |trips| [trips.tcp_retransmits_ingress, trips.tcp_retransmits_egress],
+        snapshot,
+        to,
+    );
+    by_direction(
+        names::TCP_REORDERED,
+        |trips| [trips.tcp_reordered_ingress, trips.tcp_reordered_egress],
+        snapshot,
+        to,
+    );
     round_trips(names::DNS_LATENCY, |trips| trips.dns.as_ref(), snapshot, to);
     by_kind(names::DNS_RESPONSES, |trips| &trips.dns_responses, |code| code, snapshot, to);
     requests(names::DNS_UNANSWERED, |trips| trips.dns_queries.unanswered, snapshot, to);
@@ -238,14 +250,12 @@ fn by_kind<K: Copy>(
     }
 }
 
-fn retransmits(snapshot: &Snapshot, to: &mut Writer) {
-    let mut family = to.family(names::TCP_RETRANSMITS);
+/// Writes a family with one count for each hook, ingress first.
+fn by_direction(metric: Metric, pick: fn(&RoundTrips) -> [u64; 2], snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(metric);
     for ([link, netns, interface], end) in endpoints(snapshot) {
-        let trips = &end.round_trips;
-        for (direction, segments) in [
-            (Direction::Ingress, trips.tcp_retransmits_ingress),
-            (Direction::Egress, trips.tcp_retransmits_egress),
-        ] {
+        let [ingress, egress] = pick(&end.round_trips);
+        for (direction, segments) in [(Direction::Ingress, ingress), (Direction::Egress, egress)] {
             family.count([link, netns, interface, direction.as_str()], segments);
         }
     }

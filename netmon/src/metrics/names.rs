@@ -2,8 +2,7 @@
 //!
 //! `docs/METRICS.md` explains the same list, and `cargo xtask tidy` compares the two. The names are a contract, because
 //! users' dashboards and alerts depend on them: names are only ever added. Units are base units, counters end in
-//! `_total`, and every label set is bounded (by endpoints, protocols or reasons). The `process_*` metrics are those of
-//! the `prometheus` crate.
+//! `_total`, and every label set is bounded. The `process_*` metrics are those of the `prometheus` crate.
 
 /// The type of a metric, in Prometheus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,14 +172,21 @@ pub const TCP_RESPONSE: Metric = Metric {
     name: "netmon_tcp_response_seconds",
     kind: MetricKind::Histogram,
     labels: ENDPOINT,
-    help: "Time from the last byte of a TCP request to the first byte of its response, as seen at this endpoint.",
+    help: "Time from the last byte of an HTTP/1 request in the clear to the first byte of its response, as seen at this endpoint.",
+};
+/// TCP responses that are not timed.
+pub const TCP_UNSURE: Metric = Metric {
+    name: "netmon_tcp_unsure_responses_total",
+    kind: MetricKind::Counter,
+    labels: &["link", "netns", "interface", "reason"],
+    help: "Times that responses were not timed because it was unsure what they answer: once a connection, except out_of_order.",
 };
 /// TCP connections.
 pub const TCP_CONNECTIONS: Metric = Metric {
     name: "netmon_tcp_connections_total",
     kind: MetricKind::Counter,
     labels: &["link", "netns", "interface", "event"],
-    help: "TCP connections seen at this endpoint: opened, closed by both sides, reset, refused.",
+    help: "TCP connections seen at this endpoint: opened, closed by both sides, reset, refused, found without their beginning.",
 };
 /// TCP retransmissions.
 pub const TCP_RETRANSMITS: Metric = Metric {
@@ -188,6 +194,13 @@ pub const TCP_RETRANSMITS: Metric = Metric {
     kind: MetricKind::Counter,
     labels: HOOK,
     help: "TCP segments that passed the hook a second time.",
+};
+/// TCP segments that were overtaken.
+pub const TCP_REORDERED: Metric = Metric {
+    name: "netmon_tcp_reordered_total",
+    kind: MetricKind::Counter,
+    labels: HOOK,
+    help: "TCP segments that passed the hook after later ones, each for the first time.",
 };
 /// DNS round trips.
 pub const DNS_LATENCY: Metric = Metric {
@@ -391,8 +404,10 @@ pub const ALL: &[Metric] = &[
     TCP_HANDSHAKE,
     TCP_RTT,
     TCP_RESPONSE,
+    TCP_UNSURE,
     TCP_CONNECTIONS,
     TCP_RETRANSMITS,
+    TCP_REORDERED,
     DNS_LATENCY,
     DNS_RESPONSES,
     DNS_UNANSWERED,

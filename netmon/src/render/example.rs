@@ -122,6 +122,9 @@ fn round_trips(echo_ns: u64, response_ns: u64) -> RoundTrips {
         tcp_connections: BTreeMap::from(["opened", "closed"].map(|event| (event.to_owned(), 3))),
         tcp_retransmits_ingress: 0,
         tcp_retransmits_egress: 0,
+        tcp_reordered_ingress: 0,
+        tcp_reordered_egress: 0,
+        tcp_unsure_responses: BTreeMap::new(),
         dns_responses: BTreeMap::new(),
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::api::Flows;
 
-const COLUMNS: [(&str, bool); 10] = [
+const COLUMNS: [(&str, bool); 11] = [
     ("SEEN AT", false),
     ("CLIENT", false),
     ("", false),
@@ -17,6 +17,7 @@ const COLUMNS: [(&str, bool); 10] = [
     ("IN", true),
     ("OUT", true),
     ("RETRANS", true),
+    ("REORDER", true),
     ("RTT", true),
     ("IDLE", true),
 ];
@@ -41,7 +42,7 @@ pub fn text(flows: &Flows) -> String {
     )
 }
 
-fn row(flow: &Flow) -> [String; 10] {
+fn row(flow: &Flow) -> [String; 11] {
     let (local, remote) = (flow.local.to_string(), flow.remote.to_string());
     // If no SYN was seen, this side comes first.
     let (client, arrow, server) = match flow.opened_by {
@@ -63,6 +64,7 @@ fn row(flow: &Flow) -> [String; 10] {
         units::bytes(flow.ingress.bytes),
         units::bytes(flow.egress.bytes),
         units::count(flow.ingress.retransmits + flow.egress.retransmits),
+        units::count(flow.ingress.reordered + flow.egress.reordered),
         flow.rtt_ns.map_or(NONE.to_owned(), units::duration),
         units::duration(flow.idle_ns),
     ]

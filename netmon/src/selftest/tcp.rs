@@ -113,7 +113,7 @@ fn converse(fixture: &mut Fixture<'_>, address: SocketAddr) -> Result<(Timings, 
         let (then, mut timings) =
             (fixture.link(TestLink::Talk)?.a.round_trips.tcp_response, Timings::default());
         for _ in 0..REQUESTS {
-            let mut message = [7; MESSAGE];
+            let mut message = request();
             let begun = Instant::now();
             stream.write_all(&message).and_then(|()| stream.read_exact(&mut message)).map_err(failed)?;
             timings.add(begun.elapsed());
@@ -125,6 +125,13 @@ fn converse(fixture: &mut Fixture<'_>, address: SocketAddr) -> Result<(Timings, 
         set_socket_linger(&stream, Some(Duration::ZERO)).map_err(|error| failed(error.into()))?;
     }
     Ok((connects, rounds))
+}
+
+/// Returns a request that netmon recognizes as one.
+fn request() -> [u8; MESSAGE] {
+    let mut message = [b' '; MESSAGE];
+    message[..3].copy_from_slice(b"GET");
+    message
 }
 
 /// Connections by event, in the order of the scorecard.

@@ -44,6 +44,9 @@ pub struct FlowCounts {
     pub bytes: u64,
     /// Segments that were seen again.
     pub retransmits: u64,
+    /// Segments that passed after later ones, each for the first time.
+    #[serde(default)]
+    pub reordered: u64,
 }
 
 /// The side that opened a connection, relative to the endpoint.

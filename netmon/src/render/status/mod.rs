@@ -156,6 +156,8 @@ fn problems(end: &Endpoint) -> Option<String> {
         (connections("reset"), "TCP connections reset"),
         (trips.tcp_retransmits_ingress, "TCP retransmissions in"),
         (trips.tcp_retransmits_egress, "TCP retransmissions out"),
+        (trips.tcp_reordered_ingress, "TCP segments reordered in"),
+        (trips.tcp_reordered_egress, "TCP segments reordered out"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

@@ -78,6 +78,7 @@ fn an_impairment_and_problems_are_shown() {
     let trips = &mut link.a.round_trips;
     trips.tcp_connections = [("refused".to_owned(), 5), ("reset".to_owned(), 1)].into();
     (trips.tcp_retransmits_ingress, trips.tcp_retransmits_egress) = (4, 1_000);
+    (trips.tcp_reordered_ingress, trips.tcp_reordered_egress) = (12, 0);
     let b = link.b.as_mut().unwrap();
     b.dropped_packets = Some([("NO_SOCKET".to_owned(), 50), ("TCP_CSUM".to_owned(), 0)].into());
     b.round_trips.icmp_unanswered = 3;
