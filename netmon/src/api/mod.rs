@@ -9,10 +9,14 @@ mod impairment;
 mod links;
 mod parts;
 mod probes;
+mod round_trips;
 mod summary;
 mod topology;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use netmon_model::{
     names::LabName,
@@ -23,9 +27,10 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     flows::{Flow, Flows, Table, WhichFlows},
     impairment::{Amounts, DeclaredImpairment, Measured},
-    links::{Audit, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount, RoundTrips},
+    links::{Audit, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount},
     parts::{Part, Parts, Perspective, RoundTripParts},
     probes::{Probe, Probes},
+    round_trips::RoundTrips,
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
 };
@@ -43,6 +48,11 @@ pub struct Lab {
     /// The namespaces that contain more than ends of links.
     #[serde(default)]
     pub namespaces: Vec<NamespaceContents>,
+}
+
+/// Returns counts by the labels of what they count.
+fn by_label<T: Copy, N: Copy>(counts: &[(T, N)], label: fn(T) -> &'static str) -> BTreeMap<String, N> {
+    counts.iter().map(|(what, count)| (label(*what).to_owned(), *count)).collect()
 }
 
 impl Lab {
