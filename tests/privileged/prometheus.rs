@@ -80,6 +80,38 @@ fn promtool_has_nothing_to_say_about_a_real_scrape() {
     });
 }
 
+/// Debian's, which finds Debian's libraries.
+const PYTHON: &str = "/usr/bin/python3";
+/// A reader of OpenMetrics that insists on every rule. It prints the number of samples.
+const STRICT_READER: &str = "
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as families
+print(sum(len(family.samples) for family in families(open(sys.argv[1]).read())))
+";
+
+#[test]
+fn a_strict_reader_of_openmetrics_has_nothing_to_say() {
+    sandbox(|| {
+        if !Command::new(PYTHON)
+            .args(["-c", "import prometheus_client"])
+            .status()
+            .is_ok_and(|it| it.success())
+        {
+            return skip("python3-prometheus-client is not installed");
+        }
+        let agent = start_agent();
+        run("ping", &["-q", "-c", "3", "-i", "0.02", "10.200.0.3"]);
+        page("http://10.200.0.3/").unwrap();
+        let accept = "Accept: application/openmetrics-text; version=1.0.0";
+        let scrape = run("curl", &["-sS", "-H", accept, &format!("{AGENT}/metrics")]);
+        fs::write("/run/sandbox/openmetrics", &scrape).unwrap();
+        let read = run(PYTHON, &["-c", STRICT_READER, "/run/sandbox/openmetrics"]);
+        let samples = scrape.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(read.trim(), samples.to_string());
+        interrupt(agent);
+    });
+}
+
 #[test]
 fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_data() {
     sandbox(|| {

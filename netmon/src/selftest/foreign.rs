@@ -4,10 +4,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 
 use netmon_kernel::sys::packet_socket::PacketSocket;
-use netmon_model::{
-    names::Side,
-    snapshot::{EndpointSnapshot, RefusedStamp},
-};
+use netmon_model::names::Side;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{
@@ -53,15 +50,9 @@ fn delivery_times(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
         fixture.link_when(TestLink::Silent, PATIENCE, |link| link.b.hooks.ingress.packets() >= all)?;
     let samples = |link: &BothEnds| link.a_to_b.latency.as_ref().map_or(0, |latency| latency.count);
     let false_samples = samples(&after) - samples(&before);
-    let refused = refused(&after.b) - refused(&before.b);
-    fixture.add(Row::exact("foreign delivery times refused", Unit::Count, FRAMES, refused, FRAMES));
-    fixture.add(Row::exact("latency samples of them", Unit::Count, 0, false_samples, FRAMES));
+    let measure = "latency samples of foreign delivery times";
+    fixture.add(Row::exact(measure, Unit::Count, 0, false_samples, FRAMES));
     Ok(())
-}
-
-fn refused(end: &EndpointSnapshot) -> u64 {
-    let foreign = end.refused_stamps.iter().filter(|(reason, _)| *reason == RefusedStamp::Foreign);
-    foreign.map(|(_, count)| count).sum()
 }
 
 fn now_ns() -> u64 {

@@ -3,8 +3,13 @@
 //! Without them a test could only compare netmon with itself. A test that needs another program adds it here, with its
 //! purpose.
 
+use std::path::Path;
+
 use super::plan::Plan;
 use crate::process;
+
+/// Where Debian's reader of OpenMetrics is, which is a library of Python.
+const PYTHON_READER: &str = "/usr/lib/python3/dist-packages/prometheus_client";
 
 /// A program that tests use.
 pub(crate) struct Peer {
@@ -51,6 +56,9 @@ pub(crate) fn plan(plan: &mut Plan) {
         if let Some(service) = peer.service {
             plan.keep_stopped(service);
         }
+    }
+    if !Path::new(PYTHON_READER).exists() {
+        plan.package("python3-prometheus-client", "reads OpenMetrics and insists on every rule".to_owned());
     }
 }
 

@@ -1,10 +1,6 @@
 //! Text and OpenMetrics side by side.
 
-use std::{
-    io::Write as _,
-    ops::ControlFlow,
-    process::{Command, Stdio},
-};
+use std::{io::Write as _, ops::ControlFlow};
 
 use flate2::{Compression, write::GzEncoder};
 use netmon_model::{fixtures, histogram::Histogram, snapshot::Snapshot};
@@ -15,15 +11,6 @@ use super::{
     Buckets, Format, Renderer, Scrape, names, text_of,
 };
 use crate::metrics::{names::MetricKind, text::Writer};
-
-/// A reader of OpenMetrics that insists on every rule, in Python (Debian's python3-prometheus-client). It prints each
-/// sample as the text format would.
-const STRICT_READER: &str = "
-import sys
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as families
-samples = [sample for family in families(sys.stdin.read()) for sample in family.samples]
-print(len(samples), sum(sample.value for sample in samples if sample.name == 'netmon_packets_total'))
-";
 
 /// Every family has a series.
 fn snapshot() -> Snapshot {
@@ -103,31 +90,6 @@ fn the_metrics_of_the_process_are_written_as_the_prometheus_crate_does() {
     writer.finish();
     assert_eq!(ours, String::from_utf8(theirs).unwrap());
     assert!(ours.contains("process_resident_memory_bytes "), "{ours}");
-}
-
-#[test]
-fn a_strict_reader_of_openmetrics_has_nothing_to_say() {
-    let snapshot = snapshot();
-    let mut reader = Command::new("/usr/bin/python3");
-    reader.args(["-c", STRICT_READER]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let Ok(mut child) = reader.spawn() else {
-        println!("SKIPPED: there is no python3");
-        return;
-    };
-    let text = openmetrics(&snapshot);
-    // Fails if Python has ended for lack of the module.
-    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    if said.contains("ModuleNotFoundError") {
-        println!("SKIPPED: python3-prometheus-client is not installed");
-        return;
-    }
-    let samples = Scrape::parse(text.trim_end_matches("# EOF\n")).samples;
-    let packets: f64 =
-        samples.iter().filter(|((name, _), _)| name == "netmon_packets_total").map(|(_, value)| value).sum();
-    let read = String::from_utf8(output.stdout).unwrap();
-    assert_eq!((said.as_str(), read), ("", format!("{} {packets}\n", samples.len())));
 }
 
 /// Returns a lab in which every histogram has observations.
