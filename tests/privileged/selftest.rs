@@ -20,7 +20,7 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// All measures of a result.
-const MEASURES: [&str; 60] = [
+const MEASURES: [&str; 63] = [
     "packets: udp over ipv4",
     "packets: udp over ipv6",
     "packets: ipv4 with options",
@@ -58,11 +58,14 @@ const MEASURES: [&str; 60] = [
     "tcp response after 50 ms, mean",
     "segments of a bulk transfer",
     "wire bytes of a bulk transfer",
+    "kernel's retransmissions of a bulk transfer",
     "dns responses: noerror",
     "dns responses: nxdomain",
     "dns responses: servfail",
     "dns responses: refused",
     "dns answer after 20 ms, mean",
+    "dns queries repeated",
+    "latency samples of repeated dns queries",
     "kernel drops: NO_SOCKET",
     "one-way latency behind a queue, mean",
     "icmp round trip behind a queue, mean",

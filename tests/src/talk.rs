@@ -5,13 +5,14 @@
 use std::{
     fs, io,
     net::{SocketAddr, TcpListener, TcpStream},
+    process::Command,
     thread,
     time::Duration,
 };
 
 use netmon_kernel::netns::NetNs;
 
-use crate::{agent::Agent, labs::valid, sandbox::run_in};
+use crate::{agent::Agent, eventually::eventually, labs::valid, sandbox::run_in};
 
 const LAB: &str = "/run/sandbox/talk.toml";
 /// The labels of the client's end.
@@ -39,10 +40,16 @@ pub fn start(impair: &str) -> Agent {
     fs::write(LAB, lab).expect("a lab file");
     let agent = Agent::start([LAB]);
     for address in ADDRESSES {
-        // The neighbours are known afterwards, so no SYN waits for them.
-        run_in("near", "ping", &["-q", "-i", "0.1", "-c", "20", "-w", "5", address]);
+        // The neighbours are known afterwards, so no SYN waits for them. The impairment may lose solicitations, too.
+        eventually("the neighbour answers", TIMEOUT, || is_answered(address).then_some(()));
     }
     agent
+}
+
+fn is_answered(address: &str) -> bool {
+    let ping = ["netns", "exec", "near", "ping", "-q", "-c", "1", "-W", "1", address];
+    let ran = Command::new("ip").args(ping).output().expect("ip runs");
+    ran.status.success()
 }
 
 /// Sets offloads of both ends, in ethtool's words.

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A count that depends on time: a sender that is paused for long enough retransmits.
 const A_MATTER_OF_TIME: &str = "tcp retransmissions";
 /// The number of its other counts.
-const COUNTS: usize = 52;
+const COUNTS: usize = 55;
 
 /// Whether a measure is a count: it has no tolerance.
 fn is_count(row: &Value) -> bool {

@@ -5,7 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use fastrand::Rng;
 use netmon_ebpf::{
@@ -67,7 +70,7 @@ fn hook(numbers: &mut Rng) -> HookCounters {
         protocols,
         segments: numbers.u64(..1_000_000),
         wire_bytes: numbers.u64(..1_000_000_000),
-        audit: Some(audit(numbers)),
+        audit: Some(Arc::new(audit(numbers))),
     }
 }
 

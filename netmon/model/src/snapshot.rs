@@ -6,7 +6,10 @@
 mod contents;
 mod flow;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 pub use netmon_ebpf::stamp::RefusedStamp;
 use netmon_ebpf::{
@@ -240,8 +243,8 @@ pub struct HookCounters {
     pub segments: u64,
     /// Bytes on the wire: each segment with its own headers.
     pub wire_bytes: u64,
-    /// The comparison with the kernel's own count. `None` before the first one.
-    pub audit: Option<Audit>,
+    /// The comparison with the kernel's own count. `None` before the first one. It is renewed less often than it is read.
+    pub audit: Option<Arc<Audit>>,
 }
 
 /// netmon's count of packets at a hook and the kernel's, from a moment at which the kernel reported the same count twice:

@@ -276,7 +276,7 @@ impl Hook {
             segments_per_second: rate(|rates| rates.segments),
             wire_bytes_per_second: rate(|rates| rates.wire_bytes),
             protocols: counters.protocols.iter().map(count).collect(),
-            audit: counters.audit.as_ref().map(Audit::from),
+            audit: counters.audit.as_deref().map(Audit::from),
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Counts {
     /// Monotonic time at which the reading began, nanoseconds.
     pub monotonic_ns: u64,
     /// Every endpoint with attached programs.
-    pub endpoints: HashMap<EndpointId, EndpointCounts>,
+    pub endpoints: HashMap<EndpointId, Box<EndpointCounts>>,
     /// Packets whose parsing stopped early, by reason.
     pub parse_exits: Vec<(ParseStop, u64)>,
     /// State of the flow table.
@@ -152,7 +152,7 @@ impl Datapath {
     fn read_group(
         &mut self,
         group: &[EndpointId],
-        counts: &mut HashMap<EndpointId, EndpointCounts>,
+        counts: &mut HashMap<EndpointId, Box<EndpointCounts>>,
         waiting: &mut Vec<Waiting>,
     ) -> Result<(), DatapathError> {
         let before_ns = monotonic_ns();
@@ -167,7 +167,7 @@ impl Datapath {
                 waiting.extend(reading.map(|reading| Waiting { id: *id, reading }));
                 departures
             });
-            counts.insert(*id, endpoint_counts(read, endpoint, &values[at], departures));
+            counts.insert(*id, Box::new(endpoint_counts(read, endpoint, &values[at], departures)));
         }
         self.record_changes(group)
     }
@@ -176,7 +176,7 @@ impl Datapath {
     fn settle_idle(
         &mut self,
         waiting: &[Waiting],
-        counts: &mut HashMap<EndpointId, EndpointCounts>,
+        counts: &mut HashMap<EndpointId, Box<EndpointCounts>>,
     ) -> Result<(), DatapathError> {
         let ids: HashSet<EndpointId> = waiting.iter().map(|one| one.id).collect();
         let endpoints = self.endpoints.values_mut().filter(|endpoint| ids.contains(&endpoint.id));

@@ -1,7 +1,8 @@
 //! The totals of one reading: of each link, what rates and recent latencies are computed from.
 //!
 //! A snapshot of a thousand links is tens of MiB, and several are kept. So this has no names but those that a lookup
-//! needs, and shares these with the second before: they change with the lab only.
+//! needs, and shares these with the second before: they change with the lab only. It also shares the totals of a link that
+//! nothing has passed since.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -89,7 +90,7 @@ impl RoundTripTotals {
 }
 
 /// The totals of one endpoint of a link.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndpointTotals {
     id: EndpointId,
     pub(crate) hooks: Hooks<HookTotals>,
@@ -107,7 +108,7 @@ impl From<&EndpointSnapshot> for EndpointTotals {
 }
 
 /// The totals of one link.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LinkTotals {
     /// Each end; `None` if it was not known.
     ends: Ends<Option<EndpointTotals>>,
@@ -151,13 +152,13 @@ impl LinkTotals {
 pub struct Second {
     monotonic_ns: u64,
     /// The totals, in the order of the snapshot's links.
-    links: Vec<LinkTotals>,
+    links: Vec<Arc<LinkTotals>>,
     /// The position of each link in `links`.
     positions: Arc<HashMap<LinkName, usize>>,
 }
 
 impl Second {
-    /// Takes the totals of a reading. `previous` only saves memory: the positions are shared if they are equal.
+    /// Takes the totals of a reading. `previous` only saves memory: what is equal is shared.
     pub(crate) fn new(snapshot: &Snapshot, previous: &Self) -> Self {
         let is_unchanged = previous.links.len() == snapshot.links.len()
             && snapshot
@@ -170,8 +171,11 @@ impl Second {
         } else {
             Arc::new(snapshot.links.iter().enumerate().map(|(at, link)| (link.name.clone(), at)).collect())
         };
-        let links = snapshot.links.iter().map(LinkTotals::from).collect();
-        Self { monotonic_ns: snapshot.monotonic_ns, links, positions }
+        let links = snapshot.links.iter().enumerate().map(|(at, link)| {
+            let (totals, before) = (LinkTotals::from(link), previous.links.get(at));
+            before.filter(|before| ***before == totals).map_or_else(|| Arc::new(totals), Arc::clone)
+        });
+        Self { monotonic_ns: snapshot.monotonic_ns, links: links.collect(), positions }
     }
 
     /// Returns the monotonic time of the reading (`CLOCK_MONOTONIC`).
@@ -187,7 +191,7 @@ impl Second {
 
     /// Returns the totals that `link` had. Returns `None` if it did not exist, or had other endpoints.
     pub(crate) fn link(&self, link: &LinkSnapshot) -> Option<&LinkTotals> {
-        let totals = self.links.get(*self.positions.get(&link.name)?)?;
+        let totals: &LinkTotals = self.links.get(*self.positions.get(&link.name)?)?;
         totals.is_of(link).then_some(totals)
     }
 }
@@ -215,6 +219,17 @@ mod tests {
             let totals = changed.link(link).unwrap();
             assert_eq!(totals.end(Side::A).unwrap().id, link.a.id);
         }
+    }
+
+    #[test]
+    fn seconds_share_the_totals_of_links_that_nothing_passed() {
+        let mut snapshot = fixtures::star(20);
+        let first = second(&snapshot);
+        snapshot.links[3].a.hooks.egress.segments += 1;
+        let next = Second::new(&snapshot, &first);
+        let is_shared = |at: usize| Arc::ptr_eq(&first.links[at], &next.links[at]);
+        assert_eq!((0..20).filter(|at| !is_shared(*at)).collect::<Vec<_>>(), [3]);
+        assert_eq!(next.link(&snapshot.links[3]).unwrap(), &LinkTotals::from(&snapshot.links[3]));
     }
 
     #[test]

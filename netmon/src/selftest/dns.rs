@@ -21,6 +21,8 @@ use super::{
 const CODES: [(u8, &str); 4] = [(0, "noerror"), (3, "nxdomain"), (2, "servfail"), (5, "refused")];
 /// Queries for each code.
 const QUERIES: u64 = 8;
+/// Queries that are sent twice before they are answered.
+const REPEATED: u64 = 5;
 /// The server waits this long before it responds.
 const RESPONSE_DELAY: Duration = Duration::from_millis(20);
 /// The path between user space and the hook takes at most this long.
@@ -64,6 +66,31 @@ pub(super) fn measure(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
         fixture.add(Row::exact(format!("dns responses: {code}"), Unit::Count, QUERIES, counted, QUERIES));
     }
     fixture.add(rounds.row("dns answer after 20 ms, mean", 2.0, PATH));
+    repeated(fixture, &server, &client)
+}
+
+/// Sends queries twice. An answer to such a query gives no sample, since it may be to either (Karn's algorithm).
+fn repeated(fixture: &mut Fixture<'_>, server: &UdpSocket, client: &UdpSocket) -> Result<(), SelftestError> {
+    let before = fixture.link(TestLink::Talk)?;
+    let exchange = |number| {
+        let query = query(u8::MAX, number);
+        client.send(&query)?;
+        server.recv(&mut [0; 512])?;
+        client.send(&query)?;
+        serve(server)?;
+        client.recv(&mut [0; 512]).map(drop)
+    };
+    let all = (0..REPEATED).try_for_each(|number| exchange(number as u8));
+    all.map_err(|source| SelftestError::Socket("exchange DNS messages", source))?;
+    let trips = |link: &BothEnds| link.a.round_trips.clone();
+    let was = trips(&before);
+    let repeats = |link: &BothEnds| link.a.round_trips.dns_queries.repeated - was.dns_queries.repeated;
+    let after = fixture.link_when(TestLink::Talk, PATIENCE, |link| repeats(link) >= REPEATED)?;
+    fixture.add(Row::exact("dns queries repeated", Unit::Count, REPEATED, repeats(&after), REPEATED));
+    let samples = |trips: &RoundTrips| trips.dns.as_ref().map_or(0, |dns| dns.count);
+    let false_samples = samples(&trips(&after)) - samples(&was);
+    let measure = "latency samples of repeated dns queries";
+    fixture.add(Row::exact(measure, Unit::Count, 0, false_samples, REPEATED));
     Ok(())
 }
 
@@ -86,12 +113,17 @@ fn serve(server: &UdpSocket) -> io::Result<()> {
 fn ask(client: &UdpSocket, round: u64) -> io::Result<Timings> {
     let mut timings = Timings::default();
     for number in 0..CODES.len() as u8 {
-        let mut query = vec![round as u8, number, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        query.extend(b"\x04test\x07invalid\x00\x00\x01\x00\x01");
         let begun = Instant::now();
-        client.send(&query)?;
+        client.send(&query(round as u8, number))?;
         client.recv(&mut [0; 512])?;
         timings.add(begun.elapsed());
     }
     Ok(timings)
+}
+
+/// Returns a query for `test.invalid`, whose identifier is made of both numbers.
+fn query(round: u8, number: u8) -> Vec<u8> {
+    let mut query = vec![round, number, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    query.extend(b"\x04test\x07invalid\x00\x00\x01\x00\x01");
+    query
 }

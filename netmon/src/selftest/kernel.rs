@@ -1,6 +1,6 @@
 //! The kernel's own counters (`rtnl_link_stats64`) beside those of the hooks, since the lab was built.
 
-use netmon_kernel::netlink::Netlink;
+use netmon_kernel::{netlink::Netlink, proc::Process};
 use netmon_model::names::{IfIndex, Side};
 
 use super::{
@@ -64,6 +64,12 @@ fn read_at_rest(fixture: &mut Fixture<'_>, link: TestLink) -> Result<(BothEnds, 
 /// Returns how many packets an interface has received.
 pub(super) fn received(netlink: &mut Netlink, index: IfIndex) -> Result<u64, SelftestError> {
     Ok(counts(netlink, index)?[2])
+}
+
+/// Returns how many TCP segments the namespace of one side has retransmitted.
+pub(super) fn retransmitted(fixture: &Fixture<'_>, side: Side) -> Result<u64, SelftestError> {
+    let read = || Process::CurrentThread.retransmitted_segments();
+    fixture.inside(side, read)?.map_err(|source| SelftestError::Socket("read /proc/net/snmp", source))
 }
 
 fn counts(netlink: &mut Netlink, index: IfIndex) -> Result<Counts, SelftestError> {

@@ -14,6 +14,7 @@ use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout};
 use super::{
     Row, SelftestError,
     fixture::{BothEnds, Fixture, PATIENCE, wait_at_least},
+    kernel::retransmitted,
     lab::TestLink,
     rounds::{Rounds, Timings},
     scorecard::Unit,
@@ -157,11 +158,12 @@ fn serve(listener: &TcpListener) {
     }
 }
 
-/// Transfers data in super-packets: as many segments and bytes must arrive at one end as left the other.
+/// Transfers data in super-packets: as many segments and bytes must arrive at one end as left the other, and what was
+/// retransmitted is what the sender's kernel retransmitted.
 fn bulk(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let listener = listen(fixture)?;
     let address = listener.local_addr().map_err(failed)?;
-    let before = fixture.link(TestLink::Talk)?;
+    let (kernel_before, before) = (retransmitted(fixture, Side::A)?, fixture.link(TestLink::Talk)?);
     thread::scope(|scope| {
         let receiver = scope.spawn(|| -> io::Result<u64> {
             let (mut stream, _) = listener.accept()?;
@@ -183,5 +185,8 @@ fn bulk(fixture: &mut Fixture<'_>) -> Result<(), SelftestError> {
     let sent_bytes = segments(|link| link.a.hooks.egress.wire_bytes);
     let arrived_bytes = segments(|link| link.b.hooks.ingress.wire_bytes);
     fixture.add(Row::exact("wire bytes of a bulk transfer", Unit::Bytes, sent_bytes, arrived_bytes, sent));
+    let kernel = retransmitted(fixture, Side::A)? - kernel_before;
+    let ours = after.a.round_trips.tcp_retransmits_egress - before.a.round_trips.tcp_retransmits_egress;
+    fixture.add(Row::exact("kernel's retransmissions of a bulk transfer", Unit::Count, kernel, ours, sent));
     Ok(())
 }

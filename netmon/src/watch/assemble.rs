@@ -71,11 +71,14 @@ pub(super) fn assemble(inventory: &Inventory, counts: Counts, observed: Observed
 
 fn link_snapshot(
     link: Link<'_>,
-    counts: &mut HashMap<EndpointId, EndpointCounts>,
+    counts: &mut HashMap<EndpointId, Box<EndpointCounts>>,
     observed: &Observed<'_>,
 ) -> LinkSnapshot {
-    let of_a = counts.remove(&link.a.id).unwrap_or_default();
-    let of_b = link.b.map(|b| (b, counts.remove(&b.id).unwrap_or_default()));
+    // Each is taken out and freed as its part of the snapshot is made, so that not both exist as a whole.
+    let mut counted =
+        |id: EndpointId| counts.remove(&id).map_or_else(EndpointCounts::default, |counts| *counts);
+    let of_a = counted(link.a.id);
+    let of_b = link.b.map(|b| (b, counted(b.id)));
     let has_both = of_b.is_some();
     let (a_to_b, a) = endpoint_snapshot(link.a, of_a, has_both, observed);
     let b = of_b.map(|(b, of_b)| endpoint_snapshot(b, of_b, has_both, observed));

@@ -194,7 +194,7 @@ impl Watch {
         // Without counts, measurements are reported since the agent started.
         let now = meter.counts().map(|counts| counts.endpoints).unwrap_or_default();
         for (id, impairment) in declared {
-            baselines.declare(id, impairment, now.get(&id));
+            baselines.declare(id, impairment, now.get(&id).map(Box::as_ref));
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod mounts;
 mod netns_id;
+mod snmp;
 mod stat;
 
 use std::{
@@ -89,6 +90,17 @@ impl Process {
     pub fn cgroup(self) -> io::Result<Option<PathBuf>> {
         let text = fs::read(self.path("cgroup"))?;
         Ok(unified_cgroup(&text))
+    }
+
+    /// Returns how many TCP segments its network namespace has retransmitted (`RetransSegs` of RFC 4022).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process has exited, or the kernel has no TCP.
+    pub fn retransmitted_segments(self) -> io::Result<u64> {
+        let text = fs::read_to_string(self.path("net/snmp"))?;
+        snmp::value(&text, "Tcp:", "RetransSegs")
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "there is no RetransSegs"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Each field of a snapshot comes from one place, also where something is missing.
 
+use std::sync::Arc;
+
 use netmon_ebpf::{Protocol, abi::ParseStop};
 use netmon_model::{
     by::Ends,
@@ -56,7 +58,7 @@ fn counted(segments: u64) -> EndpointCounts {
 fn counts() -> Counts {
     Counts {
         monotonic_ns: 7,
-        endpoints: [(A, counted(10)), (B, counted(20))].into(),
+        endpoints: [(A, Box::new(counted(10))), (B, Box::new(counted(20)))].into(),
         parse_exits: vec![(ParseStop::VlanDepth, 1)],
         errors: vec![(ErrorKind::Audit, 2)],
         ..Counts::default()
@@ -123,7 +125,7 @@ fn an_audit_stands_at_its_hook_while_the_interface_exists() {
         explained: Vec::new(),
         difference: 1,
     };
-    let audits = [(A, Hooks { ingress: None, egress: Some(audit) })].into();
+    let audits = [(A, Hooks { ingress: None, egress: Some(Arc::new(audit)) })].into();
     let mut states: HashMap<EndpointId, InterfaceState> = [(A, up())].into();
     let audited = |states: &HashMap<EndpointId, InterfaceState>| {
         let observed = Observed { interfaces: states.clone(), audits: Some(&audits), ..Observed::default() };

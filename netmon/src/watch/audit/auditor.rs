@@ -76,7 +76,7 @@ pub(crate) trait AuditSource {
 }
 
 /// The last valid audit of each hook of an endpoint; `None` before the first.
-pub type Audited = Hooks<Option<Audit>>;
+pub type Audited = Hooks<Option<Arc<Audit>>>;
 
 /// Audits any number of endpoints, which are added and removed one by one.
 #[derive(Default)]
@@ -298,8 +298,8 @@ impl Account {
         }
         let Some(Ledgers { ingress, egress }) = &self.ledgers else { return Audited::default() };
         Audited {
-            ingress: ingress.latest.and_then(|latest| ingress.ledger.audit(latest.at)),
-            egress: egress.latest.and_then(|latest| egress.ledger.audit(latest.at)),
+            ingress: ingress.latest.and_then(|latest| ingress.ledger.audit(latest.at)).map(Arc::new),
+            egress: egress.latest.and_then(|latest| egress.ledger.audit(latest.at)).map(Arc::new),
         }
     }
 }
