@@ -11,5 +11,6 @@ mod impair;
 mod kernel;
 mod netem;
 mod selftest;
+mod tcp_netem;
 mod tunnels;
 mod vlan;
