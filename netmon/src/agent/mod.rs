@@ -11,6 +11,7 @@ pub(crate) mod persist;
 mod running;
 mod services;
 mod signals;
+mod source;
 
 use std::{future, net::SocketAddr, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
 
@@ -24,12 +25,13 @@ use self::{
     running::Running,
     services::Services,
     signals::{HangUp, Meaning, Stop},
+    source::Source,
 };
 use crate::{
     control::{Connection, Refusal, Request, Server},
     datapath::Options,
-    ownership::{OwnershipError, claim},
-    server::{self, Buckets, Limits},
+    ownership::{OwnershipError, claim, state},
+    server,
 };
 
 /// How the agent runs.
@@ -37,8 +39,8 @@ use crate::{
 pub struct Config {
     /// Where to serve HTTP; port 0 takes any that is free.
     pub listen: SocketAddr,
-    /// How wide the buckets of histograms in `/metrics` are.
-    pub buckets: Buckets,
+    /// How it is served.
+    pub serving: server::Options,
     /// How the datapath is set up.
     pub datapath: Options,
     /// Whether the lab stays when the agent ends.
@@ -145,8 +147,10 @@ async fn serve(
         // The sender is dropped at the latest when the agent ends, which is an end as well.
         let _ = ended.wait_for(|end| *end).await;
     };
-    let source = Arc::clone(&running.watch);
-    let mut server = server::serve(listener, source, running.buckets, Limits::default(), shutdown);
+    let state_dir = state::directory(&running.lab.name);
+    let source = Arc::new(Source { watch: Arc::clone(&running.watch), state_dir });
+    let serving = server::serve(listener, source, running.serving.clone(), shutdown);
+    let mut server = serving.map_err(AgentError::Serve)?;
     let upkeep = running.start_upkeep();
     started(&running.lab, &running.started(http));
     let mut done = pin!(done);

@@ -32,7 +32,7 @@ const ROOMS: &[Room] = &[
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "server", imports: "api http live metrics netmon_model", kernel: "" },
+    Room { name: "server", imports: "api http live metrics netmon_labfile netmon_model", kernel: "rustix" },
     Room { name: "render", imports: "api netmon_model", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
@@ -93,7 +93,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "agent",
-        imports: "control datapath kernel::pins kernel::sys netmon_labfile netmon_model \
+        imports: "control datapath kernel::pins kernel::sys live netmon_labfile netmon_model \
             ownership server services topology watch",
         kernel: "",
     },
