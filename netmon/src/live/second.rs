@@ -67,7 +67,7 @@ impl Second {
     /// Returns what happened on each link since `earlier`, in the order of `snapshot`, of which this is. `None` for a link
     /// that did not exist then, or had other endpoints.
     pub(crate) fn since(&self, earlier: &Self, snapshot: &Snapshot) -> Vec<Option<LinkDelta>> {
-        let of = |(now, link)| Some(LinkDelta::between(earlier.link(link)?, now));
+        let of = |(now, link): (&Arc<LinkTotals>, _)| Some(LinkDelta::between(earlier.link(link)?, now));
         self.links.iter().zip(&snapshot.links).map(of).collect()
     }
 }
