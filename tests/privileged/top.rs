@@ -30,7 +30,9 @@ fn keys_lead_through_the_views_and_back() {
         let terminal = top("keys", "");
         terminal.await_screen("a live link", |screen| screen.contains("● live") && screen.contains("veth1"));
         terminal.keys(&["Tab"]);
-        terminal.await_screen("namespaces", |screen| screen.contains("IN B/S") && screen.contains("direct_netns"));
+        terminal.await_screen("namespaces", |screen| {
+            screen.contains("IN B/S") && screen.contains("direct_netns")
+        });
         terminal.keys(&["3"]);
         terminal.await_text("No connections yet.");
         run("curl", &["-sS", "-o", "/dev/null", "http://10.200.0.3/"]);
@@ -40,7 +42,9 @@ fn keys_lead_through_the_views_and_back() {
         terminal.keys(&["Escape"]);
         terminal.await_screen("all rows", |screen| screen.contains("veth1") && !screen.contains("Filter:"));
         terminal.keys(&["Enter"]);
-        terminal.await_screen("an open link", |screen| screen.contains("latency") && screen.contains("Protocols"));
+        terminal.await_screen("an open link", |screen| {
+            screen.contains("latency") && screen.contains("Protocols")
+        });
         terminal.keys(&["Escape", "?"]);
         terminal.await_text("Keys and signs");
         terminal.keys(&["Escape", "Space"]);
@@ -66,7 +70,8 @@ fn the_picture_follows_the_size_of_the_terminal() {
         terminal.resize(50, 10);
         terminal.await_text("netmon top needs 60x15, this terminal has 50x10");
         terminal.resize(120, 40);
-        terminal.await_screen("a large picture", |screen| screen.contains("STATE") && screen.contains("PACKETS"));
+        terminal
+            .await_screen("a large picture", |screen| screen.contains("STATE") && screen.contains("PACKETS"));
         terminal.resize(80, 24);
         terminal.keys(&["C-c"]);
         ends_clean(&terminal, 0);
@@ -83,7 +88,8 @@ fn the_packets_of_an_open_link_are_those_of_the_api() {
         terminal.keys(&["Enter"]);
         eventually("the same figures", Duration::from_secs(20), || {
             let link = link_status();
-            let sent = |end: &str| link[end]["egress"]["packets"].as_u64().map(|sent| format!("{sent} packets"));
+            let sent =
+                |end: &str| link[end]["egress"]["packets"].as_u64().map(|sent| format!("{sent} packets"));
             let (from_a, from_b) = (sent("a")?, sent("b")?);
             let screen = terminal.screen();
             let line = screen.lines().find(|line| line.trim_start().starts_with("sent"))?;
@@ -153,7 +159,7 @@ fn a_stopped_program_gives_the_terminal_back_and_continues() {
         let program = netmon_tests::binary::netmon();
         // Job control needs an interactive shell.
         let terminal = Tmux::start("stopped", (80, 24), "exec bash --norc -i #", "");
-        terminal.keys(&[&format!("LC_ALL=C.UTF-8 {} top", program.display()), "Enter"]);
+        terminal.keys(&[format!("LC_ALL=C.UTF-8 {} top", program.display()).as_str(), "Enter"]);
         terminal.await_text("● live");
         terminal.keys(&["C-z"]);
         terminal.await_screen("the shell", |screen| screen.contains("Stopped") && !screen.contains("● live"));

@@ -59,7 +59,19 @@ impl Tmux {
         let size = ["-x", &columns.to_string(), "-y", &rows.to_string()];
         let shell = format!("exec sh {}", file.display());
         // Keys are not held back to see whether an escape sequence follows.
-        tmux.tmux(&["start-server", ";", "set", "-g", "escape-time", "0", ";", "set", "-g", "exit-empty", "off"]);
+        tmux.tmux(&[
+            "start-server",
+            ";",
+            "set",
+            "-g",
+            "escape-time",
+            "0",
+            ";",
+            "set",
+            "-g",
+            "exit-empty",
+            "off",
+        ]);
         tmux.tmux(&[&["new-session", "-d"], &size[..], &["-e", "TERM=screen-256color", &shell]].concat());
         tmux
     }
@@ -120,10 +132,13 @@ impl Tmux {
     pub fn ended(&self) -> (i32, TerminalState, TerminalState) {
         let after = eventually("the end of the program", PATIENCE, || self.note("after"));
         let screen = self.await_text("ended with ");
-        let code = screen.rsplit_once("ended with ").and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+        let code = screen
+            .rsplit_once("ended with ")
+            .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
         let flags = self.tmux(&["display-message", "-p", "#{cursor_flag}#{alternate_on}#{mouse_any_flag}"]);
         let flag = |index: usize| flags.as_bytes().get(index) == Some(&b'1');
-        let after = TerminalState { settings: after, has_cursor: flag(0), is_alternate: flag(1), has_mouse: flag(2) };
+        let after =
+            TerminalState { settings: after, has_cursor: flag(0), is_alternate: flag(1), has_mouse: flag(2) };
         let settings = self.note("before").expect("settings from before");
         let before = TerminalState { settings, has_cursor: true, is_alternate: false, has_mouse: false };
         (code.expect("an exit code"), before, after)

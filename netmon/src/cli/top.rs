@@ -2,7 +2,6 @@
 
 use std::{env, io, net::SocketAddr, sync::Arc};
 
-use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
 use log::LevelFilter;
 use rustix::{
@@ -116,7 +115,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         can_panic: cfg!(debug_assertions) && variable("NETMON_TEST_PANIC").is_some(),
         find: Arc::new(move || find(&args.agent)),
     };
-    top::run(options).await.with_context(|| format!("netmon top of the agent at {address}"))?;
+    top::run(options).await?;
     Ok(ExitCode::Ok)
 }
 

@@ -65,7 +65,11 @@ pub(super) async fn follow(find: FindAgent, addresses: watch::Sender<SocketAddr>
 }
 
 /// Forwards the events of one stream. Returns why it ended.
-async fn listen(client: &Client, messages: &Sender<Message>, heard: &mut Instant) -> Result<bool, ClientError> {
+async fn listen(
+    client: &Client,
+    messages: &Sender<Message>,
+    heard: &mut Instant,
+) -> Result<bool, ClientError> {
     let mut events = client.stream(true);
     while let Some(event) = events.next().await {
         let event = event?;
@@ -156,4 +160,133 @@ async fn links(client: &Client, path: &str) -> Answer {
 async fn flows(client: &Client, path: &str) -> Answer {
     let flows: Result<Flows, _> = client.get(path).await;
     flows.map_or_else(|error| Answer::Failed(in_words(&error)), Answer::Flows)
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_model::{
+        fixtures,
+        snapshot::{Flow, Snapshot},
+    };
+    use tokio::{
+        net::TcpListener,
+        sync::{mpsc, oneshot},
+        time::timeout,
+    };
+
+    use super::*;
+    use crate::{
+        live::{Readiness, SnapshotSource, SourceError},
+        server::{self, serve},
+    };
+
+    /// Longer than any step here takes, so that a test fails instead of hanging.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    struct Direct;
+
+    impl SnapshotSource for Direct {
+        fn snapshot(&self) -> Result<Snapshot, SourceError> {
+            Ok(fixtures::direct())
+        }
+
+        fn flows(&self) -> Vec<Flow> {
+            fixtures::flows()
+        }
+
+        fn ready(&self) -> Readiness {
+            Readiness::from_hooks(4, 4)
+        }
+    }
+
+    /// An agent, and what ends it.
+    async fn agent() -> (SocketAddr, oneshot::Sender<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel();
+        let shutdown = async move { drop(ended.await) };
+        serve(listener, Arc::new(Direct), server::Options::default(), shutdown).unwrap();
+        (address, end)
+    }
+
+    async fn next(messages: &mut mpsc::Receiver<Message>) -> Message {
+        timeout(PATIENCE, messages.recv()).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_end_of_an_agent_is_said_with_its_reason_and_the_next_one_is_found() {
+        let (first, end) = agent().await;
+        let (second, _end) = agent().await;
+        let found = Arc::new(std::sync::Mutex::new(Ok(first)));
+        let find: FindAgent = Arc::new({
+            let found = Arc::clone(&found);
+            move || found.lock().unwrap().clone()
+        });
+        let (sender, mut messages) = mpsc::channel(8);
+        let (address, addresses) = watch::channel(first);
+        let task = tokio::spawn(follow(find, address, sender));
+        assert!(matches!(next(&mut messages).await, Message::Topology(_)));
+        *found.lock().unwrap() = Err("no agent runs lab direct".to_owned());
+        end.send(()).unwrap();
+        let mut reasons = Vec::new();
+        while reasons.len() < 2 {
+            if let Message::Lost { reason, .. } = next(&mut messages).await
+                && !reasons.contains(&reason)
+            {
+                reasons.push(reason);
+            }
+        }
+        assert_eq!(reasons, ["the agent has ended", "no agent runs lab direct"]);
+        *found.lock().unwrap() = Ok(second);
+        while !matches!(next(&mut messages).await, Message::Topology(_)) {}
+        assert_eq!(*addresses.borrow(), second);
+        task.abort();
+    }
+
+    #[tokio::test]
+    async fn a_view_is_answered_at_once_and_errors_are_answers() {
+        let (running, _end) = agent().await;
+        let (wants, wanted) = watch::channel(Want::Nothing);
+        let (address, addresses) = watch::channel(running);
+        let (sender, mut messages) = mpsc::channel(8);
+        let task = tokio::spawn(answer(wanted, addresses, sender));
+        let link = Want::Link(fixtures::direct().links[0].name.clone());
+        wants.send(link.clone()).unwrap();
+        let Message::Details(want, Answer::Links(links)) = next(&mut messages).await else {
+            panic!("no links")
+        };
+        assert_eq!((want, links.links.len()), (link, 1));
+        assert!(matches!(next(&mut messages).await, Message::Details(_, Answer::Flows(_))));
+        wants.send(Want::Connections).unwrap();
+        while !matches!(next(&mut messages).await, Message::Details(Want::Connections, Answer::Flows(_))) {}
+
+        // Bound and not listening: connections are refused.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        address.send(socket.local_addr().unwrap()).unwrap();
+        wants.send(Want::Drops).unwrap();
+        let refused = loop {
+            if let Message::Details(Want::Drops, Answer::Failed(error)) = next(&mut messages).await {
+                break error;
+            }
+        };
+        assert!(refused.contains("Connection refused"), "{refused}");
+        task.abort();
+    }
+
+    #[test]
+    fn an_agent_without_a_place_is_asked_again_later() {
+        let refused = |status| {
+            Err(ClientError::Refused {
+                address: ([127, 0, 0, 1], 9477).into(),
+                path: "/api/v1/stream".to_owned(),
+                status,
+                text: "all 32 places for streams are taken".to_owned(),
+            })
+        };
+        assert_eq!(pause(&refused(StatusCode::SERVICE_UNAVAILABLE)), NO_PLACE);
+        assert_eq!(pause(&refused(StatusCode::BAD_REQUEST)), AGAIN);
+        assert_eq!(explain(&refused(StatusCode::SERVICE_UNAVAILABLE)), "all 32 places for streams are taken");
+        assert_eq!(pause(&Ok(true)), AGAIN);
+    }
 }

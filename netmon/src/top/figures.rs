@@ -56,7 +56,8 @@ pub(crate) fn share(part: u64, whole: u64) -> Option<String> {
 
 /// Formats seconds as a time of running: `12 s`, `3:07`, `1:02:03`, `2 d 1:02:03`.
 pub(crate) fn age(seconds: u64) -> String {
-    let (days, hours, minutes, rest) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let (days, hours, minutes, rest) =
+        (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{minutes}:{rest:02}"),

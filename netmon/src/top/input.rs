@@ -1,6 +1,8 @@
 //! Keys and mouse events, as what they mean.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 
 use super::state::View;
 
@@ -187,7 +189,8 @@ mod tests {
     fn a_key_that_is_released_or_a_mouse_that_moves_means_nothing() {
         let released = KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
         assert_eq!(action(&Event::Key(released), false), None);
-        let moved = MouseEvent { kind: MouseEventKind::Moved, column: 1, row: 1, modifiers: KeyModifiers::NONE };
+        let moved =
+            MouseEvent { kind: MouseEventKind::Moved, column: 1, row: 1, modifiers: KeyModifiers::NONE };
         assert_eq!(action(&Event::Mouse(moved), false), None);
         assert_eq!(action(&Event::Paste("q".to_owned()), false), None, "pasted text is no command");
     }

@@ -63,7 +63,8 @@ fn probe(probe: api::ProbeState) -> Probe {
 }
 
 fn frame(window: api::Window) -> Frame {
-    let of_probe = |now: api::ProbeNow| ProbeFrame { last_ns: now.last_ns, failures_total: now.failures_total };
+    let of_probe =
+        |now: api::ProbeNow| ProbeFrame { last_ns: now.last_ns, failures_total: now.failures_total };
     Frame {
         at_ms: window.ended_at_unix_ms,
         window_ms: window.window_ms,
@@ -134,7 +135,10 @@ mod tests {
         let link = frame.links[0].as_ref().unwrap();
         let passed = link.passed.a.as_ref().unwrap();
         assert_eq!((frame.at_ms, frame.window_ms, frame.links[1].is_none()), (5000, 1000.5, true));
-        assert_eq!((passed.packets_total, passed.packets, passed.bits(), passed.lost), (Some(9), 3, 2400, None));
+        assert_eq!(
+            (passed.packets_total, passed.packets, passed.bits(), passed.lost),
+            (Some(9), 3, 2400, None)
+        );
         let latency = passed.latency.as_ref().unwrap();
         assert_eq!((latency.first_octave, &*latency.octaves), (8, &[1, 2][..]));
         assert_eq!(link.passed.b, None);
@@ -145,7 +149,8 @@ mod tests {
     #[test]
     fn a_direction_without_latency_has_none_and_one_without_samples_is_empty() {
         let of = |columns: &str| {
-            let window: DirectionWindow = serde_json::from_str(&format!("[1,1,1,1,null,null,{columns}]")).unwrap();
+            let window: DirectionWindow =
+                serde_json::from_str(&format!("[1,1,1,1,null,null,{columns}]")).unwrap();
             pass(window).latency
         };
         assert_eq!(of("null,null,null,null,null,null"), None);
@@ -156,7 +161,10 @@ mod tests {
     fn services_and_bridges_are_of_their_namespace() {
         let contents = &fixtures::direct().labs[0].namespaces;
         let found = namespace(&contents[0].namespace, contents);
-        assert_eq!((found.services, found.bridges), (contents[0].services.clone(), contents[0].bridges.clone()));
+        assert_eq!(
+            (found.services, found.bridges),
+            (contents[0].services.clone(), contents[0].bridges.clone())
+        );
         assert_eq!(namespace(&"other".parse().unwrap(), contents).services, [""; 0]);
     }
 }

@@ -208,7 +208,8 @@ impl Table {
 
     fn longest(&self, index: usize) -> u16 {
         let heading = text::width(self.columns[index].heading);
-        let cells = self.rows.iter().filter_map(|row| row.cells.get(index)).map(|cell| text::width(&cell.text));
+        let cells =
+            self.rows.iter().filter_map(|row| row.cells.get(index)).map(|cell| text::width(&cell.text));
         u16::try_from(cells.max().unwrap_or(0).max(heading)).unwrap_or(u16::MAX)
     }
 }

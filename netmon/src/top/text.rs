@@ -23,7 +23,8 @@ pub(crate) fn visible(text: &str, glyphs: &Glyphs) -> String {
 
 /// Returns whether a character changes the terminal or the order of the text, or takes no place.
 fn is_hidden(character: char) -> bool {
-    let reorders = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let reorders =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || reorders || character.width().is_none_or(|width| width == 0)
 }
 

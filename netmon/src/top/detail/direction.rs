@@ -4,17 +4,19 @@ use netmon_model::names::Side;
 use ratatui::text::Line;
 
 use super::{Pen, padded, right};
-use crate::top::{
-    chart,
-    condition::arrow,
-    data::{EndFrame, Frame, Link, Pass},
-    figures::{self, to_f64},
-    palette::Tone,
-    state::{KEPT_SECONDS, RECENT_SECONDS, State},
-    text,
-    window::{self, Window, over_time},
+use crate::{
+    render::units,
+    top::{
+        chart,
+        condition::arrow,
+        data::{EndFrame, Frame, Link, Pass},
+        figures::{self, to_f64},
+        palette::Tone,
+        state::{KEPT_SECONDS, RECENT_SECONDS, State},
+        text,
+        window::{self, Window, over_time},
+    },
 };
-use crate::render::units;
 
 /// The widest chart.
 const WIDEST: usize = 60;
@@ -127,7 +129,8 @@ fn losses(state: &State, pen: Pen, index: usize, from: Side, pass: &Pass) -> Lin
 
 /// A bar for each octave of the latencies of all frames.
 fn histogram(state: &State, pen: Pen, index: usize, from: Side, width: usize) -> Vec<Line<'static>> {
-    let octaves = window::octaves(state.frames.iter().filter_map(|frame| window::latency(frame, index, from)));
+    let octaves =
+        window::octaves(state.frames.iter().filter_map(|frame| window::latency(frame, index, from)));
     let Some(most) = octaves.iter().map(|(_, samples)| *samples).max() else { return Vec::new() };
     let heading = format!(" one-way latency of {}", seconds(state));
     let mut lines = vec![pen.line(Tone::Dim, text::cut(&heading, width + 1, &state.glyphs))];

@@ -48,7 +48,8 @@ pub(super) fn lines(state: &State, pen: Pen, index: usize, link: &Link) -> Vec<L
 
 fn title(state: &State, pen: Pen, index: usize, link: &Link) -> Line<'static> {
     let condition = Condition::of(link, &Window::of(state.last(RECENT_SECONDS), index));
-    let name = text::fit(&state.safe(&link.name), usize::from(state.size.0).saturating_sub(14), &state.glyphs);
+    let name =
+        text::fit(&state.safe(&link.name), usize::from(state.size.0).saturating_sub(14), &state.glyphs);
     pen.spans([
         (Tone::Strong, format!(" {name}  ")),
         (condition.tone(), format!("{} {}", condition.sign(), condition.word())),
@@ -137,7 +138,10 @@ fn conversations(state: &State, pen: Pen, columns: usize) -> Vec<Line<'static>> 
             right(&back, 6),
             right(&connections::rtt(flow, state.glyphs.is_ascii), 7)
         );
-        pen.spans([(Tone::Plain, format!(" {}", padded(&name, columns.saturating_sub(36)))), (Tone::Plain, figures)])
+        pen.spans([
+            (Tone::Plain, format!(" {}", padded(&name, columns.saturating_sub(36)))),
+            (Tone::Plain, figures),
+        ])
     });
     let mut lines: Vec<_> = shown.collect();
     if flows.len() > CONNECTIONS {

@@ -39,7 +39,7 @@ fn ends(state: &State, pen: Pen, name: &NsName) -> Vec<Line<'static>> {
     for (index, link) in state.topology.links.iter().enumerate() {
         for side in SIDES {
             if link.ends[side].as_ref().is_some_and(|end| end.namespace == *name) {
-                lines.extend(end(state, pen, index, link, side));
+                lines.extend(end(state, pen, index, link, side).into_iter().flatten());
             }
         }
     }
@@ -49,8 +49,7 @@ fn ends(state: &State, pen: Pen, name: &NsName) -> Vec<Line<'static>> {
 /// Two lines: rates to and from the interface, and what it is connected to.
 fn end(state: &State, pen: Pen, index: usize, link: &Link, side: Side) -> Option<[Line<'static>; 2]> {
     let end = link.ends[side].as_ref()?;
-    let (window, recent) =
-        (Window::of(state.shown(), index), Window::of(state.last(RECENT_SECONDS), index));
+    let (window, recent) = (Window::of(state.shown(), index), Window::of(state.last(RECENT_SECONDS), index));
     let condition = Condition::of(link, &recent);
     let rate = |side: Side| window.bits_from(side).map_or("-".to_owned(), figures::rate);
     let first = pen.spans([

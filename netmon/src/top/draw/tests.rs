@@ -57,11 +57,9 @@ fn style(cell: &Cell) -> String {
     if cell.bg != Color::Reset {
         words.push(format!("on {}", cell.bg).to_lowercase());
     }
-    for (modifier, word) in [
-        (Modifier::BOLD, "bold"),
-        (Modifier::DIM, "dim"),
-        (Modifier::REVERSED, "reverse"),
-    ] {
+    for (modifier, word) in
+        [(Modifier::BOLD, "bold"), (Modifier::DIM, "dim"), (Modifier::REVERSED, "reverse")]
+    {
         if cell.modifier.contains(modifier) {
             words.push(word.to_owned());
         }

@@ -51,8 +51,7 @@ pub(super) fn nothing(state: &State) -> &'static str {
 /// Returns each connection once: as its client's side saw it, if that is known.
 pub(crate) fn seen_once(details: &Details) -> Vec<&Flow> {
     let flows = details.flows.iter().flat_map(|flows| &flows.flows).map(|flow| &flow.seen);
-    let (by_client, others): (Vec<_>, Vec<_>) =
-        flows.partition(|flow| flow.opened_by == Some(Opener::Local));
+    let (by_client, others): (Vec<_>, Vec<_>) = flows.partition(|flow| flow.opened_by == Some(Opener::Local));
     let mut known = HashSet::new();
     let mut once: Vec<&Flow> =
         by_client.into_iter().chain(others).filter(|flow| known.insert(pair(flow))).collect();

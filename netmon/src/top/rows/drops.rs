@@ -82,7 +82,8 @@ fn row(state: &State, drop: Drop, per_second: Option<f64>) -> Row {
     let Drop { link, place, reason, packets } = drop;
     let is_going_on = per_second.is_some_and(|rate| rate > 0.0);
     let tone = if is_going_on { Tone::Bad } else { Tone::Plain };
-    let parts = [(Tone::Strong, place.clone()), (Tone::Plain, format!("{reason}, link {}", state.safe(&link)))];
+    let parts =
+        [(Tone::Strong, place.clone()), (Tone::Plain, format!("{reason}, link {}", state.safe(&link)))];
     Row {
         key: format!("{link} {place} {reason}"),
         mark: if is_going_on { ("!", Tone::Bad) } else { (" ", Tone::Plain) },

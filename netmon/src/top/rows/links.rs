@@ -47,7 +47,8 @@ fn row(state: &State, link: &Link, window: &Window, recent: &Window, trend: Vec<
     let tone = condition.tone();
     let per_second = |figure: Option<u64>| figure.and_then(|count| window.per_second(count));
     let packets = window.sum(|pass| pass.packets_total);
-    let lost = bad_count(window.sum(|pass| pass.lost_total), if recent.loses() { Tone::Bad } else { Tone::Warn });
+    let lost =
+        bad_count(window.sum(|pass| pass.lost_total), if recent.loses() { Tone::Bad } else { Tone::Warn });
     let cells = vec![
         Cell::name(state.safe(&link.name)),
         Cell::name(condition.word().to_owned()).toned(tone),
@@ -103,4 +104,3 @@ fn sentence(state: &State, link: &Link, recent: &Window) -> ratatui::text::Line<
     parts.extend(remarks.into_iter().map(|(tone, text)| (tone, state.safe(text))));
     about(state.palette, parts)
 }
-

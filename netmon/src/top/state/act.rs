@@ -90,9 +90,9 @@ impl State {
     /// Moves the selection, or scrolls what is open.
     fn step(&mut self, step: isize) {
         if self.open.is_some() {
-            let scroll = isize::try_from(self.scroll).unwrap_or(0).saturating_add(step);
+            let step = i16::try_from(step.clamp(i16::MIN.into(), i16::MAX.into())).unwrap_or(0);
             // Settling bounds it by what there is to scroll.
-            self.scroll = u16::try_from(scroll.clamp(0, isize::from(u16::MAX))).unwrap_or(0);
+            self.scroll = self.scroll.saturating_add_signed(step);
             return;
         }
         let table = self.table();

@@ -128,7 +128,8 @@ impl State {
         let is_same = |(one, other): (&super::super::data::Probe, &super::super::data::Probe)| {
             (&one.from, &one.kind, &one.name) == (&other.from, &other.kind, &other.name)
         };
-        if topology.probes.len() != old.probes.len() || !topology.probes.iter().zip(&old.probes).all(is_same) {
+        if topology.probes.len() != old.probes.len() || !topology.probes.iter().zip(&old.probes).all(is_same)
+        {
             self.frames.iter_mut().for_each(|frame| frame.probes.clear());
         }
     }
@@ -156,7 +157,8 @@ impl State {
     fn keep(&mut self, frame: Frame) {
         let oldest = frame.at_ms.saturating_sub(1000 * KEPT_SECONDS);
         self.frames.push_back(frame);
-        while self.frames.len() > MAX_FRAMES || self.frames.front().is_some_and(|first| first.at_ms < oldest) {
+        while self.frames.len() > MAX_FRAMES || self.frames.front().is_some_and(|first| first.at_ms < oldest)
+        {
             self.frames.pop_front();
         }
     }
@@ -260,7 +262,10 @@ mod tests {
         assert!(state.details.links.is_none(), "another view begins with nothing");
         state.act(Action::Pause);
         state.act(Action::Show(View::Drops));
-        assert!(state.apply(Message::Details(Want::Drops, answer())), "the first answer is shown, even if paused");
+        assert!(
+            state.apply(Message::Details(Want::Drops, answer())),
+            "the first answer is shown, even if paused"
+        );
         assert!(!state.apply(Message::Details(Want::Drops, answer())));
     }
 

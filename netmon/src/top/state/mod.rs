@@ -180,7 +180,8 @@ impl State {
         let Some(newest) = self.frames.back() else { return Vec::new() };
         // A quarter of a second of tolerance: a second of the stream is not exactly one.
         let from = newest.at_ms.saturating_sub(1000 * seconds - 250);
-        let mut frames: Vec<&Frame> = self.frames.iter().rev().take_while(|frame| frame.at_ms > from).collect();
+        let mut frames: Vec<&Frame> =
+            self.frames.iter().rev().take_while(|frame| frame.at_ms > from).collect();
         frames.reverse();
         frames
     }

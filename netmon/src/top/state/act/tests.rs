@@ -1,5 +1,8 @@
 use super::*;
-use crate::top::{example, state::{Answer, Message, Want}};
+use crate::top::{
+    example,
+    state::{Answer, Message, Want},
+};
 
 fn keys(state: &State) -> Vec<String> {
     state.table().rows.into_iter().map(|row| row.key).collect()
