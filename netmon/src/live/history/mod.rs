@@ -75,7 +75,8 @@ impl History {
 
     /// Adds what happened in the window that ended with `snapshot`, by its links.
     pub(crate) fn push(&mut self, snapshot: &Snapshot, length_ns: u64, links: &[Option<LinkDelta>]) {
-        let of_link = |(link, delta): (_, &_)| Some((self.keys.number(link), delta.as_ref()?));
+        let of_link =
+            |(link, delta): (_, &Option<LinkDelta>)| Some((self.keys.number(link), delta.as_ref()?));
         let numbered = snapshot.links.iter().zip(links).map(of_link);
         let mut numbered: Vec<(u32, &LinkDelta)> = numbered.flatten().collect();
         numbered.sort_unstable_by_key(|(number, _)| *number);
