@@ -43,7 +43,7 @@ pub(crate) fn split(values: &[f64], columns: usize) -> Vec<usize> {
     reason = "cells of a screen are few, and shares are not below zero"
 )]
 fn steps(value: f64, most: f64, steps: usize) -> usize {
-    if value <= 0.0 || most <= 0.0 {
+    if value <= 0.0 || most <= 0.0 || steps == 0 {
         return 0;
     }
     ((value / most * steps as f64).round() as usize).clamp(1, steps)

@@ -53,7 +53,7 @@ pub(crate) fn cut(text: &str, columns: usize, glyphs: &Glyphs) -> String {
 }
 
 /// Returns as much of the beginning of a text as fits.
-fn first(text: &str, columns: usize) -> &str {
+pub(crate) fn first(text: &str, columns: usize) -> &str {
     let mut used = 0;
     for (at, character) in text.char_indices() {
         used += character.width().unwrap_or(0);

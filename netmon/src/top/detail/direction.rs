@@ -40,7 +40,7 @@ pub(super) fn lines(
     let width = columns.saturating_sub(2).min(WIDEST);
     lines.extend(rates(pen, &window, pass));
     lines.extend(over_the_last_minutes(state, pen, index, from, width));
-    lines.extend(latency(state, pen, pass));
+    lines.push(latency(state, pen, pass, columns));
     lines.extend(round_trips(state, pen, window.ends[from]));
     lines.push(losses(state, pen, index, from, pass));
     if let Some(amounts) = link.impairments[from] {
@@ -94,13 +94,17 @@ fn over_the_last_minutes(
     rows.into_iter().map(|row| pen.line(Tone::Traffic, format!(" {row}"))).collect()
 }
 
-fn latency(state: &State, pen: Pen, pass: &Pass) -> Vec<Line<'static>> {
+fn latency(state: &State, pen: Pen, pass: &Pass, columns: usize) -> Line<'static> {
     let Some(latency) = &pass.latency else {
-        return vec![labelled(pen, "latency", Tone::Dim, "not measured: needs Linux 5.18".to_owned())];
+        return labelled(pen, "latency", Tone::Dim, "not measured: needs Linux 5.18".to_owned());
     };
     let shown = |ns| figures::optional_duration(ns, state.glyphs.is_ascii);
     let [p50, p99, max] = [latency.p50_ns, latency.p99_ns, latency.max_bound_ns].map(shown);
-    vec![labelled(pen, "latency", Tone::Plain, format!("p50 {p50}  p99 {p99}  max <{max}"))]
+    let text = match columns {
+        0..48 => format!("p50 {p50} p99 {p99} <{max}"),
+        _ => format!("p50 {p50}  p99 {p99}  max <{max}"),
+    };
+    labelled(pen, "latency", Tone::Plain, text)
 }
 
 /// The mean round trips that the sending end saw in this window. `None` if it saw none.

@@ -63,7 +63,10 @@ fn remarks(state: &State, pen: Pen, index: usize, link: &Link, columns: usize) -
     let remarks = remarks.filter(|(_, text)| !text.starts_with("impaired"));
     remarks
         .map(|(tone, remark)| {
-            pen.line(tone, format!(" {}", text::cut(&state.safe(remark), columns - 2, &state.glyphs)))
+            pen.line(
+                tone,
+                format!(" {}", text::cut(&state.safe(remark), columns.saturating_sub(2), &state.glyphs)),
+            )
         })
         .collect()
 }

@@ -60,20 +60,32 @@ impl Pen {
     }
 }
 
-/// Puts two columns of lines side by side. The second begins at `x`.
+/// Puts two columns of lines side by side. The second begins at `x`, and the first ends before that.
 fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>, x: usize) -> Vec<Line<'static>> {
     let height = left.len().max(right.len());
     let (mut left, mut right) = (left.into_iter(), right.into_iter());
     let line = |_| {
         let mut line = left.next().unwrap_or_default();
-        if let Some(right) = right.next() {
-            let width: usize = line.spans.iter().map(|span| text::width(&span.content)).sum();
-            line.spans.push(Span::raw(" ".repeat(x.saturating_sub(width))));
-            line.spans.extend(right.spans);
-        }
+        let Some(right) = right.next() else { return line };
+        let used = within(&mut line, x.saturating_sub(1));
+        line.spans.push(Span::raw(" ".repeat(x.saturating_sub(used))));
+        line.spans.extend(right.spans);
         line
     };
     (0..height).map(line).collect()
+}
+
+/// Cuts a line to at most `columns`. Returns how many it takes.
+fn within(line: &mut Line<'static>, columns: usize) -> usize {
+    let mut used = 0;
+    for span in &mut line.spans {
+        let room = columns - used;
+        if text::width(&span.content) > room {
+            span.content = text::first(&span.content, room).to_owned().into();
+        }
+        used += text::width(&span.content);
+    }
+    used
 }
 
 /// Pads a text to a width, on the right.

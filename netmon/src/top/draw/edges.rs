@@ -70,19 +70,11 @@ fn chips(state: &State) -> Vec<(Tone, String)> {
     chips
 }
 
-/// Draws the views, and what they are narrowed to.
+/// Draws the views.
 pub(super) fn tabs(canvas: &mut Canvas<'_>) {
-    let mut end = 0;
     for (view, title, x) in place::tabs() {
         let tone = if view == canvas.state.view { Tone::Selected } else { Tone::Plain };
-        end = canvas.put((x, place::TABS), canvas.columns(), tone, &title);
-    }
-    let filter = &canvas.state.list().filter;
-    if !filter.is_empty() && !canvas.state.is_editing {
-        let room = canvas.columns().saturating_sub(end + 1);
-        let text = format!(" / {} ", canvas.state.safe(filter));
-        let text = text::cut(&text, usize::from(room), &canvas.state.glyphs);
-        canvas.put((end + 1, place::TABS), room, Tone::Warn, &text);
+        canvas.put((x, place::TABS), canvas.columns(), tone, &title);
     }
 }
 
@@ -99,7 +91,7 @@ pub(super) fn footer(canvas: &mut Canvas<'_>) {
         }
         return;
     }
-    let mut x = 1;
+    let mut x = filter(canvas, y);
     let all = keys(state);
     let width = |(key, what): &(&str, &str)| u16::try_from(key.len() + what.len() + 3).unwrap_or(u16::MAX);
     let last: u16 = all.iter().rev().take(2).map(width).sum();
@@ -111,6 +103,18 @@ pub(super) fn footer(canvas: &mut Canvas<'_>) {
             x = canvas.put((behind + 1, y), canvas.columns(), Tone::Plain, what) + 2;
         }
     }
+}
+
+/// Draws the filter that is in place. Returns the column behind it.
+fn filter(canvas: &mut Canvas<'_>, y: u16) -> u16 {
+    let state = canvas.state;
+    let filter = state.safe(&state.list().filter);
+    if filter.is_empty() || state.open.is_some() {
+        return 1;
+    }
+    let room = usize::from(canvas.columns() / 4);
+    let text = format!("/{}", text::cut(&filter, room, &state.glyphs));
+    canvas.put((1, y), canvas.columns(), Tone::Warn, &text) + 2
 }
 
 /// The keys that do something here. The last two are always shown.

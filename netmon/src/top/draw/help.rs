@@ -11,9 +11,9 @@ const COLUMNS: u16 = 58;
 /// The keys, in two columns.
 const KEYS: [[(&str, &str); 2]; 6] = [
     [("j k, arrows", "move"), ("/", "filter rows")],
-    [("PgUp PgDn g G", "move far"), ("< >", "sort by column")],
-    [("Enter", "open"), ("r", "reverse the order")],
-    [("Esc", "back, clear filter"), ("Space", "pause")],
+    [("PgUp PgDn g G", "move far"), ("< >", "sort")],
+    [("Enter", "open"), ("r", "reverse order")],
+    [("Esc", "back, all rows"), ("Space", "pause")],
     [("Tab, 1 to 5", "other view"), ("+ -", "interval")],
     [("Ctrl-l", "draw anew"), ("q, Ctrl-c", "quit")],
 ];
@@ -39,7 +39,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>) {
     let mut y = area.y + 1;
     for [left, right] in KEYS {
         key(canvas, area.x + 2, y, 14, left);
-        key(canvas, area.x + 36, y, 10, right);
+        key(canvas, area.x + 34, y, 10, right);
         y += 1;
     }
     for text in LEGEND {

@@ -53,7 +53,9 @@ fn a_filter_finds_conditions_and_addresses() {
     let mut state = example::state(80, 24);
     let mut found = |filter: &str| {
         state.act(Action::EraseAll);
-        filter.chars().for_each(|character| drop(state.act(Action::Type(character))));
+        for character in filter.chars() {
+            state.act(Action::Type(character));
+        }
         keys(&state)
     };
     assert_eq!(found("down"), ["backup"]);
