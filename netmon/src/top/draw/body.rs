@@ -95,7 +95,8 @@ fn words(canvas: &mut Canvas<'_>, table: &Table, height: usize) {
     let (y, state) = (canvas.rows() - 2, canvas.state);
     match (edges::trouble(state), table.rows.get(state.list().index)) {
         (Some(trouble), _) => {
-            canvas.put((1, y), canvas.columns() - 1, Tone::Bad, &trouble);
+            let text = text::cut(&trouble, usize::from(canvas.columns()) - 2, &state.glyphs);
+            canvas.put((1, y), canvas.columns() - 1, Tone::Bad, &text);
         }
         (None, Some(row)) => canvas.put_line(1, y, &row.about),
         (None, None) => {}
@@ -126,7 +127,8 @@ pub(super) fn page(canvas: &mut Canvas<'_>) {
     let y = canvas.rows() - 2;
     if let Some(trouble) = edges::trouble(state) {
         canvas.tone_lines(y, 1, Tone::Plain);
-        let text = format!("{trouble:<width$}", width = usize::from(canvas.columns()) - 1);
+        let room = usize::from(canvas.columns()) - 2;
+        let text = format!("{:<room$}", text::cut(&trouble, room, &state.glyphs));
         canvas.put((1, y), canvas.columns() - 1, Tone::Bad, &text);
     } else if below > 0 {
         let more = format!(" {below} more lines {} ", state.glyphs.descending);

@@ -156,7 +156,7 @@ pub(super) fn cursor(state: &State) -> (u16, u16) {
 /// Returns what is said of the selected row, or of what is open, in the line above the keys. `None`: the row's words.
 pub(super) fn trouble(state: &State) -> Option<String> {
     match &state.source {
-        Source::Lost { reason, .. } => Some(format!("{}; trying again", state.safe(reason))),
+        Source::Lost { reason, .. } => Some(format!("trying again: {}", state.safe(reason))),
         _ if matches!(state.open, Some(Open::Link(_))) => None,
         _ => state.details.error.as_ref().filter(|_| needs_details(state)).map(|error| state.safe(error)),
     }
