@@ -43,8 +43,10 @@ fn keys_lead_through_the_views_and_back() {
         terminal.await_screen("all rows", |screen| screen.contains("veth1") && !screen.contains("Filter:"));
         terminal.keys(&["Enter"]);
         terminal.await_screen("an open link", |screen| {
-            screen.contains("latency") && screen.contains("Protocols")
+            screen.contains("latency  p50") && screen.contains("rate ")
         });
+        terminal.keys(&["G"]);
+        terminal.await_text("→ 10.200.0.3:80");
         // One at a time: an escape with a key behind it in the same read is that key with Alt.
         terminal.keys(&["Escape"]);
         terminal.await_text("PKT/S");
