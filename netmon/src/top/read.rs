@@ -68,27 +68,27 @@ fn frame(window: api::Window) -> Frame {
     Frame {
         at_ms: window.ended_at_unix_ms,
         window_ms: window.window_ms,
-        links: window.links.into_iter().map(|link| link.map(of_link)).collect(),
+        links: window.links.iter().map(|link| link.as_ref().map(of_link)).collect(),
         probes: window.probes.into_iter().flatten().map(of_probe).collect(),
     }
 }
 
-fn of_link(window: api::LinkWindow) -> LinkFrame {
+fn of_link(window: &api::LinkWindow) -> LinkFrame {
     let api::LinkWindow(a_to_b, b_to_a, at_a, at_b) = window;
     LinkFrame {
-        passed: Ends { a: a_to_b.map(pass), b: b_to_a.map(pass) },
-        ends: Ends { a: at_a.map(of_end), b: at_b.map(of_end) },
+        passed: Ends { a: a_to_b.as_ref().map(pass), b: b_to_a.as_ref().map(pass) },
+        ends: Ends { a: at_a.as_ref().map(of_end), b: at_b.as_ref().map(of_end) },
     }
 }
 
-fn pass(window: DirectionWindow) -> Pass {
+fn pass(window: &DirectionWindow) -> Pass {
     Pass {
         packets_total: window.packets_total,
         packets: window.packets,
         wire_bytes: window.wire_bytes,
         lost_total: window.lost_total,
         lost: window.lost,
-        latency: latency(&window),
+        latency: latency(window),
     }
 }
 
@@ -106,7 +106,7 @@ fn latency(window: &DirectionWindow) -> Option<Latency> {
     })
 }
 
-fn of_end(window: EndWindow) -> EndFrame {
+fn of_end(window: &EndWindow) -> EndFrame {
     EndFrame {
         icmp_count: window.icmp_count,
         icmp_sum_ns: window.icmp_sum_ns,
@@ -151,7 +151,7 @@ mod tests {
         let of = |columns: &str| {
             let window: DirectionWindow =
                 serde_json::from_str(&format!("[1,1,1,1,null,null,{columns}]")).unwrap();
-            pass(window).latency
+            pass(&window).latency
         };
         assert_eq!(of("null,null,null,null,null,null"), None);
         assert_eq!(of("0,0,null,null,null,[]"), Some(Latency::default()));

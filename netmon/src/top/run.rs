@@ -100,7 +100,11 @@ impl Session {
                     None => return Ok(()),
                 },
                 _ = self.messages.recv_many(&mut batch, WAITING) => {
-                    batch.drain(..).fold(false, |is_new, message| self.state.apply(message) || is_new)
+                    let mut is_new = false;
+                    for message in batch.drain(..) {
+                        is_new |= self.state.apply(message);
+                    }
+                    is_new
                 }
                 Some(ended) = self.tasks.join_next() => {
                     if let Err(error) = ended && let Ok(panic) = error.try_into_panic() {

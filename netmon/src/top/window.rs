@@ -200,7 +200,6 @@ mod tests {
             max_bound_ns: Some(2 * p99_ns),
             first_octave: 10,
             octaves: Box::new([4, 6]),
-            ..Latency::default()
         };
         let pass = Pass { wire_bytes, lost: Some(1), latency: Some(latency), ..Pass::default() };
         let passed = Ends { a: Some(pass), b: None };

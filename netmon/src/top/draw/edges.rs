@@ -2,6 +2,7 @@
 
 use super::Canvas;
 use crate::top::{
+    data::Pass,
     figures::{self, to_f64},
     palette::Tone,
     place,
@@ -43,7 +44,7 @@ fn facts(state: &State) -> Vec<(Tone, String)> {
     let up = newest.map(|frame| frame.at_ms.saturating_sub(topology.started_at_ms) / 1000);
     let bits = newest.map(|frame| {
         let passes = frame.links.iter().flatten().flat_map(|link| link.passed.iter().flatten());
-        figures::bits(1000.0 * to_f64(passes.map(|pass| pass.bits()).sum()) / frame.window_ms.max(1.0))
+        figures::bits(1000.0 * to_f64(passes.map(Pass::bits).sum()) / frame.window_ms.max(1.0))
     });
     let facts = [
         lab,

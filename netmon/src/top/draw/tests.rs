@@ -1,3 +1,5 @@
+//! Pictures of the example, compared as text with their styles: a moved highlight is a difference too.
+
 use insta::assert_snapshot;
 use netmon_model::fixtures;
 use ratatui::{

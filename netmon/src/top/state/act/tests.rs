@@ -1,3 +1,5 @@
+//! What keys and the mouse do to the state, on the example.
+
 use super::*;
 use crate::top::{
     example,
