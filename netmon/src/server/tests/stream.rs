@@ -196,7 +196,7 @@ async fn a_stream_is_plain_text_that_no_browser_keeps() {
 }
 
 #[tokio::test]
-async fn without_a_history_nothing_is_read_until_somebody_asks() {
+async fn without_a_history_nothing_is_read_between_requests() {
     let readings = Arc::new(AtomicUsize::new(0));
     let (counted, read) = (Arc::clone(&readings), busy());
     let source = move || {
