@@ -58,6 +58,7 @@ mod stamps;
 mod tcp_kernel;
 mod tcp_order;
 mod tcp_responses;
+mod top;
 mod topology;
 mod topology_cycles;
 mod topology_held;

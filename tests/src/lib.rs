@@ -43,6 +43,7 @@ pub mod stamped;
 pub mod talk;
 pub mod tc;
 pub mod terminal;
+pub mod tmux;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;

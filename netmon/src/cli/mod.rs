@@ -27,6 +27,7 @@ pub mod serving;
 pub mod status;
 pub mod supervise;
 pub mod test;
+pub mod top;
 pub mod up;
 pub mod watching;
 pub mod which_agent;
@@ -81,6 +82,10 @@ pub enum Command {
     ///
     /// Queries the agent, so `netmon run` must be running.
     Status(status::Args),
+    /// Shows links, namespaces, connections, drops and probes live on the terminal.
+    ///
+    /// Reads the agent once a second, so `netmon run` must be running. Reconnects if the agent is restarted.
+    Top(top::Args),
     /// Lists the TCP connections that cross the links.
     ///
     /// Shows their state, bytes in each direction, and the latest round trip. Queries the agent.
@@ -152,6 +157,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),
         Command::Status(args) => with_runtime(status::run(args)),
+        Command::Top(args) => with_runtime(top::run(args)),
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Graph(args) => with_runtime(graph::run(args)),
         Command::Overhead(args) => overhead::run(&args),

@@ -34,6 +34,7 @@ const ROOMS: &[Room] = &[
     Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
     Room { name: "server", imports: "api http live metrics netmon_labfile netmon_model", kernel: "rustix" },
     Room { name: "render", imports: "api netmon_model", kernel: "" },
+    Room { name: "top", imports: "api netmon_model render", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
         name: "kernel::netns",
@@ -120,7 +121,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
-            render selftest server services topology watch",
+            render selftest server services top topology watch",
         kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },
