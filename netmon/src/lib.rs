@@ -25,4 +25,5 @@ pub mod selftest;
 pub mod server;
 pub mod services;
 pub mod topology;
+pub mod trace;
 pub mod watch;

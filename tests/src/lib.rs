@@ -42,6 +42,7 @@ pub mod stamped;
 pub mod talk;
 pub mod tc;
 pub mod terminal;
+pub mod traced;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;

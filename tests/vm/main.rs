@@ -11,5 +11,6 @@ mod impair;
 mod kernel;
 mod netem;
 mod selftest;
+mod trace;
 mod tunnels;
 mod vlan;

@@ -12,6 +12,7 @@ mod probes;
 mod round_trips;
 mod summary;
 mod topology;
+mod traces;
 
 use std::{
     collections::BTreeMap,
@@ -33,6 +34,7 @@ pub use self::{
     round_trips::RoundTrips,
     summary::Summary,
     topology::{Topology, TopologyEndpoint, TopologyLink},
+    traces::Traces,
 };
 
 /// Which lab the answer is about.

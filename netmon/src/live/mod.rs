@@ -7,11 +7,13 @@
 mod rates;
 mod second;
 mod source;
+mod traces;
 
 pub use self::{
     rates::Rates,
     second::Second,
     source::{Readiness, SnapshotSource, SourceError},
+    traces::Traces,
 };
 pub(crate) use self::{
     rates::SnapshotReader,

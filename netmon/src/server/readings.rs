@@ -11,7 +11,10 @@ use std::{
     time::Instant,
 };
 
-use netmon_model::snapshot::{Flow, Snapshot};
+use netmon_model::{
+    snapshot::{Flow, Snapshot},
+    trace::Trace,
+};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
@@ -97,6 +100,11 @@ impl Readings {
     pub(super) async fn flows(&self) -> Result<Vec<Flow>, ReadError> {
         let source = Arc::clone(&self.source);
         Ok(spawn_blocking(move || source.flows()).await?)
+    }
+
+    /// Returns the traces that were handed over, newest first.
+    pub(super) fn traces(&self) -> Vec<Trace> {
+        self.source.traces()
     }
 
     /// Returns whether every hook is attached.

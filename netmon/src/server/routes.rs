@@ -39,6 +39,7 @@ pub(super) fn router(readings: Arc<Readings>, rates: Arc<Rates>) -> Router {
         .route("/api/v1/links", get(links))
         .route("/api/v1/flows", get(flows))
         .route("/api/v1/probes", get(probes))
+        .route("/api/v1/traces", get(traces))
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
         .with_state(Shared { readings, rates })
 }
@@ -101,6 +102,10 @@ async fn flows(
 async fn probes(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
     json(&headers, move || api::Probes::of(&reading.snapshot)).await
+}
+
+async fn traces(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
+    json(&headers, move || api::Traces { traces: shared.readings.traces() }).await
 }
 
 /// Builds the response on a thread for blocking work: a thousand links would stall the connections of a worker thread.
