@@ -90,7 +90,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// Fails if there is no such namespace or destination (exit code 2), or a privilege or the kernel's types are missing
 /// (3).
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let needed = [Capability::NetAdmin, Capability::NetRaw, Capability::SysAdmin, Capability::Bpf];
+    let needed = [
+        Capability::NetRaw,
+        Capability::SysAdmin,
+        Capability::NetAdmin,
+        Capability::Bpf,
+        Capability::Perfmon,
+    ];
     require(&needed, "netmon trace")?;
     let trace = trace(&request(args)?)?;
     let text = match args.output {

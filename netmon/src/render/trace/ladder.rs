@@ -11,8 +11,6 @@ use crate::render::{
 
 /// The width of a duration: "999 µs" and two spaces in front.
 const TIME: usize = 9;
-/// The columns of durations: start, took, median, worst.
-const TIMES: usize = 4;
 /// The narrowest and widest bars.
 const BAR: [usize; 2] = [10, 40];
 /// From this width on, the rungs name interfaces.
@@ -34,52 +32,79 @@ impl Glyphs {
     }
 }
 
+/// The widths of the columns.
+#[derive(Clone, Copy)]
+struct Widths {
+    leg: usize,
+    name: usize,
+    bar: usize,
+    /// Whether there are columns of median and worst: not of a single run.
+    spread: bool,
+}
+
+impl Widths {
+    fn new(trace: &Trace, terminal: Terminal, legs: &[&str], names: &[String]) -> Self {
+        let spread = trace.counted_runs > 1;
+        let leg = width(legs.iter().copied()).max("LEG".len());
+        let name = width(names.iter().map(String::as_str)).max("RUNG".len());
+        let times = if spread { 4 } else { 2 };
+        let used = leg + 2 + name + times * TIME + 2;
+        Self { leg, name, bar: terminal.columns.saturating_sub(used).clamp(BAR[0], BAR[1]), spread }
+    }
+
+    /// Joins the cells of a line.
+    fn line(self, leg: &str, name: &str, times: [String; 2], bar: &str, spread: [String; 2]) -> String {
+        let right = |texts: [String; 2]| texts.map(|text| format!("{text:>TIME$}")).concat();
+        let spread = if self.spread { right(spread) } else { String::new() };
+        let line = format!(
+            "{}  {}{}  {}{spread}",
+            pad(leg, self.leg),
+            pad(name, self.name),
+            right(times),
+            pad(bar, self.bar)
+        );
+        line.trim_end().to_owned()
+    }
+}
+
 /// Draws the ladder.
 pub(super) fn draw(trace: &Trace, terminal: Terminal) -> String {
     let glyphs = Glyphs::of(terminal.charset);
     let wide = terminal.columns >= WIDE;
     let legs: Vec<&str> = trace.rungs.iter().map(leg).collect();
     let names: Vec<String> = trace.rungs.iter().map(|rung| name(trace, rung, wide, &glyphs)).collect();
-    let leg_width = width(legs.iter().copied()).max(3);
-    let name_width = width(names.iter().map(String::as_str)).max(4);
-    let used = leg_width + 2 + name_width + TIMES * TIME + 2;
-    let bar_width = terminal.columns.saturating_sub(used).clamp(BAR[0], BAR[1]);
+    let widths = Widths::new(trace, terminal, &legs, &names);
     let worst = trace.rungs.iter().map(|rung| rung.took_ns).max();
-    let mut lines = vec![heading(leg_width, name_width, bar_width)];
+    let mut lines = vec![heading(widths)];
     let mut before = "";
     for ((rung, leg), name) in trace.rungs.iter().zip(&legs).zip(&names) {
         let shown = if *leg == before { "" } else { leg };
         before = leg;
-        let bar = bar(rung, trace, bar_width, &glyphs);
-        let text = format!(
-            "{}  {}{}  {}{}",
-            pad(shown, leg_width),
-            pad(name, name_width),
-            times([rung.since_start_ns, rung.took_ns]),
-            pad(&bar, bar_width),
-            times([rung.median_ns, rung.worst_ns])
-        );
+        let times = [rung.since_start_ns, rung.took_ns].map(duration);
+        let spread = [rung.median_ns, rung.worst_ns].map(duration);
+        let text = widths.line(shown, name, times, &bar(rung, trace, widths.bar, &glyphs), spread);
         let is_worst = Some(rung.took_ns) == worst;
         lines.push(if is_worst { format!("{BOLD}{text}{BOLD:#}") } else { text });
     }
-    lines.extend(total(trace, leg_width, name_width, bar_width));
+    lines.extend(total(trace, widths));
     lines.join("\n")
 }
 
-fn heading(leg_width: usize, name_width: usize, bar_width: usize) -> String {
-    let [start, took, median, worst] =
-        ["START", "TOOK", "MEDIAN", "WORST"].map(|text| format!("{text:>TIME$}"));
-    let (leg, name) = (pad("LEG", leg_width), pad("RUNG", name_width));
-    format!("{DIM}{leg}  {name}{start}{took}  {}{median}{worst}{DIM:#}", " ".repeat(bar_width))
+fn heading(widths: Widths) -> String {
+    let words = |words: [&str; 2]| words.map(str::to_owned);
+    let line = widths.line("LEG", "RUNG", words(["START", "TOOK"]), "", words(["MEDIAN", "WORST"]));
+    format!("{DIM}{line}{DIM:#}")
 }
 
 /// The last line: from the first hook to the last.
-fn total(trace: &Trace, leg_width: usize, name_width: usize, bar_width: usize) -> Option<String> {
+fn total(trace: &Trace, widths: Widths) -> Option<String> {
     let total = trace.total?;
-    let label = pad("first hook to last", leg_width + 2 + name_width);
-    let took = times([total.typical_ns]);
-    let rest = times([total.median_ns, total.worst_ns]);
-    Some(format!("{DIM}{label}{}{took}  {}{rest}{DIM:#}", " ".repeat(TIME), " ".repeat(bar_width)))
+    let times = [String::new(), duration(total.typical_ns)];
+    let spread = [total.median_ns, total.worst_ns].map(duration);
+    // The label has the width of leg and name together.
+    let label = Widths { leg: widths.leg + widths.name, name: 0, ..widths };
+    let line = label.line("first hook to last", "", times, "", spread);
+    Some(format!("{DIM}{line}{DIM:#}"))
 }
 
 fn leg(rung: &Rung) -> &'static str {
@@ -122,10 +147,6 @@ fn bar(rung: &Rung, trace: &Trace, columns: usize, glyphs: &Glyphs) -> String {
     let end = cell(rung.since_start_ns + rung.took_ns).min(columns);
     let mark = if end > begin { glyphs.full.repeat(end - begin) } else { glyphs.thin.to_owned() };
     " ".repeat(begin) + &mark
-}
-
-fn times<const N: usize>(times: [u64; N]) -> String {
-    times.map(|ns| format!("{:>TIME$}", duration(ns))).concat()
 }
 
 fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {

@@ -79,7 +79,7 @@ impl<'a> Echoes<'a> {
         let [first, second] = [0, 8].map(|at| {
             let mut word = [0; 8];
             word.iter_mut().zip(&self.cookie[at..]).for_each(|(to, from)| *to = *from);
-            u64::from_ne_bytes(word)
+            u64::from_be_bytes(word)
         });
         Wanted { cookie: [first, second], traffic: TRACE_ICMP, ..Wanted::default() }
     }

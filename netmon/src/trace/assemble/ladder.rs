@@ -94,7 +94,7 @@ impl<'a> Ladder<'a> {
     fn asking(&self) -> Option<Asking> {
         let attempt = self.runs[self.typical].attempt;
         Some(Asking {
-            times: self.times(Traced::asking_ns)?,
+            times: self.times(|run| run.asking_ns())?,
             before_ns: self.way.first()?.time_ns.saturating_sub(attempt.started_ns),
             after_ns: attempt.ended_ns.saturating_sub(self.way.last()?.time_ns),
         })

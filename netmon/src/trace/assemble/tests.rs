@@ -114,7 +114,7 @@ fn the_rungs_follow_the_packet_there_and_back_and_add_up() {
     assert_eq!((slowest.name.as_str(), slowest.there_ns, slowest.back_ns), ("router", 200, 300));
     assert_eq!(
         trace.sentences[0],
-        "The slowest part is inside namespace router: 500 ns of 570 ns: 200 ns there and 300 ns back."
+        "The slowest part is the inside of namespace router: 500 ns of 570 ns, 200 ns there and 300 ns back."
     );
     assert_eq!(trace.to.namespace.as_deref(), Some("server"));
 }

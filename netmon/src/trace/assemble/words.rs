@@ -36,7 +36,7 @@ pub(super) fn of(trace: &Trace) -> Vec<String> {
 fn slowest(trace: &Trace, part: &Slowest) -> String {
     let what = match part.what {
         What::Link => format!("link {}", part.name),
-        What::Namespace => format!("inside namespace {}", part.name),
+        What::Namespace => format!("the inside of namespace {}", part.name),
         What::Application if trace.traffic == TraceTraffic::Icmp => {
             format!("the answer of namespace {}", part.name)
         }
@@ -47,7 +47,7 @@ fn slowest(trace: &Trace, part: &Slowest) -> String {
     let both =
         part.there_ns > 0 && part.back_ns > 0 && !matches!(part.what, What::Application | What::Asking);
     let ways = match both {
-        true => format!(": {} there and {} back", time(part.there_ns), time(part.back_ns)),
+        true => format!(", {} there and {} back", time(part.there_ns), time(part.back_ns)),
         false => String::new(),
     };
     format!("The slowest part is {what}: {} of {}{ways}.", time(part.took_ns), time(part.of_ns))
@@ -67,30 +67,52 @@ fn first(trace: &Trace) -> Option<String> {
 }
 
 fn lost(trace: &Trace, loss: &Loss) -> String {
-    let runs = match (loss.runs, trace.sent) {
-        (1, 1) => "It did not arrive.".to_owned(),
-        (lost, sent) if lost == sent => format!("None of {sent} arrived."),
-        (lost, sent) => format!("{lost} of {sent} did not arrive."),
-    };
-    let refused = trace.runs.iter().any(|run| run.outcome == Outcome::Refused);
-    let last = match &loss.last {
-        Some(last) => format!(
-            " The {} was last seen at {} of {}:{}, {} after the start.",
-            last.leg.as_str(),
-            last.place.hook.as_str(),
-            last.place.namespace,
-            last.place.interface,
-            time(last.since_start_ns)
-        ),
-        None => " No hook saw it.".to_owned(),
-    };
-    let end = match &loss.dropped {
+    let last = trace.runs.iter().rev().find(|run| run.outcome != Outcome::Arrived);
+    let error = loss.error.as_deref().unwrap_or("no reason was given");
+    match last.map_or(Outcome::Lost, |run| run.outcome) {
+        Outcome::Refused => format!("{}: {error}.", counted(trace, loss, "was refused", "were refused")),
+        Outcome::Failed => {
+            let what = counted(trace, loss, "could not be sent", "could not be sent");
+            let dropped = loss.dropped.as_ref().map(dropped_in_words);
+            format!("{what}: {error}.{}", dropped.unwrap_or_default())
+        }
+        _ => {
+            let what = counted(trace, loss, NOT_ARRIVED, NOT_ARRIVED);
+            format!("{what}.{}{}", last_seen(loss), end(loss))
+        }
+    }
+}
+
+const NOT_ARRIVED: &str = "did not arrive";
+
+/// How many runs did what: "It did not arrive", "All 10 were refused", "1 of 10 was refused".
+fn counted(trace: &Trace, loss: &Loss, one: &str, more: &str) -> String {
+    match (loss.runs, trace.sent) {
+        (1, 1) => format!("It {one}"),
+        (1, sent) => format!("1 of {sent} {one}"),
+        (lost, sent) if lost == sent && more == NOT_ARRIVED => format!("None of {sent} arrived"),
+        (lost, sent) if lost == sent => format!("All {sent} {more}"),
+        (lost, sent) => format!("{lost} of {sent} {more}"),
+    }
+}
+
+fn last_seen(loss: &Loss) -> String {
+    let Some(last) = &loss.last else { return " No hook saw it.".to_owned() };
+    format!(
+        " The {} was last seen at {} of {}:{}, {} after the start.",
+        last.leg.as_str(),
+        last.place.hook.as_str(),
+        last.place.namespace,
+        last.place.interface,
+        time(last.since_start_ns)
+    )
+}
+
+fn end(loss: &Loss) -> String {
+    match &loss.dropped {
         Some(dropped) => dropped_in_words(dropped),
-        None if refused || loss.error.is_some() => String::new(),
         None => " The kernel reported no drop meanwhile: a program has it, or it still waits.".to_owned(),
-    };
-    let error = loss.error.as_ref().map(|error| format!(" The sender was told: {error}."));
-    format!("{runs}{last}{end}{}", error.unwrap_or_default())
+    }
 }
 
 fn dropped_in_words(dropped: &Dropped) -> String {
