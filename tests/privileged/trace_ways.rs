@@ -1,11 +1,13 @@
 //! `netmon trace` follows packets through the classic labs, by IPv4 and IPv6, and through NAT.
 
-use std::process::Command;
+use std::{net::TcpListener, process::Command};
 
+use netmon_kernel::netns::NetNs;
 use netmon_model::trace::{Trace, TraceTraffic, What};
 use netmon_tests::{
     commands::{TakenDown, printed, succeeds},
     lab_files::shipped,
+    labs::valid,
     sandbox::{run, run_in, sandbox},
     skip::skip,
     traced::{arrives, visited},
@@ -54,8 +56,11 @@ fn a_ping_is_followed_through_a_router_by_both_families() {
 fn connections_and_requests_are_followed_through_a_router() {
     in_lab("router.toml", || {
         let way = ["client", "router", "server"];
-        for to in ["10.206.2.2", "fd00:206:2::2"] {
-            let trace = arrives(&["client", to, "--tcp", "80", "-c", "3"]);
+        let server = NetNs::open(&valid("server")).expect("a namespace");
+        let _listener =
+            server.run(|| TcpListener::bind("[fd00:206:2::2]:81")).expect("a thread").expect("a port");
+        for (to, port) in [("10.206.2.2", "80"), ("fd00:206:2::2", "81")] {
+            let trace = arrives(&["client", to, "--tcp", port, "-c", "3"]);
             assert_eq!(trace.traffic, TraceTraffic::Tcp);
             assert_way(&trace, &way);
         }
@@ -100,7 +105,7 @@ fn packets_are_followed_through_nat() {
             return skip("nft (package nftables) is not installed");
         }
         let rules = "table ip nat { chain post { type nat hook postrouting priority 100; oifname \"to-server\" \
-                     meta l4proto { tcp, icmp } masquerade; } }";
+                     meta l4proto { tcp, icmp } masquerade; }; }";
         let loaded = Command::new("ip").args(["netns", "exec", "router", "nft", rules]).output();
         if !loaded.is_ok_and(|loaded| loaded.status.success()) {
             return skip("this kernel has no masquerade");

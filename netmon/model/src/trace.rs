@@ -102,7 +102,7 @@ pub struct HookPlace {
 /// A part of the way, between two hooks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
-    /// `request` and `reply`; `SYN`, `SYN-ACK`, `request` and `response` for connections.
+    /// The packet.
     pub leg: Leg,
     /// Whether the leg goes back to the sender.
     pub back: bool,
@@ -144,6 +144,12 @@ pub enum Leg {
     /// An HTTP response.
     #[serde(rename = "response")]
     Response,
+    /// An ICMP error in place of an answer.
+    #[serde(rename = "error")]
+    Error,
+    /// A TCP reset in place of an answer.
+    #[serde(rename = "RST")]
+    Reset,
 }
 
 impl Leg {
@@ -156,6 +162,8 @@ impl Leg {
             Self::Syn => "SYN",
             Self::SynAck => "SYN-ACK",
             Self::Response => "response",
+            Self::Error => "error",
+            Self::Reset => "RST",
         }
     }
 }

@@ -44,9 +44,9 @@ fn title(trace: &Trace) -> String {
 /// The kinds of rungs, in the order of the sum, with their names there.
 const KINDS: [(What, &str); 5] = [
     (What::Link, "links"),
-    (What::Namespace, "inside namespaces"),
-    (What::Application, "the answer"),
-    (What::Asking, "the asking program"),
+    (What::Namespace, "namespaces"),
+    (What::Application, "answers"),
+    (What::Asking, "asking"),
     (What::Unseen, "not seen"),
 ];
 
@@ -59,7 +59,7 @@ fn sums(trace: &Trace) -> String {
     };
     let parts: Vec<String> = KINDS.into_iter().filter_map(part).collect();
     let total = trace.total.map_or(0, |total| total.typical_ns);
-    let equation = format!("{} = {}, first hook to last", parts.join(" + "), duration(total));
+    let equation = format!("{} = {}", parts.join(" + "), duration(total));
     let asked = trace.asking.map(|asking| {
         format!(
             "\n{DIM}the program itself measured {}: {} before the first hook, {} after the last{DIM:#}",

@@ -18,7 +18,7 @@ use rustix::{
     },
 };
 
-use super::{Asker, End, Plan, now_ns, wait_for};
+use super::{Asker, End, Plan, now_ns, told, wait_for};
 use crate::trace::{Ask, TraceError, assemble::Attempt, programs::Programs};
 
 /// How long the rest of a response is read after its beginning, so that the server can end well.
@@ -44,13 +44,13 @@ impl<'a> Connections<'a> {
     fn exchange(&self, socket: &OwnedFd, until: Instant) -> io::Result<End> {
         match connect(socket, &self.target()) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
-            Err(error) => return Ok((Outcome::Failed, Some(io::Error::from(error).to_string()))),
+            Err(error) => return Ok((Outcome::Failed, Some(told(error)))),
         }
         if !wait_for(socket, PollFlags::OUT, until)? {
             return Ok((Outcome::Lost, None));
         }
         if let Err(error) = socket_error(socket)? {
-            return Ok((Outcome::Refused, Some(io::Error::from(error).to_string())));
+            return Ok((Outcome::Refused, Some(told(error))));
         }
         match &self.plan.ask {
             Ask::Http { path, .. } => self.request(socket, path, until),
@@ -70,7 +70,7 @@ impl<'a> Connections<'a> {
         match recv(socket, &mut first, RecvFlags::PEEK) {
             Ok((_, 0)) => Ok((Outcome::Refused, Some("the connection was closed".to_owned()))),
             Ok(_) => Ok((Outcome::Arrived, None)),
-            Err(error) => Ok((Outcome::Refused, Some(io::Error::from(error).to_string()))),
+            Err(error) => Ok((Outcome::Refused, Some(told(error)))),
         }
     }
 }

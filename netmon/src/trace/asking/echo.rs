@@ -14,7 +14,7 @@ use rustix::{
     net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, recv, sendto, socket_with},
 };
 
-use super::{Asker, End, Plan, now_ns, wait_for};
+use super::{Asker, End, Plan, now_ns, told, wait_for};
 use crate::{
     probe::message_with,
     trace::{TraceError, assemble::Attempt, programs::Programs},
@@ -114,7 +114,7 @@ impl Asker for Echoes<'_> {
         let to = SocketAddr::new(self.plan.target, 0);
         let (outcome, error) = match sendto(&self.socket, &message, SendFlags::empty(), &to) {
             Ok(_) => self.wait(&payload, until)?,
-            Err(error) => (Outcome::Failed, Some(std::io::Error::from(error).to_string())),
+            Err(error) => (Outcome::Failed, Some(told(error))),
         };
         Ok(Attempt { started_ns, ended_ns: now_ns(), outcome, error })
     }

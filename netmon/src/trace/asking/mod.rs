@@ -44,6 +44,12 @@ pub(super) struct Asked {
 /// How one attempt ended, and what the program was told.
 type End = (Outcome, Option<String>);
 
+/// Returns an error of the kernel in words, without its number.
+fn told(error: impl Into<io::Error>) -> String {
+    let text = error.into().to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
 /// Makes one attempt after the other.
 trait Asker {
     /// Makes an attempt. Returns when it began, when it ended, and how.

@@ -1,5 +1,6 @@
 //! The rungs: the way of most runs, with the times of the typical one and the spread over all.
 
+use netmon_ebpf::trace::ANSWERED_BY_ERROR;
 use netmon_model::{
     names::Direction,
     trace::{Asking, HookPlace, Outcome, Rung, Slowest, Times, Trace, What},
@@ -60,7 +61,7 @@ impl<'a> Ladder<'a> {
         let what = what(observed, from, to);
         let times = self.spread(|index| took(self.runs, index, end));
         Rung {
-            leg: observed.leg(from.leg),
+            leg: observed.leg(from),
             back: from.leg % 2 == 1,
             what,
             name: name(observed, what, from, to),
@@ -106,9 +107,9 @@ impl<'a> Ladder<'a> {
         same.then(|| (1..self.way.len()).map(|end| took(self.runs, index, end)).collect())
     }
 
-    /// Returns the namespace that answers.
+    /// Returns the namespace that answers. An error may come from anywhere.
     fn answerer(&self, observed: &Observed) -> Option<String> {
-        let answer = self.way.iter().find(|step| step.leg == 1)?;
+        let answer = self.way.iter().find(|step| step.leg == 1 && step.answer != ANSWERED_BY_ERROR)?;
         Some(observed.places.namespace(answer.key))
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn of(observed: &Observed, runs: &[Traced<'_>]) -> Option<Loss> {
         runs: lost.len(),
         last: last.map(|step| LastSeen {
             place: place(observed, step),
-            leg: observed.leg(step.leg),
+            leg: observed.leg(step),
             since_start_ns: step.time_ns - start.unwrap_or(step.time_ns),
         }),
         dropped: dropped.map(|event| report(observed, event, start)),

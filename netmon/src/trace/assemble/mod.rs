@@ -10,7 +10,7 @@ mod words;
 
 use std::collections::HashMap;
 
-use netmon_ebpf::trace::{Event, LEG_ANSWER, LEG_DATA_ANSWER};
+use netmon_ebpf::trace::{ANSWERED_BY_ERROR, ANSWERED_BY_RESET, Event, LEG_ANSWER, LEG_DATA_ANSWER};
 use netmon_model::trace::{Destination, Leg, Outcome, Run, Sender, Trace, TraceTraffic, VERSION};
 
 use self::path::{Events, Step};
@@ -84,13 +84,15 @@ impl Observed {
         if self.traffic == TraceTraffic::Http { LEG_DATA_ANSWER } else { LEG_ANSWER }
     }
 
-    fn leg(&self, number: u8) -> Leg {
-        match (self.traffic, number) {
-            (TraceTraffic::Icmp, 0) => Leg::Request,
-            (TraceTraffic::Icmp, _) => Leg::Reply,
-            (_, 0) => Leg::Syn,
-            (_, 1) => Leg::SynAck,
-            (_, 2) => Leg::Request,
+    fn leg(&self, step: &Step) -> Leg {
+        match (self.traffic, step.leg, step.answer) {
+            (_, _, ANSWERED_BY_ERROR) => Leg::Error,
+            (_, _, ANSWERED_BY_RESET) => Leg::Reset,
+            (TraceTraffic::Icmp, 0, _) => Leg::Request,
+            (TraceTraffic::Icmp, ..) => Leg::Reply,
+            (_, 0, _) => Leg::Syn,
+            (_, 1, _) => Leg::SynAck,
+            (_, 2, _) => Leg::Request,
             _ => Leg::Response,
         }
     }

@@ -17,18 +17,21 @@ pub(super) struct Step {
     pub(super) arrives: bool,
     /// The packet: its place in the exchange.
     pub(super) leg: u8,
+    /// What kind of answer it is.
+    pub(super) answer: u8,
     /// When.
     pub(super) time_ns: u64,
 }
 
 impl Step {
     fn of(event: &Event) -> Self {
-        Self { key: key(event), arrives: event.hook == ARRIVES, leg: event.leg, time_ns: event.time_ns }
+        let Event { leg, answer, time_ns, .. } = *event;
+        Self { key: key(event), arrives: event.hook == ARRIVES, leg, answer, time_ns }
     }
 
     /// Returns whether two steps are the same hook and packet.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        (self.key, self.arrives, self.leg) == (other.key, other.arrives, other.leg)
+        (self.key, self.arrives, self.leg, self.answer) == (other.key, other.arrives, other.leg, other.answer)
     }
 }
 

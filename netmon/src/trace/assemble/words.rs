@@ -70,7 +70,11 @@ fn lost(trace: &Trace, loss: &Loss) -> String {
     let last = trace.runs.iter().rev().find(|run| run.outcome != Outcome::Arrived);
     let error = loss.error.as_deref().unwrap_or("no reason was given");
     match last.map_or(Outcome::Lost, |run| run.outcome) {
-        Outcome::Refused => format!("{}: {error}.", counted(trace, loss, "was refused", "were refused")),
+        Outcome::Refused => {
+            let answerer = trace.rungs.iter().find(|rung| rung.what == What::Application);
+            let by = answerer.map_or(String::new(), |rung| format!(" by namespace {}", rung.name));
+            format!("{}{by}: {error}.", counted(trace, loss, "was refused", "were refused"))
+        }
         Outcome::Failed => {
             let what = counted(trace, loss, "could not be sent", "could not be sent");
             let dropped = loss.dropped.as_ref().map(dropped_in_words);
