@@ -19,7 +19,7 @@ use netmon_tests::{
 };
 
 /// How often a trace is tried.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 12;
 
 fn slowest(trace: &Trace) -> (What, &str) {
     let slowest = trace.slowest.as_ref().expect("rungs");

@@ -123,8 +123,7 @@ fn the_ladder_names_every_part_and_ends_with_a_sentence() {
     in_lab("router.toml", || {
         let said = printed(&["trace", "client", "server", "-c", "4", "-i", "0.01"]);
         println!("{said}");
-        let heads =
-            ["client -> router", "in router", "router -> server", "server answers", "server -> router"];
+        let heads = ["request", "in router", "server answers", "reply", "first hook to last", "links "];
         heads.iter().for_each(|head| assert!(said.contains(head), "no {head}: {said}"));
         assert!(said.contains("4 of 4 answered") && said.contains("The slowest part is"), "{said}");
         let json = printed(&["trace", "client", "server", "-c", "2", "-o", "perfetto"]);

@@ -1,7 +1,7 @@
 //! The ladder: one line a rung, with a bar that begins when the rung began and is as long as it took.
 
 use netmon_model::trace::{HookPlace, Rung, Trace, TraceTraffic, What};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 use crate::render::{
     style::{BOLD, DIM},
@@ -150,7 +150,7 @@ fn bar(rung: &Rung, trace: &Trace, columns: usize, glyphs: &Glyphs) -> String {
 }
 
 fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
-    texts.map(|text| text.width()).max().unwrap_or_default()
+    texts.map(UnicodeWidthStr::width).max().unwrap_or_default()
 }
 
 /// Pads a text with spaces to a width of characters on the screen.

@@ -43,7 +43,7 @@ impl<'a> Ladder<'a> {
     pub(super) fn draw(&self, observed: &Observed, trace: &mut Trace) {
         trace.rungs = (1..self.way.len()).map(|end| self.rung(observed, end)).collect();
         trace.typical_run = Some(self.typical);
-        trace.total = self.times(|run| run.total_ns().unwrap_or_default());
+        trace.total = Some(self.spread(|index| self.runs[index].total_ns().unwrap_or_default()));
         trace.asking = self.asking();
         trace.counted_runs = self.counted.len();
         let went = |run: &&Traced<'_>| run.way.is_some();
@@ -75,10 +75,6 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    fn times(&self, of: impl Fn(&Traced<'_>) -> u64) -> Option<Times> {
-        Some(self.spread(|index| of(&self.runs[index])))
-    }
-
     /// Spreads a figure over the counted runs.
     fn spread(&self, of: impl Fn(usize) -> u64) -> Times {
         let mut all: Vec<u64> = self.counted.iter().map(|index| of(*index)).collect();
@@ -95,7 +91,7 @@ impl<'a> Ladder<'a> {
     fn asking(&self) -> Option<Asking> {
         let attempt = self.runs[self.typical].attempt;
         Some(Asking {
-            times: self.times(|run| run.asking_ns())?,
+            times: self.spread(|index| self.runs[index].asking_ns()),
             before_ns: self.way.first()?.time_ns.saturating_sub(attempt.started_ns),
             after_ns: attempt.ended_ns.saturating_sub(self.way.last()?.time_ns),
         })

@@ -86,13 +86,10 @@ impl<'a> Events<'a> {
     /// Follows the way back from a step.
     fn way_to(&self, mut at: usize) -> Vec<Step> {
         let mut way = Vec::new();
-        loop {
-            let Some(step) = self.hooks.get(at) else { break };
+        while let Some(step) = self.hooks.get(at) {
             way.push(*step);
-            match self.before(at) {
-                Some(earlier) => at = earlier,
-                None => break,
-            }
+            let Some(earlier) = self.before(at) else { break };
+            at = earlier;
         }
         way.reverse();
         way
