@@ -26,4 +26,5 @@ pub mod server;
 pub mod services;
 pub mod top;
 pub mod topology;
+pub mod trace;
 pub mod watch;

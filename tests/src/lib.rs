@@ -44,6 +44,7 @@ pub mod talk;
 pub mod tc;
 pub mod terminal;
 pub mod tmux;
+pub mod traced;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;

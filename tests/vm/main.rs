@@ -12,5 +12,6 @@ mod kernel;
 mod netem;
 mod selftest;
 mod tcp_netem;
+mod trace;
 mod tunnels;
 mod vlan;

@@ -196,6 +196,10 @@ async fn handle(connection: Connection, running: &mut Running) -> ControlFlow<()
             let reply = running.impair(&link, &sides, change);
             connection.finish(&reply).await;
         }
+        Request::Trace(trace) => {
+            running.watch.traces().add(*trace);
+            connection.finish(&Ok(())).await;
+        }
         Request::Hooks(link) => {
             drop(tokio::spawn(pause::compare(connection, link, Arc::clone(&running.watch))));
         }

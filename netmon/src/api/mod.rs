@@ -15,6 +15,7 @@ mod round_trips;
 mod sse;
 mod summary;
 mod topology;
+mod traces;
 mod window;
 
 use std::{
@@ -40,6 +41,7 @@ pub use self::{
     topology::{
         Agent, ColumnNames, HistoryUse, Impairments, ProbeState, Topology, TopologyEndpoint, TopologyLink,
     },
+    traces::Traces,
     window::{DirectionWindow, EndWindow, LinkWindow, ProbeNow, Window},
 };
 

@@ -20,6 +20,7 @@ use crate::{
     ownership::OwnershipError,
     selftest::SelftestError,
     topology::TopologyError,
+    trace::TraceError,
     watch::WatchError,
 };
 
@@ -57,6 +58,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<ExitCode> {
         .or_else(|| code_of(error, refusal))
         .or_else(|| code_of(error, selftest))
         .or_else(|| code_of(error, topology))
+        .or_else(|| code_of(error, trace))
         .or_else(|| code_of(error, trial))
         .or_else(|| code_of(error, watch))
 }
@@ -142,6 +144,14 @@ fn selftest(error: &SelftestError) -> ExitCode {
 /// The same code, whether the agent of the lab refused or this process did.
 fn topology(error: &TopologyError) -> ExitCode {
     kind(RefusalKind::from(error))
+}
+
+fn trace(error: &TraceError) -> ExitCode {
+    match error {
+        wrong if wrong.is_usage() => ExitCode::Usage,
+        lacking if lacking.is_unavailable() => ExitCode::Unavailable,
+        _ => ExitCode::Failed,
+    }
 }
 
 fn trial(error: &TrialError) -> ExitCode {

@@ -28,6 +28,7 @@ pub mod status;
 pub mod supervise;
 pub mod test;
 pub mod top;
+pub mod trace;
 pub mod up;
 pub mod watching;
 pub mod which_agent;
@@ -104,6 +105,11 @@ pub enum Command {
     /// Each direction has its own. Shows what is configured beside what is measured. If an agent runs the lab, the
     /// agent makes the change. The lab file is not changed.
     Impair(impair::Args),
+    /// Shows the way of one packet, there and back, and where its time goes.
+    ///
+    /// Sends a ping, a TCP connection or an HTTP request from a namespace, ten times, and prints every hook that it met:
+    /// what each link, namespace and program on the way took. Says where a packet was lost, and why. Needs no agent.
+    Trace(trace::Args),
     /// Prints a lab file of a common shape and any size: a star, a chain, a mesh and others.
     ///
     /// Chooses names, addresses and routes. The file begins with commands to try. Nothing is built.
@@ -162,6 +168,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Graph(args) => with_runtime(graph::run(args)),
         Command::Overhead(args) => overhead::run(&args),
         Command::Impair(args) => with_runtime(impair::run(args)),
+        Command::Trace(args) => trace::run(&args),
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),
         Command::Test(args) => with_runtime(test::run(args)),

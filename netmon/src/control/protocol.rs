@@ -9,6 +9,7 @@ use netmon_model::{
     error::chain,
     impairment::Change,
     names::{LinkName, Side},
+    trace::Trace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub enum Request {
     ///
     /// The agent reattaches them when the connection closes.
     Hooks(LinkName),
+    /// Keep this trace, and show it to those who ask over HTTP.
+    Trace(Box<Trace>),
 }
 
 /// A command on the connection of a [`Request::Hooks`].

@@ -66,17 +66,19 @@ impl DropTypes {
             dev_net: offset("net_device", "nd_net")?,
             net_cookie: offset("net", "net_cookie")?,
         };
-        let mut reasons: Table<u32, String> = types
-            .enumerators("skb_drop_reason")
-            .into_iter()
-            .filter_map(|(value, name)| Some((value, name.strip_prefix(PREFIX)?.to_owned())))
-            .collect();
+        let mut reasons = reasons(&types);
         if reasons.is_empty() {
             return Err("the kernel has no drop reasons (needs Linux 5.17)".to_owned());
         }
         reasons.insert(DECLARED_LOSS, ON_PURPOSE.to_owned());
         Ok(Self { offsets, reasons })
     }
+}
+
+/// Returns the names of the kernel's drop reasons, without their prefix. Empty before Linux 5.17.
+pub(crate) fn reasons(types: &KernelTypes) -> Table<u32, String> {
+    let named = |(value, name): (u32, String)| Some((value, name.strip_prefix(PREFIX)?.to_owned()));
+    types.enumerators("skb_drop_reason").into_iter().filter_map(named).collect()
 }
 
 /// The tables of drops.

@@ -10,6 +10,7 @@ mod rates;
 mod second;
 mod source;
 mod totals;
+mod traces;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +26,7 @@ pub(crate) use self::{
 pub use self::{
     second::Second,
     source::{Readiness, SnapshotSource, SourceError},
+    traces::Traces,
 };
 
 /// The totals of the last readings, and the history if one is kept.

@@ -1,6 +1,9 @@
 //! What outputs read from: snapshots, tracked connections, and whether every hook is attached.
 
-use netmon_model::snapshot::{Flow, ServiceSnapshot, Snapshot};
+use netmon_model::{
+    snapshot::{Flow, ServiceSnapshot, Snapshot},
+    trace::Trace,
+};
 use serde::{Deserialize, Serialize};
 
 /// Why a reading failed.
@@ -24,6 +27,11 @@ pub trait SnapshotSource: Send + Sync + 'static {
 
     /// Returns the state of the lab's services, in the order of the lab file.
     fn services(&self) -> Vec<ServiceSnapshot> {
+        Vec::new()
+    }
+
+    /// Returns the traces that were handed over, newest first. None by default.
+    fn traces(&self) -> Vec<Trace> {
         Vec::new()
     }
 

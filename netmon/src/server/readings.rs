@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon_model::snapshot::{Flow, ServiceSnapshot, Snapshot};
+use netmon_model::{
+    snapshot::{Flow, ServiceSnapshot, Snapshot},
+    trace::Trace,
+};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
@@ -105,6 +108,11 @@ impl Readings {
     /// Returns the state of the lab's services. It may block.
     pub(super) fn services(&self) -> Vec<ServiceSnapshot> {
         self.source.services()
+    }
+
+    /// Returns the traces that were handed over, newest first.
+    pub(super) fn traces(&self) -> Vec<Trace> {
+        self.source.traces()
     }
 
     /// Returns whether every hook is attached.

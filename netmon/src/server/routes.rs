@@ -64,6 +64,7 @@ fn routes() -> Routes {
         .route("/api/v1/links", get(links))
         .route("/api/v1/flows", get(flows))
         .route("/api/v1/probes", get(probes))
+        .route("/api/v1/traces", get(traces))
         .route("/api/v1/stream", get(stream))
         .route("/api/v1/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], OPENAPI)))
 }
@@ -178,6 +179,10 @@ async fn flows(
 async fn probes(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
     json(&headers, move || api::Probes::of(&reading.snapshot)).await
+}
+
+async fn traces(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
+    json(&headers, move || api::Traces { traces: shared.readings.traces() }).await
 }
 
 /// Builds the response on a thread for blocking work: a thousand links would stall the connections of a worker thread.

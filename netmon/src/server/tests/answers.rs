@@ -126,7 +126,7 @@ async fn the_index_lists_every_path_that_exists() {
     let server = Server::of(|| Ok(fixtures::direct())).await;
     let index = server.get("/").await.body;
     let pages: Vec<_> = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(pages.len(), 9);
+    assert_eq!(pages.len(), 10);
     for page in pages {
         assert_eq!(server.request("HEAD", page).await.status, 200, "{page}");
     }

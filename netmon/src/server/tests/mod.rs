@@ -51,6 +51,10 @@ impl<F: Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static> SnapshotS
         }]
     }
 
+    fn traces(&self) -> Vec<Trace> {
+        vec![fixtures::trace()]
+    }
+
     fn ready(&self) -> Readiness {
         self.1.clone()
     }

@@ -112,6 +112,12 @@ const ROOMS: &[Room] = &[
         kernel: "libc rustix",
     },
     Room {
+        name: "trace",
+        imports: "datapath kernel::netlink kernel::netns netmon_ebpf netmon_model ownership probe \
+            render",
+        kernel: "aya rustix",
+    },
+    Room {
         name: "doctor",
         imports: "datapath kernel::netlink kernel::sys leftovers netmon_model services \
             topology",
@@ -121,7 +127,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
-            render selftest server services top topology watch",
+            render selftest server services top topology trace watch",
         kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },
