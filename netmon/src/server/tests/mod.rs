@@ -13,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 use netmon_model::{
     fixtures,
     snapshot::{Flow, ServicePhase, ServiceSnapshot, Snapshot},
+    trace::Trace,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
