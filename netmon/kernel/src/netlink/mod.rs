@@ -7,6 +7,7 @@
 pub mod address;
 mod address_watch;
 pub mod clsact;
+pub mod ipv6;
 pub mod link;
 pub mod loss_filter;
 pub mod netem;
