@@ -32,7 +32,7 @@ thread_local! {
 
 /// A request was refused, or could not be sent.
 #[derive(Debug, Error)]
-#[error("cannot {what}{}", explained(.explanation))]
+#[error("cannot {what}{}", explained(.explanation, .source))]
 pub struct NetlinkError {
     what: String,
     /// The kernel's extended acknowledgement. `None` if it sent none.
@@ -40,8 +40,19 @@ pub struct NetlinkError {
     source: io::Error,
 }
 
-fn explained(explanation: &Option<String>) -> String {
-    explanation.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
+/// Returns the kernel's own explanation; without one, what its error number means for such a request, if the usual text
+/// misleads.
+fn explained(explanation: &Option<String>, source: &io::Error) -> String {
+    let meaning = match rustix::io::Errno::from_io_error(source) {
+        Some(rustix::io::Errno::EXIST) => Some("another program has added one in its place"),
+        Some(rustix::io::Errno::NODEV) => Some("the interface does not exist any more"),
+        Some(rustix::io::Errno::NETUNREACH | rustix::io::Errno::HOSTUNREACH) => {
+            Some("the next hop is not in the network of an interface that is up")
+        }
+        _ => None,
+    };
+    let text = explanation.as_deref().or(meaning);
+    text.map(|text| format!(" ({text})")).unwrap_or_default()
 }
 
 impl NetlinkError {
