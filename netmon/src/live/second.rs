@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use netmon_model::{
     by::{Ends, Hooks},
     histogram::{Histogram, Total},
-    names::{EndpointId, LinkName, Side},
+    names::{Direction, EndpointId, IfIndex, LinkName, Side},
     snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, RoundTrips, Snapshot},
 };
 
@@ -78,6 +78,16 @@ impl From<&RoundTrips> for RoundTripTotals {
     }
 }
 
+impl EndpointTotals {
+    /// Returns whether `now` is the same endpoint later. A slot and an ifindex may be those of another interface by now,
+    /// but only its counters can be behind.
+    fn precedes(&self, now: &EndpointSnapshot) -> bool {
+        let is_behind = |hook| HookTotals::from(&now.hooks[hook]).packets < self.hooks[hook].packets;
+        let restarted = Direction::BOTH.into_iter().any(is_behind);
+        (self.id, self.ifindex) == (now.id, now.ifindex) && !restarted
+    }
+}
+
 impl RoundTripTotals {
     /// Returns what was added since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Self {
@@ -93,6 +103,7 @@ impl RoundTripTotals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndpointTotals {
     id: EndpointId,
+    ifindex: IfIndex,
     pub(crate) hooks: Hooks<HookTotals>,
     pub(crate) round_trips: RoundTripTotals,
 }
@@ -101,6 +112,7 @@ impl From<&EndpointSnapshot> for EndpointTotals {
     fn from(endpoint: &EndpointSnapshot) -> Self {
         Self {
             id: endpoint.id,
+            ifindex: endpoint.ifindex,
             hooks: Hooks::from_fn(|direction| HookTotals::from(&endpoint.hooks[direction])),
             round_trips: RoundTripTotals::from(&endpoint.round_trips),
         }
@@ -130,7 +142,7 @@ impl LinkTotals {
     /// another pair of interfaces may have the link's name.
     fn is_of(&self, link: &LinkSnapshot) -> bool {
         let is_same = |side: Side| match (&self.ends[side], link.end(side)) {
-            (Some(then), Some(now)) => then.id == now.id,
+            (Some(then), Some(now)) => then.precedes(now),
             _ => true,
         };
         is_same(Side::A) && is_same(Side::B)
@@ -257,6 +269,19 @@ mod tests {
         assert!(earlier.link(&snapshot.links[0]).is_some());
         snapshot.links[0].b.as_mut().unwrap().id = EndpointId(77);
         assert!(earlier.link(&snapshot.links[0]).is_none());
+    }
+
+    #[test]
+    fn a_link_that_was_made_anew_in_the_same_slots_is_another_link() {
+        let snapshot = fixtures::direct();
+        let earlier = second(&snapshot);
+        let mut recreated = snapshot.clone();
+        recreated.links[0].a.ifindex = IfIndex(77);
+        assert!(earlier.link(&recreated.links[0]).is_none());
+        let mut recreated = snapshot.clone();
+        recreated.links[0].a.hooks.egress.protocols = Default::default();
+        assert!(earlier.link(&recreated.links[0]).is_none(), "in a new namespace under the same ifindex");
+        assert!(earlier.link(&snapshot.links[0]).is_some());
     }
 
     #[test]
