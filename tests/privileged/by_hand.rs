@@ -212,17 +212,16 @@ fn a_change_that_fails_restores_the_route_of_another_program() {
             ],
         );
         let before = (route("-4"), route("-6"));
-        // The kernel refuses a next hop that is one of the namespace's own addresses, which no lab file can say of one
-        // that was added by hand.
-        run("ip", &["-n", "b", "address", "add", "10.0.0.9/32", "dev", "lo"]);
+        // The kernel refuses an IPv6 next hop that is an address of the namespace itself, such as one added by hand.
+        run("ip", &["-n", "b", "address", "add", "fd00::9/128", "dev", "lo"]);
         let text = fs::read_to_string(FILE).expect("it was written");
-        let broken = text.replace(
-            "name = \"b\"\n",
-            "name = \"b\"\nroutes = [{ to = \"10.99.0.0/16\", via = \"10.0.0.9\" }]\n",
-        );
+        let wrong = "name = \"b\"\nroutes = [{ to = \"2001:db8::/32\", via = \"fd00::9\" }]\n";
+        let broken = text.replace("name = \"b\"\n", wrong);
         fs::write(FILE, broken).expect("a tmpfs");
         let (code, said) = netmon_says(&["up", FILE]);
         assert_eq!(code, 1, "{said}");
+        assert!(said.contains("namespace b: cannot add route to 2001:db8::/32 via fd00::9"), "{said}");
+        assert!(said.contains("; the changes before it were undone"), "{said}");
         assert_eq!((route("-4"), route("-6")), before, "{said}");
     });
 }

@@ -12,8 +12,6 @@ use netmon_tests::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// An address in the network of the link that the namespace gets by hand.
-const OWN_ADDRESS: &str = "10.33.0.9";
 
 fn sent(metrics: &Metrics) -> f64 {
     let labels = [("link", "line"), ("interface", "up0"), ("direction", "egress"), ("protocol", "udp")];
@@ -114,13 +112,13 @@ fn a_reload_changes_only_the_amount_that_differs() {
         assert_eq!(sent(&scrape()), 20.0);
         // A change that fails in a later step is undone, including this one.
         let file = std::fs::read_to_string(FILE).expect("a file");
-        let wrong = file
-            .replace("20mbit", "5mbit")
-            .replace("loss = \"2%\"", "loss = \"3%\"")
-            .replace("name = \"far\"", "name = \"far\"\nroutes = [{ to = \"10.99.0.0/16\", via = \"HOP\" }]");
-        // The kernel refuses a next hop that is an address of the namespace itself.
-        let wrong = wrong.replace("HOP", OWN_ADDRESS);
-        run("ip", &["-n", "far", "address", "add", &format!("{OWN_ADDRESS}/32"), "dev", "lo"]);
+        let wrong = file.replace("20mbit", "5mbit").replace("loss = \"2%\"", "loss = \"3%\"").replace(
+            "name = \"far\"",
+            "name = \"far\"\nroutes = [{ to = \"10.99.0.0/16\", via = \"10.33.0.9\" }]",
+        );
+        // The kernel refuses a next hop that it does not reach: the network of the link was reduced by hand.
+        run("ip", &["-n", "far", "route", "add", "10.33.0.1/32", "dev", "up1"]);
+        run("ip", &["-n", "far", "route", "delete", "10.33.0.0/24"]);
         std::fs::write(FILE, wrong).expect("a tmpfs");
         fails(1, &["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));

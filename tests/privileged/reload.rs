@@ -138,9 +138,10 @@ fn a_change_that_fails_half_way_is_undone_and_removed_parts_are_back() {
         write(&both);
         let _agent = Agent::start([FILE]);
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.32.0.2"]);
-        // Without the second namespace, with a third one, and with a route that the kernel refuses: its next hop is an
-        // address of the namespace itself, which was added by hand.
-        run("ip", &["-n", "stays", "address", "add", "10.32.0.9/32", "dev", "lo"]);
+        // Without the second namespace, with a third one, and with a route that the kernel refuses: its next hop is not
+        // reached any more, since the network of the link was reduced to one address by hand.
+        run("ip", &["-n", "stays", "route", "add", "10.32.0.1/32", "dev", "eth0"]);
+        run("ip", &["-n", "stays", "route", "delete", "10.32.0.0/24"]);
         let route = "name = \"stays\"\nroutes = [{ to = \"10.99.0.0/16\", via = \"10.32.0.9\" }]\n";
         let third = "[[namespace]]\nname = \"third\"\n";
         write(&format!("{}{third}", FIRST.replacen("name = \"stays\"\n", route, 1)));
