@@ -20,11 +20,11 @@ use netmon_kernel::sys::capabilities::{self, Capability};
 use netmon_model::{lab::Lab, progress::Progress};
 use tokio::{net::TcpListener, sync::watch};
 
-pub use self::{error::AgentError, persist::leave_counting};
+pub use self::{error::AgentError, persist::leave_counting, signals::Stop};
 use self::{
     running::Running,
     services::Services,
-    signals::{HangUp, Meaning, Stop},
+    signals::{HangUp, Meaning},
     source::Source,
 };
 use crate::{

@@ -1,6 +1,9 @@
 //! A lab that is built and watched, from its claim to its removal.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use log::{info, warn};
 use netmon_model::{
@@ -101,7 +104,8 @@ impl Running {
             let mut left: Vec<String> = watch.release().iter().map(|error| chain(error)).collect();
             if stays {
                 if supervised {
-                    let left_running = leave_running(&lab, &state::directory(&lab.name));
+                    let (directory, never) = (state::directory(&lab.name), AtomicBool::new(false));
+                    let left_running = leave_running(&lab, &directory, &never);
                     left.extend(left_running.err().map(|error| chain(&error)));
                 }
                 progress.rest();

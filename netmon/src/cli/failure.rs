@@ -96,10 +96,11 @@ fn locate(error: &LocateError) -> ExitCode {
     match error {
         LocateError::Name(_)
         | LocateError::File(_)
+        | LocateError::Unnamed { .. }
         | LocateError::NoSuchLink { .. }
         | LocateError::AmbiguousLink { .. } => ExitCode::Usage,
         LocateError::NotServing { .. }
-        | LocateError::Unwatched(_)
+        | LocateError::Unwatched { .. }
         | LocateError::NotRunning(_)
         | LocateError::NoAgent
         | LocateError::SeveralAgents(_)
@@ -244,7 +245,10 @@ mod tests {
         let lab = || "direct".parse().unwrap();
         assert_codes(vec![
             (ExitCode::Failed, LocateError::NotRunning(lab()).into()),
-            (ExitCode::Failed, LocateError::Unwatched(lab()).into()),
+            (
+                ExitCode::Failed,
+                LocateError::Unwatched { lab: lab(), services: Vec::new(), is_counted: false }.into(),
+            ),
             (ExitCode::Failed, LocateError::NoAgent.into()),
             (ExitCode::Failed, LocateError::NoLinks.into()),
             (ExitCode::Failed, LocateError::SeveralAgents(vec![lab()]).into()),
@@ -283,8 +287,9 @@ mod tests {
                 (code, ControlError::Refused(Refusal::from(&error())).into()),
             ]);
         }
-        let undone = TopologyError::NotUndone { source: Box::new(conflict()), left: Vec::new() };
-        assert_codes(vec![(ExitCode::Conflict, undone.into())]);
+        let not_undone = TopologyError::NotUndone { step: Box::new(conflict()), left: Vec::new() };
+        let undone = TopologyError::Undone(Box::new(conflict()));
+        assert_codes(vec![(ExitCode::Conflict, not_undone.into()), (ExitCode::Conflict, undone.into())]);
     }
 
     #[test]

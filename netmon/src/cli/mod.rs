@@ -157,7 +157,7 @@ pub enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => with_runtime(run::run(args)),
-        Command::Up(args) => up::run(&args),
+        Command::Up(args) => with_runtime(up::run(args)),
         Command::Reload(args) => reload::run(&args),
         Command::Down(args) => down::run(&args),
         Command::Plan(args) => plan::run(&args),

@@ -76,7 +76,7 @@ impl Second {
 mod tests {
     use netmon_model::{
         fixtures,
-        names::{EndpointId, Side},
+        names::{EndpointId, IfIndex, Side},
     };
 
     use super::*;
@@ -126,6 +126,19 @@ mod tests {
         assert!(earlier.link(&snapshot.links[0]).is_some());
         snapshot.links[0].b.as_mut().unwrap().id = EndpointId(77);
         assert!(earlier.link(&snapshot.links[0]).is_none());
+    }
+
+    #[test]
+    fn a_link_that_was_made_anew_in_the_same_slots_is_another_link() {
+        let snapshot = fixtures::direct();
+        let earlier = second(&snapshot);
+        let mut recreated = snapshot.clone();
+        recreated.links[0].a.ifindex = IfIndex(77);
+        assert!(earlier.link(&recreated.links[0]).is_none());
+        let mut recreated = snapshot.clone();
+        recreated.links[0].a.hooks.egress.protocols = Default::default();
+        assert!(earlier.link(&recreated.links[0]).is_none(), "in a new namespace under the same ifindex");
+        assert!(earlier.link(&snapshot.links[0]).is_some());
     }
 
     #[test]

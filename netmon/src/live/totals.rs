@@ -5,7 +5,7 @@ use std::time::Duration;
 use netmon_model::{
     by::{Ends, Hooks},
     histogram::{Histogram, Total},
-    names::{EndpointId, Side},
+    names::{Direction, EndpointId, IfIndex, Side},
     snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, RoundTrips},
 };
 
@@ -86,6 +86,7 @@ impl RoundTripTotals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndpointTotals {
     pub(super) id: EndpointId,
+    ifindex: IfIndex,
     pub(crate) hooks: Hooks<HookTotals>,
     pub(crate) round_trips: RoundTripTotals,
     /// Round trips of TCP data; `None` if they are not measured.
@@ -100,12 +101,23 @@ impl From<&EndpointSnapshot> for EndpointTotals {
     fn from(endpoint: &EndpointSnapshot) -> Self {
         Self {
             id: endpoint.id,
+            ifindex: endpoint.ifindex,
             hooks: Hooks::from_fn(|direction| HookTotals::from(&endpoint.hooks[direction])),
             round_trips: RoundTripTotals::from(&endpoint.round_trips),
             tcp_rtt: endpoint.round_trips.tcp_rtt.as_ref().map(Histogram::total),
             retransmits: endpoint.round_trips.tcp_retransmits_egress,
             dropped: endpoint.drops.as_ref().map(|drops| drops.iter().map(|(_, count)| count).sum()),
         }
+    }
+}
+
+impl EndpointTotals {
+    /// Returns whether `now` is the same endpoint later. A slot and an ifindex may be those of another interface by now,
+    /// but only its counters can be behind.
+    fn precedes(&self, now: &EndpointSnapshot) -> bool {
+        let is_behind = |hook| HookTotals::from(&now.hooks[hook]).packets < self.hooks[hook].packets;
+        let restarted = Direction::BOTH.into_iter().any(is_behind);
+        (self.id, self.ifindex) == (now.id, now.ifindex) && !restarted
     }
 }
 
@@ -135,7 +147,7 @@ impl LinkTotals {
     /// another pair of interfaces may have the link's name.
     pub(super) fn is_of(&self, link: &LinkSnapshot) -> bool {
         let is_same = |side: Side| match (&self.ends[side], link.end(side)) {
-            (Some(then), Some(now)) => then.id == now.id,
+            (Some(then), Some(now)) => then.precedes(now),
             _ => true,
         };
         is_same(Side::A) && is_same(Side::B)
