@@ -19,7 +19,6 @@ use netmon_ebpf::trace::{ARRIVES, DROPPED, LEAVES};
 macro_rules! program {
     ($name:ident at $tracepoint:literal reports $hook:ident) => {
         #[doc = concat!("Reports packets of the trace at `", $tracepoint, "`.")]
-        #[expect(clippy::needless_pass_by_value, reason = "aya's macro calls it with a value")]
         #[raw_tracepoint(tracepoint = $tracepoint)]
         pub(crate) fn $name(ctx: RawTracePointContext) -> i32 {
             // Most packets of a host are not part of the trace.
