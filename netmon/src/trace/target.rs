@@ -74,7 +74,7 @@ pub(super) fn known() -> Result<Vec<NsName>, TraceError> {
 /// Returns the addresses of a namespace that others can reach.
 fn addresses(namespace: &NetNs) -> Result<Vec<IpNet>, TraceError> {
     let all = Netlink::open_in(namespace)?.addresses()?;
-    Ok(all.into_iter().filter(|(index, _)| *index != LOOPBACK).map(|(_, address)| address).collect())
+    Ok(all.into_iter().filter(|one| one.index != LOOPBACK).map(|one| one.net).collect())
 }
 
 /// Orders addresses by how likely the sender reaches them: those in a network of its own first, then IPv4.
