@@ -190,7 +190,7 @@ mod tests {
             message.attributes.push(RouteAttribute::Priority(USUAL_IPV6_METRIC));
         }
         change(&mut message);
-        super::route(RouteNetlinkMessage::NewRoute(message))
+        route(RouteNetlinkMessage::NewRoute(message))
     }
 
     #[test]
