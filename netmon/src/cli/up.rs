@@ -72,7 +72,7 @@ async fn build(args: &Up, lab: &Lab, claim: &Claim) -> anyhow::Result<()> {
     drop(progress);
     if let Err(error) = services::start(lab, &mut stop).await {
         if is_new {
-            warn_about(block_in_place(|| control::remove(claim, &ProgressLine::start())));
+            warn_about(&block_in_place(|| control::remove(claim, &ProgressLine::start())));
             return Err(error).with_context(|| format!("lab {} was removed again", lab.name));
         }
         return Err(error).with_context(|| format!("lab {} is up, and its services do not run", lab.name));
@@ -82,7 +82,7 @@ async fn build(args: &Up, lab: &Lab, claim: &Claim) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn warn_about(left: Vec<String>) {
+fn warn_about(left: &[String]) {
     left.iter().for_each(|left| log::warn!("{left}"));
 }
 

@@ -26,8 +26,7 @@ pub enum LocateError {
         named(labs)
     )]
     Unnamed {
-        /// Why not.
-        #[source]
+        /// Why not. Part of the message, and so not its source.
         error: LoadError,
         /// The labs that are recorded.
         labs: Vec<LabName>,
