@@ -1,0 +1,72 @@
+// A box of the picture: a namespace with its bridges and services, or a fold with its sums.
+
+import { setAttribute, setText, svg } from './dom.js';
+import { plural } from './format.js';
+
+function shorten(title, width) {
+  const longest = Math.floor((width - 34) / 7.4);
+  return title.length > longest ? `${title.slice(0, longest - 1)}…` : title;
+}
+
+/** Returns the failing probes of a namespace, in words; empty if all is well. */
+export function probeWords(probes) {
+  const failing = probes.filter((probe) => probe.success === false);
+  return failing.length === 0 ? '' : `▲ ${plural(failing.length, 'probe')} ${failing.length === 1 ? 'fails' : 'fail'}`;
+}
+
+/** One box with its elements. */
+export class BoxView {
+  constructor(box) {
+    this.element = svg('g', { class: 'box', tabindex: -1, role: 'button', [box.kind === 'namespace' ? 'data-namespace' : 'data-fold']: box.id });
+    this.badge = svg('text', { class: 'box-badge' });
+    this.setBox(box);
+  }
+
+  /** Takes the box as it is described now. */
+  setBox(box) {
+    const before = JSON.stringify(this.box ?? null);
+    this.box = box;
+    if (before !== JSON.stringify(box)) this.build();
+  }
+
+  build() {
+    const { w, h, rows, title, kind } = this.box;
+    const [left, top] = [-w / 2, -h / 2];
+    const parts = [svg('title', {}, title), svg('rect', { class: 'card', x: left, y: top, width: w, height: h, rx: 11 })];
+    if (kind === 'fold') parts.unshift(svg('rect', { class: 'card behind', x: left + 7, y: top + 7, width: w, height: h, rx: 11 }));
+    parts.push(svg('text', { class: 'name', x: left + 14, y: top + 24 }, shorten(title, w)));
+    rows.forEach((row, index) => parts.push(...this.row(row, left + 14, top + 43 + index * 16)));
+    this.badge.setAttribute('x', left + 14);
+    this.badge.setAttribute('y', h / 2 + 16);
+    this.element.replaceChildren(...parts, this.badge);
+  }
+
+  row(row, x, y) {
+    if (row.kind === 'note') return [svg('text', { class: 'row note', x, y }, row.shown)];
+    const sign = row.kind === 'bridge'
+      ? svg('path', { class: 'sign bridge', d: `M${x} ${y - 4}h9M${x + 1.5} ${y - 4}v4M${x + 7.5} ${y - 4}v4M${x + 4.5} ${y - 4}v-4` })
+      : svg('circle', { class: 'sign service', cx: x + 4.5, cy: y - 4, r: 3.2 });
+    return [sign, svg('text', { class: `row ${row.kind}`, x: x + 15, y }, row.shown)];
+  }
+
+  place({ x, y }) {
+    this.element.setAttribute('transform', `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+  }
+
+  /** Takes the state of the namespace's probes and links. */
+  update(probes, links) {
+    const words = probeWords(probes);
+    setText(this.badge, words);
+    this.isFailing = words !== '';
+    const described = [this.box.title, ...this.box.rows.map((row) => row.text)].join(', ');
+    const kind = this.box.kind === 'fold' ? 'Folded' : 'Namespace';
+    setAttribute(this.element, 'aria-label', `${kind} ${described}. ${plural(links, 'link')}. ${words.replace('▲ ', '')}`);
+    this.paintClass();
+  }
+
+  paintClass() {
+    const flags = { [this.box.kind]: true, failing: this.isFailing, selected: this.isSelected, dim: this.isDim, hub: this.box.isHub };
+    const on = Object.entries(flags).filter(([, isOn]) => isOn).map(([name]) => name);
+    setAttribute(this.element, 'class', ['box', ...on].join(' '));
+  }
+}
