@@ -2,8 +2,10 @@
 
 pub mod added;
 pub mod agent;
+mod base64;
 pub mod binary;
 pub mod bpf_objects;
+pub mod browser;
 pub mod built;
 pub mod capture;
 pub mod commands;
@@ -45,3 +47,4 @@ pub mod terminal;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;
+mod webdriver;

@@ -14,6 +14,7 @@ import { Search, search } from './search.js';
 import { PageState } from './state.js';
 import { Stream } from './stream.js';
 import { Table } from './table.js';
+import { marks, readTrace } from './trace.js';
 
 const NARROW = matchMedia('(max-width: 700px)');
 const TRACES_MS = 5000;
@@ -26,7 +27,12 @@ let found = null;
 let levels = new Map();
 
 const state = new PageState(() => applyState());
-const context = { select: (chosen) => state.select(chosen), close, announce };
+const context = {
+  select: (chosen) => state.select(chosen),
+  close,
+  announce,
+  mark: (trace) => picture.mark(trace && marks(trace)),
+};
 const panel = new Panel(by('panel'), context);
 const arrangement = new Arrangement(browserStorage());
 const picture = new Picture(by('picture'), model, arrangement, {
@@ -158,7 +164,8 @@ async function lookForTraces() {
     const answer = await get('api/v1/traces');
     traces = answer?.traces ?? [];
     by('trace-offer').hidden = traces.length === 0;
-    setText(by('trace-offer'), `Newest trace of ${traces.length}`);
+    if (traces.length > 0) setText(by('trace-offer'), `Trace ${readTrace(traces[0]).title}`);
+    if (state.selected?.kind === 'trace') panel.show(state.selected, { model, history, picture, traces });
   }
   setTimeout(lookForTraces, TRACES_MS);
 }

@@ -56,7 +56,7 @@ export class BoxView {
   /** Takes the state of the namespace's probes and links. */
   update(probes, links) {
     const words = probeWords(probes);
-    setText(this.badge, words);
+    setText(this.badge, this.mark ?? words);
     this.isFailing = words !== '';
     const described = [this.box.title, ...this.box.rows.map((row) => row.text)].join(', ');
     const kind = this.box.kind === 'fold' ? 'Folded' : 'Namespace';
@@ -65,7 +65,7 @@ export class BoxView {
   }
 
   paintClass() {
-    const flags = { [this.box.kind]: true, failing: this.isFailing, selected: this.isSelected, dim: this.isDim, hub: this.box.isHub };
+    const flags = { [this.box.kind]: true, failing: this.isFailing, selected: this.isSelected, dim: this.isDim, hub: this.box.isHub, marked: Boolean(this.mark) };
     const on = Object.entries(flags).filter(([, isOn]) => isOn).map(([name]) => name);
     setAttribute(this.element, 'class', ['box', ...on].join(' '));
   }

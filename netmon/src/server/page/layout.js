@@ -8,7 +8,7 @@ import { relax } from './relax.js';
 
 const SQUASH = 0.62;
 const WIDE_SLOT = 235;
-const NARROW_SLOT = 150;
+const NARROW_SLOT = 190;
 const RING_SLOT = 330;
 const CHAIN_GAP = 190;
 const PART_GAP = 90;

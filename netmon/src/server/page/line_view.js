@@ -44,11 +44,11 @@ export class LineView {
     this.open = svg('text', { class: 'open-end' }, '?');
     this.buildLabel();
     const lanes = [...WAYS.map((way) => this.tracks[way]), ...WAYS.map((way) => this.flows[way])];
-    this.element = svg('g', { class: 'line', tabindex: -1, role: 'button', ...this.mark }, this.hit, ...lanes, this.open);
+    this.element = svg('g', { class: 'line', tabindex: -1, role: 'button', ...this.identity }, this.hit, ...lanes, this.open);
   }
 
   /** The attribute by which a click finds what was meant. */
-  get mark() {
+  get identity() {
     return { [this.line.kind === 'link' ? 'data-link' : 'data-fold']: this.line.id };
   }
 
@@ -58,7 +58,7 @@ export class LineView {
     this.badgeCard = svg('rect', { class: 'badge-card', height: 18, rx: 9 });
     this.badge = svg('g', { class: 'badge' }, this.badgeCard, this.badgeText);
     this.figures = svg('g', { class: 'figures' }, this.card, ...WAYS.map((way) => this.rows[way].group));
-    this.label = svg('g', { class: 'label', 'aria-hidden': 'true', ...this.mark }, this.figures, this.badge);
+    this.label = svg('g', { class: 'label', 'aria-hidden': 'true', ...this.identity }, this.figures, this.badge);
   }
 
   /** Draws the line along its route, with its label at a place; null hides the label until the line is pointed at. */
@@ -116,7 +116,7 @@ export class LineView {
   }
 
   paintBadge(found) {
-    const text = found ? `${health.SIGNS[found.level]} ${health.badge(found)}` : '';
+    const text = this.mark ?? (found ? `${health.SIGNS[found.level]} ${health.badge(found)}` : '');
     setText(this.badgeText, text);
     const width = Math.round(text.length * 6.3 + 18);
     setAttribute(this.badgeCard, 'width', width);
@@ -137,6 +137,7 @@ export class LineView {
     const flags = {
       idle: this.isIdle, crowded: this.isCrowded, open: this.isOpen, selected: this.isSelected,
       dim: this.isDim, aggregated: this.line.kind === 'fold', animated: this.isAnimated, pointed: this.isPointedAt,
+      marked: Boolean(this.mark),
     };
     const on = Object.entries(flags).filter(([, isOn]) => isOn).map(([name]) => name);
     const classes = [`level-${this.level}`, ...on].join(' ');

@@ -214,6 +214,14 @@ export class Picture {
     }
   }
 
+  /** Puts words of a trace on boxes and lines; null removes them. */
+  mark(words) {
+    for (const [id, view] of this.lines) view.mark = words?.links.get(id);
+    for (const [id, view] of this.boxes) view.mark = words?.namespaces.get(id);
+    this.root.classList.toggle('has-trace', words !== null);
+    this.update();
+  }
+
   idOf(chosen) {
     return chosen.kind === 'fold' ? `fold:${chosen.name}` : chosen.name;
   }
