@@ -34,6 +34,7 @@ mod impair_rate;
 mod kernel_drops;
 mod killed_anywhere;
 mod link_macs;
+mod live_stream;
 mod overhead;
 mod ownership;
 mod persist;

@@ -15,6 +15,7 @@ pub mod direct;
 pub mod dns;
 pub mod doctor;
 pub mod eventually;
+pub mod followed;
 pub mod foreign;
 pub mod forwarder;
 pub mod frugal;

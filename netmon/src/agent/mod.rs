@@ -29,7 +29,7 @@ use crate::{
     control::{Connection, Refusal, Request, Server},
     datapath::Options,
     ownership::{OwnershipError, claim},
-    server::{self, Buckets, Limits},
+    server,
 };
 
 /// How the agent runs.
@@ -37,8 +37,8 @@ use crate::{
 pub struct Config {
     /// Where to serve HTTP; port 0 takes any that is free.
     pub listen: SocketAddr,
-    /// How wide the buckets of histograms in `/metrics` are.
-    pub buckets: Buckets,
+    /// How it is served.
+    pub serving: server::Options,
     /// How the datapath is set up.
     pub datapath: Options,
     /// Whether the lab stays when the agent ends.
@@ -146,7 +146,8 @@ async fn serve(
         let _ = ended.wait_for(|end| *end).await;
     };
     let source = Arc::clone(&running.watch);
-    let mut server = server::serve(listener, source, running.buckets, Limits::default(), shutdown);
+    let serving = server::serve(listener, source, running.serving.clone(), shutdown);
+    let mut server = serving.map_err(AgentError::Serve)?;
     let upkeep = running.start_upkeep();
     started(&running.lab, &running.started(http));
     let mut done = pin!(done);

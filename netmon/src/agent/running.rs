@@ -15,7 +15,7 @@ use super::{AgentError, Config, Started, persist, services::Services};
 use crate::{
     control::{self, Connection},
     ownership::{Claim, OwnershipError, state, temporary},
-    server::Buckets,
+    server,
     services::leave_running,
     watch::{Watch, upkeep::Upkeep},
 };
@@ -30,8 +30,8 @@ pub(super) struct Running {
     pub(super) stays: bool,
     /// Whether the lab's probes run.
     probes: bool,
-    /// How wide the buckets of histograms in `/metrics` are.
-    pub(super) buckets: Buckets,
+    /// How it is served.
+    pub(super) serving: server::Options,
     /// The pending `Down` request, answered after shutdown. `None` if a signal ended the agent.
     pub(super) waiting: Option<Connection>,
 }
@@ -54,7 +54,7 @@ impl Running {
                 temporary::make_permanent(&lab.name)?;
             }
             let watch = Arc::new(watch?);
-            let Config { probes, buckets, .. } = config;
+            let Config { probes, serving, .. } = config;
             Ok(Self {
                 lab,
                 claim,
@@ -62,7 +62,7 @@ impl Running {
                 services: Services::default(),
                 stays,
                 probes,
-                buckets,
+                serving,
                 waiting: None,
             })
         };

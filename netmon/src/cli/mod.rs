@@ -23,6 +23,7 @@ pub mod reload;
 pub mod run;
 pub mod schema;
 pub mod selftest;
+pub mod serving;
 pub mod status;
 pub mod supervise;
 pub mod test;

@@ -17,7 +17,7 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 
 use super::{coding::Coding, scrape::Scrape};
 use crate::{
-    live::{Readiness, SnapshotReader, SnapshotSource, SourceError},
+    live::{Readiness, SnapshotSource, SourceError},
     metrics::{Format, Renderer},
 };
 
@@ -103,13 +103,5 @@ impl Readings {
     pub(super) async fn ready(&self) -> Result<Readiness, ReadError> {
         let source = Arc::clone(&self.source);
         Ok(spawn_blocking(move || source.ready()).await?)
-    }
-}
-
-impl SnapshotReader for Readings {
-    type Error = ReadError;
-
-    async fn read(&self) -> Result<Arc<Snapshot>, ReadError> {
-        Ok(self.fresh().await?.snapshot)
     }
 }

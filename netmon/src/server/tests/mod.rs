@@ -2,7 +2,11 @@
 
 mod answers;
 mod bounds;
+mod guarding;
 mod negotiation;
+mod openapi;
+mod schema;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Buckets, Limits, serve};
+use super::{Limits, Options, serve};
 use crate::live::{Readiness, SnapshotSource, SourceError};
 
 /// Longer than any step here takes, so that a test fails instead of hanging.
@@ -50,12 +54,17 @@ struct Server {
 
 impl Server {
     async fn start(source: impl SnapshotSource, limits: Limits) -> Self {
+        Self::with(source, Options { limits, ..Options::default() }).await
+    }
+
+    async fn with(source: impl SnapshotSource, options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (end, ended) = oneshot::channel();
-        let task = serve(listener, Arc::new(source), Buckets::default(), limits, async {
+        let task = serve(listener, Arc::new(source), options, async {
             let _ = ended.await;
         });
+        let task = task.unwrap();
         Self { port, end, task }
     }
 
@@ -68,7 +77,7 @@ impl Server {
     }
 
     async fn request(&self, method: &str, path: &str) -> Answer {
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         self.raw(head.as_bytes()).await
     }
 
