@@ -29,6 +29,7 @@ pub mod labs;
 mod leftover_processes;
 #[cfg(test)]
 mod lints;
+pub mod made_up;
 pub mod nginx;
 pub mod packets;
 pub mod pair;

@@ -159,8 +159,14 @@ function showConnection({ connected, since, reason }) {
   setText(banner, `${reason ? `${reason}. ` : ''}Not connected since ${clock(since)}, trying again.`);
 }
 
+/** An agent that keeps no traces is not asked for them: each refusal would be an error in the console. */
+async function startTraces() {
+  const described = await get('api/v1/openapi.json');
+  if (described?.paths['/api/v1/traces']) lookForTraces();
+}
+
 async function lookForTraces() {
-  if (!document.hidden) {
+  if (!document.hidden && !document.body.classList.contains('is-lost')) {
     const answer = await get('api/v1/traces');
     traces = answer?.traces ?? [];
     by('trace-offer').hidden = traces.length === 0;
@@ -176,6 +182,7 @@ function listenToButtons() {
   on('show-table', () => state.set({ view: 'table' }));
   on('theme', () => netmonTheme.toggle());
   on('help-button', () => by('help').showModal());
+  on('help-close', () => by('help').close());
   on('zoom-in', () => picture.viewport.zoom(1.3));
   on('zoom-out', () => picture.viewport.zoom(1 / 1.3));
   on('zoom-fit', () => picture.fit());
@@ -203,4 +210,4 @@ new Stream('api/v1/stream?history=1', {
   rates: takeRates,
   state: showConnection,
 });
-lookForTraces();
+startTraces();

@@ -21,7 +21,7 @@ export class Details {
   }
 
   async run() {
-    if (!document.hidden) {
+    if (!document.hidden && !document.body.classList.contains('is-lost')) {
       const answers = await Promise.all(this.paths.map((path) => get(path, this.abort.signal)));
       if (this.abort.signal.aborted) return;
       this.show(answers);
