@@ -24,10 +24,10 @@ equal(health.level(down.links[0]), 'down', 'down');
 const lossy = await modelOf([['root', 'red']]);
 lossy.links[0].impairment.a_to_b = { delay_ns: 20000000, jitter_ns: 2000000, loss_ppm: 10000, rate_bits_per_second: 10000000 };
 lossy.links[0].loss.aToB.add(1, 100);
-equal(health.findings(lossy.links[0]).map((found) => found.level), ['loss', 'impaired'], 'the worst comes first');
-equal(health.findings(lossy.links[0])[1].words, 'impaired: 20.0 ms ±2.00 ms, 1 % loss, 10.0 Mbit/s', 'an impairment in words');
+equal(health.judge(lossy.links[0]).map((found) => found.level), ['loss', 'impaired'], 'the worst comes first');
+equal(health.judge(lossy.links[0])[1].words, 'impaired: 20.0 ms ±2.00 ms, 1 % loss, 10.0 Mbit/s', 'an impairment in words');
 for (let second = 0; second < 10; second++) lossy.links[0].loss.aToB.add(0, 100);
-equal(health.level(lossy.links[0]), 'impaired', 'loss is forgotten after ten seconds');
+equal(health.judge(lossy.links[0])[0].level, 'impaired', 'loss is forgotten after ten seconds');
 equal([0, 1, 9.9, 10, 12345, 1e9].map(health.rateClass), [0, 1, 1, 2, 5, 7], 'each class is ten times more');
 
 const { search, offers } = await load('search');

@@ -15,6 +15,7 @@ use netmon::{
     live::{Readiness, SnapshotSource, SourceError},
     server::{self, Options},
 };
+use netmon_ebpf::Protocol;
 use netmon_model::{
     fixtures,
     snapshot::{EndpointSnapshot, Flow, LinkSnapshot, Snapshot},
@@ -61,10 +62,8 @@ fn advance(link: &mut LinkSnapshot, index: usize, reading: u64) {
     let packets = 10_u64.pow(u32::try_from(index % IDLE).unwrap_or_default()) + reading % 3;
     let latency = fixtures::histogram_of([8_000, 9_000 + 100 * (reading % 50), 21_000]);
     let b = link.b.as_mut().expect("a link with both ends");
-    for (sender, receiver) in [(&mut link.a, &mut *b)] {
-        pass(sender, receiver, packets);
-        pass(receiver, sender, packets / 2 + 1);
-    }
+    pass(&mut link.a, b, packets);
+    pass(b, &mut link.a, packets / 2 + 1);
     for direction in [&mut link.a_to_b, &mut link.b_to_a] {
         direction.latency.get_or_insert_default().add(&latency);
     }
@@ -72,8 +71,8 @@ fn advance(link: &mut LinkSnapshot, index: usize, reading: u64) {
 
 fn pass(sender: &mut EndpointSnapshot, receiver: &mut EndpointSnapshot, packets: u64) {
     for hook in [&mut sender.hooks.egress, &mut receiver.hooks.ingress] {
-        hook.protocols.tcp.packets += packets;
-        hook.protocols.tcp.bytes += packets * 900;
+        hook.protocols[Protocol::Tcp].packets += packets;
+        hook.protocols[Protocol::Tcp].bytes += packets * 900;
         hook.segments += packets;
         hook.wire_bytes += packets * 900;
     }

@@ -71,13 +71,12 @@ function close() {
 }
 
 function applyState() {
-  const { q, view } = state.current;
+  const { q } = state.current;
   if (document.activeElement !== by('query')) by('query').value = q ?? '';
   by('show-table').setAttribute('aria-pressed', String(isTable()));
   by('show-picture').setAttribute('aria-pressed', String(!isTable()));
   by('table').hidden = !isTable();
   by('stage').hidden = isTable();
-  document.body.dataset.view = view ?? '';
   found = search(model, q);
   if (!model.topology) return;
   picture.filter(found);

@@ -67,7 +67,7 @@ export class Chart {
   options(width) {
     return {
       width, height: HEIGHT, legend: { show: false }, axes: axes(this.format),
-      scales: { x: { time: false }, y: this.isLog ? { distr: 3, range: decades } : { range: linear } },
+      scales: { x: { time: true }, y: this.isLog ? { distr: 3, range: decades } : { range: linear } },
       series: [{}, ...this.lines.map(toSeries)],
       bands: this.bands.map(([high, low]) => ({ series: [high + 1, low + 1], fill: withAlpha(themeColour(this.lines[low].colour), 0.14) })),
       cursor: { sync: { key: 'netmon' }, points: { size: 6 }, drag: { x: false, y: false }, y: false },

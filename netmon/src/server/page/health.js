@@ -53,8 +53,13 @@ export function impairmentWords(amounts) {
   return parts.join(', ');
 }
 
-/** Returns everything to say about a link, the worst first. */
+/** Returns everything to say about a link, the worst first; judged once a second, since many views ask. */
 export function findings(link) {
+  return (link.findings ??= judge(link));
+}
+
+/** Judges a link: everything to say about it, the worst first. */
+export function judge(link) {
   const all = [...endFindings(link.a), ...endFindings(link.b)];
   for (const way of ['aToB', 'bToA']) {
     const { lost, share: part } = link.loss[way].sum();

@@ -121,7 +121,8 @@ export class LineView {
     const width = Math.round(text.length * 6.3 + 18);
     setAttribute(this.badgeCard, 'width', width);
     this.badgeText.setAttribute('x', 9);
-    const below = this.isIdle || this.level === 'down' ? LABEL.h / 2 - 9 : LABEL.h + 3;
+    const isAlone = this.isIdle || this.isCrowded || this.level === 'down' || this.mark;
+    const below = isAlone ? LABEL.h / 2 - 9 : LABEL.h + 3;
     setAttribute(this.badge, 'transform', `translate(${Math.round((LABEL.w - width) / 2)} ${below})`);
   }
 

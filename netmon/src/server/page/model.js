@@ -75,6 +75,7 @@ function linkFrom(described, index, before) {
     bToA: before?.bToA ?? null,
     endA: before?.endA ?? null,
     endB: before?.endB ?? null,
+    findings: null,
     loss: before?.loss ?? { aToB: new RecentLoss(), bToA: new RecentLoss() },
   };
 }
@@ -125,6 +126,7 @@ export class Model {
     link.bToA = direction(bToA, this.columns.direction, windowMs);
     link.endA = end(endA, this.columns.end);
     link.endB = end(endB, this.columns.end);
+    link.findings = null;
     link.loss.aToB.add(link.aToB?.lost, link.aToB?.packets);
     link.loss.bToA.add(link.bToA?.lost, link.bToA?.packets);
   }

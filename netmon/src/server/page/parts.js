@@ -52,7 +52,7 @@ export function protocols(link) {
   const names = Object.keys(ways[0]).filter((name) => ways.some((way) => way[name]?.packets > 0));
   if (names.length === 0) return [note('No packets yet.')];
   const rows = names.map((name) => [name.toUpperCase(), ...ways.flatMap((way) => [count(way[name]?.packets ?? 0), bytes(way[name]?.bytes ?? 0)])]);
-  const heads = ['Protocol', `from ${link.a.namespace}`, '', `from ${link.b?.namespace ?? 'peer'}`, ''];
+  const heads = ['Protocol', `from ${link.a.namespace}`, 'bytes', `from ${link.b?.namespace ?? 'peer'}`, 'bytes'];
   return [grid('Packets by protocol', heads, rows)];
 }
 
@@ -80,7 +80,7 @@ function auditRow(end, name) {
 /** netmon's count of each hook beside the kernel's own. */
 export function audit(link) {
   const rows = [link.a, link.b].filter(Boolean).flatMap((end) => ['ingress', 'egress'].map((name) => auditRow(end, name)));
-  return [grid('Audit', ['Hook', 'netmon', 'kernel', 'explained', ''], rows)];
+  return [grid('Audit', ['Hook', 'netmon', 'kernel', 'explained', 'difference'], rows)];
 }
 
 function impairmentRows(direction, title) {
@@ -100,7 +100,7 @@ function impairmentRows(direction, title) {
 export function impairment(link) {
   const [a, b] = [link.a.namespace, link.b?.namespace];
   const rows = [...impairmentRows(link.a_to_b, `${a} → ${b}`), ...impairmentRows(link.b_to_a, `${b} → ${a}`)];
-  return rows.length === 0 ? null : [grid('Impairment', ['Direction', '', 'declared', 'measured'], rows, 2)];
+  return rows.length === 0 ? null : [grid('Impairment', ['Direction', 'What', 'declared', 'measured'], rows, 2)];
 }
 
 /** The busiest connections on a link, each once. */

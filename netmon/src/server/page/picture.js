@@ -61,6 +61,7 @@ export class Picture {
     this.boxesById = new Map(this.graph.boxes.map((box) => [box.id, box]));
     this.syncBoxes();
     this.syncLines();
+    this.paintMarks();
     this.places = this.newPlaces(wasEmpty);
     this.placeAll();
     this.viewport.fit(this.bounds(), wasEmpty);
@@ -216,10 +217,15 @@ export class Picture {
 
   /** Puts words of a trace on boxes and lines; null removes them. */
   mark(words) {
-    for (const [id, view] of this.lines) view.mark = words?.links.get(id);
-    for (const [id, view] of this.boxes) view.mark = words?.namespaces.get(id);
+    this.words = words;
+    this.paintMarks();
     this.root.classList.toggle('has-trace', words !== null);
     this.update();
+  }
+
+  paintMarks() {
+    for (const [id, view] of this.lines) view.mark = this.words?.links.get(id);
+    for (const [id, view] of this.boxes) view.mark = this.words?.namespaces.get(id);
   }
 
   idOf(chosen) {

@@ -23,7 +23,7 @@ export class TracePanel {
     this.context.mark(this.traces[index]);
     const told = [...trace.sentences, trace.loss].filter(Boolean).map((sentence) => html('p', { class: 'verdict' }, sentence));
     const rows = trace.rungs.map((rung) => this.row(rung));
-    const heads = ['Rung', '', 'since start', 'took', 'median', 'worst'];
+    const heads = ['Rung', 'share', 'since start', 'took', 'median', 'worst'];
     const ladder = rows.length > 0 ? parts.grid('Rungs of the trace', heads, rows, 2) : html('p', { class: 'note' }, 'No packet went there and back.');
     this.slot.replaceChildren(html('p', {}, html('b', {}, trace.title)), html('p', { class: 'note' }, trace.subtitle), ...told,
       section('Rungs', ladder, ...(trace.equation ? [html('p', { class: 'note' }, trace.equation)] : [])));
