@@ -3,11 +3,6 @@
 import { setAttribute, setText, svg } from './dom.js';
 import { plural } from './format.js';
 
-function shorten(title, width) {
-  const longest = Math.floor((width - 34) / 7.4);
-  return title.length > longest ? `${title.slice(0, longest - 1)}…` : title;
-}
-
 /** Returns the failing probes of a namespace, in words; empty if all is well. */
 export function probeWords(probes) {
   const failing = probes.filter((probe) => probe.success === false);
@@ -30,11 +25,11 @@ export class BoxView {
   }
 
   build() {
-    const { w, h, rows, title, kind } = this.box;
+    const { w, h, rows, title, shown, kind } = this.box;
     const [left, top] = [-w / 2, -h / 2];
     const parts = [svg('title', {}, title), svg('rect', { class: 'card', x: left, y: top, width: w, height: h, rx: 11 })];
     if (kind === 'fold') parts.unshift(svg('rect', { class: 'card behind', x: left + 7, y: top + 7, width: w, height: h, rx: 11 }));
-    parts.push(svg('text', { class: 'name', x: left + 14, y: top + 24 }, shorten(title, w)));
+    parts.push(svg('text', { class: 'name', x: left + 14, y: top + 24 }, shown));
     rows.forEach((row, index) => parts.push(...this.row(row, left + 14, top + 43 + index * 16)));
     this.badge.setAttribute('x', left + 14);
     this.badge.setAttribute('y', h / 2 + 16);

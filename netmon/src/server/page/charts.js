@@ -16,13 +16,13 @@ function withAlpha(colour, alpha) {
   return `color-mix(in srgb, ${colour} ${alpha * 100}%, transparent)`;
 }
 
-function axes(format) {
+function axes(format, isLog) {
   const font = '11px system-ui, sans-serif';
   const common = { font, stroke: themeColour('muted'), grid: { stroke: themeColour('hairline'), width: 1 }, ticks: { show: false } };
   const seconds = (_, times) => times.map((time) => clock(time * 1000));
   return [
     { ...common, space: 76, values: seconds, size: 26, grid: { show: false } },
-    { ...common, space: 28, size: 68, values: (_, values) => values.map((value) => (value === null ? '' : format(value))) },
+    { ...common, space: 28, size: 74, ...(isLog ? { splits: (_, axis, low, high) => logTicks(low, high), filter: (_, splits) => splits } : {}), values: (_, values) => values.map((value) => (value === null ? '' : format(value))) },
   ];
 }
 
@@ -31,9 +31,18 @@ function linear(_, low, high) {
   return [0, high > 0 ? high * 1.08 : 1];
 }
 
-function decades(_, low, high) {
-  if (!(high > 0)) return [1e3, 1e6];
-  return [10 ** Math.floor(Math.log10(Math.max(low, 1)) - 0.05), 10 ** Math.ceil(Math.log10(high) + 0.05)];
+function aroundAll(_, low, high) {
+  return high > 0 ? [Math.max(low, 1) / 1.6, high * 1.6] : [1e3, 1e6];
+}
+
+/** Returns ticks of a logarithmic axis: 1, 2 and 5 of each decade, or decades alone where these are many. */
+export function logTicks(low, high) {
+  const ticks = [];
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  for (let decade = first; decade <= last; decade++) {
+    for (const step of last - first > 2 ? [1] : [1, 2, 5]) ticks.push(step * 10 ** decade);
+  }
+  return ticks.filter((tick) => tick >= low && tick <= high);
 }
 
 function toSeries(line) {
@@ -66,8 +75,8 @@ export class Chart {
 
   options(width) {
     return {
-      width, height: HEIGHT, legend: { show: false }, axes: axes(this.format),
-      scales: { x: { time: true }, y: this.isLog ? { distr: 3, range: decades } : { range: linear } },
+      width, height: HEIGHT, legend: { show: false }, axes: axes(this.format, this.isLog),
+      scales: { x: { time: true }, y: this.isLog ? { distr: 3, range: aroundAll } : { range: linear } },
       series: [{}, ...this.lines.map(toSeries)],
       bands: this.bands.map(([high, low]) => ({ series: [high + 1, low + 1], fill: withAlpha(themeColour(this.lines[low].colour), 0.14) })),
       cursor: { sync: { key: 'netmon' }, points: { size: 6 }, drag: { x: false, y: false }, y: false },

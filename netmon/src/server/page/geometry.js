@@ -7,7 +7,13 @@ const MARGIN = 3;
 const STUB = 150;
 
 /** Size of a label's card, which label placement keeps free. */
-export const LABEL = { w: 156, h: 40 };
+export const LABEL = { w: 156, h: 40, rate: 82, size: 11 };
+
+/** Makes labels as wide as the widest figures in the font that is there. */
+export function fitLabels(widthOf) {
+  LABEL.rate = Math.ceil(24 + widthOf('9.99 Mbit/s', LABEL.size));
+  LABEL.w = Math.ceil(LABEL.rate + 12 + widthOf('99.9 / 99.9 µs', LABEL.size) + 9);
+}
 
 const COMPASS = ['→', '↘', '↓', '↙', '←', '↖', '↑', '↗'];
 
@@ -89,21 +95,22 @@ export function route(line, boxes, places) {
 
 const POSITIONS = [0.5, 0.44, 0.56, 0.38, 0.62, 0.32, 0.68, 0.26, 0.74];
 
-function isFree(place, taken) {
+function isFree(place, { w, h }, taken) {
   return taken.every(
-    (other) => Math.abs(place.x - other.x) >= (LABEL.w + other.w) / 2 || Math.abs(place.y - other.y) >= (LABEL.h + other.h) / 2,
+    (other) => Math.abs(place.x - other.x) >= (w + other.w) / 2 || Math.abs(place.y - other.y) >= (h + other.h) / 2,
   );
 }
 
 /** Returns a place for the label of each line that does not cover a box or another label; null where there is none. */
-export function labelPlaces(lines, routes, boxes, places) {
+export function labelPlaces(lines, routes, boxes, places, scale = 1) {
+  const size = { w: LABEL.w * scale, h: LABEL.h * scale };
   const taken = [...places].filter(([id]) => boxes.has(id)).map(([id, { x, y }]) => ({ x, y, w: boxes.get(id).w, h: boxes.get(id).h }));
   const found = new Map();
   for (const line of lines) {
     const of = routes.get(line.id);
-    const free = POSITIONS.map((t) => pointAt(of, t)).find((place) => isFree(place, taken));
+    const free = POSITIONS.map((t) => pointAt(of, t)).find((place) => isFree(place, size, taken));
     found.set(line.id, free ?? null);
-    if (free) taken.push({ ...free, w: LABEL.w + 6, h: LABEL.h + 6 });
+    if (free) taken.push({ ...free, w: size.w + 6, h: size.h + 6 });
   }
   return found;
 }

@@ -4,15 +4,17 @@
 // was asked for (by search or selection) is pulled out of the fold.
 
 import { plural } from './format.js';
+import { fitting, widthOf } from './measure.js';
+import { byName } from './names.js';
 
 const FOLD_BEYOND = 60;
 const SHOWN_OF_MANY = 24;
 const MOST_ROWS = 3;
-const LONGEST_TEXT = 30;
-
-function shorten(text) {
-  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 1)}…` : text;
-}
+/** Sizes of the text in boxes, as in picture.css. */
+const [NAME, NAME_WEIGHT, ROW] = [13.5, 620, 11.5];
+const WIDEST = 200;
+const NARROWEST = 84;
+const SIGN = 15;
 
 /** Returns the neighbours of every namespace, by name. */
 export function neighbours(model) {
@@ -30,7 +32,7 @@ export function folds(model, pulledOut) {
   const all = neighbours(model);
   const folded = new Map();
   for (const [hub, near] of all) {
-    const leaves = [...near].filter((name) => all.get(name).size === 1 && near.size > 1).sort();
+    const leaves = [...near].filter((name) => all.get(name).size === 1 && near.size > 1).sort(byName);
     if (leaves.length <= FOLD_BEYOND) continue;
     const rest = leaves.slice(SHOWN_OF_MANY).filter((name) => !pulledOut.has(name));
     if (rest.length > 0) folded.set(hub, rest);
@@ -57,9 +59,15 @@ export function boxRows(contents, ends) {
 }
 
 function sized(box) {
-  const widths = [box.title.length * 7.6 + 12, ...box.rows.map((row) => shorten(row.text).length * 6.2 + 16)];
-  box.rows = box.rows.map((row) => ({ ...row, shown: shorten(row.text) }));
-  box.w = Math.round(Math.min(230, Math.max(104, ...widths) + 26));
+  const shorten = (row) => {
+    const indent = row.kind === 'note' ? 0 : SIGN;
+    const shown = fitting(row.text, WIDEST - indent, ROW);
+    return { ...row, shown, width: widthOf(shown, ROW) + indent };
+  };
+  box.rows = box.rows.map(shorten);
+  box.shown = fitting(box.title, WIDEST, NAME, NAME_WEIGHT);
+  const widths = [widthOf(box.shown, NAME, NAME_WEIGHT), ...box.rows.map((row) => row.width)];
+  box.w = Math.round(Math.max(NARROWEST, ...widths) + 28);
   box.h = 38 + box.rows.length * 16 + (box.rows.length > 0 ? 2 : 0);
   return box;
 }

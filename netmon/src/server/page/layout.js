@@ -4,19 +4,21 @@
 // hub), and only what has cycles is relaxed for a moment. Then it is frozen: a new box is placed beside its neighbour
 // where there is room, and no other box moves.
 
+import { byName } from './names.js';
 import { relax } from './relax.js';
+import { spine } from './spine.js';
 
-const SQUASH = 0.62;
+/** Pictures are wider than high, as screens are. */
+const SQUASH = 0.55;
+/** A tree is drawn along its longest path unless it has a hub with more neighbours than this, or more boxes. */
+const FEW_NEIGHBOURS = 5;
+const FEW_BOXES = 60;
 const WIDE_SLOT = 235;
 const NARROW_SLOT = 190;
 const RING_SLOT = 330;
 const CHAIN_GAP = 190;
 const PART_GAP = 90;
 const RING_STEP = 250;
-
-function byName(one, other) {
-  return one < other ? -1 : one > other ? 1 : 0;
-}
 
 function adjacency(boxes, edges) {
   const near = new Map(boxes.map((box) => [box.id, []]));
@@ -87,7 +89,7 @@ function ring(order) {
 
 /** The box in the middle: a bridge before a mere namespace, many links before few, then by name. */
 export function hub(part, near, boxes) {
-  const weight = (id) => near.get(id).length + (boxes.get(id).isHub && near.get(id).length > 1 ? 1000 : 0);
+  const weight = (id) => near.get(id).length + (boxes.get(id).isHub && near.get(id).length > 2 ? 1000 : 0);
   return part.reduce((best, id) => (weight(id) > weight(best) ? id : best), part[0]);
 }
 
@@ -167,8 +169,10 @@ export function placePart(part, near, boxes, edges) {
   if (part.length <= 2 || (most <= 2 && links === part.length - 1)) return chain(walk(part, near), boxes);
   if (most <= 2) return ring(walk(part, near));
   if (links === (part.length * (part.length - 1)) / 2) return ring(part);
+  const isTree = links < part.length;
+  if (isTree && most <= FEW_NEIGHBOURS && part.length <= FEW_BOXES) return spine(part, near, boxes);
   const places = rings(part, near, boxes);
-  return links < part.length ? places : relax(places, part, boxes, edges);
+  return isTree ? places : relax(places, part, boxes, edges);
 }
 
 function extent(places, boxes) {

@@ -4,6 +4,7 @@ import { setAttribute, setText, svg } from './dom.js';
 import { arrow, LABEL } from './geometry.js';
 import { bitsPerSecond, duration, durations, NONE } from './format.js';
 import * as health from './health.js';
+import { widthOf } from './measure.js';
 
 const WAYS = ['aToB', 'bToA'];
 const API_NAMES = { aToB: 'a_to_b', bToA: 'b_to_a' };
@@ -11,7 +12,7 @@ const API_NAMES = { aToB: 'a_to_b', bToA: 'b_to_a' };
 function labelRow(way, y) {
   const figure = (name, x) =>
     svg('text', { class: `figure ${name}`, x, y, 'data-figure': name, 'data-direction': API_NAMES[way] });
-  const row = { arrow: svg('text', { class: 'arrow', x: 9, y }), rate: figure('rate', 82), latency: figure('latency', LABEL.w - 8) };
+  const row = { arrow: svg('text', { class: 'arrow', x: 9, y }), rate: figure('rate', LABEL.rate), latency: figure('latency', LABEL.w - 8) };
   row.group = svg('g', { class: `row ${way}` }, row.arrow, row.rate, row.latency);
   return row;
 }
@@ -62,7 +63,7 @@ export class LineView {
   }
 
   /** Draws the line along its route, with its label at a place; null hides the label until the line is pointed at. */
-  place(route, labelAt, middle) {
+  place(route, labelAt, middle, scale) {
     this.hit.setAttribute('d', route.middle);
     for (const way of WAYS) {
       this.tracks[way].setAttribute('d', route[way]);
@@ -73,7 +74,8 @@ export class LineView {
     this.open.setAttribute('x', route.b.x);
     this.open.setAttribute('y', route.b.y + 5);
     const at = labelAt ?? middle;
-    this.label.setAttribute('transform', `translate(${Math.round(at.x - LABEL.w / 2)} ${Math.round(at.y - LABEL.h / 2)})`);
+    const [x, y] = [at.x - (LABEL.w / 2) * scale, at.y - (LABEL.h / 2) * scale];
+    this.label.setAttribute('transform', `translate(${Math.round(x)} ${Math.round(y)}) scale(${scale})`);
     this.isCrowded = labelAt === null;
     this.isOpen = route.isOpen ?? false;
   }
@@ -118,7 +120,7 @@ export class LineView {
   paintBadge(found) {
     const text = this.mark ?? (found ? `${health.SIGNS[found.level]} ${health.badge(found)}` : '');
     setText(this.badgeText, text);
-    const width = Math.round(text.length * 6.3 + 18);
+    const width = Math.round(widthOf(text, 11.5, 600) + 19);
     setAttribute(this.badgeCard, 'width', width);
     this.badgeText.setAttribute('x', 9);
     const isAlone = this.isIdle || this.isCrowded || this.level === 'down' || this.mark;

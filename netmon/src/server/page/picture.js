@@ -2,11 +2,12 @@
 
 import { BoxView } from './box_view.js';
 import { svg } from './dom.js';
-import { labelPlaces, pointAt, route } from './geometry.js';
+import { fitLabels, labelPlaces, pointAt, route } from './geometry.js';
 import { build } from './graph.js';
 import { extend, layout } from './layout.js';
 import { LineView } from './line_view.js';
 import { Drag } from './drag.js';
+import { widthOf } from './measure.js';
 import { PictureKeys } from './picture_keys.js';
 import { Viewport } from './viewport.js';
 
@@ -14,6 +15,9 @@ import { Viewport } from './viewport.js';
 const MOST_ANIMATED = 100;
 const READABLE_SCALE = 0.5;
 const FAR_SCALE = 0.3;
+/** Labels shrink to this on the screen, not further. */
+const LEGIBLE_SCALE = 0.9;
+const LABEL_SCALES = [1, 1.15, 1.3, 1.5];
 /** Labels of screen readers follow each second in labs up to this size; beyond, when a line is pointed at. */
 const MOST_SPOKEN = 40;
 
@@ -21,6 +25,8 @@ const MOST_SPOKEN = 40;
 export class Picture {
   constructor(root, model, arrangement, on) {
     Object.assign(this, { root, model, arrangement, on });
+    fitLabels(widthOf);
+    this.labelScale = 1;
     this.boxes = new Map();
     this.lines = new Map();
     this.places = new Map();
@@ -116,8 +122,8 @@ export class Picture {
 
   placeLines() {
     const routes = new Map(this.graph.lines.map((line) => [line.id, route(line, this.boxesById, this.places)]));
-    const labels = labelPlaces(this.graph.lines, routes, this.boxesById, this.places);
-    for (const [id, view] of this.lines) view.place(routes.get(id), labels.get(id), pointAt(routes.get(id), 0.5));
+    const labels = labelPlaces(this.graph.lines, routes, this.boxesById, this.places, this.labelScale);
+    for (const [id, view] of this.lines) view.place(routes.get(id), labels.get(id), pointAt(routes.get(id), 0.5), this.labelScale);
     this.routes = routes;
   }
 
@@ -196,10 +202,19 @@ export class Picture {
   }
 
   followZoom({ scale }) {
+    this.scaleLabels(scale);
     this.root.classList.toggle('is-far', scale < FAR_SCALE);
     this.root.classList.toggle('is-middle', scale < READABLE_SCALE);
     if (scale >= READABLE_SCALE && !this.wasReadable && this.lines.size > 0) this.update();
     this.wasReadable = scale >= READABLE_SCALE;
+  }
+
+  /** Labels grow against the zoom, in steps, so that they can be read in a large lab. */
+  scaleLabels(scale) {
+    const next = LABEL_SCALES.find((of) => of * scale >= LEGIBLE_SCALE) ?? LABEL_SCALES.at(-1);
+    if (next === this.labelScale) return;
+    this.labelScale = next;
+    if (this.places.size > 0) this.placeLines();
   }
 
   /** Marks what is selected, and pulls it out of its fold if it is in one. */
