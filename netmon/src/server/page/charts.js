@@ -53,7 +53,6 @@ function toSeries(line) {
     width: line.kind === 'main' ? 1.8 : 1,
     dash: line.kind === 'dotted' ? [2, 3] : undefined,
     fill: line.area ? withAlpha(stroke, 0.12) : undefined,
-    paths: line.kind === 'bars' ? uPlot.paths.bars({ size: [0.8, 8] }) : undefined,
     points: { size: 4, fill: stroke, stroke },
     spanGaps: false,
   };
@@ -69,7 +68,7 @@ export class Chart {
     );
     this.canvas = html('div', { class: 'plot' });
     this.title = html('h3', {}, title);
-    this.element = html('section', { class: 'chart' }, html('header', {}, this.title, html('div', { class: 'keys' }, ...key)), this.canvas);
+    this.element = html('section', { class: 'chart' }, html('header', {}, this.title, html('div', { class: `keys of-${lines.length}` }, ...key)), this.canvas);
     this.data = null;
   }
 

@@ -93,12 +93,25 @@ export function route(line, boxes, places) {
   return lanes(border(from, fromPlace, control), control, border(to, toPlace, control));
 }
 
+/** A line is level if it rises less than this for each step. */
+const LEVEL = 0.3;
+const BESIDE = 13;
 const POSITIONS = [0.5, 0.44, 0.56, 0.38, 0.62, 0.32, 0.68, 0.26, 0.74];
 
 function isFree(place, { w, h }, taken) {
   return taken.every(
     (other) => Math.abs(place.x - other.x) >= (w + other.w) / 2 || Math.abs(place.y - other.y) >= (h + other.h) / 2,
   );
+}
+
+/** Returns places for a label along a line, the best first: beside a line that is about level, else on it. */
+function candidates(of, { h }) {
+  const [dx, dy] = [of.b.x - of.a.x, of.b.y - of.a.y];
+  const points = POSITIONS.map((t) => pointAt(of, t));
+  if (Math.abs(dy) > LEVEL * Math.abs(dx)) return points;
+  const bend = of.control.y - (of.a.y + of.b.y) / 2;
+  const side = bend > 1 ? 1 : -1;
+  return [side, -side].flatMap((sign) => points.map(({ x, y }) => ({ x, y: y + sign * (h / 2 + BESIDE) })));
 }
 
 /** Returns a place for the label of each line that does not cover a box or another label; null where there is none. */
@@ -108,7 +121,7 @@ export function labelPlaces(lines, routes, boxes, places, scale = 1) {
   const found = new Map();
   for (const line of lines) {
     const of = routes.get(line.id);
-    const free = POSITIONS.map((t) => pointAt(of, t)).find((place) => isFree(place, size, taken));
+    const free = candidates(of, size).find((place) => isFree(place, size, taken));
     found.set(line.id, free ?? null);
     if (free) taken.push({ ...free, w: size.w + 6, h: size.h + 6 });
   }

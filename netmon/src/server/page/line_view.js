@@ -6,6 +6,8 @@ import { bitsPerSecond, duration, durations, NONE } from './format.js';
 import * as health from './health.js';
 import { widthOf } from './measure.js';
 
+/** The height of the row that says what is wrong. */
+const STATE_ROW = 17;
 const WAYS = ['aToB', 'bToA'];
 const API_NAMES = { aToB: 'a_to_b', bToA: 'b_to_a' };
 
@@ -55,7 +57,7 @@ export class LineView {
 
   buildLabel() {
     this.card = svg('rect', { class: 'card', width: LABEL.w, height: LABEL.h, rx: 9 });
-    this.badgeText = svg('text', { class: 'badge-text', y: 12.5 });
+    this.badgeText = svg('text', { class: 'badge-text', x: 9, y: 12.5 });
     this.badgeCard = svg('rect', { class: 'badge-card', height: 18, rx: 9 });
     this.badge = svg('g', { class: 'badge' }, this.badgeCard, this.badgeText);
     this.figures = svg('g', { class: 'figures' }, this.card, ...WAYS.map((way) => this.rows[way].group));
@@ -120,12 +122,20 @@ export class LineView {
   paintBadge(found) {
     const text = this.mark ?? (found ? `${health.SIGNS[found.level]} ${health.badge(found)}` : '');
     setText(this.badgeText, text);
-    const width = Math.round(widthOf(text, 11.5, 600) + 19);
-    setAttribute(this.badgeCard, 'width', width);
-    this.badgeText.setAttribute('x', 9);
-    const isAlone = this.isIdle || this.isCrowded || this.level === 'down' || this.mark;
-    const below = isAlone ? LABEL.h / 2 - 9 : LABEL.h + 3;
-    setAttribute(this.badge, 'transform', `translate(${Math.round((LABEL.w - width) / 2)} ${below})`);
+    this.badgeWidth = text === '' ? 0 : Math.round(widthOf(text, 11.5, 600) + 19);
+    setAttribute(this.badgeCard, 'width', this.badgeWidth);
+  }
+
+  /** The badge is a row on top of the figures, or stands alone where these are not shown. */
+  placeBadge() {
+    const isHidden = this.isIdle || this.isCrowded || this.level === 'down' || this.mark;
+    const isAlone = isHidden && !this.isPointedAt && !this.isSelected;
+    const rise = this.badgeWidth > 0 && !isAlone ? STATE_ROW : 0;
+    setAttribute(this.card, 'y', -rise);
+    setAttribute(this.card, 'height', LABEL.h + rise);
+    const x = isAlone ? Math.round((LABEL.w - this.badgeWidth) / 2) : 0;
+    setAttribute(this.badge, 'transform', `translate(${x} ${isAlone ? LABEL.h / 2 - 9 : 2 - STATE_ROW})`);
+    setAttribute(this.badge, 'class', isAlone ? 'badge alone' : 'badge');
   }
 
   speak(members, found) {
@@ -137,6 +147,7 @@ export class LineView {
   }
 
   paintClass() {
+    this.placeBadge();
     const flags = {
       idle: this.isIdle, crowded: this.isCrowded, open: this.isOpen, selected: this.isSelected,
       dim: this.isDim, aggregated: this.line.kind === 'fold', animated: this.isAnimated, pointed: this.isPointedAt,

@@ -38,13 +38,13 @@ function charts(from, to) {
     latency: {
       columns: ['aToB.p50', 'aToB.p99', 'aToB.max', 'bToA.p50', 'bToA.p99', 'bToA.max'],
       of: {
-        title: 'One-way latency', format: duration, isLog: true, bands: [[1, 0], [4, 3]],
+        title: 'One-way latency: median, p99, largest', format: duration, isLog: true, bands: [[1, 0], [4, 3]],
         lines: [['a-to-b', there], ['b-to-a', back]].flatMap(([colour, label]) => [
-          { label: `${label} median`, colour, kind: 'main' }, { label: 'p99', colour, kind: 'faint' }, { label: 'largest', colour, kind: 'dotted' },
+          { label, colour, kind: 'main' }, { label: 'p99', colour, kind: 'faint' }, { label: 'largest', colour, kind: 'dotted' },
         ]),
       },
     },
-    lost: { columns: ['aToB.lost', 'bToA.lost'], of: { title: 'Lost segments a second', lines: both('bars'), format: perSecond } },
+    lost: { columns: ['aToB.lost', 'bToA.lost'], of: { title: 'Lost segments a second', lines: both('main', { area: true }), format: perSecond } },
     roundTrips: {
       columns: ['endA.icmp', 'endB.icmp', 'endA.tcp', 'endB.tcp'],
       of: {

@@ -6,7 +6,7 @@ import { byName } from './names.js';
 
 const GAP = 190;
 const LEAF = 60;
-const STOREY = 165;
+const STOREY = 185;
 
 /** Returns the path from `start` to the box that is farthest from it, the first by name among equals. */
 function farthest(start, near) {

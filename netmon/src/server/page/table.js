@@ -2,7 +2,7 @@
 
 import { html, setAttribute, setText } from './dom.js';
 import { bitsPerSecond, count, duration, NONE, share } from './format.js';
-import { findings, LEVELS, SIGNS } from './health.js';
+import { badge, findings, LEVELS, SIGNS } from './health.js';
 import { probeState } from './namespace_panel.js';
 
 function number(value) {
@@ -15,7 +15,7 @@ function worstShare(link) {
 
 function stateOf(link) {
   const [found] = findings(link);
-  return { level: found?.level ?? 'ok', text: found ? `${SIGNS[found.level]} ${found.words}` : 'ok' };
+  return { level: found?.level ?? 'ok', text: found ? `${SIGNS[found.level]} ${badge(found)}` : 'ok' };
 }
 
 const perWay = (name, title, format, way) => ({
