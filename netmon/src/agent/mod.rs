@@ -11,6 +11,7 @@ pub(crate) mod persist;
 mod running;
 mod services;
 mod signals;
+mod source;
 
 use std::{future, net::SocketAddr, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
 
@@ -24,11 +25,12 @@ use self::{
     running::Running,
     services::Services,
     signals::{HangUp, Meaning, Stop},
+    source::Source,
 };
 use crate::{
     control::{Connection, Refusal, Request, Server},
     datapath::Options,
-    ownership::{OwnershipError, claim},
+    ownership::{OwnershipError, claim, state},
     server,
 };
 
@@ -145,7 +147,8 @@ async fn serve(
         // The sender is dropped at the latest when the agent ends, which is an end as well.
         let _ = ended.wait_for(|end| *end).await;
     };
-    let source = Arc::clone(&running.watch);
+    let state_dir = state::directory(&running.lab.name);
+    let source = Arc::new(Source { watch: Arc::clone(&running.watch), state_dir });
     let serving = server::serve(listener, source, running.serving.clone(), shutdown);
     let mut server = serving.map_err(AgentError::Serve)?;
     let upkeep = running.start_upkeep();

@@ -216,13 +216,17 @@ async fn forward(
         let Some(piece) = piece else { return Ok(Ok(())) };
         parser.push(&piece?)?;
         while let Some(message) = parser.next() {
-            match Event::read(&message) {
-                Ok(Some(event)) if events.send(Ok(event)).await.is_err() => return Ok(Ok(())),
-                Ok(_) => {}
+            let event = match Event::read(&message) {
+                Ok(event) => event,
                 Err(source) => {
                     let path = path.to_owned();
                     return Ok(Err(ClientError::NotUnderstood { address, path, source }));
                 }
+            };
+            if let Some(event) = event
+                && events.send(Ok(event)).await.is_err()
+            {
+                return Ok(Ok(()));
             }
         }
     }

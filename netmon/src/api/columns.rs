@@ -55,14 +55,16 @@ impl<'de, T: FromColumns> Visitor<'de> for Row<T> {
 
 /// Declares a row: a struct whose fields are columns in JSON.
 macro_rules! row {
-    ($(#[$about:meta])* pub struct $name:ident { $($(#[$what:meta])* pub $field:ident: $type:ty,)* }) => {
+    ($(#[$about:meta])* $vis:vis struct $name:ident {
+        $($(#[$what:meta])* $field_vis:vis $field:ident: $type:ty,)*
+    }) => {
         $(#[$about])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
-        pub struct $name { $($(#[$what])* pub $field: $type,)* }
+        $vis struct $name { $($(#[$what])* $field_vis $field: $type,)* }
 
         impl $name {
             /// The names of the columns.
-            pub const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),*];
+            $vis const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),*];
         }
 
         impl serde::Serialize for $name {
@@ -95,11 +97,11 @@ pub(super) use row;
 mod tests {
     row! {
         /// A row.
-        pub struct Pair {
+        struct Pair {
             /// One.
-            pub one: u64,
+            one: u64,
             /// Other.
-            pub other: Option<u64>,
+            other: Option<u64>,
         }
     }
 

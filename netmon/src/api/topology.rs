@@ -11,7 +11,8 @@ use netmon_model::{
     drift::Drift,
     names::{IfIndex, IfName, LinkName, NsName},
     snapshot::{
-        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, LinkSnapshot, ProbeSnapshot, Snapshot,
+        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, LinkSnapshot, ProbeSnapshot,
+        ServiceSnapshot, Snapshot,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,9 @@ pub struct Topology {
     pub namespaces: Vec<NsName>,
     /// Every link, in the order of the lab file.
     pub links: Vec<TopologyLink>,
+    /// Every service, in the order of the lab file.
+    #[serde(default)]
+    pub services: Vec<ServiceSnapshot>,
     /// Every probe, in the order of the lab file.
     #[serde(default)]
     pub probes: Vec<ProbeState>,
@@ -146,7 +150,7 @@ pub struct TopologyEndpoint {
 }
 
 impl Topology {
-    /// The topology in a snapshot, as the first one of its agent.
+    /// The topology in a snapshot, as the first one of its agent and without services.
     #[must_use]
     pub fn of(snapshot: &Snapshot, agent: &Agent, history: Option<HistoryUse>) -> Self {
         Self {
@@ -158,6 +162,7 @@ impl Topology {
             history,
             namespaces: namespaces(snapshot),
             links: snapshot.links.iter().map(TopologyLink::from).collect(),
+            services: Vec::new(),
             probes: snapshot.probes.iter().map(ProbeState::from).collect(),
             columns: ColumnNames::default(),
         }
@@ -171,6 +176,7 @@ impl Topology {
             && self.lab == other.lab
             && self.namespaces == other.namespaces
             && self.links == other.links
+            && self.services == other.services
             && self.probes == other.probes
     }
 

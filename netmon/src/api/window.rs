@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn octaves_are_counted_from_the_first_to_the_last_in_use() {
         let of = |durations: &[u64]| octaves(&histogram_of(durations.iter().copied()));
-        assert_eq!(of(&[]), []);
+        assert!(of(&[]).is_empty());
         assert_eq!(of(&[1024, 1500, 2047]), [10, 3]);
         assert_eq!(of(&[1024, 8192, 9000]), [10, 1, 0, 0, 2]);
         assert_eq!(of(&[5, 300]), [8, 2], "below the first octave");

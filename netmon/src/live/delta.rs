@@ -68,10 +68,10 @@ impl LinkDelta {
 
 /// Adds `next`, if both windows have this value. Otherwise the value is the one that is known.
 fn merge<T: Clone>(sum: &mut Option<T>, next: Option<&T>, add: impl FnOnce(&mut T, &T)) {
-    match (sum, next) {
-        (Some(sum), Some(next)) => add(sum, next),
-        (sum @ None, Some(next)) => *sum = Some(next.clone()),
-        (_, None) => {}
+    let Some(next) = next else { return };
+    match sum {
+        Some(sum) => add(sum, next),
+        None => *sum = Some(next.clone()),
     }
 }
 

@@ -44,8 +44,6 @@ struct Recent {
 pub(crate) struct Window {
     /// Its length in nanoseconds.
     pub(crate) length_ns: u64,
-    /// The totals at its end.
-    pub(crate) totals: Arc<Second>,
     /// What happened on each link, in the order of the reading. `None` for a link that is new.
     pub(crate) links: Vec<Option<LinkDelta>>,
 }
@@ -62,7 +60,7 @@ impl Live {
     pub(crate) fn push(&self, snapshot: &Snapshot) -> Option<Window> {
         let (previous, totals) = lock(&self.recent).push(snapshot)?;
         let length_ns = totals.monotonic_ns() - previous.monotonic_ns();
-        let window = Window { length_ns, links: totals.since(&previous, snapshot), totals };
+        let window = Window { length_ns, links: totals.since(&previous, snapshot) };
         if let Some(history) = &self.history {
             lock(history).push(snapshot, window.length_ns, &window.links);
         }

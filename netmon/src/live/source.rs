@@ -1,6 +1,6 @@
 //! What outputs read from: snapshots, tracked connections, and whether every hook is attached.
 
-use netmon_model::snapshot::{Flow, Snapshot};
+use netmon_model::snapshot::{Flow, ServiceSnapshot, Snapshot};
 use serde::{Deserialize, Serialize};
 
 /// Why a reading failed.
@@ -21,6 +21,11 @@ pub trait SnapshotSource: Send + Sync + 'static {
     /// Returns the TCP connections that are tracked now, in no particular order. They are not part of a snapshot: no
     /// counter is made of them.
     fn flows(&self) -> Vec<Flow>;
+
+    /// Returns the state of the lab's services, in the order of the lab file.
+    fn services(&self) -> Vec<ServiceSnapshot> {
+        Vec::new()
+    }
 
     /// Returns whether every hook is attached.
     fn ready(&self) -> Readiness;

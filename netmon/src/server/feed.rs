@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::{Agent, Event, HistoryUse, Topology, Window},
-    live::{LinkKey, Live, Pace},
+    live::{LinkKey, Live, Pace, Past},
 };
 
 /// A window is at least this long. The first client causes a reading at once, which may be shortly after the last.
@@ -161,10 +161,11 @@ impl Feed {
         self.newest.send_replace(Some(Arc::new(published)));
     }
 
-    /// Returns the topology in a reading, with its generation.
+    /// Returns the topology in a reading, with the state of the services now and its generation. It may block.
     pub(super) fn topology(&self, snapshot: &Snapshot) -> Topology {
         let history = self.live.history().map(|history| HistoryUse::of(&history, self.interval(false)));
         let mut topology = Topology::of(snapshot, &self.agent, history);
+        topology.services = self.readings.services();
         self.generations.number(snapshot.monotonic_ns, &mut topology);
         topology
     }
@@ -174,13 +175,18 @@ impl Feed {
     pub(super) fn past(&self, after_ns: u64, published: &Published) -> Option<(u64, Bytes)> {
         let (mut end_ns, mut text) = (after_ns, BytesMut::new());
         while text.len() < PIECE_BYTES
-            && let Some(past) = self.live.history()?.after(end_ns, &published.links)
+            && let Some(past) = self.after(end_ns, &published.links)
         {
             end_ns = past.end_ns();
             let window = Window::of_past(&past, published.topology.generation);
             text.extend_from_slice(&encode(&Event::History(window)));
         }
         (end_ns > after_ns).then(|| (end_ns, text.freeze()))
+    }
+
+    /// The lock is released before the window is unpacked.
+    fn after(&self, after_ns: u64, order: &[LinkKey]) -> Option<Past> {
+        self.live.history()?.after(after_ns, order)
     }
 }
 
@@ -194,4 +200,107 @@ impl Published {
 /// Returns the text of an event. Its types have no map with other keys than texts, so this cannot fail.
 pub(super) fn encode(event: &Event) -> Bytes {
     event.to_text().unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use netmon_model::{fixtures, snapshot::Flow};
+
+    use super::*;
+    use crate::{
+        live::{Readiness, SnapshotSource, SourceError},
+        metrics::Renderer,
+        server::Buckets,
+    };
+
+    /// A source that counts its readings, and fails at first.
+    struct Counted {
+        readings: Arc<AtomicUsize>,
+        failures: usize,
+    }
+
+    impl SnapshotSource for Counted {
+        fn snapshot(&self) -> Result<Snapshot, SourceError> {
+            let number = self.readings.fetch_add(1, Ordering::SeqCst);
+            if number < self.failures {
+                return Err("operation not permitted".into());
+            }
+            Ok(Snapshot { monotonic_ns: number as u64 * 1_000_000_000, ..fixtures::direct() })
+        }
+
+        fn flows(&self) -> Vec<Flow> {
+            Vec::new()
+        }
+
+        fn ready(&self) -> Readiness {
+            Readiness::from_hooks(0, 0)
+        }
+    }
+
+    fn feed(failures: usize, history_bytes: Option<usize>) -> (Arc<Feed>, Arc<AtomicUsize>) {
+        let readings = Arc::new(AtomicUsize::new(0));
+        let source = Counted { readings: Arc::clone(&readings), failures };
+        let source = Readings::new(Arc::new(source), Renderer::new(Buckets::default()));
+        (Arc::new(Feed::new(Arc::new(source), history_bytes)), readings)
+    }
+
+    /// Lets a feed run for a while of virtual time, and returns the number of readings.
+    async fn run_for(ms: u64, feed: &Arc<Feed>, readings: &AtomicUsize) -> usize {
+        let before = readings.load(Ordering::SeqCst);
+        let run = tokio::time::timeout(Duration::from_millis(ms), Arc::clone(feed).run());
+        run.await.expect_err("a feed has no end");
+        readings.load(Ordering::SeqCst) - before
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hundred_clients_cost_as_many_readings_as_one() {
+        for clients in [1, 100] {
+            let (feed, readings) = feed(0, Some(1 << 20));
+            let joined: Vec<_> = (0..clients).map(|_| feed.join()).collect();
+            assert_eq!(run_for(10_500, &feed, &readings).await, 11);
+            let newest = |at: usize| joined[at].1.borrow().clone().unwrap();
+            assert!(newest(0).rates.is_some() && Arc::ptr_eq(&newest(0), &newest(clients - 1)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_client_there_is_a_history_and_nothing_is_encoded() {
+        let (feed, readings) = feed(0, Some(1 << 20));
+        assert_eq!(run_for(10_500, &feed, &readings).await, 11);
+        assert!(feed.newest.borrow().is_none() && feed.live.history().unwrap().bytes() > 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_history_only_clients_cause_readings() {
+        let (feed, readings) = feed(0, None);
+        assert_eq!(run_for(60_000, &feed, &readings).await, 0);
+        let client = feed.join();
+        assert_eq!(run_for(2500, &feed, &readings).await, 3);
+        drop(client);
+        assert_eq!(run_for(60_000, &feed, &readings).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reading_that_fails_is_skipped() {
+        let (feed, readings) = feed(3, Some(1 << 20));
+        let (_client, newest) = feed.join();
+        assert_eq!(run_for(2500, &feed, &readings).await, 3);
+        assert!(newest.borrow().is_none());
+        assert!(run_for(1500, &feed, &readings).await >= 2);
+        assert!(newest.borrow().as_ref().unwrap().rates.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_client_is_served_at_once_and_does_not_shorten_a_window() {
+        let (feed, readings) = feed(0, Some(1 << 20));
+        run_for(500, &feed, &readings).await;
+        // A second reading of the same moment.
+        readings.store(0, Ordering::SeqCst);
+        let (_client, newest) = feed.join();
+        run_for(500, &feed, &readings).await;
+        let published = newest.borrow().clone().unwrap();
+        assert!(published.rates.is_none() && published.topology.links.len() == 1);
+    }
 }

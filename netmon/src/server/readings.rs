@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use netmon_model::snapshot::{Flow, Snapshot};
+use netmon_model::snapshot::{Flow, ServiceSnapshot, Snapshot};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
@@ -97,6 +97,11 @@ impl Readings {
     pub(super) async fn flows(&self) -> Result<Vec<Flow>, ReadError> {
         let source = Arc::clone(&self.source);
         Ok(spawn_blocking(move || source.flows()).await?)
+    }
+
+    /// Returns the state of the lab's services. It may block.
+    pub(super) fn services(&self) -> Vec<ServiceSnapshot> {
+        self.source.services()
     }
 
     /// Returns whether every hook is attached.

@@ -75,9 +75,11 @@ impl History {
 
     /// Adds what happened in the window that ended with `snapshot`, by its links.
     pub(crate) fn push(&mut self, snapshot: &Snapshot, length_ns: u64, links: &[Option<LinkDelta>]) {
-        let of_link = |(link, delta): (_, &_)| Some((self.keys.number(link), delta.as_ref()?));
-        let numbered = snapshot.links.iter().zip(links).map(of_link);
-        let mut numbered: Vec<(u32, &LinkDelta)> = numbered.flatten().collect();
+        let mut numbered: Vec<(u32, &LinkDelta)> = Vec::with_capacity(links.len());
+        for (link, delta) in snapshot.links.iter().zip(links) {
+            let number = self.keys.number(link);
+            numbered.extend(delta.as_ref().map(|delta| (number, delta)));
+        }
         numbered.sort_unstable_by_key(|(number, _)| *number);
         let now_ns = snapshot.monotonic_ns;
         let unix_ms = snapshot.taken_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();

@@ -63,7 +63,6 @@ fn write_direction(bytes: &mut Vec<u8>, direction: Option<&DirectionDelta>) {
 }
 
 /// The outer `None` is the end of the bytes, the inner one a direction that is not known.
-#[expect(clippy::option_option, reason = "the end of the bytes is not a value")]
 fn read_direction(bytes: &mut &[u8]) -> Option<Option<DirectionDelta>> {
     let flags = read_flags(bytes)?;
     if flags & KNOWN == 0 {
@@ -91,7 +90,6 @@ fn write_end(bytes: &mut Vec<u8>, end: Option<&EndDelta>) {
 }
 
 /// The outer `None` is the end of the bytes, the inner one an end that is not known.
-#[expect(clippy::option_option, reason = "the end of the bytes is not a value")]
 fn read_end(bytes: &mut &[u8]) -> Option<Option<EndDelta>> {
     let flags = read_flags(bytes)?;
     if flags & KNOWN == 0 {

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use netmon_model::{
     fixtures,
-    snapshot::{Flow, Snapshot},
+    snapshot::{Flow, ServicePhase, ServiceSnapshot, Snapshot},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -38,6 +38,17 @@ impl<F: Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static> SnapshotS
 
     fn flows(&self) -> Vec<Flow> {
         fixtures::flows()
+    }
+
+    fn services(&self) -> Vec<ServiceSnapshot> {
+        vec![ServiceSnapshot {
+            namespace: "direct_netns".parse().unwrap(),
+            name: "web".to_owned(),
+            what: "http://10.200.0.3:80/".to_owned(),
+            state: ServicePhase::Running,
+            restarts: 0,
+            last_exit: None,
+        }]
     }
 
     fn ready(&self) -> Readiness {

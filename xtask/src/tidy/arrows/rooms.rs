@@ -93,7 +93,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "agent",
-        imports: "control datapath kernel::pins kernel::sys netmon_labfile netmon_model \
+        imports: "control datapath kernel::pins kernel::sys live netmon_labfile netmon_model \
             ownership server services topology watch",
         kernel: "",
     },
