@@ -19,12 +19,14 @@ function overlapping({ graph, places }) {
   }).map((other) => `${one.id} ${other.id}`));
 }
 
-const shapes = { one: [['root', 'red']], star: star(20), many: star(500), chain: chain(12), mesh, cyclic, ring: [...chain(6), ['n6', 'n0']], apart: [['a', 'b'], ['c', 'd']], open: [['a', null]] };
+const shapes = { one: [['root', 'red']], star: star(20), many: star(500), chain: chain(12), mesh, cyclic, ring: [...chain(6), ['n6', 'n0']], apart: [['a', 'b'], ['c', 'd']], open: [['a', null]], tree: Array.from({ length: 200 }, (_, index) => [`n${Math.floor(index / 7)}`, `n${index + 1}`]) };
 for (const [name, pairs] of Object.entries(shapes)) {
   const first = await drawn(pairs);
   const second = await drawn([...pairs]);
   equal([...first.places], [...second.places], `${name} is laid out the same each time`);
   equal(overlapping(first), [], `no boxes overlap in ${name}`);
+  const tall = { ...first, places: layout(first.graph.boxes, first.edges, { isTall: true }) };
+  equal(overlapping(tall), [], `no boxes overlap in ${name} on a telephone`);
   check([...first.places.values()].every(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)), `${name} has places`);
 }
 

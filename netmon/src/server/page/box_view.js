@@ -9,6 +9,8 @@ export function probeWords(probes) {
   return failing.length === 0 ? '' : `▲ ${plural(failing.length, 'probe')} ${failing.length === 1 ? 'fails' : 'fail'}`;
 }
 
+const FLAGS = [['isFailing', 'failing'], ['isSelected', 'selected'], ['isDim', 'dim'], ['mark', 'marked']];
+
 /** One box with its elements. */
 export class BoxView {
   constructor(box) {
@@ -25,6 +27,8 @@ export class BoxView {
   }
 
   build() {
+    const said = [this.box.title, ...this.box.rows.map((row) => row.text)].join(', ');
+    this.described = `${this.box.kind === 'fold' ? 'Folded' : 'Namespace'} ${said}`;
     const { w, h, rows, title, shown, kind } = this.box;
     const [left, top] = [-w / 2, -h / 2];
     const parts = [svg('title', {}, title), svg('rect', { class: 'card', x: left, y: top, width: w, height: h, rx: 11 })];
@@ -53,15 +57,13 @@ export class BoxView {
     const words = probeWords(probes);
     setText(this.badge, this.mark ?? words);
     this.isFailing = words !== '';
-    const described = [this.box.title, ...this.box.rows.map((row) => row.text)].join(', ');
-    const kind = this.box.kind === 'fold' ? 'Folded' : 'Namespace';
-    setAttribute(this.element, 'aria-label', `${kind} ${described}. ${plural(links, 'link')}. ${words.replace('▲ ', '')}`);
+    setAttribute(this.element, 'aria-label', `${this.described}. ${plural(links, 'link')}. ${words.replace('▲ ', '')}`);
     this.paintClass();
   }
 
   paintClass() {
-    const flags = { [this.box.kind]: true, failing: this.isFailing, selected: this.isSelected, dim: this.isDim, hub: this.box.isHub, marked: Boolean(this.mark) };
-    const on = Object.entries(flags).filter(([, isOn]) => isOn).map(([name]) => name);
-    setAttribute(this.element, 'class', ['box', ...on].join(' '));
+    let classes = `box ${this.box.kind}${this.box.isHub ? ' hub' : ''}`;
+    for (const [flag, name] of FLAGS) if (this[flag]) classes += ` ${name}`;
+    setAttribute(this.element, 'class', classes);
   }
 }

@@ -4,6 +4,7 @@
 // hub), and only what has cycles is relaxed for a moment. Then it is frozen: a new box is placed beside its neighbour
 // where there is room, and no other box moves.
 
+import { nestedBlocks } from './blocks.js';
 import { byName } from './names.js';
 import { relax } from './relax.js';
 import { spine } from './spine.js';
@@ -13,6 +14,8 @@ const SQUASH = 0.55;
 /** A tree is drawn along its longest path unless it has a hub with more neighbours than this, or more boxes. */
 const FEW_NEIGHBOURS = 5;
 const FEW_BOXES = 60;
+/** Boxes are wider than high, so a picture that is turned is stretched. */
+const TURNED = { x: 1.3, y: 0.55 };
 const WIDE_SLOT = 235;
 const NARROW_SLOT = 190;
 const RING_SLOT = 330;
@@ -170,7 +173,9 @@ export function placePart(part, near, boxes, edges) {
   if (most <= 2) return ring(walk(part, near));
   if (links === (part.length * (part.length - 1)) / 2) return ring(part);
   const isTree = links < part.length;
-  if (isTree && most <= FEW_NEIGHBOURS && part.length <= FEW_BOXES) return spine(part, near, boxes);
+  const isStar = most === part.length - 1;
+  if (isTree && part.length > FEW_BOXES && !isStar) return nestedBlocks(hub(part, near, boxes), near, boxes);
+  if (isTree && most <= FEW_NEIGHBOURS) return spine(part, near, boxes);
   const places = rings(part, near, boxes);
   return isTree ? places : relax(places, part, boxes, edges);
 }
@@ -204,12 +209,18 @@ function pack(placed, boxes) {
   return all;
 }
 
-/** Returns the place of the middle of each box, by name. */
-export function layout(list, edges) {
+/** Turns a picture that is wide into one that is high, for a telephone. */
+function turned(places) {
+  return new Map([...places].map(([id, { x, y }]) => [id, { x: y * TURNED.x, y: x * TURNED.y }]));
+}
+
+/** Returns the place of the middle of each box, by name. Of a screen, it matters only whether it is higher than wide. */
+export function layout(list, edges, { isTall = false } = {}) {
   if (list.length === 0) return new Map();
   const boxes = new Map(list.map((box) => [box.id, box]));
   const near = adjacency(list, edges);
-  return pack(parts(near).map((part) => placePart(part, near, boxes, edges)), boxes);
+  const placed = parts(near).map((part) => placePart(part, near, boxes, edges));
+  return pack(isTall ? placed.map(turned) : placed, boxes);
 }
 
 function overlaps(place, box, places, boxes) {

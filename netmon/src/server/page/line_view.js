@@ -8,6 +8,11 @@ import { widthOf } from './measure.js';
 
 /** The height of the row that says what is wrong. */
 const STATE_ROW = 17;
+/** What a line is, and the class that says it. */
+const FLAGS = [
+  ['isIdle', 'idle'], ['isCrowded', 'crowded'], ['isOpen', 'open'], ['isSelected', 'selected'], ['isDim', 'dim'],
+  ['isAnimated', 'animated'], ['isPointedAt', 'pointed'], ['mark', 'marked'],
+];
 const WAYS = ['aToB', 'bToA'];
 const API_NAMES = { aToB: 'a_to_b', bToA: 'b_to_a' };
 
@@ -84,6 +89,7 @@ export class LineView {
 
   /** Takes the figures of the latest second. Figures that are too small to be read are left as they are. */
   update(members, { isReadable, isSpoken }) {
+    this.isReadable = isReadable;
     this.state = this.line.kind === 'link' ? members[0] : { aToB: sum(members, 'aToB'), bToA: sum(members, 'bToA') };
     const found = this.worst(members);
     this.level = found?.level ?? 'ok';
@@ -128,7 +134,7 @@ export class LineView {
 
   /** The badge is a row on top of the figures, or stands alone where these are not shown. */
   placeBadge() {
-    const isHidden = this.isIdle || this.isCrowded || this.level === 'down' || this.mark;
+    const isHidden = !this.isReadable || this.isIdle || this.isCrowded || this.level === 'down' || this.mark;
     const isAlone = isHidden && !this.isPointedAt && !this.isSelected;
     const rise = this.badgeWidth > 0 && !isAlone ? STATE_ROW : 0;
     setAttribute(this.card, 'y', -rise);
@@ -148,14 +154,12 @@ export class LineView {
 
   paintClass() {
     this.placeBadge();
-    const flags = {
-      idle: this.isIdle, crowded: this.isCrowded, open: this.isOpen, selected: this.isSelected,
-      dim: this.isDim, aggregated: this.line.kind === 'fold', animated: this.isAnimated, pointed: this.isPointedAt,
-      marked: Boolean(this.mark),
-    };
-    const on = Object.entries(flags).filter(([, isOn]) => isOn).map(([name]) => name);
-    const classes = [`level-${this.level}`, ...on].join(' ');
-    setAttribute(this.element, 'class', `line ${classes}`);
-    setAttribute(this.label, 'class', `label ${classes}`);
+    let classes = `level-${this.level}`;
+    for (const [flag, name] of FLAGS) if (this[flag]) classes += ` ${name}`;
+    if (this.line.kind === 'fold') classes += ' aggregated';
+    if (classes === this.classes) return;
+    this.classes = classes;
+    this.element.setAttribute('class', `line ${classes}`);
+    this.label.setAttribute('class', `label ${classes}`);
   }
 }

@@ -16,7 +16,7 @@ const FIGURES = [
   ['p50', 'Median', (way) => duration(way.p50)],
   ['p99', 'p99', (way) => duration(way.p99)],
   ['lost', 'Lost', (way, link, name) => (way.lostTotal === null && way.lost === null ? NONE : share(link.loss[name].sum().share))],
-  ['total', 'Packets so far', (way) => count(way.packetsTotal)],
+  ['total', 'Packets', (way) => count(way.packetsTotal)],
 ];
 const API_NAMES = { aToB: 'a_to_b', bToA: 'b_to_a' };
 

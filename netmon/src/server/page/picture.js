@@ -77,7 +77,7 @@ export class Picture {
   newPlaces(wasEmpty) {
     const edges = this.graph.lines.filter((line) => line.to).map((line) => [line.from, line.to]);
     if (!wasEmpty) return extend(this.graph.boxes, edges, this.places);
-    const places = layout(this.graph.boxes, edges);
+    const places = layout(this.graph.boxes, edges, { isTall: this.root.clientHeight > 1.2 * this.root.clientWidth });
     for (const [id, place] of this.arrangement.load(this.model.labKey)) if (places.has(id)) places.set(id, place);
     return places;
   }
