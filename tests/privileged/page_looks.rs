@@ -171,14 +171,23 @@ fn a_name_from_outside_stays_text_everywhere() {
     }
     sandbox(|| {
         let mut lab = fixtures::star(3);
-        lab.links[0].b.as_mut().unwrap().namespace = ATTACK.parse().unwrap();
+        // Names of namespaces have no white space, so no attributes either; services, probes and errors may have both.
+        lab.links[0].b.as_mut().unwrap().namespace = "<img>".parse().unwrap();
+        lab.labs[0].file = ATTACK.to_owned();
+        lab.labs[0].namespaces[0].namespace = "<img>".parse().unwrap();
+        lab.labs[0].namespaces[0].services = vec![ATTACK.to_owned()];
+        lab.probes[1].from = "<img>".parse().unwrap();
+        lab.probes[1].name = ATTACK.to_owned();
+        lab.probes[1].error = Some(ATTACK.to_owned());
         let _lab = MadeUp::of(lab);
         let mut browser = Browser::start(Appearance::WIDE);
-        let query = "namespace=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E";
-        for hash in [String::new(), "#view=table".to_owned(), format!("#{query}"), "#link=root:veth0--netns0:eth0&q=img".to_owned()] {
-            open(&mut browser, &hash);
-            assert_eq!(browser.run("return document.querySelectorAll('img, [onerror]').length"), json!(0), "{hash}");
-            assert_eq!(browser.run("return document.body.textContent.includes('<img')"), json!(true), "{hash}");
+        for hash in
+            ["", "#view=table", "#view=table&tab=probes", "#namespace=%3Cimg%3E", "#link=root:veth0--netns0:eth0&q=img"]
+        {
+            open(&mut browser, hash);
+            browser.eventually("the name as text", "return document.body.textContent.includes('<img')");
+            let made = "return document.querySelectorAll('img, image, [onerror]').length";
+            assert_eq!(browser.run(made), json!(0), "{hash}");
         }
         assert_eq!(browser.console(), [""; 0]);
     });
