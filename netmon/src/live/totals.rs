@@ -85,7 +85,7 @@ impl RoundTripTotals {
 /// The totals of one endpoint of a link.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EndpointTotals {
-    id: EndpointId,
+    pub(super) id: EndpointId,
     pub(crate) hooks: Hooks<HookTotals>,
     pub(crate) round_trips: RoundTripTotals,
     /// Round trips of TCP data; `None` if they are not measured.

@@ -11,7 +11,7 @@ const NOTES: [&str; 1] = ["description"];
 /// A description that schemas refer into.
 pub(super) struct Schemas<'d>(pub(super) &'d Value);
 
-impl Schemas<'_> {
+impl<'d> Schemas<'d> {
     /// Checks `value`.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Schemas<'_> {
     }
 
     /// Follows a reference.
-    pub(super) fn find(&self, reference: &Value) -> &Value {
+    pub(super) fn find(&self, reference: &Value) -> &'d Value {
         let pointer = text(reference).strip_prefix('#').unwrap();
         self.0.pointer(pointer).unwrap_or_else(|| panic!("{reference} leads nowhere"))
     }

@@ -38,7 +38,10 @@ fn busy() -> impl Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static 
     move || Ok(at(began.elapsed()))
 }
 
-fn events(server: &Server, with_history: bool) -> impl Stream<Item = Result<Event, ClientError>> + Unpin {
+fn events(
+    server: &Server,
+    with_history: bool,
+) -> impl Stream<Item = Result<Event, ClientError>> + Unpin + use<> {
     Client::new(([127, 0, 0, 1], server.port).into()).stream(with_history)
 }
 
