@@ -51,3 +51,11 @@ equal(arrangement.load('lab'), [['red', { x: 1, y: 2 }]], 'places are kept');
 equal([arrangement.load('bad'), arrangement.load('odd')], [[], [['b', { x: 2, y: 3 }]]], 'whatever is malformed is left out');
 arrangement.forget('lab');
 equal([arrangement.load('lab'), new Arrangement(null).load('lab')], [[], []], 'tidy forgets, and no storage is no error');
+
+const { build } = await load('graph');
+const { serviceState } = await load('namespace_panel');
+const service = { namespace: 'red', name: 'web', what: 'http://10.0.0.2/', state: 'waiting', restarts: 2, last_exit: 'exit code 1' };
+const served = await modelOf([['root', 'red']], { services: [service] });
+equal(build(served).boxes.find((box) => box.id === 'red').rows[0].text, 'web is waiting', 'a service that does not run is told');
+equal(serviceState(service), '▲ waiting (2 restarts, last: exit code 1)', 'with how it ended');
+equal(serviceState({ state: 'running', restarts: 0, last_exit: null }), '✓ running', 'a service that runs');

@@ -44,7 +44,7 @@ export class BoxView {
     if (row.kind === 'note') return [svg('text', { class: 'row note', x, y }, row.shown)];
     const sign = row.kind === 'bridge'
       ? svg('path', { class: 'sign bridge', d: `M${x} ${y - 4}h9M${x + 1.5} ${y - 4}v4M${x + 7.5} ${y - 4}v4M${x + 4.5} ${y - 4}v-4` })
-      : svg('circle', { class: 'sign service', cx: x + 4.5, cy: y - 4, r: 3.2 });
+      : svg('circle', { class: `sign ${row.kind}`, cx: x + 4.5, cy: y - 4, r: 3.2 });
     return [sign, svg('text', { class: `row ${row.kind}`, x: x + 15, y }, row.shown)];
   }
 

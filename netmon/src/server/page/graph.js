@@ -48,11 +48,17 @@ function addressRow(ends) {
   return [{ kind: 'note', text }];
 }
 
+function serviceText(name, state) {
+  return state === null || state === 'running' ? name : `${name} is ${state}`;
+}
+
 /** Returns the rows below the name of a box. */
-export function boxRows(contents, ends) {
-  const bridges = contents.bridges.map((text) => ({ kind: 'bridge', text }));
-  const services = contents.services.map((text) => ({ kind: 'service', text }));
-  const rows = [...bridges, ...services, ...addressRow(ends)];
+export function boxRows(bridges, services, ends) {
+  const rows = [
+    ...bridges.map((text) => ({ kind: 'bridge', text })),
+    ...services.map(({ name, state }) => ({ kind: state === null || state === 'running' ? 'service' : 'service stopped', text: serviceText(name, state) })),
+    ...addressRow(ends),
+  ];
   if (rows.length <= MOST_ROWS) return rows;
   const more = { kind: 'note', text: `+${rows.length - MOST_ROWS + 1} more` };
   return [...rows.slice(0, MOST_ROWS - 1), more];
@@ -73,9 +79,9 @@ function sized(box) {
 }
 
 function namespaceBox(model, name, ends) {
-  const contents = model.contents(name);
-  const isHub = contents.bridges.length > 0;
-  return sized({ id: name, kind: 'namespace', title: name, rows: boxRows(contents, ends), isHub });
+  const { bridges } = model.contents(name);
+  const rows = boxRows(bridges, model.servicesIn(name), ends);
+  return sized({ id: name, kind: 'namespace', title: name, rows, isHub: bridges.length > 0 });
 }
 
 function foldBox(hub, members) {

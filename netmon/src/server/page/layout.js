@@ -20,6 +20,7 @@ const WIDE_SLOT = 235;
 const NARROW_SLOT = 190;
 const RING_SLOT = 330;
 const CHAIN_GAP = 190;
+const FEW_GAP = 300;
 const PART_GAP = 90;
 const RING_STEP = 250;
 
@@ -75,7 +76,7 @@ function chain(order, boxes) {
     const row = Math.floor(index / perRow);
     const along = index % perRow;
     const column = row % 2 === 0 ? along : perRow - 1 - along;
-    places.set(id, { x: column * (widest + CHAIN_GAP), y: row * 190 });
+    places.set(id, { x: column * (widest + (order.length <= 3 ? FEW_GAP : CHAIN_GAP)), y: row * 190 });
   });
   return places;
 }

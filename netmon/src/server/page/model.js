@@ -142,6 +142,13 @@ export class Model {
     return found ?? { namespace, bridges: [], services: [], ports: [] };
   }
 
+  /** Returns the services of a namespace with their state. An older agent names them only. */
+  servicesIn(namespace) {
+    const known = this.topology?.services?.filter((service) => service.namespace === namespace) ?? [];
+    const named = this.contents(namespace).services.map((what) => ({ namespace, name: what, what: '', state: null, restarts: 0, last_exit: null }));
+    return known.length > 0 ? known : named;
+  }
+
   probesFrom(namespace) {
     return this.probes.filter((probe) => probe.from === namespace);
   }

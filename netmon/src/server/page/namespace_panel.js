@@ -3,7 +3,7 @@
 import { forNamespace } from './commands.js';
 import { Details } from './details.js';
 import { html, setText } from './dom.js';
-import { bitsPerSecond, count, duration, NONE } from './format.js';
+import { bitsPerSecond, count, duration, NONE, plural } from './format.js';
 import { findings } from './health.js';
 import { pills, section } from './link_panel.js';
 import * as parts from './parts.js';
@@ -23,6 +23,13 @@ function endsIn(link, namespace) {
 export function probeState(probe) {
   if (probe.success === null) return '… not yet';
   return probe.success ? '✓ succeeds' : `▲ fails${probe.error ? `: ${probe.error}` : ''}`;
+}
+
+/** Returns the state of a service, with how often it was restarted and how it ended last. */
+export function serviceState({ state, restarts, last_exit: lastExit }) {
+  if (state === null) return NONE;
+  const more = [restarts > 0 ? plural(restarts, 'restart') : null, lastExit && `last: ${lastExit}`].filter(Boolean);
+  return `${state === 'running' ? '✓' : '▲'} ${state}${more.length > 0 ? ` (${more.join(', ')})` : ''}`;
 }
 
 /** Returns a table of probes. */
@@ -69,7 +76,7 @@ export class NamespacePanel {
     this.pillsKey = key;
     setText(this.subtitle, this.name === 'root' ? 'the namespace in which netmon was started' : 'network namespace');
     this.updateEnds(links);
-    this.updateContents(model.contents(this.name));
+    this.updateContents(model.contents(this.name).bridges, model.servicesIn(this.name));
     this.updateProbes(model.probesFrom(this.name));
   }
 
@@ -94,12 +101,12 @@ export class NamespacePanel {
     this.slots.ends.replaceChildren(parts.grid('Links of this namespace', ['Link', 'Interface', 'To', 'out', 'in'], rows, 3));
   }
 
-  updateContents({ bridges, services }) {
-    const rows = [...bridges.map((text) => ['bridge', text]), ...services.map((text) => ['service', text])];
+  updateContents(bridges, services) {
+    const rows = [...bridges.map((text) => ['bridge', text, NONE]), ...services.map((one) => ['service', `${one.name} ${one.what}`, serviceState(one)])];
     const key = JSON.stringify(rows);
     if (key === this.contentsKey) return;
     this.contentsKey = key;
-    const shown = rows.length === 0 ? html('p', { class: 'note' }, 'None.') : parts.grid('Bridges and services', ['Kind', 'What'], rows, 2);
+    const shown = rows.length === 0 ? html('p', { class: 'note' }, 'None.') : parts.grid('Bridges and services', ['Kind', 'What', 'State'], rows, 3);
     this.slots.contents.replaceChildren(shown);
   }
 
