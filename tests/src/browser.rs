@@ -202,11 +202,12 @@ impl Browser {
         fs::write(file, picture).expect("a writable file");
     }
 
-    /// Returns and forgets what the browser's console has.
+    /// Returns and forgets what the browser's console has, without what the browser says of its own pages.
     pub fn console(&mut self) -> Vec<String> {
         let entries = self.connection.post("se/log", &json!({"type": "browser"}));
         let entries = entries.as_array().cloned().unwrap_or_default();
-        entries.iter().map(|entry| entry["message"].as_str().unwrap_or("?").to_owned()).collect()
+        let messages = entries.iter().map(|entry| entry["message"].as_str().unwrap_or("?").to_owned());
+        messages.filter(|message| !message.starts_with("chrome://")).collect()
     }
 
     /// Returns what axe-core finds on the page: the rule, how bad it is, and the elements.

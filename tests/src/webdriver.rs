@@ -1,7 +1,7 @@
 //! The wire of WebDriver: JSON over HTTP/1.1, one connection a command.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, BufRead, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, TcpStream},
     time::Duration,
 };
@@ -65,7 +65,7 @@ impl Connection {
         format!("/session{session}{command}")
     }
 
-    fn exchange(&self, method: &str, path: &str, body: &str) -> std::io::Result<Value> {
+    fn exchange(&self, method: &str, path: &str, body: &str) -> io::Result<Value> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let head = format!(
@@ -76,10 +76,35 @@ impl Connection {
         );
         stream.write_all(head.as_bytes())?;
         stream.write_all(body.as_bytes())?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let text = String::from_utf8_lossy(&answer);
-        let (_, json) = text.split_once("\r\n\r\n").unwrap_or_default();
-        serde_json::from_str(json).map_err(std::io::Error::other)
+        serde_json::from_slice(&body_of(BufReader::new(stream))?).map_err(io::Error::other)
+    }
+}
+
+/// Reads a response up to the end of its body. The driver leaves the connection open.
+fn body_of(mut answer: impl BufRead) -> io::Result<Vec<u8>> {
+    let mut length = 0;
+    for line in answer.by_ref().lines() {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        let field = line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        if let Some((_, value)) = field {
+            length = value.trim().parse().map_err(io::Error::other)?;
+        }
+    }
+    let mut body = vec![0; length];
+    answer.read_exact(&mut body)?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_ends_with_its_body() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncache-control: no-cache\r\n\r\n{}rest";
+        assert_eq!(body_of(&answer[..]).unwrap(), b"{}");
     }
 }

@@ -48,14 +48,17 @@ const FILES: &[File] = files![
     "index.html";
     CSS: ["base.css", "panel.css", "picture.css", "vendor/uPlot.min.css"]
     JS: [
-        "app.js", "arrangement.js", "box_view.js", "charts.js", "commands.js",
-        "details.js", "dom.js", "drag.js", "fold_panel.js", "format.js",
-        "geometry.js", "graph.js", "health.js", "heatmap.js", "history.js",
-        "keys.js", "layout.js", "line_view.js", "link_panel.js", "model.js",
-        "namespace_panel.js", "panel.js", "parts.js", "picture.js", "picture_keys.js",
-        "relax.js", "search.js", "series.js", "state.js", "stream.js",
-        "table.js", "theme.js", "trace.js", "trace_panel.js", "viewport.js",
-        "vendor/d3-dispatch.min.js", "vendor/d3-force.min.js", "vendor/d3-quadtree.min.js", "vendor/d3-timer.min.js", "vendor/uPlot.iife.min.js",
+        "app.js", "arrangement.js", "blocks.js", "box_view.js",
+        "charts.js", "commands.js", "details.js", "dom.js",
+        "drag.js", "fold_panel.js", "format.js", "geometry.js",
+        "graph.js", "health.js", "heatmap.js", "history.js",
+        "keys.js", "layout.js", "line_view.js", "link_panel.js",
+        "measure.js", "model.js", "names.js", "namespace_panel.js",
+        "panel.js", "parts.js", "picture.js", "picture_keys.js",
+        "relax.js", "search.js", "series.js", "spine.js",
+        "state.js", "stream.js", "table.js", "theme.js",
+        "trace.js", "trace_panel.js", "viewport.js", "vendor/d3-dispatch.min.js",
+        "vendor/d3-force.min.js", "vendor/d3-quadtree.min.js", "vendor/d3-timer.min.js", "vendor/uPlot.iife.min.js",
     ]
     SVG: ["icon.svg"]
     TEXT: [
