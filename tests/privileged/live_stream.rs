@@ -15,7 +15,7 @@ use rustix::process::Signal;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn topology(followed: &mut Followed) -> Box<Topology> {
-    match followed.next() {
+    match followed.event() {
         Some(Event::Topology(topology)) => topology,
         other => panic!("{other:?} instead of the topology"),
     }
@@ -23,7 +23,7 @@ fn topology(followed: &mut Followed) -> Box<Topology> {
 
 fn rates(followed: &mut Followed) -> Window {
     loop {
-        match followed.next() {
+        match followed.event() {
             Some(Event::Rates(window)) => return window,
             Some(Event::Topology(_) | Event::History(_)) => {}
             other => panic!("{other:?} instead of rates"),
@@ -91,7 +91,7 @@ fn twenty_pings_are_the_same_in_the_stream_in_links_and_in_metrics() {
         let mut late = Followed::start(true);
         topology(&mut late);
         let mut echoes = 0;
-        while let Some(Event::History(window)) = late.next() {
+        while let Some(Event::History(window)) = late.event() {
             echoes += at_root(&window).icmp_count;
         }
         assert_eq!(echoes, 20, "the history has them too");
@@ -109,7 +109,7 @@ fn an_interface_that_is_set_down_and_the_end_of_the_agent_are_told() {
         let began = Instant::now();
         let after = loop {
             assert!(began.elapsed() < PATIENCE, "a topology in which the interface is down");
-            if let Some(Event::Topology(topology)) = followed.next()
+            if let Some(Event::Topology(topology)) = followed.event()
                 && !topology.links[0].a.up
             {
                 break topology;
@@ -119,13 +119,13 @@ fn an_interface_that_is_set_down_and_the_end_of_the_agent_are_told() {
         let (status, duration) = agent.end(Signal::TERM);
         assert!(status.success() && duration < Duration::from_secs(20), "{status} after {duration:?}");
         let farewell = loop {
-            match followed.next() {
+            match followed.event() {
                 Some(Event::Bye(bye)) => break bye,
                 Some(_) => {}
                 None => panic!("no farewell"),
             }
         };
         assert_eq!(farewell.reason, "shutdown");
-        assert!(followed.next().is_none());
+        assert!(followed.event().is_none());
     });
 }

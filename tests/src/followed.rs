@@ -45,7 +45,7 @@ impl Followed {
     /// # Panics
     ///
     /// If it does not come in time, or the stream ends with an error.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn event(&mut self) -> Option<Event> {
         let next = async { timeout(PATIENCE, self.events.next()).await };
         let event = self.runtime.block_on(next).expect("an event in time");
         event.map(|event| event.unwrap_or_else(|error| panic!("{error}")))

@@ -1,6 +1,6 @@
 //! The places of a server: so many connections, and so many streams beside them.
 //!
-//! A stream has no end, so a few of them would leave no connection for anybody else. A connection that becomes a stream
+//! A stream has no end, so a few of them would leave no connection for other clients. A connection that becomes a stream
 //! therefore takes a place of another kind and gives its own back.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! How often the maps are read: as often as a bounded share of a processor allows.
 //!
-//! A reading of a small lab takes well under a millisecond, one of a thousand links tens of them. So the interval follows
-//! from what readings took lately.
+//! A reading of a small lab takes about a millisecond, one of a thousand links tens of them. So the interval follows from the
+//! processor time that readings took lately.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Takes the duration of a reading into account.
-    pub(crate) fn record(&mut self, duration: Duration) {
-        let mean = self.mean.unwrap_or(duration);
-        self.mean = Some((mean * (WEIGHT - 1) + duration) / WEIGHT);
+    /// Takes the processor time of a reading into account.
+    pub(crate) fn record(&mut self, cost: Duration) {
+        let mean = self.mean.unwrap_or(cost);
+        self.mean = Some((mean * (WEIGHT - 1) + cost) / WEIGHT);
     }
 
     /// Returns the time from one reading to the next, in whole seconds.

@@ -18,7 +18,8 @@ use tokio::{sync::watch, task::spawn_blocking, time::Instant};
 
 use super::{
     generations::Generations,
-    readings::{ReadError, Readings},
+    processor_time,
+    readings::{ReadError, Reading, Readings},
 };
 use crate::{
     api::{Agent, Event, HistoryUse, Topology, Window},
@@ -101,13 +102,10 @@ impl Feed {
     }
 
     async fn read(self: &Arc<Self>) {
-        let start = Instant::now();
         let result = self.try_read().await;
         let was_failing = self.is_failing.swap(result.is_err(), Ordering::Relaxed);
         match result {
-            Ok(()) => {
-                self.pace.lock().unwrap_or_else(PoisonError::into_inner).record(start.elapsed());
-            }
+            Ok(cost) => self.pace.lock().unwrap_or_else(PoisonError::into_inner).record(cost),
             Err(error) if !was_failing => {
                 log::warn!("rates are not available until a reading succeeds: {}", chain(&error));
             }
@@ -115,10 +113,12 @@ impl Feed {
         }
     }
 
-    async fn try_read(self: &Arc<Self>) -> Result<(), ReadError> {
-        let snapshot = self.readings.fresh().await?.snapshot;
+    /// Returns the processor time that it took.
+    async fn try_read(self: &Arc<Self>) -> Result<Duration, ReadError> {
+        let Reading { snapshot, cost, .. } = self.readings.fresh().await?;
         let feed = Arc::clone(self);
-        Ok(spawn_blocking(move || feed.take(&snapshot)).await?)
+        let ((), taken) = spawn_blocking(move || processor_time::of(|| feed.take(&snapshot))).await?;
+        Ok(cost + taken)
     }
 
     /// Waits for the next reading: until the interval is over, or the first client comes.

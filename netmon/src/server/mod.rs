@@ -10,6 +10,7 @@ mod files;
 mod generations;
 mod guard;
 mod hosts;
+mod processor_time;
 mod readings;
 mod routes;
 mod scrape;

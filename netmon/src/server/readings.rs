@@ -8,14 +8,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use netmon_model::snapshot::{Flow, ServiceSnapshot, Snapshot};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use super::{coding::Coding, scrape::Scrape};
+use super::{coding::Coding, processor_time, scrape::Scrape};
 use crate::{
     live::{Readiness, SnapshotSource, SourceError},
     metrics::{Format, Renderer},
@@ -37,6 +37,8 @@ pub(super) enum ReadError {
 pub(super) struct Reading {
     pub(super) began: Instant,
     pub(super) snapshot: Arc<Snapshot>,
+    /// The processor time that it took.
+    pub(super) cost: Duration,
 }
 
 /// The only access to the source.
@@ -71,7 +73,8 @@ impl Readings {
         let source = Arc::clone(&self.source);
         let read = spawn_blocking(move || {
             let began = Instant::now();
-            let reading = Reading { began, snapshot: Arc::new(source.snapshot()?) };
+            let (snapshot, cost) = processor_time::of(|| source.snapshot());
+            let reading = Reading { began, snapshot: Arc::new(snapshot?), cost };
             *latest = Some(reading.clone());
             Ok(reading)
         });

@@ -32,7 +32,7 @@ const ROOMS: &[Room] = &[
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "server", imports: "api http live metrics netmon_labfile netmon_model", kernel: "" },
+    Room { name: "server", imports: "api http live metrics netmon_labfile netmon_model", kernel: "rustix" },
     Room { name: "render", imports: "api netmon_model", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
