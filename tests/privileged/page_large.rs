@@ -58,7 +58,10 @@ fn what_is_folded_is_found_by_search_and_pulled_out() {
         );
         browser.press("/");
         browser.press("netns498\u{e007}");
-        browser.eventually("the namespace", "return document.querySelector('.box.selected[data-namespace=netns498]') !== null");
+        browser.eventually(
+            "the namespace",
+            "return document.querySelector('.box.selected[data-namespace=netns498]') !== null",
+        );
         let after = browser.run(
             "return [...document.querySelectorAll('.box[data-namespace]:not([data-namespace=netns498])')].map((box) => box.getAttribute('transform')).join()",
         );

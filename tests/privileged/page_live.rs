@@ -81,7 +81,10 @@ fn the_picture_and_the_panel_have_what_the_api_has() {
         browser.click(".box[data-namespace=red]");
         assert_eq!(browser.text("#panel h2").as_deref(), Some("red"));
         browser.run("location.hash = '#link=wire'");
-        browser.eventually("the panel of the link", "return document.querySelector('#panel h2')?.textContent === 'wire'");
+        browser.eventually(
+            "the panel of the link",
+            "return document.querySelector('#panel h2')?.textContent === 'wire'",
+        );
         run("ping", &["-q", "-c", "50", "-i", "0.01", "10.35.0.2"]);
         let totals = "return ['a_to_b', 'b_to_a'].map((way) => document.querySelector(`#panel [data-figure=total][data-direction=${way}]`).textContent)";
         let expected = || {
@@ -93,9 +96,15 @@ fn the_picture_and_the_panel_have_what_the_api_has() {
             (browser.run(totals) == expected()).then_some(())
         });
         assert!(expected()[0].as_str().expect("a count").parse::<u64>().expect("a number") >= 50);
-        browser.eventually("the round trip taken apart", "return document.querySelectorAll('#panel .stack span').length >= 3");
+        browser.eventually(
+            "the round trip taken apart",
+            "return document.querySelectorAll('#panel .stack span').length >= 3",
+        );
         browser.eventually("charts", "return document.querySelectorAll('#panel .uplot canvas').length >= 2");
-        browser.eventually("the audit", "return document.querySelector('#panel').textContent.includes('✓ equal')");
+        browser.eventually(
+            "the audit",
+            "return document.querySelector('#panel').textContent.includes('✓ equal')",
+        );
         assert_eq!(browser.console(), [""; 0]);
     });
 }
@@ -111,13 +120,26 @@ fn the_page_follows_traffic_an_interface_set_down_a_reload_and_the_agents_restar
         let mut browser = opened();
 
         let mut ping = std::process::Command::new("ping");
-        let mut ping = ping.args(["-q", "-i", "0.05", "10.35.0.2"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        browser.eventually("movement", "return document.querySelector('.line.animated[data-link=wire] .flow.aToB:not(.s0)') !== null");
-        browser.eventually("a rate", "return /bit\\/s/.test(document.querySelector('.label[data-link=wire] .aToB .rate').textContent)");
-        browser.eventually("latency", "return /s$/.test(document.querySelector('.label[data-link=wire] .aToB .latency').textContent)");
+        let mut ping =
+            ping.args(["-q", "-i", "0.05", "10.35.0.2"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        browser.eventually(
+            "movement",
+            "return document.querySelector('.line.animated[data-link=wire] .flow.aToB:not(.s0)') !== null",
+        );
+        browser.eventually(
+            "a rate",
+            "return /bit\\/s/.test(document.querySelector('.label[data-link=wire] .aToB .rate').textContent)",
+        );
+        browser.eventually(
+            "latency",
+            "return /s$/.test(document.querySelector('.label[data-link=wire] .aToB .latency').textContent)",
+        );
         ping.kill().unwrap();
         ping.wait().unwrap();
-        browser.eventually("an idle link", "return document.querySelector('.line.idle[data-link=wire]') !== null");
+        browser.eventually(
+            "an idle link",
+            "return document.querySelector('.line.idle[data-link=wire]') !== null",
+        );
 
         run_in("red", "ip", &["link", "set", "eth0", "down"]);
         browser.eventually("a link that is down", &level("wire", "down"));
@@ -128,9 +150,16 @@ fn the_page_follows_traffic_an_interface_set_down_a_reload_and_the_agents_restar
         let before = places(&mut browser);
         fs::write(FILE, [LAB, MORE].concat()).unwrap();
         succeeds(&["reload", FILE]);
-        browser.eventually("the new namespace", "return document.querySelector('.box[data-namespace=blue]') !== null");
+        browser.eventually(
+            "the new namespace",
+            "return document.querySelector('.box[data-namespace=blue]') !== null",
+        );
         let after = places(&mut browser);
-        assert_eq!((&after["root"], &after["red"]), (&before["root"], &before["red"]), "boxes stay where they are");
+        assert_eq!(
+            (&after["root"], &after["red"]),
+            (&before["root"], &before["red"]),
+            "boxes stay where they are"
+        );
         browser.eventually("an impaired link", &level("second", "impaired"));
         assert_eq!(browser.console(), [""; 0]);
 
@@ -140,7 +169,10 @@ fn the_page_follows_traffic_an_interface_set_down_a_reload_and_the_agents_restar
         assert!(banner.contains("Not connected since ") && banner.ends_with(", trying again."), "{banner}");
         succeeds(&["down", FILE]);
         let _another = Agent::start([""; 0]);
-        browser.eventually("the other lab", "return document.querySelector('.box[data-namespace=direct_netns]') !== null");
+        browser.eventually(
+            "the other lab",
+            "return document.querySelector('.box[data-namespace=direct_netns]') !== null",
+        );
         assert_eq!(drawn(&mut browser, "box"), json!(["direct_netns", "root"]));
         assert_eq!(browser.text("#banner"), None);
         assert_eq!(browser.run("return window.isStillThere"), json!(true));

@@ -27,12 +27,20 @@ fn axe_finds_nothing_in_any_view_or_colour() {
         let _lab = MadeUp::star(6);
         let mut browser = Browser::start(Appearance::WIDE);
         let link = "root:veth1--netns1:eth0";
-        for appearance in [Appearance::WIDE, Appearance { dark: true, ..Appearance::WIDE }, Appearance::NARROW] {
+        for appearance in
+            [Appearance::WIDE, Appearance { dark: true, ..Appearance::WIDE }, Appearance::NARROW]
+        {
             browser.appear(appearance);
-            for hash in [String::new(), "#view=table".to_owned(), format!("#link={link}"), "#namespace=root".to_owned()] {
+            for hash in [
+                String::new(),
+                "#view=table".to_owned(),
+                format!("#link={link}"),
+                "#namespace=root".to_owned(),
+            ] {
                 open(&mut browser, &hash);
                 if hash.contains("link=") {
-                    browser.eventually("details", "return document.querySelectorAll('#panel table').length > 2");
+                    browser
+                        .eventually("details", "return document.querySelectorAll('#panel table').length > 2");
                 }
                 assert_eq!(browser.accessibility(), [""; 0], "{appearance:?} {hash}");
             }
@@ -58,7 +66,10 @@ fn a_narrow_screen_begins_with_the_table_and_nothing_overflows() {
         assert_eq!(browser.run("return document.querySelectorAll('#table tbody tr').length"), json!(20));
         assert_eq!(browser.text("#stage"), None);
         browser.click("#table tbody tr button");
-        browser.eventually("a panel", "return document.querySelector('#panel').getClientRects()[0]?.width === 390");
+        browser.eventually(
+            "a panel",
+            "return document.querySelector('#panel').getClientRects()[0]?.width === 390",
+        );
     });
 }
 
@@ -126,7 +137,10 @@ fn the_keyboard_walks_opens_closes_and_searches() {
         browser.press("/");
         assert_eq!(browser.run(focused), json!("query"));
         browser.press("netns0");
-        browser.eventually("the rest dimmed", "return document.querySelector('.box.dim[data-namespace=root]') !== null");
+        browser.eventually(
+            "the rest dimmed",
+            "return document.querySelector('.box.dim[data-namespace=root]') !== null",
+        );
         browser.press("\u{e00c}t");
         assert_eq!(browser.run("return document.querySelector('#table').hidden"), json!(false));
     });
@@ -148,7 +162,9 @@ fn a_dragged_box_stays_after_a_reload_until_tidy() {
              return [box.x + box.width / 2, box.y + box.height / 2]",
         );
         let [x, y] = [0, 1].map(|axis| at[axis].as_f64().expect("a number"));
-        for (kind, dx) in [("mousePressed", 0.0), ("mouseMoved", 40.0), ("mouseMoved", 90.0), ("mouseReleased", 90.0)] {
+        for (kind, dx) in
+            [("mousePressed", 0.0), ("mouseMoved", 40.0), ("mouseMoved", 90.0), ("mouseReleased", 90.0)]
+        {
             let event = json!({"type": kind, "x": x + dx, "y": y + dx / 2.0, "button": "left", "buttons": 1, "clickCount": 1});
             browser.devtools("Input.dispatchMouseEvent", &event);
         }
@@ -156,7 +172,9 @@ fn a_dragged_box_stays_after_a_reload_until_tidy() {
         let dragged = browser.run(place);
         assert_eq!(browser.text("#panel"), None, "a drag is no click");
         open(&mut browser, "");
-        let rounded = |value: &serde_json::Value| value.as_str().expect("a place").replace(".0", "").split('.').next().map(str::to_owned);
+        let rounded = |value: &serde_json::Value| {
+            value.as_str().expect("a place").replace(".0", "").split('.').next().map(str::to_owned)
+        };
         let kept = browser.run(place);
         assert_eq!(rounded(&kept), rounded(&dragged));
         browser.click("#tidy");
@@ -181,9 +199,13 @@ fn a_name_from_outside_stays_text_everywhere() {
         lab.probes[1].error = Some(ATTACK.to_owned());
         let _lab = MadeUp::of(lab);
         let mut browser = Browser::start(Appearance::WIDE);
-        for hash in
-            ["", "#view=table", "#view=table&tab=probes", "#namespace=%3Cimg%3E", "#link=root:veth0--netns0:eth0&q=img"]
-        {
+        for hash in [
+            "",
+            "#view=table",
+            "#view=table&tab=probes",
+            "#namespace=%3Cimg%3E",
+            "#link=root:veth0--netns0:eth0&q=img",
+        ] {
             open(&mut browser, hash);
             browser.eventually("the name as text", "return document.body.textContent.includes('<img')");
             let made = "return document.querySelectorAll('img, image, [onerror]').length";

@@ -7,8 +7,16 @@ use netmon_tests::running::Running;
 const SENDERS: [(&str, &str, &str); 6] = [
     ("ping", "laptop", "exec ping -q -i 0.1 10.60.3.2"),
     ("phone", "phone", "exec ping -q -i 0.05 -s 600 10.60.3.2"),
-    ("pages", "laptop", "while true; do curl -s -o /dev/null --max-time 2 http://10.60.3.2/; sleep 0.03; done"),
-    ("replies", "web", "while true; do curl -s -o /dev/null --max-time 2 http://10.60.5.2/; sleep 0.005; done"),
+    (
+        "pages",
+        "laptop",
+        "while true; do curl -s -o /dev/null --max-time 2 http://10.60.3.2/; sleep 0.03; done",
+    ),
+    (
+        "replies",
+        "web",
+        "while true; do curl -s -o /dev/null --max-time 2 http://10.60.5.2/; sleep 0.005; done",
+    ),
     ("server", "database", "exec iperf3 -s"),
     ("queries", "web", "sleep 1; exec iperf3 -c 10.60.4.2 -t 600 -b 40M"),
 ];

@@ -32,7 +32,9 @@ mod tests {
     #[test]
     fn texts_of_every_length_are_decoded() {
         let of = |text| decode(text).map(|bytes| String::from_utf8(bytes).unwrap());
-        for (encoded, expected) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")] {
+        for (encoded, expected) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")]
+        {
             assert_eq!(of(encoded).as_deref(), Some(expected));
         }
         assert_eq!(decode("Zm9%"), None);

@@ -25,7 +25,8 @@ const AXE: &str = include_str!("../vendor/axe.min.js");
 #[must_use]
 pub fn missing() -> Option<&'static str> {
     let has = |program: &str| Command::new(program).arg("--version").output().is_ok();
-    (!has("chromium") || !has("chromedriver")).then_some("chromium is not installed (Debian: chromium, chromium-driver)")
+    (!has("chromium") || !has("chromedriver"))
+        .then_some("chromium is not installed (Debian: chromium, chromium-driver)")
 }
 
 /// How a page is shown.
@@ -177,7 +178,8 @@ impl Browser {
     /// If there is none.
     pub fn click(&mut self, selector: &str) {
         let found = self.connection.post("element", &json!({"using": "css selector", "value": selector}));
-        let id = found.as_object().and_then(|of| of.values().next()?.as_str()).expect("an element").to_owned();
+        let id =
+            found.as_object().and_then(|of| of.values().next()?.as_str()).expect("an element").to_owned();
         self.connection.post(&format!("element/{id}/click"), &json!({}));
     }
 

@@ -103,13 +103,15 @@ impl MadeUp {
     /// If it cannot listen.
     #[must_use]
     pub fn of(lab: Snapshot) -> Self {
-        let source = Arc::new(Source { lab: Mutex::new(lab), began: Instant::now(), readings: AtomicU64::new(0) });
+        let source =
+            Arc::new(Source { lab: Mutex::new(lab), began: Instant::now(), readings: AtomicU64::new(0) });
         let (shutdown, closing) = oneshot::channel();
         let (listening, listens) = oneshot::channel();
         let served = Arc::clone(&source);
         // A thread of its own inherits the sandbox's network namespace.
         let server = thread::spawn(move || {
-            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("an event loop");
+            let runtime =
+                Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("an event loop");
             runtime.block_on(async {
                 let listener = TcpListener::bind(ADDRESS).await.expect("a free port");
                 let closed = async {
@@ -152,4 +154,3 @@ impl Drop for MadeUp {
         }
     }
 }
-

@@ -1,7 +1,7 @@
 //! The wire of WebDriver: JSON over HTTP/1.1, one connection a command.
 
 use std::{
-    io::{self, BufRead, BufReader, Read as _, Write as _},
+    io::{self, BufRead, BufReader, Write as _},
     net::{Ipv4Addr, TcpStream},
     time::Duration,
 };
@@ -55,7 +55,11 @@ impl Connection {
         let answer = self.exchange(method, &self.path(command), body);
         let mut answer = answer.unwrap_or_else(|e| panic!("{method} {command}: {e}"));
         let value = answer["value"].take();
-        assert!(value["error"].is_null() || value["message"].is_null(), "{method} {command}: {}", value["message"]);
+        assert!(
+            value["error"].is_null() || value["message"].is_null(),
+            "{method} {command}: {}",
+            value["message"]
+        );
         value
     }
 

@@ -22,8 +22,10 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     let mut locked = BTreeMap::new();
     for lock in tree.under("", LOCK) {
         let folder = lock.path.trim_end_matches("lock.json");
-        let parsed: Value = serde_json::from_str(&lock.text).with_context(|| format!("{} is not JSON", lock.path))?;
-        let packages = parsed["packages"].as_object().with_context(|| format!("{} has no packages", lock.path))?;
+        let parsed: Value =
+            serde_json::from_str(&lock.text).with_context(|| format!("{} is not JSON", lock.path))?;
+        let packages =
+            parsed["packages"].as_object().with_context(|| format!("{} has no packages", lock.path))?;
         for (name, package) in packages {
             findings.extend(of_package(&lock.path, name, package));
             locked.extend(checksums(folder, package));
@@ -36,7 +38,8 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
 /// Checks what a lock says of one package.
 fn of_package(lock: &str, name: &str, package: &Value) -> Option<Finding> {
     let licence = package["licence"].as_str().unwrap_or_default();
-    let is_allowed = SHIPPED.contains(&licence) || (lock.starts_with("tests/") && TESTS_ONLY.contains(&licence));
+    let is_allowed =
+        SHIPPED.contains(&licence) || (lock.starts_with("tests/") && TESTS_ONLY.contains(&licence));
     let has_licence = files(package).any(|(file, _)| file.ends_with(".LICENSE"));
     let is_exact = ["version", "integrity"].iter().all(|key| package[key].is_string());
     let message = match (is_allowed, has_licence, is_exact) {
@@ -101,7 +104,8 @@ mod tests {
     #[test]
     fn files_as_in_their_package_pass() {
         let lock = lock("MIT");
-        let files = [("x/vendor/lock.json", lock.as_str()), ("x/vendor/p.js", "a"), ("x/vendor/p.LICENSE", "a")];
+        let files =
+            [("x/vendor/lock.json", lock.as_str()), ("x/vendor/p.js", "a"), ("x/vendor/p.LICENSE", "a")];
         assert_eq!(messages(&files), [""; 0]);
     }
 
@@ -111,7 +115,11 @@ mod tests {
         let files = [("x/vendor/lock.json", lock.as_str()), ("x/vendor/p.js", "b"), ("x/vendor/q.js", "a")];
         let found = messages(&files);
         assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found[0].contains("differs") && found[1].contains("not in the lock") && found[2].contains("missing"));
+        assert!(
+            found[0].contains("differs")
+                && found[1].contains("not in the lock")
+                && found[2].contains("missing")
+        );
     }
 
     #[test]

@@ -27,17 +27,17 @@ export class BoxView {
   }
 
   build() {
-    const said = [this.box.title, ...this.box.rows.map((row) => row.text)].join(', ');
-    this.described = `${this.box.kind === 'fold' ? 'Folded' : 'Namespace'} ${said}`;
-    const { w, h, rows, title, shown, kind } = this.box;
+    this.visible = [this.box.shown, ...this.box.rows.map((row) => row.shown)].join(' ');
+    const { w, h, rows, shown, kind } = this.box;
     const [left, top] = [-w / 2, -h / 2];
-    const parts = [svg('title', {}, title), svg('rect', { class: 'card', x: left, y: top, width: w, height: h, rx: 11 })];
+    const parts = [svg('rect', { class: 'card', x: left, y: top, width: w, height: h, rx: 11 })];
     if (kind === 'fold') parts.unshift(svg('rect', { class: 'card behind', x: left + 7, y: top + 7, width: w, height: h, rx: 11 }));
     parts.push(svg('text', { class: 'name', x: left + 14, y: top + 24 }, shown));
     rows.forEach((row, index) => parts.push(...this.row(row, left + 14, top + 43 + index * 16)));
     this.badge.setAttribute('x', left + 14);
     this.badge.setAttribute('y', h / 2 + 16);
-    this.element.replaceChildren(...parts, this.badge);
+    // White space between texts is not drawn, and keeps words apart for those who hear them.
+    this.element.replaceChildren(...parts.flatMap((part) => [part, ' ']), this.badge);
   }
 
   row(row, x, y) {
@@ -57,7 +57,9 @@ export class BoxView {
     const words = probeWords(probes);
     setText(this.badge, this.mark ?? words);
     this.isFailing = words !== '';
-    setAttribute(this.element, 'aria-label', `${this.described}. ${plural(links, 'link')}. ${words.replace('▲ ', '')}`);
+    const kind = this.box.kind === 'fold' ? 'folded namespaces' : 'namespace';
+    const whole = this.box.shown === this.box.title ? '' : ` ${this.box.title}`;
+    setAttribute(this.element, 'aria-label', `${this.visible} ${this.mark ?? words}. ${kind}${whole}, ${plural(links, 'link')}`);
     this.paintClass();
   }
 

@@ -6,7 +6,8 @@ import { age, bitsPerSecond, bytes, count, duration, NONE, share } from './forma
 /** A table with a caption for those who hear it. The first column is text, the rest are numbers unless told otherwise. */
 export function grid(caption, heads, rows, texts = 1) {
   const cell = (tag) => (value, index) => html(tag, { class: index >= texts ? 'number' : null, scope: tag === 'th' ? 'col' : null }, value);
-  return html('div', { class: 'scroll' }, html('table', { 'aria-label': caption },
+  const reach = heads.length > 4 ? { tabindex: 0, role: 'region', 'aria-label': `${caption}, scrollable` } : {};
+  return html('div', { class: 'scroll', ...reach }, html('table', { 'aria-label': caption },
     html('thead', {}, html('tr', {}, ...heads.map(cell('th')))),
     html('tbody', {}, ...rows.map((row) => html('tr', {}, ...row.map(cell('td')))))));
 }

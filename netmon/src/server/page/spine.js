@@ -4,7 +4,7 @@
 
 import { byName } from './names.js';
 
-const GAP = 190;
+const GAP = 235;
 const LEAF = 60;
 const STOREY = 185;
 
