@@ -110,13 +110,13 @@ fn the_picture_and_the_panel_have_what_the_api_has() {
 }
 
 #[test]
-fn the_page_follows_traffic_an_interface_set_down_a_reload_and_the_agents_restart() {
+fn the_page_follows_traffic_an_interface_set_down_and_a_reload() {
     if let Some(reason) = browser::missing() {
         return skip(reason);
     }
     sandbox(|| {
         fs::write(FILE, LAB).unwrap();
-        let agent = Agent::start([FILE]);
+        let _agent = Agent::start([FILE]);
         let mut browser = opened();
 
         let mut ping = std::process::Command::new("ping");
@@ -162,7 +162,19 @@ fn the_page_follows_traffic_an_interface_set_down_a_reload_and_the_agents_restar
         );
         browser.eventually("an impaired link", &level("second", "impaired"));
         assert_eq!(browser.console(), [""; 0]);
+    });
+}
 
+#[test]
+fn the_page_comes_back_after_a_restart_of_the_agent_with_another_lab() {
+    if let Some(reason) = browser::missing() {
+        return skip(reason);
+    }
+    sandbox(|| {
+        fs::write(FILE, LAB).unwrap();
+        let agent = Agent::start([FILE]);
+        let mut browser = opened();
+        assert_eq!(browser.console(), [""; 0]);
         agent.end(Signal::KILL);
         browser.eventually("a banner", "return !document.querySelector('#banner').hidden");
         let banner = browser.text("#banner").expect("a banner");
