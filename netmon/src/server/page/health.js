@@ -11,6 +11,8 @@ export function worse(one, other) {
   return LEVELS.indexOf(one) > LEVELS.indexOf(other) ? one : other;
 }
 
+const API_NAMES = { aToB: 'a_to_b', bToA: 'b_to_a' };
+
 const DRIFT_WORDS = {
   deleted: () => 'deleted',
   moved: () => 'moved to another namespace',
@@ -63,7 +65,9 @@ export function judge(link) {
   const all = [...endFindings(link.a), ...endFindings(link.b)];
   for (const way of ['aToB', 'bToA']) {
     const { lost, share: part } = link.loss[way].sum();
-    if (lost > 0) all.push({ level: 'loss', words: `${share(part)} lost (${count(lost)} in 10 s)`, way, part });
+    // A loss that was declared is no problem.
+    const level = link.impairment?.[API_NAMES[way]]?.loss_ppm ? 'impaired' : 'loss';
+    if (lost > 0) all.push({ level, words: `${share(part)} lost (${count(lost)} in 10 s)`, way, part });
   }
   const impaired = [impairmentWords(link.impairment?.a_to_b), impairmentWords(link.impairment?.b_to_a)];
   const words = impaired[0] === impaired[1] ? impaired.slice(0, 1) : impaired;
@@ -79,7 +83,7 @@ export function level(link) {
 /** Returns the word that a badge on the picture has. */
 export function badge(found) {
   if (!found) return '';
-  if (found.level === 'loss') return `${share(found.part)} lost`;
+  if (found.part) return `${share(found.part)} lost`;
   if (found.level === 'impaired') return 'impaired';
   return found.level === 'down' ? 'down' : found.words;
 }
