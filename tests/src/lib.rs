@@ -2,8 +2,10 @@
 
 pub mod added;
 pub mod agent;
+mod base64;
 pub mod binary;
 pub mod bpf_objects;
+pub mod browser;
 pub mod built;
 pub mod capture;
 pub mod commands;
@@ -27,6 +29,7 @@ pub mod labs;
 mod leftover_processes;
 #[cfg(test)]
 mod lints;
+pub mod made_up;
 pub mod nginx;
 pub mod packets;
 pub mod pair;
@@ -48,3 +51,4 @@ pub mod traced;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;
+mod webdriver;

@@ -22,17 +22,50 @@ struct File {
     contents: &'static [u8],
 }
 
-/// Declares files by the path, the type, and the place in `page/`.
+/// Declares the files in `page/`, by their type. All but the first are below `/page/`.
 macro_rules! files {
-    ($(($path:literal, $kind:expr, $place:literal),)*) => {
-        &[$(File { path: $path, kind: $kind, contents: include_bytes!(concat!("page/", $place)) },)*]
+    ($index:literal; $($kind:ident: [$($name:literal),* $(,)?])*) => {
+        &[
+            File { path: "/", kind: HTML, contents: include_bytes!(concat!("page/", $index)) },
+            $($(File {
+                path: concat!("/page/", $name),
+                kind: $kind,
+                contents: include_bytes!(concat!("page/", $name)),
+            },)*)*
+        ]
     };
 }
 
 const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Every file.
-const FILES: &[File] = files![("/", HTML, "index.html"),];
+/// Every file. The licences are served, too: they belong to every copy of what they are about.
+#[rustfmt::skip]
+const FILES: &[File] = files![
+    "index.html";
+    CSS: ["base.css", "panel.css", "picture.css", "vendor/uPlot.min.css"]
+    JS: [
+        "app.js", "arrangement.js", "blocks.js", "box_view.js",
+        "charts.js", "commands.js", "details.js", "dom.js",
+        "drag.js", "fold_panel.js", "format.js", "geometry.js",
+        "graph.js", "health.js", "heatmap.js", "history.js",
+        "keys.js", "layout.js", "line_view.js", "link_panel.js",
+        "measure.js", "model.js", "names.js", "namespace_panel.js",
+        "panel.js", "parts.js", "picture.js", "picture_keys.js",
+        "relax.js", "search.js", "series.js", "spine.js",
+        "state.js", "stream.js", "table.js", "theme.js",
+        "trace.js", "trace_panel.js", "viewport.js", "vendor/d3-dispatch.min.js",
+        "vendor/d3-force.min.js", "vendor/d3-quadtree.min.js", "vendor/d3-timer.min.js", "vendor/uPlot.iife.min.js",
+    ]
+    SVG: ["icon.svg"]
+    TEXT: [
+        "vendor/d3-dispatch.LICENSE", "vendor/d3-force.LICENSE", "vendor/d3-quadtree.LICENSE", "vendor/d3-timer.LICENSE",
+        "vendor/uPlot.LICENSE",
+    ]
+];
 
 /// Adds a route for each file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
@@ -69,6 +102,11 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::{self, DirEntry},
+        path::Path,
+    };
+
     use super::*;
 
     fn status(known: &str) -> StatusCode {
@@ -87,6 +125,28 @@ mod tests {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["etag"], tag);
         assert_eq!(response.headers()["cache-control"], "no-cache");
+    }
+
+    /// The paths below `folder`, as they would be served.
+    fn on_disk(folder: &Path, prefix: &str) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let of_entry = |entry: DirEntry| {
+            let path = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            if entry.path().is_dir() { on_disk(&entry.path(), &format!("{path}/")) } else { vec![path] }
+        };
+        entries.flat_map(of_entry).collect()
+    }
+
+    #[test]
+    fn every_file_of_the_page_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/page");
+        let unserved: Vec<_> = on_disk(&folder, "/page/")
+            .into_iter()
+            .filter(|path| !FILES.iter().any(|file| file.path == path))
+            .collect();
+        assert_eq!(unserved.len(), 2, "{unserved:?}");
+        assert!(unserved.contains(&"/page/index.html".to_owned()), "it is /");
+        assert!(unserved.contains(&"/page/vendor/lock.json".to_owned()), "it is for tidy");
     }
 
     #[test]
