@@ -6,7 +6,7 @@ use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::Agent,
     binary::netmon,
-    commands::{fails, netmon_says, succeeds},
+    commands::{fails, succeeds},
     dns,
     eventually::eventually,
     host::left_behind,

@@ -107,7 +107,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "selftest",
-        imports: "datapath kernel::netlink kernel::netns kernel::sys netmon_ebpf \
+        imports: "datapath kernel::netlink kernel::netns kernel::proc kernel::sys netmon_ebpf \
             netmon_model overhead ownership probe topology watch",
         kernel: "libc rustix",
     },
