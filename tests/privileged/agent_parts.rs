@@ -70,7 +70,12 @@ fn quiet_agent() -> Agent {
                 b = { namespace = \"direct_netns\", interface = \"veth1\", addresses = [\"10.200.0.3/24\"] }\n\
                 [[service]]\nnamespace = \"direct_netns\"\nhttp = \"10.200.0.3:80\"\n";
     std::fs::write(lab, text).expect("a lab file");
-    Agent::start([lab])
+    let agent = Agent::start([lab]);
+    // Windows begin with a reading from before the traffic.
+    eventually("rates", Duration::from_secs(10), || {
+        (!link_status()["a"]["ingress"]["packets_per_second"].is_null()).then_some(())
+    });
+    agent
 }
 
 /// The parts of the last seconds, once the agent has them.
