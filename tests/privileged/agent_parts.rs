@@ -92,12 +92,12 @@ fn assert_adds_up_exactly(parts: &Value) {
         assert_eq!(parts[part]["samples"], 200, "{part}");
     }
     assert_eq!(parts["same_packets"], true);
-    // Four means, each rounded to a nanosecond.
-    assert!(parts["difference_ns"].as_i64().is_some_and(|off| off.abs() <= 2), "{parts}");
+    // A stamp is known to 64 ns. The mean of two hundred errors of each way, and of both, is below 11 ns (six deviations).
+    assert!(parts["difference_ns"].as_i64().is_some_and(|off| off.abs() <= 13), "{parts}");
 }
 
 #[test]
-fn of_the_same_packets_the_parts_add_up_to_the_nanosecond_from_either_end() {
+fn of_the_same_packets_the_parts_add_up_from_either_end() {
     sandbox(|| {
         let agent = quiet_agent();
         run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);

@@ -61,7 +61,9 @@ fn a_connection_is_listed_at_both_ends_with_all_its_packets() {
             "{table}"
         );
         assert_eq!(flows(&["--namespace", "direct_netns"])["matching"], 1);
-        for (what, asked, near) in [("--link", "root:veth0--direct_netns:veth2", LINK), ("--namespace", "rot", "root")] {
+        for (what, asked, near) in
+            [("--link", "root:veth0--direct_netns:veth2", LINK), ("--namespace", "rot", "root")]
+        {
             let said = fails(2, &["flows", "--address", "127.0.0.1:9477", what, asked]);
             assert!(said.contains(asked) && said.contains(&format!("near it: {near}")), "{said}");
         }

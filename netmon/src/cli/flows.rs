@@ -167,7 +167,9 @@ fn usage(error: ClientError) -> anyhow::Error {
 fn one_of_many(flows: &Flows, format: Format) -> serde_json::Result<String> {
     Ok(match format {
         Format::Json => serde_json::to_string(flows)? + "\n",
-        Format::Table if io::stdout().is_terminal() => HOME_AND_CLEAR.to_owned() + &render::flows::text(flows),
+        Format::Table if io::stdout().is_terminal() => {
+            HOME_AND_CLEAR.to_owned() + &render::flows::text(flows)
+        }
         Format::Table => render::flows::text(flows) + "\n",
     })
 }
