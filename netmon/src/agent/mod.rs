@@ -125,7 +125,7 @@ pub async fn run_until(
     ended
 }
 
-/// Serves until the end.
+/// Starts the services, then serves HTTP and control requests until a signal, `done` or a [`Request::Down`].
 async fn serve(
     running: &mut Running,
     listener: TcpListener,

@@ -28,7 +28,7 @@ impl HangUp {
     pub(super) async fn wait(&mut self) -> Meaning {
         self.signal.recv().await;
         if self.had_terminal && !has_terminal() {
-            info!("the terminal is gone: putting everything back");
+            info!("the terminal was closed: shutting down");
             return Meaning::TerminalGone;
         }
         Meaning::Reload
@@ -64,6 +64,6 @@ impl Stop {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
         };
-        info!("{name}: putting everything back");
+        info!("{name}: shutting down");
     }
 }
