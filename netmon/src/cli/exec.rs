@@ -33,7 +33,7 @@ pub struct Exec {
     command: Vec<OsString>,
 }
 
-/// Runs the command. Returns only if it fails before.
+/// Runs the command in place of this process. Returns only if the namespace cannot be entered.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub fn run(args: &Exec) -> anyhow::Result<ExitCode> {
     std::process::exit(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN });
 }
 
-/// What to write after "there is no namespace X; ".
+/// Returns the end of the message "there is no namespace X; ...": the names that exist.
 fn existing() -> String {
     match names::list() {
         Ok(names) if names.is_empty() => "there are none, `netmon up` creates some".to_owned(),

@@ -98,7 +98,7 @@ fn contents(lab: &Lab) -> String {
     text
 }
 
-/// Why a lab is not left up.
+/// A signal ended the command while services were being started.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted before all services had started")]
 struct Interrupted;

@@ -55,7 +55,7 @@ pub fn scan() -> Leftovers {
 
 #[derive(Default)]
 struct Scan {
-    labs: BTreeMap<LabName, Traces>,
+    labs: BTreeMap<LabName, Collected>,
     /// The namespaces that were read: one may have several names.
     namespaces: BTreeSet<NetnsId>,
     unreadable: Vec<String>,
@@ -63,7 +63,7 @@ struct Scan {
 
 /// What has been found of a lab so far.
 #[derive(Default)]
-struct Traces {
+struct Collected {
     seen: Evidence,
     filters: Vec<FoundFilter>,
     files: Vec<PathBuf>,
@@ -78,7 +78,7 @@ impl Scan {
         let mut scan = Self::default();
         for lab in state::labs() {
             let (state, temporary) = (State::load(&lab), temporary::is_temporary(&lab));
-            scan.labs.insert(lab, Traces { state, temporary, ..Traces::default() });
+            scan.labs.insert(lab, Collected { state, temporary, ..Collected::default() });
         }
         scan
     }
@@ -142,7 +142,7 @@ impl Scan {
         }
     }
 
-    fn lab(&mut self, lab: LabName) -> &mut Traces {
+    fn lab(&mut self, lab: LabName) -> &mut Collected {
         self.labs.entry(lab).or_default()
     }
 
@@ -179,7 +179,7 @@ impl Scan {
     /// marked.
     fn owned(&self, namespace: &NsName, there: &Interface) -> Option<(LabName, Place, IfIndex)> {
         let interface: IfName = there.name.parse().ok().filter(|_| there.name != "lo")?;
-        let chosen = |found: &Traces| {
+        let chosen = |found: &Collected| {
             found.state.as_ref().is_some_and(|state| state.chose_mac(namespace, &there.name, there.mac))
         };
         let marked = there.alias.as_deref().and_then(Mark::lab_in);
@@ -211,7 +211,7 @@ impl Scan {
     }
 }
 
-impl Traces {
+impl Collected {
     /// Reads the holder last, so that a process that claimed the lab during the scan is seen.
     fn finish(self, lab: LabName, unreadable: &mut Vec<String>) -> FoundLab {
         let folder = state::directory(&lab);
