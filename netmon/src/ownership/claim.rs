@@ -96,7 +96,7 @@ impl Claim {
             if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
                 let mut claim = Self { lab: lab.clone(), file, agent: None };
                 if let Err(error) = claim.write(&Holder::this_process(None)) {
-                    // Without space in /run, a lab can still be removed. Other processes just do not see by which.
+                    // Without space in /run, a lab can still be removed. Other processes then cannot name its holder.
                     log::warn!("{}", chain(&error));
                 }
                 return Ok(claim);
@@ -167,7 +167,7 @@ impl Drop for Claim {
             let _ = fs::remove_dir(&folder);
         }
         let _ = fs::remove_dir(state::RUN_DIRECTORY);
-        // The holder's name: this process may continue without the lab.
+        // Erase the holder: this process may continue without the lab.
         let _ = self.file.set_len(0);
         // Unlock instead of closing: a child that is being spawned may hold the same descriptor for a moment.
         let _ = flock(&self.file, FlockOperation::Unlock);
