@@ -27,7 +27,7 @@ pub struct ServiceStatus {
     pub what: String,
     /// Its state.
     pub state: ServiceState,
-    /// How often it was restarted since the lab is up.
+    /// How often it was restarted after an exit, since its supervisor started.
     pub restarts: u32,
     /// How it exited last: `exit status 1`, `signal 9 (SIGKILL)`. `None` if it has not exited.
     pub last_exit: Option<String>,

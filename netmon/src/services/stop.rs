@@ -69,7 +69,8 @@ fn list(pids: &[u32]) -> String {
 }
 
 /// Stops all recorded services of a lab: a detached supervisor, which stops its services itself, and those that a killed
-/// agent left. Other processes are not touched. Blocks for at most about a second.
+/// agent left. Other processes are not touched. Blocks for about a second, or longer if the kernel is slow to carry out a
+/// SIGKILL.
 pub fn stop_recorded(lab: &LabName, state_dir: &Path) -> Vec<StopError> {
     detached::stop(state_dir);
     let records = match Record::read_all(state_dir) {
