@@ -67,7 +67,7 @@ impl Programs {
         Ok(programs)
     }
 
-    /// Sets what to look for, of a connection that is not known yet.
+    /// Sets what to look for, and forgets the sequence numbers of the previous run's connection.
     pub(super) fn look_for(&mut self, wanted: Wanted) -> Result<(), TraceError> {
         self.sequences.set(0, Sequences::default(), 0).map_err(|source| map(SEQUENCES, source))?;
         self.wanted.set(0, wanted, 0).map_err(|source| map(WANTED, source))
@@ -80,7 +80,7 @@ impl Programs {
         }
     }
 
-    /// Returns the number of events that found no room.
+    /// Returns the number of events that did not fit in the ring buffer.
     pub(super) fn missed(&self) -> Result<u64, TraceError> {
         self.missed.get(&0, 0).map_err(|source| map(MISSED, source))
     }
