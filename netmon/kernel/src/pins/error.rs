@@ -30,7 +30,7 @@ pub enum PinError {
     /// The identity of the caller's namespace could not be read.
     #[error("cannot identify this process's network namespace")]
     Root(#[source] NetNsError),
-    /// Something does not have netmon's mark.
+    /// A pin or a directory does not carry netmon's mark.
     #[error("{} is not netmon's: it was not changed", .0.display())]
     Foreign(PathBuf),
     /// The kernel refused an operation.
