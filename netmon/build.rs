@@ -1,6 +1,6 @@
 //! Builds the eBPF object and places it in `OUT_DIR`, where `datapath::object` includes it.
 //!
-//! It installs nothing: `cargo xtask build` provides rust-src, LLVM and bpf-linker, and refers to them in the target
+//! It installs nothing: `cargo xtask build` provides rust-src, LLVM and bpf-linker, and refers to them in the
 //! target directory's `tools`. Once they are there, a plain `cargo build` works too. `NETMON_EBPF_TOOLCHAIN` or
 //! `tools/ebpf-toolchain` names a toolchain other than the agent's.
 //!
