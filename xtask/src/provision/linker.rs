@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linker_that_cannot_be_asked_does_not_fit() {
+    fn a_linker_that_prints_no_version_has_no_known_llvm() {
         assert_eq!(llvm_of(Path::new("/bin/false")), None);
     }
 }
