@@ -11,7 +11,7 @@ use netmon_model::{
 };
 use serde::Serialize;
 
-use super::{exit::ExitCode, failure::UsageError, lab_file::LabFile, output};
+use super::{exit::ExitCode, failure::UsageError, lab_file::LabFile, logging, output};
 use crate::{
     expect::{Verdict, trial},
     render::progress::ProgressLine,
@@ -88,7 +88,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             Err(error) => (Vec::new(), Some(error)),
         };
         match &error {
-            Some(error) if first.is_some() => anstream::eprintln!("netmon: {error:#}"),
+            Some(error) if first.is_some() => logging::print_error(&format!("netmon: {error:#}")),
             None if args.output == Form::Table => output::print(&report::table(&lab.name, &verdicts))?,
             _ => {}
         }
