@@ -112,7 +112,9 @@ impl Running {
             // Pins are of no use without the lab.
             drop(watch);
             left.extend(control::remove(&claim, progress.as_ref()));
-            info!("everything is put back");
+            if left.is_empty() {
+                info!("everything is put back");
+            }
             left
         };
         left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
