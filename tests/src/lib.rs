@@ -27,6 +27,7 @@ mod leftover_processes;
 #[cfg(test)]
 mod lints;
 pub mod nginx;
+
 pub mod packets;
 pub mod pair;
 pub mod persisted;
@@ -45,3 +46,4 @@ pub mod terminal;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;
+pub mod unprivileged;
