@@ -26,6 +26,7 @@ mod stage;
 pub mod stamp;
 pub mod tag;
 pub mod tcp;
+pub mod trace;
 
 pub use abi::ABI_VERSION;
 pub use protocol::Protocol;

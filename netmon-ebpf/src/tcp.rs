@@ -70,12 +70,23 @@ impl TcpFlow {
         self.packets_high = [0; 2];
         *self.locks[INGRESS].get_mut() = 0;
         *self.locks[EGRESS].get_mut() = 0;
+        // No other CPU finds the entry yet, or it has ended: the direction of a SYN begins without atomic instructions.
         *self.state.get_mut() = match (first.is_client_syn(), first.hook) {
-            (true, EGRESS) => TCP_CLIENT_LOCAL,
-            (true, _) => TCP_CLIENT_REMOTE,
+            (true, EGRESS) => TCP_CLIENT_LOCAL | self.starts::<EGRESS>(first),
+            (true, _) => TCP_CLIENT_REMOTE | self.starts::<INGRESS>(first),
             // The connection is older than its entry, so it is unknown which side is the client.
             (false, _) => TCP_OPEN | TCP_FOUND,
         };
+    }
+
+    /// Begins a direction with the first segment, which is a SYN, and returns the bits that say so.
+    #[inline(always)]
+    fn starts<const HOOK: usize>(&mut self, syn: &Segment) -> u32 {
+        self.isn[HOOK] = syn.seq;
+        self.acked[HOOK] = syn.seq;
+        self.gap_end[HOOK] = syn.seq;
+        *self.next[HOOK].get_mut() = syn.seq.wrapping_add(1).wrapping_add(syn.payload);
+        TCP_SEQ_KNOWN << HOOK
     }
 
     /// Returns whether `segment` begins another connection with the same addresses and ports.
@@ -211,8 +222,12 @@ impl TcpFlow {
         findings: &mut impl Findings,
     ) {
         let state = words.load_u32(&self.state);
-        let again = state & (TCP_SEQ_KNOWN << HOOK) != 0 && self.isn[HOOK] == segment.seq;
-        if again {
+        let is_known = state & (TCP_SEQ_KNOWN << HOOK) != 0 && self.isn[HOOK] == segment.seq;
+        // The first segment of an entry has begun its direction already.
+        let again = is_known && self.last_ns != 0;
+        if is_known && !again {
+            // Nothing precedes it.
+        } else if again {
             self.retransmits[HOOK] = self.retransmits[HOOK].wrapping_add(1);
             findings.out_of_order(HOOK, 1, 0);
         } else if !segment.has(ACK) || state & TCP_OPEN == 0 && self.covers_syn::<HOOK>(segment, words) {

@@ -24,5 +24,7 @@ pub mod render;
 pub mod selftest;
 pub mod server;
 pub mod services;
+pub mod top;
 pub mod topology;
+pub mod trace;
 pub mod watch;

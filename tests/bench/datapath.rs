@@ -62,9 +62,9 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
     let empty = load_classifier("empty", &next()).context("the empty program")?;
     let clock = load_classifier("clock", &clock()).context("the program that reads the clock")?;
     let (mut empty_ns, mut clock_ns) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS as u32 {
         for subject in &mut subjects {
-            let frame = &cases[subject.case].frame;
+            let frame = &cases[subject.case].frame_after(round * REPEAT);
             let nothing = time(&empty, frame)?;
             let only_clock = time(&clock, frame)?;
             let ahead = subject.ahead.as_ref().map_or(Ok(nothing), |ahead| time(ahead, frame))?;
@@ -94,7 +94,7 @@ fn prepare(meter: &Meter, cases: &[Case], flows: bool) -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         for hook in Direction::BOTH {
-            let mut before: Vec<Instruction> = case.advance.clone();
+            let mut before: Vec<Instruction> = case.advance();
             if hook == Direction::Ingress && case.stamped {
                 before.extend(stamped_by(peer));
             }

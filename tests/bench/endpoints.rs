@@ -51,9 +51,9 @@ enum Subject {
 }
 
 /// A subject in each of the datapaths, and what it took there.
-struct Subjects {
+struct Subjects<'c> {
     what: String,
-    frame: Vec<u8>,
+    case: &'c Case,
     of: Vec<Subject>,
     runs_ns: [Vec<f64>; WATCHED.len()],
 }
@@ -72,14 +72,15 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     let single = cases.iter().find(|case| case.name == SINGLE).context("a packet for single calls")?;
     subjects.extend([singly(&watching, single, false)?, singly(&watching, single, true)?]);
     let empty = load_classifier("empty", &next()).context("the empty program")?;
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS as u32 {
         for subject in &mut subjects {
+            let frame = subject.case.frame_after(round * REPEAT);
             for (datapath, runs_ns) in subject.runs_ns.iter_mut().enumerate() {
-                runs_ns.push(time(&subject.of[datapath], &subject.frame, &empty)?);
+                runs_ns.push(time(&subject.of[datapath], &frame, &empty)?);
             }
         }
     }
-    let row = |one: Subjects| Row { what: one.what, costs: one.runs_ns.map(Figure::of) };
+    let row = |one: Subjects<'_>| Row { what: one.what, costs: one.runs_ns.map(Figure::of) };
     Ok(subjects.into_iter().map(row).collect())
 }
 
@@ -93,8 +94,12 @@ fn watch(ends: &[Endpoint]) -> Result<(Meter, Vec<EndpointId>)> {
 }
 
 /// One endpoint's program in each datapath: the first one's, which was there before all others.
-fn repeated(watching: &[(Meter, Vec<EndpointId>)], case: &Case, hook: Direction) -> Result<Subjects> {
-    let mut before: Vec<Instruction> = case.advance.clone();
+fn repeated<'c>(
+    watching: &[(Meter, Vec<EndpointId>)],
+    case: &'c Case,
+    hook: Direction,
+) -> Result<Subjects<'c>> {
+    let mut before: Vec<Instruction> = case.advance();
     if hook == Direction::Ingress && case.stamped {
         // The same in each datapath: the second end of the first link.
         before.extend(stamped_by(watching[0].1[1]));
@@ -106,28 +111,18 @@ fn repeated(watching: &[(Meter, Vec<EndpointId>)], case: &Case, hook: Direction)
         Ok(Subject::Repeated { program, ahead })
     });
     let what = format!("{}, {hook}", case.name);
-    Ok(Subjects {
-        what,
-        frame: case.frame.clone(),
-        of: of.collect::<Result<_>>()?,
-        runs_ns: Default::default(),
-    })
+    Ok(Subjects { what, case, of: of.collect::<Result<_>>()?, runs_ns: Default::default() })
 }
 
 /// The programs of all endpoints of each datapath, or of one as often.
-fn singly(watching: &[(Meter, Vec<EndpointId>)], case: &Case, in_turn: bool) -> Result<Subjects> {
+fn singly<'c>(watching: &[(Meter, Vec<EndpointId>)], case: &'c Case, in_turn: bool) -> Result<Subjects<'c>> {
     let of = watching.iter().map(|(meter, ids)| {
         let ids = if in_turn { &ids[..] } else { &ids[..1] };
         let programs = ids.iter().map(|id| meter.datapath().dispatcher(*id, Direction::Egress, &[]));
         Ok(Subject::Single(programs.collect::<Result<_, _>>()?))
     });
     let what = format!("one by one, {}", if in_turn { "all in turn" } else { "one endpoint" });
-    Ok(Subjects {
-        what,
-        frame: case.frame.clone(),
-        of: of.collect::<Result<_>>()?,
-        runs_ns: Default::default(),
-    })
+    Ok(Subjects { what, case, of: of.collect::<Result<_>>()?, runs_ns: Default::default() })
 }
 
 fn time(subject: &Subject, frame: &[u8], empty: &OwnedFd) -> Result<f64> {

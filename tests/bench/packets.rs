@@ -1,5 +1,6 @@
 //! The fixed set of packets, and what each may cost.
 
+use netmon_kernel::sys::insn::Instruction;
 use netmon_model::snapshot::Features;
 use netmon_tests::packets::{
     DOT1AD, DOT1Q, IPV4, Ipv4, Ipv6, Tcp, arp, dns_query, echo,
@@ -33,7 +34,34 @@ pub(crate) struct Case {
     /// Whether it can carry a stamp.
     pub(crate) stamped: bool,
     /// What makes the next packet out of it.
-    pub(crate) advance: Vec<netmon_kernel::sys::insn::Instruction>,
+    pub(crate) advance: Option<Advance>,
+}
+
+/// A number in the packet that grows from one to the next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Advance {
+    offset: i16,
+    step: u16,
+}
+
+impl Case {
+    /// Returns the instructions that make the next packet out of the present one.
+    pub(crate) fn advance(&self) -> Vec<Instruction> {
+        self.advance.map(|by| advance(by.offset, by.step.into())).unwrap_or_default()
+    }
+
+    /// Returns the packet as it is after so many runs. A run that began with the first packet again would measure
+    /// what repeated segments cost.
+    pub(crate) fn frame_after(&self, runs: u32) -> Vec<u8> {
+        let mut frame = self.frame.clone();
+        if let Some(Advance { offset, step }) = self.advance {
+            let place = offset as usize;
+            let number = frame[place..].first_chunk().copied().map_or(0, u32::from_be_bytes);
+            let number = number.wrapping_add(runs.wrapping_mul(step.into()));
+            frame[place..place + 4].copy_from_slice(&number.to_be_bytes());
+        }
+        frame
+    }
 }
 
 impl Bound {
@@ -54,7 +82,7 @@ const SEQUENCE_V6: i16 = 14 + 40 + 4;
 pub(crate) fn all(features: Features) -> Vec<Case> {
     let (four, six) = (Ipv4::default(), Ipv6::default());
     let stamped = features.packet_stamp;
-    let case = |name, frame, bound| Case { name, frame, bound, stamped, advance: Vec::new() };
+    let case = |name, frame, bound| Case { name, frame, bound, stamped, advance: None };
     let small = udp(5000, 6000, &[0; 22]);
     let data = Tcp { flags: ACK | PSH, ..Tcp::default() }.segment(&[0; 1000]);
     let syn = Tcp { flags: SYN, source: 40_001, ..Tcp::default() }.segment(&[]);
@@ -67,15 +95,15 @@ pub(crate) fn all(features: Features) -> Vec<Case> {
         Case { stamped: false, ..case("QinQ UDP", qinq, COUNTED) },
         case("ICMP echo", four.frame(number::ICMP, &echo(8, 1, 1)), FOLLOWED),
         Case {
-            advance: advance(SEQUENCE_V4, 1000),
+            advance: Some(Advance { offset: SEQUENCE_V4, step: 1000 }),
             ..case("TCP data", four.frame(number::TCP, &data), FOLLOWED)
         },
         Case {
-            advance: advance(SEQUENCE_V6, 1000),
+            advance: Some(Advance { offset: SEQUENCE_V6, step: 1000 }),
             ..case("IPv6 TCP data", six.frame(number::TCP, &data), FOLLOWED)
         },
         Case {
-            advance: advance(SEQUENCE_V4, 7919),
+            advance: Some(Advance { offset: SEQUENCE_V4, step: 7919 }),
             ..case("TCP SYN", four.frame(number::TCP, &syn), FOLLOWED)
         },
         case("DNS query", four.frame(number::UDP, &udp(5000, 53, &dns_query(1))), FOLLOWED),

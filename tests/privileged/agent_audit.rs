@@ -10,6 +10,7 @@ use netmon_kernel::sys::{
     bpf::{TcxHook, attach_tcx_first, load_classifier},
     insn::{Register::R0, TCX_DROP, exit, mov64_imm},
     packet_socket::PacketSocket,
+    xdp::{self, XDP_DROP, XDP_PASS, XdpMode},
 };
 use netmon_tests::{
     agent::{Agent, Up, scrape},
@@ -18,7 +19,7 @@ use netmon_tests::{
     eventually::eventually,
     interface::ifindex,
     packets::{Ipv4, number, udp},
-    sandbox::{run, sandbox},
+    sandbox::{run, run_in, sandbox},
     tc::qdisc,
 };
 use serde_json::Value;
@@ -170,6 +171,67 @@ fn every_packet_that_a_queue_drops_holds_or_discards_is_explained() {
         assert!(explained(&link, ("a", "egress"), "queue_emptied") >= queued);
         let labels = [("netns", "root"), ("direction", "egress"), ("cause", "qdisc_drops")];
         assert_eq!(scrape().sum("netmon_audit_explained_packets", &labels), dropped as f64);
+    });
+}
+
+/// Has the namespace resolve root's address, which is not possible once a program takes what arrives there.
+fn know_root() {
+    run_in("direct_netns", "ping", &["-q", "-c", "2", "-i", "0.02", "10.200.0.2"]);
+}
+
+/// Datagrams from the namespace to root, whose address is known.
+fn datagrams_to_root() {
+    run_in(
+        "direct_netns",
+        "bash",
+        &["-c", "for i in $(seq 100); do echo > /dev/udp/10.200.0.2/9 || true; done"],
+    );
+}
+
+#[test]
+fn what_an_xdp_program_takes_is_explained() {
+    for mode in [XdpMode::Native, XdpMode::Generic] {
+        sandbox(|| {
+            let _agent = Agent::start([""; 0]);
+            let attached = |verdict| {
+                let program = xdp::load("foreign", &[mov64_imm(R0, verdict), exit()]).expect("a program");
+                xdp::attach(program.as_fd(), ifindex("root", "veth0"), mode).expect("a link")
+            };
+            mixed_traffic();
+            know_root();
+            audited();
+            let taking = attached(XDP_DROP);
+            audited();
+            datagrams_to_root();
+            let link = audited();
+            assert_no_difference(&link);
+            let taken = explained(&link, ("a", "ingress"), "xdp");
+            assert!((-120..=-100).contains(&taken), "{mode:?}: {taken}");
+            drop(taking);
+            let _passing = attached(XDP_PASS);
+            mixed_traffic();
+            let link = audited();
+            assert_no_difference(&link);
+            assert_eq!(explained(&link, ("a", "ingress"), "xdp"), taken, "{mode:?}: it passes everything");
+        });
+    }
+}
+
+#[test]
+fn what_a_program_before_netmons_drops_on_arrival_is_explained() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        mixed_traffic();
+        know_root();
+        audited();
+        let program = load_classifier("foreign", &[mov64_imm(R0, TCX_DROP), exit()]).expect("a program");
+        let first = attach_tcx_first(program.as_fd(), ifindex("root", "veth0"), TcxHook::Ingress);
+        let _first = first.expect("a link");
+        datagrams_to_root();
+        let link = audited();
+        assert_no_difference(&link);
+        let dropped = explained(&link, ("a", "ingress"), "tc_ingress");
+        assert!((-120..=-100).contains(&dropped), "{}", link["a"]["ingress"]["audit"]);
     });
 }
 

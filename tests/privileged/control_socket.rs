@@ -91,8 +91,10 @@ fn a_holder_that_does_not_listen_is_a_conflict_for_every_command() {
         succeeds(&["up"]);
         let claim = Claim::take(&valid("direct")).expect("no other process holds it");
         let id = process::id();
-        let held =
-            format!("netmon: lab direct is held by process {id}; stop it first, with Ctrl-C or `kill {id}`");
+        let held = format!(
+            "netmon: lab direct is held by process {id}; try again when it has finished, or stop it first, with Ctrl-C \
+             or `kill {id}`"
+        );
         let commands: [&[&str]; 5] =
             [&["up"], &["reload"], &["impair", "veth0", "--loss", "1%"], &["overhead", "veth0"], &["down"]];
         for command in commands {

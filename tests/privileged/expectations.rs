@@ -6,7 +6,7 @@ use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::Agent,
     binary::netmon,
-    commands::{fails, netmon_says, succeeds},
+    commands::{fails, succeeds},
     dns,
     eventually::eventually,
     host::left_behind,
@@ -314,8 +314,15 @@ fn several_files_are_tested_in_turn_and_a_wrong_one_stops_them_all() {
         assert!(said.contains("<error message=") && said.contains("no-such-program"), "{said}");
         fails(2, &["test", silent]);
         fs::write(bad, "name = 1").expect("a tmpfs");
-        let (code, said) = netmon_says(&["test", good, bad]);
-        assert!(code == 2 && !said.contains("expectations"), "{said}");
+        // Neither does one that is no lab, or that does not exist.
+        let report = fails(2, &["test", good, bad, "/run/sandbox/lost.toml", "-o", "junit"]);
+        assert!(report.contains("tests=\"3\" failures=\"0\" errors=\"2\""), "{report}");
+        assert!(report.contains("<testsuite name=\"bad\""), "{report}");
+        let report = fails(2, &["test", bad, good, "-o", "json"]);
+        assert!(
+            report.contains("\"file\": \"/run/sandbox/bad.toml\"") && report.contains("\"held\": true"),
+            "{report}"
+        );
     });
 }
 

@@ -114,8 +114,11 @@ fn a_reload_changes_only_the_amount_that_differs() {
         let file = std::fs::read_to_string(FILE).expect("a file");
         let wrong = file.replace("20mbit", "5mbit").replace("loss = \"2%\"", "loss = \"3%\"").replace(
             "name = \"far\"",
-            "name = \"far\"\nsysctls = { \"net.ipv4.conf.up1.no_such_key\" = \"1\" }",
+            "name = \"far\"\nroutes = [{ to = \"10.99.0.0/16\", via = \"10.33.0.9\" }]",
         );
+        // The kernel refuses a next hop that it does not reach: the network of the link was reduced by hand.
+        run("ip", &["-n", "far", "route", "add", "10.33.0.1/32", "dev", "up1"]);
+        run("ip", &["-n", "far", "route", "delete", "10.33.0.0/24"]);
         std::fs::write(FILE, wrong).expect("a tmpfs");
         fails(1, &["reload", FILE]);
         assert!(qdiscs("root", "up0").contains("rate 20Mbit"), "{}", qdiscs("root", "up0"));

@@ -138,11 +138,15 @@ fn a_change_that_fails_half_way_is_undone_and_removed_parts_are_back() {
         write(&both);
         let _agent = Agent::start([FILE]);
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.32.0.2"]);
-        // Without the second namespace, and with a third one whose setting no kernel has.
-        let third = "[[namespace]]\nname = \"third\"\nsysctls = { \"net.ipv4.no_such_setting\" = \"1\" }\n";
-        write(&format!("{FIRST}{third}"));
+        // Without the second namespace, with a third one, and with a route that the kernel refuses: its next hop is not
+        // reached any more, since the network of the link was reduced to one address by hand.
+        run("ip", &["-n", "stays", "route", "add", "10.32.0.1/32", "dev", "eth0"]);
+        run("ip", &["-n", "stays", "route", "delete", "10.32.0.0/24"]);
+        let route = "name = \"stays\"\nroutes = [{ to = \"10.99.0.0/16\", via = \"10.32.0.9\" }]\n";
+        let third = "[[namespace]]\nname = \"third\"\n";
+        write(&format!("{}{third}", FIRST.replacen("name = \"stays\"\n", route, 1)));
         let said = fails(1, &["reload", FILE]);
-        assert!(said.contains("no_such_setting") && said.contains("cannot change lab "), "{said}");
+        assert!(said.contains("10.32.0.9") && said.contains("cannot change lab "), "{said}");
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.32.0.2"]);
         run("ping", &["-q", "-c", "1", "-W", "2", "10.32.1.2"]);
         let metrics = scrape();

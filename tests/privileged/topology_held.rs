@@ -37,9 +37,9 @@ fn up_of_a_held_lab_has_its_agent_make_it_as_its_file_says() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);
         succeeds(&["up"]);
-        run("ip", &["address", "add", "10.200.9.9/24", "dev", "veth0"]);
+        run("ip", &["address", "delete", "10.200.0.2/24", "dev", "veth0"]);
         succeeds(&["up"]);
-        assert!(!run("ip", &["address", "show", "dev", "veth0"]).contains("10.200.9.9"));
+        assert!(run("ip", &["address", "show", "dev", "veth0"]).contains("10.200.0.2/24"));
     });
 }
 

@@ -2,8 +2,10 @@
 
 pub mod added;
 pub mod agent;
+mod base64;
 pub mod binary;
 pub mod bpf_objects;
+pub mod browser;
 pub mod built;
 pub mod capture;
 pub mod commands;
@@ -13,6 +15,7 @@ pub mod direct;
 pub mod dns;
 pub mod doctor;
 pub mod eventually;
+pub mod followed;
 pub mod foreign;
 pub mod forwarder;
 pub mod frugal;
@@ -26,6 +29,7 @@ pub mod labs;
 mod leftover_processes;
 #[cfg(test)]
 mod lints;
+pub mod made_up;
 pub mod nginx;
 
 pub mod packets;
@@ -43,7 +47,10 @@ pub mod stamped;
 pub mod talk;
 pub mod tc;
 pub mod terminal;
+pub mod tmux;
+pub mod traced;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;
 pub mod unprivileged;
+mod webdriver;

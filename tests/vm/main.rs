@@ -11,5 +11,7 @@ mod impair;
 mod kernel;
 mod netem;
 mod selftest;
+mod tcp_netem;
+mod trace;
 mod tunnels;
 mod vlan;

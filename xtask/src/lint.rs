@@ -48,7 +48,7 @@ fn programs(toolchain: Option<&str>) -> Result<()> {
         // Allows `-Z build-std` on a stable compiler. It is not set for the agent's lint: crates that probe for
         // nightly would then be built differently, and rebuilt at every switch between the two.
         .env("RUSTC_BOOTSTRAP", "1")
-        .args(["clippy", "--locked", "--package", "netmon-ebpf", "--bin", "netmon-ebpf"])
+        .args(["clippy", "--locked", "--package", "netmon-ebpf", "--bins"])
         .args(["--features", "programs", "--target", "bpfel-unknown-none", "-Z", "build-std=core"])
         .arg("--target-dir")
         .arg(workspace::target()?.join("ebpf-lint"))

@@ -13,6 +13,7 @@ mod process;
 mod provision;
 mod root;
 mod run;
+mod screenshots;
 mod test;
 mod tidy;
 mod vm;
@@ -62,6 +63,8 @@ enum Command {
     Vm(vm::Vm),
     /// Run a benchmark, of this tree alone or alternating with another commit
     Bench(bench::Wish),
+    /// Take the pictures in docs/pictures, from a running lab with traffic
+    Screenshots,
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Doctor => doctor::run(),
         Command::Vm(vm) => vm::run(&vm),
         Command::Bench(wish) => bench::run(&wish),
+        Command::Screenshots => screenshots::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,6 +20,9 @@ pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Some editors write it at the beginning of UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// The path that means standard input, as for many programs.
+const STANDARD_INPUT: &str = "-";
+
 const DIRECT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../labs/direct.toml"));
 
 /// Why a lab file cannot be loaded. Displays as one message that may have many lines.
@@ -68,7 +71,8 @@ pub fn built_in() -> Lab {
     }
 }
 
-/// Reads the lab file at `path`. The lab's default name is the file's stem.
+/// Reads the lab file at `path`; `-` is standard input. The lab's default name is the file's stem, so a lab from standard
+/// input needs a `name`.
 ///
 /// # Errors
 ///
@@ -92,7 +96,8 @@ pub fn built_in() -> Lab {
 /// ```
 pub fn load(path: &Path) -> Result<Lab, LoadError> {
     let unreadable = |reason| LoadError::Read { path: path.to_owned(), reason };
-    let bytes = bytes::read(path, MAX_FILE_BYTES + 1).map_err(unreadable)?;
+    let from = if path == Path::new(STANDARD_INPUT) { Path::new("/dev/stdin") } else { path };
+    let bytes = bytes::read(from, MAX_FILE_BYTES + 1).map_err(unreadable)?;
     let source = path.display().to_string();
     let text = checked_text(&bytes, &source).map_err(LoadError::Invalid)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();

@@ -12,6 +12,11 @@ pub enum Cause {
     Segmented,
     /// Packets that were merged into super-packets before they reached the hook (GRO). Negative.
     Merged,
+    /// Arrived while an XDP program was attached, and did not reach the hook: the program dropped, redirected or returned
+    /// them. Negative.
+    Xdp,
+    /// Dropped at the ingress hook, by a program before netmon's. Negative.
+    TcIngress,
     /// Dropped at the egress hook, by a program behind netmon's.
     TcEgress,
     /// Dropped by the root qdisc.
@@ -26,7 +31,7 @@ pub enum Cause {
 }
 
 /// The number of causes.
-pub const CAUSES: usize = 9;
+pub const CAUSES: usize = 11;
 
 impl Cause {
     /// Every cause, in display order.
@@ -35,6 +40,8 @@ impl Cause {
         Self::Unwatched,
         Self::Segmented,
         Self::Merged,
+        Self::Xdp,
+        Self::TcIngress,
         Self::TcEgress,
         Self::QdiscDrops,
         Self::Queued,
@@ -50,6 +57,8 @@ impl Cause {
             Self::Unwatched => "unwatched",
             Self::Segmented => "segmented",
             Self::Merged => "merged",
+            Self::Xdp => "xdp",
+            Self::TcIngress => "tc_ingress",
             Self::TcEgress => "tc_egress",
             Self::QdiscDrops => "qdisc_drops",
             Self::Queued => "queued",

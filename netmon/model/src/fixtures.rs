@@ -5,11 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
 
+mod trace;
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+pub use self::trace::trace;
 use fastrand::Rng;
 use netmon_ebpf::{
     abi::ParseStop,

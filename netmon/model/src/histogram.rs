@@ -83,6 +83,23 @@ impl Histogram {
         buckets
     }
 
+    /// Returns the first bucket in use, and the observations by bucket from there to the last in use.
+    #[must_use]
+    pub fn used(&self) -> (usize, &[u64]) {
+        (self.first, &self.counts)
+    }
+
+    /// Creates a histogram of the buckets from `first` on, with the sum and the number of their observations. Counts
+    /// beyond the last bucket are left out.
+    #[must_use]
+    pub fn from_used(first: usize, counts: &[u64], sum_ns: u64, count: u64) -> Self {
+        let mut buckets = [0; BUCKETS];
+        for (bucket, count) in buckets.iter_mut().skip(first).zip(counts) {
+            *bucket = *count;
+        }
+        Self::new(&buckets, sum_ns, count)
+    }
+
     /// Adds one observation.
     pub fn record(&mut self, duration: Duration) {
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
@@ -248,6 +265,15 @@ mod tests {
         assert_eq!(histogram_of([300, 1023]).max_bound_ns(), Some(1024));
         assert_eq!(histogram_of([300, 1024]).max_bound_ns(), Some(1280));
         assert_eq!(histogram_of([300, 1 << 34]).max_bound_ns(), None);
+    }
+
+    #[test]
+    fn the_used_buckets_make_the_same_histogram_again() {
+        for histogram in [Histogram::default(), histogram_of([300, 70_000, 1 << 35])] {
+            let (first, counts) = histogram.used();
+            assert_eq!(Histogram::from_used(first, counts, histogram.sum_ns, histogram.count), histogram);
+        }
+        assert_eq!(Histogram::from_used(BUCKETS, &[1], 0, 0), Histogram::default());
     }
 
     #[test]

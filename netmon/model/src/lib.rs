@@ -21,3 +21,4 @@ pub mod progress;
 pub mod shell;
 pub mod snapshot;
 pub mod text;
+pub mod trace;

@@ -256,7 +256,7 @@ impl fmt::Display for EndpointId {
 }
 
 /// The namespace and the name of an interface.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The namespace.
     pub namespace: NsName,

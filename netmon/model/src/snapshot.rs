@@ -5,6 +5,7 @@
 
 mod contents;
 mod flow;
+mod service;
 
 use std::{
     sync::Arc,
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     contents::NamespaceContents,
     flow::{Flow, FlowCounts, FlowState, Opener},
+    service::{ServicePhase, ServiceSnapshot},
 };
 use crate::{
     audit::Cause,

@@ -11,6 +11,7 @@ pub(crate) mod persist;
 mod running;
 mod services;
 mod signals;
+mod source;
 
 use std::{future, net::SocketAddr, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
 
@@ -19,17 +20,18 @@ use netmon_kernel::sys::capabilities::{self, Capability};
 use netmon_model::{lab::Lab, progress::Progress};
 use tokio::{net::TcpListener, sync::watch};
 
-pub use self::{error::AgentError, persist::leave_counting};
+pub use self::{error::AgentError, persist::leave_counting, signals::Stop};
 use self::{
     running::Running,
     services::Services,
-    signals::{HangUp, Meaning, Stop},
+    signals::{HangUp, Meaning},
+    source::Source,
 };
 use crate::{
     control::{Connection, Refusal, Request, Server},
     datapath::Options,
-    ownership::{OwnershipError, claim},
-    server::{self, Buckets, Limits},
+    ownership::{OwnershipError, claim, state},
+    server,
     services::required_capabilities,
 };
 
@@ -38,8 +40,8 @@ use crate::{
 pub struct Config {
     /// Where to serve HTTP; port 0 takes any that is free.
     pub listen: SocketAddr,
-    /// How wide the buckets of histograms in `/metrics` are.
-    pub buckets: Buckets,
+    /// How it is served.
+    pub serving: server::Options,
     /// How the datapath is set up.
     pub datapath: Options,
     /// Whether the lab stays when the agent ends.
@@ -147,8 +149,10 @@ async fn serve(
         // The sender is dropped at the latest when the agent ends, which is an end as well.
         let _ = ended.wait_for(|end| *end).await;
     };
-    let source = Arc::clone(&running.watch);
-    let mut server = server::serve(listener, source, running.buckets, Limits::default(), shutdown);
+    let state_dir = state::directory(&running.lab.name);
+    let source = Arc::new(Source { watch: Arc::clone(&running.watch), state_dir });
+    let serving = server::serve(listener, source, running.serving.clone(), shutdown);
+    let mut server = serving.map_err(AgentError::Serve)?;
     let upkeep = running.start_upkeep();
     started(&running.lab, &running.started(http));
     let mut done = pin!(done);
@@ -193,6 +197,10 @@ async fn handle(connection: Connection, running: &mut Running) -> ControlFlow<()
         Request::Impair { link, sides, change } => {
             let reply = running.impair(&link, &sides, change);
             connection.finish(&reply).await;
+        }
+        Request::Trace(trace) => {
+            running.watch.traces().add(*trace);
+            connection.finish(&Ok(())).await;
         }
         Request::Hooks(link) => {
             drop(tokio::spawn(pause::compare(connection, link, Arc::clone(&running.watch))));

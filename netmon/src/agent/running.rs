@@ -1,6 +1,9 @@
 //! A lab that is built and watched, from its claim to its removal.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use log::{info, warn};
 use netmon_model::{
@@ -15,7 +18,7 @@ use super::{AgentError, Config, Started, persist, services::Services};
 use crate::{
     control::{self, Connection},
     ownership::{Claim, OwnershipError, state, temporary},
-    server::Buckets,
+    server,
     services::leave_running,
     watch::{Watch, upkeep::Upkeep},
 };
@@ -30,8 +33,8 @@ pub(super) struct Running {
     pub(super) stays: bool,
     /// Whether the lab's probes run.
     probes: bool,
-    /// How wide the buckets of histograms in `/metrics` are.
-    pub(super) buckets: Buckets,
+    /// How it is served.
+    pub(super) serving: server::Options,
     /// The pending `Down` request, answered after shutdown. `None` if a signal ended the agent.
     pub(super) waiting: Option<Connection>,
 }
@@ -54,7 +57,7 @@ impl Running {
                 temporary::make_permanent(&lab.name)?;
             }
             let watch = Arc::new(watch?);
-            let Config { probes, buckets, .. } = config;
+            let Config { probes, serving, .. } = config;
             Ok(Self {
                 lab,
                 claim,
@@ -62,7 +65,7 @@ impl Running {
                 services: Services::default(),
                 stays,
                 probes,
-                buckets,
+                serving,
                 waiting: None,
             })
         };
@@ -101,7 +104,8 @@ impl Running {
             let mut left: Vec<String> = watch.release().iter().map(|error| chain(error)).collect();
             if stays {
                 if supervised {
-                    let left_running = leave_running(&lab, &state::directory(&lab.name));
+                    let (directory, never) = (state::directory(&lab.name), AtomicBool::new(false));
+                    let left_running = leave_running(&lab, &directory, &never);
                     left.extend(left_running.err().map(|error| chain(&error)));
                 }
                 progress.rest();

@@ -1,5 +1,7 @@
 //! The services of the lab that an agent runs: under a supervisor of the agent's own, or one that `netmon up` left.
 
+use std::sync::atomic::AtomicBool;
+
 use log::warn;
 use netmon_model::{error::chain, lab::Lab};
 use tokio::task::block_in_place;
@@ -7,7 +9,7 @@ use tokio::task::block_in_place;
 use super::AgentError;
 use crate::{
     ownership::state,
-    services::{Supervisor, detached_supervisor, is_supervised, stop_recorded},
+    services::{Supervisor, detached_supervisor, is_supervised, stop_recorded, until_started},
 };
 
 /// The supervisor of a lab's services; `None` if they run under another supervisor or not at all.
@@ -18,8 +20,8 @@ impl Services {
     /// Starts a lab's services, unless a supervisor that `netmon up` left runs exactly these. One that runs others is
     /// stopped.
     pub(super) async fn start_or_adopt(lab: &Lab) -> Result<Self, AgentError> {
-        let folder = state::directory(&lab.name);
-        if is_supervised(lab, &folder) {
+        let (folder, never) = (state::directory(&lab.name), AtomicBool::new(false));
+        if is_supervised(lab, &folder) && block_in_place(|| until_started(lab, &folder, &never)) {
             return Ok(Self(None));
         }
         if detached_supervisor(&folder).is_some() {

@@ -59,17 +59,24 @@ fn has_terminal() -> bool {
 
 /// Waits for SIGINT or SIGTERM, even if SIGINT was inherited as ignored (as in a background job of a shell without job
 /// control).
-pub(super) struct Stop {
+#[derive(Debug)]
+pub struct Stop {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Stop {
-    pub(super) fn listen() -> io::Result<Self> {
+    /// Listens from now on. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the signals cannot be handled.
+    pub fn listen() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    pub(super) async fn wait(&mut self) {
+    /// Waits for the first of them.
+    pub async fn wait(&mut self) {
         let name = tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",

@@ -1,6 +1,7 @@
 //! A client of the agent's HTTP interface, used by `netmon status` and other commands.
 //!
-//! Each request has a connection of its own, over plain TCP, and is bounded in time and size.
+//! Each request has a connection of its own, over plain TCP, and is bounded in time and size. A stream has one too, which
+//! ends when it is dropped.
 
 use std::{
     io,
@@ -8,12 +9,14 @@ use std::{
     time::Duration,
 };
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
+use futures_util::{Stream, StreamExt as _, stream};
 use hyper::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 
+use super::{Event, sse::Parser};
 use crate::http::exchange;
 
 /// Time for the agent to accept the connection.
@@ -22,6 +25,11 @@ const CONNECT_TIME: Duration = Duration::from_secs(2);
 const RESPONSE_TIME: Duration = Duration::from_secs(12);
 /// Maximum size of a response: a thousand links take about 4 MB.
 const MAX_BYTES: usize = 256 << 20;
+
+/// A stream is given up after this much silence. The server sends a comment every ten seconds.
+const SILENCE: Duration = Duration::from_secs(25);
+/// Events that were received and not taken yet. The server skips seconds for a client that takes none.
+const WAITING_EVENTS: usize = 4;
 
 /// Why a request has no usable response.
 #[derive(Debug, Error)]
@@ -47,6 +55,14 @@ pub enum ClientError {
     /// The response was not complete in time.
     #[error("no response from {address} to {path} within {RESPONSE_TIME:?}")]
     Late {
+        /// The address.
+        address: SocketAddr,
+        /// The path and query of the request.
+        path: String,
+    },
+    /// A stream was silent for too long.
+    #[error("{address} has sent nothing over {path} for {SILENCE:?}")]
+    Silent {
         /// The address.
         address: SocketAddr,
         /// The path and query of the request.
@@ -114,11 +130,57 @@ impl Client {
         serde_json::from_slice(&body).map_err(|source| ClientError::NotUnderstood { address, path, source })
     }
 
+    /// Follows the agent: its state, the history if it is wanted, then every second, and a farewell when the agent ends.
+    ///
+    /// An error is the last item. Without a farewell or an error before it, the end means that the connection broke.
+    /// Events of kinds that this version does not know are left out. Dropping the stream closes the connection.
+    pub fn stream(
+        &self,
+        with_history: bool,
+    ) -> impl Stream<Item = Result<Event, ClientError>> + Send + Unpin + use<> {
+        let (sender, events) = mpsc::channel(WAITING_EVENTS);
+        let client = *self;
+        let path = if with_history { "/api/v1/stream?history=1" } else { "/api/v1/stream" };
+        drop(tokio::spawn(async move {
+            let follow = client.follow(path, &sender);
+            tokio::select! {
+                followed = follow => if let Err(error) = followed {
+                    let _ = sender.send(Err(error)).await;
+                },
+                () = sender.closed() => {}
+            }
+        }));
+        Box::pin(stream::unfold(events, async |mut events| Some((events.recv().await?, events))))
+    }
+
+    /// Sends the events of a stream on, until it ends.
+    async fn follow(
+        &self,
+        path: &str,
+        events: &mpsc::Sender<Result<Event, ClientError>>,
+    ) -> Result<(), ClientError> {
+        let address = self.address;
+        let stream = self.connect().await?;
+        let mut problem = None;
+        let read = async |response: Response<Body>| {
+            problem = forward(address, path, response, events).await?.err();
+            Ok(())
+        };
+        let followed = exchange(stream, address, path, read).await;
+        followed.map_err(|source| ClientError::Http { address, path: path.to_owned(), source })?;
+        problem.map_or(Ok(()), Err)
+    }
+
+    async fn connect(&self) -> Result<TcpStream, ClientError> {
+        let address = self.address;
+        let stream = timeout(CONNECT_TIME, TcpStream::connect(address));
+        let stream = stream.await.unwrap_or_else(|late| Err(late.into()));
+        stream.map_err(|source| ClientError::Connect { address, source })
+    }
+
     async fn fetch(&self, path: &str) -> Result<Bytes, ClientError> {
         let address = self.address;
-        let stream =
-            timeout(CONNECT_TIME, TcpStream::connect(address)).await.unwrap_or_else(|late| Err(late.into()));
-        let stream = stream.map_err(|source| ClientError::Connect { address, source })?;
+        let stream = self.connect().await?;
         let read = async |response: Response<_>| {
             let (status, body) = (response.status(), response.into_body());
             Ok((status, to_bytes(body, MAX_BYTES).await?))
@@ -126,11 +188,47 @@ impl Client {
         let exchanged = exchange(stream, address, path, read).await;
         let (status, body) =
             exchanged.map_err(|source| ClientError::Http { address, path: path.to_owned(), source })?;
-        if !status.is_success() {
-            let text = String::from_utf8_lossy(&body).trim().to_owned();
-            return Err(ClientError::Refused { address, path: path.to_owned(), status, text });
+        if status.is_success() { Ok(body) } else { Err(refused(address, path, status, &body)) }
+    }
+}
+
+fn refused(address: SocketAddr, path: &str, status: StatusCode, body: &[u8]) -> ClientError {
+    let text = String::from_utf8_lossy(body).trim().to_owned();
+    ClientError::Refused { address, path: path.to_owned(), status, text }
+}
+
+/// Sends the events of a response on. The outer error is the connection's, the inner one what the agent sent.
+async fn forward(
+    address: SocketAddr,
+    path: &str,
+    response: Response<Body>,
+    events: &mpsc::Sender<Result<Event, ClientError>>,
+) -> Result<Result<(), ClientError>, axum::BoxError> {
+    let (status, body) = (response.status(), response.into_body());
+    if !status.is_success() {
+        return Ok(Err(refused(address, path, status, &to_bytes(body, MAX_BYTES).await?)));
+    }
+    let (mut parser, mut pieces) = (Parser::default(), body.into_data_stream());
+    loop {
+        let Ok(piece) = timeout(SILENCE, pieces.next()).await else {
+            return Ok(Err(ClientError::Silent { address, path: path.to_owned() }));
+        };
+        let Some(piece) = piece else { return Ok(Ok(())) };
+        parser.push(&piece?)?;
+        while let Some(message) = parser.next() {
+            let event = match Event::read(&message) {
+                Ok(event) => event,
+                Err(source) => {
+                    let path = path.to_owned();
+                    return Ok(Err(ClientError::NotUnderstood { address, path, source }));
+                }
+            };
+            if let Some(event) = event
+                && events.send(Ok(event)).await.is_err()
+            {
+                return Ok(Ok(()));
+            }
         }
-        Ok(body)
     }
 }
 
@@ -148,7 +246,7 @@ mod tests {
     use crate::{
         api,
         live::{Readiness, SnapshotSource, SourceError},
-        server::{Buckets, Limits, serve},
+        server::{Options, serve},
     };
 
     struct Direct;
@@ -170,7 +268,7 @@ mod tests {
     async fn agent() -> SocketAddr {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        serve(listener, Arc::new(Direct), Buckets::default(), Limits::default(), std::future::pending());
+        serve(listener, Arc::new(Direct), Options::default(), std::future::pending()).unwrap();
         address
     }
 
@@ -198,6 +296,20 @@ mod tests {
         assert!(matches!(error, ClientError::NotUnderstood { .. }), "{error}");
         let error = Client::new(agent().await).get::<api::Topology>("/metrics").await.unwrap_err();
         assert!(matches!(error, ClientError::NotUnderstood { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_stream_begins_with_the_topology_and_an_unreachable_one_is_an_error() {
+        let mut events = Client::new(agent().await).stream(false);
+        let first = events.next().await.unwrap().unwrap();
+        let Event::Topology(topology) = first else { panic!("{first:?}") };
+        assert_eq!(topology.links[0].name, fixtures::direct().links[0].name);
+
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut events = Client::new(socket.local_addr().unwrap()).stream(true);
+        assert!(matches!(events.next().await, Some(Err(ClientError::Connect { .. }))));
+        assert!(events.next().await.is_none());
     }
 
     #[tokio::test]

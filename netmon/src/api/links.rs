@@ -13,8 +13,17 @@ use netmon_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{DeclaredImpairment, Lab, RoundTripParts, RoundTrips, Summary, by_label, unix_ms};
+use super::{DeclaredImpairment, Lab, RoundTripParts, RoundTrips, Summary, by_label, to_thousandth, unix_ms};
 use crate::live::{HookRates, HookTotals, LinkTotals, Second};
+
+/// Which links are requested: the query of the URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichLinks {
+    /// Only this link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkName>,
+}
 
 /// Every link with its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -176,8 +185,9 @@ struct Base<'a> {
 
 impl Links {
     /// Takes the links of a snapshot. Rates are `None` without an earlier second to compute them from.
-    pub(crate) fn of(snapshot: &Snapshot, earlier: Option<&Second>) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, earlier: Option<&Second>, which: &WhichLinks) -> Self {
         let base = earlier.and_then(|second| Some((second, second.window_until(snapshot.monotonic_ns)?)));
+        let is_requested = |link: &&LinkSnapshot| which.link.as_ref().is_none_or(|name| *name == link.name);
         let link = |link| {
             let base = base.and_then(|(second, window)| Some(Base { totals: second.link(link)?, window }));
             Link::of(link, base)
@@ -186,7 +196,7 @@ impl Links {
             taken_at_unix_ms: unix_ms(snapshot.taken_at),
             lab: Lab::of_first(snapshot),
             window_seconds: base.map(|(_, window)| to_thousandth(window.as_secs_f64())),
-            links: snapshot.links.iter().map(link).collect(),
+            links: snapshot.links.iter().filter(is_requested).map(link).collect(),
         }
     }
 }
@@ -195,7 +205,7 @@ impl Links {
 impl Links {
     /// The links in a snapshot, before there are rates.
     pub(crate) fn without_rates(snapshot: &Snapshot) -> Self {
-        Self::of(snapshot, None)
+        Self::of(snapshot, None, &WhichLinks::default())
     }
 }
 
@@ -308,9 +318,4 @@ impl LinkDirection {
             recent_latency,
         }
     }
-}
-
-/// More digits would be noise, and would not survive every JSON reader.
-fn to_thousandth(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 }

@@ -4,14 +4,19 @@
 //! is null, never 0. `docs/API.md` describes the same for people.
 
 pub mod client;
+mod columns;
+mod event;
 mod flows;
 mod impairment;
 mod links;
 mod parts;
 mod probes;
 mod round_trips;
+mod sse;
 mod summary;
 mod topology;
+mod traces;
+mod window;
 
 use std::{
     collections::BTreeMap,
@@ -25,14 +30,19 @@ use netmon_model::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    event::{Bye, Event},
     flows::{Flow, Flows, Table, WhichFlows},
     impairment::{Amounts, DeclaredImpairment, Measured},
-    links::{Audit, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount},
+    links::{Audit, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount, WhichLinks},
     parts::{Part, Parts, Perspective, RoundTripParts},
     probes::{Probe, Probes},
     round_trips::RoundTrips,
     summary::Summary,
-    topology::{Topology, TopologyEndpoint, TopologyLink},
+    topology::{
+        Agent, ColumnNames, HistoryUse, Impairments, ProbeState, Topology, TopologyEndpoint, TopologyLink,
+    },
+    traces::Traces,
+    window::{DirectionWindow, EndWindow, LinkWindow, ProbeNow, Window},
 };
 
 /// Which lab the answer is about.
@@ -81,4 +91,9 @@ fn unix_ms(time: SystemTime) -> u64 {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// More digits would be noise, and would not survive every JSON reader.
+fn to_thousandth(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }

@@ -67,7 +67,7 @@ pub fn run(args: &Clean) -> anyhow::Result<ExitCode> {
     let found = selection.restrict(scan())?;
     let has_work = selection.has_work(&found);
     if args.output == Format::Table {
-        output::print(&report::text(&found))?;
+        output::print(&report::text(&found, has_work))?;
     }
     let agreed = has_work && agreed(args)?;
     let Cleaned { labs, errors } =
@@ -89,7 +89,7 @@ fn agreed(args: &Clean) -> anyhow::Result<bool> {
     }
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if args.output == Format::Json || !stdin.is_terminal() || !stderr.is_terminal() {
-        writeln!(stderr, "nothing was removed; `netmon clean --yes` removes it")?;
+        writeln!(stderr, "nothing was removed; `{}` removes it", with_yes(args))?;
         return Ok(false);
     }
     write!(stderr, "Remove it? [y/N] ")?;
@@ -102,6 +102,12 @@ fn agreed(args: &Clean) -> anyhow::Result<bool> {
     Ok(agreed)
 }
 
+/// Returns the command that removes what was listed.
+fn with_yes(args: &Clean) -> String {
+    let labs = args.labs.iter().map(|lab| format!(" {lab}")).collect::<String>();
+    format!("netmon clean{labs}{} --yes", if args.all { " --all" } else { "" })
+}
+
 fn is_yes(answer: &str) -> bool {
     ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
 }
@@ -109,6 +115,19 @@ fn is_yes(answer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_that_removes_names_the_labs_again() {
+        let args = |labs: &[&str], all| Clean {
+            labs: labs.iter().map(|lab| lab.parse().unwrap()).collect(),
+            all,
+            yes: false,
+            output: Format::Table,
+        };
+        assert_eq!(with_yes(&args(&[], false)), "netmon clean --yes");
+        assert_eq!(with_yes(&args(&["office", "direct"], false)), "netmon clean office direct --yes");
+        assert_eq!(with_yes(&args(&[], true)), "netmon clean --all --yes");
+    }
 
     #[test]
     fn only_a_clear_yes_is_one() {

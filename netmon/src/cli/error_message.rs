@@ -12,11 +12,17 @@ use crate::{
     topology::TopologyError,
 };
 
-/// Returns the error with its causes, and whether the host is as it was.
+/// Returns the error with its causes, and whether the host is as it was, or is again.
 #[must_use]
 pub fn error_message(error: &anyhow::Error) -> String {
-    let unchanged = error.chain().any(left_host_unchanged);
-    format!("{error:#}{}", if unchanged { "; nothing was changed" } else { "" })
+    let end = if error.chain().any(left_host_unchanged) {
+        "; nothing was changed"
+    } else if error.chain().filter_map(topology).any(TopologyError::was_undone) {
+        "; the changes before it were undone"
+    } else {
+        ""
+    };
+    format!("{error:#}{end}")
 }
 
 fn left_host_unchanged(error: &(dyn StdError + 'static)) -> bool {
@@ -73,10 +79,21 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_step_is_reported_with_what_was_undone() {
+        let vanished = || Box::new(TopologyError::Vanished("web:eth0".to_owned()));
+        let error = anyhow::Error::from(AgentError::Topology(TopologyError::Undone(vanished())));
+        let message = "web:eth0 disappeared while the lab was being built";
+        assert_eq!(error_message(&error), format!("{message}; the changes before it were undone"));
+        let left = vec!["cannot delete interface veth0".to_owned()];
+        let error = TopologyError::NotUndone { step: vanished(), left };
+        let expected = format!("{message}; this could not be undone: cannot delete interface veth0");
+        assert_eq!(error_message(&error.into()), expected);
+    }
+
+    #[test]
     fn an_error_after_a_change_does_not_claim_that_nothing_was_changed() {
         let vanished = || TopologyError::Vanished("web:eth0".to_owned());
-        let undone =
-            TopologyError::NotUndone { source: Box::new(conflict()), left: vec!["veth0".to_owned()] };
+        let undone = TopologyError::NotUndone { step: Box::new(conflict()), left: vec!["veth0".to_owned()] };
         for error in
             [vanished().into(), undone.into(), ControlError::Refused(Refusal::from(&vanished())).into()]
         {

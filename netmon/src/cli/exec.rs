@@ -21,6 +21,7 @@ const NOT_FOUND: i32 = 127;
 /// Which namespace, and which command.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  netmon exec direct_netns ping -c 3 10.200.0.2
   netmon exec direct_netns -- ping -c 3 10.200.0.2
   netmon exec direct_netns -- sh")]
 pub struct Exec {
@@ -28,7 +29,7 @@ pub struct Exec {
     #[arg(env = "NETMON_NAMESPACE")]
     namespace: NsName,
     /// The command and its arguments.
-    #[arg(required = true, last = true, value_name = "CMD")]
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 

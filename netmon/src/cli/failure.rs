@@ -20,6 +20,7 @@ use crate::{
     ownership::OwnershipError,
     selftest::SelftestError,
     topology::TopologyError,
+    trace::TraceError,
     watch::WatchError,
 };
 
@@ -57,6 +58,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<ExitCode> {
         .or_else(|| code_of(error, refusal))
         .or_else(|| code_of(error, selftest))
         .or_else(|| code_of(error, topology))
+        .or_else(|| code_of(error, trace))
         .or_else(|| code_of(error, trial))
         .or_else(|| code_of(error, watch))
 }
@@ -94,10 +96,11 @@ fn locate(error: &LocateError) -> ExitCode {
     match error {
         LocateError::Name(_)
         | LocateError::File(_)
+        | LocateError::Unnamed { .. }
         | LocateError::NoSuchLink { .. }
         | LocateError::AmbiguousLink { .. } => ExitCode::Usage,
         LocateError::NotServing { .. }
-        | LocateError::Unwatched(_)
+        | LocateError::Unwatched { .. }
         | LocateError::NotRunning(_)
         | LocateError::NoAgent
         | LocateError::SeveralAgents(_)
@@ -142,6 +145,14 @@ fn selftest(error: &SelftestError) -> ExitCode {
 /// The same code, whether the agent of the lab refused or this process did.
 fn topology(error: &TopologyError) -> ExitCode {
     kind(RefusalKind::from(error))
+}
+
+fn trace(error: &TraceError) -> ExitCode {
+    match error {
+        wrong if wrong.is_usage() => ExitCode::Usage,
+        lacking if lacking.is_unavailable() => ExitCode::Unavailable,
+        _ => ExitCode::Failed,
+    }
 }
 
 fn trial(error: &TrialError) -> ExitCode {
@@ -234,7 +245,10 @@ mod tests {
         let lab = || "direct".parse().unwrap();
         assert_codes(vec![
             (ExitCode::Failed, LocateError::NotRunning(lab()).into()),
-            (ExitCode::Failed, LocateError::Unwatched(lab()).into()),
+            (
+                ExitCode::Failed,
+                LocateError::Unwatched { lab: lab(), services: Vec::new(), is_counted: false }.into(),
+            ),
             (ExitCode::Failed, LocateError::NoAgent.into()),
             (ExitCode::Failed, LocateError::NoLinks.into()),
             (ExitCode::Failed, LocateError::SeveralAgents(vec![lab()]).into()),
@@ -273,8 +287,9 @@ mod tests {
                 (code, ControlError::Refused(Refusal::from(&error())).into()),
             ]);
         }
-        let undone = TopologyError::NotUndone { source: Box::new(conflict()), left: Vec::new() };
-        assert_codes(vec![(ExitCode::Conflict, undone.into())]);
+        let not_undone = TopologyError::NotUndone { step: Box::new(conflict()), left: Vec::new() };
+        let undone = TopologyError::Undone(Box::new(conflict()));
+        assert_codes(vec![(ExitCode::Conflict, not_undone.into()), (ExitCode::Conflict, undone.into())]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use clap::{
     Args as ClapArgs,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use netmon_labfile::generate::{self, LabKind, Options};
 use netmon_model::names::LabName;
 
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, env = "NETMON_NAME", value_parser = lab_name)]
     name: Option<LabName>,
     /// Network of all addresses; without --subnet, one of 10.200.0.0/16 to 10.205.0.0/16.
-    #[arg(long, env = "NETMON_SUBNET", value_name = "CIDR")]
+    #[arg(long, env = "NETMON_SUBNET", value_name = "CIDR", value_parser = subnet)]
     subnet: Option<Ipv4Net>,
     /// Run the built-in web server in every namespace.
     #[arg(long, env = "NETMON_HTTP")]
@@ -40,6 +40,16 @@ pub struct Args {
 fn kinds() -> impl TypedValueParser<Value = LabKind> {
     let values = LabKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
     PossibleValuesParser::new(values).try_map(|name| name.parse::<LabKind>())
+}
+
+fn subnet(text: &str) -> Result<Ipv4Net, String> {
+    match text.parse::<IpNet>() {
+        Ok(IpNet::V4(net)) => Ok(net),
+        Ok(IpNet::V6(_)) => {
+            Err("generated labs have IPv4 addresses only: write for example 10.77.0.0/16".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn lab_name(name: &str) -> Result<LabName, String> {
@@ -57,4 +67,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let text = generate::lab_file(&options)?;
     output::print(&text)?;
     Ok(ExitCode::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_subnet_is_refused_with_the_reason() {
+        assert_eq!(subnet("10.77.0.0/16"), Ok("10.77.0.0/16".parse().unwrap()));
+        assert!(subnet("fd00::/64").unwrap_err().starts_with("generated labs have IPv4 addresses only"));
+        assert!(subnet("10.77.0.0").is_err());
+    }
 }

@@ -23,9 +23,12 @@ pub mod reload;
 pub mod run;
 pub mod schema;
 pub mod selftest;
+pub mod serving;
 pub mod status;
 pub mod supervise;
 pub mod test;
+pub mod top;
+pub mod trace;
 pub mod up;
 pub mod watching;
 pub mod which_agent;
@@ -80,6 +83,10 @@ pub enum Command {
     ///
     /// Queries the agent, so `netmon run` must be running.
     Status(status::Args),
+    /// Shows links, namespaces, connections, drops and probes live on the terminal.
+    ///
+    /// Reads the agent once a second, so `netmon run` must be running. Reconnects if the agent is restarted.
+    Top(top::Args),
     /// Lists the TCP connections that cross the links.
     ///
     /// Shows their state, bytes in each direction, and the latest round trip. Queries the agent.
@@ -98,6 +105,11 @@ pub enum Command {
     /// Each direction has its own. Shows what is configured beside what is measured. If an agent runs the lab, the
     /// agent makes the change. The lab file is not changed.
     Impair(impair::Args),
+    /// Shows the way of one packet, there and back, and where its time goes.
+    ///
+    /// Sends a ping, a TCP connection or an HTTP request from a namespace, ten times, and prints every hook that it met:
+    /// what each link, namespace and program on the way took. Says where a packet was lost, and why. Needs no agent.
+    Trace(trace::Args),
     /// Prints a lab file of a common shape and any size: a star, a chain, a mesh and others.
     ///
     /// Chooses names, addresses and routes. The file begins with commands to try. Nothing is built.
@@ -145,16 +157,18 @@ pub enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => with_runtime(run::run(args)),
-        Command::Up(args) => up::run(&args),
+        Command::Up(args) => with_runtime(up::run(args)),
         Command::Reload(args) => reload::run(&args),
         Command::Down(args) => down::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),
         Command::Status(args) => with_runtime(status::run(args)),
+        Command::Top(args) => with_runtime(top::run(args)),
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Graph(args) => with_runtime(graph::run(args)),
         Command::Overhead(args) => overhead::run(&args),
         Command::Impair(args) => with_runtime(impair::run(args)),
+        Command::Trace(args) => trace::run(&args),
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),
         Command::Test(args) => with_runtime(test::run(args)),

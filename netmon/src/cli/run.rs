@@ -6,12 +6,12 @@ use clap::Args as ClapArgs;
 use log::log_enabled;
 use netmon_model::lab::Lab;
 
-use super::{exit::ExitCode, lab_file::LabFile, output, watching::Watching};
+use super::{exit::ExitCode, lab_file::LabFile, output, serving::Serving, watching::Watching};
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
     render::{banner::Banner, progress::ProgressLine},
-    server::{Buckets, DEFAULT_ADDRESS},
+    server::{self, Buckets, DEFAULT_ADDRESS},
 };
 
 /// Which lab, how it is watched, and where the results are served.
@@ -22,6 +22,7 @@ use crate::{
   kill -HUP PID                       applies the lab file again, like `netmon reload`
   netmon run --keep                   leaves the lab up at the end; `netmon down` removes it
   netmon run --persist                keeps counting if the agent is killed or upgraded, or exits with --keep
+  netmon run --history off            reads nothing between scrapes
   netmon run --attach clsact          does not use TCX, as on Linux before 6.6")]
 pub struct Args {
     #[command(flatten)]
@@ -33,6 +34,8 @@ pub struct Args {
     /// an octave, for scrapes of three fifths of the size and coarser quantiles.
     #[arg(long, env = "NETMON_BUCKETS", default_value = "half", value_name = "WIDTH")]
     buckets: Width,
+    #[command(flatten)]
+    serving: Serving,
     /// Leave the lab up at the end.
     #[arg(long, env = "NETMON_KEEP")]
     keep: bool,
@@ -71,7 +74,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
     let config = Config {
         listen: args.listen,
-        buckets: args.buckets.into(),
+        serving: server::Options { buckets: args.buckets.into(), ..args.serving.options() },
         datapath: Options { log_level: log_level(), run_time: args.program_stats, ..args.watching.options() },
         persist: args.watching.persist,
         keep: args.keep,

@@ -1,14 +1,13 @@
 //! `netmon test`: builds labs, checks what they expect, and removes them again.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, ValueEnum};
 use netmon_kernel::sys::capabilities::{Capability, require};
-use netmon_model::{
-    lab::{Lab, Source},
-    names::LabName,
-};
 use serde::Serialize;
 
 use super::{exit::ExitCode, failure::UsageError, lab_file::LabFile, logging, output};
@@ -25,6 +24,7 @@ mod report;
   netmon test labs/router.toml             builds it, checks its [[expect]] sections, removes it
   netmon test lab.toml -o junit > out.xml  for a CI server
   netmon test labs/*.toml                  several, one after the other; those without expectations are skipped
+A file that is no lab is an error of its own in JSON and JUnit; the other labs are tested.
 Exit codes: 0 all expectations held, 1 a lab could not be built, or interrupted, 2 a lab file is invalid, 3 a privilege
 is missing, 4 a lab is held or a name is taken, 5 an expectation did not hold.")]
 pub struct Args {
@@ -50,61 +50,70 @@ enum Form {
 
 /// The outcome of one lab.
 struct Outcome {
-    lab: Lab,
+    /// The lab's name; of a file without a valid lab, its stem.
+    name: String,
+    /// The lab file, or `built-in`.
+    source: String,
     began: SystemTime,
     verdicts: Vec<Verdict>,
-    /// Why the lab could not be built or checked. `None` if it was.
+    /// Why the lab could not be read, built or checked. `None` if it was.
     error: Option<String>,
 }
 
 /// A verdict in JSON.
 #[derive(Serialize)]
 struct LabVerdict<'a> {
-    lab: &'a LabName,
+    lab: &'a str,
     #[serde(flatten)]
     verdict: &'a Verdict,
 }
 
-/// Runs the command. The other labs are tested even if one cannot be built.
+/// A lab without a verdict in JSON.
+#[derive(Serialize)]
+struct LabError<'a> {
+    lab: &'a str,
+    file: &'a str,
+    error: &'a str,
+}
+
+/// Why a lab file has no outcome.
+enum Untested {
+    /// A signal arrived.
+    Interrupted,
+    /// It expects nothing.
+    ExpectsNothing,
+}
+
+/// Runs the command. The other labs are tested even if one is invalid or cannot be built.
 ///
 /// # Errors
 ///
-/// Fails as `netmon run` does, with the first lab that could not be built; or if no lab expects anything.
+/// Fails with the first lab that could not be read or built; or if no lab expects anything.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let labs = labs_of(args.files)?;
-    require(&[Capability::NetRaw], "netmon test")?;
-    let mut outcomes = Vec::with_capacity(labs.len());
-    let (mut first, mut interrupted) = (None, false);
-    for lab in labs {
-        let began = SystemTime::now();
-        let checked = trial(&lab, ProgressLine::start(), ProgressLine::start).await;
-        let checked = checked.with_context(|| format!("lab {}", lab.name));
-        let (verdicts, error) = match checked {
-            Ok(Some(verdicts)) => (verdicts, None),
-            Ok(None) => {
+    let (mut outcomes, mut first, mut interrupted) = (Vec::new(), None, false);
+    for file in files(args.files) {
+        let (outcome, error) = match test(&file).await {
+            Ok(tested) => tested,
+            Err(Untested::ExpectsNothing) => continue,
+            Err(Untested::Interrupted) => {
                 interrupted = true;
                 break;
             }
-            Err(error) => (Vec::new(), Some(error)),
         };
         match &error {
+            // The first one is returned, and printed at the end.
             Some(error) if first.is_some() => logging::print_error(&format!("netmon: {error:#}")),
-            None if args.output == Form::Table => output::print(&report::table(&lab.name, &verdicts))?,
+            None if args.output == Form::Table => {
+                output::print(&report::table(&outcome.name, &outcome.verdicts))?;
+            }
             _ => {}
         }
-        let text = error.as_ref().map(|error| format!("{error:#}"));
-        outcomes.push(Outcome { lab, began, verdicts, error: text });
+        outcomes.push(outcome);
         first = first.or(error);
     }
     match args.output {
         Form::Table => {}
-        Form::Json => {
-            let mut all = Vec::new();
-            for Outcome { lab, verdicts, .. } in &outcomes {
-                all.extend(verdicts.iter().map(|verdict| LabVerdict { lab: &lab.name, verdict }));
-            }
-            output::print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
-        }
+        Form::Json => output::print(&(json(&outcomes)? + "\n"))?,
         Form::Junit => output::print(&report::junit(&outcomes)?)?,
     }
     if interrupted {
@@ -112,29 +121,88 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     match first {
         Some(error) => Err(error),
+        None if outcomes.is_empty() => Err(UsageError(
+            "no lab expects anything: give a lab file that has [[expect]] sections".to_owned(),
+        )
+        .into()),
         None => Ok(verdict(outcomes.iter().flat_map(|outcome| &outcome.verdicts))),
     }
 }
 
-/// The labs that expect something. All files are read before the first lab is built: an invalid one stops everything.
-fn labs_of(files: Vec<PathBuf>) -> anyhow::Result<Vec<Lab>> {
-    let files: Vec<_> = if files.is_empty() { vec![None] } else { files.into_iter().map(Some).collect() };
-    let all = files.into_iter().map(|file| LabFile { file }.open()).collect::<anyhow::Result<Vec<Lab>>>()?;
-    let (labs, without): (Vec<Lab>, Vec<Lab>) = all.into_iter().partition(|lab| !lab.expectations.is_empty());
-    if let (true, Some(lab)) = (labs.is_empty(), without.first()) {
-        let advice = match &lab.source {
-            Source::BuiltIn => "give a lab file that has [[expect]] sections".to_owned(),
-            Source::File(path) => format!("add [[expect]] sections to {}", path.display()),
-        };
-        return Err(UsageError(format!("lab {} expects nothing: {advice}", lab.name)).into());
-    }
-    for lab in without {
+/// The lab files that were given; `None` is the built-in lab.
+fn files(given: Vec<PathBuf>) -> Vec<Option<PathBuf>> {
+    if given.is_empty() { vec![None] } else { given.into_iter().map(Some).collect() }
+}
+
+/// Tests the lab in one file. Returns its outcome, and the error that it has if it could not be read or built.
+async fn test(file: &Option<PathBuf>) -> Result<(Outcome, Option<anyhow::Error>), Untested> {
+    let began = SystemTime::now();
+    let lab = match (LabFile { file: file.clone() }).open() {
+        Ok(lab) => lab,
+        Err(error) => return Ok((unreadable(file.as_deref(), began, &error), Some(error))),
+    };
+    if lab.expectations.is_empty() {
         log::warn!("{}: lab {} expects nothing and is skipped", lab.source, lab.name);
+        return Err(Untested::ExpectsNothing);
     }
-    Ok(labs)
+    let checked = match require(&[Capability::NetRaw], "netmon test") {
+        Ok(()) => trial(&lab, ProgressLine::start(), ProgressLine::start).await.map_err(Into::into),
+        Err(missing) => Err(missing.into()),
+    };
+    let checked: anyhow::Result<_> = checked;
+    let (verdicts, error) = match checked.with_context(|| format!("lab {}", lab.name)) {
+        Ok(Some(verdicts)) => (verdicts, None),
+        Ok(None) => return Err(Untested::Interrupted),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let text = error.as_ref().map(|error| format!("{error:#}"));
+    let (name, source) = (lab.name.to_string(), lab.source.to_string());
+    Ok((Outcome { name, source, began, verdicts, error: text }, error))
+}
+
+/// The outcome of a file that is no lab, or cannot be read.
+fn unreadable(file: Option<&Path>, began: SystemTime, error: &anyhow::Error) -> Outcome {
+    let path = file.unwrap_or(Path::new("built-in"));
+    Outcome {
+        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        source: path.display().to_string(),
+        began,
+        verdicts: Vec::new(),
+        error: Some(format!("{error:#}")),
+    }
+}
+
+/// All verdicts as one list, with an entry for each lab that could not be read or built.
+fn json(outcomes: &[Outcome]) -> serde_json::Result<String> {
+    let mut all = Vec::new();
+    for Outcome { name, source, verdicts, error, .. } in outcomes {
+        for verdict in verdicts {
+            all.push(serde_json::to_value(LabVerdict { lab: name, verdict })?);
+        }
+        if let Some(error) = error {
+            all.push(serde_json::to_value(LabError { lab: name, file: source, error })?);
+        }
+    }
+    serde_json::to_string_pretty(&all)
 }
 
 /// The exit code of checks that ran.
 fn verdict<'v>(mut verdicts: impl Iterator<Item = &'v Verdict>) -> ExitCode {
     if verdicts.all(|verdict| verdict.held) { ExitCode::Ok } else { ExitCode::Expectation }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_lab_is_an_entry_of_its_own_in_json() {
+        let error = anyhow!("the lab file is invalid");
+        let outcome = unreadable(Some(Path::new("labs/bad.toml")), SystemTime::UNIX_EPOCH, &error);
+        let entries: serde_json::Value = serde_json::from_str(&json(&[outcome]).unwrap()).unwrap();
+        let entry = serde_json::json!({
+            "lab": "bad", "file": "labs/bad.toml", "error": "the lab file is invalid"
+        });
+        assert_eq!(entries, serde_json::json!([entry]));
+    }
 }

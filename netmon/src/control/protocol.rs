@@ -9,6 +9,7 @@ use netmon_model::{
     error::chain,
     impairment::Change,
     names::{LinkName, Side},
+    trace::Trace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub enum Request {
     ///
     /// The agent reattaches them when the connection closes.
     Hooks(LinkName),
+    /// Keep this trace, and show it to those who ask over HTTP.
+    Trace(Box<Trace>),
 }
 
 /// A command on the connection of a [`Request::Hooks`].
@@ -102,7 +105,9 @@ impl From<&TopologyError> for RefusalKind {
         match error {
             conflict if conflict.is_conflict() => Self::Conflict,
             lacking if lacking.is_unsupported() => Self::Unsupported,
-            TopologyError::Impairment(_) | TopologyError::NoSuchLink { .. } => Self::Invalid,
+            TopologyError::Impairment(_) | TopologyError::Settings(_) | TopologyError::NoSuchLink { .. } => {
+                Self::Invalid
+            }
             _ => Self::Failed,
         }
     }

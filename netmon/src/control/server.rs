@@ -17,8 +17,8 @@ use super::{HookCommand, Refusal, RefusalKind, Reply, Request, path_of};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed accept: the process may be out of descriptors or memory, and a retry at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// At most this many bytes of a request are read. The longest has one path.
-const REQUEST_BYTES: u64 = 16_384;
+/// At most this many bytes of a request are read. The longest is a trace.
+const REQUEST_BYTES: u64 = 1 << 20;
 
 /// A listening control socket. Dropping it stops the listener; connections that were handed out stay open.
 #[derive(Debug)]

@@ -22,7 +22,10 @@ use netmon_kernel::sys::{
     bpf_pins::{LinkPlace, link, pin, pinned},
     raw_tracepoint,
 };
-use netmon_model::names::EndpointId;
+use netmon_model::{
+    by::Hooks,
+    names::{Direction, EndpointId},
+};
 
 use super::{
     DatapathError, dispatcher,
@@ -37,8 +40,8 @@ const TRACEPOINT: &CStr = c"kfree_skb";
 /// The prefix of the kernel's enumerators. `dropwatch` and `perf` show the rest, too.
 const PREFIX: &str = "SKB_DROP_REASON_";
 
-/// The reason of a drop by a program at the egress hook.
-const AT_EGRESS: &str = "TC_EGRESS";
+/// The reasons of drops by a program at a hook.
+const AT_HOOK: Hooks<&[&str]> = Hooks { ingress: &["TC_INGRESS"], egress: &["TC_EGRESS", ON_PURPOSE] };
 /// The reason of a drop by netmon's own program, for a declared loss.
 const ON_PURPOSE: &str = "NETMON_LOSS";
 
@@ -63,17 +66,19 @@ impl DropTypes {
             dev_net: offset("net_device", "nd_net")?,
             net_cookie: offset("net", "net_cookie")?,
         };
-        let mut reasons: Table<u32, String> = types
-            .enumerators("skb_drop_reason")
-            .into_iter()
-            .filter_map(|(value, name)| Some((value, name.strip_prefix(PREFIX)?.to_owned())))
-            .collect();
+        let mut reasons = reasons(&types);
         if reasons.is_empty() {
             return Err("the kernel has no drop reasons (needs Linux 5.17)".to_owned());
         }
         reasons.insert(DECLARED_LOSS, ON_PURPOSE.to_owned());
         Ok(Self { offsets, reasons })
     }
+}
+
+/// Returns the names of the kernel's drop reasons, without their prefix. Empty before Linux 5.17.
+pub(crate) fn reasons(types: &KernelTypes) -> Table<u32, String> {
+    let named = |(value, name): (u32, String)| Some((value, name.strip_prefix(PREFIX)?.to_owned()));
+    types.enumerators("skb_drop_reason").into_iter().filter_map(named).collect()
 }
 
 /// The tables of drops.
@@ -135,10 +140,9 @@ impl Drops {
         old.iter().try_for_each(|key| gone(self.counts.remove(key))).map_err(counts)
     }
 
-    /// Returns the packets that programs behind netmon's at an endpoint's egress hook dropped.
-    pub(super) fn at_egress(&self, id: EndpointId) -> Result<u64, DatapathError> {
-        let reasons =
-            self.reasons.iter().filter(|(_, name)| [AT_EGRESS, ON_PURPOSE].contains(&name.as_str()));
+    /// Returns the packets that programs at a hook of an endpoint dropped.
+    pub(super) fn at_hook(&self, id: EndpointId, hook: Direction) -> Result<u64, DatapathError> {
+        let reasons = self.reasons.iter().filter(|(_, name)| AT_HOOK[hook].contains(&name.as_str()));
         let dropped = |reason| match self.counts.get(&DropKey { endpoint: id.0, reason }, 0) {
             Ok(values) => Ok(values.iter().sum()),
             Err(MapError::KeyNotFound) => Ok(0),

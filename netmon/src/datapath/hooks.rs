@@ -23,8 +23,8 @@ pub struct HookTotals {
     /// Traffic at each hook.
     #[serde(flatten)]
     pub passed: Hooks<Passed>,
-    /// Packets that a program behind the egress hook dropped.
-    pub egress_drops: u64,
+    /// Packets that programs dropped at each hook, before netmon's or behind.
+    pub drops: Hooks<u64>,
     /// How often the programs were detached.
     pub pauses: u64,
     /// Whether the programs are attached.
@@ -52,7 +52,13 @@ impl Datapath {
         let drops = self.object.drops.as_ref();
         Ok(HookTotals {
             passed: Hooks::from_fn(passed),
-            egress_drops: drops.map_or(Ok(0), |drops| drops.at_egress(endpoint.id))?,
+            drops: match drops {
+                Some(drops) => Hooks {
+                    ingress: drops.at_hook(endpoint.id, Direction::Ingress)?,
+                    egress: drops.at_hook(endpoint.id, Direction::Egress)?,
+                },
+                None => Hooks::default(),
+            },
             pauses: endpoint.pauses,
             watched: endpoint.attached.is_some(),
         })

@@ -24,7 +24,7 @@ const KIND_ENUM64: u32 = 19;
 const KIND_LAST: u32 = 19;
 
 /// The types of the kernel.
-pub(super) struct KernelTypes {
+pub(crate) struct KernelTypes {
     bytes: Vec<u8>,
     strings: usize,
     /// The offset of each type. Its number is its index plus one, since 0 is `void`.
@@ -75,7 +75,7 @@ impl KernelTypes {
     /// # Errors
     ///
     /// Fails if the kernel has no BTF (`CONFIG_DEBUG_INFO_BTF`), or has it in an unknown format.
-    pub(super) fn read() -> io::Result<Self> {
+    pub(crate) fn read() -> io::Result<Self> {
         Self::parse(fs::read(Path::new(VMLINUX))?)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the kernel's BTF cannot be read"))
     }
@@ -122,7 +122,7 @@ impl KernelTypes {
     }
 
     /// Returns the offset of a field in a structure, in bytes. The field may be in an unnamed structure or union inside it.
-    pub(super) fn offset_of(&self, structure: &str, field: &str) -> Option<u32> {
+    pub(crate) fn offset_of(&self, structure: &str, field: &str) -> Option<u32> {
         self.bits_to(self.find(KIND_STRUCT, structure)?, field).map(|bits| bits / 8)
     }
 
@@ -142,7 +142,7 @@ impl KernelTypes {
     }
 
     /// Returns the enumerators of an enumeration, with their values.
-    pub(super) fn enumerators(&self, enumeration: &str) -> Vec<(u32, String)> {
+    pub(crate) fn enumerators(&self, enumeration: &str) -> Vec<(u32, String)> {
         let Some(header) = self.find(KIND_ENUM, enumeration) else { return Vec::new() };
         (0..header.count())
             .filter_map(|index| {

@@ -61,6 +61,7 @@ use self::{
     persistence::{Opened, Persistence, Stage},
     run_time::RunTime,
 };
+pub(crate) use self::{drops::reasons as drop_reasons, kernel_types::KernelTypes};
 
 /// Returns whether netmon attaches programs of this name to hooks.
 #[must_use]

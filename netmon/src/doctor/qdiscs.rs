@@ -82,7 +82,7 @@ mod tests {
         let found = finding(netem, Availability::Missing, Some(true), &lacking);
         assert_eq!(found.status, Status::Missing);
         assert!(found.found.contains("a delay on link uplink"), "{found:?}");
-        assert!(found.advice.unwrap().contains("remove `delay` and `jitter`"));
+        assert!(found.advice.unwrap().contains("do without `delay` and `jitter`"));
         assert_eq!(finding(clsact, Availability::Missing, Some(true), &lacking).status, Status::Note);
     }
 }

@@ -44,7 +44,7 @@ pub async fn trial<P: Progress>(
 ) -> Result<Option<Vec<Verdict>>, TrialError> {
     let config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        buckets: Default::default(),
+        serving: Default::default(),
         datapath: Options::default(),
         keep: false,
         persist: false,

@@ -28,12 +28,15 @@ use hyper_util::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 use tower::ServiceExt as _;
 
-use super::Limits;
+use super::{
+    Limits,
+    place::{Place, Places},
+};
 
 /// The response to a client for which there is no connection left.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\n\
@@ -59,21 +62,27 @@ pub(crate) struct Acceptor {
     limits: Limits,
     overload: Overload,
     /// A permit for each connection that is served.
-    slots: Arc<Semaphore>,
+    places: Places,
     /// A permit for each connection that is being refused. A client beyond these is closed without an answer.
     refusals: Arc<Semaphore>,
 }
 
 /// A connection, and its permit to be served. `None` if all connections are in use.
-type Accepted = (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>);
+type Accepted = (TcpStream, SocketAddr, Option<Place>);
 
 impl Acceptor {
     /// Combines a listening socket with the routes that it serves, and the client's address as [`ConnectInfo`].
     pub(crate) fn new(listener: TcpListener, router: Router, limits: Limits, overload: Overload) -> Self {
         let time = limits.request_time;
         let router = router.layer(middleware::from_fn(move |request, next| bounded(time, request, next)));
-        let [slots, refusals] = [(); 2].map(|()| Arc::new(Semaphore::new(limits.connections)));
-        Self { listener, router, limits, overload, slots, refusals }
+        let refusals = Arc::new(Semaphore::new(limits.connections));
+        Self { listener, router, limits, overload, places: Places::new(&limits), refusals }
+    }
+
+    /// Adds layers outside everything that the acceptor itself checks.
+    pub(crate) fn wrap(mut self, layers: impl FnOnce(Router) -> Router) -> Self {
+        self.router = layers(self.router);
+        self
     }
 
     /// Serves until `shutdown` completes, and returns when every connection has ended, at the latest
@@ -102,27 +111,24 @@ impl Acceptor {
     }
 
     async fn accept(&self) -> io::Result<Accepted> {
-        let slot = match self.overload {
-            Overload::Wait => Arc::clone(&self.slots).acquire_owned().await.ok(),
+        let place = match self.overload {
+            Overload::Wait => self.places.wait().await,
             Overload::Refuse(_) => None,
         };
         let (stream, client) = self.listener.accept().await?;
-        let slot = slot.or_else(|| Arc::clone(&self.slots).try_acquire_owned().ok());
-        Ok((stream, client, slot))
+        let place = place.or_else(|| self.places.take());
+        Ok((stream, client, place))
     }
 
     fn begin(
         &self,
-        (stream, client, slot): Accepted,
+        (stream, client, place): Accepted,
         closing: &watch::Sender<()>,
         connections: &mut JoinSet<()>,
     ) {
-        if let Some(slot) = slot {
-            let connection = serve(stream, client, self.router.clone(), self.limits, closing.subscribe());
-            connections.spawn(async move {
-                connection.await;
-                drop(slot);
-            });
+        if let Some(place) = place {
+            let client = Client { address: client, place };
+            connections.spawn(serve(stream, client, self.router.clone(), self.limits, closing.subscribe()));
             return;
         }
         if let Overload::Refuse(refused) = &self.overload {
@@ -160,10 +166,16 @@ async fn bounded(time: Duration, request: Request, next: Next) -> Response {
     }
 }
 
+/// The client of a connection.
+struct Client {
+    address: SocketAddr,
+    place: Place,
+}
+
 /// Serves one connection until it ends, or until `closing` changes and the response in flight is sent.
 async fn serve(
     stream: TcpStream,
-    client: SocketAddr,
+    Client { address: client, place }: Client,
     router: Router,
     limits: Limits,
     mut closing: watch::Receiver<()>,
@@ -176,6 +188,7 @@ async fn serve(
     let _ = stream.set_nodelay(true);
     let service = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(client));
+        request.extensions_mut().insert(place.clone());
         request
     });
     let connection = http1::Builder::new()

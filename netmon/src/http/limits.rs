@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Maximum number of connections at a time.
     pub connections: usize,
+    /// Maximum number of streams at a time, beside the connections.
+    pub streams: usize,
     /// Maximum size of a request line and its headers. A larger request is answered with 431.
     pub header_bytes: usize,
     /// Time for a client to send the headers of a request, and of silence between two requests.
@@ -26,6 +28,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 64,
+            streams: 32,
             header_bytes: 16 * 1024,
             // Longer than the usual scrape intervals of 1 s and 5 s, so that Prometheus keeps its connection.
             header_time: Duration::from_secs(10),

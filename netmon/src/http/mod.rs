@@ -7,6 +7,7 @@
 mod acceptor;
 mod exchange;
 mod limits;
+mod place;
 
 pub use self::limits::Limits;
 
@@ -15,4 +16,5 @@ mod tests;
 pub(crate) use self::{
     acceptor::{Acceptor, Overload},
     exchange::exchange,
+    place::Place,
 };

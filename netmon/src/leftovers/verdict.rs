@@ -38,27 +38,33 @@ fn reason_of_death(state: Option<&State>, temporary: bool, seen: &Evidence) -> O
             .map_or_else(|| "its agent".to_owned(), |agent| format!("its agent, process {},", agent.pid));
         return Some(format!("{who} ended without removing it"));
     }
-    missing(state, seen).map(|part| format!("incomplete: {part} is missing"))
+    let missing = missing(state, seen);
+    match &missing[..] {
+        [] => None,
+        [part] => Some(format!("incomplete: {part} is missing")),
+        parts => Some(format!("incomplete: {} are missing", parts.join(" and "))),
+    }
 }
 
-/// Returns a part of the lab that no longer exists.
+/// Returns the namespaces that no longer exist; if all exist, an interface that no longer does.
 ///
 /// Ends in root are not checked: each exists exactly as long as its peer, and `root` may be another namespace for this
 /// process.
-fn missing(state: &State, seen: &Evidence) -> Option<String> {
-    let namespace = state.namespaces.iter().find(|recorded| {
+fn missing(state: &State, seen: &Evidence) -> Vec<String> {
+    let namespaces = state.namespaces.iter().filter(|recorded| {
         let there = seen.namespaces.get(&recorded.name);
         // Another namespace under the same name is not the lab's.
         there.is_none_or(|cookie| recorded.cookie.is_some() && *cookie != recorded.cookie)
     });
-    if let Some(namespace) = namespace {
-        return Some(format!("namespace {}", namespace.name));
+    let namespaces: Vec<String> = namespaces.map(|missing| format!("namespace {}", missing.name)).collect();
+    if !namespaces.is_empty() {
+        return namespaces;
     }
     let end = state.interfaces().filter(|end| !end.namespace.is_root()).find(|end| {
         let place = Place { namespace: end.namespace.clone(), interface: end.interface.clone() };
         !seen.interfaces.contains(&place)
     });
-    end.map(|end| format!("{} in {}", end.interface, end.namespace))
+    end.map(|end| format!("{} in {}", end.interface, end.namespace)).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -126,5 +132,10 @@ mod tests {
         assert!(reason(Some(&state), false, &seen).contains("veth1 in direct_netns is missing"));
         seen.namespaces.insert("direct_netns".parse().unwrap(), Some(Cookie(8)));
         assert!(reason(Some(&state), false, &seen).contains("namespace direct_netns is missing"));
+        let second = RecordedNamespace { name: "second".parse().unwrap(), cookie: Some(Cookie(9)) };
+        let mut both = state;
+        both.namespaces.push(second);
+        let said = reason(Some(&both), false, &seen);
+        assert!(said.contains("namespace direct_netns and namespace second are missing"), "{said}");
     }
 }

@@ -7,145 +7,14 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use netmon_model::{
-    by::{Ends, Hooks},
-    histogram::{Histogram, Total},
-    names::{EndpointId, LinkName, Side},
-    snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, RoundTrips, Snapshot},
+    names::LinkName,
+    snapshot::{LinkSnapshot, Snapshot},
 };
+
+use super::{LinkDelta, LinkTotals};
 
 /// A rate over less than this would mostly be noise.
 const MIN_WINDOW: Duration = Duration::from_millis(200);
-
-/// The total traffic of a hook.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HookTotals {
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
-    pub(crate) segments: u64,
-    pub(crate) wire_bytes: u64,
-}
-
-impl From<&HookCounters> for HookTotals {
-    fn from(hook: &HookCounters) -> Self {
-        Self {
-            packets: hook.packets(),
-            bytes: hook.bytes(),
-            segments: hook.segments,
-            wire_bytes: hook.wire_bytes,
-        }
-    }
-}
-
-impl HookTotals {
-    /// Returns the rates between `earlier` and this, which are `window` apart.
-    pub(crate) fn rates_since(self, earlier: Self, window: Duration) -> HookRates {
-        #[expect(clippy::cast_precision_loss, reason = "what passes in seconds is far below 2^53")]
-        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / window.as_secs_f64();
-        HookRates {
-            packets: rate(self.packets, earlier.packets),
-            bytes: rate(self.bytes, earlier.bytes),
-            segments: rate(self.segments, earlier.segments),
-            wire_bytes: rate(self.wire_bytes, earlier.wire_bytes),
-        }
-    }
-}
-
-/// The traffic of a hook per second.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct HookRates {
-    pub(crate) packets: f64,
-    pub(crate) bytes: f64,
-    pub(crate) segments: f64,
-    pub(crate) wire_bytes: f64,
-}
-
-/// Those round trips of an endpoint that are taken apart into the parts of their path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RoundTripTotals {
-    pub(crate) icmp_asked: Total,
-    pub(crate) icmp_answered: Total,
-    /// Both those that began here and those that were answered here.
-    pub(crate) tcp_handshake: Total,
-}
-
-impl From<&RoundTrips> for RoundTripTotals {
-    fn from(trips: &RoundTrips) -> Self {
-        Self {
-            icmp_asked: trips.icmp_asked,
-            icmp_answered: trips.icmp_answered,
-            tcp_handshake: trips.tcp_handshake.total(),
-        }
-    }
-}
-
-impl RoundTripTotals {
-    /// Returns what was added since `earlier`.
-    pub(crate) fn since(self, earlier: Self) -> Self {
-        Self {
-            icmp_asked: self.icmp_asked.since(earlier.icmp_asked),
-            icmp_answered: self.icmp_answered.since(earlier.icmp_answered),
-            tcp_handshake: self.tcp_handshake.since(earlier.tcp_handshake),
-        }
-    }
-}
-
-/// The totals of one endpoint of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndpointTotals {
-    id: EndpointId,
-    pub(crate) hooks: Hooks<HookTotals>,
-    pub(crate) round_trips: RoundTripTotals,
-}
-
-impl From<&EndpointSnapshot> for EndpointTotals {
-    fn from(endpoint: &EndpointSnapshot) -> Self {
-        Self {
-            id: endpoint.id,
-            hooks: Hooks::from_fn(|direction| HookTotals::from(&endpoint.hooks[direction])),
-            round_trips: RoundTripTotals::from(&endpoint.round_trips),
-        }
-    }
-}
-
-/// The totals of one link.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LinkTotals {
-    /// Each end; `None` if it was not known.
-    ends: Ends<Option<EndpointTotals>>,
-    /// One-way latencies by the end that packets left; `None` if they were not measured.
-    latency: Ends<Option<Histogram>>,
-}
-
-impl From<&LinkSnapshot> for LinkTotals {
-    fn from(link: &LinkSnapshot) -> Self {
-        Self {
-            ends: Ends::from_fn(|side| link.end(side).map(EndpointTotals::from)),
-            latency: Ends::from_fn(|from| link.direction_from(from).latency.clone()),
-        }
-    }
-}
-
-impl LinkTotals {
-    /// Returns whether these are totals of the same endpoints, as far as they were known: after a change of the lab,
-    /// another pair of interfaces may have the link's name.
-    fn is_of(&self, link: &LinkSnapshot) -> bool {
-        let is_same = |side: Side| match (&self.ends[side], link.end(side)) {
-            (Some(then), Some(now)) => then.id == now.id,
-            _ => true,
-        };
-        is_same(Side::A) && is_same(Side::B)
-    }
-
-    /// Returns the totals of one end. `None` if it was not known.
-    pub(crate) fn end(&self, side: Side) -> Option<&EndpointTotals> {
-        self.ends[side].as_ref()
-    }
-
-    /// Returns the latencies of the direction that starts at `from`. `None` if they were not measured.
-    pub(crate) fn latency(&self, from: Side) -> Option<&Histogram> {
-        self.latency[from].as_ref()
-    }
-}
 
 /// The totals of every link at one moment. The default is a moment before the first reading, without links.
 #[derive(Debug, Default)]
@@ -194,11 +63,21 @@ impl Second {
         let totals: &LinkTotals = self.links.get(*self.positions.get(&link.name)?)?;
         totals.is_of(link).then_some(totals)
     }
+
+    /// Returns what happened on each link since `earlier`, in the order of `snapshot`, of which this is. `None` for a link
+    /// that did not exist then, or had other endpoints.
+    pub(crate) fn since(&self, earlier: &Self, snapshot: &Snapshot) -> Vec<Option<LinkDelta>> {
+        let of = |(now, link): (&Arc<LinkTotals>, _)| Some(LinkDelta::between(earlier.link(link)?, now));
+        self.links.iter().zip(&snapshot.links).map(of).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use netmon_model::fixtures;
+    use netmon_model::{
+        fixtures,
+        names::{EndpointId, IfIndex, Side},
+    };
 
     use super::*;
 
@@ -233,16 +112,6 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_differences_over_the_window() {
-        let hook =
-            |packets| HookTotals { packets, bytes: 100 * packets, segments: 2 * packets, wire_bytes: 0 };
-        let rates = hook(30).rates_since(hook(10), Duration::from_secs(4));
-        assert_eq!((rates.packets, rates.bytes, rates.segments, rates.wire_bytes), (5.0, 500.0, 10.0, 0.0));
-        let restarted = hook(10).rates_since(hook(30), Duration::from_secs(4));
-        assert_eq!(restarted.packets, 0.0, "counters that restarted have no negative rate");
-    }
-
-    #[test]
     fn a_window_that_is_too_short_has_no_rates() {
         let snapshot = fixtures::direct();
         let (earlier, then) = (second(&snapshot), snapshot.monotonic_ns);
@@ -257,6 +126,19 @@ mod tests {
         assert!(earlier.link(&snapshot.links[0]).is_some());
         snapshot.links[0].b.as_mut().unwrap().id = EndpointId(77);
         assert!(earlier.link(&snapshot.links[0]).is_none());
+    }
+
+    #[test]
+    fn a_link_that_was_made_anew_in_the_same_slots_is_another_link() {
+        let snapshot = fixtures::direct();
+        let earlier = second(&snapshot);
+        let mut recreated = snapshot.clone();
+        recreated.links[0].a.ifindex = IfIndex(77);
+        assert!(earlier.link(&recreated.links[0]).is_none());
+        let mut recreated = snapshot.clone();
+        recreated.links[0].a.hooks.egress.protocols = Default::default();
+        assert!(earlier.link(&recreated.links[0]).is_none(), "in a new namespace under the same ifindex");
+        assert!(earlier.link(&snapshot.links[0]).is_some());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What outputs read from: snapshots, tracked connections, and whether every hook is attached.
 
-use netmon_model::snapshot::{Flow, Snapshot};
+use netmon_model::{
+    snapshot::{Flow, ServiceSnapshot, Snapshot},
+    trace::Trace,
+};
 use serde::{Deserialize, Serialize};
 
 /// Why a reading failed.
@@ -21,6 +24,16 @@ pub trait SnapshotSource: Send + Sync + 'static {
     /// Returns the TCP connections that are tracked now, in no particular order. They are not part of a snapshot: no
     /// counter is made of them.
     fn flows(&self) -> Vec<Flow>;
+
+    /// Returns the state of the lab's services, in the order of the lab file.
+    fn services(&self) -> Vec<ServiceSnapshot> {
+        Vec::new()
+    }
+
+    /// Returns the traces that were handed over, newest first. None by default.
+    fn traces(&self) -> Vec<Trace> {
+        Vec::new()
+    }
 
     /// Returns whether every hook is attached.
     fn ready(&self) -> Readiness;

@@ -48,8 +48,7 @@ impl End {
         let found = found.ok_or_else(|| missing(&recorded.namespace, recorded.interface.as_str()))?;
         let (ifindex, cookie) = (IfIndex(found.index), netlink.cookie()?);
         let addresses = netlink.addresses()?;
-        let of_this =
-            addresses.into_iter().filter(|(index, _)| *index == ifindex).map(|(_, address)| address);
+        let of_this = addresses.into_iter().filter(|there| there.index == ifindex).map(|there| there.net);
         Ok(Self {
             endpoint: Endpoint {
                 link: link.clone(),

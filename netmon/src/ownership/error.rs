@@ -11,7 +11,7 @@ use super::claim::Holder;
 #[derive(Debug, Error)]
 pub enum OwnershipError {
     /// Another process holds the lab.
-    #[error("lab {lab} is held by {holder}; stop it first, with Ctrl-C or `kill {}`", .holder.pid)]
+    #[error("lab {lab} is held by {holder}; {}", advice(.holder))]
     Held {
         /// The lab.
         lab: LabName,
@@ -28,6 +28,13 @@ pub enum OwnershipError {
         /// The kernel's answer.
         source: io::Error,
     },
+}
+
+/// Returns what to do about a holder. One that serves nothing is most likely a `netmon up` that will end by itself.
+fn advice(holder: &Holder) -> String {
+    let Holder { pid, http } = holder;
+    let wait = if http.is_none() { "try again when it has finished, or " } else { "" };
+    format!("{wait}stop it first, with Ctrl-C or `kill {pid}`")
 }
 
 impl OwnershipError {

@@ -2,9 +2,10 @@
 //!
 //! It is written before anything is created and again when everything exists, each time atomically. The marks on the
 //! objects decide what is netmon's. The state adds what marks cannot tell: link-layer addresses of interfaces that were
-//! created and not yet marked, folders that were created for a file and are still empty, the agent of the lab. All the
-//! rest is found without it, so a state that is missing or damaged costs only a warning. Every user may read it, so it has
-//! no command of a service, which may have a password in it.
+//! created and not yet marked, folders that were created for a file and are still empty, the agent of the lab, and which
+//! addresses the lab file had, for one that another program removed and added again. All the rest is found without it, so
+//! a state that is missing or damaged costs only a warning. Every user may read it, so it has no command of a service,
+//! which may have a password in it.
 
 use std::{
     collections::BTreeSet,
@@ -12,11 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ipnet::IpNet;
 use netmon_kernel::{netns::Cookie, owned_files, proc};
 use netmon_model::{
-    lab::Lab,
+    lab::{Lab, Route, Source},
     mac::Mac,
-    names::{IfIndex, IfName, LabName, LinkName, NsName, Side},
+    names::{IfIndex, IfName, LabName, LinkName, NsName, Place, Side},
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,9 @@ pub struct State {
     pub lab: LabName,
     /// The lab file's path, or `built-in`.
     pub source: String,
+    /// The lab file's absolute path. `None` for the built-in lab, and if an older version recorded this.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
     /// The boot in which this was recorded. After a reboot, nothing of it exists.
     pub boot_id: String,
     /// Whether all of it was created. If not, any part of it may exist.
@@ -70,6 +75,12 @@ pub struct State {
     /// The lab's bridges.
     #[serde(default)]
     pub bridges: Vec<RecordedInterface>,
+    /// The addresses of the lab's interfaces, as the lab file had them.
+    #[serde(default)]
+    pub addresses: Vec<RecordedAddress>,
+    /// The routes of the lab's namespaces, as the lab file had them.
+    #[serde(default)]
+    pub routes: Vec<RecordedRoute>,
     /// The namespaces that have a file of the lab's under /etc/netns.
     #[serde(default)]
     pub files: BTreeSet<NsName>,
@@ -84,6 +95,26 @@ pub struct RecordedNamespace {
     pub name: NsName,
     /// Its cookie. `None` until it is created.
     pub cookie: Option<Cookie>,
+}
+
+/// A recorded address of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedAddress {
+    /// The interface.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The address.
+    pub address: IpNet,
+}
+
+/// A recorded route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedRoute {
+    /// The namespace.
+    pub namespace: NsName,
+    /// The route.
+    #[serde(flatten)]
+    pub route: Route,
 }
 
 /// A recorded link.
@@ -133,12 +164,15 @@ impl State {
             version: VERSION,
             lab: lab.name.clone(),
             source: lab.source.to_string(),
+            file: absolute_path(lab),
             boot_id: boot_id()?,
             complete: false,
             agent: None,
             namespaces: Vec::new(),
             links: Vec::new(),
             bridges: Vec::new(),
+            addresses: addresses_of(lab),
+            routes: routes_of(lab),
             files: BTreeSet::new(),
             folders: BTreeSet::new(),
         })
@@ -195,6 +229,20 @@ impl State {
         self.namespaces.iter().find(|recorded| recorded.name == *namespace)?.cookie
     }
 
+    /// Returns whether the lab file had this address on the interface of that name and namespace.
+    #[must_use]
+    pub fn had_address(&self, namespace: &NsName, interface: &str, address: IpNet) -> bool {
+        let mut there = self.addresses.iter().filter(|there| there.address == address);
+        there.any(|there| there.place.namespace == *namespace && there.place.interface.as_str() == interface)
+    }
+
+    /// Returns the routes that the namespace had. Empty if the lab was not built completely.
+    #[must_use]
+    pub fn had_routes(&self, namespace: &NsName) -> Vec<Route> {
+        let there = self.routes.iter().filter(|there| self.complete && there.namespace == *namespace);
+        there.map(|there| there.route.clone()).collect()
+    }
+
     /// Returns every bridge, and every end of every link.
     pub fn interfaces(&self) -> impl Iterator<Item = &RecordedInterface> {
         self.bridges.iter().chain(self.links.iter().flat_map(|link| [&link.a, &link.b]))
@@ -208,6 +256,34 @@ impl State {
         };
         mac.is_some() && self.interfaces().any(same)
     }
+}
+
+fn absolute_path(lab: &Lab) -> Option<PathBuf> {
+    match &lab.source {
+        Source::BuiltIn => None,
+        Source::File(path) => Some(lab.directory.as_ref()?.join(path.file_name()?)),
+    }
+}
+
+fn addresses_of(lab: &Lab) -> Vec<RecordedAddress> {
+    let bridges = lab.bridges.iter().map(|bridge| (bridge.place(), &bridge.addresses));
+    let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]);
+    let interfaces = bridges.chain(ends.map(|end| (end.place(), &end.addresses)));
+    let record = |(place, addresses): (Place, &Vec<IpNet>)| {
+        let recorded = |address: &IpNet| RecordedAddress { place: place.clone(), address: *address };
+        addresses.iter().map(recorded).collect::<Vec<_>>()
+    };
+    interfaces.flat_map(record).collect()
+}
+
+fn routes_of(lab: &Lab) -> Vec<RecordedRoute> {
+    let of = |(namespace, route): (&NsName, &Route)| RecordedRoute {
+        namespace: namespace.clone(),
+        route: route.clone(),
+    };
+    let each =
+        lab.namespaces.iter().flat_map(|inside| inside.routes.iter().map(|route| (&inside.name, route)));
+    each.map(of).collect()
 }
 
 /// Returns the path of a lab's state.

@@ -68,9 +68,16 @@ impl Pinger {
 }
 
 /// Builds an echo request with an identifier and a sequence number. The kernel adds the checksum of ICMPv6.
-pub(super) fn message(to: IpAddr, (identifier, number): (u16, u16)) -> [u8; 64] {
+pub(super) fn message(to: IpAddr, mark: (u16, u16)) -> [u8; 64] {
+    message_with(to, mark, &[])
+}
+
+/// Builds an echo request whose payload begins with `payload`, of which 56 bytes have room.
+#[must_use]
+pub fn message_with(to: IpAddr, (identifier, number): (u16, u16), payload: &[u8]) -> [u8; 64] {
     let mut message = [0; 64];
     message[0] = if to.is_ipv4() { 8 } else { 128 };
+    message.iter_mut().skip(8).zip(payload).for_each(|(to, from)| *to = *from);
     message[4..6].copy_from_slice(&identifier.to_be_bytes());
     message[6..8].copy_from_slice(&number.to_be_bytes());
     if to.is_ipv4() {

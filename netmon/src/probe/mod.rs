@@ -17,7 +17,7 @@ mod program;
 mod stats;
 
 pub use self::{
-    echo::Pinger,
+    echo::{Pinger, message_with},
     load::{Sink, Throughput, download},
     namespace::ProbeNamespace,
     prober::{Attempt, Prober},

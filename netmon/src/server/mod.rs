@@ -5,48 +5,94 @@
 
 mod accept;
 mod coding;
+mod feed;
+mod files;
+mod generations;
+mod guard;
+mod hosts;
+mod processor_time;
 mod readings;
 mod routes;
 mod scrape;
+mod stream;
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use self::readings::Readings;
+pub use self::hosts::{AllowedHost, InvalidHost};
+use self::{feed::Feed, hosts::Hosts, readings::Readings};
 pub use crate::{http::Limits, metrics::Buckets};
 use crate::{
     http::{Acceptor, Overload},
-    live::{Rates, SnapshotSource},
+    live::SnapshotSource,
     metrics::Renderer,
 };
 
 /// The address that the agent listens on by default.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9477);
+/// The memory that the history may take by default: 16 MiB.
+pub const DEFAULT_HISTORY_BYTES: usize = 16 << 20;
 
-/// Serves on `listener` until `shutdown` completes, with these buckets in every scrape. The task ends when every connection has ended, at the latest
+/// How the agent serves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How wide the buckets of histograms in `/metrics` are.
+    pub buckets: Buckets,
+    /// The memory that the history may take. `None` keeps no history.
+    pub history_bytes: Option<usize>,
+    /// Names under which the agent answers, beside loopback's and the address that it listens on.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// The bounds of what clients can take up.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            buckets: Buckets::default(),
+            history_bytes: Some(DEFAULT_HISTORY_BYTES),
+            allowed_hosts: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Serves on `listener` until `shutdown` completes. The task ends when every connection has ended, at the latest
 /// [`Limits::drain_time`] later.
+///
+/// # Errors
+///
+/// Fails if the listener has no address.
 pub fn serve(
     listener: TcpListener,
     source: Arc<dyn SnapshotSource>,
-    buckets: Buckets,
-    limits: Limits,
+    options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> JoinHandle<()> {
+) -> io::Result<JoinHandle<()>> {
+    let Options { buckets, history_bytes, allowed_hosts, limits } = options;
+    let hosts = Hosts::new(listener.local_addr()?, allowed_hosts);
     let readings = Arc::new(Readings::new(source, Renderer::new(buckets)));
-    let rates = Arc::new(Rates::default());
-    let router = routes::router(Arc::clone(&readings), Arc::clone(&rates));
     let overload = Overload::Refuse(Arc::clone(&readings.refused));
+    let feed = Arc::new(Feed::new(Arc::clone(&readings), history_bytes));
+    let (close, closing) = watch::channel(false);
+    let router = routes::router(readings, Arc::clone(&feed), closing);
     let acceptor = Acceptor::new(listener, router, limits, overload);
-    tokio::spawn(async move {
+    let acceptor = acceptor.wrap(|router| guard::around(router, hosts));
+    let shutdown = async move {
+        shutdown.await;
+        close.send_replace(true);
+    };
+    Ok(tokio::spawn(async move {
         tokio::select! {
             () = acceptor.run(shutdown) => {}
-            () = rates.sample(&*readings) => {}
+            () = feed.run() => {}
         }
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -8,16 +8,19 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use netmon_model::snapshot::{Flow, Snapshot};
+use netmon_model::{
+    snapshot::{Flow, ServiceSnapshot, Snapshot},
+    trace::Trace,
+};
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use super::{coding::Coding, scrape::Scrape};
+use super::{coding::Coding, processor_time, scrape::Scrape};
 use crate::{
-    live::{Readiness, SnapshotReader, SnapshotSource, SourceError},
+    live::{Readiness, SnapshotSource, SourceError},
     metrics::{Format, Renderer},
 };
 
@@ -37,6 +40,8 @@ pub(super) enum ReadError {
 pub(super) struct Reading {
     pub(super) began: Instant,
     pub(super) snapshot: Arc<Snapshot>,
+    /// The processor time that it took.
+    pub(super) cost: Duration,
 }
 
 /// The only access to the source.
@@ -71,7 +76,8 @@ impl Readings {
         let source = Arc::clone(&self.source);
         let read = spawn_blocking(move || {
             let began = Instant::now();
-            let reading = Reading { began, snapshot: Arc::new(source.snapshot()?) };
+            let (snapshot, cost) = processor_time::of(|| source.snapshot());
+            let reading = Reading { began, snapshot: Arc::new(snapshot?), cost };
             *latest = Some(reading.clone());
             Ok(reading)
         });
@@ -99,17 +105,19 @@ impl Readings {
         Ok(spawn_blocking(move || source.flows()).await?)
     }
 
+    /// Returns the state of the lab's services. It may block.
+    pub(super) fn services(&self) -> Vec<ServiceSnapshot> {
+        self.source.services()
+    }
+
+    /// Returns the traces that were handed over, newest first.
+    pub(super) fn traces(&self) -> Vec<Trace> {
+        self.source.traces()
+    }
+
     /// Returns whether every hook is attached.
     pub(super) async fn ready(&self) -> Result<Readiness, ReadError> {
         let source = Arc::clone(&self.source);
         Ok(spawn_blocking(move || source.ready()).await?)
-    }
-}
-
-impl SnapshotReader for Readings {
-    type Error = ReadError;
-
-    async fn read(&self) -> Result<Arc<Snapshot>, ReadError> {
-        Ok(self.fresh().await?.snapshot)
     }
 }

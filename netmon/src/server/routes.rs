@@ -3,35 +3,60 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, Method, StatusCode, header},
-    response::{Html, IntoResponse, Response},
-    routing::get,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get},
 };
+use netmon_labfile::suggest;
+use netmon_model::{names::LinkName, snapshot::Snapshot};
 use serde::Serialize;
-use tokio::task::spawn_blocking;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use super::{
     accept,
     coding::{Coder, Coding},
+    feed::Feed,
+    files,
     readings::{ReadError, Readings},
+    stream::{self, WhichStream},
 };
-use crate::{api, live::Rates};
+use crate::{api, http::Place};
 
-/// The page at `/`.
-const INDEX: &str = include_str!("index.html");
+/// What `/api/v1` answers, for programs (OpenAPI 3.1).
+const OPENAPI: &str = include_str!("openapi.json");
+/// At most this many near names are suggested.
+const MOST_SUGGESTIONS: usize = 5;
 
 /// The state of every handler.
 #[derive(Clone)]
 struct Shared {
     readings: Arc<Readings>,
-    rates: Arc<Rates>,
+    feed: Arc<Feed>,
+    /// Becomes true when the agent ends.
+    closing: watch::Receiver<bool>,
 }
 
-pub(super) fn router(readings: Arc<Readings>, rates: Arc<Rates>) -> Router {
-    Router::new()
-        .route("/", get(async || Html(INDEX)))
+/// The query of a URL, if it is understood.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// Routes, and the paths that they are at.
+struct Routes {
+    router: Router<Shared>,
+    paths: Vec<&'static str>,
+}
+
+impl Routes {
+    fn route(mut self, path: &'static str, handler: MethodRouter<Shared>) -> Self {
+        self.paths.push(path);
+        Self { router: self.router.route(path, handler), ..self }
+    }
+}
+
+/// Returns every route but those of the page's files.
+fn routes() -> Routes {
+    Routes { router: Router::new(), paths: Vec::new() }
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -39,8 +64,21 @@ pub(super) fn router(readings: Arc<Readings>, rates: Arc<Rates>) -> Router {
         .route("/api/v1/links", get(links))
         .route("/api/v1/flows", get(flows))
         .route("/api/v1/probes", get(probes))
+        .route("/api/v1/traces", get(traces))
+        .route("/api/v1/stream", get(stream))
+        .route("/api/v1/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], OPENAPI)))
+}
+
+/// Returns the paths of every route but those of the page's files.
+#[cfg(test)]
+pub(super) fn paths() -> Vec<&'static str> {
+    routes().paths
+}
+
+pub(super) fn router(readings: Arc<Readings>, feed: Arc<Feed>, closing: watch::Receiver<bool>) -> Router {
+    files::routes(routes().router)
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
-        .with_state(Shared { readings, rates })
+        .with_state(Shared { readings, feed, closing })
 }
 
 async fn metrics(
@@ -72,26 +110,66 @@ async fn readyz(State(shared): State<Shared>) -> Result<Response, ReadError> {
 
 async fn topology(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
-    json(&headers, move || api::Topology::of(&reading.snapshot)).await
+    json(&headers, move || shared.feed.topology(&reading.snapshot)).await
 }
 
-async fn links(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
+async fn links(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    which: Asked<api::WhichLinks>,
+) -> Result<Response, ReadError> {
+    let Query(which) = match which {
+        Ok(which) => which,
+        Err(rejection) => return Ok(bad_request(rejection.body_text())),
+    };
     let reading = shared.readings.fresh().await?;
+    if let Some(unknown) = which.link.as_ref().and_then(|link| unknown_link(&reading.snapshot, link)) {
+        return Ok(bad_request(unknown));
+    }
     json(&headers, move || {
-        let base = shared.rates.base(reading.snapshot.monotonic_ns);
-        api::Links::of(&reading.snapshot, base.as_deref())
+        let base = shared.feed.live.base(&reading.snapshot);
+        api::Links::of(&reading.snapshot, base.as_deref(), &which)
     })
     .await
+}
+
+/// Returns why a link is not known, with names near it. Returns `None` if it is.
+fn unknown_link(snapshot: &Snapshot, name: &LinkName) -> Option<String> {
+    let names = || snapshot.links.iter().map(|link| link.name.as_str());
+    if names().any(|known| known == name.as_str()) {
+        return None;
+    }
+    let near = suggest::nearest(name.as_str(), names(), MOST_SUGGESTIONS);
+    let hint = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
+    Some(format!("there is no link {:?}{hint}", name.as_str()))
+}
+
+fn bad_request(text: String) -> Response {
+    (StatusCode::BAD_REQUEST, text + "\n").into_response()
+}
+
+async fn stream(
+    State(shared): State<Shared>,
+    Extension(place): Extension<Place>,
+    method: Method,
+    which: Asked<WhichStream>,
+) -> Response {
+    match which {
+        Err(rejection) => bad_request(rejection.body_text()),
+        Ok(_) if method == Method::HEAD => stream::head(),
+        Ok(_) if !place.become_stream() => stream::refusal(),
+        Ok(Query(which)) => stream::start(shared.feed, which, shared.closing),
+    }
 }
 
 async fn flows(
     State(shared): State<Shared>,
     headers: HeaderMap,
-    which: Result<Query<api::WhichFlows>, QueryRejection>,
+    which: Asked<api::WhichFlows>,
 ) -> Result<Response, ReadError> {
     let Query(which) = match which {
         Ok(which) => which,
-        Err(rejection) => return Ok((StatusCode::BAD_REQUEST, rejection.body_text() + "\n").into_response()),
+        Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
     let flows = shared.readings.flows().await?;
@@ -101,6 +179,10 @@ async fn flows(
 async fn probes(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
     json(&headers, move || api::Probes::of(&reading.snapshot)).await
+}
+
+async fn traces(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
+    json(&headers, move || api::Traces { traces: shared.readings.traces() }).await
 }
 
 /// Builds the response on a thread for blocking work: a thousand links would stall the connections of a worker thread.

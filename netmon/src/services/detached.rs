@@ -10,6 +10,7 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -39,6 +40,8 @@ use super::{
 const START_TIME: Duration = Duration::from_secs(30);
 /// How long a supervisor may take to stop its services before it is killed.
 const STOP_TIME: Duration = Duration::from_millis(850);
+/// Between two checks whether a supervisor of another process has started its services.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// What the supervisor reports when all services have started.
 const READY: &str = "ready\n";
 
@@ -74,6 +77,9 @@ pub enum DetachError {
 struct SupervisorRecord {
     identity: ProcessId,
     boot_id: String,
+    /// Whether it still waits until all services have started and are ready.
+    #[serde(default)]
+    starting: bool,
 }
 
 /// Starts `program` (netmon itself) as the detached supervisor of the lab's services, and waits until they have started.
@@ -154,6 +160,26 @@ pub fn is_supervised(lab: &Lab, state_dir: &Path) -> bool {
     detached_supervisor(state_dir).is_some() && read_services(state_dir).ok() == Some(lab.into())
 }
 
+/// Waits until the detached supervisor of the lab has started all services, as [`spawn_detached`] would. Returns whether
+/// it has, or the wait was `cancelled`; if not, it exited or takes too long. Blocks.
+#[must_use]
+pub fn until_started(lab: &Lab, state_dir: &Path, cancelled: &AtomicBool) -> bool {
+    let deadline = Instant::now() + start_time(lab);
+    loop {
+        match record(state_dir) {
+            None => return false,
+            Some(record) if !record.starting || cancelled.load(Ordering::Relaxed) => return true,
+            Some(record) => {
+                let Some(pidfd) = open(record.identity) else { return false };
+                let until = deadline.min(Instant::now() + CHECK_INTERVAL);
+                if until_exited(&[pidfd], until) || Instant::now() >= deadline {
+                    return false;
+                }
+            }
+        }
+    }
+}
+
 /// Returns the process id of the lab's detached supervisor. `None` if none is running.
 #[must_use]
 pub fn detached_supervisor(state_dir: &Path) -> Option<u32> {
@@ -161,9 +187,14 @@ pub fn detached_supervisor(state_dir: &Path) -> Option<u32> {
 }
 
 fn running(state_dir: &Path) -> Option<ProcessId> {
+    record(state_dir).map(|record| record.identity)
+}
+
+/// Returns the record of a supervisor that is running.
+fn record(state_dir: &Path) -> Option<SupervisorRecord> {
     let record: SupervisorRecord = serde_json::from_slice(&read(&record_file(state_dir)).ok()?).ok()?;
     let this_boot = boot_id().is_ok_and(|boot_id| boot_id == record.boot_id);
-    Some(record.identity).filter(|identity| this_boot && identity.is_running())
+    Some(record).filter(|record| this_boot && record.identity.is_running())
 }
 
 /// Stops the detached supervisor and removes its files, unless it is the caller.
@@ -221,7 +252,7 @@ fn supervise_services(lab: &LabName, state_dir: &Path) -> Result<(), DetachError
     if let Some(pid) = detached_supervisor(state_dir) {
         return Err(DetachError::Start(StartError::Supervised { pid }.to_string()));
     }
-    record_self(state_dir).map_err(state)?;
+    record_self(state_dir, true).map_err(state)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(state)?;
     let result = runtime.block_on(run(&services, state_dir));
     remove_files(state_dir);
@@ -236,8 +267,14 @@ async fn run(services: &ServiceSet, state_dir: &Path) -> Result<(), DetachError>
     let state = |source| DetachError::State { path: services_dir(state_dir), source };
     let mut terminate = signal(SignalKind::terminate()).map_err(state)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(state)?;
-    let started = Supervisor::start_set(services, state_dir).await;
+    let stopped = || DetachError::Start("stopped before all services had started".to_owned());
+    let started = tokio::select! {
+        started = Supervisor::start_set(services, state_dir) => started,
+        _ = terminate.recv() => return Err(stopped()),
+        _ = interrupt.recv() => return Err(stopped()),
+    };
     let supervisor = started.map_err(|error| DetachError::Start(chain(&error)))?;
+    record_self(state_dir, false).map_err(state)?;
     report(READY);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -249,8 +286,8 @@ async fn run(services: &ServiceSet, state_dir: &Path) -> Result<(), DetachError>
     Ok(())
 }
 
-fn record_self(state_dir: &Path) -> io::Result<()> {
-    let record = SupervisorRecord { identity: ProcessId::current()?, boot_id: boot_id()? };
+fn record_self(state_dir: &Path, starting: bool) -> io::Result<()> {
+    let record = SupervisorRecord { identity: ProcessId::current()?, boot_id: boot_id()?, starting };
     replace_private(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
 }
 
@@ -314,6 +351,8 @@ fn record_file(state_dir: &Path) -> PathBuf {
     services_dir(state_dir).join("supervisor.json")
 }
 
-fn log_file(state_dir: &Path) -> PathBuf {
+/// Returns the file that a detached supervisor logs to, together with what the services print.
+#[must_use]
+pub fn log_file(state_dir: &Path) -> PathBuf {
     state_dir.join("services.log")
 }

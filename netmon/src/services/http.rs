@@ -31,6 +31,7 @@ use crate::http::{Acceptor, Limits, Overload};
 /// The bounds of each server. Connections beyond them wait in the kernel's backlog: a load test should not see errors.
 const LIMITS: Limits = Limits {
     connections: 256,
+    streams: 0,
     header_bytes: 16 * 1024,
     header_time: Duration::from_secs(30),
     // The longest delay, and some time for the response itself.

@@ -39,7 +39,9 @@ use netmon_model::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    detached::{DetachError, detached_supervisor, is_supervised, spawn_detached, supervise},
+    detached::{
+        DetachError, detached_supervisor, is_supervised, log_file, spawn_detached, supervise, until_started,
+    },
     error::{CommandProblem, ListenProblem, StartError},
     leave::leave_running,
     status::{ServiceState, ServiceStatus, recorded_status},

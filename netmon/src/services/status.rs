@@ -1,7 +1,7 @@
 //! The state of services: maintained by the supervisor, which writes it to the state directory for other processes.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -31,6 +31,24 @@ pub struct ServiceStatus {
     pub restarts: u32,
     /// How it exited last: `exit status 1`, `signal 9 (SIGKILL)`. `None` if it has not exited.
     pub last_exit: Option<String>,
+}
+
+/// A line for people, such as `service web in a runs; last exit: exit status 7, restarts: 3`.
+impl fmt::Display for ServiceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, namespace, state, restarts, last_exit, .. } = self;
+        let state = match state {
+            ServiceState::Starting => "is being started",
+            ServiceState::Running { .. } => "runs",
+            ServiceState::Waiting => "has exited and is restarted after a pause",
+            ServiceState::Stopped => "is stopped",
+        };
+        write!(f, "service {name} in {namespace} {state}")?;
+        if let Some(exit) = last_exit {
+            write!(f, "; last exit: {exit}, restarts: {restarts}")?;
+        }
+        Ok(())
+    }
 }
 
 /// The state of a service.

@@ -12,7 +12,11 @@ use std::{
 
 use ipnet::IpNet;
 use netmon_kernel::{
-    netlink::link::{self, Interface},
+    netlink::{
+        address::InstalledAddress,
+        link::{self, Interface},
+        route::InstalledRoute,
+    },
     netns::{
         NetNs, NetNsError, NetnsId,
         names::{self, Name, Placeholders},
@@ -21,7 +25,7 @@ use netmon_kernel::{
 use netmon_model::{
     lab::{Lab, Namespace, Route},
     mac::Mac,
-    names::{IfIndex, NsName, Place},
+    names::{IfIndex, LabName, NsName, Place},
 };
 
 use super::{
@@ -39,11 +43,16 @@ use crate::ownership::{
 /// Each thread reads at least this many namespaces. Fewer are not worth a thread.
 const MIN_PER_THREAD: usize = 32;
 
+/// The name of the interface that every namespace has.
+pub const LOOPBACK: &str = "lo";
+
 /// What a plan depends on, beside the lab.
 #[derive(Clone, Debug, Default)]
 pub struct Actual {
     /// The names in /run/netns, and `root`.
     pub namespaces: BTreeMap<NsName, ActualNamespace>,
+    /// The labs that foreign namespaces belong to.
+    pub other_labs: BTreeMap<NsName, LabName>,
     /// Interfaces of the lab that were moved to foreign namespaces.
     pub strays: BTreeMap<Place, IfIndex>,
     /// Existing resolv.conf files of namespaces that the lab has, and all that carry the mark.
@@ -64,10 +73,16 @@ pub enum ActualNamespace {
 /// What is inside a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
+    /// Whether lo was set down.
+    pub loopback_is_down: bool,
     /// Its interfaces by name, without lo.
     pub interfaces: BTreeMap<String, ActualInterface>,
-    /// The routes that netmon added. Only of namespaces that the lab has.
+    /// The routes that netmon added, each with one next hop. Only of namespaces that the lab has.
     pub routes: Vec<Route>,
+    /// All other routes to destinations of the lab's routes. Only of namespaces that the lab has.
+    pub other_routes: Vec<InstalledRoute>,
+    /// The routes that the namespace had when the lab was built or changed last.
+    pub had_routes: Vec<Route>,
     /// The settings that the lab has a value for.
     pub sysctls: BTreeMap<String, String>,
 }
@@ -95,10 +110,20 @@ pub struct ActualInterface {
     pub mtu: u32,
     /// Whether it is set up.
     pub up: bool,
-    /// Its addresses, without those that the kernel makes itself (IPv6 link-local).
-    pub addresses: Vec<IpNet>,
+    /// Its addresses, in the kernel's order: the first IPv4 address of a network is the primary one.
+    pub addresses: Vec<ActualAddress>,
     /// The impairment of the packets that leave through it. Read only for the lab's own interfaces.
     pub impairment: InstalledImpairment,
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActualAddress {
+    /// The address with its prefix length.
+    pub net: IpNet,
+    /// Whether it is the lab's: netmon added it, or the recorded lab file had it. Others are those of a DHCP client, of a
+    /// router advertisement, of another program, and the link-local one that the kernel adds.
+    pub owner: Owner,
 }
 
 impl Actual {
@@ -135,6 +160,23 @@ impl Actual {
 }
 
 impl Contents {
+    /// Reads the routes of a namespace that the lab has.
+    fn read_routes(&mut self, handle: &mut Handle, wanted: &Namespace) -> Result<(), TopologyError> {
+        for there in handle.netlink()?.routes()? {
+            match (there.is_own, &there.via[..]) {
+                (true, [via]) => self.routes.push(Route { to: there.to, via: *via }),
+                _ if wanted.routes.iter().any(|route| route.to == there.to) => self.other_routes.push(there),
+                // Another program appended next hops to it (`ip -6 route append`).
+                (true, several) => {
+                    let hops = several.iter().map(|via| Route { to: there.to, via: *via });
+                    self.routes.extend(hops.filter(|hop| self.had_routes.contains(hop)));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the impairments of the lab's interfaces.
     fn read_impairments(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
         let ours = || self.interfaces.values().filter(|there| there.owner == Owner::Ours && !there.is_bridge);
@@ -168,6 +210,7 @@ pub fn read(
     for (seen, opened) in reader.read_all(reader.names(identity, &mut actual)?)? {
         actual.namespaces.extend(seen.namespaces);
         actual.strays.extend(seen.strays);
+        actual.other_labs.extend(seen.other_labs);
         handles.extend(opened);
     }
     actual.files = reader.files()?;
@@ -254,7 +297,7 @@ impl Reader<'_> {
         handles: &mut Handles,
     ) -> Result<(), TopologyError> {
         let interfaces = handle.netlink()?.interfaces()?;
-        let is_marked = |there: &Interface| there.name == "lo" && self.mark.is_on(there.alias.as_deref());
+        let is_marked = |there: &Interface| there.name == LOOPBACK && self.mark.is_on(there.alias.as_deref());
         let is_ours = || {
             let recorded = self.state.and_then(|state| state.cookie_of(&name));
             may_be_ours
@@ -262,12 +305,15 @@ impl Reader<'_> {
                 && recorded.is_none_or(|recorded| handle.cookie().is_ok_and(|cookie| cookie == recorded))
         };
         if !name.is_root() && !is_ours() {
-            let strays = interfaces.iter().filter(|there| there.name != "lo");
+            let strays = interfaces.iter().filter(|there| there.name != LOOPBACK);
             for stray in strays.filter(|there| self.mark.is_on(there.alias.as_deref())) {
                 let Ok(interface) = stray.name.parse() else { continue };
                 let place = Place { namespace: name.clone(), interface };
                 actual.strays.insert(place, IfIndex(stray.index));
             }
+            let loopback = interfaces.iter().find(|there| there.name == LOOPBACK);
+            let other = loopback.and_then(|there| Mark::lab_in(there.alias.as_deref()?));
+            actual.other_labs.extend(other.map(|lab| (name.clone(), lab)));
             actual.namespaces.insert(name, ActualNamespace::Foreign);
             return Ok(());
         }
@@ -287,18 +333,19 @@ impl Reader<'_> {
         interfaces: Vec<Interface>,
     ) -> Result<Contents, TopologyError> {
         let mut contents = Contents::default();
-        let mut addresses: BTreeMap<IfIndex, Vec<IpNet>> = BTreeMap::new();
+        let mut addresses: BTreeMap<IfIndex, Vec<InstalledAddress>> = BTreeMap::new();
         // Removal does not depend on addresses.
         let known = if self.lab.is_some() { handle.netlink()?.addresses()? } else { Vec::new() };
-        for (index, address) in known {
-            addresses.entry(index).or_default().push(address);
+        for address in known {
+            addresses.entry(address.index).or_default().push(address);
         }
         for interface in interfaces {
-            if interface.name == "lo" {
+            if interface.name == LOOPBACK {
+                contents.loopback_is_down = !interface.up;
                 continue;
             }
             let own = addresses.remove(&IfIndex(interface.index)).unwrap_or_default();
-            let seen = self.interface(name, &interface, own);
+            let seen = self.interface(name, &interface, &own);
             // An alternative name is taken as well. netmon gives none, so it is foreign.
             for other in &interface.alt_names {
                 contents
@@ -311,17 +358,28 @@ impl Reader<'_> {
             contents.read_impairments(handle)?;
         }
         let Some(wanted) = self.wanted.get(name) else { return Ok(contents) };
-        contents.routes = handle.netlink()?.own_routes()?;
+        contents.had_routes = self.state.map(|state| state.had_routes(name)).unwrap_or_default();
+        contents.read_routes(handle, wanted)?;
         if !wanted.sysctls.is_empty() {
             contents.sysctls = sysctl::read(&handle.namespace, wanted.sysctls.keys())?.into_iter().collect();
         }
         Ok(contents)
     }
 
-    fn interface(&self, namespace: &NsName, there: &Interface, addresses: Vec<IpNet>) -> ActualInterface {
+    fn interface(
+        &self,
+        namespace: &NsName,
+        there: &Interface,
+        addresses: &[InstalledAddress],
+    ) -> ActualInterface {
         let marked = self.mark.is_on(there.alias.as_deref());
         let chosen = || self.state.is_some_and(|state| state.chose_mac(namespace, &there.name, there.mac));
         let ours = marked || chosen();
+        let had = |net| self.state.is_some_and(|state| state.had_address(namespace, &there.name, net));
+        let address = |address: &InstalledAddress| ActualAddress {
+            net: address.net,
+            owner: Owner::ours_if(address.is_own || had(address.net)),
+        };
         ActualInterface {
             owner: Owner::ours_if(ours),
             marked,
@@ -333,7 +391,7 @@ impl Reader<'_> {
             mac: there.mac,
             mtu: there.mtu,
             up: there.up,
-            addresses: addresses.into_iter().filter(|address| !is_link_local(address)).collect(),
+            addresses: addresses.iter().map(address).collect(),
             impairment: InstalledImpairment::default(),
         }
     }
@@ -351,9 +409,4 @@ impl Reader<'_> {
         }
         Ok(files)
     }
-}
-
-/// The kernel adds these itself when an interface goes up.
-fn is_link_local(address: &IpNet) -> bool {
-    matches!(address, IpNet::V6(net) if net.addr().is_unicast_link_local())
 }

@@ -20,20 +20,25 @@ use rustix::{
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
 };
 
+use super::ipv4_defaults::Ipv4Defaults;
+
 const CONF: &str = "/proc/sys/net/ipv6/conf";
 /// Namespaces that share one instance of /proc. Creating an instance costs about as much as ten lookups.
 const PER_INSTANCE: usize = 64;
 
-/// Switches it off in new namespaces, one after the other.
+/// Switches it off in new namespaces, one after the other. Also sets their IPv4 settings, for which the same /proc is
+/// used.
 #[derive(Debug, Default)]
 pub(super) struct NewNamespaces {
+    ipv4: Ipv4Defaults,
     proc: Option<OwnedFd>,
     accessed: usize,
 }
 
 impl NewNamespaces {
-    /// Switches it off for every interface that is created in the calling thread's namespace from now on.
-    pub(super) fn disable_here(&mut self) {
+    /// Prepares the settings of the calling thread's namespace, which is new, for every interface that is created in it
+    /// from now on.
+    pub(super) fn prepare_here(&mut self) {
         if self.accessed.is_multiple_of(PER_INSTANCE) {
             self.proc = private_proc().ok();
         }
@@ -42,6 +47,7 @@ impl NewNamespaces {
             Some(proc) => disable(proc, "sys/net/ipv6/conf/default"),
             None => disable(CWD, &format!("{CONF}/default")),
         };
+        self.ipv4.set_here(self.proc.as_ref());
     }
 }
 

@@ -4,12 +4,13 @@ use std::{error::Error as StdError, io, path::Path};
 
 use netmon_kernel::{netlink::NetlinkError, netns::NetNsError};
 use netmon_model::{
+    error::chain,
     impairment::{InvalidImpairment, Loss},
-    names::{LabName, LinkName, Place},
+    names::{LabName, LinkName, NsName, Place},
 };
 use thiserror::Error;
 
-use super::qdisc_support::MissingQdisc;
+use super::{qdisc_support::MissingQdisc, sysctl_check::RefusedSetting};
 use crate::ownership::OwnershipError;
 
 /// The error of an attach callback.
@@ -24,6 +25,9 @@ pub enum TopologyError {
     /// The lab needs qdiscs that this kernel does not have.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Unsupported(Vec<MissingQdisc>),
+    /// The lab has kernel settings that cannot be set.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Settings(Vec<RefusedSetting>),
     /// The amounts of an impairment contradict each other.
     #[error(transparent)]
     Impairment(#[from] InvalidImpairment),
@@ -77,11 +81,22 @@ pub enum TopologyError {
     /// Another program removed an object that the build needs.
     #[error("{0} disappeared while the lab was being built")]
     Vanished(String),
+    /// The kernel refused a change inside a namespace.
+    #[error("namespace {namespace}")]
+    Inside {
+        /// The namespace.
+        namespace: NsName,
+        /// The request, and the kernel's answer.
+        source: NetlinkError,
+    },
+    /// A step failed, and everything before it was undone.
+    #[error(transparent)]
+    Undone(Box<TopologyError>),
     /// A step failed, and not everything before it could be undone.
-    #[error("{source}; and could not be undone: {}", .left.join("; "))]
+    #[error("{}; this could not be undone: {}", chain(.step.as_ref()), .left.join("; "))]
     NotUndone {
         /// Why the step failed.
-        source: Box<TopologyError>,
+        step: Box<TopologyError>,
         /// What could not be undone, and why.
         left: Vec<String>,
     },
@@ -95,13 +110,30 @@ impl TopologyError {
     /// Returns whether the host is as it was, because the fault was found before the first change.
     #[must_use]
     pub fn changed_nothing(&self) -> bool {
-        matches!(self, Self::Conflict(_) | Self::Unsupported(_) | Self::Impairment(_) | Self::Gone(_))
+        matches!(
+            self,
+            Self::Conflict(_)
+                | Self::Unsupported(_)
+                | Self::Settings(_)
+                | Self::Impairment(_)
+                | Self::Gone(_)
+        )
+    }
+
+    /// Returns whether a step failed, and everything before it was undone.
+    #[must_use]
+    pub fn was_undone(&self) -> bool {
+        matches!(self, Self::Undone(_))
     }
 
     /// Returns whether this kernel lacks something that the lab needs.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
-        matches!(self, Self::Unsupported(_))
+        match self {
+            Self::Unsupported(_) => true,
+            Self::Settings(refused) => refused.iter().all(RefusedSetting::is_unsupported),
+            _ => false,
+        }
     }
 
     /// Returns whether foreign objects, or another netmon, are in the way.
@@ -109,7 +141,8 @@ impl TopologyError {
     pub fn is_conflict(&self) -> bool {
         match self {
             Self::Conflict(_) | Self::Ownership(OwnershipError::Held { .. }) => true,
-            Self::NotUndone { source, .. } => source.is_conflict(),
+            Self::NotUndone { step, .. } => step.is_conflict(),
+            Self::Undone(step) => step.is_conflict(),
             _ => false,
         }
     }

@@ -88,7 +88,7 @@ impl Handle {
     /// Creates a namespace that is marked and has lo up before it gets its name. The calling thread stays inside.
     fn create(name: &NsName, mark: &Mark, dad: &mut NewNamespaces) -> Result<Self, TopologyError> {
         let namespace = NetNs::unshare()?;
-        dad.disable_here();
+        dad.prepare_here();
         let mut netlink = Netlink::open()?;
         netlink.request(&set_alias_and_up(LOOPBACK, "lo", mark.as_str()))?;
         names::place(name, &namespace, mark.as_str())?;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use netmon_kernel::netlink::Request;
+use netmon_kernel::netlink::{Request, link::Interface};
 use netmon_model::{
     error::chain,
     impairment::{Change, Impairment, USUAL_MTU},
@@ -86,6 +86,11 @@ pub fn impair(
     Ok(wanted)
 }
 
+/// Returns whether this is the recorded interface. The mark is to be checked as well.
+fn is_recorded(there: &Interface, recorded: &RecordedInterface) -> bool {
+    there.mac == Some(recorded.mac) || recorded.ifindex == Some(IfIndex(there.index))
+}
+
 fn recorded(lab: &LabName, link: &LinkName) -> Result<RecordedLink, TopologyError> {
     let state = State::load(lab);
     let links = state.into_iter().flat_map(|state| state.links);
@@ -126,11 +131,12 @@ fn roll_back(
         let mut ask = |one| end.handle.netlink().and_then(|netlink| netlink.request(one));
         left.extend(inverse.iter().filter_map(|one| ask(one).err()).map(|e| chain(&e)));
     }
-    if left.is_empty() { source } else { TopologyError::NotUndone { source: Box::new(source), left } }
+    let step = Box::new(source);
+    if left.is_empty() { TopologyError::Undone(step) } else { TopologyError::NotUndone { step, left } }
 }
 
 impl CurrentEnd {
-    /// Opens the end that was created with this link-layer address. It may have been renamed since.
+    /// Opens the end that was recorded. Since then, it may have been renamed, or have got another link-layer address.
     fn open(recorded: &RecordedInterface, mark: &Mark) -> Result<Self, TopologyError> {
         let mut handle = Handle::open(&recorded.namespace)?;
         let place = Place { namespace: recorded.namespace.clone(), interface: recorded.interface.clone() };
@@ -138,7 +144,7 @@ impl CurrentEnd {
             .netlink()?
             .interfaces()?
             .into_iter()
-            .find(|there| there.mac == Some(recorded.mac) && mark.is_on(there.alias.as_deref()));
+            .find(|there| is_recorded(there, recorded) && mark.is_on(there.alias.as_deref()));
         let there = there.ok_or_else(|| TopologyError::Gone(place.clone()))?;
         let index = IfIndex(there.index);
         let installed = installed_impairment::read(handle.netlink()?, &[index].into())?

@@ -15,6 +15,7 @@ pub mod error;
 pub mod handle;
 pub mod impair;
 pub mod installed_impairment;
+mod ipv4_defaults;
 pub mod loss_program;
 pub mod plan;
 pub mod planner;
@@ -24,6 +25,7 @@ pub mod removal;
 pub mod resolv;
 pub mod step;
 pub mod sysctl;
+pub mod sysctl_check;
 pub mod undo;
 
 pub use self::{

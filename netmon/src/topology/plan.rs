@@ -24,6 +24,8 @@ pub struct Plan {
     ///
     /// Every other link that is on the host goes, and every other link of the lab is created.
     pub kept: BTreeSet<LinkName>,
+    /// What the plan does not change and a user should know, a sentence each.
+    pub notes: Vec<String>,
     /// The phases that have steps.
     phases: BTreeMap<Phase, Vec<Step>>,
 }
@@ -86,7 +88,7 @@ impl Plan {
         for step in steps {
             phases.entry(step.phase()).or_default().push(step);
         }
-        Self { lab, kept, phases }
+        Self { lab, kept, notes: Vec::new(), phases }
     }
 
     /// Returns whether the host already is as the lab wants it.
@@ -114,16 +116,16 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return writeln!(f, "lab {}: nothing to do", self.lab);
+        match self.steps().count() {
+            0 => writeln!(f, "lab {}: nothing to do", self.lab)?,
+            1 => writeln!(f, "lab {}: 1 step", self.lab)?,
+            count => writeln!(f, "lab {}: {count} steps", self.lab)?,
         }
-        let count = self.steps().count();
-        writeln!(f, "lab {}: {count} {}", self.lab, if count == 1 { "step" } else { "steps" })?;
         for (phase, steps) in self.phases(..) {
             writeln!(f, "  {}:", phase.label())?;
             steps.iter().try_for_each(|step| writeln!(f, "    {step}"))?;
         }
-        Ok(())
+        self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
     }
 }
 
@@ -137,9 +139,10 @@ impl Serialize for Plan {
             step: &'p Step,
         }
         let steps = self.steps().map(|step| PhasedStep { phase: step.phase(), step });
-        let mut plan = serializer.serialize_struct("Plan", 3)?;
+        let mut plan = serializer.serialize_struct("Plan", 4)?;
         plan.serialize_field("lab", &self.lab)?;
         plan.serialize_field("kept", &self.kept)?;
+        plan.serialize_field("notes", &self.notes)?;
         plan.serialize_field("steps", &steps.collect::<Vec<_>>())?;
         plan.end()
     }
@@ -184,6 +187,8 @@ lab office: 5 steps
     ~ web:eth0: up
 ";
         assert_eq!(plan().to_string(), text);
+        let noted = Plan { notes: vec!["look here".to_owned()], ..plan() };
+        assert_eq!(noted.to_string(), format!("{text}note: look here\n"));
         let empty = Plan::new("office".parse().unwrap(), BTreeSet::new(), []);
         assert_eq!(empty.to_string(), "lab office: nothing to do\n");
     }

@@ -7,6 +7,7 @@ mod impairments;
 mod interfaces;
 #[cfg(test)]
 mod mutations;
+mod notes;
 #[cfg(test)]
 mod properties;
 mod routes;
@@ -38,11 +39,12 @@ use crate::ownership::mark::Owner;
 ///
 /// [`TopologyError::Conflict`] with every name of the lab that an object of another owner has.
 pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
-    let conflicts = conflicts(lab, actual);
+    let planner = Planner::new(lab, actual);
+    let conflicts: Vec<String> =
+        conflicts(lab, actual).into_iter().chain(planner.route_conflicts()).collect();
     if !conflicts.is_empty() {
         return Err(TopologyError::Conflict(conflicts));
     }
-    let planner = Planner::new(lab, actual);
     let steps = [
         planner.stale_interfaces(),
         planner.stale_namespaces(),
@@ -55,8 +57,11 @@ pub fn plan(lab: &Lab, actual: &Actual) -> Result<Plan, TopologyError> {
         planner.ups(),
         planner.routes(),
     ];
+    let notes = planner.notes();
     let kept = planner.kept_links.into_iter().cloned().collect();
-    Ok(Plan::new(lab.name.clone(), kept, steps.into_iter().flatten()))
+    let mut plan = Plan::new(lab.name.clone(), kept, steps.into_iter().flatten());
+    plan.notes = notes;
+    Ok(plan)
 }
 
 /// Returns what of another owner has a name that the lab wants, or a place that one of its impairments needs.
@@ -65,7 +70,10 @@ fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
     let foreign = |what: String| format!("{what} already exists and is not part of lab {}", lab.name);
     for Namespace { name, nameservers, .. } in &lab.namespaces {
         if matches!(actual.namespaces.get(name), Some(ActualNamespace::Foreign)) {
-            taken.push(foreign(format!("namespace {name}")));
+            taken.push(match actual.other_labs.get(name) {
+                Some(other) => format!("namespace {name} already exists and belongs to lab {other}"),
+                None => foreign(format!("namespace {name}")),
+            });
         }
         match actual.files.get(name).filter(|_| nameservers.is_some()) {
             Some(ResolvConf::Foreign) => taken.push(foreign(format!("file /etc/netns/{name}/resolv.conf"))),

@@ -12,6 +12,7 @@ use super::{
     plan::Plan,
     planner,
     qdisc_support::missing_for,
+    sysctl_check,
 };
 use crate::ownership::{claim::Claim, mark::Mark, state::State};
 
@@ -85,6 +86,7 @@ impl Prepared<'_> {
         progress: &dyn Progress,
     ) -> Result<(), TopologyError> {
         let PlannedHost { mark, recorded, actual, handles, plan } = self.host;
+        plan.notes.iter().for_each(|note| log::warn!("{note}"));
         Build::new(self.lab, &plan, (&actual, handles), &mark, self.claim.agent(), progress)?
             .execute(recorded.as_ref(), observer)
     }
@@ -107,6 +109,10 @@ fn read_and_plan(lab: &Lab) -> Result<PlannedHost, TopologyError> {
     let recorded = State::load(&lab.name);
     let (actual, handles) = actual::read(&mark, recorded.as_ref(), Some(lab))?;
     let plan = planner::plan(lab, &actual)?;
+    let refused = sysctl_check::refused(lab, &actual, &plan);
+    if !refused.is_empty() {
+        return Err(TopologyError::Settings(refused));
+    }
     Ok(PlannedHost { mark, recorded, actual, handles, plan })
 }
 

@@ -61,7 +61,7 @@ impl MissingQdisc {
         };
         let module = self.kind.module;
         format!(
-            "remove {amounts} from the lab file, or run a kernel with {config}, which has the module {module} \
+            "do without {amounts}, or run a kernel with {config}, which has the module {module} \
              (in Debian's linux-image, and in Fedora's kernel-modules-extra)"
         )
     }
@@ -177,7 +177,7 @@ mod tests {
         };
         let said = netem.to_string();
         assert!(
-            said.starts_with("a delay on link uplink: this kernel has no netem; remove `delay`"),
+            said.starts_with("a delay on link uplink: this kernel has no netem; do without `delay`"),
             "{said}"
         );
         assert!(said.contains("CONFIG_NET_SCH_NETEM") && said.contains("the module sch_netem"), "{said}");

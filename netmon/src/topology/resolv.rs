@@ -247,6 +247,10 @@ pub fn remove(namespace: &NsName, mark: &Mark) -> Result<(), TopologyError> {
 ///
 /// Fails if the kernel refuses for another reason.
 pub fn remove_folder_if_empty(folder: &Path) -> Result<(), TopologyError> {
+    // The kernel refuses to remove anything on a read-only file system, also what is not there.
+    if fs::symlink_metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
     match fs::remove_dir(folder) {
         Err(e) if !matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => {
             Err(TopologyError::file("remove", folder, e))

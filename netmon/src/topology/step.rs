@@ -57,6 +57,8 @@ pub enum Step {
         /// Its value.
         value: String,
     },
+    /// Let the kernel keep the secondary IPv4 addresses of an interface when their primary goes.
+    PromoteSecondaries(Place),
     /// Create a bridge.
     CreateBridge(Place),
     /// Create a veth pair, each end in its namespace.
@@ -144,6 +146,16 @@ pub enum Step {
         #[serde(flatten)]
         route: Route,
     },
+    /// Put a route in the place of another one, which displaced it.
+    ReplaceRoute {
+        /// The namespace.
+        namespace: NsName,
+        /// The route.
+        #[serde(flatten)]
+        route: Route,
+        /// Where the other one leads.
+        instead: String,
+    },
 }
 
 impl Step {
@@ -161,7 +173,8 @@ impl Step {
             Self::WriteResolvConf { .. } => Phase::WriteFiles,
             // Such a setting exists only while its interface does.
             Self::SetSysctl { key, .. } if sysctl::interface_of(key).is_some() => Phase::SetInterfaceSysctls,
-            Self::SetSysctl { .. } => Phase::SetNamespaceSysctls,
+            // Only of an interface that exists already, and before its addresses go.
+            Self::SetSysctl { .. } | Self::PromoteSecondaries(_) => Phase::SetNamespaceSysctls,
             Self::CreateBridge(_) => Phase::CreateBridges,
             Self::CreateLink { .. } => Phase::CreateLinks,
             Self::Mark(_)
@@ -173,7 +186,7 @@ impl Step {
             | Self::AddAddress { .. } => Phase::ConfigureInterfaces,
             Self::Impair { .. } => Phase::SetImpairments,
             Self::SetUp(_) => Phase::SetInterfacesUp,
-            Self::AddRoute { .. } => Phase::AddRoutes,
+            Self::AddRoute { .. } | Self::ReplaceRoute { .. } => Phase::AddRoutes,
         }
     }
 }
@@ -204,6 +217,9 @@ impl fmt::Display for Step {
                 nameservers.iter().try_for_each(|server| write!(f, " {server}"))
             }
             Self::SetSysctl { namespace, key, value } => write!(f, "~ {namespace}: {key} = {value}"),
+            Self::PromoteSecondaries(place) => {
+                write!(f, "~ {place}: keep foreign secondary addresses (promote_secondaries)")
+            }
             Self::CreateBridge(place) => write!(f, "+ bridge {place}"),
             Self::CreateLink { link, a, b, mtu } => {
                 write!(f, "+ link {link}: {a} <-> {b}")?;
@@ -223,6 +239,9 @@ impl fmt::Display for Step {
             }
             Self::AddRoute { namespace, route } => {
                 write!(f, "+ {namespace}: route to {} via {}", route.to, route.via)
+            }
+            Self::ReplaceRoute { namespace, route, instead } => {
+                write!(f, "~ {namespace}: route to {} via {}, not {instead}", route.to, route.via)
             }
         }
     }

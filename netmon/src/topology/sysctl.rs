@@ -5,7 +5,7 @@
 use std::{fs, io};
 
 use netmon_kernel::netns::NetNs;
-use netmon_model::lab::sysctl_path;
+use netmon_model::{lab::sysctl_path, names::IfName};
 
 use super::error::TopologyError;
 
@@ -26,6 +26,13 @@ pub fn interface_of(key: &str) -> Option<String> {
     }
 }
 
+/// Returns the key of the setting that keeps secondary IPv4 addresses of an interface when their primary is removed.
+#[must_use]
+pub fn promote_secondaries(interface: &IfName) -> String {
+    // In a key, a slash stands for a dot in a name.
+    format!("net.ipv4.conf.{}.promote_secondaries", interface.as_str().replace('.', "/"))
+}
+
 /// Returns the values of `keys` in `namespace`. Keys that do not exist are left out.
 ///
 /// # Errors
@@ -42,23 +49,42 @@ pub fn read<'a>(
     Ok(namespace.run(|| keys.filter_map(read).collect())?)
 }
 
+/// Returns the same key for another interface. Returns a key of the whole namespace as it is.
+#[must_use]
+pub fn on_interface(key: &str, interface: &str) -> String {
+    match (interface_of(key), key.splitn(5, '.').collect::<Vec<_>>().as_slice()) {
+        (Some(_), [net, family, kind, _, rest]) => format!("{net}.{family}.{kind}.{interface}.{rest}"),
+        _ => key.to_owned(),
+    }
+}
+
 /// Sets `key` in `namespace`, and returns its previous value.
 ///
 /// # Errors
 ///
 /// Fails if the key does not exist or the kernel refuses the value.
 pub fn write(namespace: &NetNs, key: &str, value: &str) -> Result<String, TopologyError> {
-    let write = || -> io::Result<String> {
-        let path = sysctl_path(key);
-        let before = fs::read_to_string(&path).map(|text| normal(&text)).unwrap_or_default();
-        fs::write(&path, value)?;
-        Ok(before)
-    };
-    namespace.run(write)?.map_err(|source| TopologyError::File {
+    namespace.run(|| write_here(key, value))?.map_err(|source| TopologyError::File {
         operation: "set",
         operand: format!("{key} to {value:?}"),
         source,
     })
+}
+
+/// Sets `key` in the calling thread's namespace, and returns its previous value. A value that is right is not written:
+/// /proc/sys may be read-only, as in containers.
+pub(super) fn write_here(key: &str, value: &str) -> io::Result<String> {
+    let path = sysctl_path(key);
+    let before = match fs::read_to_string(&path) {
+        Ok(text) => normal(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+        // A few settings can only be written.
+        Err(_) => String::new(),
+    };
+    if before != normal(value) || before.is_empty() {
+        fs::write(&path, value)?;
+    }
+    Ok(before)
 }
 
 /// Returns a value with single spaces: the kernel prints lists with tabs and accepts them with spaces.
@@ -76,5 +102,9 @@ mod tests {
         assert_eq!(interface_of("net.ipv4.conf.veth1.rp_filter").as_deref(), Some("veth1"));
         assert_eq!(interface_of("net.ipv6.conf.all.disable_ipv6"), None);
         assert_eq!(interface_of("net.ipv4.ip_forward"), None);
+        assert_eq!(on_interface("net.ipv4.conf.eth0/1.rp_filter", "lo"), "net.ipv4.conf.lo.rp_filter");
+        assert_eq!(on_interface("net.ipv4.conf.all.rp_filter", "lo"), "net.ipv4.conf.all.rp_filter");
+        let key = promote_secondaries(&"eth0.100".parse().unwrap());
+        assert_eq!(interface_of(&key).as_deref(), Some("eth0.100"));
     }
 }

@@ -48,7 +48,7 @@ pub use self::{
     error::WatchError,
     meter::Meter,
 };
-use crate::{datapath::Overtaken, probe::Probes};
+use crate::{datapath::Overtaken, live::Traces, probe::Probes};
 
 /// Everything that is watched.
 pub struct Watch {
@@ -58,6 +58,7 @@ pub struct Watch {
     /// Where everything is pinned; `None` if counting ends with this value.
     pinned: Option<PathBuf>,
     probes: Probes,
+    traces: Traces,
 }
 
 /// The state that the follower's thread shares with the owner.
@@ -96,7 +97,8 @@ impl Watch {
         })));
         let observer: Weak<dyn Observer> = Arc::downgrade(&shared) as Weak<dyn Observer>;
         let follower = Follower::start(observer).map_err(WatchError::Interfaces)?;
-        let watch = Self { shared, follower, features, pinned, probes: Probes::default() };
+        let watch =
+            Self { shared, follower, features, pinned, probes: Probes::default(), traces: Traces::default() };
         watch.shared.lock().meter.inventory.set_lab(watch.info(lab));
         watch.follow_changes()?;
         watch.declare_impairments(lab);
@@ -113,6 +115,12 @@ impl Watch {
     #[must_use]
     pub fn probes(&self) -> &Probes {
         &self.probes
+    }
+
+    /// Returns the traces that were handed to the agent.
+    #[must_use]
+    pub fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// Returns where everything is pinned; `None` if counting ends with this value.

@@ -7,6 +7,7 @@ use netmon_model::{
     error::chain,
     names::EndpointId,
     snapshot::{ErrorKind, Flow, Snapshot},
+    trace::Trace,
 };
 
 use super::{
@@ -102,6 +103,10 @@ impl SnapshotSource for Watch {
 
     fn flows(&self) -> Vec<Flow> {
         self.shared.lock().meter.flows()
+    }
+
+    fn traces(&self) -> Vec<Trace> {
+        self.traces.newest()
     }
 
     fn ready(&self) -> Readiness {

@@ -24,7 +24,7 @@ pub(crate) struct Peer {
 }
 
 /// All of them.
-pub(crate) const PEERS: [Peer; 11] = [
+pub(crate) const PEERS: [Peer; 14] = [
     peer("ip", "iproute2", "shows namespaces and the kernel's own counters"),
     peer("ping", "iputils-ping", "sends ICMP and measures the round trip independently"),
     peer("curl", "curl", "requests over HTTP and measures the response time independently"),
@@ -32,7 +32,10 @@ pub(crate) const PEERS: [Peer; 11] = [
     peer("iperf3", "iperf3", "sends at full rate with every offload"),
     peer("bpftool", "bpftool", "lists the kernel's programs, maps and links"),
     peer("ethtool", "ethtool", "turns offloads on and off"),
+    peer("tmux", "tmux", "is the terminal of netmon top: types keys, shows the screen"),
     peer("script", "bsdutils", "runs netmon in a terminal"),
+    peer("chromium", "chromium", "shows the page"),
+    peer("chromedriver", "chromium-driver", "drives Chromium"),
     peer("nft", "nftables", "drops packets in the kernel and counts them").with_service("nftables.service"),
     peer("nginx", "nginx", "serves HTTP").with_service("nginx.service"),
     peer("promtool", "prometheus", "checks metrics and rules, and comes with Prometheus, which scrapes")

@@ -22,6 +22,7 @@ mod text;
 mod tokens;
 mod tree;
 mod unsafe_code;
+mod vendored;
 mod words;
 
 use std::fmt;
@@ -85,6 +86,7 @@ const RULES: &[Rule] = &[
     ("text", Check::Text(text::check)),
     ("named-files", Check::Text(named_files::check)),
     ("words", Check::Text(words::check)),
+    ("vendored", Check::Parsed(vendored::check)),
 ];
 
 /// The options of `cargo xtask tidy`.

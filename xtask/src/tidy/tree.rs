@@ -8,7 +8,8 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 
 /// The endings of the text files that the rules read.
-const TEXT: [&str; 8] = ["rs", "toml", "md", "json", "yml", "yaml", "sh", "lock"];
+const TEXT: [&str; 13] =
+    ["rs", "toml", "md", "json", "yml", "yaml", "sh", "lock", "js", "css", "html", "svg", "LICENSE"];
 /// The hidden folders that belong to the sources.
 const HIDDEN: [&str; 4] = [".ci", ".cargo", ".config", ".github"];
 

@@ -14,7 +14,8 @@ use super::{
 /// The folders of raw system calls.
 pub(super) const SYS: &str = "netmon/kernel/src/sys/";
 /// The eBPF programs, where `unsafe` is allowed as well.
-const PROGRAMS: [&str; 2] = ["netmon-ebpf/src/main.rs", "netmon-ebpf/src/programs/"];
+const PROGRAMS: [&str; 3] =
+    ["netmon-ebpf/src/main.rs", "netmon-ebpf/src/trace_main.rs", "netmon-ebpf/src/programs/"];
 /// Where only `unsafe impl Pod` is allowed.
 const ABI: &str = "netmon-ebpf/src/";
 

@@ -50,13 +50,19 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// Returns whether a file belongs to the page in the browser and is ours.
+fn is_of_the_web(path: &str) -> bool {
+    !path.contains("/vendor/") && [".js", ".css", ".html"].iter().any(|ending| path.ends_with(ending))
+}
+
 fn of_file(file: &File) -> Vec<Finding> {
     let path = file.path.as_str();
     if path.starts_with("labs/") && path.ends_with(".toml") {
         return refused(path, &comments(&file.text));
     }
     let is_page = PAGES.contains(&path) || (path.starts_with("docs/") && path.ends_with(".md"));
-    if path.ends_with(".rs") || is_page { refused(path, &file.text) } else { Vec::new() }
+    let is_code = path.ends_with(".rs") || is_of_the_web(path);
+    if is_code || is_page { refused(path, &file.text) } else { Vec::new() }
 }
 
 /// Returns the same lines, reduced to their comments.

@@ -12,7 +12,7 @@ use rtnetlink::{
         RouteNetlinkMessage,
         link::{
             InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-            Prop, State, Stats64,
+            LinkXdp, Prop, State, Stats64, XdpAttached,
         },
     },
 };
@@ -186,6 +186,8 @@ pub struct Interface {
     pub carrier_changes: u32,
     /// The kind of its root qdisc: `noqueue` for a new veth end.
     pub qdisc: Option<String>,
+    /// Whether an XDP program is attached, which takes packets before they reach any other hook.
+    pub xdp: bool,
     /// The kernel's counters.
     pub stats: Option<Stats64>,
 }
@@ -238,6 +240,10 @@ impl Netlink {
     }
 }
 
+fn has_program(xdp: &[LinkXdp]) -> bool {
+    xdp.iter().any(|one| matches!(one, LinkXdp::Attached(at) if *at != XdpAttached::None))
+}
+
 fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
     let RouteNetlinkMessage::NewLink(message) = row else { return None };
     let mut interface = Interface {
@@ -257,6 +263,7 @@ fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
             LinkAttribute::LinkNetNsId(id) => interface.peer_netnsid = Some(id),
             LinkAttribute::CarrierChanges(changes) => interface.carrier_changes = changes,
             LinkAttribute::Qdisc(kind) => interface.qdisc = Some(kind),
+            LinkAttribute::Xdp(xdp) => interface.xdp = has_program(&xdp),
             LinkAttribute::Stats64(stats) => interface.stats = Some(stats),
             LinkAttribute::PropList(properties) => interface.alt_names = alt_names(properties),
             LinkAttribute::LinkInfo(info) => interface.kind = kind(&info),

@@ -7,6 +7,8 @@
 pub mod address;
 mod address_watch;
 pub mod clsact;
+mod error;
+pub mod ipv6;
 pub mod link;
 pub mod loss_filter;
 pub mod netem;
@@ -22,6 +24,7 @@ pub mod watch;
 
 pub use self::{
     address_watch::AddressWatch,
+    error::NetlinkError,
     random_mac::random_macs,
-    socket::{Netlink, NetlinkError, Request},
+    socket::{Netlink, Request},
 };

@@ -1,19 +1,21 @@
 //! Static routes. Those that netmon adds carry its protocol number, which distinguishes them from all others.
 
+mod installed;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netmon_model::lab::Route;
 use rtnetlink::{
     RouteMessageBuilder,
-    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE},
     packet_route::{
-        AddressFamily, RouteNetlinkMessage,
-        route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol},
+        RouteNetlinkMessage,
+        route::{RouteMessage, RouteProtocol},
     },
 };
 
-use super::{Netlink, NetlinkError, Request};
+pub use self::installed::InstalledRoute;
+use super::Request;
 
 /// The origin of netmon's routes (`rtm_protocol`): a number that rtnetlink.h leaves to its users.
 pub const PROTOCOL: u8 = 110;
@@ -25,6 +27,16 @@ pub fn add(route: &Route) -> Request {
         format!("add route to {} via {}", route.to, route.via),
         RouteNetlinkMessage::NewRoute(message(route)),
         NLM_F_CREATE | NLM_F_EXCL,
+    )
+}
+
+/// Adds a route, in place of the one that the kernel has for its destination.
+#[must_use]
+pub fn replace(route: &Route) -> Request {
+    Request::new(
+        format!("set route to {} via {}", route.to, route.via),
+        RouteNetlinkMessage::NewRoute(message(route)),
+        NLM_F_CREATE | NLM_F_REPLACE,
     )
 }
 
@@ -63,51 +75,5 @@ fn message(route: &Route) -> RouteMessage {
                 .protocol(protocol)
                 .build()
         }
-    }
-}
-
-impl Netlink {
-    /// Returns the routes of the namespace that netmon added.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the list cannot be read.
-    pub fn own_routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
-        let request = RouteNetlinkMessage::GetRoute(RouteMessage::default());
-        self.dump("list routes", &request, own_route)
-    }
-}
-
-fn own_route(row: RouteNetlinkMessage) -> Option<Route> {
-    let RouteNetlinkMessage::NewRoute(message) = row else { return None };
-    if message.header.protocol != RouteProtocol::from(PROTOCOL) {
-        return None;
-    }
-    let length = message.header.destination_prefix_length;
-    // Without RTA_DST it is the default route.
-    let mut to = match message.header.address_family {
-        AddressFamily::Inet => IpNet::V4(Ipv4Net::new(Ipv4Addr::UNSPECIFIED, length).ok()?),
-        AddressFamily::Inet6 => IpNet::V6(Ipv6Net::new(Ipv6Addr::UNSPECIFIED, length).ok()?),
-        _ => return None,
-    };
-    let mut via = None;
-    for attribute in message.attributes {
-        match attribute {
-            RouteAttribute::Destination(address) => to = IpNet::new(ip(&address)?, length).ok()?,
-            RouteAttribute::Gateway(address) => via = ip(&address),
-            RouteAttribute::Via(rtnetlink::packet_route::route::RouteVia::Inet6(address)) => {
-                via = Some(address.into());
-            }
-            _ => {}
-        }
-    }
-    Some(Route { to, via: via? })
-}
-
-fn ip(address: &RouteAddress) -> Option<IpAddr> {
-    match address {
-        RouteAddress::Inet(ip) => Some((*ip).into()),
-        RouteAddress::Inet6(ip) => Some((*ip).into()),
-        _ => None,
     }
 }

@@ -2,16 +2,15 @@
 
 use std::{cell::RefCell, io, os::fd::BorrowedFd};
 
+use super::NetlinkError;
+use crate::{
+    netns::{Cookie, NetNs},
+    sys::namespaces,
+};
 use rtnetlink::{
     packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload},
     packet_route::RouteNetlinkMessage,
     sys::{Socket, protocols::NETLINK_ROUTE},
-};
-use thiserror::Error;
-
-use crate::{
-    netns::{Cookie, NetNs},
-    sys::namespaces,
 };
 
 /// How many requests are in flight at once. Their answers must fit the socket's buffer (212,992 bytes by default, of
@@ -28,45 +27,6 @@ thread_local! {
     /// The last read. There is one for each thread and not for each socket, since an agent has a socket for each of a
     /// thousand namespaces.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_SIZE));
-}
-
-/// A request was refused, or could not be sent.
-#[derive(Debug, Error)]
-#[error("cannot {what}{}", explained(.explanation))]
-pub struct NetlinkError {
-    what: String,
-    /// The kernel's extended acknowledgement. `None` if it sent none.
-    explanation: Option<String>,
-    source: io::Error,
-}
-
-fn explained(explanation: &Option<String>) -> String {
-    explanation.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
-}
-
-impl NetlinkError {
-    pub(super) fn new(what: impl Into<String>, source: io::Error) -> Self {
-        Self { what: what.into(), explanation: None, source }
-    }
-
-    /// Returns the kernel's error number. `None` if the error is not one of the kernel's.
-    #[must_use]
-    pub fn errno(&self) -> Option<rustix::io::Errno> {
-        rustix::io::Errno::from_io_error(&self.source)
-    }
-
-    /// Returns whether the object of the request does not exist.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        use rustix::io::Errno;
-        matches!(self.errno(), Some(Errno::NODEV | Errno::NOENT | Errno::SRCH | Errno::ADDRNOTAVAIL))
-    }
-
-    /// Returns whether the object that was to be created exists already.
-    #[must_use]
-    pub fn is_already_there(&self) -> bool {
-        self.errno() == Some(rustix::io::Errno::EXIST)
-    }
 }
 
 /// A request for one change.

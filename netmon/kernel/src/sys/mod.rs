@@ -16,3 +16,4 @@ pub mod namespaces;
 pub mod packet_socket;
 pub mod raw_tracepoint;
 pub mod sk_buff;
+pub mod xdp;

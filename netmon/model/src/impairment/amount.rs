@@ -175,10 +175,20 @@ impl FromStr for Rate {
     type Err = InvalidAmount;
 
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
-        let refused = || InvalidAmount { wrong: format!("{} is not a rate", quoted(text)), help: RATE_HELP };
+        let meant = meant_rate(text).map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
+        let refused =
+            || InvalidAmount { wrong: format!("{} is not a rate{meant}", quoted(text)), help: RATE_HELP };
         let is_possible = |bits: &u64| (LEAST_RATE..=MOST_RATE).contains(bits) && bits.is_multiple_of(8);
         with_unit(text, &RATE_UNITS).filter(is_possible).map(Self).ok_or_else(refused)
     }
+}
+
+/// Returns the rate that was probably meant: the units of other programs are written in other ways.
+fn meant_rate(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let bare = lower.trim_end_matches("/s");
+    let meant = bare.strip_suffix("bps").map_or_else(|| bare.to_owned(), |number| format!("{number}bit"));
+    (meant != text && with_unit(&meant, &RATE_UNITS).is_some()).then_some(meant)
 }
 
 impl fmt::Display for Delay {
@@ -206,6 +216,15 @@ impl fmt::Display for Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_with_the_unit_of_another_program_is_refused_with_what_was_meant() {
+        for text in ["10Mbit", "10mbps", "10Mbit/s", "10MBIT"] {
+            let error = text.parse::<Rate>().unwrap_err();
+            assert!(error.wrong.ends_with("is not a rate: did you mean 10mbit?"), "{error:?}");
+        }
+        assert!("10 apples".parse::<Rate>().unwrap_err().wrong.ends_with("is not a rate"));
+    }
 
     #[test]
     fn an_amount_is_displayed_as_it_is_written() {

@@ -118,14 +118,14 @@ impl Impairment {
         if self.delay.is_some_and(|delay| {
             delay.duration() + self.jitter.map_or(Duration::ZERO, Delay::duration) > LONGEST
         }) {
-            let wrong = format!("packets may be held for {seconds:.1} s");
+            let wrong = format!("packets may be held for {seconds:.2} s");
             return fail(
                 "delay",
                 wrong,
                 "write at most 4 s, with the jitter: above that, a late packet cannot be distinguished from a lost one",
             );
         }
-        let wrong = format!("at this rate packets of {mtu} bytes may be held for {seconds:.1} s");
+        let wrong = format!("at this rate packets of {mtu} bytes may be held for {seconds:.2} s");
         fail(
             "rate",
             wrong,

@@ -12,7 +12,7 @@ mod traffic;
 use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf};
 
 use ipnet::IpNet;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     expectation::Expectation,
@@ -90,7 +90,7 @@ pub struct Namespace {
 }
 
 /// A static route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// The destination; `0.0.0.0/0` or `::/0` for `default`, by the family of `via`.
     pub to: IpNet,

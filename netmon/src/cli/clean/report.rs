@@ -10,9 +10,9 @@ use crate::{
 /// At most this many names of a kind are shown. `-o json` has all of them.
 const SHOWN: usize = 6;
 
-/// Renders the labs of this host, by their condition.
+/// Renders the labs of this host, by their condition. `has_work` is whether something of it is to be removed.
 #[must_use]
-pub fn text(found: &Leftovers) -> String {
+pub fn text(found: &Leftovers, has_work: bool) -> String {
     let mut parts = Vec::new();
     for (title, wanted) in KINDS {
         let labs: Vec<&FoundLab> = found.labs.iter().filter(|lab| wanted(lab)).collect();
@@ -26,7 +26,7 @@ pub fn text(found: &Leftovers) -> String {
     if !found.unreadable.is_empty() {
         parts.push(format!("Not examined:\n  {}\n", found.unreadable.join("\n  ")));
     }
-    if found.is_clean() {
+    if found.is_clean() && !has_work {
         parts.push("Nothing is left over.\n".to_owned());
     }
     parts.join("\n")
@@ -36,7 +36,7 @@ type Wanted = fn(&FoundLab) -> bool;
 
 const KINDS: [(&str, Wanted); 3] = [
     ("Left over:", FoundLab::is_dead),
-    ("Complete, and meant to stay (`netmon down FILE` or `netmon clean LAB` removes one):", |lab| {
+    ("Complete, and meant to stay (`netmon down LAB` or `netmon clean LAB` removes one):", |lab| {
         matches!(lab.condition, Condition::Standing)
     }),
     ("Held by a process, and never touched by `netmon clean`:", FoundLab::is_held),
@@ -93,7 +93,10 @@ fn shown(names: &[String]) -> String {
 
 fn remark(lab: &FoundLab) -> Option<String> {
     match &lab.condition {
-        Condition::Dead { reason } => Some(reason.clone()),
+        Condition::Dead { reason } if lab.pins.is_empty() => Some(reason.clone()),
+        Condition::Dead { reason } => Some(format!(
+            "{reason}; its links are still counted, and `netmon run` with its file continues that"
+        )),
         Condition::Held { holder } => Some(format!("held by {holder}")),
         Condition::Standing if lab.has_orphaned_filters() => Some(
             "filters of a dead agent are still attached; they will be removed, and the lab stays".to_owned(),
@@ -111,12 +114,12 @@ mod tests {
 
     #[test]
     fn labs_are_listed_by_their_condition() {
-        assert_snapshot!(text(&example::leftovers()));
+        assert_snapshot!(text(&example::leftovers(), true));
     }
 
     #[test]
     fn a_host_without_leftovers() {
-        assert_eq!(text(&Leftovers::default()), "Nothing is left over.\n");
+        assert_eq!(text(&Leftovers::default(), false), "Nothing is left over.\n");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn text(diagnosis: &Diagnosis) -> String {
         let lines: Vec<String> = found.map(|finding| line(finding, width)).collect();
         parts.push(format!("{title}\n{}", lines.concat()));
         if section == Section::Leftovers && !diagnosis.leftovers.labs.is_empty() {
-            parts.push(leftovers::text(&diagnosis.leftovers));
+            parts.push(leftovers::text(&diagnosis.leftovers, false));
         }
     }
     parts.push(memory(&diagnosis.memory));

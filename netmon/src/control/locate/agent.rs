@@ -2,10 +2,14 @@
 
 use std::net::SocketAddr;
 
+use netmon_kernel::pins::PinDirectory;
 use netmon_model::names::LabName;
 
 use super::LocateError;
-use crate::ownership::{Holder, claim, state};
+use crate::{
+    ownership::{Holder, claim, state},
+    services,
+};
 
 /// What is known of a lab on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +110,17 @@ fn address(lab: &LabName, status: Status) -> Result<SocketAddr, LocateError> {
     match status {
         Status::Served(address) => Ok(address),
         Status::Held(holder) => Err(LocateError::NotServing { lab, holder }),
-        Status::Unwatched => Err(LocateError::Unwatched(lab)),
+        Status::Unwatched => Err(unwatched(lab)),
         Status::Absent => Err(LocateError::NotRunning(lab)),
     }
+}
+
+/// What goes on in a lab that no agent runs.
+fn unwatched(lab: LabName) -> LocateError {
+    // Only root may read it. What cannot be read is not said.
+    let services = services::recorded_status(&state::directory(&lab)).unwrap_or_default();
+    let is_counted = PinDirectory::for_lab(&lab).is_ok_and(|directory| directory.exists());
+    LocateError::Unwatched { lab, services, is_counted }
 }
 
 #[cfg(test)]
@@ -151,7 +163,7 @@ mod tests {
     #[test]
     fn without_an_agent_the_first_lab_that_is_up_is_explained() {
         let labs = vec![(lab("down"), Status::Absent), (lab("up"), Status::Unwatched)];
-        assert!(matches!(require(labs), Err(LocateError::Unwatched(up)) if up == lab("up")));
+        assert!(matches!(require(labs), Err(LocateError::Unwatched { lab: up, .. }) if up == lab("up")));
         assert!(matches!(require(vec![(lab("down"), Status::Absent)]), Err(LocateError::NoAgent)));
     }
 }

@@ -5,6 +5,7 @@
 mod agent;
 mod error;
 mod link;
+mod removal;
 
 use netmon_model::names::LabName;
 
@@ -12,6 +13,7 @@ pub use self::{
     agent::{agent_of, find_agent, main_agent, only_agent},
     error::LocateError,
     link::link,
+    removal::{RecordedLab, lab_to_remove, recorded},
 };
 
 /// The lab that is meant: the one in a file if `given` looks like a path, otherwise the one of this name.

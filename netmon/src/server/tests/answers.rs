@@ -125,10 +125,15 @@ async fn methods_other_than_get_and_head_are_refused_and_unknown_paths_are_a_404
 async fn the_index_lists_every_path_that_exists() {
     let server = Server::of(|| Ok(fixtures::direct())).await;
     let index = server.get("/").await.body;
-    let pages: Vec<_> = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(pages.len(), 7);
-    for page in pages {
-        assert_eq!(server.get(page).await.status, 200, "{page}");
+    let named = |attribute: &str| -> Vec<String> {
+        index.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+    };
+    let paths = [named("href=\""), named("src=\"")].concat();
+    for path in ["metrics", "healthz", "readyz", "api/v1/topology", "api/v1/openapi.json", "page/app.js"] {
+        assert!(paths.iter().any(|named| named == path), "{path}");
+    }
+    for path in paths {
+        assert_eq!(server.request("HEAD", &format!("/{path}")).await.status, 200, "{path}");
     }
 }
 
@@ -144,9 +149,27 @@ async fn json_reads_back_as_the_types_that_wrote_it() {
 
     let text = server.get("/api/v1/topology").await.body;
     let topology: api::Topology = serde_json::from_str(&text).unwrap();
-    assert_eq!(topology, api::Topology::of(&snapshot));
+    let mut expected = api::Topology::of(&snapshot, &topology.agent, topology.history);
+    expected.services.clone_from(&topology.services);
+    assert_eq!((&topology, topology.services.len()), (&expected, 1));
     assert_eq!(serde_json::to_string(&topology).unwrap(), text);
     assert_eq!(topology.somewhere_to_ping(), Some("10.200.0.3".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn one_link_is_answered_alone_and_an_unknown_one_with_names_near_it() {
+    let server = Server::of(|| Ok(fixtures::star(30))).await;
+    let answer = server.get("/api/v1/links?link=root:veth7--netns7:eth0").await;
+    let links: api::Links = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(links.links.len(), 1);
+    assert_eq!(links.links[0].name.as_str(), "root:veth7--netns7:eth0");
+    let answer = server.get("/api/v1/links?link=root:veth7--netns8:eth0").await;
+    assert_eq!(answer.status, 400);
+    let said = "there is no link \"root:veth7--netns8:eth0\"; near it: root:veth7--netns7:eth0, ";
+    assert!(answer.body.starts_with(said), "{}", answer.body);
+    for query in ["link=", "link=a/b", "links=x"] {
+        assert_eq!(server.get(&format!("/api/v1/links?{query}")).await.status, 400, "{query}");
+    }
 }
 
 #[tokio::test]

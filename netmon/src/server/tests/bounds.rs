@@ -52,11 +52,12 @@ async fn a_client_that_sends_its_headers_too_slowly_is_disconnected() {
 #[tokio::test]
 async fn headers_that_are_too_long_or_too_many_are_a_431() {
     let server = Server::of(|| Ok(fixtures::direct())).await;
-    let long = format!("GET /metrics HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(20_000));
+    let long = format!("GET /metrics HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(20_000));
     assert_eq!(server.raw(long.as_bytes()).await.status, 431);
-    let many = format!("GET /metrics HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(500));
+    let many = format!("GET /metrics HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: y\r\n".repeat(500));
     assert_eq!(server.raw(many.as_bytes()).await.status, 431);
-    let long_path = format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(30_000));
+    let long_path =
+        format!("GET /{} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", "a".repeat(30_000));
     assert!([414, 431].contains(&server.raw(long_path.as_bytes()).await.status));
 }
 
@@ -80,7 +81,7 @@ async fn a_client_that_does_not_read_its_answer_is_disconnected() {
     let source = Fake(|| Ok(fixtures::star(400)), Readiness::from_hooks(4, 4));
     let server = Server::start(source, limits).await;
     let mut stalled = server.connect().await;
-    stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     // The first byte shows that the answer is being sent. The rest is never read.
     timeout(PATIENCE, stalled.read_u8()).await.unwrap().unwrap();
     assert_eq!(server.get("/healthz").await.status, 503);
@@ -99,10 +100,10 @@ async fn shutdown_finishes_the_answer_in_flight_and_closes_idle_connections() {
     let server = Server::of(slow).await;
     let idle = server.connect().await;
     let mut waiting = server.connect().await;
-    waiting.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    waiting.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     waiting.read_u8().await.unwrap();
     let mut asking = server.connect().await;
-    asking.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    asking.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
 
     let began = Instant::now();
@@ -124,7 +125,7 @@ async fn shutdown_does_not_wait_for_an_answer_that_is_stuck() {
     };
     let server = Server::of(stuck).await;
     let mut asking = server.connect().await;
-    asking.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    asking.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let began = Instant::now();
     server.end.send(()).unwrap();

@@ -2,13 +2,18 @@
 
 mod answers;
 mod bounds;
+mod guarding;
 mod negotiation;
+mod openapi;
+mod schema;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
 use netmon_model::{
     fixtures,
-    snapshot::{Flow, Snapshot},
+    snapshot::{Flow, ServicePhase, ServiceSnapshot, Snapshot},
+    trace::Trace,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -18,7 +23,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Buckets, Limits, serve};
+use super::{Limits, Options, serve};
 use crate::live::{Readiness, SnapshotSource, SourceError};
 
 /// Longer than any step here takes, so that a test fails instead of hanging.
@@ -36,6 +41,21 @@ impl<F: Fn() -> Result<Snapshot, SourceError> + Send + Sync + 'static> SnapshotS
         fixtures::flows()
     }
 
+    fn services(&self) -> Vec<ServiceSnapshot> {
+        vec![ServiceSnapshot {
+            namespace: "direct_netns".parse().unwrap(),
+            name: "web".to_owned(),
+            what: "http://10.200.0.3:80/".to_owned(),
+            state: ServicePhase::Running,
+            restarts: 0,
+            last_exit: None,
+        }]
+    }
+
+    fn traces(&self) -> Vec<Trace> {
+        vec![fixtures::trace()]
+    }
+
     fn ready(&self) -> Readiness {
         self.1.clone()
     }
@@ -50,12 +70,17 @@ struct Server {
 
 impl Server {
     async fn start(source: impl SnapshotSource, limits: Limits) -> Self {
+        Self::with(source, Options { limits, ..Options::default() }).await
+    }
+
+    async fn with(source: impl SnapshotSource, options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (end, ended) = oneshot::channel();
-        let task = serve(listener, Arc::new(source), Buckets::default(), limits, async {
+        let task = serve(listener, Arc::new(source), options, async {
             let _ = ended.await;
         });
+        let task = task.unwrap();
         Self { port, end, task }
     }
 
@@ -68,7 +93,7 @@ impl Server {
     }
 
     async fn request(&self, method: &str, path: &str) -> Answer {
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         self.raw(head.as_bytes()).await
     }
 

@@ -4,6 +4,7 @@
 
 pub(super) mod impairments;
 mod interfaces;
+mod ipv6_ready;
 mod requests;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use netmon_kernel::netns::directory;
+use netmon_kernel::{netlink::link, netns::directory};
 use netmon_model::{
     lab::{Bridge, Lab},
     mac::Mac,
@@ -22,7 +23,7 @@ use netmon_model::{
 
 use self::impairments::Programs;
 use super::{
-    actual::Actual,
+    actual::{Actual, LOOPBACK},
     endpoint::{AttachObserver, Endpoint},
     error::TopologyError,
     handle::{Handles, create_all},
@@ -144,11 +145,12 @@ impl<'a> Build<'a> {
             Ok(()) => Ok(()),
             Err(source) => {
                 let left = self.undo.execute(&mut self.handles, self.mark, &self.state, before);
-                if left.is_empty() {
-                    Err(source)
+                let step = Box::new(source);
+                Err(if left.is_empty() {
+                    TopologyError::Undone(step)
                 } else {
-                    Err(TopologyError::NotUndone { source: Box::new(source), left })
-                }
+                    TopologyError::NotUndone { step, left }
+                })
             }
         }
     }
@@ -166,6 +168,7 @@ impl<'a> Build<'a> {
         self.progress.busy("attaching to interfaces");
         observer.attach(&endpoints).map_err(TopologyError::AttachObserver)?;
         self.phases(Phase::SetInterfacesUp..)?;
+        self.await_ipv6();
         self.record_result(before)
     }
 
@@ -301,15 +304,28 @@ impl<'a> Build<'a> {
 
     fn settings(&mut self, steps: &[Step]) -> Result<(), TopologyError> {
         for step in steps {
-            let Step::SetSysctl { namespace, key, value } = step else { continue };
-            let Some(handle) = self.handles.get(namespace) else { continue };
-            let before = sysctl::write(&handle.namespace, key, value)?;
-            self.undo.changed_setting(namespace, key, before);
+            match step {
+                Step::SetSysctl { namespace, key, value } => self.setting(namespace, key, value)?,
+                Step::PromoteSecondaries(Place { namespace, interface }) => {
+                    self.setting(namespace, &sysctl::promote_secondaries(interface), "1")?;
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
 
+    fn setting(&mut self, namespace: &NsName, key: &str, value: &str) -> Result<(), TopologyError> {
+        let Some(handle) = self.handles.get(namespace) else { return Ok(()) };
+        let before = sysctl::write(&handle.namespace, key, value)?;
+        self.undo.changed_setting(namespace, key, before);
+        Ok(())
+    }
+
     fn index(&self, place: &Place) -> Result<IfIndex, TopologyError> {
+        if place.interface.as_str() == LOOPBACK {
+            return Ok(link::LOOPBACK);
+        }
         self.interfaces.get(place).and_then(|known| known.index).ok_or_else(|| vanished(place))
     }
 

@@ -72,7 +72,6 @@ impl Build<'_> {
         Ok(Some(self.job(place, link::set_up(index, name), link::set_down(index, name))))
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "one of three functions that are used alike")]
     pub(super) fn add_route(&self, step: &Step) -> Result<Option<Job>, TopologyError> {
         let job = |namespace: &NsName, request, inverse| {
             let inverse = (!self.undo.is_new_namespace(namespace)).then_some(inverse).into_iter().collect();
@@ -80,6 +79,12 @@ impl Build<'_> {
         };
         Ok(match step {
             Step::AddRoute { namespace, route } => job(namespace, route::add(route), route::remove(route)),
+            Step::ReplaceRoute { namespace, route, .. } => {
+                let inside = self.actual.contents(namespace);
+                let mut others = inside.into_iter().flat_map(|inside| &inside.other_routes);
+                let other = others.find(|other| other.to == route.to).ok_or_else(|| vanished(namespace))?;
+                job(namespace, route::replace(route), other.restore())
+            }
             _ => None,
         })
     }
@@ -149,8 +154,8 @@ impl Build<'_> {
                     Err(e) => failed = failed.or(Some(e)),
                 }
             }
-            if let Some(e) = failed {
-                return Err(e.into());
+            if let Some(source) = failed {
+                return Err(TopologyError::Inside { namespace, source });
             }
         }
         Ok(())

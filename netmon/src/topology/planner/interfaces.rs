@@ -3,13 +3,16 @@
 use ipnet::IpNet;
 use netmon_model::{
     impairment::USUAL_MTU,
-    lab::{Bridge, End},
+    lab::{Bridge, End, Namespace},
     mac::Mac,
     names::{IfName, Place},
 };
 
 use super::{ActualInterface, Planner, addresses::AddressChange, impairments};
-use crate::{ownership::mark::Owner, topology::step::Step};
+use crate::{
+    ownership::mark::Owner,
+    topology::{actual::LOOPBACK, step::Step},
+};
 
 impl Planner<'_> {
     /// Interfaces of the lab that do not stay, and those that were moved to foreign namespaces. Of a pair, each end
@@ -82,12 +85,23 @@ impl Planner<'_> {
         }
     }
 
+    /// Returns lo of each namespace in which another program set it down.
+    fn loopbacks(&self) -> impl Iterator<Item = Place> {
+        let is_down = |namespace: &&Namespace| {
+            self.actual.contents(&namespace.name).is_some_and(|there| there.loopback_is_down)
+        };
+        let down = self.lab.namespaces.iter().filter(is_down);
+        down.filter_map(|there| {
+            Some(Place { namespace: there.name.clone(), interface: LOOPBACK.parse().ok()? })
+        })
+    }
+
     /// Bridges go up before their ports.
     pub(super) fn ups(&self) -> Vec<Step> {
         let ends = self.lab.links.iter().flat_map(|link| [link.a.place(), link.b.place()]);
         let places = self.lab.bridges.iter().map(Bridge::place).chain(ends);
         let down = places.filter(|place| self.kept(place).is_none_or(|there| !there.up));
-        down.map(Step::SetUp).collect()
+        self.loopbacks().chain(down).map(Step::SetUp).collect()
     }
 }
 
@@ -107,6 +121,9 @@ fn interface_steps(
         steps.push(Step::SetMac { place: place.clone(), mac });
     }
     let change = AddressChange::between(there.map_or(&[], |there| &there.addresses), addresses);
+    if change.promotes {
+        steps.push(Step::PromoteSecondaries(place.clone()));
+    }
     steps.extend(
         change.removed.into_iter().map(|address| Step::RemoveAddress { place: place.clone(), address }),
     );

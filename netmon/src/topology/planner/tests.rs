@@ -1,5 +1,7 @@
 //! Plans for an empty host, for a built lab, and for foreign objects.
 
+mod by_hand;
+
 use std::collections::BTreeMap;
 
 use netmon_kernel::netlink::loss_filter::LossFilter;
@@ -11,7 +13,10 @@ use netmon_model::{
 };
 
 use super::*;
-use crate::topology::{actual::Contents, installed_impairment::InstalledImpairment};
+use crate::topology::{
+    actual::{ActualAddress, Contents},
+    installed_impairment::InstalledImpairment,
+};
 
 /// Returns a lab with two namespaces, a link from root to each, and a route in the first.
 fn lab() -> Lab {
@@ -48,6 +53,9 @@ fn built(lab: &Lab) -> Actual {
     for wanted in &lab.namespaces {
         let contents = Contents {
             routes: wanted.routes.clone(),
+            had_routes: wanted.routes.clone(),
+            other_routes: Vec::new(),
+            loopback_is_down: false,
             sysctls: wanted.sysctls.clone(),
             interfaces: BTreeMap::new(),
         };
@@ -69,13 +77,17 @@ fn built(lab: &Lab) -> Actual {
                 mac: None,
                 mtu: 1500,
                 up: true,
-                addresses: end.addresses.clone(),
+                addresses: own(&end.addresses),
                 impairment: InstalledImpairment::default(),
             };
             inside(&mut actual, &end.namespace).interfaces.insert(end.interface.to_string(), there);
         }
     }
     actual
+}
+
+fn own(addresses: &[IpNet]) -> Vec<ActualAddress> {
+    addresses.iter().map(|net| ActualAddress { net: *net, owner: Owner::Ours }).collect()
 }
 
 fn nothing() -> Actual {
@@ -183,6 +195,9 @@ fn every_name_that_is_taken_is_a_conflict_of_its_own() {
         Err(TopologyError::Conflict(taken)) => assert_eq!(taken.len(), 3, "{taken:?}"),
         other => panic!("{other:?}"),
     }
+    actual.other_labs.insert("second".parse().unwrap(), "own".parse().unwrap());
+    let said = plan(&lab, &actual).unwrap_err().to_string();
+    assert!(said.contains("namespace second already exists and belongs to lab own"), "{said}");
 }
 
 /// Returns the lab with both ends in root on a bridge that has an address.
@@ -206,7 +221,7 @@ fn built_with_bridge() -> Actual {
         index: IfIndex(5),
         peer_index: None,
         peer_is_here: true,
-        addresses: lab.bridges[0].addresses.clone(),
+        addresses: own(&lab.bridges[0].addresses),
         ..inside(&mut actual, &NsName::root()).interfaces["veth0"].clone()
     };
     let interfaces = &mut inside(&mut actual, &NsName::root()).interfaces;

@@ -270,14 +270,15 @@ impl Account {
         if received {
             let merges = offloads.filter(|_| ingress.is_unchanged(reading.changes)).map(|of| of.merges);
             let gap = ingress.has_gap(reading.hooks);
-            ingress.ledger.enter(reading.hooks.passed.ingress, after.received, merges, gap);
+            let HookTotals { passed, drops, .. } = reading.hooks;
+            ingress.ledger.enter(passed.ingress, drops.ingress, after.received, merges, gap);
             ingress.latest = entry;
         }
         if sent {
             let whole = offloads.filter(|_| egress.is_unchanged(reading.changes)).map(|of| of.whole);
-            let HookTotals { passed, egress_drops, .. } = reading.hooks;
+            let HookTotals { passed, drops, .. } = reading.hooks;
             let gap = egress.has_gap(reading.hooks);
-            egress.ledger.enter(passed.egress, egress_drops, &after.sent, whole, gap);
+            egress.ledger.enter(passed.egress, drops.egress, &after.sent, whole, gap);
             egress.latest = entry;
         }
         received && sent

@@ -19,7 +19,7 @@ impl Explained {
         self.set(cause, self.get(cause) + packets);
     }
 
-    fn get(&self, cause: Cause) -> i64 {
+    pub(super) fn get(&self, cause: Cause) -> i64 {
         self.0[cause as usize].unwrap_or(0)
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cause::Explained,
-    witness::{Qdisc, Sent},
+    witness::{Qdisc, Received, Sent},
 };
 use crate::datapath::Passed;
 
@@ -172,43 +172,77 @@ fn may_have_been_emptied(last: &Sent, now: &Sent) -> bool {
 /// shows whether all of them reached the hook, and nothing about packets behind the hook.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct IngressLedger {
-    last: Option<(Passed, u64)>,
+    last: Option<Arrived>,
     merged: Spread,
+    /// Packets that the previous reading explained by programs that dropped them. It may have been a few packets ahead.
+    just_dropped_before: i64,
     explained: Explained,
     difference: i64,
 }
 
+/// The values of one reading.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Arrived {
+    passed: Passed,
+    tc_drops: u64,
+    received: Received,
+}
+
 impl IngressLedger {
-    /// Enters a reading: the packets that passed the hook, and those that the kernel received. `merges` says whether packets
-    /// were merged since the previous reading; `None` if that changed meanwhile. `gap` is as for egress.
-    pub(super) fn enter(&mut self, passed: Passed, received: u64, merges: Option<bool>, gap: bool) {
-        let last = self.last.replace((passed, received));
+    /// Enters a reading: the packets that passed the hook, those that programs before or behind it dropped, and those that the
+    /// kernel received. `merges` says whether packets were merged since the previous reading; `None` if that changed
+    /// meanwhile. `gap` is as for egress.
+    pub(super) fn enter(
+        &mut self,
+        passed: Passed,
+        tc_drops: u64,
+        received: Received,
+        merges: Option<bool>,
+        gap: bool,
+    ) {
+        let now = Arrived { passed, tc_drops, received };
+        let last = self.last.replace(now);
         if merges != Some(false) {
-            self.merged.most += more_segments(passed, last.map_or(Passed::default(), |last| last.0));
+            self.merged.most += more_segments(passed, last.map_or(Passed::default(), |last| last.passed));
         }
-        let counted = passed.packets.cast_signed() - received.cast_signed();
+        let counted = passed.packets.cast_signed() - received.packets.cast_signed();
         self.explained.set(Cause::Merged, 0);
         let surplus = self.explained.sum() - counted;
         self.explained.set(Cause::Merged, -self.merged.explains(surplus));
         let before = self.difference;
         self.difference = counted - self.explained.sum();
-        let (cause, known) = match last {
-            None => (Cause::BeforeAttach, 0),
-            Some(_) if gap => (Cause::Unwatched, before),
-            Some(_) => return,
-        };
-        let more = (self.difference - known).min(0);
-        self.explained.add(cause, more);
-        self.difference -= more;
+        match last {
+            None => self.explain(Cause::BeforeAttach, self.difference.min(0)),
+            Some(_) if gap => self.explain(Cause::Unwatched, (self.difference - before).min(0)),
+            Some(last) => self.taken_before_hook(&last, &now, before),
+        }
+    }
+
+    fn explain(&mut self, cause: Cause, packets: i64) {
+        self.explained.add(cause, packets);
+        self.difference -= packets;
+    }
+
+    /// Explains packets that programs took before they came to the hook. `before` is the previous difference.
+    fn taken_before_hook(&mut self, last: &Arrived, now: &Arrived, before: i64) {
+        let more = now.tc_drops.saturating_sub(last.tc_drops).cast_signed();
+        let dropped = (before - self.difference).clamp(-self.just_dropped_before, more);
+        self.just_dropped_before = dropped.max(0);
+        self.explain(Cause::TcIngress, -dropped);
+        if last.received.xdp || now.received.xdp {
+            // An earlier reading may have been a few packets ahead: what arrived after all was not taken.
+            let grown = (self.difference - before).min(-self.explained.get(Cause::Xdp));
+            self.explain(Cause::Xdp, grown);
+        }
     }
 
     /// Returns the current audit.
     pub(super) fn audit(&self, at: SystemTime) -> Option<Audit> {
-        let (passed, received) = self.last?;
+        let last = self.last?;
         Some(Audit {
             taken_at: at,
-            hook_packets: passed.packets,
-            kernel_packets: received,
+            hook_packets: last.passed.packets,
+            kernel_packets: last.received.packets,
             explained: self.explained.list(),
             difference: self.difference,
         })

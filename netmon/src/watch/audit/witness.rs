@@ -17,9 +17,17 @@ const WHOLE: [&str; 6] = [NO_QUEUE, "pfifo_fast", "pfifo", "bfifo", "fq", "fq_co
 pub(super) struct Witness {
     /// The current name of the interface.
     pub(super) name: String,
-    /// Packets received; of a veth end, those that its peer transmitted.
-    pub(super) received: u64,
+    pub(super) received: Received,
     pub(super) sent: Sent,
+}
+
+/// Packets before the ingress hook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Received {
+    /// Packets received; of a veth end, those that its peer transmitted.
+    pub(super) packets: u64,
+    /// Whether an XDP program is attached.
+    pub(super) xdp: bool,
 }
 
 /// Packets behind the egress hook.
@@ -95,7 +103,7 @@ fn witness(interface: Interface, mut qdisc: Qdisc) -> Option<Witness> {
     }
     Some(Witness {
         name: interface.name,
-        received: stats.rx_packets,
+        received: Received { packets: stats.rx_packets, xdp: interface.xdp },
         sent: Sent {
             packets: stats.tx_packets,
             dropped: stats.tx_dropped,

@@ -32,8 +32,9 @@ const ROOMS: &[Room] = &[
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "server", imports: "api http live metrics netmon_model", kernel: "" },
+    Room { name: "server", imports: "api http live metrics netmon_labfile netmon_model", kernel: "rustix" },
     Room { name: "render", imports: "api netmon_model", kernel: "" },
+    Room { name: "top", imports: "api netmon_model render", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
         name: "kernel::bounded_lock",
@@ -102,7 +103,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "agent",
-        imports: "control datapath kernel::pins kernel::proc kernel::sys netmon_labfile netmon_model \
+        imports: "control datapath kernel::pins kernel::proc kernel::sys live netmon_labfile netmon_model \
             ownership server services topology watch",
         kernel: "",
     },
@@ -115,9 +116,15 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "selftest",
-        imports: "datapath kernel::netlink kernel::netns kernel::sys netmon_ebpf \
+        imports: "datapath kernel::netlink kernel::netns kernel::proc kernel::sys netmon_ebpf \
             netmon_model overhead ownership probe topology watch",
         kernel: "libc rustix",
+    },
+    Room {
+        name: "trace",
+        imports: "datapath kernel::netlink kernel::netns netmon_ebpf netmon_model ownership probe \
+            render",
+        kernel: "aya rustix",
     },
     Room {
         name: "doctor",
@@ -129,7 +136,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
-            render selftest server services topology watch",
+            render selftest server services top topology trace watch",
         kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },

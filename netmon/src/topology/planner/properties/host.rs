@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use netmon_kernel::netlink::loss_filter::LossFilter;
+use netmon_kernel::netlink::{loss_filter::LossFilter, route};
 use netmon_model::{
     impairment::Queue,
     lab::{Lab, Route},
@@ -14,7 +14,7 @@ use netmon_model::{
 use crate::{
     ownership::mark::Owner,
     topology::{
-        actual::{Actual, ActualInterface, ActualNamespace, Contents},
+        actual::{Actual, ActualAddress, ActualInterface, ActualNamespace, Contents},
         installed_impairment::InstalledImpairment,
         resolv::ResolvConf,
         step::Step,
@@ -42,6 +42,8 @@ pub(super) struct Host {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Namespace {
     pub(super) routes: Vec<InstalledRoute>,
+    /// The routes of the lab that was reached last.
+    pub(super) had_routes: Vec<Route>,
     /// Settings of the whole namespace. Each interface has its own.
     pub(super) sysctls: BTreeMap<String, String>,
 }
@@ -49,6 +51,8 @@ pub(super) struct Namespace {
 #[derive(Clone, Debug)]
 pub(super) struct InstalledRoute {
     pub(super) route: Route,
+    /// Whether a step added it.
+    pub(super) is_own: bool,
     device: IfName,
 }
 
@@ -63,6 +67,8 @@ pub(super) struct Interface {
     pub(super) mtu: u32,
     pub(super) up: bool,
     pub(super) addresses: Vec<Address>,
+    /// Whether a secondary address becomes primary when its primary goes (`promote_secondaries`).
+    promotes: bool,
     pub(super) sysctls: BTreeMap<String, String>,
     pub(super) impairment: InstalledImpairment,
 }
@@ -70,6 +76,8 @@ pub(super) struct Interface {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address {
     pub(super) net: IpNet,
+    /// Whether a step added it.
+    pub(super) is_own: bool,
     /// An earlier IPv4 address has the same network. The kernel removes this one with it (`__inet_del_ifa`), unless
     /// `promote_secondaries` is set.
     is_secondary: bool,
@@ -106,7 +114,10 @@ impl Host {
                 contents.interfaces.insert(place.interface.to_string(), self.seen(place, there));
             }
             if let Some(wanted) = lab.namespaces.iter().find(|wanted| wanted.name == *name) {
-                contents.routes = namespace.routes.iter().map(|there| there.route.clone()).collect();
+                let (own, others): (Vec<_>, Vec<_>) = namespace.routes.iter().partition(|there| there.is_own);
+                contents.routes = own.into_iter().map(|there| there.route.clone()).collect();
+                contents.other_routes = others.into_iter().map(|there| self.listed(name, there)).collect();
+                contents.had_routes.clone_from(&namespace.had_routes);
                 let value = |key: &String| Some((key.clone(), self.sysctl(name, key)?));
                 contents.sysctls = wanted.sysctls.keys().filter_map(value).collect();
             }
@@ -117,6 +128,12 @@ impl Host {
         let found = |(name, servers): (&NsName, &Vec<_>)| (name.clone(), ResolvConf::Ours(servers.clone()));
         actual.files = self.files.iter().map(found).collect();
         actual
+    }
+
+    fn listed(&self, name: &NsName, there: &InstalledRoute) -> route::InstalledRoute {
+        let place = Place { namespace: name.clone(), interface: there.device.clone() };
+        let index = self.interfaces.get(&place).map(|device| device.index);
+        route::InstalledRoute::example(there.route.to, &[there.route.via], index.as_slice(), false)
     }
 
     fn seen(&self, place: &Place, there: &Interface) -> ActualInterface {
@@ -141,7 +158,9 @@ impl Host {
             mac: Some(there.mac),
             mtu: there.mtu,
             up: there.up,
-            addresses: primaries_first.map(|address| address.net).collect(),
+            addresses: primaries_first
+                .map(|there| ActualAddress { net: there.net, owner: Owner::ours_if(there.is_own) })
+                .collect(),
             impairment: there.impairment.clone(),
         }
     }
@@ -175,6 +194,7 @@ impl Host {
                 self.files.insert(namespace.clone(), nameservers.clone());
             }
             Step::SetSysctl { namespace, key, value } => self.set_sysctl(namespace, key, value)?,
+            Step::PromoteSecondaries(place) => self.interface(place)?.promotes = true,
             Step::CreateBridge(place) => self.create_interface(place, None, None)?,
             Step::CreateLink { a, b, mtu, .. } => {
                 self.create_interface(a, Some(b), *mtu)?;
@@ -186,7 +206,7 @@ impl Host {
             Step::SetBridge { place, bridge } => self.set_bridge(place, bridge)?,
             Step::LeaveBridge(place) => self.interface(place)?.controller = None,
             Step::RemoveAddress { place, address } => self.remove_address(place, *address)?,
-            Step::AddAddress { place, address } => self.add_address(place, *address)?,
+            Step::AddAddress { place, address } => self.add_address(place, *address, true)?,
             Step::Impair { place, mtu, impairment } => {
                 let loss = impairment.loss.map(|loss| LossFilter { ppm: loss.ppm(), made_clsact: true });
                 let queue = Queue::for_impairment(impairment, *mtu);
@@ -197,6 +217,11 @@ impl Host {
             Step::SetUp(place) => self.interface(place)?.up = true,
             Step::RemoveRoute { namespace, route } => self.remove_route(namespace, route)?,
             Step::AddRoute { namespace, route } => self.add_route(namespace, route)?,
+            Step::ReplaceRoute { namespace, route, .. } => {
+                let inside = self.namespaces.get_mut(namespace).ok_or("no such namespace")?;
+                inside.routes.retain(|there| there.route.to != route.to);
+                self.add_route(namespace, route)?;
+            }
         }
         Ok(())
     }
@@ -237,6 +262,7 @@ impl Host {
             mtu: mtu.unwrap_or(1500),
             up: false,
             addresses: Vec::new(),
+            promotes: false,
             sysctls: BTreeMap::new(),
             impairment: InstalledImpairment::default(),
         };
@@ -290,9 +316,11 @@ impl Host {
         Ok(())
     }
 
-    pub(super) fn add_address(&mut self, place: &Place, net: IpNet) -> Result<(), Refusal> {
+    pub(super) fn add_address(&mut self, place: &Place, net: IpNet, is_own: bool) -> Result<(), Refusal> {
         let interface = self.interface(place)?;
-        if interface.addresses.iter().any(|there| there.net == net) {
+        // Of IPv6, one address cannot have two prefix lengths (`ipv6_add_addr`).
+        let is_same = |there: IpNet| there == net || (net.addr().is_ipv6() && there.addr() == net.addr());
+        if interface.addresses.iter().any(|there| is_same(there.net)) {
             return Err(format!("{place} has {net} already"));
         }
         if net.addr().is_ipv6() && interface.mtu < IPV6_MIN_MTU {
@@ -300,7 +328,7 @@ impl Host {
         }
         let is_secondary =
             net.addr().is_ipv4() && interface.addresses.iter().any(|there| there.net.trunc() == net.trunc());
-        interface.addresses.push(Address { net, is_secondary });
+        interface.addresses.push(Address { net, is_own, is_secondary });
         Ok(())
     }
 
@@ -309,7 +337,12 @@ impl Host {
         let at = interface.addresses.iter().position(|there| there.net == net);
         let gone = interface.addresses.remove(at.ok_or_else(|| format!("{place} has no {net}"))?);
         if net.addr().is_ipv4() && !gone.is_secondary {
-            interface.addresses.retain(|there| !there.is_secondary || there.net.trunc() != net.trunc());
+            let mut others = interface.addresses.iter_mut().filter(|there| there.net.trunc() == net.trunc());
+            if interface.promotes {
+                others.next().into_iter().for_each(|first| first.is_secondary = false);
+            } else {
+                interface.addresses.retain(|there| !there.is_secondary || there.net.trunc() != net.trunc());
+            }
         }
         // Routes over the interface stay, unless it was the last IPv4 address (`fib_inetaddr_event`).
         if !interface.addresses.iter().any(|there| there.net.addr().is_ipv4()) {
@@ -335,7 +368,8 @@ impl Host {
 
     pub(super) fn remove_route(&mut self, namespace: &NsName, route: &Route) -> Result<(), Refusal> {
         let namespace = self.namespaces.get_mut(namespace).ok_or("no such namespace")?;
-        let at = namespace.routes.iter().position(|there| there.route == *route).ok_or("no such route")?;
+        let is_meant = |there: &InstalledRoute| there.is_own && there.route == *route;
+        let at = namespace.routes.iter().position(is_meant).ok_or("no such route")?;
         namespace.routes.remove(at);
         Ok(())
     }
@@ -356,7 +390,7 @@ impl Host {
         if namespace.routes.iter().any(|there| there.route.to == route.to) {
             return Err(format!("there is a route to {} already", route.to));
         }
-        namespace.routes.push(InstalledRoute { route: route.clone(), device });
+        namespace.routes.push(InstalledRoute { route: route.clone(), is_own: true, device });
         Ok(())
     }
 }

@@ -15,6 +15,9 @@ use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use self::host::Host;
 use crate::topology::{plan::Plan, planner, step::Step};
 
+/// The next hop of an IPv6 route that another program set.
+const FOREIGN_HOP: std::net::Ipv6Addr = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
 /// Something that another program does to a lab.
 #[derive(Clone, Debug)]
 enum Drift {
@@ -23,12 +26,14 @@ enum Drift {
     Unmark,
     Delete,
     LeaveBridge,
-    AddAddress((u8, u8, bool)),
+    AddAddress((u8, u8, bool), bool),
     RemoveAddress(u8),
     LoseImpairment,
     /// To a namespace of the lab, or to a foreign one.
     Move(Option<u8>, u8),
     LoseRoutes,
+    /// Another program replaces all routes.
+    ReplaceRoutes,
     SetSysctl,
     /// A process is killed while it creates this namespace.
     HalfName(u8),
@@ -41,11 +46,12 @@ fn drift() -> impl Strategy<Value = Drift> {
         Just(Drift::Unmark),
         Just(Drift::Delete),
         Just(Drift::LeaveBridge),
-        (0..6_u8, 1..5_u8, any::<bool>()).prop_map(Drift::AddAddress),
+        ((0..6_u8, 1..5_u8, any::<bool>()), any::<bool>()).prop_map(|(a, own)| Drift::AddAddress(a, own)),
         any::<u8>().prop_map(Drift::RemoveAddress),
         Just(Drift::LoseImpairment),
         (any::<Option<u8>>(), 0..6_u8).prop_map(|(namespace, name)| Drift::Move(namespace, name)),
         Just(Drift::LoseRoutes),
+        Just(Drift::ReplaceRoutes),
         Just(Drift::SetSysctl),
         (0..3_u8).prop_map(Drift::HalfName),
     ]
@@ -71,7 +77,9 @@ fn disturb(host: &mut Host, chosen: u8, drift: &Drift) {
         Drift::Unmark => there.marked = false,
         Drift::Delete => host.remove_interface(place),
         Drift::LeaveBridge => there.controller = None,
-        Drift::AddAddress(recipe) => drop(host.add_address(place, labs::address(*recipe))),
+        Drift::AddAddress(recipe, is_own) => {
+            drop(host.add_address(place, labs::address(*recipe), *is_own));
+        }
         Drift::RemoveAddress(which) => {
             let nets: Vec<_> = there.addresses.iter().map(|address| address.net).collect();
             let net = nets.get(usize::from(*which) % nets.len().max(1));
@@ -81,6 +89,14 @@ fn disturb(host: &mut Host, chosen: u8, drift: &Drift) {
         Drift::Move(namespace, name) => move_away(host, place, *namespace, *name),
         Drift::LoseRoutes => {
             host.namespaces.entry(place.namespace.clone()).and_modify(|inside| inside.routes.clear());
+        }
+        Drift::ReplaceRoutes => {
+            let inside = host.namespaces.get_mut(&place.namespace);
+            for there in inside.into_iter().flat_map(|inside| &mut inside.routes) {
+                there.is_own = false;
+                there.route.via =
+                    if there.route.via.is_ipv4() { [192, 0, 2, 1].into() } else { FOREIGN_HOP.into() };
+            }
         }
         Drift::SetSysctl => {
             let key = format!("net.ipv4.conf.{}.rp_filter", place.interface);
@@ -120,14 +136,29 @@ fn carry_out(host: &mut Host, lab: &Lab, most: usize) -> Result<Plan, TestCaseEr
     let plan = planner::plan(lab, &host.read(lab)).unwrap();
     check_kept(&plan, lab)?;
     let indexes = |host: &Host| kept_indexes(&plan, lab, host);
-    let before = indexes(host);
+    let (before, foreign) = (indexes(host), foreign_addresses(host));
     for step in plan.steps().take(most) {
         if let Err(refusal) = host.apply(step) {
             return Err(TestCaseError::fail(format!("{step}: {refusal}\n{plan}")));
         }
     }
     prop_assert_eq!(indexes(host), before, "{}", plan);
+    for (place, index, net) in foreign {
+        let Some(there) = host.interfaces.get(&place).filter(|there| there.index == index) else { continue };
+        let has = there.addresses.iter().any(|address| address.net.addr() == net.addr());
+        let lost_ipv6 = net.addr().is_ipv6() && there.mtu < 1280;
+        prop_assert!(has || lost_ipv6, "{}: foreign address {} is lost\n{}", place, net, plan);
+    }
     Ok(plan)
+}
+
+/// The addresses that no step added, with their interfaces.
+fn foreign_addresses(host: &Host) -> Vec<(Place, IfIndex, ipnet::IpNet)> {
+    let of = |(place, there): (&Place, &host::Interface)| {
+        let foreign = there.addresses.iter().filter(|address| !address.is_own);
+        foreign.map(|address| (place.clone(), there.index, address.net)).collect::<Vec<_>>()
+    };
+    host.interfaces.iter().flat_map(of).collect()
 }
 
 /// The interfaces of links that stay, which are each other's peers.
@@ -167,6 +198,11 @@ fn check_kept(plan: &Plan, lab: &Lab) -> Result<(), TestCaseError> {
 fn reach(host: &mut Host, lab: &Lab) -> Result<(), TestCaseError> {
     let plan = carry_out(host, lab, usize::MAX)?;
     check_host(host, lab).map_err(|error| TestCaseError::fail(format!("{error}\n{plan}")))?;
+    for wanted in &lab.namespaces {
+        host.namespaces
+            .entry(wanted.name.clone())
+            .and_modify(|inside| inside.had_routes.clone_from(&wanted.routes));
+    }
     let again = planner::plan(lab, &host.read(lab)).unwrap();
     prop_assert!(again.is_empty(), "first {}then {}", plan, again);
     prop_assert_eq!(again.kept.len(), lab.links.len());
@@ -182,7 +218,8 @@ fn check_host(host: &Host, lab: &Lab) -> Result<(), TestCaseError> {
     prop_assert!(host.remnants.is_empty());
     for namespace in &lab.namespaces {
         prop_assert_eq!(host.files.get(&namespace.name), namespace.nameservers.as_ref());
-        let routes = host.namespaces[&namespace.name].routes.iter().map(|there| there.route.clone());
+        let routes = host.namespaces[&namespace.name].routes.iter().filter(|there| there.is_own);
+        let routes = routes.map(|there| there.route.clone());
         let sorted = |mut routes: Vec<netmon_model::lab::Route>| {
             routes.sort_by_key(|route| (route.to, route.via));
             routes
@@ -220,8 +257,10 @@ fn check_end(host: &Host, link: &Link, end: &End, peer: &End) -> Result<(), Test
 }
 
 fn check_addresses(there: &host::Interface, wanted: &[ipnet::IpNet]) -> Result<(), TestCaseError> {
-    let there: BTreeSet<_> = there.addresses.iter().map(|address| address.net).collect();
-    prop_assert_eq!(there, wanted.iter().copied().collect::<BTreeSet<_>>());
+    let has = |net: &ipnet::IpNet| there.addresses.iter().any(|address| address.net == *net);
+    let is_extra = |address: &host::Address| address.is_own && !wanted.contains(&address.net);
+    prop_assert!(wanted.iter().all(has), "{:?} {:?}", there, wanted);
+    prop_assert!(!there.addresses.iter().any(is_extra), "{:?} {:?}", there, wanted);
     Ok(())
 }
 

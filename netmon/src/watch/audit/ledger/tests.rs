@@ -13,6 +13,10 @@ fn sent(packets: u64) -> Sent {
     Sent { packets, dropped: 0, qdisc, carrier_changes: 2 }
 }
 
+fn received(packets: u64) -> Received {
+    Received { packets, xdp: false }
+}
+
 fn tbf(handle: u32, drops: u32, queued: u32) -> Qdisc {
     Qdisc { kind: "tbf".to_owned(), handle, drops, queued }
 }
@@ -144,13 +148,13 @@ fn a_reading_that_was_ahead_is_put_right_by_the_next() {
 fn packets_that_were_merged_on_arrival_are_explained_only_where_they_may_have_been() {
     for (merges, difference) in [(Some(true), 0), (None, 0), (Some(false), -30)] {
         let mut ledger = IngressLedger::default();
-        ledger.enter(passed(0, 0), 4, merges, false);
-        ledger.enter(passed(10, 40), 44, merges, false);
+        ledger.enter(passed(0, 0), 0, received(4), merges, false);
+        ledger.enter(passed(10, 40), 0, received(44), merges, false);
         let audit = ledger.audit(AT).unwrap();
         assert_eq!(audit.difference, difference, "{merges:?}");
         assert_eq!(audit.explained[0], (Cause::BeforeAttach, -4));
         // One more that the kernel received and the hook did not see.
-        ledger.enter(passed(10, 40), 45, merges, false);
+        ledger.enter(passed(10, 40), 0, received(45), merges, false);
         assert_eq!(ledger.audit(AT).unwrap().difference, difference - 1, "{merges:?}");
     }
 }
@@ -160,11 +164,45 @@ fn what_the_kernel_counts_while_the_hook_is_not_watched_is_explained_and_what_wa
     let (mut egress, mut ingress) = (EgressLedger::default(), IngressLedger::default());
     for (packets, counted, gap) in [(0, 0, false), (10, 12, false), (10, 50, true), (20, 60, false)] {
         egress.enter(passed(packets, packets), 0, &sent(counted), Some(Whole::All), gap);
-        ingress.enter(passed(packets, packets), counted, Some(false), gap);
+        ingress.enter(passed(packets, packets), 0, received(counted), Some(false), gap);
     }
     for audit in [egress.audit(AT).unwrap(), ingress.audit(AT).unwrap()] {
         assert_eq!((audit.difference, audit.explained), (-2, vec![(Cause::Unwatched, -38)]));
     }
     egress.enter(passed(20, 20), 0, &sent(61), Some(Whole::All), false);
     assert_eq!(told(&egress).0, -3);
+}
+
+/// The difference and the explanation after readings of packets at the hook, drops there, packets received, and whether an XDP
+/// program is attached.
+fn arrived(readings: &[(u64, u64, u64, bool)]) -> (i64, Vec<(Cause, i64)>) {
+    let mut ledger = IngressLedger::default();
+    for &(at_hook, drops, packets, xdp) in readings {
+        ledger.enter(passed(at_hook, at_hook), drops, Received { packets, xdp }, Some(false), false);
+    }
+    let audit = ledger.audit(AT).unwrap();
+    (audit.difference, audit.explained)
+}
+
+#[test]
+fn what_an_xdp_program_takes_is_explained_while_one_is_attached() {
+    let taken = arrived(&[(0, 0, 0, false), (10, 0, 10, true), (10, 0, 50, true), (20, 0, 70, true)]);
+    assert_eq!(taken, (0, vec![(Cause::Xdp, -50)]));
+    let gone_meanwhile = arrived(&[(10, 0, 10, true), (10, 0, 15, false), (10, 0, 18, false)]);
+    assert_eq!(gone_meanwhile.0, -3, "without a program, nothing explains it");
+    let was_ahead = arrived(&[(0, 0, 0, true), (10, 0, 13, true), (20, 0, 20, true)]);
+    assert_eq!(was_ahead, (0, vec![(Cause::Xdp, 0)]));
+    let more = arrived(&[(0, 0, 0, true), (12, 0, 10, true)]);
+    assert_eq!(more.0, 2, "a program that takes packets does not add any");
+}
+
+#[test]
+fn what_a_program_drops_before_the_ingress_hook_is_explained_and_what_is_dropped_behind_needs_no_explanation()
+{
+    let behind = arrived(&[(0, 0, 0, false), (10, 10, 10, false)]);
+    assert_eq!(behind, (0, vec![]));
+    let before = arrived(&[(0, 0, 0, false), (10, 7, 15, false)]);
+    assert_eq!(before, (0, vec![(Cause::TcIngress, -5)]));
+    let unexplained = arrived(&[(0, 0, 0, false), (10, 2, 15, false)]);
+    assert_eq!(unexplained, (-3, vec![(Cause::TcIngress, -2)]));
 }
