@@ -70,7 +70,12 @@ fn quiet_agent() -> Agent {
                 b = { namespace = \"direct_netns\", interface = \"veth1\", addresses = [\"10.200.0.3/24\"] }\n\
                 [[service]]\nnamespace = \"direct_netns\"\nhttp = \"10.200.0.3:80\"\n";
     std::fs::write(lab, text).expect("a lab file");
-    Agent::start([lab])
+    let agent = Agent::start([lab]);
+    // Windows begin with a reading from before the traffic.
+    eventually("rates", Duration::from_secs(10), || {
+        (!link_status()["a"]["ingress"]["packets_per_second"].is_null()).then_some(())
+    });
+    agent
 }
 
 /// The parts of the last seconds, once the agent has them.
@@ -87,12 +92,12 @@ fn assert_adds_up_exactly(parts: &Value) {
         assert_eq!(parts[part]["samples"], 200, "{part}");
     }
     assert_eq!(parts["same_packets"], true);
-    // Four means, each rounded to a nanosecond.
-    assert!(parts["difference_ns"].as_i64().is_some_and(|off| off.abs() <= 2), "{parts}");
+    // A stamp is known to 64 ns. The mean of two hundred errors of each way, and of both, is below 11 ns (six deviations).
+    assert!(parts["difference_ns"].as_i64().is_some_and(|off| off.abs() <= 13), "{parts}");
 }
 
 #[test]
-fn of_the_same_packets_the_parts_add_up_to_the_nanosecond_from_either_end() {
+fn of_the_same_packets_the_parts_add_up_from_either_end() {
     sandbox(|| {
         let agent = quiet_agent();
         run("ping", &["-q", "-c", "200", "-i", "0.002", "10.200.0.3"]);

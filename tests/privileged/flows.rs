@@ -9,7 +9,8 @@ use std::{
 use netmon_kernel::netns::NetNs;
 use netmon_tests::{
     agent::{Agent, scrape},
-    commands::{netmon_says, succeeds},
+    commands::{fails, succeeds},
+    direct::LINK,
     sandbox::{run, sandbox},
 };
 use serde_json::Value;
@@ -59,11 +60,32 @@ fn a_connection_is_listed_at_both_ends_with_all_its_packets() {
             table.contains("10.200.0.3:80") && table.contains("2 of 65,536 table entries used"),
             "{table}"
         );
-        assert!(
-            netmon_says(&["flows", "--address", "127.0.0.1:9477", "--link", "nowhere"])
-                .1
-                .contains("No connections")
-        );
+        assert_eq!(flows(&["--namespace", "direct_netns"])["matching"], 1);
+        for (what, asked, near) in
+            [("--link", "root:veth0--direct_netns:veth2", LINK), ("--namespace", "rot", "root")]
+        {
+            let said = fails(2, &["flows", "--address", "127.0.0.1:9477", what, asked]);
+            assert!(said.contains(asked) && said.contains(&format!("near it: {near}")), "{said}");
+        }
+    });
+}
+
+#[test]
+fn the_largest_connection_comes_first() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        for bytes in [100_000, 1_000, 10_000] {
+            run("curl", &["-sS", "-o", "/dev/null", &format!("http://10.200.0.3/bytes/{bytes}")]);
+        }
+        let sizes = |sort: &str| -> Vec<u64> {
+            let listed = flows(&["--namespace", "root", "--sort", sort]);
+            let each = listed["flows"].as_array().unwrap().iter();
+            each.map(|flow| flow["ingress"]["bytes"].as_u64().unwrap() / 1_000).collect()
+        };
+        let sorted = sizes("bytes");
+        assert!(sorted.len() == 3 && sorted.is_sorted_by(|a, b| a > b), "{sorted:?}");
+        let recent = sizes("recent");
+        assert_eq!(recent, [sorted[1], sorted[2], sorted[0]], "the last one first");
     });
 }
 

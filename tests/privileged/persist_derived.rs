@@ -111,6 +111,15 @@ fn unanswered_pings_and_queries_are_not_forgotten() {
     });
 }
 
+/// Stops the scraper also when the test fails: the scope waits for it.
+struct StopsAtEnd<'s>(&'s AtomicBool);
+
+impl Drop for StopsAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Scrapes until `stop` is set, and asserts that no counter decreases.
 fn scrape_until(stop: &AtomicBool, scrapes: &AtomicUsize) {
     let mut highest: BTreeMap<String, f64> = BTreeMap::new();
@@ -141,6 +150,7 @@ fn a_scraper_sees_no_counter_go_back_however_the_agent_is_killed() {
         let (stop, scrapes) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
             let watcher = scope.spawn(|| scrape_until(&stop, &scrapes));
+            let _stops = StopsAtEnd(&stop);
             let await_scrapes = |more: usize| {
                 let seen = scrapes.load(Ordering::Relaxed);
                 eventually("scrapes", PATIENCE, || {

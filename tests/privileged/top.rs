@@ -45,6 +45,7 @@ fn keys_lead_through_the_views_and_back() {
         terminal.await_screen("an open link", |screen| {
             screen.contains("latency  p50") && screen.contains("rate ")
         });
+        terminal.await_text("more lines");
         terminal.keys(&["G"]);
         terminal.await_text("→ 10.200.0.3:80");
         // One at a time: an escape with a key behind it in the same read is that key with Alt.

@@ -122,7 +122,7 @@ fn bind(namespace: &str, address: SocketAddr) -> UdpSocket {
 pub fn metrics_text() -> Option<String> {
     let mut connection = TcpStream::connect(ADDRESS).ok()?;
     connection.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: netmon\r\nConnection: close\r\n\r\n").ok()?;
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use netmon_model::snapshot::{Flow, ServicePhase, ServiceSnapshot, Snapshot};
+use netmon_model::{
+    snapshot::{Flow, ServicePhase, ServiceSnapshot, Snapshot},
+    trace::Trace,
+};
 
 use crate::{
     live::{Readiness, SnapshotSource, SourceError},
@@ -32,6 +35,10 @@ impl SnapshotSource for Source {
             Vec::new()
         });
         recorded.into_iter().map(snapshot).collect()
+    }
+
+    fn traces(&self) -> Vec<Trace> {
+        SnapshotSource::traces(&*self.watch)
     }
 
     fn ready(&self) -> Readiness {

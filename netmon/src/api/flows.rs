@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use netmon_model::{
-    names::LinkName,
-    snapshot::{self, FlowState, FlowTable, Snapshot},
+    names::{LinkName, NsName},
+    snapshot::{self, FlowCounts, FlowState, FlowTable, Snapshot},
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +23,49 @@ pub struct WhichFlows {
     /// Only flows on this link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkName>,
+    /// Only flows at the ends of this namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<NsName>,
     /// Only flows in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<FlowState>,
+    /// Which flows come first.
+    #[serde(default)]
+    pub sort: FlowOrder,
 }
 
-/// Connections, those with the most recent packet first.
+/// Which flows come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlowOrder {
+    /// Those with the most recent packet.
+    #[default]
+    Recent,
+    /// Those with the most bytes, both directions together.
+    Bytes,
+    /// Those with the most packets.
+    Packets,
+    /// Those with the longest latest round trip.
+    Rtt,
+    /// Those with the most retransmitted segments.
+    Retransmits,
+}
+
+impl FlowOrder {
+    /// Returns what is larger for flows that come first. Where it is equal, the most recent packet decides.
+    fn rank(self, flow: &snapshot::Flow) -> u64 {
+        let both = |of: fn(&FlowCounts) -> u64| of(&flow.ingress) + of(&flow.egress);
+        match self {
+            Self::Recent => 0,
+            Self::Bytes => both(|counts| counts.bytes),
+            Self::Packets => both(|counts| counts.packets),
+            Self::Rtt => flow.rtt_ns.unwrap_or(0),
+            Self::Retransmits => both(|counts| counts.retransmits),
+        }
+    }
+}
+
+/// Connections, in the order that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flows {
     /// Wall-clock time of the reading, milliseconds since 1970.
@@ -70,9 +107,10 @@ impl Flows {
     pub fn of(snapshot: &Snapshot, mut flows: Vec<snapshot::Flow>, which: &WhichFlows) -> Self {
         flows.retain(|flow| {
             which.link.as_ref().is_none_or(|link| *link == flow.link)
+                && which.namespace.as_ref().is_none_or(|namespace| *namespace == flow.namespace)
                 && which.state.is_none_or(|state| state == flow.state)
         });
-        flows.sort_by_key(|flow| (flow.idle_ns, Reverse(flow.age_ns)));
+        flows.sort_by_key(|flow| (Reverse(which.sort.rank(flow)), flow.idle_ns, Reverse(flow.age_ns)));
         let matching = flows.len();
         flows.truncate(which.limit.unwrap_or(LIMIT));
         Self {
@@ -115,9 +153,25 @@ mod tests {
     }
 
     #[test]
-    fn link_and_state_choose() {
+    fn the_largest_come_first_by_what_was_asked_for() {
+        let ranks = |sort: FlowOrder| -> Vec<u64> {
+            let which = WhichFlows { sort, ..WhichFlows::default() };
+            let flows = Flows::of(&fixtures::direct(), fixtures::flows(), &which);
+            flows.flows.iter().map(|flow| sort.rank(&flow.seen)).collect()
+        };
+        for sort in [FlowOrder::Bytes, FlowOrder::Packets, FlowOrder::Rtt, FlowOrder::Retransmits] {
+            let ranks = ranks(sort);
+            assert!(ranks.is_sorted_by(|a, b| a >= b) && ranks[0] > 0, "{sort:?}: {ranks:?}");
+        }
+    }
+
+    #[test]
+    fn link_namespace_and_state_choose() {
         let of = |which| Flows::of(&fixtures::direct(), fixtures::flows(), &which).matching;
         assert_eq!(of(WhichFlows { state: Some(FlowState::Ended), ..WhichFlows::default() }), 1);
+        let namespace = fixtures::flows()[0].namespace.clone();
+        let there = fixtures::flows().iter().filter(|flow| flow.namespace == namespace).count();
+        assert_eq!(of(WhichFlows { namespace: Some(namespace), ..WhichFlows::default() }), there);
         let link = Some("no-such-link".parse().unwrap());
         assert_eq!(of(WhichFlows { link, ..WhichFlows::default() }), 0);
     }

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     event::{Bye, Event},
-    flows::{Flow, Flows, Table, WhichFlows},
+    flows::{Flow, FlowOrder, Flows, Table, WhichFlows},
     impairment::{Amounts, DeclaredImpairment, Measured},
     links::{Audit, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount, WhichLinks},
     parts::{Part, Parts, Perspective, RoundTripParts},

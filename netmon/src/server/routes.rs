@@ -1,6 +1,6 @@
 //! The paths of the interface, and the response that each of them makes of a reading.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Extension, Json, Router,
@@ -10,7 +10,10 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use netmon_labfile::suggest;
-use netmon_model::{names::LinkName, snapshot::Snapshot};
+use netmon_model::{
+    names::{LinkName, NsName},
+    snapshot::{LinkSnapshot, Snapshot},
+};
 use serde::Serialize;
 use tokio::{sync::watch, task::spawn_blocking};
 
@@ -135,13 +138,22 @@ async fn links(
 
 /// Returns why a link is not known, with names near it. Returns `None` if it is.
 fn unknown_link(snapshot: &Snapshot, name: &LinkName) -> Option<String> {
-    let names = || snapshot.links.iter().map(|link| link.name.as_str());
-    if names().any(|known| known == name.as_str()) {
+    unknown("link", name.as_str(), &snapshot.links.iter().map(|link| link.name.as_str()).collect())
+}
+
+/// Returns why no watched end is in a namespace, with names near it. Returns `None` if one is.
+fn unknown_namespace(snapshot: &Snapshot, name: &NsName) -> Option<String> {
+    let ends = snapshot.links.iter().flat_map(LinkSnapshot::ends);
+    unknown("watched namespace", name.as_str(), &ends.map(|end| end.namespace.as_str()).collect())
+}
+
+fn unknown(what: &str, name: &str, known: &BTreeSet<&str>) -> Option<String> {
+    if known.contains(name) {
         return None;
     }
-    let near = suggest::nearest(name.as_str(), names(), MOST_SUGGESTIONS);
+    let near = suggest::nearest(name, known.iter().copied(), MOST_SUGGESTIONS);
     let hint = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
-    Some(format!("there is no link {:?}{hint}", name.as_str()))
+    Some(format!("there is no {what} {name:?}{hint}"))
 }
 
 fn bad_request(text: String) -> Response {
@@ -172,6 +184,11 @@ async fn flows(
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
+    let unknown = which.link.as_ref().and_then(|link| unknown_link(&reading.snapshot, link));
+    let namespace = || unknown_namespace(&reading.snapshot, which.namespace.as_ref()?);
+    if let Some(unknown) = unknown.or_else(namespace) {
+        return Ok(bad_request(unknown));
+    }
     let flows = shared.readings.flows().await?;
     json(&headers, move || api::Flows::of(&reading.snapshot, flows, &which)).await
 }

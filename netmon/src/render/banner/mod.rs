@@ -49,6 +49,7 @@ impl fmt::Display for Banner<'_> {
         }
         f.write_char('\n')?;
         let url = format!("http://{}", reachable(self.http));
+        field(f, "page", &[format!("{url}/")])?;
         field(f, "metrics", &[format!("{url}/metrics")])?;
         field(f, "JSON", &[format!("{url}/api/v1/links")])?;
         field(f, "hooks", &self.notes())?;
