@@ -24,15 +24,15 @@ const UNSET: u16 = u16::MAX;
 #[btf_map]
 static TRACE_WANTED: Array<Wanted, 1> = Array::new();
 
-/// The sequence numbers of the traced connection, as far as they are known.
+/// What was learnt of the traced connection.
 #[btf_map]
 static TRACE_SEQUENCES: Array<Sequences, 1> = Array::new();
 
-/// The number of events that did not fit in the ring buffer.
+/// Events that found no room.
 #[btf_map]
 static TRACE_MISSED: Array<u64, 1> = Array::new();
 
-/// The events.
+/// What was seen.
 #[btf_map]
 static TRACE_EVENTS: RingBuf<Event, { 256 * 1024 }> = RingBuf::new();
 

@@ -42,6 +42,12 @@ pub(crate) fn build(
 /// Returns the directory in which the lab's maps are or will be pinned; `None` if they are not.
 fn directory(lab: &Lab, persist: bool) -> Result<Option<PinDirectory>, PinError> {
     let directory = PinDirectory::for_lab(&lab.name)?;
+    if let Err(unusable) = directory.require_usable()
+        && !persist
+    {
+        // What another program put there does not concern a lab that is not counted without an agent.
+        warn!("{}", chain(&unusable));
+    }
     Ok(Some(directory).filter(|directory| persist || directory.exists()))
 }
 

@@ -12,7 +12,7 @@ use netmon_kernel::{
 };
 use netmon_model::names::NsName;
 
-use super::exit::ExitCode;
+use super::{exit::ExitCode, logging};
 
 /// The exit codes of a shell for a command that cannot be executed, and for one that was not found.
 const CANNOT_RUN: i32 = 126;
@@ -46,6 +46,7 @@ pub fn run(args: &Exec) -> anyhow::Result<ExitCode> {
         _ => error.into(),
     })?;
     let (program, arguments) = args.command.split_first().context("no command")?;
+    logging::finish();
     let error = Command::new(program).args(arguments).exec();
     anstream::eprintln!("netmon: cannot run {}: {error}", program.display());
     std::process::exit(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN });

@@ -9,8 +9,7 @@ use anyhow::Result;
 
 use super::Bench;
 use crate::{
-    build, cargo, process,
-    provision::{self, Want},
+    build, cargo, ebpf, process,
     root::Access,
     test,
 };
@@ -61,7 +60,7 @@ impl Programs {
 
 /// Prints the verifier's instruction count of each eBPF program, and how long they take to load.
 pub(crate) fn verify() -> Result<()> {
-    provision::ensure(&[Want::Ebpf])?;
+    ebpf::ensure()?;
     process::run(Access::detect().command(&built(false)?)?.arg("programs"))
 }
 

@@ -155,6 +155,15 @@ impl Interfaces {
         self.endpoints.iter().filter(|(_, tracked)| self.hooks_gone(tracked)).map(|(id, _)| *id)
     }
 
+    /// Returns whether an announcement may be about an endpoint, or a bridge that endpoints are ports of.
+    fn is_about_watched(&self, netns: NetnsId, event: &LinkEvent) -> bool {
+        let there = self.namespaces.get(&netns);
+        let is_watched = |index| {
+            there.is_some_and(|one| one.endpoints.contains_key(&index) || one.bridges.contains_key(&index))
+        };
+        event.subject().is_none_or(is_watched)
+    }
+
     /// Updates the interfaces of a namespace after announcements. `listed` is `None` if the kernel could not be read.
     fn announced(&mut self, netns: NetnsId, announced: &[LinkEvent], listed: Option<&Listed>) {
         let subjects = listed.and_then(|listed| listed.subjects.as_ref());
@@ -306,6 +315,18 @@ mod tests {
         let down = Interface { up: false, ..listed("br0", 9, None) };
         all.announced(NETNS, &[], Some(&all_of(&[port, down])));
         assert_eq!(all.state(EndpointId(0)).drift, [Drift::BridgeDown { bridge: "br0".to_owned() }]);
+    }
+
+    #[test]
+    fn announcements_of_foreign_interfaces_are_not_looked_into() {
+        let mut all = Interfaces::new(AttachMode::Tcx);
+        all.add(followed(0, 3), &[listed("veth3", 3, Some(9)), listed("br0", 9, None)]);
+        let is_about = |event| all.is_about_watched(NETNS, &event);
+        assert!(is_about(LinkEvent::Changed(IfIndex(3))) && is_about(LinkEvent::Gone(IfIndex(9))));
+        assert!(is_about(LinkEvent::Lost));
+        assert!(!is_about(LinkEvent::Changed(IfIndex(4))));
+        let elsewhere = NetnsId { device: 4, inode: 8 };
+        assert!(!all.is_about_watched(elsewhere, &LinkEvent::Changed(IfIndex(3))));
     }
 
     #[test]
