@@ -46,7 +46,9 @@ impl HangUp {
                 info!("the terminal was closed: shutting down");
                 return Meaning::TerminalGone;
             }
-            info!("the terminal was closed; the agent keeps running, since SIGHUP was ignored when it started");
+            info!(
+                "the terminal was closed; the agent keeps running, since SIGHUP was ignored when it started"
+            );
             self.had_terminal = false;
         }
     }

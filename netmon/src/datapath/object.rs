@@ -37,7 +37,8 @@ use super::{
 };
 
 /// The object, with the alignment that the ELF reader needs.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/object/netmon-ebpf.o"));
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/object/netmon-ebpf.o"));
 
 /// The map of `NETMON_CLOCK_OFFSET`, the programs' only variable.
 pub(super) const CLOCK_OFFSET: &str = ".bss";

@@ -14,7 +14,8 @@ use super::TraceError;
 use crate::datapath::{KernelTypes, drop_reasons};
 
 /// The object, with the alignment that the ELF reader needs.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/object/netmon-trace.o"));
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/object/netmon-trace.o"));
 
 const WANTED: &str = "TRACE_WANTED";
 const SEQUENCES: &str = "TRACE_SEQUENCES";

@@ -8,11 +8,7 @@ use std::{
 use anyhow::Result;
 
 use super::Bench;
-use crate::{
-    build, cargo, ebpf, process,
-    root::Access,
-    test,
-};
+use crate::{build, cargo, ebpf, process, root::Access, test};
 
 /// The name of the measuring binary.
 pub(super) const BENCH: &str = "netmon-bench";

@@ -55,7 +55,8 @@ pub(crate) fn ensure() -> Result<()> {
 /// are of what this compiler makes.
 pub(crate) fn check() -> Result<()> {
     let toolchain = provision::ensure(&[Want::Ebpf])?;
-    let recorded = MadeFrom::read()?.context("there is no netmon/object/made-from: run `cargo xtask ebpf`")?;
+    let recorded =
+        MadeFrom::read()?.context("there is no netmon/object/made-from: run `cargo xtask ebpf`")?;
     let here = MadeFrom::of(&toolchain, sources()?);
     if recorded.compiler != here.compiler {
         eprintln!(
@@ -77,7 +78,9 @@ pub(crate) fn check() -> Result<()> {
         }
     }
     if recorded != here {
-        bail!("netmon/object/made-from is not of today's sources: run `cargo xtask ebpf` and commit the result");
+        bail!(
+            "netmon/object/made-from is not of today's sources: run `cargo xtask ebpf` and commit the result"
+        );
     }
     eprintln!("xtask: the committed eBPF objects are what {} makes of their sources", here.compiler);
     Ok(())
