@@ -11,6 +11,7 @@ pub mod failure;
 pub mod flows;
 pub mod generate;
 pub mod graph;
+pub mod groups;
 pub mod impair;
 pub mod lab_file;
 pub mod logging;
@@ -19,6 +20,7 @@ pub mod output;
 pub mod overhead;
 pub mod plan;
 pub mod privileges;
+pub mod reference;
 pub mod reload;
 pub mod run;
 pub mod schema;
@@ -33,7 +35,7 @@ pub mod up;
 pub mod watching;
 pub mod which_agent;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::exit::ExitCode;
 
@@ -47,6 +49,15 @@ pub struct Cli {
     /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Parses the command line of this process; ends the process with help, the version or an error as clap does.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let matches = groups::grouped(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// The subcommands.
