@@ -39,6 +39,7 @@ mod impair_labs;
 mod impair_rate;
 mod kernel_drops;
 mod killed_anywhere;
+mod learning_labs;
 mod link_macs;
 mod live_stream;
 mod namespace_settings;
