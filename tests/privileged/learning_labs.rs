@@ -6,11 +6,10 @@ use std::{
 };
 
 use netmon_tests::{
-    agent::{Agent, scrape},
+    agent::{Agent, Metrics, scrape},
     commands::succeeds,
     eventually::eventually,
     lab_files::shipped,
-    metrics::Metrics,
     sandbox::{run_in, sandbox},
 };
 
