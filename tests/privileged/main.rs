@@ -61,6 +61,7 @@ mod selftest;
 mod services;
 mod services_http;
 mod services_ready;
+mod several_labs;
 mod stalls;
 mod stamps;
 mod tcp_kernel;
