@@ -57,6 +57,7 @@ mod receive_times;
 mod reload;
 mod retransmissions;
 mod rollback;
+mod same_figure;
 mod selftest;
 mod services;
 mod services_http;
