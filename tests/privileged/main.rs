@@ -64,6 +64,7 @@ mod services_http;
 mod services_ready;
 mod several_labs;
 mod stalls;
+mod stalled_streams;
 mod stamps;
 mod tcp_kernel;
 mod tcp_order;
