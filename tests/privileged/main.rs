@@ -45,6 +45,7 @@ mod page_large;
 mod page_live;
 mod page_looks;
 mod page_modules;
+mod page_trace;
 mod persist;
 mod persist_derived;
 mod persist_pins;
