@@ -47,7 +47,8 @@ fn each_of_several_labs_has_a_line_with_its_own_figures() {
         eventually("sums that are those of the links", PATIENCE, || {
             let [east, west, _] = &labs()[..] else { panic!("three labs") };
             let packets = |lab: &Value| lab["totals"]["packets"].as_u64().expect("a count");
-            let is_same = packets(east) == packets_of_link("east") && packets(west) == packets_of_link("west");
+            let is_same =
+                packets(east) == packets_of_link("east") && packets(west) == packets_of_link("west");
             (is_same && packets(east) >= 60 && packets(west) >= 140).then_some(())
         });
         let [east, west, zero] = &labs()[..] else { panic!("three labs") };

@@ -69,7 +69,8 @@ impl LabTotals {
         let ends = || links.links.iter().flat_map(Link::ends);
         let hooks = || ends().flat_map(|end| [&end.ingress, &end.egress]);
         let sent = || ends().map(|end| &end.egress);
-        let rate = |pick: fn(&Hook) -> Option<f64>| links.window_seconds.map(|_| sent().filter_map(pick).sum());
+        let rate =
+            |pick: fn(&Hook) -> Option<f64>| links.window_seconds.map(|_| sent().filter_map(pick).sum());
         let lost: Vec<u64> = links
             .links
             .iter()
