@@ -80,6 +80,7 @@ mod trace_known;
 mod trace_lost;
 mod trace_ways;
 mod tunnels;
+mod udp_flows;
 mod up_services;
 mod wire_kinds;
 mod wrong_lab_files;

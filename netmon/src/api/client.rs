@@ -249,7 +249,8 @@ mod tests {
     async fn agent() -> SocketAddr {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        serve(listener, Arc::new(Direct { hooks_attached: 3 }), Options::default(), std::future::pending()).unwrap();
+        serve(listener, Arc::new(Direct { hooks_attached: 3 }), Options::default(), std::future::pending())
+            .unwrap();
         address
     }
 

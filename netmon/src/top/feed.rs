@@ -186,7 +186,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
         let shutdown = async move { drop(ended.await) };
-        serve(listener, Arc::new(Direct { hooks_attached: 4 }), server::Options::default(), shutdown).unwrap();
+        serve(listener, Arc::new(Direct { hooks_attached: 4 }), server::Options::default(), shutdown)
+            .unwrap();
         (address, end)
     }
 
