@@ -18,7 +18,7 @@ use aya_ebpf::{
 };
 use netmon_ebpf::abi::{EGRESS, INGRESS};
 
-use self::programs::{Linear, NonLinear, conversation, drops, measure, super_bytes, tcp};
+use self::programs::{Linear, NonLinear, conversation, drops, measure, super_bytes, tcp, udp};
 
 /// `TC_ACT_UNSPEC` for a filter on clsact, `TCX_NEXT` in a TCX chain: the next program decides.
 const NEXT: i32 = -1;

@@ -47,6 +47,7 @@ pub mod stamped;
 pub mod talk;
 pub mod tc;
 pub mod terminal;
+pub mod terminal_picture;
 pub mod tmux;
 pub mod traced;
 pub mod transfer;

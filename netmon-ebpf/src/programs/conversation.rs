@@ -1,13 +1,14 @@
 //! Round trips of requests and answers: what a packet means for its conversation.
 //!
-//! ICMP echo and DNS over UDP are followed here, TCP in [`super::tcp`]; other protocols are not followed. Each has a
-//! program of its own.
+//! ICMP echo and DNS over UDP are followed here, TCP in [`super::tcp`], UDP as such in [`super::udp`]; other protocols
+//! are not followed. Each has a program of its own.
 
 use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS, Stage, endpoint_at, netns_at},
     endpoint::{RCODES, RoundTrip},
-    parse::{DNS_PORT, Network, UDP_HEADER},
+    flow::FlowKey,
+    parse::{DNS_PORT, Network, UDP_HEADER, addresses},
     tag::Mixer,
 };
 
@@ -23,6 +24,7 @@ const ECHO: u64 = 0;
 const DNS: u64 = 2;
 /// A connection has no hook of its own.
 pub(super) const TCP: u64 = 4;
+pub(super) const UDP: u64 = 5;
 
 /// A packet whose conversation is followed, with what the measuring program found out about it.
 pub(super) struct PacketContext<F> {
@@ -89,6 +91,27 @@ impl<'a, F: Frame<'a>> PacketContext<F> {
 fn halves(address: [u8; 16]) -> (u64, u64) {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address;
     (u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p]))
+}
+
+/// Returns both ports, that of this side first.
+#[inline(always)]
+pub(super) const fn local_first<const HOOK: usize>(ports: u32) -> u32 {
+    if HOOK == EGRESS { ports } else { ports.rotate_left(16) }
+}
+
+/// Returns the addresses and ports of a conversation, as seen from the endpoint.
+#[inline(always)]
+pub(super) fn flow_key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option<FlowKey> {
+    let headers = &packet.headers;
+    let (source, destination) = addresses(&packet.frame, headers.network, headers.network_offset)?;
+    let [s0, s1, d0, d1] = packet.transport::<4>(0)?;
+    let (source_port, destination_port) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
+    let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
+        (source, destination, source_port, destination_port)
+    } else {
+        (destination, source, destination_port, source_port)
+    };
+    Some(FlowKey { local, remote, local_port, remote_port, reserved: 0 })
 }
 
 const fn other(hook: usize) -> usize {

@@ -39,6 +39,8 @@ const ECHO: usize = Stage::Echo as usize;
 const ECHO_NON_LINEAR: usize = Stage::EchoNonLinear as usize;
 const DNS: usize = Stage::Dns as usize;
 const DNS_NON_LINEAR: usize = Stage::DnsNonLinear as usize;
+const UDP: usize = Stage::Udp as usize;
+const UDP_NON_LINEAR: usize = Stage::UdpNonLinear as usize;
 
 /// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before Linux 6.11).
 const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
@@ -199,10 +201,18 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed
 /// Hands the packet to the program that follows its conversation, if it is part of one.
 #[inline(always)]
 fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed, now_ns: u64) {
-    if !maps::flows() || parsed.stop.is_some() {
+    if parsed.stop.is_some() {
         return;
     }
     let store = || Headers::new(parsed, now_ns, ctx.len()).store(ctx);
+    if maps::udp() && matches!(parsed.protocol, Protocol::Udp) {
+        // It hands DNS on.
+        store();
+        return tail_call_same_frame::<HOOK, F, UDP, UDP_NON_LINEAR>(ctx);
+    }
+    if !maps::flows() {
+        return;
+    }
     match parsed.protocol {
         Protocol::Tcp => {
             store();

@@ -1,5 +1,5 @@
 //! What happens to a packet at a hook: parse it, count it, and stamp it or read its stamp ([`measure`]). For few
-//! packets, the conversation is followed afterwards ([`conversation`], [`tcp`]), or the bytes of a super-packet are corrected ([`super_bytes`]).
+//! packets, the conversation is followed afterwards ([`conversation`], [`tcp`], [`udp`]), or the bytes of a super-packet are corrected ([`super_bytes`]).
 //! Drops are counted apart ([`drops`]).
 
 pub(crate) mod conversation;
@@ -12,6 +12,7 @@ mod shared_words;
 mod skb;
 pub(crate) mod super_bytes;
 pub(crate) mod tcp;
+pub(crate) mod udp;
 
 use netmon_ebpf::histogram::{Histogram, bucket};
 

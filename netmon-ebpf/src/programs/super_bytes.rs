@@ -7,7 +7,7 @@
 use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
     abi::{HOOKS, Stage, endpoint_at},
-    parse::{IPPROTO_TCP, has_inner_headers, inner_headers, jumbo_bytes, transport_header},
+    parse::{IPPROTO_TCP, IPPROTO_UDP, has_inner_headers, inner_headers, jumbo_bytes, transport_header},
 };
 
 use super::{Frame, headers::Headers, maps};
@@ -22,6 +22,9 @@ pub(crate) fn super_bytes<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContex
     }
     if maps::flows() && headers.number == IPPROTO_TCP {
         maps::tail_call::<HOOK, { Stage::TcpNonLinear as usize }>(ctx);
+    }
+    if maps::udp() && headers.number == IPPROTO_UDP {
+        maps::tail_call::<HOOK, { Stage::UdpNonLinear as usize }>(ctx);
     }
 }
 

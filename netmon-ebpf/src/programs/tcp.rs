@@ -7,15 +7,14 @@ use aya_log_ebpf::debug;
 use netmon_ebpf::{
     abi::{EGRESS, Evicted, INGRESS, ParseStop},
     endpoint::{RoundTrip, TcpEvent, Unsure},
-    flow::{FLOW_WAYS, Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
-    parse::addresses,
+    flow::{FLOW_WAYS, Flow, FlowSet, TCP_ENDED, TcpFlow},
     tag::tag,
     tcp::{Findings, Payload, Segment, SharedHalfWords as _},
 };
 
 use super::{
     Frame,
-    conversation::{PacketContext, TCP},
+    conversation::{PacketContext, TCP, flow_key, local_first},
     maps::{self, element},
     record,
     shared_words::Instructions,
@@ -44,7 +43,7 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         segments,
     };
     let both = u32::from_ne_bytes([s0, s1, d0, d1]);
-    let rest = if HOOK == EGRESS { both } else { both.rotate_left(16) };
+    let rest = local_first::<HOOK>(both);
     let Some(hash) = packet.hash::<HOOK>(TCP, packet.within_endpoint(rest.into())) else {
         return;
     };
@@ -139,7 +138,7 @@ fn begin<'a, const HOOK: usize, F: Frame<'a>>(
 #[inline(never)]
 fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, index: u32, set: &FlowSet) -> u64 {
     let packet = &PacketContext::<F>::new(ctx);
-    let Some(key) = key::<HOOK, F>(packet) else {
+    let Some(key) = flow_key::<HOOK, F>(packet) else {
         return FLOW_WAYS as u64;
     };
     // SAFETY: an aligned word of a map value.
@@ -159,21 +158,6 @@ fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, index: u32, se
         (*flow).key = key;
     }
     claimed.way as u64
-}
-
-/// Returns the addresses and ports of the connection, as seen from the endpoint.
-#[inline(always)]
-fn key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option<FlowKey> {
-    let headers = &packet.headers;
-    let (source, destination) = addresses(&packet.frame, headers.network, headers.network_offset)?;
-    let [s0, s1, d0, d1] = packet.transport::<4>(0)?;
-    let (source_port, destination_port) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
-    let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
-        (source, destination, source_port, destination_port)
-    } else {
-        (destination, source, destination_port, source_port)
-    };
-    Some(FlowKey { local, remote, local_port, remote_port, reserved: 0 })
 }
 
 /// Records findings in the maps of the endpoint.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     contents::NamespaceContents,
-    flow::{Flow, FlowCounts, FlowState, Opener},
+    flow::{Flow, FlowCounts, FlowState, Opener, Transport},
     service::{ServicePhase, ServiceSnapshot},
 };
 use crate::{
@@ -361,7 +361,7 @@ pub struct Requests {
     pub unsampled: u64,
 }
 
-/// The state of the table of TCP connections. A new connection replaces the one that was idle for longest.
+/// The state of the tables of TCP connections and of conversations over UDP. A new one replaces the one that was idle for longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowTable {
     /// The number of entries.
@@ -372,4 +372,10 @@ pub struct FlowTable {
     pub evicted_flows: u64,
     /// Requests (ICMP echo, DNS) that were replaced before they were answered.
     pub evicted_requests: u64,
+    /// The number of conversations over UDP in their table.
+    pub udp_entries: u64,
+    /// The maximum number of conversations over UDP. 0 if none are followed.
+    pub udp_capacity: u64,
+    /// Conversations over UDP that were replaced before they had ended.
+    pub evicted_udp_flows: u64,
 }

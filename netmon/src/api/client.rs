@@ -237,39 +237,21 @@ async fn forward(
 mod tests {
     use std::sync::Arc;
 
-    use netmon_model::{
-        fixtures,
-        snapshot::{Flow, Snapshot},
-    };
+    use netmon_model::fixtures;
     use tokio::net::TcpListener;
 
     use super::*;
     use crate::{
         api,
-        live::{Readiness, SnapshotSource, SourceError},
+        live::{Readiness, fake::Direct},
         server::{Options, serve},
     };
-
-    struct Direct;
-
-    impl SnapshotSource for Direct {
-        fn snapshot(&self) -> Result<Snapshot, SourceError> {
-            Ok(fixtures::direct())
-        }
-
-        fn flows(&self) -> Vec<Flow> {
-            fixtures::flows()
-        }
-
-        fn ready(&self) -> Readiness {
-            Readiness::from_hooks(3, 4)
-        }
-    }
 
     async fn agent() -> SocketAddr {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        serve(listener, Arc::new(Direct), Options::default(), std::future::pending()).unwrap();
+        serve(listener, Arc::new(Direct { hooks_attached: 3 }), Options::default(), std::future::pending())
+            .unwrap();
         address
     }
 

@@ -98,7 +98,7 @@ pub enum Command {
     ///
     /// Reads the agent once a second, so `netmon run` must be running. Reconnects if the agent is restarted.
     Top(top::Args),
-    /// Lists the TCP connections that cross the links.
+    /// Lists the TCP connections, and the conversations over UDP, that cross the links.
     ///
     /// Shows their state, bytes in each direction, and the latest round trip. Queries the agent.
     Flows(flows::Args),

@@ -18,6 +18,12 @@ pub struct WhichAgent {
 }
 
 impl WhichAgent {
+    /// Returns whether a lab or an address was given.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        self.lab.is_some() || self.address.is_some()
+    }
+
     /// The address of the agent.
     ///
     /// # Errors

@@ -77,6 +77,9 @@ pub struct Options {
     /// The maximum number of connections that are followed at once, and of requests, rounded up to a power of two. 0
     /// disables round trips.
     pub flow_entries: u32,
+    /// The maximum number of conversations over UDP that are followed at once, rounded up to a power of two. 0 follows
+    /// none, and costs nothing.
+    pub udp_flows: u32,
     /// The programs' log level, as in [`aya_log::Level`]: 0 nothing, 1 errors ... 5 traces. Statements above it are not
     /// even loaded into the kernel.
     pub log_level: u8,
@@ -86,7 +89,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mode: None, flow_entries: 65_536, log_level: 0, run_time: false }
+        Self { mode: None, flow_entries: 65_536, udp_flows: 0, log_level: 0, run_time: false }
     }
 }
 

@@ -81,7 +81,7 @@ impl Object {
         let stamp = u8::from(features.packet_stamp);
         let sizes = match opened.as_ref().and_then(Opened::settings) {
             Some(settings) => Sizes::pinned(settings),
-            None => Sizes::for_entries(options.flow_entries),
+            None => Sizes::for_entries(options.flow_entries, options.udp_flows),
         };
         let drop_types = DropTypes::look_up();
         let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();

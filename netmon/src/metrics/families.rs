@@ -278,6 +278,8 @@ fn state(snapshot: &Snapshot, to: &mut Writer) {
     }
     to.family(names::FLOW_ENTRIES).count([], snapshot.flows.entries);
     to.family(names::FLOW_EVICTIONS).count([], snapshot.flows.evicted_flows);
+    to.family(names::UDP_FLOW_ENTRIES).count([], snapshot.flows.udp_entries);
+    to.family(names::UDP_FLOW_EVICTIONS).count([], snapshot.flows.evicted_udp_flows);
     to.family(names::REQUEST_EVICTIONS).count([], snapshot.flows.evicted_requests);
 }
 

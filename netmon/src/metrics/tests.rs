@@ -143,6 +143,8 @@ fn every_count_of_the_snapshot_has_its_labels() {
     }
     assert_eq!(scrape.get("netmon_parse_exits_total", &[("reason", "ethernet_truncated")]), 3.0);
     assert_eq!(scrape.get("netmon_flow_entries", &[]), 17.0);
+    assert_eq!(scrape.get("netmon_udp_flow_entries", &[]), 11.0);
+    assert_eq!(scrape.get("netmon_udp_flow_evictions_total", &[]), 7.0);
     assert_eq!(scrape.get("netmon_program_run_seconds_total", &[("program", "netmon_in")]), 2.5);
     assert_eq!(scrape.get("netmon_program_runs_total", &[("program", "netmon_in")]), 12_345.0);
     assert_eq!(scrape.get("netmon_map_memory_bytes", &[("map", "EXITS_BY_REASON")]), 576.0);

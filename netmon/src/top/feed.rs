@@ -164,10 +164,7 @@ async fn flows(client: &Client, path: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use netmon_model::{
-        fixtures,
-        snapshot::{Flow, Snapshot},
-    };
+    use netmon_model::fixtures;
     use tokio::{
         net::TcpListener,
         sync::{mpsc, oneshot},
@@ -176,28 +173,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        live::{Readiness, SnapshotSource, SourceError},
+        live::fake::Direct,
         server::{self, serve},
     };
 
     /// Longer than any step here takes, so that a test fails instead of hanging.
     const PATIENCE: Duration = Duration::from_secs(20);
-
-    struct Direct;
-
-    impl SnapshotSource for Direct {
-        fn snapshot(&self) -> Result<Snapshot, SourceError> {
-            Ok(fixtures::direct())
-        }
-
-        fn flows(&self) -> Vec<Flow> {
-            fixtures::flows()
-        }
-
-        fn ready(&self) -> Readiness {
-            Readiness::from_hooks(4, 4)
-        }
-    }
 
     /// An agent, and what ends it.
     async fn agent() -> (SocketAddr, oneshot::Sender<()>) {
@@ -205,7 +186,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
         let shutdown = async move { drop(ended.await) };
-        serve(listener, Arc::new(Direct), server::Options::default(), shutdown).unwrap();
+        serve(listener, Arc::new(Direct { hooks_attached: 4 }), server::Options::default(), shutdown)
+            .unwrap();
         (address, end)
     }
 

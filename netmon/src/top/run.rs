@@ -78,7 +78,7 @@ struct Session {
 impl Session {
     fn begin(options: &Options, screen: Screen, state: State) -> Self {
         let (sender, messages) = mpsc::channel(WAITING);
-        let (wants, wanted) = watch::channel(Want::Nothing);
+        let (wants, wanted) = watch::channel(state.want());
         let (address, addresses) = watch::channel(options.address);
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::follow(options.find.clone(), address, sender.clone()));

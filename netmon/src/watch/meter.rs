@@ -320,7 +320,7 @@ impl Meter {
         Ok(assemble(&self.inventory, counts, observed))
     }
 
-    /// Returns the TCP connections that are tracked now, in no particular order.
+    /// Returns the TCP connections and conversations over UDP that are tracked now, in no particular order.
     #[must_use]
     pub fn flows(&self) -> Vec<Flow> {
         self.datapath.connections().iter().filter_map(|one| self.flow(one)).collect()
@@ -329,6 +329,7 @@ impl Meter {
     fn flow(&self, connection: &Connection) -> Option<Flow> {
         let endpoint = self.inventory.endpoint(connection.endpoint)?;
         Some(Flow {
+            protocol: connection.protocol,
             link: self.inventory.link_of(endpoint.at)?.clone(),
             namespace: endpoint.label.namespace.clone(),
             interface: endpoint.label.interface.clone(),

@@ -1,4 +1,4 @@
-//! Where the agent of a lab serves HTTP.
+//! Where the agents of labs serve HTTP.
 
 use std::net::SocketAddr;
 
@@ -65,6 +65,27 @@ pub fn main_agent() -> Result<Option<SocketAddr>, LocateError> {
 /// Fails if no agent runs, or several do and none of them runs the built-in lab.
 pub fn only_agent() -> Result<SocketAddr, LocateError> {
     require(labs())
+}
+
+/// A lab that is up, and the address of its agent or why none serves HTTP.
+#[derive(Debug)]
+pub struct LabAgent {
+    /// The lab.
+    pub lab: LabName,
+    /// Its agent.
+    pub agent: Result<SocketAddr, LocateError>,
+}
+
+/// All labs of this host that are up or held by a process, by name.
+#[must_use]
+pub fn labs_up() -> Vec<LabAgent> {
+    up(labs())
+}
+
+fn up(labs: Vec<(LabName, Status)>) -> Vec<LabAgent> {
+    let is_up = |(_, status): &(LabName, Status)| *status != Status::Absent;
+    let found = |(lab, status)| LabAgent { agent: address(&lab, status), lab };
+    labs.into_iter().filter(is_up).map(found).collect()
 }
 
 /// All labs of this host.
@@ -158,6 +179,14 @@ mod tests {
         assert_eq!(choose(&labs).unwrap().unwrap().port(), 2);
         let error = choose(&[served("one", 1), served("two", 3)]).unwrap_err();
         assert_eq!(error.to_string(), "several labs are running; name one of them: one | two");
+    }
+
+    #[test]
+    fn the_labs_that_are_up_are_listed_with_or_without_an_agent() {
+        let labs = vec![(lab("down"), Status::Absent), served("one", 1), (lab("up"), Status::Unwatched)];
+        let [one, unwatched] = &up(labs)[..] else { panic!("two of three are up") };
+        assert_eq!((one.lab.as_str(), one.agent.as_ref().unwrap().port()), ("one", 1));
+        assert!(matches!(&unwatched.agent, Err(LocateError::Unwatched { lab: up, .. }) if *up == lab("up")));
     }
 
     #[test]

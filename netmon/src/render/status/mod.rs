@@ -1,11 +1,13 @@
-//! The status of a lab: traffic, round trips, impairments, probes and problems of its links.
+//! The status of a lab, or of several: traffic, round trips, impairments, probes and problems of its links.
 
 mod audit;
+mod labs;
 mod parts;
 mod probes;
 
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
+pub use self::labs::{LabStatus, LabTotals, several};
 use super::{
     endpoint_name, impairment,
     style::{BAD, BOLD, DIM, GOOD},
