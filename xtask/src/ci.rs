@@ -7,17 +7,18 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    cargo, lint, process,
+    cargo, dashboards, lint, process,
     provision::{self, Want},
     test, tidy, vm,
 };
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
     ("tidy", tidy::check),
+    ("dashboards", dashboards::check),
     ("lint", lint::run),
     ("test", || test::run(&[])),
     ("vm", vm::run_all),
