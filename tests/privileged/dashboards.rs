@@ -102,6 +102,15 @@ fn traffic(client: &UdpSocket, done: &AtomicBool) {
     }
 }
 
+/// Ends the traffic, also if the test panics: the scope waits for its threads.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Waits until an expression returns a number.
 fn has_data(prometheus: &Prometheus, drawn: &Drawn) {
     let what = format!("data for {}: {}", drawn.place, drawn.expr);
@@ -125,10 +134,10 @@ fn every_expression_of_the_dashboards_and_every_recording_rule_returns_data() {
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| traffic(&client, &done));
+            let _done = SetAtEnd(&done);
             // An annotation of reloads has something to show.
             succeeds(&["reload", LAB]);
             check(&prometheus);
-            done.store(true, Ordering::Relaxed);
         });
     });
 }

@@ -117,7 +117,8 @@ fn a_prometheus_in_a_container_scrapes_under_a_name_only_if_it_is_allowed() {
         let refused = || prometheus.api("/api/v1/targets").to_string().contains("HTTP status 421");
         eventually("a refusal", PATIENCE, || refused().then_some(()));
         assert_eq!(prometheus.value("up"), Some(0.0));
-        drop(agent.end(Signal::INT));
+        let (status, _) = agent.end(Signal::INT);
+        assert!(status.success());
 
         let allowed = ["--allow-host", "host.docker.internal", LAB];
         let _agent = Agent::start_at("172.17.0.1:9477", [&listen[..], &allowed].concat());
