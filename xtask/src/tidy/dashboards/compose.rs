@@ -63,13 +63,13 @@ fn of_volumes(tree: &Tree, name: &str, service: &Value, declared: &Value) -> Vec
         let source = volume.split(':').next().unwrap_or_default();
         match source.strip_prefix("./") {
             None if declared.get(source).is_none() => {
-                faults.push(format!("{name}: volume {source} is not declared"))
+                faults.push(format!("{name}: volume {source} is not declared"));
             }
             Some(path) if tree.under(&format!("{FOLDER}{path}"), "").next().is_none() => {
                 faults.push(format!("{name}: there is no {source}"));
             }
             Some(_) if !volume.ends_with(":ro") => {
-                faults.push(format!("{name}: {source} is not mounted read-only"))
+                faults.push(format!("{name}: {source} is not mounted read-only"));
             }
             _ => {}
         }

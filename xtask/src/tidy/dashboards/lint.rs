@@ -134,7 +134,7 @@ fn of_query(expr: &Value, source: &Value, what: &str, name: &Value) -> Vec<Strin
     }
     match promql::read(expr.as_str().unwrap_or_default()) {
         Ok(read) if read.selectors.is_empty() => {
-            faults.push(format!("{what} {name}: a query without a series"))
+            faults.push(format!("{what} {name}: a query without a series"));
         }
         // What cannot be read is a finding of the rule for names.
         Err(_) => {}
