@@ -7,19 +7,21 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    cargo, dashboards, lint, process,
+    build, cargo, dashboards, ebpf, lint, process,
     provision::{self, Want},
     test, tidy, vm,
 };
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
     ("tidy", tidy::check),
     ("dashboards", dashboards::check),
+    ("ebpf", ebpf::check),
     ("lint", lint::run),
+    ("release", build::check_release),
     ("test", || test::run(&[])),
     ("vm", vm::run_all),
 ];
