@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod cargo;
 mod ci;
+mod dashboards;
 mod doctor;
 mod ebpf;
 mod lint;
@@ -54,7 +55,7 @@ enum Command {
         /// Only tests whose names contain one of these
         filters: Vec<String>,
     },
-    /// Run every check, as CI does and as you should before a commit: fmt, tidy, lint, test, vm
+    /// Run every check, as CI does and as you should before a commit: fmt, tidy, dashboards, lint, test, vm
     Ci,
     /// Run clippy on the agent and on the eBPF programs
     Lint,
@@ -66,6 +67,8 @@ enum Command {
     Vm(vm::Vm),
     /// Run a benchmark, of this tree alone or alternating with another commit
     Bench(bench::Wish),
+    /// Make dashboards/*.json from the table of panels
+    Dashboards(dashboards::Dashboards),
     /// Take the pictures in docs/pictures, from a running lab with traffic
     Screenshots,
 }
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Doctor => doctor::run(),
         Command::Vm(vm) => vm::run(&vm),
         Command::Bench(wish) => bench::run(&wish),
+        Command::Dashboards(options) => dashboards::run(&options),
         Command::Screenshots => screenshots::run(),
     };
     match done {

@@ -165,6 +165,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         labs: vec![LabInfo {
             name: "direct".parse().unwrap(),
             file: "built-in".to_owned(),
+            applied_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_799_999_000_250),
             persists: false,
             namespaces: vec![NamespaceContents {
                 namespace: "direct_netns".parse().unwrap(),

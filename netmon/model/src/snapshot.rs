@@ -95,6 +95,8 @@ pub struct LabInfo {
     pub name: LabName,
     /// The lab file's path, or `built-in` for the built-in lab.
     pub file: String,
+    /// Wall-clock time at which the agent built the lab, or last changed it to what its file says.
+    pub applied_at: SystemTime,
     /// Whether counting continues without an agent.
     pub persists: bool,
     /// The namespaces that have more than link ends.

@@ -17,7 +17,10 @@ use std::{future, net::SocketAddr, ops::ControlFlow, path::PathBuf, pin::pin, sy
 
 use log::warn;
 use netmon_kernel::sys::capabilities::{self, Capability};
-use netmon_model::{lab::Lab, progress::Progress};
+use netmon_model::{
+    lab::{Lab, Service},
+    progress::Progress,
+};
 use tokio::{net::TcpListener, sync::watch};
 
 pub use self::{error::AgentError, persist::leave_counting, signals::Stop};
@@ -50,6 +53,8 @@ pub struct Config {
     pub persist: bool,
     /// Whether the lab's probes run.
     pub probes: bool,
+    /// Services that run beside those of the lab file, also after a reload.
+    pub further_services: Vec<Service>,
 }
 
 /// What [`run`] reports once everything runs.

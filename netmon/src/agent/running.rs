@@ -8,7 +8,7 @@ use std::{
 use log::{info, warn};
 use netmon_model::{
     error::chain,
-    lab::{Lab, Probe},
+    lab::{Lab, Probe, Service},
     names::LabName,
     progress::Progress,
 };
@@ -35,6 +35,8 @@ pub(super) struct Running {
     probes: bool,
     /// How it is served.
     pub(super) serving: server::Options,
+    /// Services that run beside those of the lab file.
+    pub(super) further_services: Vec<Service>,
     /// The pending `Down` request, answered after shutdown. `None` if a signal ended the agent.
     pub(super) waiting: Option<Connection>,
 }
@@ -47,6 +49,7 @@ impl Running {
         progress: Arc<dyn Progress + Send + Sync>,
     ) -> Result<Self, AgentError> {
         let work = move || {
+            let lab = with_further(lab, &config.further_services);
             let claim = Claim::take(&lab.name)?;
             let stays = config.keep || was_left(&lab.name);
             record(&lab.name, stays)?;
@@ -57,7 +60,7 @@ impl Running {
                 temporary::make_permanent(&lab.name)?;
             }
             let watch = Arc::new(watch?);
-            let Config { probes, serving, .. } = config;
+            let Config { probes, serving, further_services, .. } = config;
             Ok(Self {
                 lab,
                 claim,
@@ -66,6 +69,7 @@ impl Running {
                 stays,
                 probes,
                 serving,
+                further_services,
                 waiting: None,
             })
         };
@@ -124,6 +128,12 @@ impl Running {
         left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
         if left.is_empty() { Ok(()) } else { Err(AgentError::LeftBehind(left)) }
     }
+}
+
+/// Returns the lab of a file with the services that run beside its own.
+pub(super) fn with_further(mut lab: Lab, services: &[Service]) -> Lab {
+    lab.services.extend(services.iter().cloned());
+    lab
 }
 
 /// Records whether the lab ends with this agent, before the lab is built.

@@ -50,6 +50,7 @@ pub async fn trial<P: Progress>(
         persist: false,
         // Their packets would be counted as those of expectations.
         probes: false,
+        further_services: Vec::new(),
     };
     let listen = |kind| signal(kind).map_err(TrialError::Signals);
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);

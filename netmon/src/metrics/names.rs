@@ -375,6 +375,13 @@ pub const LAB_INFO: Metric = Metric {
     labels: &["lab", "file"],
     help: "The lab that is watched and the file that it was read from. Always 1.",
 };
+/// When the lab was applied.
+pub const LAB_APPLIED: Metric = Metric {
+    name: "netmon_lab_applied_timestamp_seconds",
+    kind: MetricKind::Gauge,
+    labels: &["lab"],
+    help: "Unix time at which the lab was built, or last changed to what its file says.",
+};
 
 /// Outcome of a probe.
 pub const PROBE_SUCCESS: Metric = Metric {
@@ -449,4 +456,5 @@ pub const ALL: &[Metric] = &[
     SCRAPE_DURATION,
     BUILD_INFO,
     LAB_INFO,
+    LAB_APPLIED,
 ];

@@ -1,6 +1,5 @@
 //! Reads the rendered text with a parser of its own, and compares it with the snapshot.
 
-mod dashboard;
 mod empty;
 mod formats;
 mod large;
@@ -153,6 +152,7 @@ fn every_count_of_the_snapshot_has_its_labels() {
     assert_eq!(scrape.get("netmon_errors_total", &[("kind", "read")]), 2.0);
     assert_eq!(scrape.get("netmon_errors_total", &[("kind", "scrape")]), 5.0);
     assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", "built-in")]), 1.0);
+    assert_eq!(scrape.get("netmon_lab_applied_timestamp_seconds", &[("lab", "direct")]), 1_799_999_000.25);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod leave;
 mod members;
 mod namespace;
 mod output;
+mod prometheus;
 mod ready;
 mod record;
 mod spawner;
@@ -44,6 +45,7 @@ pub use self::{
     },
     error::{CommandProblem, ListenProblem, StartError},
     leave::leave_running,
+    prometheus::Prometheus,
     status::{ServiceState, ServiceStatus, recorded_status},
     stop::{StopError, stop_recorded},
     supervisor::Supervisor,

@@ -25,6 +25,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::SystemTime,
 };
 
 use log::warn;
@@ -133,6 +134,7 @@ impl Watch {
         LabInfo {
             name: lab.name.clone(),
             file: lab.source.to_string(),
+            applied_at: SystemTime::now(),
             persists: self.pinned.is_some(),
             namespaces: NamespaceContents::of_lab(lab),
         }

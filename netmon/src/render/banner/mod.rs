@@ -30,6 +30,8 @@ pub struct Banner<'a> {
     pub stays: bool,
     /// The directory of pinned maps and links, which keep counting without the agent. `None` without `--persist`.
     pub pinned: Option<&'a Path>,
+    /// The address of a Prometheus that runs beside the agent. `None` without `--prometheus`.
+    pub prometheus: Option<SocketAddr>,
     /// The name by which netmon was called, for commands to type.
     pub program: &'a str,
     /// What the output can show.
@@ -50,7 +52,9 @@ impl fmt::Display for Banner<'_> {
         f.write_char('\n')?;
         let url = format!("http://{}", reachable(self.http));
         field(f, "page", &[format!("{url}/")])?;
-        field(f, "metrics", &[format!("{url}/metrics")])?;
+        let mut metrics = vec![format!("{url}/metrics")];
+        metrics.extend(self.prometheus.map(|address| format!("http://{}/ (Prometheus)", reachable(address))));
+        field(f, "metrics", &metrics)?;
         field(f, "JSON", &[format!("{url}/api/v1/links")])?;
         field(f, "hooks", &self.notes())?;
         let mut commands = reach::suggestions(lab, self.program);
@@ -86,7 +90,8 @@ fn field(f: &mut fmt::Formatter<'_>, label: &str, lines: &[String]) -> fmt::Resu
 }
 
 /// Returns the address to type: the loopback address if the server listens on all addresses.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+#[must_use]
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -110,6 +115,7 @@ mod tests {
             features: Features { mode: AttachMode::Tcx, packet_stamp: true },
             stays: false,
             pinned: None,
+            prometheus: None,
             program: "netmon",
             terminal: Terminal { columns: 80, charset },
         }
@@ -138,6 +144,18 @@ mod tests {
             ..banner(&lab, Charset::Utf8)
         };
         assert_snapshot!(banner);
+    }
+
+    #[test]
+    fn a_prometheus_beside_the_agent_has_a_line_below_the_metrics() {
+        let lab = netmon_labfile::built_in();
+        let prometheus = Some("0.0.0.0:9090".parse().unwrap());
+        let text = Banner { prometheus, ..banner(&lab, Charset::Utf8) }.to_string();
+        let lines: Vec<&str> =
+            text.lines().filter(|line| line.contains("metrics") || line.contains("9090")).collect();
+        let expected =
+            ["  metrics  http://127.0.0.1:9477/metrics", "           http://127.0.0.1:9090/ (Prometheus)"];
+        assert_eq!(lines, expected);
     }
 
     #[test]

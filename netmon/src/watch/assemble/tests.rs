@@ -155,6 +155,7 @@ fn labs_are_listed_one_by_one() {
     let lab = |name: &str| LabInfo {
         name: name.parse().unwrap(),
         file: format!("{name}.toml"),
+        applied_at: SystemTime::UNIX_EPOCH,
         persists: false,
         namespaces: Vec::new(),
     };
