@@ -31,6 +31,7 @@ mod foreign_programs;
 mod generate;
 mod graph;
 mod guards_files;
+mod guards_http;
 mod guards_locks;
 mod guards_marks;
 mod impair;

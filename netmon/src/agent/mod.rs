@@ -13,12 +13,12 @@ mod services;
 mod signals;
 mod source;
 
-use std::{future, net::SocketAddr, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
+use std::{future, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
 
 use log::warn;
 use netmon_kernel::sys::capabilities::{self, Capability};
-use netmon_model::{lab::Lab, progress::Progress};
-use tokio::{net::TcpListener, sync::watch};
+use netmon_model::{lab::Lab, progress::Progress, server_address::ServerAddress};
+use tokio::sync::watch;
 
 pub use self::{error::AgentError, persist::leave_counting, signals::Stop};
 use self::{
@@ -31,15 +31,15 @@ use crate::{
     control::{Connection, Refusal, Request, Server},
     datapath::Options,
     ownership::{OwnershipError, claim, state},
-    server,
+    server::{self, Listeners},
     services::required_capabilities,
 };
 
 /// How the agent runs.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to serve HTTP; port 0 takes any that is free.
-    pub listen: SocketAddr,
+    /// Where to serve HTTP; port 0 takes any that is free. The first is the address that clients are told.
+    pub listen: Vec<ServerAddress>,
     /// How it is served.
     pub serving: server::Options,
     /// How the datapath is set up.
@@ -56,7 +56,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Started {
     /// Where HTTP is served.
-    pub http: SocketAddr,
+    pub http: Vec<ServerAddress>,
     /// What can be measured on this kernel.
     pub features: netmon_model::snapshot::Features,
     /// Whether the lab stays when the agent ends.
@@ -96,14 +96,14 @@ pub async fn run_until(
     let mut stop = Stop::listen().map_err(AgentError::Signals)?;
     let mut hang_up = HangUp::listen().map_err(AgentError::Signals)?;
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
+    capabilities::require_writable(&["/run/netmon", "/run/netns"], "netmon run")?;
     capabilities::require(required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
     if let Some(holder) = claim::holder(&lab.name) {
         return Err(OwnershipError::Held { lab: lab.name, holder }.into());
     }
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| AgentError::Listen { address: config.listen, source })?;
+    let listeners = Listeners::bind(&config.listen).await?;
+    warn_of_exposure(listeners.addresses());
     let progress: Arc<dyn Progress + Send + Sync> = Arc::new(progress);
     let mut running = Running::build(lab, config, Arc::clone(&progress)).await?;
     progress.busy("starting services");
@@ -111,7 +111,7 @@ pub async fn run_until(
         progress.rest();
         started(lab, about);
     };
-    let served = serve(&mut running, listener, (&mut stop, &mut hang_up), started, done).await;
+    let served = serve(&mut running, listeners, (&mut stop, &mut hang_up), started, done).await;
     let waiting = running.waiting.take();
     let ended = running.end(Arc::clone(&progress)).await;
     if let Err(error) = served {
@@ -128,10 +128,20 @@ pub async fn run_until(
     ended
 }
 
+/// Warns of addresses at which other machines may read what is served.
+fn warn_of_exposure(addresses: &[ServerAddress]) {
+    for address in addresses.iter().filter(|address| !address.is_local()) {
+        warn!(
+            "{address}: every client that reaches this address can read what netmon serves, addresses of connections \
+             included: there is no authentication and no encryption"
+        );
+    }
+}
+
 /// Serves until the end.
 async fn serve(
     running: &mut Running,
-    listener: TcpListener,
+    listeners: Listeners,
     (stop, hang_up): (&mut Stop, &mut HangUp),
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
@@ -141,9 +151,9 @@ async fn serve(
         services = Services::start_or_adopt(&running.lab) => running.services = services?,
         () = stop.wait() => return Ok(()),
     }
-    let http = listener.local_addr().map_err(AgentError::Serve)?;
+    let http = listeners.addresses().to_vec();
     let mut control = Server::listen(&running.lab.name).map_err(AgentError::Serve)?;
-    running.claim.announce(Some(http))?;
+    running.claim.announce(http.first().cloned())?;
     let (end, mut ended) = watch::channel(false);
     let shutdown = async move {
         // The sender is dropped at the latest when the agent ends, which is an end as well.
@@ -151,8 +161,7 @@ async fn serve(
     };
     let state_dir = state::directory(&running.lab.name);
     let source = Arc::new(Source { watch: Arc::clone(&running.watch), state_dir });
-    let serving = server::serve(listener, source, running.serving.clone(), shutdown);
-    let mut server = serving.map_err(AgentError::Serve)?;
+    let mut server = server::serve(listeners, source, running.serving.clone(), shutdown);
     let upkeep = running.start_upkeep();
     started(&running.lab, &running.started(http));
     let mut done = pin!(done);

@@ -1,10 +1,10 @@
 //! `netmon run`: builds a lab, measures it and serves the results, until a signal arrives.
 
-use std::{io::Write as _, net::SocketAddr};
+use std::io::Write as _;
 
 use clap::Args as ClapArgs;
 use log::log_enabled;
-use netmon_model::lab::Lab;
+use netmon_model::{lab::Lab, server_address::ServerAddress};
 
 use super::{exit::ExitCode, lab_file::LabFile, output, serving::Serving, watching::Watching};
 use crate::{
@@ -27,9 +27,11 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,
-    /// Address to serve metrics and JSON on.
-    #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
-    listen: SocketAddr,
+    /// Address to serve metrics and JSON on: ADDRESS:PORT; PORT or localhost:PORT on loopback; :PORT on every address
+    /// of this host; or unix:/PATH. May be repeated: other commands then use the first.
+    #[arg(long, env = "NETMON_LISTEN", default_values_t = [ServerAddress::Tcp(DEFAULT_ADDRESS)], value_name = "ADDRESS",
+          value_delimiter = ',')]
+    listen: Vec<ServerAddress>,
     /// Width of the buckets of histograms in /metrics: half an octave, with bounds at 2^k and 1.5 * 2^k nanoseconds, or
     /// an octave, for scrapes of three fifths of the size and coarser quantiles.
     #[arg(long, env = "NETMON_BUCKETS", default_value = "half", value_name = "WIDTH")]
@@ -101,7 +103,7 @@ fn greet(lab: &Lab, started: &Started) {
     let (program, pinned) = (program(), pinned.as_deref());
     let terminal = output::terminal();
     let banner =
-        Banner { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, terminal };
+        Banner { lab, http, features: *features, stays: *stays, pinned, program: &program, terminal };
     // Best effort: a user who closed standard output still wants the lab.
     let _ = write!(anstream::stdout(), "{banner}");
 }
