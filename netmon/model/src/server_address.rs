@@ -155,9 +155,19 @@ mod tests {
     #[test]
     fn other_texts_are_refused_with_what_would_be_right() {
         let long = format!("unix:/{}", "a".repeat(MAX_PATH));
-        for text in
-            ["", ":", "127.0.0.1", "::1", "host:80", "127.0.0.1:99999", "99999", "+80", "-1", "unix:run/x", &long]
-        {
+        for text in [
+            "",
+            ":",
+            "127.0.0.1",
+            "::1",
+            "host:80",
+            "127.0.0.1:99999",
+            "99999",
+            "+80",
+            "-1",
+            "unix:run/x",
+            &long,
+        ] {
             assert!(parsed(text).contains("is no address: use ADDRESS:PORT"), "{text}");
         }
     }
@@ -175,9 +185,12 @@ mod tests {
 
     #[test]
     fn a_server_on_every_address_is_reached_on_loopback() {
-        for (text, reached) in
-            [("0.0.0.0:9", "127.0.0.1:9"), ("[::]:9", "[::1]:9"), ("10.0.0.1:9", "10.0.0.1:9"), ("unix:/x", "unix:/x")]
-        {
+        for (text, reached) in [
+            ("0.0.0.0:9", "127.0.0.1:9"),
+            ("[::]:9", "[::1]:9"),
+            ("10.0.0.1:9", "10.0.0.1:9"),
+            ("unix:/x", "unix:/x"),
+        ] {
             assert_eq!(text.parse::<ServerAddress>().unwrap().to_reach().to_string(), reached);
         }
     }

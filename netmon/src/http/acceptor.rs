@@ -45,9 +45,6 @@ const REFUSAL_TIME: Duration = Duration::from_millis(250);
 const REQUEST_TIME: Duration = Duration::from_millis(100);
 /// Pause after accept(2) failed for lack of descriptors or memory: an immediate retry would fail too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Pause after a connection was closed for a newcomer. It bounds what clients cost that connect again and again, and
-/// gives a newcomer time to send its request before others take its place.
-const CLOSING_PAUSE: Duration = Duration::from_millis(1);
 /// Time for a connection that is closed for a newcomer to finish the answer that it has begun.
 const LEAVING_TIME: Duration = Duration::from_secs(5);
 /// At least this many clients at a time are told why they are refused.
@@ -154,12 +151,11 @@ impl Server {
             connections.spawn(self.clone().answer(stream, client, place, closing.clone()));
             return;
         }
-        let Some(admitted) = self.places.admit(client.peer).await else {
-            return self.begin_refusal(stream, connections);
-        };
-        connections.spawn(self.clone().answer(stream, client, admitted.place, closing.clone()));
-        if admitted.has_closed_another {
-            tokio::time::sleep(CLOSING_PAUSE).await;
+        match self.places.admit(client.peer).await {
+            Some(place) => {
+                drop(connections.spawn(self.clone().answer(stream, client, place, closing.clone())))
+            }
+            None => self.begin_refusal(stream, connections),
         }
     }
 

@@ -16,10 +16,16 @@ use super::Limits;
 /// An answer of which the client has taken nothing for this long no longer protects its connection.
 pub(super) const STALLED: Duration = Duration::from_millis(500);
 /// A connection that has been idle for less is not closed: its request may be on the way.
-pub(super) const GRACE: Duration = Duration::from_millis(100);
+///
+/// It also bounds what clients cost that connect again and again: a full house admits as many as it has places in this time.
+pub(super) const GRACE: Duration = Duration::from_millis(50);
 /// Newcomers wait this long while every connection is being answered. After that they are refused at once. Longer than
 /// any of the times above, so that they are only refused if waiting is of no use.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Connections that are being closed and may still finish what they have begun, for each place. They finish soon unless their
+/// clients are slow.
+const LEAVING: usize = 4;
 
 /// A client, as far as clients can be told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -225,7 +231,7 @@ impl House {
     /// Returns whether connections that are to be closed may finish what they have begun: a bounded number of them does.
     pub(super) fn may_finish(&self) -> bool {
         let leaving = self.entries.values().filter(|entry| entry.activity == Activity::Leaving).count();
-        leaving <= self.connections
+        leaving <= LEAVING * self.connections
     }
 
     /// Removes a connection that has ended.

@@ -46,12 +46,6 @@ struct Held {
     has_begun: AtomicBool,
 }
 
-/// A newcomer's place, and whether another connection was closed for it.
-pub(super) struct Admitted {
-    pub(super) place: Place,
-    pub(super) has_closed_another: bool,
-}
-
 impl Places {
     pub(super) fn new(limits: &Limits) -> Self {
         let house = Mutex::new(House::new(limits));
@@ -71,7 +65,7 @@ impl Places {
     }
 
     /// Finds a place for a newcomer, if need be instead of an idle connection. Returns `None` if there is none.
-    pub(super) async fn admit(&self, peer: Peer) -> Option<Admitted> {
+    pub(super) async fn admit(&self, peer: Peer) -> Option<Place> {
         loop {
             let changed = self.0.changed.notified();
             let verdict = self.0.house().admit(peer, Instant::now());
@@ -80,7 +74,7 @@ impl Places {
                     if let Some(closed) = closed {
                         self.0.close(closed);
                     }
-                    return Some(Admitted { place: self.place(id), has_closed_another: closed.is_some() });
+                    return Some(self.place(id));
                 }
                 Verdict::Refused => return None,
                 Verdict::Wait(until) => {

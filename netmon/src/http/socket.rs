@@ -69,7 +69,8 @@ impl Listener {
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let peer = stream.peer_cred().map_or(Peer::Local, |credentials| Peer::User(credentials.uid()));
+                let peer =
+                    stream.peer_cred().map_or(Peer::Local, |credentials| Peer::User(credentials.uid()));
                 Ok((Box::new(stream), Client { peer, address: None }))
             }
         }

@@ -5,11 +5,7 @@
 //! address that the agent listens on and the names that the user allows are answered, and no others. An address can be
 //! answered where a name cannot: no name leads there.
 
-use std::{
-    fmt,
-    net::IpAddr,
-    str::FromStr,
-};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use axum::http::{HeaderMap, Uri, Version, header, uri::Authority};
 use netmon_model::server_address::ServerAddress;

@@ -42,7 +42,11 @@ const CONNECTIONS: usize = 500;
 pub type FindAgent = Arc<dyn Fn() -> Result<ServerAddress, String> + Send + Sync>;
 
 /// Sends what the stream says, and says when it cannot be heard, until the receiver is gone.
-pub(super) async fn follow(find: FindAgent, addresses: watch::Sender<ServerAddress>, messages: Sender<Message>) {
+pub(super) async fn follow(
+    find: FindAgent,
+    addresses: watch::Sender<ServerAddress>,
+    messages: Sender<Message>,
+) {
     let mut heard = Instant::now();
     loop {
         let (reason, pause) = match find() {

@@ -68,10 +68,15 @@ impl Banner<'_> {
             field(f, "metrics", &[format!("{url}metrics")])?;
             field(f, "JSON", &[format!("{url}api/v1/links")])?;
         }
-        let others: Vec<_> = self.http.iter().enumerate().filter_map(|(index, address)| {
-            let is_shown = Some(index) == first_tcp && address.is_local();
-            (!is_shown).then(|| reach::listening(address))
-        }).collect();
+        let others: Vec<_> = self
+            .http
+            .iter()
+            .enumerate()
+            .filter_map(|(index, address)| {
+                let is_shown = Some(index) == first_tcp && address.is_local();
+                (!is_shown).then(|| reach::listening(address))
+            })
+            .collect();
         field(f, "listens", &others)
     }
 

@@ -172,9 +172,11 @@ async fn a_connection_that_is_being_answered_is_kept_and_the_next_one_is_told_wh
     let mut asking = jammed.ask("connection: close\r\n").await;
     let server = &jammed.server;
     let refused = eventually(server, "/healthz", |answer| answer.status == 503).await;
-    let said = "all 1 connections are in use, or half of them by clients of this address; try again in a second\n";
+    let said =
+        "all 1 connections are in use, or half of them by clients of this address; try again in a second\n";
     assert_eq!(refused.body, said);
-    for header in ["x-content-type-options: nosniff", "content-security-policy: ", "cache-control: no-store"] {
+    for header in ["x-content-type-options: nosniff", "content-security-policy: ", "cache-control: no-store"]
+    {
         assert!(refused.head.contains(header), "no {header} in {}", refused.head);
     }
     let client = Client::new(std::net::SocketAddr::from(([127, 0, 0, 1], server.port)));
