@@ -60,8 +60,13 @@ fn an_agent_on_a_unix_socket_alone_is_found_by_the_commands_and_by_no_other_user
         let url = "http://localhost/metrics";
         let (is_ok, said) = unprivileged::runs(&["curl", "-sS", "-m", "5", "--unix-socket", SOCKET, url]);
         assert!(!is_ok, "{said}");
-        let banner = eventually("the banner", PATIENCE, || Some(agent.output()).filter(|log| log.contains("  stop  ")));
-        assert!(banner.contains(&format!("curl --unix-socket {SOCKET} http://localhost/metrics")), "{banner}");
+        let banner = eventually("the banner", PATIENCE, || {
+            Some(agent.output()).filter(|log| log.contains("  stop  "))
+        });
+        assert!(
+            banner.contains(&format!("curl --unix-socket {SOCKET} http://localhost/metrics")),
+            "{banner}"
+        );
         assert!(!banner.contains("no authentication"), "{banner}");
         succeeds(&["down"]);
         eventually("the end of the agent", PATIENCE, || (left_behind() == before).then_some(()));
@@ -84,9 +89,17 @@ fn a_socket_that_a_killed_agent_left_is_replaced() {
 fn an_address_that_other_machines_reach_is_warned_about_and_shown() {
     sandbox(|| {
         let agent = agent_at(&[UNIX, ":9477"]);
-        let log = eventually("the banner", PATIENCE, || Some(agent.output()).filter(|log| log.contains("  stop  ")));
-        assert!(log.contains("[::]:9477: every client that reaches this address can read what netmon serves"), "{log}");
-        assert!(log.contains("listens  ") && log.contains("[::]:9477, on every address of this host"), "{log}");
+        let log = eventually("the banner", PATIENCE, || {
+            Some(agent.output()).filter(|log| log.contains("  stop  "))
+        });
+        assert!(
+            log.contains("[::]:9477: every client that reaches this address can read what netmon serves"),
+            "{log}"
+        );
+        assert!(
+            log.contains("listens  ") && log.contains("[::]:9477, on every address of this host"),
+            "{log}"
+        );
         // Over IPv4, too, and from a namespace of the lab.
         run("ip", &["netns", "exec", "direct_netns", "curl", "-sf", "http://10.200.0.2:9477/healthz"]);
         succeeds(&["down"]);
@@ -121,7 +134,10 @@ fn a_user_namespace_is_named_where_the_hosts_capabilities_are_needed() {
         for command in ["run --listen 127.0.0.1:0", "up --persist", "selftest"] {
             let said = inside(command);
             assert!(said.contains("code=3"), "{command}: {said}");
-            assert!(said.contains("CAP_BPF") && said.contains("this process is in a user namespace"), "{said}");
+            assert!(
+                said.contains("CAP_BPF") && said.contains("this process is in a user namespace"),
+                "{said}"
+            );
         }
         assert!(inside("doctor").contains("user namespace"), "doctor says so");
     });
@@ -130,10 +146,19 @@ fn a_user_namespace_is_named_where_the_hosts_capabilities_are_needed() {
 #[test]
 fn a_missing_right_to_write_the_folders_is_named_before_anything_is_made() {
     sandbox(|| {
+        run("chmod", &["755", "/run"]);
         let before = left_behind();
         let capabilities = "+net_admin,+sys_admin,+bpf,+perfmon,+net_raw,+net_bind_service";
         let output = Command::new("setpriv")
-            .args(["--reuid", "65534", "--clear-groups", "--inh-caps", capabilities, "--ambient-caps", capabilities])
+            .args([
+                "--reuid",
+                "65534",
+                "--clear-groups",
+                "--inh-caps",
+                capabilities,
+                "--ambient-caps",
+                capabilities,
+            ])
             .arg(netmon())
             .arg("run")
             .stdin(Stdio::null())
@@ -142,6 +167,8 @@ fn a_missing_right_to_write_the_folders_is_named_before_anything_is_made() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(3), "{said}");
         assert!(said.contains("netmon run needs CAP_DAC_OVERRIDE"), "{said}");
+        // /etc/netns alone: the built-in lab has a file there.
+        run("chmod", &["777", "/run"]);
         assert_eq!(left_behind(), before);
     });
 }

@@ -63,6 +63,7 @@ mod retransmissions;
 mod rollback;
 mod selftest;
 mod services;
+mod services_execution;
 mod services_http;
 mod services_ready;
 mod stalls;

@@ -8,8 +8,8 @@ use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
 use crate::{
-    datapath::DatapathError, ownership::OwnershipError, server::ListenError, services::StartError, topology::TopologyError,
-    watch::WatchError,
+    datapath::DatapathError, ownership::OwnershipError, server::ListenError, services::StartError,
+    topology::TopologyError, watch::WatchError,
 };
 
 /// The agent could not start, or left something behind at its end.

@@ -33,12 +33,14 @@ use crate::{
     ownership::{OwnershipError, claim, state},
     server::{self, Listeners},
     services::required_capabilities,
+    topology,
 };
 
 /// How the agent runs.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to serve HTTP; port 0 takes any that is free. The first is the address that clients are told.
+    /// Where to serve HTTP, beside the sockets that a service manager opened; port 0 takes any that is free. The first is the
+    /// address that clients are told. Without any, [`server::DEFAULT_ADDRESS`].
     pub listen: Vec<ServerAddress>,
     /// How it is served.
     pub serving: server::Options,
@@ -96,13 +98,13 @@ pub async fn run_until(
     let mut stop = Stop::listen().map_err(AgentError::Signals)?;
     let mut hang_up = HangUp::listen().map_err(AgentError::Signals)?;
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
-    capabilities::require_writable(&["/run/netmon", "/run/netns"], "netmon run")?;
-    capabilities::require(required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    capabilities::require_writable(topology::written_directories(&lab), "netmon run")?;
+    capabilities::require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
     if let Some(holder) = claim::holder(&lab.name) {
         return Err(OwnershipError::Held { lab: lab.name, holder }.into());
     }
-    let listeners = Listeners::bind(&config.listen).await?;
+    let listeners = Listeners::bind(&config.listen)?;
     warn_of_exposure(listeners.addresses());
     let progress: Arc<dyn Progress + Send + Sync> = Arc::new(progress);
     let mut running = Running::build(lab, config, Arc::clone(&progress)).await?;

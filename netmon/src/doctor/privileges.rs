@@ -62,12 +62,14 @@ fn need(capability: Capability) -> Need {
             "services on ports below 1024, and the DNS server of `netmon selftest`",
             Some("labs whose services listen on higher ports work; the built-in lab listens on port 80"),
         ),
-        Capability::Setuid => {
-            ("services with `user`", Some("labs whose services keep netmon's user work"))
-        }
+        Capability::Setuid => ("services with `user`", Some("labs whose services keep netmon's user work")),
         Capability::Setgid => {
             ("services with `user` or `group`", Some("labs whose services keep netmon's groups work"))
         }
+        Capability::Setpcap => (
+            "services of root with `capabilities`",
+            Some("labs whose services have another user, or no `capabilities`, work"),
+        ),
     };
     Need { what_for, without }
 }

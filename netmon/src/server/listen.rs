@@ -14,18 +14,22 @@ use netmon_kernel::owned_files;
 use netmon_model::server_address::ServerAddress;
 use rustix::{
     fs::{Mode, fchmod},
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with},
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen,
+        socket_with,
+    },
     process::geteuid,
 };
 use thiserror::Error;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use crate::http::Listener;
 
 /// Where agents put what they share. It exists only while there are any.
 const RUN_DIRECTORY: &str = "/run/netmon";
-/// Connections that wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that wait to be accepted, as far as net.core.somaxconn allows. The kernel drops further ones, whose clients
+/// try again after a second or more: so a crowd must fit, for a scrape to get in soon.
+const BACKLOG: u32 = 4096;
 
 /// A socket could not be bound: the address is in use, or is not one of this host.
 #[derive(Debug, Error)]
@@ -51,11 +55,11 @@ impl Listeners {
     /// # Errors
     ///
     /// Fails with the first address that cannot be bound. The others are free again.
-    pub async fn bind(addresses: &[ServerAddress]) -> Result<Self, ListenError> {
+    pub fn bind(addresses: &[ServerAddress]) -> Result<Self, ListenError> {
         let mut listeners = Self::default();
         for address in addresses {
             let added = match address {
-                ServerAddress::Tcp(tcp) => listeners.add_tcp(*tcp).await,
+                ServerAddress::Tcp(tcp) => listeners.add_tcp(*tcp),
                 ServerAddress::Unix(path) => listeners.add_unix(path),
             };
             added.map_err(|source| ListenError { address: address.clone(), source })?;
@@ -69,15 +73,15 @@ impl Listeners {
         &self.addresses
     }
 
-    async fn add_tcp(&mut self, address: SocketAddr) -> io::Result<()> {
-        let bound = match TcpListener::bind(address).await {
-            // A host without IPv6: every address is every address of IPv4.
-            Err(_) if is_every_address_of_ipv6(address) && !has_ipv6() => {
-                TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
-            }
-            bound => bound,
-        };
-        self.add(Listener::Tcp(bound?))
+    fn add_tcp(&mut self, address: SocketAddr) -> io::Result<()> {
+        let is_of_ipv4 = is_every_address_of_ipv6(address) && !has_ipv6();
+        // On a host without IPv6, every address is every address of IPv4.
+        let address = if is_of_ipv4 { (Ipv4Addr::UNSPECIFIED, address.port()).into() } else { address };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Connections of before that the kernel has not forgotten yet do not keep the port.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        self.add(Listener::Tcp(socket.listen(BACKLOG)?))
     }
 
     fn add_unix(&mut self, path: &Path) -> io::Result<()> {
@@ -153,7 +157,7 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     let file = SocketFile { path: path.to_owned(), identity: identity(path)? };
-    listen(&socket, BACKLOG)?;
+    listen(&socket, BACKLOG.cast_signed())?;
     Ok((UnixListener::from_std(socket.into())?, file))
 }
 
@@ -191,8 +195,8 @@ mod tests {
         ServerAddress::Unix(path.to_owned())
     }
 
-    async fn bound(path: &Path) -> Result<Listeners, String> {
-        Listeners::bind(&[unix(path)]).await.map_err(|error| error.source.to_string())
+    fn bound(path: &Path) -> Result<Listeners, String> {
+        Listeners::bind(&[unix(path)]).map_err(|error| error.source.to_string())
     }
 
     #[tokio::test]
@@ -200,11 +204,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.sock");
         let any = "localhost:0".parse().unwrap();
-        let listeners = Listeners::bind(&[any, unix(&path)]).await.unwrap();
+        let listeners = Listeners::bind(&[any, unix(&path)]).unwrap();
         let [ServerAddress::Tcp(tcp), socket] = listeners.addresses() else { panic!("{listeners:?}") };
         assert!(tcp.port() > 0);
         assert_eq!(*socket, unix(&path));
-        let error = Listeners::bind(&[(*tcp).into()]).await.unwrap_err();
+        let error = Listeners::bind(&[(*tcp).into()]).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on {tcp}"));
     }
 
@@ -212,7 +216,7 @@ mod tests {
     async fn the_file_of_a_socket_is_its_owners_and_is_removed_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.sock");
-        let listeners = bound(&path).await.unwrap();
+        let listeners = bound(&path).unwrap();
         assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         drop(listeners);
         assert!(!path.exists());
@@ -223,9 +227,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.sock");
         let listening = StdListener::bind(&path).unwrap();
-        assert_eq!(bound(&path).await.unwrap_err(), "another process listens there");
+        assert_eq!(bound(&path).unwrap_err(), "another process listens there");
         drop(listening);
-        let listeners = bound(&path).await.unwrap();
+        let listeners = bound(&path).unwrap();
         // A socket of another agent that took the path meanwhile stays.
         fs::remove_file(&path).unwrap();
         let _other = StdListener::bind(&path).unwrap();
@@ -238,10 +242,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.sock");
         fs::write(&path, "precious").unwrap();
-        assert!(bound(&path).await.unwrap_err().contains("which netmon does not replace"));
+        assert!(bound(&path).unwrap_err().contains("which netmon does not replace"));
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let error = bound(&folder.path().join("other.sock")).await.unwrap_err();
+        let error = bound(&folder.path().join("other.sock")).unwrap_err();
         assert!(error.contains("can be written to by every user"), "{error}");
     }
 }

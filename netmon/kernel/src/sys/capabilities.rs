@@ -36,11 +36,13 @@ pub enum Capability {
     Setuid,
     /// Services that run in other groups.
     Setgid,
+    /// Services of root with fewer capabilities.
+    Setpcap,
 }
 
 impl Capability {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NetAdmin,
         Self::SysAdmin,
         Self::Bpf,
@@ -52,6 +54,7 @@ impl Capability {
         Self::NetBindService,
         Self::Setuid,
         Self::Setgid,
+        Self::Setpcap,
     ];
 
     /// Returns the name as in `capabilities(7)`.
@@ -69,6 +72,7 @@ impl Capability {
             Self::NetBindService => "CAP_NET_BIND_SERVICE",
             Self::Setuid => "CAP_SETUID",
             Self::Setgid => "CAP_SETGID",
+            Self::Setpcap => "CAP_SETPCAP",
         }
     }
 
@@ -86,6 +90,7 @@ impl Capability {
             Self::NetBindService => CapabilitySet::NET_BIND_SERVICE,
             Self::Setuid => CapabilitySet::SETUID,
             Self::Setgid => CapabilitySet::SETGID,
+            Self::Setpcap => CapabilitySet::SETPCAP,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod bpf_info;
 pub mod bpf_pins;
 pub mod capabilities;
 pub mod confine;
+pub mod credentials;
 pub mod echo_filter;
 pub mod ethtool;
 pub mod heap;
