@@ -62,6 +62,7 @@ mod reload;
 mod retransmissions;
 mod rollback;
 mod selftest;
+mod service_manager;
 mod services;
 mod services_execution;
 mod services_http;

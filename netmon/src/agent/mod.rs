@@ -9,6 +9,7 @@ mod error;
 mod pause;
 pub(crate) mod persist;
 mod running;
+mod service_manager;
 mod services;
 mod signals;
 mod source;
@@ -16,13 +17,17 @@ mod source;
 use std::{future, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
 
 use log::warn;
-use netmon_kernel::sys::capabilities::{self, Capability};
+use netmon_kernel::sys::{
+    capabilities::{self, Capability},
+    inherited::listening_sockets,
+};
 use netmon_model::{lab::Lab, progress::Progress, server_address::ServerAddress};
 use tokio::sync::watch;
 
 pub use self::{error::AgentError, persist::leave_counting, signals::Stop};
 use self::{
     running::Running,
+    service_manager::ServiceManager,
     services::Services,
     signals::{HangUp, Meaning},
     source::Source,
@@ -104,7 +109,7 @@ pub async fn run_until(
     if let Some(holder) = claim::holder(&lab.name) {
         return Err(OwnershipError::Held { lab: lab.name, holder }.into());
     }
-    let listeners = Listeners::bind(&config.listen)?;
+    let listeners = listen(&config.listen)?;
     warn_of_exposure(listeners.addresses());
     let progress: Arc<dyn Progress + Send + Sync> = Arc::new(progress);
     let mut running = Running::build(lab, config, Arc::clone(&progress)).await?;
@@ -128,6 +133,17 @@ pub async fn run_until(
         connection.finish(&Refusal::unless_empty(left)).await;
     }
     ended
+}
+
+/// Opens what the agent serves on: the addresses, and the sockets that a service manager opened. Without either, the default
+/// address.
+fn listen(addresses: &[ServerAddress]) -> Result<Listeners, AgentError> {
+    let open = listening_sockets();
+    let default = [server::DEFAULT_ADDRESS.into()];
+    let addresses = if addresses.is_empty() && open.is_empty() { &default } else { addresses };
+    let mut listeners = Listeners::bind(addresses)?;
+    listeners.add_open(open).map_err(AgentError::Serve)?;
+    Ok(listeners)
 }
 
 /// Warns of addresses at which other machines may read what is served.
@@ -166,13 +182,21 @@ async fn serve(
     let mut server = server::serve(listeners, source, running.serving.clone(), shutdown);
     let upkeep = running.start_upkeep();
     started(&running.lab, &running.started(http));
+    let mut manager = ServiceManager::from_environment();
+    let status = format!("lab {} is up, {} links are watched", running.lab.name, running.lab.links.len());
+    manager.ready(&status);
     let mut done = pin!(done);
     let served = loop {
         tokio::select! {
             () = stop.wait() => break Ok(()),
             () = &mut done => break Ok(()),
+            () = manager.watchdog() => {}
             meaning = hang_up.wait() => match meaning {
-                Meaning::Reload => running.reload().await,
+                Meaning::Reload => {
+                    manager.reloading();
+                    running.reload().await;
+                    manager.ready(&status);
+                }
                 Meaning::TerminalGone => break Ok(()),
             },
             connection = control.next() => {
@@ -185,6 +209,7 @@ async fn serve(
             }
         }
     };
+    manager.stopping();
     end.send_replace(true);
     upkeep.stop();
     if served.is_ok() {

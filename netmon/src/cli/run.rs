@@ -11,7 +11,7 @@ use crate::{
     agent::{self, Config, Started},
     datapath::Options,
     render::{banner::Banner, progress::ProgressLine},
-    server::{self, Buckets, DEFAULT_ADDRESS},
+    server::{self, Buckets},
 };
 
 /// Which lab, how it is watched, and where the results are served.
@@ -28,9 +28,9 @@ pub struct Args {
     #[command(flatten)]
     lab: LabFile,
     /// Address to serve metrics and JSON on: ADDRESS:PORT; PORT or localhost:PORT on loopback; :PORT on every address
-    /// of this host; or unix:/PATH. May be repeated: other commands then use the first.
-    #[arg(long, env = "NETMON_LISTEN", default_values_t = [ServerAddress::Tcp(DEFAULT_ADDRESS)], value_name = "ADDRESS",
-          value_delimiter = ',')]
+    /// of this host; or unix:/PATH. May be repeated: other commands then use the first. The default is 127.0.0.1:9477,
+    /// unless a service manager has opened sockets (LISTEN_FDS).
+    #[arg(long, env = "NETMON_LISTEN", value_name = "ADDRESS", value_delimiter = ',')]
     listen: Vec<ServerAddress>,
     /// Width of the buckets of histograms in /metrics: half an octave, with bounds at 2^k and 1.5 * 2^k nanoseconds, or
     /// an octave, for scrapes of three fifths of the size and coarser quantiles.

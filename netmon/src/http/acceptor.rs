@@ -153,7 +153,7 @@ impl Server {
         }
         match self.places.admit(client.peer).await {
             Some(place) => {
-                drop(connections.spawn(self.clone().answer(stream, client, place, closing.clone())))
+                connections.spawn(self.clone().answer(stream, client, place, closing.clone()));
             }
             None => self.begin_refusal(stream, connections),
         }

@@ -5,8 +5,14 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener as StdTcpListener},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{FileTypeExt as _, MetadataExt as _},
+            net::UnixListener as StdUnixListener,
+        },
+    },
     path::{Path, PathBuf},
 };
 
@@ -65,6 +71,27 @@ impl Listeners {
             added.map_err(|source| ListenError { address: address.clone(), source })?;
         }
         Ok(listeners)
+    }
+
+    /// Adds sockets that a service manager opened for this process, which listen already.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel refuses to use one.
+    pub fn add_open(&mut self, sockets: Vec<OwnedFd>) -> io::Result<()> {
+        for socket in sockets {
+            let listener = if matches!(getsockname(&socket)?.address_family(), AddressFamily::UNIX) {
+                let listener = StdUnixListener::from(socket);
+                listener.set_nonblocking(true)?;
+                Listener::Unix(UnixListener::from_std(listener)?)
+            } else {
+                let listener = StdTcpListener::from(socket);
+                listener.set_nonblocking(true)?;
+                Listener::Tcp(TcpListener::from_std(listener)?)
+            };
+            self.add(listener)?;
+        }
+        Ok(())
     }
 
     /// Returns the addresses, with the ports that the kernel chose.

@@ -25,11 +25,11 @@ use std::{
 
 use tokio::{sync::watch, task::JoinHandle};
 
+use self::{feed::Feed, hosts::Hosts, readings::Readings, scrape::Scrapes};
 pub use self::{
     hosts::{AllowedHost, InvalidHost},
     listen::{ListenError, Listeners},
 };
-use self::{feed::Feed, hosts::Hosts, readings::Readings, scrape::Scrapes};
 pub use crate::{http::Limits, metrics::Buckets};
 use crate::{
     http::{Acceptor, Overload},

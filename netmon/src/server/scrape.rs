@@ -158,18 +158,18 @@ impl Writer<'_> {
         let mut is_wanted = true;
         self.resume();
         renderer.render(&reading.snapshot, errors, reading.began, *format, |piece| {
-            let flow = coder.add(piece).map_or(ControlFlow::Continue(()), |ready| self.pass_on(ready));
+            let flow = coder.add(piece).map_or(ControlFlow::Continue(()), |ready| self.pass_on(&ready));
             is_wanted &= flow.is_continue();
             flow
         });
         if let Some(rest) = coder.finish() {
-            self.spool.push(rest);
+            self.spool.push(&rest);
         }
         self.remove_first();
         is_wanted
     }
 
-    fn pass_on(&mut self, piece: Bytes) -> ControlFlow<()> {
+    fn pass_on(&mut self, piece: &Bytes) -> ControlFlow<()> {
         self.spool.push(piece);
         let mut demand = self.spool.wait_for_demand(Duration::ZERO);
         if demand == Demand::Later {

@@ -161,7 +161,7 @@ impl Spool {
     }
 
     /// Appends a piece. Of one that begins before the text does, the rest.
-    pub(super) fn push(&self, piece: Bytes) {
+    pub(super) fn push(&self, piece: &Bytes) {
         let mut state = self.lock();
         let (start, length) = (state.end, piece.len() as u64);
         state.end += length;
@@ -212,10 +212,10 @@ mod tests {
     async fn every_reader_gets_the_whole_text() {
         let spool = Spool::starting_at(0);
         let early = spool.add_reader(0);
-        spool.push(piece(b'a', 10));
+        spool.push(&piece(b'a', 10));
         assert_eq!(spool.next(early).await, Next::Piece(piece(b'a', 10)));
         let late = spool.add_reader(0);
-        spool.push(piece(b'b', 5));
+        spool.push(&piece(b'b', 5));
         spool.end(true);
         for reader in [early, late] {
             let mut text = Vec::new();
@@ -233,7 +233,7 @@ mod tests {
         let spool = Spool::starting_at(0);
         let (slow, fast) = (spool.add_reader(0), spool.add_reader(0));
         for _ in 0..3 {
-            spool.push(piece(b'x', KEPT_BYTES as usize / 2));
+            spool.push(&piece(b'x', KEPT_BYTES as usize / 2));
             assert!(matches!(spool.next(fast).await, Next::Piece(_)));
             assert_eq!(spool.wait_for_demand(NO_TIME), Demand::More);
         }
@@ -245,9 +245,9 @@ mod tests {
     fn the_writer_is_only_so_far_ahead_and_stops_without_readers() {
         let spool = Spool::starting_at(0);
         let reader = spool.add_reader(0);
-        spool.push(piece(b'x', AHEAD_BYTES as usize));
+        spool.push(&piece(b'x', AHEAD_BYTES as usize));
         assert_eq!(spool.wait_for_demand(NO_TIME), Demand::More);
-        spool.push(piece(b'x', 1));
+        spool.push(&piece(b'x', 1));
         assert_eq!(spool.wait_for_demand(NO_TIME), Demand::Later);
         spool.remove_reader(reader);
         assert_eq!(spool.wait_for_demand(NO_TIME), Demand::Nothing);
@@ -257,9 +257,9 @@ mod tests {
     async fn a_text_that_is_written_again_continues_where_the_reader_is() {
         let spool = Spool::starting_at(12);
         let reader = spool.add_reader(12);
-        spool.push(piece(b'a', 10));
+        spool.push(&piece(b'a', 10));
         assert_eq!(spool.wait_for_demand(NO_TIME), Demand::More, "the reader has that");
-        spool.push(piece(b'b', 10));
+        spool.push(&piece(b'b', 10));
         assert_eq!(spool.next(reader).await, Next::Piece(piece(b'b', 8)));
     }
 }

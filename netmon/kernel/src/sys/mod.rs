@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod echo_filter;
 pub mod ethtool;
 pub mod heap;
+pub mod inherited;
 pub mod insn;
 pub mod mapping;
 pub mod namespaces;

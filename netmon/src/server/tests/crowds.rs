@@ -110,11 +110,6 @@ async fn scrapes_get_in_beside_60_busy_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn scrapes_get_in_beside_100_busy_clients() {
-    assert_eq!(scrapes_beside(100, Manner::Busy, 45).await, 45);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn scrapes_get_in_beside_64_clients_that_read_no_answer() {
     assert_eq!(scrapes_beside(64, Manner::Unread, 6).await, 6);
 }
