@@ -18,6 +18,7 @@ pub mod lab;
 pub mod mac;
 pub mod names;
 pub mod progress;
+pub mod server_address;
 pub mod shell;
 pub mod snapshot;
 pub mod text;

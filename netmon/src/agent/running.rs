@@ -1,9 +1,6 @@
 //! A lab that is built and watched, from its claim to its removal.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use log::{info, warn};
 use netmon_model::{
@@ -11,6 +8,7 @@ use netmon_model::{
     lab::{Lab, Probe, Service},
     names::LabName,
     progress::Progress,
+    server_address::ServerAddress,
 };
 use tokio::task::spawn_blocking;
 
@@ -77,7 +75,7 @@ impl Running {
     }
 
     /// Returns the report for the caller of the agent.
-    pub(super) fn started(&self, http: SocketAddr) -> Started {
+    pub(super) fn started(&self, http: Vec<ServerAddress>) -> Started {
         let (features, pinned) = (self.watch.features(), self.watch.pinned());
         Started { http, features, stays: self.stays, pinned }
     }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use log::log_enabled;
-use netmon_model::lab::Lab;
+use netmon_model::{lab::Lab, server_address::ServerAddress};
 
 use super::{
     exit::ExitCode, lab_file::LabFile, output, privileges::require_topology, serving::Serving,
@@ -18,10 +18,7 @@ use crate::{
     agent::{self, Config, Started},
     datapath::Options,
     ownership::state::State,
-    render::{
-        banner::{Banner, reachable},
-        progress::ProgressLine,
-    },
+    render::{banner::Banner, progress::ProgressLine},
     server::{self, Buckets, DEFAULT_ADDRESS},
     services::Prometheus,
 };
@@ -40,9 +37,11 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,
-    /// Address to serve metrics and JSON on.
-    #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
-    listen: SocketAddr,
+    /// Address to serve metrics and JSON on: ADDRESS:PORT; PORT or localhost:PORT on loopback; :PORT on every address
+    /// of this host; or unix:/PATH. May be repeated: other commands then use the first. The default is 127.0.0.1:9477,
+    /// unless a service manager has opened sockets (LISTEN_FDS).
+    #[arg(long, env = "NETMON_LISTEN", value_name = "ADDRESS", value_delimiter = ',')]
+    listen: Vec<ServerAddress>,
     /// Width of the buckets of histograms in /metrics: half an octave, with bounds at 2^k and 1.5 * 2^k nanoseconds, or
     /// an octave, for scrapes of three fifths of the size and coarser quantiles.
     #[arg(long, env = "NETMON_BUCKETS", default_value = "half", value_name = "WIDTH")]
@@ -91,7 +90,7 @@ impl From<Width> for Buckets {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
     let name = lab.name.clone();
-    let prometheus = args.prometheus.map(|address| start_beside(&lab, args.listen, address)).transpose()?;
+    let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
         listen: args.listen,
         serving: server::Options { buckets: args.buckets.into(), ..args.serving.options() },
@@ -112,9 +111,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
+/// Returns where a Prometheus of this host scrapes the agent: the first address with a port.
+fn scraped_at(listen: &[ServerAddress]) -> anyhow::Result<SocketAddr> {
+    let default = [DEFAULT_ADDRESS.into()];
+    let listen = if listen.is_empty() { &default } else { listen };
+    let with_port = listen.iter().find_map(|address| match address.to_reach() {
+        ServerAddress::Tcp(address) if address.port() != 0 => Some(address),
+        _ => None,
+    });
+    with_port.context("--prometheus needs an address with a fixed port in --listen")
+}
+
 /// Prepares a Prometheus that scrapes the agent at `listen`.
-fn start_beside(lab: &Lab, listen: SocketAddr, address: SocketAddr) -> anyhow::Result<Prometheus> {
-    anyhow::ensure!(listen.port() != 0, "--prometheus needs a fixed port in --listen");
+fn start_beside(lab: &Lab, listen: &[ServerAddress], address: SocketAddr) -> anyhow::Result<Prometheus> {
+    let agent = scraped_at(listen)?;
     // Before anything is written.
     require_topology("netmon run")?;
     // Prometheus would say so too, but only after all attempts to start it. A lab that stayed may have one there.
@@ -123,7 +133,7 @@ fn start_beside(lab: &Lab, listen: SocketAddr, address: SocketAddr) -> anyhow::R
             format!("cannot start Prometheus at {address} (--prometheus=ADDRESS:PORT takes another address)")
         })?;
     }
-    let prometheus = Prometheus::new(lab, reachable(listen), address);
+    let prometheus = Prometheus::new(lab, agent, address);
     prometheus.write().context("cannot write the configuration of Prometheus")?;
     Ok(prometheus)
 }
@@ -146,7 +156,7 @@ fn greet(lab: &Lab, started: &Started, prometheus: Option<SocketAddr>) {
     let terminal = output::terminal();
     let banner = Banner {
         lab,
-        http: *http,
+        http,
         features: *features,
         stays: *stays,
         pinned,

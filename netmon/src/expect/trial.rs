@@ -43,7 +43,7 @@ pub async fn trial<P: Progress>(
     checking: impl FnOnce() -> P,
 ) -> Result<Option<Vec<Verdict>>, TrialError> {
     let config = Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         serving: Default::default(),
         datapath: Options::default(),
         keep: false,
@@ -62,13 +62,13 @@ pub async fn trial<P: Progress>(
         building,
         move |_, started| {
             // The receiver is below.
-            let _ = ready.send(started.http);
+            let _ = ready.send(started.http.first().cloned());
         },
         async move { drop(is_done.await) },
     );
     let checks = async {
         // Without an address the agent did not start, and its own error says why.
-        let Ok(address) = is_ready.await else { return Ok(Vec::new()) };
+        let Ok(Some(address)) = is_ready.await else { return Ok(Vec::new()) };
         check(lab, &Client::new(address), &checking()).await
     };
     let checks = async {

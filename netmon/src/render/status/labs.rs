@@ -1,8 +1,6 @@
 //! The status of several labs: one line for each, the same as JSON.
 
-use std::net::SocketAddr;
-
-use netmon_model::names::LabName;
+use netmon_model::{names::LabName, server_address::ServerAddress};
 use serde::Serialize;
 
 use super::super::{
@@ -30,7 +28,7 @@ pub struct LabStatus {
     /// Its name.
     pub lab: LabName,
     /// Where its agent serves HTTP. `None` if none does.
-    pub address: Option<SocketAddr>,
+    pub address: Option<ServerAddress>,
     /// What its agent measured. `None` if no agent answered.
     pub totals: Option<LabTotals>,
     /// Why there are no totals. `None` if there are.

@@ -83,11 +83,13 @@ fn trouble() -> Vec<Item> {
         Panel::lines(23, "Evictions", "short")
             .says("Connections and requests that made room for others too early: they give no round trips.")
             .draw("connections {{instance}}", sum_rate("instance", names::FLOW_EVICTIONS, ""))
+            .draw("conversations over UDP {{instance}}", sum_rate("instance", names::UDP_FLOW_EVICTIONS, ""))
             .draw("requests {{instance}}", sum_rate("instance", names::REQUEST_EVICTIONS, ""))
             .item(),
         Panel::lines(24, "Connections followed", "short")
             .says("In the flow table, ended ones whose place is not needed yet included.")
             .draw("{{instance}}", select(names::FLOW_ENTRIES, ""))
+            .draw("{{instance}} UDP", select(names::UDP_FLOW_ENTRIES, ""))
             .item(),
     ]
 }
