@@ -20,5 +20,6 @@ pub mod names;
 pub mod progress;
 pub mod shell;
 pub mod snapshot;
+pub mod survey;
 pub mod text;
 pub mod trace;

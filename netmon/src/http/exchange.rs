@@ -1,15 +1,15 @@
 //! A client's side of HTTP: one request over a connection that is already open, and its response.
 
-use std::net::SocketAddr;
+use std::fmt::Display;
 
 use axum::{BoxError, body::Body};
 use hyper::{Request, Response, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 const USER_AGENT: &str = concat!("netmon/", env!("CARGO_PKG_VERSION"));
 
-/// Sends `GET path` to the server at `address`, and returns what `read` makes of the response.
+/// Sends `GET path` to the server `host`, and returns what `read` makes of the response.
 ///
 /// The body is still arriving while `read` runs, so `read` may stop before its end, or follow one that has none. The
 /// caller bounds the time.
@@ -18,14 +18,14 @@ const USER_AGENT: &str = concat!("netmon/", env!("CARGO_PKG_VERSION"));
 ///
 /// Fails if the connection breaks or the peer does not speak HTTP, and with the error of `read`.
 pub(crate) async fn exchange<T, F: Future<Output = Result<T, BoxError>>>(
-    stream: TcpStream,
-    address: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: impl Display,
     path: &str,
     read: impl FnOnce(Response<Body>) -> F,
 ) -> Result<T, BoxError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get(path)
-        .header(header::HOST, address.to_string())
+        .header(header::HOST, host.to_string())
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::CONNECTION, "close")
         .body(Body::empty())?;

@@ -59,7 +59,38 @@ impl Process {
     ///
     /// Fails if the process has exited, or the caller may not inspect it (`CAP_SYS_PTRACE`).
     pub fn network_namespace(self) -> io::Result<NetnsId> {
-        NetnsId::of_file(&self.path("ns/net"))
+        NetnsId::of_file(&self.network_namespace_path())
+    }
+
+    /// Returns the file that stands for its network namespace.
+    #[must_use]
+    pub fn network_namespace_path(self) -> PathBuf {
+        self.path("ns/net")
+    }
+
+    /// Returns the files of its descriptors that stand for network namespaces, which such a descriptor keeps alive, each
+    /// with the inode.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process has exited, or the caller may not inspect it (`CAP_SYS_PTRACE`).
+    pub fn network_namespace_descriptors(self) -> io::Result<Vec<(PathBuf, u64)>> {
+        let entries = fs::read_dir(self.path("fd"))?.flatten().map(|entry| entry.path());
+        let held = entries.filter_map(|path| {
+            let target = fs::read_link(&path).ok()?;
+            Some((path, inode_of_link(target.to_str()?)?))
+        });
+        Ok(held.collect())
+    }
+
+    /// Returns its cgroups in all hierarchies, relative to where each is mounted, without repetition.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process has exited.
+    pub fn cgroups(self) -> io::Result<Vec<String>> {
+        let text = fs::read(self.path("cgroup"))?;
+        Ok(all_cgroups(&String::from_utf8_lossy(&text)))
     }
 
     /// Returns its mount namespace as the link `ns/mnt` shows it: `mnt:[4026531841]`.
@@ -102,6 +133,22 @@ impl Process {
         snmp::value(&text, "Tcp:", "RetransSegs")
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "there is no RetransSegs"))
     }
+}
+
+/// A line is `NUMBER:CONTROLLERS:PATH`, and only the path may contain a colon (cgroups(7)).
+fn all_cgroups(text: &str) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for path in text.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+        if !paths.iter().any(|known| known == path) {
+            paths.push(path.to_owned());
+        }
+    }
+    paths
+}
+
+/// The link of a descriptor of a network namespace is `net:[INODE]`.
+fn inode_of_link(target: &str) -> Option<u64> {
+    target.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// The hierarchy with number 0 and no controllers is the one of version 2 (cgroups(7)).
@@ -189,6 +236,27 @@ mod tests {
         let text = b"12:cpu,cpuacct:/a\n1:name=systemd:/b\n0::/system.slice/x y.service\n";
         assert_eq!(unified_cgroup(text), Some(PathBuf::from("/system.slice/x y.service")));
         assert_eq!(unified_cgroup(b"1:name=systemd:/b\n"), None);
+    }
+
+    #[test]
+    fn each_cgroup_is_returned_once_in_the_order_of_the_hierarchies() {
+        let text = "12:cpu,cpuacct:/docker/a\n3:pids:/docker/a\n1:name=systemd:/b\n0::/system.slice/x:y.service\n";
+        assert_eq!(all_cgroups(text), ["/docker/a", "/b", "/system.slice/x:y.service"]);
+        assert!(all_cgroups("odd\n\n1:x\n").is_empty());
+    }
+
+    #[test]
+    fn a_descriptor_of_a_network_namespace_is_found_with_its_inode() {
+        let own = Process::CurrentThread;
+        let held = fs::File::open(own.network_namespace_path()).unwrap();
+        let inode = own.network_namespace().unwrap().inode;
+        let found = own.network_namespace_descriptors().unwrap();
+        assert!(found.contains(&(path_of_descriptor_in(own, &held), inode)), "{found:?}");
+        assert_eq!(inode_of_link("mnt:[4026531841]"), None);
+    }
+
+    fn path_of_descriptor_in(process: Process, file: &fs::File) -> PathBuf {
+        process.path(&format!("fd/{}", file.as_raw_fd()))
     }
 
     #[test]

@@ -56,6 +56,11 @@ const ROOMS: &[Room] = &[
         imports: "kernel::netns kernel::owned_files kernel::proc netmon_model",
         kernel: "rustix",
     },
+    Room {
+        name: "discover",
+        imports: "http kernel::netlink kernel::netns kernel::proc netmon_model ownership",
+        kernel: "rustix",
+    },
     Room { name: "probe", imports: "http kernel::netns kernel::sys netmon_model", kernel: "rustix" },
     Room {
         name: "services",
@@ -125,7 +130,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
+        imports: "agent api control datapath discover doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
             render selftest server services top topology trace watch",
         kernel: "rustix",
