@@ -19,7 +19,8 @@ enum NetnsKey {
 
 type EndKey = (NetnsKey, IfIndex);
 
-/// Returns the changes in an order in which each refers only to what there is: what is gone first, namespaces before links.
+/// Returns the changes in an order in which a name is free before it is given again: what is gone, then what has another
+/// name, then what is new; namespaces before links.
 pub(super) fn between(old: &Survey, new: &Survey) -> Vec<Change> {
     let mut changes = gone_links(old, new);
     changes.extend(namespaces(old, new));
@@ -49,7 +50,9 @@ fn links(old: &Survey, new: &Survey) -> Vec<Change> {
         Some(was) if *was == link => None,
         Some(was) => Some(Change::LinkChanged { was: was.name.clone(), link: link.clone() }),
     };
-    new.links.iter().filter_map(change).collect()
+    let mut changes: Vec<Change> = new.links.iter().filter_map(change).collect();
+    changes.sort_by_key(|change| matches!(change, Change::LinkJoined { .. }));
+    changes
 }
 
 fn namespaces(old: &Survey, new: &Survey) -> Vec<Change> {
@@ -63,7 +66,9 @@ fn namespaces(old: &Survey, new: &Survey) -> Vec<Change> {
         Some(was) if is_same(was, netns) => None,
         Some(was) => Some(Change::NamespaceChanged { was: was.name.clone(), namespace: netns.clone() }),
     };
-    gone.chain(new.namespaces.iter().filter_map(change)).collect()
+    let mut changes: Vec<Change> = gone.chain(new.namespaces.iter().filter_map(change)).collect();
+    changes.sort_by_key(|change| matches!(change, Change::NamespaceFound { .. }));
+    changes
 }
 
 /// Returns whether nothing changed but the number of processes and interfaces, which change all the time.
@@ -133,6 +138,18 @@ mod tests {
         after.links[0].b.ifindex = IfIndex(70);
         let moved = Change::LinkChanged { was: before.links[0].name.clone(), link: after.links[0].clone() };
         assert_eq!(between(&before, &after), [moved]);
+    }
+
+    #[test]
+    fn a_name_is_free_before_it_is_given_again() {
+        let (before, mut after) = (survey(), survey());
+        let mut new = after.links[1].clone();
+        after.links[1].name = "red:veth1".parse().unwrap();
+        (new.a.ifindex, new.b.ifindex) = (IfIndex(80), IfIndex(80));
+        after.links.insert(0, new);
+        let changes = between(&before, &after);
+        assert!(matches!(changes[0], Change::LinkChanged { .. }), "{changes:?}");
+        assert!(matches!(changes[1], Change::LinkJoined { .. }), "{changes:?}");
     }
 
     #[test]
