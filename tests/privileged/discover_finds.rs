@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A veth pair from root to each of some namespaces.
 fn spokes(island: &Island, names: &[&str]) {
     for name in names {
-        island.sh(&format!("ip netns add {name}; ip link add to-{name} type veth peer name eth0 netns {name}"));
+        island
+            .sh(&format!("ip netns add {name}; ip link add to-{name} type veth peer name eth0 netns {name}"));
     }
 }
 
@@ -41,7 +42,10 @@ fn namespaces_are_found_with_their_links_and_bridges() {
         let blue = namespace(&survey, "blue");
         assert_eq!((blue.named_by, blue.runtime), (NamedBy::Netns, Runtime::Netns));
         assert_eq!(blue.cookie, Some(island.cookie("/run/netns/blue")));
-        assert_eq!((&blue.files[..], blue.processes, blue.interfaces), (&["/run/netns/blue".to_owned()][..], 0, Some(3)));
+        assert_eq!(
+            (&blue.files[..], blue.processes, blue.interfaces),
+            (&["/run/netns/blue".to_owned()][..], 0, Some(3))
+        );
     });
 }
 
@@ -49,12 +53,10 @@ fn namespaces_are_found_with_their_links_and_bridges() {
 fn ends_with_the_same_ifindex_in_every_namespace_are_joined_rightly() {
     sandbox(|| {
         let island = Island::open();
-        island.sh(
-            "for n in a b c; do ip netns add $n; done
+        island.sh("for n in a b c; do ip netns add $n; done
              ip link add p0 index 77 netns a type veth peer name p1 index 77 netns b
              ip link add q0 index 78 netns b type veth peer name q1 index 78 netns c
-             ip link add r0 index 78 netns a type veth peer name r1 index 77 netns c",
-        );
+             ip link add r0 index 78 netns a type veth peer name r1 index 77 netns c");
         let survey = island.survey(&[]);
         assert_eq!(link_names(&survey), ["a:p0--b:p1", "a:r0--c:r1", "b:q0--c:q1"]);
         assert_eq!(survey.lone_ends, []);
@@ -88,13 +90,19 @@ fn a_namespace_that_only_a_descriptor_keeps_is_found_with_its_holder() {
         spokes(&island, &["leaked"]);
         let cookie = island.cookie("/run/netns/leaked");
         let _holder = island.start("holder", "exec 9</run/netns/leaked; exec sleep 1000");
-        let pid = await_line(&island, "p=$(cat /run/sandbox/holder.pid) && [ $(cat /proc/$p/comm) = sleep ] && echo $p || true");
+        let pid = await_line(
+            &island,
+            "p=$(cat /run/sandbox/holder.pid) && [ $(cat /proc/$p/comm) = sleep ] && echo $p || true",
+        );
         island.sh("ip netns delete leaked");
         let survey = island.survey(&[]);
         let name = format!("sleep-{pid}");
         assert_eq!(link_names(&survey), [format!("{name}:eth0")]);
         let leaked = namespace(&survey, &name);
-        assert_eq!(leaked.remark.as_deref(), Some(&*format!("kept by a descriptor of sleep (process {pid})")));
+        assert_eq!(
+            leaked.remark.as_deref(),
+            Some(&*format!("kept by a descriptor of sleep (process {pid})"))
+        );
         assert_eq!((leaked.cookie, leaked.processes), (Some(cookie), 0));
         island.assert_nothing_outside(&survey, 2);
     });
@@ -122,11 +130,9 @@ fn two_macvlans_on_one_veth_end_are_ends_without_a_peer() {
     sandbox(|| {
         let island = Island::open();
         spokes(&island, &["a", "b"]);
-        island.sh(
-            "ip link add v0 type veth peer name v1
+        island.sh("ip link add v0 type veth peer name v1
              for n in a b; do ip link add mac-$n link v0 type macvlan; ip link set mac-$n netns $n; done
-             ip -n a tuntap add tap0 mode tap",
-        );
+             ip -n a tuntap add tap0 mode tap");
         let survey = island.survey(&[]);
         assert_eq!(link_names(&survey), ["a:eth0", "b:eth0", "root:v0--root:v1"]);
         let lone: Vec<_> = survey.lone_ends.iter().map(|one| (lone(one), one.reason)).collect();
@@ -145,7 +151,8 @@ fn a_plain_file_in_run_netns_is_no_namespace_and_no_error() {
     sandbox(|| {
         let island = Island::open();
         spokes(&island, &["real"]);
-        island.sh("touch /run/netns/waiting; mkfifo /run/netns/pipe; ln -s /proc/self/ns/mnt /run/netns/other");
+        island
+            .sh("touch /run/netns/waiting; mkfifo /run/netns/pipe; ln -s /proc/self/ns/mnt /run/netns/other");
         let survey = island.survey(&[]);
         assert_eq!(link_names(&survey), ["real:eth0"]);
         assert_eq!(survey.remarks, Vec::<String>::new());
@@ -224,6 +231,9 @@ fn the_listing_shows_each_link_and_counts_namespaces_without_one() {
         assert!(text.starts_with("1 link in 2 namespaces\n"), "{text}");
         assert!(text.contains("1 namespace without links; --all lists them"), "{text}");
         let (_, all) = island.netmon(&["discover", "--all"]);
-        assert!(all.lines().any(|line| words(line).starts_with(&["empty".to_owned(), "netns".to_owned()])), "{all}");
+        assert!(
+            all.lines().any(|line| words(line).starts_with(&["empty".to_owned(), "netns".to_owned()])),
+            "{all}"
+        );
     });
 }

@@ -66,7 +66,8 @@ fn nothing_is_held_so_a_deleted_namespace_is_destroyed_at_once() {
         following.until_links(&["blue:eth0", "held:eth0"]);
         let _holder = island.start("holder", "exec 9</run/netns/held; exec sleep 1000");
         eventually("the holder", PATIENCE, || {
-            let ready = "[ \"$(cat /proc/$(cat /run/sandbox/holder.pid)/comm)\" = sleep ] && echo yes || true";
+            let ready =
+                "[ \"$(cat /proc/$(cat /run/sandbox/holder.pid)/comm)\" = sleep ] && echo yes || true";
             (island.sh(ready).trim() == "yes").then_some(())
         });
         let cookie = following.picture().namespaces["blue"].cookie;
@@ -75,7 +76,10 @@ fn nothing_is_held_so_a_deleted_namespace_is_destroyed_at_once() {
         eventually("the end of the namespace", PATIENCE, || {
             island.sh("ip -o link show to-blue 2>/dev/null || true").is_empty().then_some(())
         });
-        assert!(!island.sh("ip -o link show to-held").is_empty(), "the control: a descriptor keeps its namespace");
+        assert!(
+            !island.sh("ip -o link show to-held").is_empty(),
+            "the control: a descriptor keeps its namespace"
+        );
         following.until("the change", |picture| (!picture.namespaces.contains_key("blue")).then_some(()));
         let gone = Change::NamespaceGone { name: "blue".parse().expect("a name"), cookie };
         assert!(following.changes().contains(&gone), "{:?}", following.changes());
@@ -95,16 +99,12 @@ fn a_hundred_namespaces_come_and_go_without_a_trace() {
         following.until_links(&["stays:eth0"]);
         let (before, descriptors) = (following.picture(), following.descriptors().len());
         for _ in 0..3 {
-            island.sh(
-                "for i in $(seq 100); do echo netns add n$i; done | ip -batch -
+            island.sh("for i in $(seq 100); do echo netns add n$i; done | ip -batch -
                  for i in $(seq 100); do echo link add h$i type veth peer name v$i; done | ip -batch -
-                 for i in $(seq 100); do echo link set v$i netns n$i name eth0; done | ip -batch -",
-            );
+                 for i in $(seq 100); do echo link set v$i netns n$i name eth0; done | ip -batch -");
             following.until("a hundred more links", |picture| (picture.links.len() == 101).then_some(()));
             island.sh("for i in $(seq 100); do echo netns delete n$i; done | ip -batch -");
-            following.until("the picture of before", |picture| {
-                same(picture, &before).then_some(())
-            });
+            following.until("the picture of before", |picture| same(picture, &before).then_some(()));
         }
         assert_eq!(following.descriptors().len(), descriptors);
     });
@@ -121,8 +121,10 @@ fn lost_events_are_made_good() {
         add(&island, "blue");
         let following = Following::start(&island, "");
         following.until_links(&["blue:eth0"]);
+        // The kernel announces an alias only of an interface that is up.
+        island.sh("ip link set to-blue up");
         following.sh("kill -STOP $pid");
-        // Each line is at least one event of 2.3 kB; the buffer has 16 MiB.
+        // Each line is an event of 2.3 kB; the buffer has 16 MiB.
         island.sh("for i in $(seq 6000); do echo link set to-blue alias a$i; echo link set to-blue alias b$i; done | ip -batch -");
         add(&island, "late");
         following.sh("kill -CONT $pid");
@@ -137,7 +139,10 @@ fn lost_events_are_made_good() {
 fn a_reader_that_leaves_ends_the_command() {
     sandbox(|| {
         let island = Island::open();
-        let command = format!("{} discover --follow -o json | head -n 1 >/dev/null; echo ended", netmon_tests::binary::netmon().display());
+        let command = format!(
+            "{} discover --follow -o json | head -n 1 >/dev/null; echo ended",
+            netmon_tests::binary::netmon().display()
+        );
         let piped = island.start("piped", &command);
         eventually("the end of the pipe", PATIENCE, || {
             add_and_delete(&island);

@@ -38,9 +38,17 @@ fn a_daemon_that_refuses_old_versions_and_lists_odd_entries_names_its_containers
         let island = Island::open();
         let containers = format!(
             "[{}, 7, {}, {{\"Names\": [\"/lost\"]}}]",
-            entry('a', "web", r#", "State": "stopping", "Labels": null, "HostConfig": {"NetworkMode": "bridge"}"#),
-            entry('b', "shop-db-1", r#", "State": 7, "Labels": {"com.docker.compose.project": "shop",
-                "com.docker.compose.service": "db", "com.docker.compose.container-number": "1"}"#),
+            entry(
+                'a',
+                "web",
+                r#", "State": "stopping", "Labels": null, "HostConfig": {"NetworkMode": "bridge"}"#
+            ),
+            entry(
+                'b',
+                "shop-db-1",
+                r#", "State": 7, "Labels": {"com.docker.compose.project": "shop",
+                "com.docker.compose.service": "db", "com.docker.compose.container-number": "1"}"#
+            ),
         );
         let daemon = FakeDaemon::start(DOCKER, DOCKER_29, (1, 44), &containers);
         let _web = container(&island, "one", 'a');
@@ -171,7 +179,11 @@ fn a_rename_is_followed_and_a_daemon_that_hangs_up_is_asked_again() {
         following.until_links(&["back:eth0"]);
         let changes = following.changes();
         let is_kept = |change: &netmon_model::survey::Change| {
-            !matches!(change, netmon_model::survey::Change::LinkGone { .. } | netmon_model::survey::Change::NamespaceGone { .. })
+            !matches!(
+                change,
+                netmon_model::survey::Change::LinkGone { .. }
+                    | netmon_model::survey::Change::NamespaceGone { .. }
+            )
         };
         assert!(changes.iter().all(is_kept), "a renamed container stays the same: {changes:?}");
     });

@@ -39,7 +39,9 @@ impl Contained {
         };
         let process = island.start(name, &format!("echo $$ > {}; exec {inside}sleep 1000", procs.display()));
         eventually("a process in its namespace", PATIENCE, || {
-            let ready = format!("[ \"$(cat /proc/$(cat /run/sandbox/{name}.pid)/comm)\" = sleep ] && echo yes || true");
+            let ready = format!(
+                "[ \"$(cat /proc/$(cat /run/sandbox/{name}.pid)/comm)\" = sleep ] && echo yes || true"
+            );
             (island.sh(&ready).trim() == "yes").then_some(())
         });
         if then_unnamed {
@@ -65,11 +67,15 @@ impl Drop for Contained {
         }
         self.process = None;
         let own = format!("netmon-test-{}-", std::process::id());
-        for directory in self.cgroup.ancestors().take_while(|directory| directory.to_string_lossy().contains(&own)) {
+        for directory in
+            self.cgroup.ancestors().take_while(|directory| directory.to_string_lossy().contains(&own))
+        {
             for _ in 0..1000 {
                 match fs::remove_dir(directory) {
                     // A process that was killed leaves its cgroup a moment later.
-                    Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => crate::eventually::pause(),
+                    Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                        crate::eventually::pause()
+                    }
                     _ => break,
                 }
             }

@@ -46,7 +46,12 @@ impl FakeDaemon {
         let socket = PathBuf::from(socket);
         fs::create_dir_all(socket.parent().expect("a directory")).expect("a /run of our own");
         let listener = UnixListener::bind(&socket).expect("a socket");
-        let answers = Answers { version: version.to_owned(), containers: containers.to_owned(), oldest, ..Answers::default() };
+        let answers = Answers {
+            version: version.to_owned(),
+            containers: containers.to_owned(),
+            oldest,
+            ..Answers::default()
+        };
         let answers = Arc::new(Mutex::new(answers));
         let shared = Arc::clone(&answers);
         thread::spawn(move || {
@@ -113,7 +118,8 @@ fn answer(answers: &Mutex<Answers>, mut stream: UnixStream) {
     let (status, body) = match path.as_str() {
         "/version" => ("200 OK", answers.version.clone()),
         path if path.starts_with("/events") => {
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
             let _ = stream.write_all(head.as_bytes());
             answers.streams.push(Arc::new(stream));
             return;

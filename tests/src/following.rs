@@ -38,7 +38,8 @@ impl<'i> Following<'i> {
     pub fn start(island: &'i Island, arguments: &str) -> Self {
         let command = format!("exec {} discover --follow -o json {arguments}", netmon().display());
         let following = Self { island, running: island.start("discover", &command) };
-        following.until("the namespace root", |picture| picture.namespaces.contains_key("root").then_some(()));
+        following
+            .until("the namespace root", |picture| picture.namespaces.contains_key("root").then_some(()));
         following
     }
 
@@ -51,7 +52,8 @@ impl<'i> Following<'i> {
     pub fn changes(&self) -> Vec<Change> {
         let output = self.running.output();
         let whole = output.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let change = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let change =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         whole.lines().map(change).collect()
     }
 

@@ -32,7 +32,8 @@ impl Island {
     #[must_use]
     pub fn open() -> Self {
         let script = "mkdir -p /run/netns && touch /run/sandbox/ready && exec sleep infinity";
-        let arguments = ["--pid", "--cgroup", "--fork", "--kill-child", "--mount", "--mount-proc", "sh", "-c", script];
+        let arguments =
+            ["--pid", "--cgroup", "--fork", "--kill-child", "--mount", "--mount-proc", "sh", "-c", script];
         let unshare = Running::start("island", "unshare", &arguments).expect("unshare starts");
         let pid = unshare.child().id();
         let children = format!("/proc/{pid}/task/{pid}/children");
@@ -67,7 +68,8 @@ impl Island {
     pub fn start(&self, name: &'static str, script: &str) -> Running {
         let script = format!("echo $$ > /run/sandbox/{name}.pid; {script}");
         let words = [self.entering(), ["sh", "-euc", &script].map(str::to_owned).to_vec()].concat();
-        Running::start(name, "nsenter", &words.iter().map(String::as_str).collect::<Vec<_>>()).expect("nsenter starts")
+        Running::start(name, "nsenter", &words.iter().map(String::as_str).collect::<Vec<_>>())
+            .expect("nsenter starts")
     }
 
     /// Runs `netmon ARGUMENTS` in it. Returns the exit code and what it printed.
@@ -119,8 +121,9 @@ impl Island {
     /// If there are others.
     pub fn assert_nothing_outside(&self, survey: &Survey, count: usize) {
         let cookies: BTreeSet<Cookie> = survey.namespaces.iter().filter_map(|netns| netns.cookie).collect();
-        let outside = NetNs::of_process(1).expect("the host's first process").cookie().expect("a cookie");
-        assert!(!cookies.contains(&outside), "the host's own namespace was found");
+        // Only the thread of the sandbox has left the namespace in which the tests were started.
+        let outside = NetNs::of_process(std::process::id()).expect("the test's own process");
+        assert!(!cookies.contains(&outside.cookie().expect("a cookie")), "a namespace outside was found");
         let names: Vec<&str> = survey.namespaces.iter().map(|netns| netns.name.as_str()).collect();
         assert_eq!((cookies.len(), names.len()), (count, count), "{names:?}");
     }

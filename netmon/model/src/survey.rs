@@ -3,8 +3,15 @@
 //! A namespace is identified by its cookie, where that could be read, and has a name that is unique within a survey. A link is a
 //! pair of interfaces of which each points at the other.
 
+mod change;
+mod container;
+
 use std::{collections::BTreeMap, fmt};
 
+pub use self::{
+    change::Change,
+    container::{Container, NAME_LABEL},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -143,56 +150,6 @@ impl Runtime {
 impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-/// A container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Container {
-    /// Its id.
-    pub id: String,
-    /// Its name. `None` if that is not known.
-    pub name: Option<String>,
-    /// Its image, as its runtime names it. `None` if that is not known.
-    pub image: Option<String>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-}
-
-/// The label of a container by which its user names its namespace.
-pub const NAME_LABEL: &str = "netmon.name";
-/// The labels of compose.
-const COMPOSE_PROJECT: &str = "com.docker.compose.project";
-const COMPOSE_SERVICE: &str = "com.docker.compose.service";
-const COMPOSE_NUMBER: &str = "com.docker.compose.container-number";
-
-impl Container {
-    fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// Returns the name that its user gave its namespace. `None` if there is none.
-    #[must_use]
-    pub fn chosen_name(&self) -> Option<&str> {
-        self.label(NAME_LABEL)
-    }
-
-    /// Returns its project of compose. `None` if it belongs to none.
-    #[must_use]
-    pub fn compose_project(&self) -> Option<&str> {
-        self.label(COMPOSE_PROJECT)
-    }
-
-    /// Returns its service of compose. `None` if it belongs to none.
-    #[must_use]
-    pub fn compose_service(&self) -> Option<&str> {
-        self.label(COMPOSE_SERVICE)
-    }
-
-    /// Returns its number among the containers of its service. `None` if it belongs to none.
-    #[must_use]
-    pub fn compose_number(&self) -> Option<&str> {
-        self.label(COMPOSE_NUMBER)
     }
 }
 
@@ -347,53 +304,6 @@ impl SkipReason {
     }
 }
 
-/// A change from one survey to the next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "kebab-case")]
-pub enum Change {
-    /// A namespace was found.
-    NamespaceFound {
-        /// It.
-        namespace: Namespace,
-    },
-    /// A namespace has another name, or something else of it changed.
-    NamespaceChanged {
-        /// Its name before.
-        was: NsName,
-        /// As it is now.
-        namespace: Namespace,
-    },
-    /// A namespace has ended.
-    NamespaceGone {
-        /// Its name.
-        name: NsName,
-        /// Its identity, if that was known.
-        cookie: Option<Cookie>,
-    },
-    /// A link was found: both ends point at each other.
-    LinkJoined {
-        /// It.
-        link: Link,
-    },
-    /// A link has another name, or an end of it moved or changed.
-    LinkChanged {
-        /// Its name before.
-        was: LinkName,
-        /// As it is now.
-        link: Link,
-    },
-    /// A link no longer exists.
-    LinkGone {
-        /// Its name.
-        name: LinkName,
-    },
-    /// Events were lost, or a walk was due: everything was read again.
-    Resynced {
-        /// Whether events had been lost.
-        were_lost: bool,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,12 +313,5 @@ mod tests {
         for runtime in [Runtime::CriO, Runtime::Docker, Runtime::Host, Runtime::Machine, Runtime::Netns] {
             assert_eq!(serde_json::to_string(&runtime).unwrap(), format!("\"{runtime}\""));
         }
-    }
-
-    #[test]
-    fn an_empty_label_names_nothing() {
-        let labels = [(COMPOSE_PROJECT.to_owned(), String::new()), (NAME_LABEL.to_owned(), "web".to_owned())];
-        let container = Container { labels: labels.into(), ..Container::default() };
-        assert_eq!((container.compose_project(), container.chosen_name()), (None, Some("web")));
     }
 }

@@ -61,7 +61,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { include, exclude, discover_limit: limit, all, follow: follows, output } = args;
     let selection = Selection { include, exclude, limit };
     if follows {
-        require(&[Capability::NetAdmin, Capability::NetBroadcast, Capability::SysAdmin], "netmon discover --follow")?;
+        require(
+            &[Capability::NetAdmin, Capability::NetBroadcast, Capability::SysAdmin],
+            "netmon discover --follow",
+        )?;
         return follow(selection, all, output);
     }
     require(&[Capability::NetAdmin, Capability::SysAdmin], "netmon discover")?;

@@ -108,12 +108,7 @@ fn namespaces(readings: Readings<'_>) -> BTreeMap<Nsid, Namespace> {
 
 fn candidate(nsid: Nsid, keeper: &Keeper, named: &Named) -> Candidate {
     let identity = keeper.evidence.cookie.map_or_else(|| format!("n{nsid}"), |cookie| cookie.0.to_string());
-    Candidate {
-        name: named.name.clone(),
-        runtime: named.runtime,
-        identity,
-        is_root: keeper.evidence.is_root,
-    }
+    Candidate { name: named.name.clone(), runtime: named.runtime, identity, is_root: keeper.evidence.is_root }
 }
 
 fn namespace(listing: &Listing, keeper: &Keeper, named: Named, name: NsName) -> Namespace {
@@ -182,11 +177,14 @@ impl Host<'_> {
 
     /// Returns the namespaces of what is left of the survey, and those that are wanted by themselves: root, then by name.
     fn wanted(&self, survey: &Survey, selection: &Selection) -> Vec<Namespace> {
-        let ends = survey.links.iter().flat_map(Link::ends).chain(survey.lone_ends.iter().map(|lone| &lone.end));
+        let ends =
+            survey.links.iter().flat_map(Link::ends).chain(survey.lone_ends.iter().map(|lone| &lone.end));
         let used: BTreeSet<&NsName> = ends.map(|end| &end.netns).collect();
         let wanted = |netns: &&Namespace| used.contains(&netns.name) || selection.wants_namespace(netns);
         let mut namespaces: Vec<Namespace> = self.namespaces.values().filter(wanted).cloned().collect();
-        namespaces.sort_by(|one, other| (!one.name.is_root(), &one.name).cmp(&(!other.name.is_root(), &other.name)));
+        namespaces.sort_by(|one, other| {
+            (!one.name.is_root(), &one.name).cmp(&(!other.name.is_root(), &other.name))
+        });
         namespaces
     }
 }
@@ -194,7 +192,8 @@ impl Host<'_> {
 /// A link with an end in root is called after the other one: the name of root's end is drawn by the runtime.
 fn link_name(a: &End, b: &End) -> Option<LinkName> {
     let name = |end: &End| format!("{}:{}", end.netns, end.interface);
-    let text = if a.netns.is_root() && !b.netns.is_root() { name(b) } else { format!("{}--{}", name(a), name(b)) };
+    let text =
+        if a.netns.is_root() && !b.netns.is_root() { name(b) } else { format!("{}--{}", name(a), name(b)) };
     // The kernel refuses names of interfaces with white space, but the text of another kernel may be anything.
     text.replace(|c: char| c.is_whitespace() || c.is_control(), "_").parse().ok()
 }

@@ -16,10 +16,8 @@ use super::{
 };
 
 /// Where containerd keeps bundles, each in the directory of a namespace of containerd's own.
-const CONTAINERD: [&str; 2] = [
-    "/run/containerd/io.containerd.runtime.v2.task",
-    "/run/k3s/containerd/io.containerd.runtime.v2.task",
-];
+const CONTAINERD: [&str; 2] =
+    ["/run/containerd/io.containerd.runtime.v2.task", "/run/k3s/containerd/io.containerd.runtime.v2.task"];
 /// Where CRI-O and podman keep bundles: `ID/userdata` in it.
 const CONTAINERS_STORAGE: [&str; 2] =
     ["/run/containers/storage/overlay-containers", "/var/lib/containers/storage/overlay-containers"];
@@ -64,12 +62,15 @@ fn bundle_of(id: &str) -> Option<super::naming::Facts> {
         let namespaces = fs::read_dir(directory).into_iter().flatten().flatten();
         namespaces.map(|namespace| namespace.path().join(id)).collect::<Vec<PathBuf>>()
     });
-    let of_storage = CONTAINERS_STORAGE.into_iter().map(|directory| Path::new(directory).join(id).join("userdata"));
+    let of_storage =
+        CONTAINERS_STORAGE.into_iter().map(|directory| Path::new(directory).join(id).join("userdata"));
     of_containerd.chain(of_storage).find_map(|bundle| bundle::parse(&read(&bundle.join("config.json"))?))
 }
 
 fn add_storage(catalog: &mut Catalog) {
-    for (id, facts) in LISTS.into_iter().filter_map(|list| read(Path::new(list))).flat_map(|text| storage::parse(&text)) {
+    for (id, facts) in
+        LISTS.into_iter().filter_map(|list| read(Path::new(list))).flat_map(|text| storage::parse(&text))
+    {
         catalog.containers.entry(id).or_default().complete(facts);
     }
 }

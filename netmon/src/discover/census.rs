@@ -68,15 +68,15 @@ pub(super) fn take(questions: &mut Questions) -> Census {
 
 /// Finds which of `lost` is kept by a descriptor of a process. This reads every descriptor of the host.
 pub(super) fn find_holders(questions: &mut Questions, lost: &BTreeSet<Nsid>, census: &mut Census) {
-    let known: BTreeSet<u64> = inodes_of_files();
-    let mut tried = BTreeSet::new();
+    // Those that processes are in or files stand for are known, and so is what was tried.
+    let mut tried = kept_otherwise();
+    let own = own_owner();
     for pid in pids().unwrap_or_default() {
-        let held = Process::Pid(pid).network_namespace_descriptors().unwrap_or_default();
-        for (path, inode) in held {
-            if known.contains(&inode) || !tried.insert(inode) {
+        for (path, netns) in Process::Pid(pid).namespace_descriptors().unwrap_or_default() {
+            if !tried.insert(netns) {
                 continue;
             }
-            let Some((nsid, cookie, owner_uid)) = open(questions, &path, own_owner()) else { continue };
+            let Some((nsid, cookie, owner_uid)) = open(questions, &path, own) else { continue };
             if lost.contains(&nsid) {
                 let command = Process::Pid(pid).command().unwrap_or_default();
                 let evidence = Evidence { cookie, holder: Some((pid, command)), ..Evidence::default() };
@@ -127,11 +127,11 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Returns the inodes of all namespaces that processes are in or files stand for.
-fn inodes_of_files() -> BTreeSet<u64> {
+/// Returns all namespaces that processes are in or files stand for.
+fn kept_otherwise() -> BTreeSet<NetnsId> {
     let (mut traces, _) = of_processes();
     of_directories(&mut traces);
-    traces.into_keys().map(|netns| netns.inode).collect()
+    traces.into_keys().collect()
 }
 
 /// Reads number, cookie and owner of a namespace. Returns `None` if it cannot be opened, or has ended.
@@ -155,8 +155,7 @@ fn keeper(questions: &mut Questions, traces: &Traces, own: Option<NetnsId>) -> O
     // A file first: it stays, while a process may exit before it is opened.
     let ways = traces.files.iter().cloned();
     let of_processes = traces.pids.iter().map(|pid| Process::Pid(*pid).network_namespace_path());
-    let (nsid, cookie, owner_uid) =
-        ways.chain(of_processes).find_map(|path| open(questions, &path, own))?;
+    let (nsid, cookie, owner_uid) = ways.chain(of_processes).find_map(|path| open(questions, &path, own))?;
     let evidence = Evidence { cookie, names: traces.names.clone(), ..of_members(&traces.pids) };
     let files = traces.files.iter().map(|path| path.display().to_string()).collect();
     Some((nsid, Keeper { evidence, processes: traces.pids.len(), files, owner_uid }))

@@ -56,7 +56,8 @@ fn links(old: &Survey, new: &Survey) -> Vec<Change> {
 }
 
 fn namespaces(old: &Survey, new: &Survey) -> Vec<Change> {
-    let before: BTreeMap<NetnsKey, &Namespace> = old.namespaces.iter().map(|netns| (key(netns), netns)).collect();
+    let before: BTreeMap<NetnsKey, &Namespace> =
+        old.namespaces.iter().map(|netns| (key(netns), netns)).collect();
     let now: BTreeSet<NetnsKey> = new.namespaces.iter().map(key).collect();
     let gone = before.iter().filter(|(key, _)| !now.contains(key));
     let gone =
@@ -157,7 +158,10 @@ mod tests {
         let (before, mut after) = (survey(), survey());
         after.namespaces[1].cookie = Some(Cookie(9999));
         let changes = between(&before, &after);
-        assert!(matches!(changes[0], Change::NamespaceGone { cookie: Some(Cookie(4100)), .. }), "{changes:?}");
+        assert!(
+            matches!(changes[0], Change::NamespaceGone { cookie: Some(Cookie(4100)), .. }),
+            "{changes:?}"
+        );
         assert!(matches!(changes[1], Change::NamespaceFound { .. }), "{changes:?}");
     }
 }

@@ -18,6 +18,7 @@ use rustix::{
 use super::{
     DiscoverError, HostState, Selection, changes,
     daemon::Bells,
+    moving::Moving,
     pending::{Pending, Work},
     settle::Settling,
     walk::walk,
@@ -35,6 +36,7 @@ pub struct Discovery {
     selection: Selection,
     pending: Pending,
     settling: Settling,
+    moving: Moving,
     bells: Bells,
     /// When the daemons are to be asked. `None` if they have announced nothing.
     ring: Option<Instant>,
@@ -57,8 +59,8 @@ impl Discovery {
         settling.accept(&survey, now);
         let bells = Bells::listen(&host.census);
         let resync = now + RESYNC;
-        let pending = Pending::default();
-        Ok(Self { host, events, selection, pending, settling, bells, ring: None, survey, resync })
+        let (pending, moving) = (Pending::default(), Moving::default());
+        Ok(Self { host, events, selection, pending, settling, moving, bells, ring: None, survey, resync })
     }
 
     /// Returns what was published last.
@@ -94,7 +96,8 @@ impl Discovery {
     /// Returns how long nothing is due.
     fn wait(&self, now: Instant) -> Duration {
         let until = |due: Instant| due.saturating_duration_since(now);
-        let due = [self.pending.wait(now), self.settling.wait(now), self.ring.map(until)];
+        let due =
+            [self.pending.wait(now), self.settling.wait(now), self.moving.wait(now), self.ring.map(until)];
         due.into_iter().flatten().fold(until(self.resync), Duration::min)
     }
 
@@ -132,14 +135,13 @@ impl Discovery {
             Some(Work::Everything) => resynced.extend(self.resync(now)),
             Some(Work::List(dirty)) => {
                 walk(&mut self.host.questions, dirty, &mut self.host.table);
-                if is_settling || self.host.has_strangers() {
+                if is_settling || has_rung || self.host.has_strangers() {
                     self.host.read_census();
-                } else if has_rung {
-                    self.host.read_catalog();
                 }
             }
-            None if is_settling => self.host.read_census(),
-            None if has_rung => self.host.read_catalog(),
+            // A container that joins another's network causes no event of the kernel's.
+            None if is_settling || has_rung => self.host.read_census(),
+            None if self.moving.wait(now).is_some_and(|wait| wait.is_zero()) => {}
             None => return Vec::new(),
         }
         self.ring = self.ring.filter(|_| !has_rung);
@@ -158,8 +160,9 @@ impl Discovery {
     }
 
     fn publish(&mut self) -> Vec<Change> {
-        let mut survey = self.host.survey(&self.selection);
-        self.settling.hold_back(&mut survey, Instant::now());
+        let (mut survey, now) = (self.host.survey(&self.selection), Instant::now());
+        self.settling.hold_back(&mut survey, now);
+        self.moving.keep(&self.survey, &mut survey, now);
         let changes = changes::between(&self.survey, &survey);
         self.survey = survey;
         changes

@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_peer_in_a_namespace_that_cannot_be_listed_is_out_of_reach() {
-        let mut table = table([(0, vec![interface(2, "veth", 7, Some(1)), interface(3, "netkit", 7, Some(-1))])]);
+        let mut table =
+            table([(0, vec![interface(2, "veth", 7, Some(1)), interface(3, "netkit", 7, Some(-1))])]);
         table.insert(Nsid(1), Listing::Unreadable("denied".to_owned()));
         let out_of_reach = |at| (at, LoneReason::PeerOutOfReach);
         assert_eq!(join(&table).lone, [at(0, 2), at(0, 3)].map(out_of_reach));

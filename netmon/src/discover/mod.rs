@@ -14,6 +14,7 @@ mod changes;
 mod daemon;
 mod follow;
 mod join;
+mod moving;
 mod naming;
 mod pending;
 mod selection;
@@ -127,7 +128,8 @@ impl HostState {
 
     /// Searches once for the holder of each namespace that no process is in and no file keeps.
     fn find_holders(&mut self) {
-        let lost: BTreeSet<Nsid> = self.without_keeper().filter(|nsid| !self.searched.contains(nsid)).collect();
+        let lost: BTreeSet<Nsid> =
+            self.without_keeper().filter(|nsid| !self.searched.contains(nsid)).collect();
         if !lost.is_empty() {
             census::find_holders(&mut self.questions, &lost, &mut self.census);
             self.searched.extend(lost);

@@ -101,8 +101,11 @@ mod tests {
 
     /// Namespace 1 with interface 2, whose peer is in namespace 0.
     fn table() -> Table {
-        let interface =
-            ObservedInterface { ifindex: IfIndex(2), link_nsid: Some(Nsid(0)), ..ObservedInterface::default() };
+        let interface = ObservedInterface {
+            ifindex: IfIndex(2),
+            link_nsid: Some(Nsid(0)),
+            ..ObservedInterface::default()
+        };
         Table::from([(Nsid(1), Listing::Interfaces(vec![interface]))])
     }
 

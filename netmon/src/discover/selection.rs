@@ -87,7 +87,8 @@ impl FromStr for Filter {
             }
             Some((other, _)) => return Err(InvalidFilter::Subject(other.to_owned())),
         };
-        let invalid = |e: glob::PatternError| InvalidFilter::Pattern { pattern: pattern.to_owned(), problem: e.msg };
+        let invalid =
+            |e: glob::PatternError| InvalidFilter::Pattern { pattern: pattern.to_owned(), problem: e.msg };
         Ok(Self { subject, pattern: Pattern::new(pattern).map_err(invalid)? })
     }
 }
@@ -158,9 +159,14 @@ mod tests {
 
     #[test]
     fn a_filter_of_each_kind_matches_one_end() {
-        for filter in
-            ["shop.*", "netns=shop.w?b", "interface=eth[0-9]", "runtime=docker", "label=tier", "label=tier=fr*"]
-        {
+        for filter in [
+            "shop.*",
+            "netns=shop.w?b",
+            "interface=eth[0-9]",
+            "runtime=docker",
+            "label=tier",
+            "label=tier=fr*",
+        ] {
             assert!(wants(&[filter], &[]), "{filter}");
             assert!(!wants(&[], &[filter]), "{filter}");
         }

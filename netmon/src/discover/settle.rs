@@ -45,8 +45,11 @@ impl Settling {
             .collect();
         self.first_seen = seen;
         let waits = |netns: &&Namespace| is_weak(netns) && now < self.first_seen[&identity(netns)] + PATIENCE;
-        let held: Vec<NsName> = survey.namespaces.iter().filter(waits).map(|netns| netns.name.clone()).collect();
-        self.again = (!held.is_empty()).then_some(now + PACE);
+        let held: Vec<NsName> =
+            survey.namespaces.iter().filter(waits).map(|netns| netns.name.clone()).collect();
+        // Not postponed by what else happens on the host.
+        let again = self.again.filter(|again| *again > now).unwrap_or(now + PACE);
+        self.again = (!held.is_empty()).then_some(again);
         survey.namespaces.retain(|netns| !held.contains(&netns.name));
         survey.links.retain(|link| !link.ends().any(|end| held.contains(&end.netns)));
         survey.lone_ends.retain(|lone| !held.contains(&lone.end.netns));
@@ -106,7 +109,10 @@ mod tests {
         let (mut settling, start) = (Settling::default(), Instant::now());
         held_back(&mut settling, survey(NamedBy::Cookie), start);
         let just_before = start + PATIENCE - Duration::from_millis(1);
-        assert_eq!(names(&held_back(&mut settling, survey(NamedBy::Cookie), just_before)), ["root", "shop.web"]);
+        assert_eq!(
+            names(&held_back(&mut settling, survey(NamedBy::Cookie), just_before)),
+            ["root", "shop.web"]
+        );
         let after = held_back(&mut settling, survey(NamedBy::Cookie), start + PATIENCE);
         assert_eq!(after, survey(NamedBy::Cookie));
     }
@@ -115,6 +121,9 @@ mod tests {
     fn what_was_there_at_the_start_is_published_at_once() {
         let (mut settling, start) = (Settling::default(), Instant::now());
         settling.accept(&survey(NamedBy::ContainerId), start);
-        assert_eq!(held_back(&mut settling, survey(NamedBy::ContainerId), start), survey(NamedBy::ContainerId));
+        assert_eq!(
+            held_back(&mut settling, survey(NamedBy::ContainerId), start),
+            survey(NamedBy::ContainerId)
+        );
     }
 }

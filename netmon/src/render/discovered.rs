@@ -12,7 +12,8 @@ use super::{
     table::table,
 };
 
-const LINKS: [(&str, bool); 5] = [("LINK", false), ("KIND", false), ("A", false), ("B", false), ("STATE", false)];
+const LINKS: [(&str, bool); 5] =
+    [("LINK", false), ("KIND", false), ("A", false), ("B", false), ("STATE", false)];
 const LONE: [(&str, bool); 3] = [("END", false), ("KIND", false), ("NO PEER, BECAUSE", false)];
 const NAMESPACES: [(&str, bool); 6] = [
     ("NETNS", false),
@@ -27,8 +28,10 @@ const NAMESPACES: [(&str, bool); 6] = [
 #[must_use]
 pub fn listing(survey: &Survey, all: bool) -> String {
     let ends = ends_by_namespace(survey);
-    let (shown, hidden): (Vec<&Namespace>, Vec<&Namespace>) =
-        survey.namespaces.iter().partition(|netns| all || netns.name.is_root() || ends.contains_key(&netns.name));
+    let (shown, hidden): (Vec<&Namespace>, Vec<&Namespace>) = survey
+        .namespaces
+        .iter()
+        .partition(|netns| all || netns.name.is_root() || ends.contains_key(&netns.name));
     let mut parts = vec![format!("{BOLD}{}{BOLD:#}", headline(survey))];
     if !survey.links.is_empty() {
         parts.push(table(LINKS, survey.links.iter().map(link)));
@@ -52,7 +55,9 @@ pub fn change(change: &Change) -> String {
         Change::NamespaceChanged { was, namespace } if *was == namespace.name => {
             format!("~ namespace {}", described(namespace))
         }
-        Change::NamespaceChanged { was, namespace } => format!("~ namespace {was} is now {}", described(namespace)),
+        Change::NamespaceChanged { was, namespace } => {
+            format!("~ namespace {was} is now {}", described(namespace))
+        }
         Change::NamespaceGone { name, .. } => format!("- namespace {name}"),
         Change::LinkJoined { link } => format!("+ link {}", joined(link)),
         Change::LinkChanged { was, link } if *was == link.name => format!("~ link {}", joined(link)),
@@ -64,7 +69,8 @@ pub fn change(change: &Change) -> String {
 
 fn headline(survey: &Survey) -> String {
     let links = counted(survey.links.len(), "link");
-    let mut namespaces: Vec<&NsName> = survey.links.iter().flat_map(Link::ends).map(|end| &end.netns).collect();
+    let mut namespaces: Vec<&NsName> =
+        survey.links.iter().flat_map(Link::ends).map(|end| &end.netns).collect();
     namespaces.sort();
     namespaces.dedup();
     match namespaces.len() {
@@ -77,11 +83,11 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Returns how many ends of links and ends without a peer each namespace has.
+/// Returns how many ends of links each namespace has: none, if it only has ends without a peer.
 fn ends_by_namespace(survey: &Survey) -> BTreeMap<&NsName, usize> {
-    let mut ends = BTreeMap::new();
-    let lone = survey.lone_ends.iter().map(|lone| &lone.end);
-    for end in survey.links.iter().flat_map(Link::ends).chain(lone) {
+    let mut ends: BTreeMap<&NsName, usize> =
+        survey.lone_ends.iter().map(|lone| (&lone.end.netns, 0)).collect();
+    for end in survey.links.iter().flat_map(Link::ends) {
         *ends.entry(&end.netns).or_default() += 1;
     }
     ends
@@ -148,7 +154,9 @@ fn described(netns: &Namespace) -> String {
 fn notes(survey: &Survey, hidden: usize) -> Vec<String> {
     let mut notes = survey.remarks.clone();
     let skipped = survey.skipped.iter();
-    notes.extend(skipped.map(|(reason, count)| format!("{} {}", counted(*count, "endpoint"), reason.as_str())));
+    notes.extend(
+        skipped.map(|(reason, count)| format!("{} {}", counted(*count, "endpoint"), reason.as_str())),
+    );
     if hidden > 0 {
         notes.push(format!("{} without links; --all lists them", counted(hidden, "namespace")));
     }

@@ -68,17 +68,21 @@ impl Process {
         self.path("ns/net")
     }
 
-    /// Returns the files of its descriptors that stand for network namespaces, which such a descriptor keeps alive, each
-    /// with the inode.
+    /// Returns the files of its descriptors that stand for namespaces, which such a descriptor keeps alive.
+    ///
+    /// A namespace of another kind may be among them. Files that are none are not touched: they may be on a file system
+    /// that does not answer.
     ///
     /// # Errors
     ///
     /// Fails if the process has exited, or the caller may not inspect it (`CAP_SYS_PTRACE`).
-    pub fn network_namespace_descriptors(self) -> io::Result<Vec<(PathBuf, u64)>> {
+    pub fn namespace_descriptors(self) -> io::Result<Vec<(PathBuf, NetnsId)>> {
+        let nsfs = Self::CurrentThread.network_namespace()?.device;
         let entries = fs::read_dir(self.path("fd"))?.flatten().map(|entry| entry.path());
         let held = entries.filter_map(|path| {
             let target = fs::read_link(&path).ok()?;
-            Some((path, inode_of_link(target.to_str()?)?))
+            let netns = may_be_namespace(target.to_str()?).then(|| NetnsId::of_file(&path))?.ok()?;
+            (netns.device == nsfs).then_some((path, netns))
         });
         Ok(held.collect())
     }
@@ -146,9 +150,10 @@ fn all_cgroups(text: &str) -> Vec<String> {
     paths
 }
 
-/// The link of a descriptor of a network namespace is `net:[INODE]`.
-fn inode_of_link(target: &str) -> Option<u64> {
-    target.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
+/// A descriptor's link is `net:[INODE]` if it was opened in `/proc`, the path of the name if it was opened there, and `/` once
+/// that name is unmounted.
+fn may_be_namespace(target: &str) -> bool {
+    target == "/" || ["net:[", "/run/", "/var/run/"].iter().any(|start| target.starts_with(start))
 }
 
 /// The hierarchy with number 0 and no controllers is the one of version 2 (cgroups(7)).
@@ -240,23 +245,21 @@ mod tests {
 
     #[test]
     fn each_cgroup_is_returned_once_in_the_order_of_the_hierarchies() {
-        let text = "12:cpu,cpuacct:/docker/a\n3:pids:/docker/a\n1:name=systemd:/b\n0::/system.slice/x:y.service\n";
+        let text =
+            "12:cpu,cpuacct:/docker/a\n3:pids:/docker/a\n1:name=systemd:/b\n0::/system.slice/x:y.service\n";
         assert_eq!(all_cgroups(text), ["/docker/a", "/b", "/system.slice/x:y.service"]);
         assert!(all_cgroups("odd\n\n1:x\n").is_empty());
     }
 
     #[test]
-    fn a_descriptor_of_a_network_namespace_is_found_with_its_inode() {
+    fn a_descriptor_of_a_namespace_is_found_among_all_descriptors() {
         let own = Process::CurrentThread;
         let held = fs::File::open(own.network_namespace_path()).unwrap();
-        let inode = own.network_namespace().unwrap().inode;
-        let found = own.network_namespace_descriptors().unwrap();
-        assert!(found.contains(&(path_of_descriptor_in(own, &held), inode)), "{found:?}");
-        assert_eq!(inode_of_link("mnt:[4026531841]"), None);
-    }
-
-    fn path_of_descriptor_in(process: Process, file: &fs::File) -> PathBuf {
-        process.path(&format!("fd/{}", file.as_raw_fd()))
+        let _directory = fs::File::open("/").unwrap();
+        let path = own.path(&format!("fd/{}", held.as_raw_fd()));
+        let found = own.namespace_descriptors().unwrap();
+        assert!(found.contains(&(path, own.network_namespace().unwrap())), "{found:?}");
+        assert!(found.iter().all(|(_, netns)| netns.device == found[0].1.device), "{found:?}");
     }
 
     #[test]

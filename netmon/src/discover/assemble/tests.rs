@@ -43,18 +43,11 @@ fn readings() -> (Table, Census) {
                 interface(3, "vethr", Some((2, 2))),
             ]),
         ),
-        (
-            Nsid(1),
-            listing(vec![interface(2, "eth0", Some((0, 2))), interface(9, "x", Some((2, 9)))]),
-        ),
-        (
-            Nsid(2),
-            listing(vec![interface(2, "eth0", Some((0, 3))), interface(9, "x", Some((1, 9)))]),
-        ),
+        (Nsid(1), listing(vec![interface(2, "eth0", Some((0, 2))), interface(9, "x", Some((2, 9)))])),
+        (Nsid(2), listing(vec![interface(2, "eth0", Some((0, 3))), interface(9, "x", Some((1, 9)))])),
     ]);
     let root = Evidence { is_root: true, cookie: Some(Cookie(3)), ..Evidence::default() };
-    let keepers =
-        [(Nsid(0), keeper(root)), (Nsid(1), named("blue", 10)), (Nsid(2), named("red", 20))].into();
+    let keepers = [(Nsid(0), keeper(root)), (Nsid(1), named("blue", 10)), (Nsid(2), named("red", 20))].into();
     (table, Census { keepers, unreadable: 0 })
 }
 
@@ -81,8 +74,7 @@ fn links_are_called_after_the_end_that_is_not_in_root() {
 #[test]
 fn what_is_left_out_is_counted_by_reason() {
     let (table, census) = readings();
-    let selection =
-        Selection { exclude: vec!["red".parse().unwrap()], ..Selection::default() };
+    let selection = Selection { exclude: vec!["red".parse().unwrap()], ..Selection::default() };
     let chosen = survey(&table, &census, &selection);
     assert_eq!(names(&chosen), ["blue:eth0"]);
     assert_eq!(chosen.skipped, BTreeMap::from([(SkipReason::Selection, 4)]));
@@ -100,7 +92,8 @@ fn a_namespace_that_cannot_be_listed_says_why_and_keeps_its_place() {
     let red = survey.namespaces.iter().find(|netns| netns.name.as_str() == "red").unwrap();
     assert_eq!((red.interfaces, red.remark.as_deref()), (None, Some("denied")));
     assert_eq!(names(&survey), ["blue:eth0"]);
-    let lone: Vec<_> = survey.lone_ends.iter().map(|lone| (lone.end.interface.as_str(), lone.reason)).collect();
+    let lone: Vec<_> =
+        survey.lone_ends.iter().map(|lone| (lone.end.interface.as_str(), lone.reason)).collect();
     assert_eq!(lone, [("x", LoneReason::PeerOutOfReach), ("vethr", LoneReason::PeerOutOfReach)]);
 }
 

@@ -123,8 +123,9 @@ mod tests {
 
     #[test]
     fn nulls_and_missing_fields_are_no_error() {
-        let listing =
-            parse(br#"[{"Id": "a1", "Names": null, "Labels": null, "Image": 7, "HostConfig": null}, {"Id": "b2"}]"#);
+        let listing = parse(
+            br#"[{"Id": "a1", "Names": null, "Labels": null, "Image": 7, "HostConfig": null}, {"Id": "b2"}]"#,
+        );
         let listing = listing.unwrap();
         assert_eq!(listing.unreadable, 0);
         assert!(listing.containers.values().all(|facts| *facts == Facts::default()));

@@ -58,7 +58,8 @@ pub(in crate::discover) fn parse(config: &[u8]) -> Option<Facts> {
 }
 
 fn of_pod(annotations: &BTreeMap<&str, &str>, keys: &Keys) -> Option<Facts> {
-    let text = |key: &str| annotations.get(key).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
+    let text =
+        |key: &str| annotations.get(key).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
     let pod = Pod { name: text(keys.pod)?, namespace: text(keys.namespace)?, uid: text(keys.uid) };
     let is_sandbox = annotations.get(keys.kind) == Some(&SANDBOX);
     Some(Facts { pod: Some(pod), is_sandbox, image: text(keys.image), ..Facts::default() })
@@ -105,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_bundle_that_says_nothing_of_use_has_no_facts() {
-        for config in [&b"{}"[..], b"not json", br#"{"annotations": []}"#, br#"{"annotations": {"a": "b"}}"#] {
+        for config in [&b"{}"[..], b"not json", br#"{"annotations": []}"#, br#"{"annotations": {"a": "b"}}"#]
+        {
             assert_eq!(parse(config), None);
         }
     }

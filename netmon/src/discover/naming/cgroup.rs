@@ -184,7 +184,11 @@ mod tests {
         assert_eq!(of("/docker/ELSE/docker/ID"), contained_in(Runtime::Docker));
         assert_eq!(of("/docker/ELSE/kubepods/pod1/ID"), contained_in(Runtime::Kubernetes));
         assert_eq!(of("/docker/ID/system.slice/nginx.service"), contained_in(Runtime::Docker));
-        assert_eq!(of("/../docker-ID.scope"), contained_in(Runtime::Docker), "seen from another cgroup namespace");
+        assert_eq!(
+            of("/../docker-ID.scope"),
+            contained_in(Runtime::Docker),
+            "seen from another cgroup namespace"
+        );
     }
 
     #[test]
@@ -200,7 +204,10 @@ mod tests {
     fn machines_have_names_without_the_escapes_of_systemd() {
         assert_eq!(of("/lxc.payload.web/init.scope"), machine_of(Runtime::Lxc, "web"));
         assert_eq!(of("/lxc/web"), machine_of(Runtime::Lxc, "web"));
-        assert_eq!(of("/machine.slice/machine-web\\x2d1.scope/payload"), machine_of(Runtime::Machine, "web-1"));
+        assert_eq!(
+            of("/machine.slice/machine-web\\x2d1.scope/payload"),
+            machine_of(Runtime::Machine, "web-1")
+        );
         assert_eq!(
             of("/machine.slice/systemd-nspawn@deb.service/payload"),
             machine_of(Runtime::Machine, "deb")

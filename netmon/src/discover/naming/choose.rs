@@ -192,12 +192,7 @@ fn members(evidence: &Evidence, catalog: &Catalog) -> Vec<Member> {
     evidence.owners.iter().filter_map(member).collect()
 }
 
-fn remark(
-    evidence: &Evidence,
-    main: Option<&Owner>,
-    named_by: NamedBy,
-    catalog: &Catalog,
-) -> Option<String> {
+fn remark(evidence: &Evidence, main: Option<&Owner>, named_by: NamedBy, catalog: &Catalog) -> Option<String> {
     if let (NamedBy::ContainerId, Some(Owner::Container { runtime, .. })) = (named_by, main) {
         return Some(no_name(*runtime, evidence.pod_uid.as_deref(), catalog));
     }

@@ -19,8 +19,7 @@ fn container(entry: &Value) -> Option<(String, Facts)> {
     let metadata = entry.get("metadata").and_then(Value::as_str).unwrap_or_default();
     let metadata: Value = serde_json::from_str(metadata).unwrap_or_default();
     let image = metadata.get("image-name").and_then(Value::as_str);
-    let facts =
-        Facts { name: name.map(str::to_owned), image: image.map(str::to_owned), ..Facts::default() };
+    let facts = Facts { name: name.map(str::to_owned), image: image.map(str::to_owned), ..Facts::default() };
     Some((id.to_owned(), facts))
 }
 

@@ -52,16 +52,15 @@ fn parsed(candidate: &Candidate, name: &str) -> NsName {
         return NsName::root();
     }
     // A name that breaks the rules in spite of `label` is replaced by one that cannot.
-    let fallback = || NsName::try_from(format!("ns-{}", candidate.identity)).unwrap_or_else(|_| NsName::root());
+    let fallback =
+        || NsName::try_from(format!("ns-{}", candidate.identity)).unwrap_or_else(|_| NsName::root());
     name.parse().unwrap_or_else(|_| fallback())
 }
 
 /// Replaces what a name of a namespace may not contain, and shortens it.
 fn label(name: &str) -> String {
-    let mut label: String = name
-        .chars()
-        .map(|c| if c == '/' || c.is_whitespace() || c.is_control() { '_' } else { c })
-        .collect();
+    let mut label: String =
+        name.chars().map(|c| if c == '/' || c.is_whitespace() || c.is_control() { '_' } else { c }).collect();
     if label.starts_with('-') || matches!(label.as_str(), "" | "." | "..") {
         label.insert(0, '_');
     }
@@ -127,8 +126,11 @@ mod tests {
         let long = "x".repeat(300);
         let dashes = format!("-{}", "ä".repeat(200));
         let odd = ["a/b", "../../etc", "a b\n", "", "..", "-rf", &long, &dashes];
-        let candidates: Vec<_> =
-            odd.iter().enumerate().map(|(i, name)| candidate(Runtime::Process, name, &i.to_string())).collect();
+        let candidates: Vec<_> = odd
+            .iter()
+            .enumerate()
+            .map(|(i, name)| candidate(Runtime::Process, name, &i.to_string()))
+            .collect();
         let names = names(&candidates);
         assert_eq!(names[..6], ["a_b", ".._.._etc", "a_b_", "_", "_..", "_-rf"]);
         assert!(names.iter().all(|name| name.len() <= MAX_NSNAME));

@@ -122,7 +122,8 @@ impl Questions {
         let failed = |e: io::Error| NetlinkError::new(WHAT, e);
         for _ in 0..DUMP_ATTEMPTS {
             let request = vec![listing(netns)];
-            let answers = self.netlink.collect(request, NLM_F_DUMP, ObservedInterface::parse).map_err(failed)?;
+            let answers =
+                self.netlink.collect(request, NLM_F_DUMP, ObservedInterface::parse).map_err(failed)?;
             for answer in answers {
                 let answer = answer.map_err(failed)?;
                 if !answer.is_interrupted {

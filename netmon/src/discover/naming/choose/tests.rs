@@ -95,7 +95,8 @@ fn a_pod_belongs_to_its_sandbox_and_is_never_called_pause() {
     let pod = Some(Pod { name: "web-0".to_owned(), namespace: "prod".to_owned(), uid: None });
     let container = Facts { pod: pod.clone(), ..named("nginx") };
     let sandbox = Facts { pod, is_sandbox: true, ..named("k8s_POD_web-0") };
-    let named = choose(&inside(&["app", "pause"].map(docker)), &catalog(&[("app", container), ("pause", sandbox)]));
+    let named =
+        choose(&inside(&["app", "pause"].map(docker)), &catalog(&[("app", container), ("pause", sandbox)]));
     assert_eq!(named.name, "prod.web-0");
     assert_eq!(named.container.unwrap().id, "pause");
 }
