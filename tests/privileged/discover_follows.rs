@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use netmon_model::survey::Change;
 use netmon_tests::{
+    contained::{Contained, id},
     eventually::eventually,
     following::{Following, Picture},
     island::{Island, ends},
@@ -87,6 +88,26 @@ fn nothing_is_held_so_a_deleted_namespace_is_destroyed_at_once() {
         assert!(!held.is_empty() && !held.iter().any(|target| target.starts_with("net:[")), "{held:?}");
         let survey = island.survey(&[]);
         assert!(survey.namespaces.iter().all(|netns| netns.cookie != cookie));
+    });
+}
+
+#[test]
+fn a_container_that_is_killed_takes_its_namespace_along_twenty_times() {
+    sandbox(|| {
+        let island = Island::open();
+        let following = Following::start(&island, "");
+        for _ in 0..20 {
+            add(&island, "box");
+            island.sh("ip link set to-box up; ip -n box link set eth0 up");
+            let container = Contained::start(&island, "box", "box", &format!("docker/{}", id('a')), true);
+            assert!(!island.sh("ip -o link show to-box").is_empty(), "its process keeps the namespace");
+            drop(container);
+            eventually("the end of the namespace", PATIENCE, || {
+                island.sh("ip -o link show to-box 2>/dev/null || true").is_empty().then_some(())
+            });
+        }
+        following.until("root alone", |picture| picture.namespaces.keys().eq(["root"]).then_some(()));
+        following.until_links(&[]);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use netmon_kernel::proc::Process;
+use netmon_kernel::proc::{Mount, Process};
 
 use crate::{eventually::eventually, island::Island, running::Running};
 
@@ -54,7 +54,7 @@ impl Contained {
 /// Where cgroups of version 2 are mounted.
 fn hierarchy() -> PathBuf {
     let mounts = Process::Current.mounts().expect("/proc");
-    let found = mounts.iter().find(|mount| mount.file_system == b"cgroup2").and_then(|mount| mount.point());
+    let found = mounts.iter().find(|mount| mount.file_system == b"cgroup2").and_then(Mount::point);
     found.expect("cgroups of version 2")
 }
 
@@ -74,7 +74,7 @@ impl Drop for Contained {
                 match fs::remove_dir(directory) {
                     // A process that was killed leaves its cgroup a moment later.
                     Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
-                        crate::eventually::pause()
+                        crate::eventually::pause();
                     }
                     _ => break,
                 }

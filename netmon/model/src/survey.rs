@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     mac::Mac,
-    names::{Cookie, IfIndex, LabName, LinkName, NsName},
+    names::{Cookie, IfIndex, InterfaceId, LabName, LinkName, NsName},
 };
 
 /// The version of the layout in JSON.
@@ -243,6 +243,14 @@ pub struct End {
     pub is_up: bool,
     /// The bridge, bond or similar that it is a port of. `None` if it is none's.
     pub bridge: Option<String>,
+}
+
+impl End {
+    /// Returns the identity of the interface. `None` if its namespace could not be opened.
+    #[must_use]
+    pub fn id(&self) -> Option<InterfaceId> {
+        Some(InterfaceId { netns: self.cookie?, ifindex: self.ifindex })
+    }
 }
 
 /// An interface that leads out of its namespace, and is no end of a link.

@@ -153,12 +153,12 @@ mod tests {
         owner(&[path.replace("ID", HEX).replace("ELSE", OTHER)])
     }
 
-    fn contained_in(runtime: Runtime) -> Option<Owner> {
-        Some(contained(runtime, HEX))
+    fn contained_in(runtime: Runtime) -> Owner {
+        contained(runtime, HEX)
     }
 
-    fn machine_of(runtime: Runtime, name: &str) -> Option<Owner> {
-        Some(Owner::Machine { runtime, name: name.to_owned() })
+    fn machine_of(runtime: Runtime, name: &str) -> Owner {
+        Owner::Machine { runtime, name: name.to_owned() }
     }
 
     #[test]
@@ -175,18 +175,18 @@ mod tests {
             ("/kubepods.slice/kubepods-pod1.slice/crio-ID.scope", Runtime::CriO),
             ("/kubepods/besteffort/pod1/ID", Runtime::Kubernetes),
         ] {
-            assert_eq!(of(path), contained_in(runtime), "{path}");
+            assert_eq!(of(path), Some(contained_in(runtime)), "{path}");
         }
     }
 
     #[test]
     fn the_innermost_container_counts_and_its_units_do_not() {
-        assert_eq!(of("/docker/ELSE/docker/ID"), contained_in(Runtime::Docker));
-        assert_eq!(of("/docker/ELSE/kubepods/pod1/ID"), contained_in(Runtime::Kubernetes));
-        assert_eq!(of("/docker/ID/system.slice/nginx.service"), contained_in(Runtime::Docker));
+        assert_eq!(of("/docker/ELSE/docker/ID"), Some(contained_in(Runtime::Docker)));
+        assert_eq!(of("/docker/ELSE/kubepods/pod1/ID"), Some(contained_in(Runtime::Kubernetes)));
+        assert_eq!(of("/docker/ID/system.slice/nginx.service"), Some(contained_in(Runtime::Docker)));
         assert_eq!(
             of("/../docker-ID.scope"),
-            contained_in(Runtime::Docker),
+            Some(contained_in(Runtime::Docker)),
             "seen from another cgroup namespace"
         );
     }
@@ -202,15 +202,15 @@ mod tests {
 
     #[test]
     fn machines_have_names_without_the_escapes_of_systemd() {
-        assert_eq!(of("/lxc.payload.web/init.scope"), machine_of(Runtime::Lxc, "web"));
-        assert_eq!(of("/lxc/web"), machine_of(Runtime::Lxc, "web"));
+        assert_eq!(of("/lxc.payload.web/init.scope"), Some(machine_of(Runtime::Lxc, "web")));
+        assert_eq!(of("/lxc/web"), Some(machine_of(Runtime::Lxc, "web")));
         assert_eq!(
             of("/machine.slice/machine-web\\x2d1.scope/payload"),
-            machine_of(Runtime::Machine, "web-1")
+            Some(machine_of(Runtime::Machine, "web-1"))
         );
         assert_eq!(
             of("/machine.slice/systemd-nspawn@deb.service/payload"),
-            machine_of(Runtime::Machine, "deb")
+            Some(machine_of(Runtime::Machine, "deb"))
         );
     }
 
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_hybrid_hierarchy_names_the_container_in_any_line() {
         let paths = ["/".to_owned(), "/system.slice/ssh.service".to_owned(), format!("/docker/{HEX}")];
-        assert_eq!(owner(&paths), contained_in(Runtime::Docker));
+        assert_eq!(owner(&paths), Some(contained_in(Runtime::Docker)));
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl NamespaceEvents {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(events),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                    events.push(NamespaceEvent::Lost)
+                    events.push(NamespaceEvent::Lost);
                 }
                 Err(error) => return Err(error),
             }

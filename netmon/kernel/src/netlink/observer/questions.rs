@@ -56,7 +56,7 @@ impl Questions {
     ///
     /// The kernel's answer: EINVAL if it is no network namespace.
     pub fn number(&mut self, namespace: impl AsFd) -> Result<Nsid, NetlinkError> {
-        self.number_by(NsidAttribute::Fd(namespace.as_fd().as_raw_fd().cast_unsigned()))
+        self.number_by(&NsidAttribute::Fd(namespace.as_fd().as_raw_fd().cast_unsigned()))
     }
 
     /// Returns the number of a process's namespace. Gives it one if it has none. Needs no right to inspect the process.
@@ -65,12 +65,12 @@ impl Questions {
     ///
     /// The kernel's answer: EINVAL or ESRCH if there is no such process.
     pub fn number_of_process(&mut self, pid: u32) -> Result<Nsid, NetlinkError> {
-        self.number_by(NsidAttribute::Pid(pid))
+        self.number_by(&NsidAttribute::Pid(pid))
     }
 
-    fn number_by(&mut self, which: NsidAttribute) -> Result<Nsid, NetlinkError> {
+    fn number_by(&mut self, which: &NsidAttribute) -> Result<Nsid, NetlinkError> {
         const WHAT: &str = "number a namespace";
-        if let Some(known) = self.known(&which)? {
+        if let Some(known) = self.known(which)? {
             return Ok(known);
         }
         let request = nsid_message(vec![NsidAttribute::Id(UNNUMBERED), which.clone()]);
@@ -80,7 +80,7 @@ impl Questions {
             other => other?,
         }
         let ended = || NetlinkError::new(WHAT, io::ErrorKind::NotFound.into());
-        self.known(&which)?.ok_or_else(ended)
+        self.known(which)?.ok_or_else(ended)
     }
 
     fn known(&mut self, which: &NsidAttribute) -> Result<Option<Nsid>, NetlinkError> {
