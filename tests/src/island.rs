@@ -66,6 +66,8 @@ impl Island {
     /// If it cannot be started.
     #[must_use]
     pub fn start(&self, name: &'static str, script: &str) -> Running {
+        // That of an earlier process may lead to a zombie, which still has its name.
+        let _ = fs::remove_file(format!("/run/sandbox/{name}.pid"));
         let script = format!("echo $$ > /run/sandbox/{name}.pid; {script}");
         let words = [self.entering(), ["sh", "-euc", &script].map(str::to_owned).to_vec()].concat();
         Running::start(name, "nsenter", &words.iter().map(String::as_str).collect::<Vec<_>>())

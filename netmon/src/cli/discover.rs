@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, env = "NETMON_DISCOVER_LIMIT", value_name = "N", default_value_t = DEFAULT_LIMIT)]
     discover_limit: u32,
     /// List namespaces without links, too. JSON always has them.
-    #[arg(long)]
+    #[arg(long, env = "NETMON_DISCOVER_ALL")]
     all: bool,
     /// Then print what appears, changes and disappears, until Ctrl-C; in JSON, one change a line.
     #[arg(short, long)]
