@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
 
+mod survey;
 mod trace;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub use self::trace::trace;
+pub use self::{survey::survey, trace::trace};
 use fastrand::Rng;
 use netmon_ebpf::{
     abi::ParseStop,

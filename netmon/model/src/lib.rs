@@ -21,5 +21,6 @@ pub mod progress;
 pub mod server_address;
 pub mod shell;
 pub mod snapshot;
+pub mod survey;
 pub mod text;
 pub mod trace;

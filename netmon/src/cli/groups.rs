@@ -5,7 +5,7 @@ use clap::Command;
 /// Each heading with its subcommands, in the order of use.
 pub const GROUPS: [(&str, &[&str]); 4] = [
     ("Build and run labs", &["run", "up", "reload", "down", "plan", "exec", "generate", "graph"]),
-    ("See what happens", &["status", "top", "flows", "trace"]),
+    ("See what happens", &["status", "top", "flows", "trace", "discover"]),
     ("Test and measure", &["impair", "test", "selftest", "overhead"]),
     ("This host and netmon itself", &["doctor", "clean", "schema", "completions", "man"]),
 ];

@@ -2,6 +2,7 @@
 
 pub mod clean;
 pub mod completions;
+pub mod discover;
 pub mod doctor;
 pub mod down;
 pub mod error_message;
@@ -106,6 +107,11 @@ pub enum Command {
     ///
     /// Draws text, writes Mermaid or Graphviz source, or prints JSON.
     Graph(graph::Args),
+    /// Lists the network namespaces of this host and the links between them, whatever made them.
+    ///
+    /// Finds containers, pods, machines and namespaces of `ip netns add`, and names them as their users do. Enters no
+    /// namespace, keeps none alive and changes nothing. Needs no agent.
+    Discover(discover::Args),
     /// Measures what watching a link costs its traffic: the same load with and without hooks, in turn.
     ///
     /// If an agent watches the link, it detaches and reattaches its hooks, and the command reports what was not
@@ -177,6 +183,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Top(args) => with_runtime(top::run(args)),
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Graph(args) => with_runtime(graph::run(args)),
+        Command::Discover(args) => discover::run(args),
         Command::Overhead(args) => overhead::run(&args),
         Command::Impair(args) => with_runtime(impair::run(args)),
         Command::Trace(args) => trace::run(&args),

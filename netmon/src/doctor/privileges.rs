@@ -37,6 +37,10 @@ struct Need {
 fn need(capability: Capability) -> Need {
     let (what_for, without) = match capability {
         Capability::NetAdmin => ("links, addresses and routes, and programs on hooks", None),
+        Capability::NetBroadcast => (
+            "hearing of links that appear in other namespaces",
+            Some("`netmon discover --follow` refuses to start; `netmon discover` works"),
+        ),
         Capability::SysAdmin => ("creating and entering namespaces", None),
         Capability::Bpf => ("loading programs and creating maps", None),
         Capability::Perfmon => (

@@ -16,6 +16,8 @@ use thiserror::Error;
 pub enum Capability {
     /// Links, addresses, routes and qdiscs; attaching programs to hooks.
     NetAdmin,
+    /// Hearing of the links of other namespaces.
+    NetBroadcast,
     /// Entering and creating namespaces, mounting their names.
     SysAdmin,
     /// Loading programs and creating maps (Linux 5.8).
@@ -42,8 +44,9 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NetAdmin,
+        Self::NetBroadcast,
         Self::SysAdmin,
         Self::Bpf,
         Self::Perfmon,
@@ -62,6 +65,7 @@ impl Capability {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::NetBroadcast => "CAP_NET_BROADCAST",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::Bpf => "CAP_BPF",
             Self::Perfmon => "CAP_PERFMON",
@@ -79,6 +83,7 @@ impl Capability {
     fn bits(self) -> CapabilitySet {
         match self {
             Self::NetAdmin => CapabilitySet::NET_ADMIN,
+            Self::NetBroadcast => CapabilitySet::NET_BROADCAST,
             Self::SysAdmin => CapabilitySet::SYS_ADMIN,
             // Before Linux 5.8 CAP_SYS_ADMIN included these, and it still does.
             Self::Bpf => CapabilitySet::BPF.union(CapabilitySet::SYS_ADMIN),

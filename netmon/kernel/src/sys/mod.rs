@@ -15,6 +15,8 @@ pub mod inherited;
 pub mod insn;
 pub mod mapping;
 pub mod namespaces;
+pub mod netlink_nsid;
+pub mod nsfs;
 pub mod packet_socket;
 pub mod raw_tracepoint;
 pub mod sk_buff;

@@ -71,6 +71,11 @@ const ROOMS: &[Room] = &[
         kernel: "rustix",
     },
     Room {
+        name: "discover",
+        imports: "http kernel::netlink kernel::netns kernel::proc netmon_model ownership",
+        kernel: "rustix",
+    },
+    Room {
         name: "services",
         imports: "http kernel::netlink kernel::netns kernel::owned_files kernel::proc \
             kernel::sys netmon_model ownership probe",
@@ -138,7 +143,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
+        imports: "agent api control datapath discover doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
             render selftest server services top topology trace watch",
         kernel: "rustix",
