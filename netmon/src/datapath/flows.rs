@@ -45,7 +45,8 @@ impl Datapath {
         // Read the clock last, so that no timestamp in the table is later.
         let now_ns = monotonic_ns();
         let of = |(id, entry): (EndpointId, Entry<u32>)| {
-            self.endpoints.contains_key(&id).then(|| connection(id, &entry, now_ns))
+            (self.endpoints.contains_key(&id) || self.traced.contains_key(&id))
+                .then(|| connection(id, &entry, now_ns))
         };
         entries.into_iter().filter_map(of).collect()
     }

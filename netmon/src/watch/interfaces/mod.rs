@@ -139,7 +139,7 @@ impl Interfaces {
     /// A TCX program goes where its interface goes; a filter goes with the qdisc, which is made anew there.
     fn hooks_gone(&self, tracked: &TrackedInterface) -> bool {
         match self.mode {
-            AttachMode::Tcx => tracked.presence == Presence::Deleted,
+            AttachMode::Tcx | AttachMode::Tracing => tracked.presence == Presence::Deleted,
             AttachMode::Clsact => tracked.was_away,
         }
     }
