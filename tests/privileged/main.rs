@@ -75,6 +75,8 @@ mod trace_agent;
 mod trace_known;
 mod trace_lost;
 mod trace_ways;
+mod tracing_counts;
+mod tracing_latency;
 mod tunnels;
 mod up_services;
 mod wire_kinds;

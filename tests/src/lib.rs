@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod eventually;
 pub mod followed;
 pub mod foreign;
+pub mod foreign_links;
 pub mod forwarder;
 pub mod frugal;
 pub mod host;
