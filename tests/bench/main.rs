@@ -13,6 +13,7 @@ mod packets;
 mod paired;
 mod programs;
 mod topology;
+mod tracing;
 mod veth;
 
 use std::env;
