@@ -50,10 +50,11 @@ fn main() -> Result<()> {
             };
             sandbox(|| topology::run(&wish))
         }
+        ["tracing"] => sandbox(tracing::run),
         ["programs"] => sandbox(programs::run),
         _ => bail!(
             "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
-             topology SIZES ROUNDS SCRIPT WATCHED [--json] | programs"
+             topology SIZES ROUNDS SCRIPT WATCHED [--json] | tracing | programs"
         ),
     }
 }

@@ -25,11 +25,11 @@ use netmon_model::{
     cost::ProgramRuns,
     names::{EndpointId, InterfaceId},
 };
-use netmon_tests::pair::set_up;
+use netmon_tests::pair::{pair, set_up};
 use serde_json::{Value, json};
 
 use crate::{
-    figures::Figure,
+    figures::{Figure, conditions},
     packets::{Case, all},
 };
 
@@ -67,6 +67,13 @@ impl Running {
         let of = |one: ProgramRuns| (one.program.to_owned(), (one.runs, one.run_ns));
         Ok(programs.context("run times are recorded")?.into_iter().map(of).collect())
     }
+}
+
+/// Measures and prints these rows alone.
+pub(crate) fn run() -> Result<()> {
+    print_table(&measure(&pair())?);
+    println!("{}", conditions());
+    Ok(())
 }
 
 /// Measures every setting on a pair, which is set up for it.
