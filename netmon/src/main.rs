@@ -13,11 +13,10 @@ fn main() -> ExitCode {
     // clap prints its own errors and exits with code 2, which is also netmon's for wrong usage.
     let cli = Cli::parse();
     logging::init(&cli.log);
-    match run(cli) {
-        Ok(code) => code.into(),
-        Err(error) => {
-            anstream::eprintln!("netmon: {}", error_message(&error));
-            failure::exit_code(&error).into()
-        }
-    }
+    let code = run(cli).unwrap_or_else(|error| {
+        logging::print_error(&format!("netmon: {}", error_message(&error)));
+        failure::exit_code(&error)
+    });
+    logging::finish();
+    code.into()
 }

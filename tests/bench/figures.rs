@@ -13,7 +13,7 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// Of at least one run.
+    /// Computes the figure of `runs`, of which there must be at least one.
     pub(crate) fn of(mut runs: Vec<f64>) -> Self {
         runs.sort_unstable_by(f64::total_cmp);
         let middle = runs.len() / 2;
@@ -25,12 +25,12 @@ impl Figure {
         Self { median, lowest: runs[0], highest: runs[runs.len() - 1] }
     }
 
-    /// In the unit that it has.
+    /// Returns it as JSON, in the unit of the runs.
     pub(crate) fn json(self) -> Value {
         json!({ "median": self.median, "lowest": self.lowest, "highest": self.highest })
     }
 
-    /// Of nanoseconds.
+    /// Returns a figure in nanoseconds as JSON, with the unit in the keys.
     pub(crate) fn json_ns(self) -> Value {
         json!({ "median_ns": self.median, "lowest_ns": self.lowest, "highest_ns": self.highest })
     }

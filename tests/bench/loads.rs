@@ -1,7 +1,7 @@
 //! Loads over a veth by sockets of our own: a stream, datagrams, and a ping-pong.
 //!
-//! Who runs on which processor is fixed: left to the scheduler, that alone makes a ping-pong five times as long
-//! in one run as in the next.
+//! Each thread is pinned to a processor. If the scheduler chooses, a ping-pong takes five times as long in one run as
+//! in the next.
 
 use std::{
     io::{Read as _, Write as _},
@@ -16,18 +16,18 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// How long each load lasts.
 pub(crate) const TIME: Duration = Duration::from_millis(200);
-/// After so long without an answer a ball is lost.
+/// A datagram of a ping-pong is lost if it is not answered for this long.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// With its headers, a frame of 64 bytes.
 const SMALL: [u8; 22] = [0; 22];
-/// Datagrams that are on their way at a time: a socket's buffer takes them.
+/// Datagrams that are sent before the first is received: a socket's buffer holds them.
 const TURN: u32 = 50;
-/// Ends a ping-pong: shorter than a ball.
+/// The datagram that ends a ping-pong: shorter than the others.
 const LAST: [u8; 1] = [0];
 const CHUNK: usize = 1 << 20;
 
-/// The other end: a namespace, and an address in it. Each load has a socket of its own there, so that it finds
-/// nothing that another one has left over.
+/// The other end: a namespace, and an address in it. Each load has a socket of its own there, so that it receives
+/// nothing from an earlier load.
 pub(crate) struct Peer {
     inside: NetNs,
     address: IpAddr,
@@ -42,7 +42,7 @@ struct Processors {
 }
 
 impl Processors {
-    /// The first and the last that we may use.
+    /// Chooses the first and the last that this process may use.
     fn choose() -> Result<Self> {
         let allowed = sched_getaffinity(None).context("the processors that may be used")?;
         let mut ours = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
@@ -69,7 +69,7 @@ impl Peer {
         Ok(socket)
     }
 
-    /// One TCP stream, Gbit/s, until the last byte has been read.
+    /// Returns the rate of one TCP stream in Gbit/s, until the last byte has been read.
     pub(crate) fn stream(&self) -> Result<f64> {
         let Processors { here, there } = self.processors;
         stay_on(here)?;
@@ -88,8 +88,8 @@ impl Peer {
         })
     }
 
-    /// Small datagrams, thousands a second, sent and received by one thread in turn: no thread has to be woken, and nothing
-    /// is dropped.
+    /// Returns the rate of small datagrams in thousands a second. One thread sends and receives them in turn: no thread has
+    /// to be woken, and nothing is dropped.
     pub(crate) fn datagrams(&self) -> Result<f64> {
         stay_on(self.processors.here)?;
         let (socket, other) = (UdpSocket::bind("0.0.0.0:0")?, self.datagram_socket()?);
@@ -108,8 +108,8 @@ impl Peer {
         Ok(f64::from(sent) / begun.elapsed().as_secs_f64() / 1000.0)
     }
 
-    /// One datagram there and back, microseconds, the median of one load: on one processor, or between two, which
-    /// have to wake each other up.
+    /// Returns the round trip of one datagram in microseconds, the median of one load: on one processor, or between two,
+    /// which have to wake each other up.
     pub(crate) fn ping_pong(&self, between_two: bool) -> Result<f64> {
         let Processors { here, there } = self.processors;
         let there = if between_two { there } else { here };
@@ -124,7 +124,7 @@ impl Peer {
             while begun.elapsed() < TIME {
                 let served = Instant::now();
                 socket.send(&SMALL)?;
-                socket.recv(&mut [0; SMALL.len()]).context("the ball")?;
+                socket.recv(&mut [0; SMALL.len()]).context("a datagram of the ping-pong")?;
                 times_us.push(served.elapsed().as_secs_f64() * 1e6);
             }
             socket.send(&LAST)?;
@@ -150,11 +150,11 @@ fn read_all(listener: &TcpListener) -> Result<u64> {
     }
 }
 
-/// Sends each one back, until the last.
+/// Sends each datagram back, until the one that ends the ping-pong.
 fn play(socket: &UdpSocket) -> Result<()> {
     let mut buffer = [0; SMALL.len()];
     loop {
-        let (length, from) = socket.recv_from(&mut buffer).context("the ball")?;
+        let (length, from) = socket.recv_from(&mut buffer).context("a datagram of the ping-pong")?;
         if length == LAST.len() {
             return Ok(());
         }

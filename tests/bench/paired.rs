@@ -1,14 +1,14 @@
-//! Differences between runs that lie next to each other in time: their median, and how sure it is.
+//! Differences between runs that follow each other: their median with its confidence interval.
 //!
-//! The interval is that of the sign test: it asks nothing of how the noise is distributed, and noise here has
-//! long tails.
+//! The interval is that of the sign test: it assumes nothing about the distribution of the noise, which has long tails
+//! here.
 
 use std::fmt;
 
-/// The chance that the median lies outside, on either side.
+/// The probability that the median lies outside the interval, on each side.
 const DOUBT: f64 = 0.025;
 
-/// The median of differences, and between which it lies with 95 % confidence.
+/// The median of differences, with its 95 % interval.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paired {
     pub(crate) median: f64,
@@ -17,7 +17,7 @@ pub(crate) struct Paired {
 }
 
 impl Paired {
-    /// Below six differences there is no such interval: the median may lie anywhere.
+    /// Computes the median and its interval, which is infinite for fewer than six differences.
     pub(crate) fn of(mut differences: Vec<f64>) -> Self {
         differences.sort_unstable_by(f64::total_cmp);
         let count = differences.len();
@@ -31,7 +31,7 @@ impl Paired {
         }
     }
 
-    /// What can be said of a bound. Noise that reaches from below the bound to above it decides nothing.
+    /// Returns whether a bound is held, in words. It is undecided if the interval contains the bound.
     pub(crate) fn verdict(self, bound: f64) -> &'static str {
         if self.high <= bound {
             "held"
@@ -51,8 +51,8 @@ impl fmt::Display for Paired {
     }
 }
 
-/// How many of `count` differences are left out at either end: as many as fall on one side of the median by
-/// chance with less than [`DOUBT`]; none if not even all of them do.
+/// Returns how many of `count` differences lie outside the interval at each end. Returns `None` if there is no
+/// interval: even that all of them lie on the same side of the median has a probability above [`DOUBT`].
 fn left_out(count: usize) -> Option<usize> {
     let mut chance = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
     let mut together = chance;

@@ -1,9 +1,9 @@
-//! What watching costs a veth end to end: one TCP stream, small datagrams, and a ping-pong, with hooks off and
-//! on in turn, and in between with programs that do nothing, or only read the clock: below these nothing that
-//! watches can come.
+//! What watching costs a veth end to end: one TCP stream, small datagrams, and a ping-pong, with hooks off and on in
+//! turn. Programs that do nothing, and programs that only read the clock, are measured as well: no program that watches
+//! can cost less.
 //!
-//! The loads are our own sockets, so nothing has to be installed. Each is compared within its round of runs,
-//! which lie next to each other in time; off against the off before shows what the machine does by itself.
+//! The loads use sockets of this process, so nothing has to be installed. Runs are compared within their round. The
+//! difference between the run without hooks and the one of the previous round shows the noise of the machine.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -29,7 +29,7 @@ use crate::{
     paired::Paired,
 };
 
-/// The most that watching may cost, per cent.
+/// The maximum cost of watching, in per cent.
 const BOUND: f64 = 3.0;
 /// What is measured, and whether more of it is better.
 const LOADS: [(&str, bool); 4] = [
@@ -39,7 +39,7 @@ const LOADS: [(&str, bool); 4] = [
     ("ping-pong of two processors, us", false),
 ];
 
-/// What is on the hooks meanwhile, at each of both ends.
+/// The programs on the hooks of both ends during a run.
 #[derive(Clone, Copy)]
 enum Setting {
     Off,
@@ -57,7 +57,7 @@ type Run = [f64; LOADS.len()];
 /// The runs of each setting.
 type Runs = [Vec<Run>; Setting::ALL.len()];
 
-/// What the hooks are put on, and with what.
+/// The endpoints, and the programs that are attached to their hooks.
 struct Hooks {
     meter: Meter,
     endpoints: Vec<Endpoint>,
@@ -66,7 +66,7 @@ struct Hooks {
 }
 
 impl Hooks {
-    /// Measures with these programs on all hooks, and takes them off again.
+    /// Attaches the programs of a setting to all hooks, measures, and detaches them.
     fn with(&mut self, setting: Setting, measure: impl Fn() -> Result<Run>) -> Result<Run> {
         match setting {
             Setting::Off => measure(),
@@ -107,15 +107,15 @@ pub(crate) fn run(rounds: u32, as_json: bool) -> Result<()> {
     };
     let inside = NetNs::open(&valid("direct_netns"))?;
     let peer = Peer::new(inside, valid("10.200.0.3"))?;
-    // Before we keep to one processor: they are counted.
+    // Read before this thread is pinned to one processor, since the processors are counted.
     let conditions = conditions();
     let measure = || -> Result<Run> {
         Ok([peer.stream()?, peer.datagrams()?, peer.ping_pong(false)?, peer.ping_pong(true)?])
     };
-    measure().context("the first run, which counts for nothing")?;
+    measure().context("the warm-up run")?;
     let mut runs = Runs::default();
     for round in 0..rounds {
-        // Forth and back, so that a drift of the machine favours none.
+        // The order is reversed in every other round, so that a drift of the machine favours none.
         let forth = Setting::ALL.into_iter();
         let order: Vec<Setting> = if round % 2 == 0 { forth.collect() } else { forth.rev().collect() };
         for setting in order {
@@ -135,13 +135,13 @@ fn of(runs: &[Run], load: usize) -> Vec<f64> {
     runs.iter().map(|run| run[load]).collect()
 }
 
-/// How much worse each run of a load was than the one of the same round without hooks, per cent.
+/// Returns how much worse each run of a load was than the run of the same round without hooks, in per cent.
 fn cost(runs: &Runs, setting: Setting, load: usize) -> Paired {
     let (without, with) = (of(&runs[Setting::Off as usize], load), of(&runs[setting as usize], load));
     Paired::of(without.iter().zip(&with).map(|(off, on)| worse(load, *off, *on)).collect())
 }
 
-/// What the machine differs by without hooks, from one run to the next, per cent.
+/// Returns how much the runs without hooks differ from one round to the next, in per cent.
 fn noise(runs: &Runs, load: usize) -> Paired {
     let without = of(&runs[Setting::Off as usize], load);
     Paired::of(without.windows(2).map(|two| worse(load, two[0], two[1])).collect())

@@ -60,7 +60,7 @@ fn a_setting_that_is_right_already_is_not_written() {
         succeeds(&["down", FILE]);
         write("\"net.ipv4.ip_default_ttl\" = \"65\"");
         let said = fails(2, &["plan", FILE]);
-        assert!(said.contains("/proc/sys is read-only, and it has another value"), "{said}");
+        assert!(said.contains("/proc/sys is read-only, and the setting has another value"), "{said}");
     });
 }
 
@@ -71,7 +71,7 @@ fn settings_that_the_kernel_will_refuse_are_found_by_plan() {
             (
                 "\"net.ipv4.no_such_setting\" = \"1\"",
                 3,
-                "this kernel has no such setting for a namespace of its own",
+                "this kernel has no such setting, or only one for the whole host",
             ),
             ("\"net.ipv4.ip_default_ttl\" = \"300\"", 2, "the kernel refuses this value"),
             ("\"net.ipv4.ip_default_ttl\" = \"abc\"", 2, "the kernel refuses this value"),

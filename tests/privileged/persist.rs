@@ -109,7 +109,7 @@ fn without_the_option_the_programs_go_with_the_agent() {
 fn a_lab_that_is_up_counts_without_an_agent_and_agents_come_and_go() {
     with_pins(|| {
         let said = succeeds(&["up", "--persist"]);
-        assert!(said.contains("counting goes on without an agent"), "{said}");
+        assert!(said.contains("packets are counted without an agent"), "{said}");
         await_carriers();
         let (out, back) = (Flood::start(ROOT, INSIDE), Flood::start(INSIDE, ROOT));
         out.await_more(300);

@@ -124,7 +124,7 @@ fn an_incomplete_set_of_pins_is_replaced_entirely() {
         run("ping", &["-q", "-c", "3", "-i", "0.01", "10.200.0.3"]);
         fs::remove_file(folder.join("link_0_egress")).unwrap();
         let said = succeeds(&["up"]);
-        assert!(said.contains("counted from zero"), "{said}");
+        assert!(said.contains("counters restart from zero"), "{said}");
         assert_eq!(hooks(&folder), 4);
         run("ping", &["-q", "-c", "2", "-i", "0.01", "10.200.0.3"]);
         let _agent = Agent::start([""; 0]);

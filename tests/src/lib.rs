@@ -32,6 +32,7 @@ mod leftover_processes;
 mod lints;
 pub mod made_up;
 pub mod nginx;
+
 pub mod packets;
 pub mod pair;
 pub mod persisted;
@@ -52,4 +53,5 @@ pub mod traced;
 pub mod transfer;
 pub mod tunnel_devices;
 pub mod tunnels;
+pub mod unprivileged;
 mod webdriver;

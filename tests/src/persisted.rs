@@ -37,7 +37,7 @@ pub fn with_pins<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Where the pins of a lab are whose root is the namespace of this thread.
+/// Returns where the pins of a lab are, if its root is this thread's namespace.
 ///
 /// # Panics
 ///

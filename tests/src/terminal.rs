@@ -23,7 +23,7 @@ pub fn on_a_terminal(arguments: &str, typed: &str) -> (Option<i32>, String) {
         .spawn()
         .expect("script is installed");
     let mut input = script.stdin.take().expect("a pipe");
-    // What does not read its input may have ended.
+    // A program that does not read its input may have exited.
     let _ = input.write_all(typed.as_bytes());
     drop(input);
     let output = script.wait_with_output().expect("a child of this test");

@@ -30,10 +30,39 @@ pub(crate) fn command_of(toolchain: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// Returns compiler options that replace the paths of this machine: a program then has the same bytes wherever it is
+/// built, and does not name its builder's folders.
+pub(crate) fn remapped_paths() -> Result<Vec<String>> {
+    let names = ["/cargo", "/rust", "/netmon"];
+    let folders = machine_folders()?.into_iter().zip(names);
+    Ok(folders.map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect())
+}
+
+/// Returns the folders of this machine that a compiler may write into a program: cargo's, the toolchain's, the
+/// workspace.
+pub(crate) fn machine_folders() -> Result<[PathBuf; 3]> {
+    let cargo = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo = cargo.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let sysroot = process::output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    Ok([cargo.context("there is no home directory")?, sysroot.trim().into(), workspace::root()?])
+}
+
+/// Sets the compiler's options for a release build: those of the caller, and the paths that are replaced.
+fn set_release_options(command: &mut Command) -> Result<()> {
+    let given = env::var("RUSTFLAGS").unwrap_or_default();
+    let given = given.split_whitespace().map(str::to_owned);
+    let options: Vec<_> = given.chain(remapped_paths()?).collect();
+    command.env("CARGO_ENCODED_RUSTFLAGS", options.join("\x1f"));
+    Ok(())
+}
+
 /// Builds one target with the given arguments and returns the path of its executable.
 pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> {
     let mut command = command()?;
     command.arg(verb).args(ALL).args(args);
+    if args.contains(&"--release") {
+        set_release_options(&mut command)?;
+    }
     eprintln!("xtask: cargo {verb} {} {}", ALL.join(" "), args.join(" "));
     command.arg("--message-format=json-render-diagnostics");
     for line in process::output(&mut command)?.lines() {

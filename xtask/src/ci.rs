@@ -7,18 +7,20 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    cargo, lint, process,
+    build, cargo, ebpf, lint, process,
     provision::{self, Want},
     test, tidy, vm,
 };
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
     ("tidy", tidy::check),
+    ("ebpf", ebpf::check),
     ("lint", lint::run),
+    ("release", build::check_release),
     ("test", || test::run(&[])),
     ("vm", vm::run_all),
 ];

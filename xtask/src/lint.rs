@@ -7,7 +7,7 @@
 use anyhow::Result;
 
 use crate::{
-    bench, cargo, process,
+    bench, cargo, ebpf, process,
     provision::{self, Want},
     root::Access,
     workspace,
@@ -15,9 +15,10 @@ use crate::{
 
 /// Lints the agent, xtask and the tests, then the eBPF programs.
 pub(crate) fn run() -> Result<()> {
-    let ebpf = provision::ensure(&[Want::Ebpf, Want::Lint])?;
+    let toolchain = provision::ensure(&[Want::Ebpf, Want::Lint])?;
+    ebpf::ensure()?;
     host()?;
-    programs(ebpf.foreign_name())?;
+    programs(toolchain.foreign_name())?;
     match Access::detect() {
         Access::Root => bench::verify(),
         // Editors run lint at every save, so it must not prompt for a password.

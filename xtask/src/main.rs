@@ -8,6 +8,7 @@ mod build;
 mod cargo;
 mod ci;
 mod doctor;
+mod ebpf;
 mod lint;
 mod process;
 mod provision;
@@ -40,12 +41,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Build the agent with its eBPF object; installs what the build needs
+    /// Build `target/release/netmon`, and print its path
     Build {
-        /// With optimizations
+        /// Without optimizations, and with the checks of a debug build: target/debug/netmon
         #[arg(long)]
-        release: bool,
+        debug: bool,
     },
+    /// Make the eBPF objects in netmon/object from their sources; installs what that needs
+    Ebpf(ebpf::Ebpf),
     /// Run every test: unit tests as the current user, privileged tests as root. A skipped test fails
     Test {
         /// Only tests whose names contain one of these
@@ -70,7 +73,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run { args } => run::run(&args),
-        Command::Build { release } => build::run(release),
+        Command::Build { debug } => build::run(!debug),
+        Command::Ebpf(wish) => ebpf::run(wish),
         Command::Test { filters } => test::run(&filters),
         Command::Ci => ci::run(),
         Command::Lint => lint::run(),

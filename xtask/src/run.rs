@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::Path};
 use anyhow::Result;
 
 use crate::{
-    build, process,
+    build, ebpf, process,
     provision::{self, Want},
     root::Access,
 };
@@ -14,7 +14,8 @@ use crate::{
 pub(crate) fn run(args: &[OsString]) -> Result<()> {
     // Fails before minutes of compiling, not after.
     let access = Access::detect();
-    provision::require_root(&access, &[Want::Ebpf], "netmon creates namespaces and loads eBPF programs")?;
+    let wants: &[Want] = if ebpf::is_stale()? { &[Want::Ebpf] } else { &[] };
+    provision::require_root(&access, wants, "netmon creates namespaces and loads eBPF programs")?;
     let netmon = build::netmon(true)?;
     Err(start(&access, &netmon, args)?)
 }

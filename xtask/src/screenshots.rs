@@ -21,7 +21,7 @@ const PICTURES: &str = "docs/pictures";
 /// Takes every picture.
 pub(crate) fn run() -> Result<()> {
     let access = Access::detect();
-    let wants = [Want::Ebpf, Want::Peers];
+    let wants = [Want::Peers];
     provision::require_root(&access, &wants, "the pictures are of a lab that runs")?;
     provision::ensure(&wants)?;
     let netmon = build::netmon(false)?;

@@ -25,7 +25,7 @@ pub(crate) const BINARY: &str = "NETMON_BIN";
 /// Runs the tests whose names contain one of the filters, or all tests if there is no filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     let access = Access::detect();
-    let wants = [Want::Ebpf, Want::Peers];
+    let wants = [Want::Peers];
     provision::require_root(
         &access,
         &wants,

@@ -26,7 +26,7 @@ pub(crate) fn target() -> Result<PathBuf> {
 }
 
 /// Returns the folder of the tools that xtask installs for the build. `cargo clean` removes it, and nothing outside
-/// depends on it. `netmon/build.rs` looks here too.
+/// depends on it.
 pub(crate) fn tools() -> Result<PathBuf> {
     Ok(target()?.join("tools"))
 }

@@ -6,6 +6,7 @@
 //! Begin with [`netns::NetNs`], a namespace held by a descriptor, [`netlink::Netlink`], a socket inside one, and
 //! [`pins::PinDirectory`], where counting outlives the agent.
 
+pub mod bounded_lock;
 pub mod netlink;
 pub mod netns;
 pub mod owned_files;

@@ -17,7 +17,7 @@ pub(super) struct WrittenImpairment<'t, 'i> {
 }
 
 impl WrittenImpairment<'_, '_> {
-    /// Where it is.
+    /// Returns the place of the table in the text.
     pub(super) fn at(&self) -> Range<usize> {
         self.section.at()
     }

@@ -60,7 +60,7 @@ impl<'i> Report<'i> {
         }
     }
 
-    /// Whether there are so many errors that no more are collected.
+    /// Returns whether there are so many errors that no more are collected.
     pub(super) fn is_full(&self) -> bool {
         self.findings.len() >= MAX_ERRORS
     }
@@ -82,7 +82,7 @@ impl<'i> Report<'i> {
         self.findings.push(Finding { at, message, help });
     }
 
-    /// Whether all of the table at `at` was read. If not, an absent key may just be unread.
+    /// Returns whether all of the table at `at` was read. If not, an absent key may just be unread.
     pub(super) fn is_whole(&self, at: &Range<usize>) -> bool {
         let is_inline = self.text.as_bytes().get(at.start) == Some(&b'{');
         let next = self.sections.partition_point(|section| *section <= at.start);
@@ -90,12 +90,12 @@ impl<'i> Report<'i> {
         !self.has_syntax_error_in(&if is_inline { at.clone() } else { at.start..end })
     }
 
-    /// Whether a whole section may be unread, so that an unknown name may be declared there.
+    /// Returns whether a whole section may be unread, so that an unknown name may be declared there.
     pub(super) fn may_lack_sections(&self) -> bool {
         self.lacks_sections
     }
 
-    /// The line of a place, from 1.
+    /// Returns the line of a byte offset, from 1.
     pub(super) fn line(&self, at: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= at)
     }

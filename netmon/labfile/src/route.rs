@@ -62,7 +62,7 @@ fn read_to(section: &Section<'_, '_>, via: Option<IpAddr>, report: &mut Report<'
     Some(Destination { net, at })
 }
 
-/// The default route of the family of `via`.
+/// Returns the default route of the family of `via`.
 fn default_for(via: IpAddr) -> IpNet {
     match via {
         IpAddr::V4(_) => IpNet::V4(Ipv4Net::default()),

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::printable;
+
 /// How an interface differs from the lab file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -43,9 +45,11 @@ impl fmt::Display for Drift {
             Self::Deleted => f.write_str("was deleted by another program"),
             Self::Moved => f.write_str("was moved to another namespace by another program"),
             Self::SetDown => f.write_str("was set down by another program"),
-            Self::Renamed { to } => write!(f, "is called {to} now; it is still watched, under its old name"),
-            Self::OffBridge { bridge } => write!(f, "is no longer a port of {bridge}"),
-            Self::BridgeDown { bridge } => write!(f, "is a port of {bridge}, which is down"),
+            Self::Renamed { to } => {
+                write!(f, "is called {} now; it is still watched, under its old name", printable(to))
+            }
+            Self::OffBridge { bridge } => write!(f, "is no longer a port of {}", printable(bridge)),
+            Self::BridgeDown { bridge } => write!(f, "is a port of {}, which is down", printable(bridge)),
             Self::NamespaceUnnamed => {
                 f.write_str("is in a namespace whose name was deleted; it stays alive while it is watched")
             }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl Running {
-    /// Reads the file that the agent was started with again, on SIGHUP.
+    /// Reads the agent's lab file again, on SIGHUP.
     pub(super) async fn reload(&mut self) {
         let Source::File(file) = self.lab.source.clone() else {
             info!("SIGHUP: the lab is the built-in one, there is no file to read again");
@@ -88,7 +88,7 @@ impl Running {
         Ok(changed.map_err(|error| chain(&error)).map(|times| {
             let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
             info!(
-                "lab {} is as {} has it now: planned in {:.2} ms, applied in {:.2} ms, watched in {:.2} ms",
+                "lab {} now matches {}: planned in {:.2} ms, applied in {:.2} ms, watched in {:.2} ms",
                 lab.name,
                 lab.source,
                 ms(planned),
@@ -109,7 +109,7 @@ impl Running {
             self.lab = before;
         }
         let started = self.services.start(&self.lab).await.err();
-        let started = started.map(|error| format!("the services that ran do not run any more: {error}"));
+        let started = started.map(|error| format!("the previous services are no longer running: {error}"));
         restored.into_iter().chain(started).collect()
     }
 

@@ -34,13 +34,13 @@ pub enum AgentError {
     /// The lab is held, or its state could not be recorded.
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
-    /// The lab could not be watched.
+    /// The eBPF programs or their maps could not be loaded, attached or read.
     #[error(transparent)]
     Datapath(#[from] DatapathError),
     /// The pins that make counting independent of the agent could not be used.
     #[error(transparent)]
     Pin(#[from] PinError),
-    /// Its endpoints could not be watched.
+    /// The lab's endpoints could not be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
     /// A service could not be started.
@@ -53,10 +53,10 @@ pub enum AgentError {
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
     /// A part of the agent panicked.
-    #[error("a part of the agent failed")]
+    #[error("a part of the agent panicked")]
     Panicked(#[source] JoinError),
     /// Not everything could be removed.
-    #[error("something is left behind, `netmon down` tries again:\n  {}", .0.join("\n  "))]
+    #[error("cannot remove everything; run `netmon down` to retry:\n  {}", .0.join("\n  "))]
     LeftBehind(Vec<String>),
 }
 

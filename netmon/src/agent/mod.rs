@@ -32,6 +32,7 @@ use crate::{
     datapath::Options,
     ownership::{OwnershipError, claim, state},
     server,
+    services::required_capabilities,
 };
 
 /// How the agent runs.
@@ -93,7 +94,9 @@ pub async fn run_until(
     done: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
     let mut stop = Stop::listen().map_err(AgentError::Signals)?;
+    let mut hang_up = HangUp::listen().map_err(AgentError::Signals)?;
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
+    capabilities::require(required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
     if let Some(holder) = claim::holder(&lab.name) {
         return Err(OwnershipError::Held { lab: lab.name, holder }.into());
@@ -108,7 +111,7 @@ pub async fn run_until(
         progress.rest();
         started(lab, about);
     };
-    let served = serve(&mut running, listener, &mut stop, started, done).await;
+    let served = serve(&mut running, listener, (&mut stop, &mut hang_up), started, done).await;
     let waiting = running.waiting.take();
     let ended = running.end(Arc::clone(&progress)).await;
     if let Err(error) = served {
@@ -125,11 +128,11 @@ pub async fn run_until(
     ended
 }
 
-/// Serves until the end.
+/// Starts the services, then serves HTTP and control requests until a signal, `done` or a [`Request::Down`].
 async fn serve(
     running: &mut Running,
     listener: TcpListener,
-    stop: &mut Stop,
+    (stop, hang_up): (&mut Stop, &mut HangUp),
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
@@ -138,7 +141,6 @@ async fn serve(
         services = Services::start_or_adopt(&running.lab) => running.services = services?,
         () = stop.wait() => return Ok(()),
     }
-    let mut hang_up = HangUp::listen().map_err(AgentError::Signals)?;
     let http = listener.local_addr().map_err(AgentError::Serve)?;
     let mut control = Server::listen(&running.lab.name).map_err(AgentError::Serve)?;
     running.claim.announce(Some(http))?;

@@ -14,8 +14,8 @@ use crate::{
     watch::Watch,
 };
 
-/// How long the hooks may be off without a command.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The hooks are reattached if the client sends no command for this long.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves one comparison, until the client hangs up.
 pub(super) async fn compare(mut connection: Connection, link: LinkName, watch: Arc<Watch>) {
@@ -25,23 +25,23 @@ pub(super) async fn compare(mut connection: Connection, link: LinkName, watch: A
         );
         return connection.finish(&Err(Refusal::new(RefusalKind::Failed, error))).await;
     }
-    info!("link {link}: its hooks are taken off now and then, for a comparison");
+    info!("link {link}: hooks will be paused repeatedly for `netmon overhead`");
     // Attaching attached hooks changes nothing, and shows at once whether there is such a link.
     let mut command = Some(HookCommand::On);
     while let Some(now) = command {
         let reply = set(&watch, &link, now).await;
         connection.reply(&reply).await;
-        command = connection.next_command(SILENCE).await;
+        command = connection.next_command(CLIENT_TIMEOUT).await;
     }
     let back = set(&watch, &link, HookCommand::On).await;
     watch.end_comparison(&link);
     match back {
-        Ok(()) => info!("link {link}: its hooks are on for good"),
+        Ok(()) => info!("link {link}: hooks are attached again"),
         Err(error) => warn!("link {link} is not watched: {error}"),
     }
 }
 
-/// Each namespace is entered on a thread of its own, which is waited for.
+/// Attaches or detaches the hooks. Waits for a thread in each namespace, and so runs outside the asynchronous tasks.
 async fn set(watch: &Arc<Watch>, link: &LinkName, command: HookCommand) -> Reply {
     let (watch, link, on) = (Arc::clone(watch), link.clone(), command == HookCommand::On);
     let error = match spawn_blocking(move || watch.set_hooks(&link, on)).await {

@@ -12,7 +12,7 @@ use crate::{
     watch::Meter,
 };
 
-/// Builds the lab and attaches to it. Everything is pinned if that is wanted or was so before.
+/// Builds the lab and attaches to it. Everything is pinned if `persist` is set or the lab has pins.
 pub(crate) fn build(
     lab: &Lab,
     claim: &Claim,
@@ -21,7 +21,7 @@ pub(crate) fn build(
     progress: &dyn Progress,
 ) -> Result<Meter, AgentError> {
     let directory = directory(lab, persist)?;
-    // Existing pins keep their way of attaching.
+    // Programs that are already pinned keep their attach mode.
     let is_new = !directory.as_ref().is_some_and(PinDirectory::exists);
     let mode = options.mode.or_else(|| mode_for(lab.links.len()).filter(|_| is_new));
     let options = Options { mode, ..options.clone() };
@@ -42,6 +42,12 @@ pub(crate) fn build(
 /// Returns the directory in which the lab's maps are or will be pinned; `None` if they are not.
 fn directory(lab: &Lab, persist: bool) -> Result<Option<PinDirectory>, PinError> {
     let directory = PinDirectory::for_lab(&lab.name)?;
+    if let Err(unusable) = directory.require_usable()
+        && !persist
+    {
+        // What another program put there does not concern a lab that is not counted without an agent.
+        warn!("{}", chain(&unusable));
+    }
     Ok(Some(directory).filter(|directory| persist || directory.exists()))
 }
 
@@ -59,7 +65,7 @@ fn remove_new_pins(meter: Meter) {
     }
 }
 
-/// Builds the lab and leaves it. Programs stay on its hooks and count without an agent if that is wanted or was so before.
+/// Builds the lab and leaves it up. Pinned programs count on without an agent if `persist` is set or the lab has pins.
 /// Returns whether they do.
 ///
 /// # Errors
@@ -78,7 +84,10 @@ pub fn leave_counting(
     }
     let meter = build(lab, claim, options, persist, progress)?;
     if let Some((folder, _)) = meter.datapath().pinned() {
-        info!("counting goes on without an agent, in {}; `netmon run` shows it", folder.path().display());
+        info!(
+            "packets are counted without an agent, by programs pinned in {}; `netmon run` shows the counts",
+            folder.path().display()
+        );
     }
     Ok(true)
 }

@@ -109,14 +109,16 @@ impl Running {
                     left.extend(left_running.err().map(|error| chain(&error)));
                 }
                 progress.rest();
-                let counting = if watch.pinned().is_some() { ", and counting goes on" } else { "" };
+                let counting = if watch.pinned().is_some() { ", and its packets are counted" } else { "" };
                 info!("lab {} stays{counting}; `netmon down` removes it", lab.name);
                 return left;
             }
             // Pins are of no use without the lab.
             drop(watch);
             left.extend(control::remove(&claim, progress.as_ref()));
-            info!("everything is put back");
+            if left.is_empty() {
+                info!("lab {} was removed", lab.name);
+            }
             left
         };
         left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);

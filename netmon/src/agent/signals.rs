@@ -3,12 +3,15 @@
 use std::{fs::File, io};
 
 use log::info;
+use netmon_kernel::proc::Process;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Waits for SIGHUP, which requests a reload or means that the terminal is gone.
 pub(super) struct HangUp {
     signal: Signal,
     had_terminal: bool,
+    /// Whether the agent outlives its terminal, because SIGHUP was ignored when it started (nohup(1)).
+    outlives_terminal: bool,
 }
 
 /// The meaning of a SIGHUP.
@@ -21,17 +24,33 @@ pub(super) enum Meaning {
 }
 
 impl HangUp {
+    /// Listens from now on. To be called before anything takes long: until then, SIGHUP ends the process.
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self { signal: signal(SignalKind::hangup())?, had_terminal: has_terminal() })
+        // Before the handler, which replaces the disposition.
+        let outlives_terminal = Process::Current.ignores(SignalKind::hangup().as_raw_value().unsigned_abs());
+        Ok(Self {
+            outlives_terminal: outlives_terminal.unwrap_or(false),
+            signal: signal(SignalKind::hangup())?,
+            had_terminal: has_terminal(),
+        })
     }
 
     pub(super) async fn wait(&mut self) -> Meaning {
-        self.signal.recv().await;
-        if self.had_terminal && !has_terminal() {
-            info!("the terminal is gone: putting everything back");
-            return Meaning::TerminalGone;
+        loop {
+            self.signal.recv().await;
+            let is_gone = self.had_terminal && !has_terminal();
+            if !is_gone {
+                return Meaning::Reload;
+            }
+            if !self.outlives_terminal {
+                info!("the terminal was closed: shutting down");
+                return Meaning::TerminalGone;
+            }
+            info!(
+                "the terminal was closed; the agent keeps running, since SIGHUP was ignored when it started"
+            );
+            self.had_terminal = false;
         }
-        Meaning::Reload
     }
 }
 
@@ -64,6 +83,6 @@ impl Stop {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
         };
-        info!("{name}: putting everything back");
+        info!("{name}: shutting down");
     }
 }

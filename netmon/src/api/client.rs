@@ -28,7 +28,7 @@ const MAX_BYTES: usize = 256 << 20;
 
 /// A stream is given up after this much silence. The server sends a comment every ten seconds.
 const SILENCE: Duration = Duration::from_secs(25);
-/// Events that were received and not taken yet. The server skips seconds for a client that takes none.
+/// Maximum number of events that wait for the caller. The server skips seconds for a client that takes none.
 const WAITING_EVENTS: usize = 4;
 
 /// Why a request has no usable response.
@@ -153,7 +153,7 @@ impl Client {
         Box::pin(stream::unfold(events, async |mut events| Some((events.recv().await?, events))))
     }
 
-    /// Sends the events of a stream on, until it ends.
+    /// Forwards the events of a stream until it ends.
     async fn follow(
         &self,
         path: &str,
@@ -197,7 +197,8 @@ fn refused(address: SocketAddr, path: &str, status: StatusCode, body: &[u8]) -> 
     ClientError::Refused { address, path: path.to_owned(), status, text }
 }
 
-/// Sends the events of a response on. The outer error is the connection's, the inner one what the agent sent.
+/// Forwards the events of a response. The outer error is the connection's; the inner one is a response that cannot be
+/// used.
 async fn forward(
     address: SocketAddr,
     path: &str,

@@ -70,7 +70,7 @@ impl FlowOrder {
 pub struct Flows {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
-    /// The lab that is watched; null when none is.
+    /// The lab that is watched; null if there is none.
     pub lab: Option<Lab>,
     /// The table of connections.
     pub table: Table,

@@ -30,7 +30,7 @@ pub struct WhichLinks {
 pub struct Links {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
-    /// The lab that is watched; null when none is.
+    /// The lab that is watched; null if there is none.
     pub lab: Option<Lab>,
     /// The period of rates and recent latencies; null in the agent's first moments.
     pub window_seconds: Option<f64>,

@@ -1,4 +1,4 @@
-//! The JSON of `/api/v1`: types that the server writes and that clients of netmon's own read back.
+//! The JSON of `/api/v1`: types that the server writes and netmon's own clients read back.
 //!
 //! Every number's unit is in its field's name. Fields are only ever added within `v1`; what was not measured
 //! is null, never 0. `docs/API.md` describes the same for people.
@@ -45,7 +45,7 @@ pub use self::{
     window::{DirectionWindow, EndWindow, LinkWindow, ProbeNow, Window},
 };
 
-/// Which lab the answer is about.
+/// The lab that a response is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lab {
     /// Its name.

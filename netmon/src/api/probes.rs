@@ -13,7 +13,7 @@ use super::{Lab, Summary, nanoseconds, unix_ms};
 pub struct Probes {
     /// Wall-clock time of the reading, milliseconds since 1970.
     pub taken_at_unix_ms: u64,
-    /// The lab that is watched; null when none is.
+    /// The lab that is watched; null if there is none.
     pub lab: Option<Lab>,
     /// Every probe, in the order of the lab file.
     pub probes: Vec<Probe>,
@@ -32,7 +32,7 @@ pub struct Probe {
     pub target: String,
     /// Time from one attempt to the next.
     pub interval_ns: u64,
-    /// Whether the last attempt succeeded; null before the first that counts.
+    /// Whether the last attempt succeeded; null until the first counted attempt has finished.
     pub success: Option<bool>,
     /// How long the last attempt took, if it succeeded.
     pub last_ns: Option<u64>,

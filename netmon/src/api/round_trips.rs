@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Summary, by_label};
 
-/// Round trips: the request passed this endpoint, and the answer came back through it. Null where they are not measured.
-/// Also requests without an answer, and segments that were sent again.
+/// Round trips: the request passed this endpoint, and the answer came back through it. A summary is null
+/// if it is not measured. Also counts requests without an answer, and segments that were sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundTrips {
     /// ICMP and ICMPv6 echo.

@@ -31,7 +31,7 @@ pub struct Topology {
     /// Grows whenever something below has changed, while this agent runs.
     #[serde(default)]
     pub generation: u64,
-    /// The lab that is watched; null when none is.
+    /// The lab that is watched; null if there is none.
     pub lab: Option<Lab>,
     /// What this kernel can measure, and how programs are attached.
     pub features: Features,
@@ -98,7 +98,7 @@ pub struct ProbeState {
     pub target: String,
     /// Time from one attempt to the next.
     pub interval_ns: u64,
-    /// Whether the last attempt succeeded; null before the first that counts.
+    /// Whether the last attempt succeeded; null until the first counted attempt has finished.
     pub success: Option<bool>,
     /// Why the last attempt failed; null if it did not.
     pub error: Option<String>,

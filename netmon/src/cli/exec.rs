@@ -12,7 +12,7 @@ use netmon_kernel::{
 };
 use netmon_model::names::NsName;
 
-use super::exit::ExitCode;
+use super::{exit::ExitCode, logging};
 
 /// The exit codes of a shell for a command that cannot be executed, and for one that was not found.
 const CANNOT_RUN: i32 = 126;
@@ -33,7 +33,7 @@ pub struct Exec {
     command: Vec<OsString>,
 }
 
-/// Runs the command. Returns only if it fails before.
+/// Runs the command in place of this process. Returns only if the namespace cannot be entered.
 ///
 /// # Errors
 ///
@@ -46,12 +46,13 @@ pub fn run(args: &Exec) -> anyhow::Result<ExitCode> {
         _ => error.into(),
     })?;
     let (program, arguments) = args.command.split_first().context("no command")?;
+    logging::finish();
     let error = Command::new(program).args(arguments).exec();
     anstream::eprintln!("netmon: cannot run {}: {error}", program.display());
     std::process::exit(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN });
 }
 
-/// What to write after "there is no namespace X; ".
+/// Returns the end of the message "there is no namespace X; ...": the names that exist.
 fn existing() -> String {
     match names::list() {
         Ok(names) if names.is_empty() => "there are none, `netmon up` creates some".to_owned(),

@@ -51,7 +51,7 @@ enum Format {
 ///
 /// # Errors
 ///
-/// Fails if the file is no lab, no agent runs the lab, or the agent does not answer.
+/// Fails if the lab file is invalid, no agent runs the lab, or the agent does not answer.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let graph = match source(&args)? {
         Source::Lab(lab) => Graph::from_lab(&lab),

@@ -1,12 +1,14 @@
 //! `netmon plan`: prints what `netmon up` would do.
 
-use std::io::{Write as _, stdout};
-
 use clap::Args;
 use netmon_kernel::sys::capabilities::{Capability, require};
 use netmon_model::lab::Lab;
 
-use super::{exit::ExitCode, lab_file::LabFile, output::Format};
+use super::{
+    exit::ExitCode,
+    lab_file::LabFile,
+    output::{self, Format},
+};
 use crate::topology;
 
 /// The plan of which lab, and how it is printed.
@@ -39,9 +41,10 @@ pub fn run(args: &Plan) -> anyhow::Result<ExitCode> {
 pub fn print(lab: &Lab, format: Format) -> anyhow::Result<ExitCode> {
     require(&[Capability::SysAdmin], "reading namespaces")?;
     let plan = topology::plan(lab)?;
-    match format {
-        Format::Table => write!(stdout(), "{plan}")?,
-        Format::Json => writeln!(stdout(), "{}", serde_json::to_string_pretty(&plan)?)?,
-    }
+    let text = match format {
+        Format::Table => plan.to_string(),
+        Format::Json => serde_json::to_string_pretty(&plan)? + "\n",
+    };
+    output::print(&text)?;
     Ok(ExitCode::Ok)
 }

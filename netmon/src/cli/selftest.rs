@@ -41,7 +41,8 @@ pub struct Args {
 ///
 /// Fails if a privilege is missing, or the measurement cannot be made.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let wanted = [Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf, Capability::NetRaw];
+    let topology = [Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf];
+    let wanted = [&topology[..], &[Capability::NetRaw, Capability::NetBindService]].concat();
     require(&wanted, "netmon selftest")?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let mut measuring = {

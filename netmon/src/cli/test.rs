@@ -10,7 +10,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use netmon_kernel::sys::capabilities::{Capability, require};
 use serde::Serialize;
 
-use super::{exit::ExitCode, failure::UsageError, lab_file::LabFile, output};
+use super::{exit::ExitCode, failure::UsageError, lab_file::LabFile, logging, output};
 use crate::{
     expect::{Verdict, trial},
     render::progress::ProgressLine,
@@ -102,7 +102,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         };
         match &error {
             // The first one is returned, and printed at the end.
-            Some(error) if first.is_some() => anstream::eprintln!("netmon: {error:#}"),
+            Some(error) if first.is_some() => logging::print_error(&format!("netmon: {error:#}")),
             None if args.output == Form::Table => {
                 output::print(&report::table(&outcome.name, &outcome.verdicts))?;
             }

@@ -52,6 +52,7 @@ pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
         return plan::print(&lab, Format::Table);
     }
     require_topology(&format!("building lab {}", lab.name))?;
+    require(crate::services::required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     match LabHandle::acquire(&lab.name)? {
         LabHandle::Agent(agent, _) => reload::by_agent(agent, &lab, args.lab.file.as_ref())?,
         LabHandle::Own(claim) => build(&args, &lab, &claim).await?,
@@ -98,7 +99,7 @@ fn contents(lab: &Lab) -> String {
     text
 }
 
-/// Why a lab is not left up.
+/// A signal ended the command while services were being started.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted before all services had started")]
 struct Interrupted;

@@ -36,7 +36,7 @@ pub enum Request {
     ///
     /// The agent reattaches them when the connection closes.
     Hooks(LinkName),
-    /// Keep this trace, and show it to those who ask over HTTP.
+    /// Store this trace, and serve it over HTTP.
     Trace(Box<Trace>),
 }
 

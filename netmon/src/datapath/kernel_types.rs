@@ -1,8 +1,8 @@
 //! The running kernel's own types, from its BTF: offsets of fields and names of enumerators.
 //!
-//! A small reader of the format (`Documentation/bpf/btf.rst` in the kernel), for what the datapath needs: two offsets and
-//! one enumeration. Offsets differ between kernels, so they are read when the object is loaded and passed to the programs
-//! as constants. Crates were measured and are not used (ADR 0001).
+//! A small reader of the format (`Documentation/bpf/btf.rst` in the kernel), for what drops and traces need: offsets of
+//! fields, and one enumeration. Offsets differ between kernels, so they are read when the object is loaded and passed
+//! to the programs as constants. Crates were measured and are not used (ADR 0001).
 
 use std::{fs, io, path::Path};
 

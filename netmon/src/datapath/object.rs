@@ -1,11 +1,17 @@
-//! The eBPF object: compiled by `build.rs`, checked against this agent's ABI, loaded once.
+//! The eBPF object: made by `cargo xtask ebpf`, checked against this agent's ABI, loaded once.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::{
+    num::NonZero,
+    os::fd::{AsFd as _, OwnedFd},
+    panic::resume_unwind,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
     maps::{Array, ArrayOfMaps, Map, MapData, MapError, PerCpuArray, ProgramArray},
-    programs::SchedClassifier,
+    programs::{Program, SchedClassifier},
 };
 use netmon_ebpf::{
     ABI_VERSION,
@@ -32,7 +38,8 @@ use super::{
 };
 
 /// The object, with the alignment that the ELF reader needs.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-ebpf"));
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/object/netmon-ebpf.o"));
 
 /// The map of `NETMON_CLOCK_OFFSET`, the programs' only variable.
 pub(super) const CLOCK_OFFSET: &str = ".bss";
@@ -175,24 +182,42 @@ pub(super) fn take_table(
 /// Loads the programs into the table that the dispatchers jump through.
 fn fill_jump_table(ebpf: &mut Ebpf) -> Result<OwnedFd, DatapathError> {
     let (mut table, descriptor) = take_table(ebpf, "JUMP_TABLE")?;
+    load_programs(ebpf)?;
     for (index, name) in PROGRAMS.into_iter().enumerate() {
-        load_program(ebpf, &mut table, name, index)?;
+        let refused = |source| DatapathError::Program { name, source: Box::new(source) };
+        let program = ebpf.program(name).ok_or(DatapathError::Missing(name))?;
+        let program: &SchedClassifier = program.try_into().map_err(refused)?;
+        let fd = program.fd().map_err(refused)?;
+        let refused = |source| DatapathError::Map { name: "JUMP_TABLE", source };
+        table.set(index as u32, fd, 0).map_err(refused)?;
     }
     Ok(descriptor)
 }
 
-fn load_program(
-    ebpf: &mut Ebpf,
-    jump_table: &mut ProgramArray<MapData>,
-    name: &'static str,
-    index: usize,
-) -> Result<(), DatapathError> {
+/// Loads the measuring programs on all processors at once: most of a start is the kernel's verifier, which checks each
+/// program by itself.
+fn load_programs(ebpf: &mut Ebpf) -> Result<(), DatapathError> {
+    let ours = |(found, program)| Some((PROGRAMS.into_iter().find(|name| *name == found)?, program));
+    let waiting: Vec<(&'static str, &mut Program)> = ebpf.programs_mut().filter_map(ours).collect();
+    let waiting = Mutex::new(waiting);
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let load_until_none = || {
+        while let Some((name, program)) = next() {
+            load_program(name, program)?;
+        }
+        Ok(())
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get).min(PROGRAMS.len());
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(load_until_none)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+fn load_program(name: &'static str, program: &mut Program) -> Result<(), DatapathError> {
     let refused = |source| DatapathError::Program { name, source: Box::new(source) };
-    let program: &mut SchedClassifier =
-        ebpf.program_mut(name).ok_or(DatapathError::Missing(name))?.try_into().map_err(refused)?;
-    program.load().map_err(refused)?;
-    let fd = program.fd().map_err(refused)?;
-    jump_table.set(index as u32, fd, 0).map_err(|source| DatapathError::Map { name: "JUMP_TABLE", source })
+    let program: &mut SchedClassifier = program.try_into().map_err(refused)?;
+    program.load().map_err(refused)
 }
 
 impl Object {

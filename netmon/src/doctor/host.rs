@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use rustix::fs::{Access, access, statfs};
+use netmon_kernel::sys::capabilities::{Capability, has};
+use rustix::{
+    fs::{Access, access, statfs},
+    io::Errno,
+};
 
 use super::{Finding, Section};
 use crate::services::cgroup_hierarchy;
@@ -17,7 +21,7 @@ pub(super) fn examine() -> [Finding; 3] {
 
 /// A lab's state, its lock and the names of its namespaces are below /run.
 fn run_directory() -> Finding {
-    match access("/run", Access::WRITE_OK) {
+    match require_writable(Path::new("/run")) {
         Ok(()) => Finding::ok(SECTION, "/run", "writable; holds state, locks and names of namespaces"),
         Err(error) => Finding::missing(
             SECTION,
@@ -28,9 +32,18 @@ fn run_directory() -> Finding {
     }
 }
 
+/// Succeeds if this process may write to a folder.
+fn require_writable(folder: &Path) -> rustix::io::Result<()> {
+    match access(folder, Access::WRITE_OK) {
+        // access(2) leaves out the capabilities of a user other than root.
+        Err(Errno::ACCESS) if has(Capability::DacOverride) => Ok(()),
+        other => other,
+    }
+}
+
 fn cgroups() -> Finding {
     match cgroup_hierarchy() {
-        Some(path) if access(&path, Access::WRITE_OK).is_ok() => {
+        Some(path) if require_writable(&path).is_ok() => {
             Finding::ok(SECTION, "cgroup v2", format!("at {}; each service gets its own", path.display()))
         }
         Some(path) => without_cgroups(&format!("not writable at {}", path.display())),

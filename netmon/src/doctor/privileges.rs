@@ -53,6 +53,10 @@ fn need(capability: Capability) -> Need {
             "stopping services that changed their user",
             Some("labs whose services do not change their user work"),
         ),
+        Capability::NetBindService => (
+            "services on ports below 1024, and the DNS server of `netmon selftest`",
+            Some("labs whose services listen on higher ports work; the built-in lab listens on port 80"),
+        ),
     };
     Need { what_for, without }
 }
@@ -67,7 +71,7 @@ mod tests {
         for capability in [Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf] {
             assert_eq!(finding(capability, false).status, Status::Missing);
         }
-        for capability in [Capability::NetRaw, Capability::SysPtrace, Capability::Kill] {
+        for capability in [Capability::NetRaw, Capability::SysPtrace, Capability::NetBindService] {
             assert_eq!(finding(capability, false).status, Status::Note);
         }
         assert!(Capability::ALL.into_iter().all(|capability| finding(capability, true).status == Status::Ok));

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waiting_for_still_counts_has_a_bound() {
+    async fn waiting_for_counts_to_settle_has_a_bound() {
         let mut count = 0;
         let read = async || {
             count += 1;

@@ -22,7 +22,7 @@ pub enum TrialError {
     /// The lab could not be built, or not be removed.
     #[error(transparent)]
     Agent(#[from] AgentError),
-    /// The agent did not say what it counted.
+    /// The agent's counts could not be read.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The process cannot listen for signals.

@@ -83,7 +83,7 @@ impl Selection {
         }
         if found.netns_directory {
             cleaned.errors.extend(directory::restore_if_unused().err().map(|error| chain(&error)));
-            // Fails if anything is left in it, which is right.
+            // Fails if the directory is not empty: then it must stay.
             let _ = std::fs::remove_dir(state::RUN_DIRECTORY);
         }
         cleaned
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn named_labs_are_all_that_is_left_and_none_may_be_held() {
+    fn a_selection_by_name_keeps_only_those_labs_and_refuses_a_held_one() {
         let found = || Leftovers {
             labs: vec![lab("x", dead()), lab("y", held())],
             netns_directory: true,

@@ -1,4 +1,4 @@
-//! Labs in each condition, for tests of what shows them.
+//! Labs in each condition, for tests of the reports that list them.
 
 use netmon_model::names::{Direction, Place};
 
@@ -13,7 +13,7 @@ pub(crate) fn leftovers() -> Leftovers {
         files: vec!["/etc/netns/swept0/resolv.conf".into()],
         cgroups: vec!["/sys/fs/cgroup/netmon/swept".into()],
         folder: Some("/run/netmon/swept".into()),
-        ..lab("swept", Condition::Dead { reason: "its agent ended without taking it down".to_owned() })
+        ..lab("swept", Condition::Dead { reason: "its agent ended without removing it".to_owned() })
     };
     let complete = FoundLab {
         namespaces: vec!["direct_netns".parse().unwrap()],

@@ -50,7 +50,7 @@ impl FoundLab {
 
 #[cfg(test)]
 impl FoundFilter {
-    /// A filter, for tests of what shows it.
+    /// A filter, for tests of the reports that list it.
     pub(super) fn example(place: Place, direction: Direction) -> Self {
         Self { place, direction, index: IfIndex(2) }
     }

@@ -36,7 +36,7 @@ use crate::{
 pub struct Leftovers {
     /// The labs, sorted by name.
     pub labs: Vec<FoundLab>,
-    /// Whether netmon created /run/netns, or made it a mount point, and it is not used any more.
+    /// Whether netmon created /run/netns, or made it a mount point, and no lab uses it.
     pub netns_directory: bool,
     /// What could not be read, and why. There may be more leftovers there.
     pub unreadable: Vec<String>,

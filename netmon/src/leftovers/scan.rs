@@ -12,7 +12,7 @@ use netmon_kernel::{
     netlink::{clsact, link::Interface},
     netns::{
         NetnsId, directory,
-        names::{self, Name},
+        names::{self, Name, Placeholders},
     },
     pins,
     sys::capabilities::{Capability, has},
@@ -55,7 +55,7 @@ pub fn scan() -> Leftovers {
 
 #[derive(Default)]
 struct Scan {
-    labs: BTreeMap<LabName, Traces>,
+    labs: BTreeMap<LabName, Collected>,
     /// The namespaces that were read: one may have several names.
     namespaces: BTreeSet<NetnsId>,
     unreadable: Vec<String>,
@@ -63,7 +63,7 @@ struct Scan {
 
 /// What has been found of a lab so far.
 #[derive(Default)]
-struct Traces {
+struct Collected {
     seen: Evidence,
     filters: Vec<FoundFilter>,
     files: Vec<PathBuf>,
@@ -78,7 +78,7 @@ impl Scan {
         let mut scan = Self::default();
         for lab in state::labs() {
             let (state, temporary) = (State::load(&lab), temporary::is_temporary(&lab));
-            scan.labs.insert(lab, Traces { state, temporary, ..Traces::default() });
+            scan.labs.insert(lab, Collected { state, temporary, ..Collected::default() });
         }
         scan
     }
@@ -93,7 +93,7 @@ impl Scan {
         let root = NsName::root();
         let read = Handle::open(&root).and_then(|handle| {
             self.namespaces.insert(handle.namespace.identity());
-            self.interfaces(&root, handle)
+            self.interfaces(&root, handle, None)
         });
         self.record_error(read);
     }
@@ -104,11 +104,14 @@ impl Scan {
             Ok(names) => names,
             Err(error) => return self.record_error::<()>(Err(error.into())),
         };
-        // If a namespace has several names, the one that its lab recorded comes first.
+        // If a namespace has several names, the one that its lab placed or recorded comes first.
         let states = self.labs.values().filter_map(|found| found.state.as_ref());
         let recorded = states.flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
         let known: BTreeSet<&NsName> = recorded.collect();
-        names.sort_by_cached_key(|name| !known.contains(name));
+        let placeholders = Placeholders::open();
+        let is_placed =
+            |name: &NsName| placeholders.text(name).and_then(|text| Mark::lab_in(&text)).is_some();
+        names.sort_by_cached_key(|name| (!is_placed(name), !known.contains(name)));
         if !names.is_empty() && !has(Capability::SysAdmin) {
             let what =
                 format!("{} network namespaces: entering them needs {}", names.len(), Capability::SysAdmin);
@@ -118,7 +121,7 @@ impl Scan {
             scope
                 .spawn(|| {
                     for name in names {
-                        let read = self.namespace(&name);
+                        let read = self.namespace(&placeholders, &name);
                         self.record_error(read);
                     }
                 })
@@ -127,7 +130,7 @@ impl Scan {
         walked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     }
 
-    fn namespace(&mut self, name: &NsName) -> Result<(), TopologyError> {
+    fn namespace(&mut self, placeholders: &Placeholders, name: &NsName) -> Result<(), TopologyError> {
         match names::look_up(name)? {
             None => Ok(()),
             Some(Name::Placeholder(text)) => {
@@ -138,22 +141,36 @@ impl Scan {
             }
             Some(Name::Elsewhere) => Ok(()),
             Some(Name::Namespace(namespace)) if !self.namespaces.insert(namespace.identity()) => Ok(()),
-            Some(Name::Namespace(namespace)) => self.interfaces(name, Handle::enter(namespace)?),
+            Some(Name::Namespace(namespace)) => {
+                self.interfaces(name, Handle::enter(namespace)?, placeholders.text(name).as_deref())
+            }
         }
     }
 
-    fn lab(&mut self, lab: LabName) -> &mut Traces {
+    fn lab(&mut self, lab: LabName) -> &mut Collected {
         self.labs.entry(lab).or_default()
     }
 
     /// Collects marked interfaces, also those that were moved to a foreign namespace.
-    fn interfaces(&mut self, namespace: &NsName, mut handle: Handle) -> Result<(), TopologyError> {
+    ///
+    /// `placed` is the text of the file on which the namespace is mounted. `None` if it cannot be read.
+    fn interfaces(
+        &mut self,
+        namespace: &NsName,
+        mut handle: Handle,
+        placed: Option<&str>,
+    ) -> Result<(), TopologyError> {
         let interfaces = handle.netlink()?.interfaces()?;
         if !namespace.is_root() {
             let lo = interfaces.iter().find(|interface| interface.name == "lo");
             if let Some(lab) = lo.and_then(|lo| Mark::lab_in(lo.alias.as_deref()?)) {
                 let cookie = handle.cookie()?;
-                self.lab(lab).seen.namespaces.insert(namespace.clone(), Some(cookie));
+                let is_placed = placed.is_none_or(|text| text == Mark::of(&lab).as_str());
+                let recorded =
+                    self.labs.get(&lab).and_then(|found| found.state.as_ref()?.cookie_of(namespace));
+                if is_placed && recorded.is_none_or(|recorded| recorded == cookie) {
+                    self.lab(lab).seen.namespaces.insert(namespace.clone(), Some(cookie));
+                }
             }
         }
         let ours: Vec<(LabName, Place, IfIndex)> =
@@ -179,7 +196,7 @@ impl Scan {
     /// marked.
     fn owned(&self, namespace: &NsName, there: &Interface) -> Option<(LabName, Place, IfIndex)> {
         let interface: IfName = there.name.parse().ok().filter(|_| there.name != "lo")?;
-        let chosen = |found: &Traces| {
+        let chosen = |found: &Collected| {
             found.state.as_ref().is_some_and(|state| state.chose_mac(namespace, &there.name, there.mac))
         };
         let marked = there.alias.as_deref().and_then(Mark::lab_in);
@@ -211,11 +228,11 @@ impl Scan {
     }
 }
 
-impl Traces {
+impl Collected {
     /// Reads the holder last, so that a process that claimed the lab during the scan is seen.
     fn finish(self, lab: LabName, unreadable: &mut Vec<String>) -> FoundLab {
         let folder = state::directory(&lab);
-        let cgroups = recorded_cgroups(&folder).unwrap_or_else(|error| {
+        let cgroups = recorded_cgroups(&lab, &folder).unwrap_or_else(|error| {
             unreadable.push(format!("services of lab {lab}: {error}"));
             Vec::new()
         });

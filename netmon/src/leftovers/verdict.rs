@@ -69,7 +69,6 @@ fn missing(state: &State, seen: &Evidence) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use netmon_labfile;
     use netmon_model::{mac::Mac, names::LinkName};
 
     use super::*;

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_was_made_anew_in_the_same_slots_is_another_link() {
+    fn a_link_recreated_in_the_same_slots_is_another_link() {
         let snapshot = fixtures::direct();
         let earlier = second(&snapshot);
         let mut recreated = snapshot.clone();

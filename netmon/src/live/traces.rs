@@ -1,4 +1,4 @@
-//! The newest traces. They are not part of a snapshot: nothing is counted.
+//! The newest traces. They are not part of a snapshot, which holds counts and states only.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,5 @@
-//! Converts the log-linear buckets of the kernel's maps to Prometheus buckets, two or one for each power of two
-//! nanoseconds.
+//! Converts the log-linear buckets of the kernel's maps to Prometheus buckets, one or two for each power of two,
+//! in nanoseconds.
 //!
 //! Every bound is a bound of the kernel's buckets too, so every Prometheus bucket is the sum of whole kernel buckets: no
 //! observation is split or estimated, and every `le` is a true upper bound. One detail differs: a kernel bucket excludes
@@ -22,7 +22,7 @@ pub enum Buckets {
 }
 
 impl Buckets {
-    /// Returns the number of kernel buckets in one.
+    /// Returns the number of kernel buckets in one Prometheus bucket.
     const fn width(self) -> usize {
         match self {
             Self::Half => BUCKETS_PER_OCTAVE / 2,

@@ -7,10 +7,11 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
+    time::Duration,
 };
 
 use netmon_kernel::{
@@ -26,7 +27,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::error::OwnershipError;
-use super::state;
+use super::{folder, state};
 
 /// The process that holds a lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +47,20 @@ impl Holder {
     fn is_dead(&self) -> bool {
         Stat::read(Process::Pid(self.pid)).map_or(true, Stat::has_exited)
     }
+
+    /// As [`Self::is_dead`], for a caller from whom /proc may hide the process (`hidepid`): then its address decides.
+    fn is_dead_or_silent(&self) -> bool {
+        let sees_all = Stat::read(Process::Pid(1)).is_ok();
+        let answers = |address| TcpStream::connect_timeout(&address, CONNECT_TIME).is_ok();
+        self.is_dead() && (sees_all || !self.http.is_some_and(answers))
+    }
 }
 
 /// How often a lock whose holder is dead or unknown is tried, 5 ms apart.
 const ATTEMPTS: u32 = 400;
+
+/// How long an agent may take to accept a connection, which the kernel does for it.
+const CONNECT_TIME: Duration = Duration::from_millis(500);
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +91,11 @@ impl Claim {
         let path = path_of(lab);
         let failed = |e: io::Error| OwnershipError::file("lock", &path, e);
         loop {
-            owned_files::make_directory(&state::directory(lab)).map_err(failed)?;
+            match make_folder(lab) {
+                // Another process removed the folder while it was being created.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                other => other.map_err(failed)?,
+            }
             // Mode 0600: any process that can open the file can lock it.
             let mut options = OpenOptions::new();
             let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -96,7 +111,7 @@ impl Claim {
             if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
                 let mut claim = Self { lab: lab.clone(), file, agent: None };
                 if let Err(error) = claim.write(&Holder::this_process(None)) {
-                    // Without space in /run, a lab can still be removed. Other processes just do not see by which.
+                    // Without space in /run, a lab can still be removed. Other processes then cannot name its holder.
                     log::warn!("{}", chain(&error));
                 }
                 return Ok(claim);
@@ -158,8 +173,8 @@ impl Drop for Claim {
             let _ = self.record_agent();
         }
         let folder = state::directory(&self.lab);
-        let is_there = |entry: &str| folder.join(entry).exists();
-        if !is_there("state.json") && !is_there("services") {
+        let has_state = fs::symlink_metadata(folder.join("state.json")).is_ok();
+        if !has_state && !folder::has_records(&self.lab) {
             // The next claim on this lab removes what is left here.
             for own in ["agent.sock", "temporary", "lock"] {
                 let _ = fs::remove_file(folder.join(own));
@@ -167,7 +182,7 @@ impl Drop for Claim {
             let _ = fs::remove_dir(&folder);
         }
         let _ = fs::remove_dir(state::RUN_DIRECTORY);
-        // The holder's name: this process may continue without the lab.
+        // Erase the holder: this process may continue without the lab.
         let _ = self.file.set_len(0);
         // Unlock instead of closing: a child that is being spawned may hold the same descriptor for a moment.
         let _ = flock(&self.file, FlockOperation::Unlock);
@@ -181,7 +196,7 @@ impl Drop for Claim {
 pub fn holder(lab: &LabName) -> Option<Holder> {
     let file = match File::open(path_of(lab)) {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-            return state::State::load(lab)?.agent.filter(|agent| !agent.is_dead());
+            return state::State::load(lab)?.agent.filter(|agent| !agent.is_dead_or_silent());
         }
         file => file.ok()?,
     };
@@ -213,6 +228,13 @@ fn read_holder(mut file: &File) -> Holder {
     // While the holder is writing, it has no name.
     let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
     serde_json::from_str(&text).unwrap_or(Holder { pid: 0, http: None })
+}
+
+/// Creates the lab's folder, unless another user could change what is in it.
+fn make_folder(lab: &LabName) -> io::Result<()> {
+    let folder = state::directory(lab);
+    owned_files::make_directory(&folder)?;
+    [Path::new(state::RUN_DIRECTORY), &folder].into_iter().try_for_each(owned_files::own::require)
 }
 
 fn path_of(lab: &LabName) -> PathBuf {

@@ -18,10 +18,10 @@ pub enum OwnershipError {
         /// The process.
         holder: Holder,
     },
-    /// A file.
+    /// A file of the lab could not be read, written, locked or removed.
     #[error("cannot {operation} {operand}")]
     File {
-        /// The operation.
+        /// The operation, as a verb.
         operation: &'static str,
         /// The file.
         operand: String,

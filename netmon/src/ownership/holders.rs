@@ -8,20 +8,20 @@ use netmon_kernel::{
     netns::{NetnsId, names},
     proc,
 };
-use netmon_model::names::NsName;
+use netmon_model::{names::NsName, text::printable};
 
 /// A process inside a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Its process id.
     pub pid: u32,
-    /// Its name, as `ps` shows it.
+    /// Its name, as it chose it.
     pub command: String,
 }
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} ({})", self.pid, self.command)
+        write!(f, "process {} ({})", self.pid, printable(&self.command))
     }
 }
 
@@ -45,4 +45,15 @@ pub fn processes_inside(namespaces: &[NsName]) -> BTreeMap<NsName, Vec<Process>>
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_cannot_control_the_terminal_by_its_name() {
+        let process = Process { pid: 7, command: "\u{1b}[2J".to_owned() };
+        assert_eq!(process.to_string(), "process 7 (\\u{1b}[2J)");
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod claim;
 pub mod error;
+pub mod folder;
 pub mod holders;
 pub mod mark;
 pub mod state;

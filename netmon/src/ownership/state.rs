@@ -4,7 +4,8 @@
 //! objects decide what is netmon's. The state adds what marks cannot tell: link-layer addresses of interfaces that were
 //! created and not yet marked, folders that were created for a file and are still empty, the agent of the lab, and which
 //! addresses the lab file had, for one that another program removed and added again. All the rest is found without it, so
-//! a state that is missing or damaged costs only a warning.
+//! a state that is missing or damaged costs only a warning. Every user may read it, so it has no command of a service,
+//! which may have a password in it.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +16,7 @@ use std::{
 use ipnet::IpNet;
 use netmon_kernel::{netns::Cookie, owned_files, proc};
 use netmon_model::{
-    lab::{Lab, Route, Service, Source},
+    lab::{Lab, Route, Source},
     mac::Mac,
     names::{IfIndex, IfName, LabName, LinkName, NsName, Place, Side},
 };
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::Holder;
 use super::error::OwnershipError;
+use super::folder;
 
 /// The folder of the labs of this host.
 pub const RUN_DIRECTORY: &str = "/run/netmon";
@@ -35,14 +37,16 @@ pub fn directory(lab: &LabName) -> PathBuf {
     Path::new(RUN_DIRECTORY).join(lab.as_str())
 }
 
-/// Returns every lab that has a folder, sorted by name.
+/// Returns every lab that has a folder with something of netmon's in it, sorted by name.
 #[must_use]
 pub fn labs() -> Vec<LabName> {
     let entries = fs::read_dir(RUN_DIRECTORY).into_iter().flatten().flatten();
     // There is also a note about /run/netns itself, which is a file.
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut labs: Vec<LabName> =
-        folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let mut labs: Vec<LabName> = folders
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(folder::is_labs)
+        .collect();
     labs.sort_unstable();
     labs
 }
@@ -80,8 +84,6 @@ pub struct State {
     /// The namespaces that have a file of the lab's under /etc/netns.
     #[serde(default)]
     pub files: BTreeSet<NsName>,
-    /// The lab's services, as the lab file had them.
-    pub services: Vec<Service>,
     /// Folders under /etc that were created for the lab's files.
     pub folders: BTreeSet<PathBuf>,
 }
@@ -172,7 +174,6 @@ impl State {
             addresses: addresses_of(lab),
             routes: routes_of(lab),
             files: BTreeSet::new(),
-            services: lab.services.clone(),
             folders: BTreeSet::new(),
         })
     }
@@ -183,7 +184,7 @@ impl State {
     #[must_use]
     pub fn load(lab: &LabName) -> Option<Self> {
         let path = path_of(lab);
-        let text = match fs::read(&path) {
+        let text = match owned_files::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
             Err(e) => {
@@ -220,6 +221,12 @@ impl State {
         let text = serde_json::to_vec(self).map_err(|e| failed(e.into()))?;
         owned_files::make_directory(&directory(&self.lab)).map_err(failed)?;
         owned_files::replace(&path, &text).map_err(failed)
+    }
+
+    /// Returns the cookie that the namespace of this name has, or had. `None` if none was recorded.
+    #[must_use]
+    pub fn cookie_of(&self, namespace: &NsName) -> Option<Cookie> {
+        self.namespaces.iter().find(|recorded| recorded.name == *namespace)?.cookie
     }
 
     /// Returns whether the lab file had this address on the interface of that name and namespace.

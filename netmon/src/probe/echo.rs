@@ -1,4 +1,4 @@
-//! ICMP echoes that block, as ping sends them: over a raw socket, which works whatever `net.ipv4.ping_group_range` is.
+//! Blocking ICMP echoes, as ping sends them: over a raw socket, which works whatever `net.ipv4.ping_group_range` is.
 
 use std::{
     io,
@@ -72,7 +72,7 @@ pub(super) fn message(to: IpAddr, mark: (u16, u16)) -> [u8; 64] {
     message_with(to, mark, &[])
 }
 
-/// Builds an echo request whose payload begins with `payload`, of which 56 bytes have room.
+/// Builds an echo request whose payload begins with `payload`, cut off after 56 bytes.
 #[must_use]
 pub fn message_with(to: IpAddr, (identifier, number): (u16, u16), payload: &[u8]) -> [u8; 64] {
     let mut message = [0; 64];

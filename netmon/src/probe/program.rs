@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Stdio};
 
+use netmon_kernel::proc::own_program;
 use netmon_model::names::NsName;
 use tokio::process::Command;
 
@@ -13,7 +14,7 @@ pub(super) async fn run(
     words: &[String],
     directory: Option<&Path>,
 ) -> Result<(), String> {
-    let netmon = std::env::current_exe().map_err(|error| format!("netmon's own program: {error}"))?;
+    let netmon = own_program().map_err(|error| format!("netmon's own program: {error}"))?;
     let mut command = Command::new(netmon);
     command.arg("exec").arg(namespace.as_str()).arg("--").args(words);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);

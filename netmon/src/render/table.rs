@@ -1,4 +1,4 @@
-//! Tables without frames, which can be read aloud and cut into columns.
+//! Tables without frames, for screen readers and for tools that split columns.
 
 use comfy_table::{CellAlignment, Table, presets};
 

@@ -91,7 +91,7 @@ fn stall(
     let meanwhile = lost(&fixture.link(TestLink::Queue)?);
     netlink.request(&tbf::change(ifindex, "queue", BUCKET))?;
     to.set_read_timeout(Some(Duration::from_secs(1))).map_err(failed)?;
-    // The first of these makes the queue look at its new rate. The others leave later than what stood still.
+    // The first of these makes the queue apply its new rate. The others leave later than what stood still.
     for _ in 0..WAKING {
         from.send(&[7; PAYLOAD]).map_err(failed)?;
         fixture.pause(WAKING_PAUSE)?;

@@ -1,7 +1,7 @@
 //! The one reading a second that serves the rates, the history and every stream.
 //!
 //! With clients, each second is read and encoded once, and all clients share the bytes. The channel holds the newest
-//! second only: a slow client skips to it and delays no other. Without clients, readings are as rare as their cost wants
+//! second only: a slow client skips to it and delays no other. Without clients, readings are as rare as their cost requires
 //! ([`Pace`]), and without a history either there are none.
 
 use std::{

@@ -1,7 +1,8 @@
-//! A cgroup v2 for each service, which its processes cannot leave, however they daemonise.
+//! A cgroup v2 for each service, in which its processes stay, however they daemonise.
 //!
-//! No controller is enabled: the group only identifies the processes of the service. Without a writable cgroup v2
-//! hierarchy, services are identified by other means (see `members`).
+//! No controller is enabled: the group only identifies the processes of the service. A process with the right to do so
+//! can move to another group (systemd does, on behalf of a login). Such a process, and every process where there is no
+//! writable cgroup v2 hierarchy, is identified by other means (see `members`).
 
 use std::{
     fs::{self, File, OpenOptions},

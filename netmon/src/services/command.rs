@@ -13,7 +13,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use netmon_kernel::sys::confine::{Confinement, Step, confine};
+use netmon_kernel::{
+    netns::exec::files_of,
+    sys::confine::{Confinement, Step, confine},
+};
 use netmon_model::names::NsName;
 
 use super::{cgroup, error::CommandProblem, namespace, record::Record};
@@ -81,13 +84,8 @@ fn confinement(
 
 /// Returns the files of `/etc/netns/NAME`, each with the file of `/etc` that it hides, as in `ip-netns(8)`.
 fn binds(namespace: &NsName) -> io::Result<Vec<(CString, CString)>> {
-    let entries = match fs::read_dir(Path::new("/etc/netns").join(namespace.as_str())) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
     let mut binds = Vec::new();
-    for entry in entries {
-        let entry = entry?;
+    for entry in files_of(&Path::new("/etc/netns").join(namespace.as_str()))? {
         let over = Path::new("/etc").join(entry.file_name());
         if over.exists() {
             let path = |path: &Path| CString::new(path.as_os_str().as_bytes());

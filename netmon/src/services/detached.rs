@@ -15,7 +15,7 @@ use std::{
 };
 
 use netmon_kernel::{
-    owned_files::{make_private_directory, replace},
+    owned_files::{make_private_directory, read, replace_private},
     proc::{ProcessId, boot_id},
 };
 use netmon_model::{error::chain, lab::Lab, names::LabName};
@@ -118,7 +118,7 @@ pub fn spawn_detached(program: &Path, lab: &Lab, state_dir: &Path) -> Result<Opt
 
 fn prepare(services: &ServiceSet, state_dir: &Path) -> io::Result<fs::File> {
     make_private_directory(&services_dir(state_dir))?;
-    replace(&services_file(state_dir), &serde_json::to_vec_pretty(services)?)?;
+    replace_private(&services_file(state_dir), &serde_json::to_vec_pretty(services)?)?;
     append_to(&log_file(state_dir))
 }
 
@@ -192,7 +192,7 @@ fn running(state_dir: &Path) -> Option<ProcessId> {
 
 /// Returns the record of a supervisor that is running.
 fn record(state_dir: &Path) -> Option<SupervisorRecord> {
-    let record: SupervisorRecord = serde_json::from_slice(&fs::read(record_file(state_dir)).ok()?).ok()?;
+    let record: SupervisorRecord = serde_json::from_slice(&read(&record_file(state_dir)).ok()?).ok()?;
     let this_boot = boot_id().is_ok_and(|boot_id| boot_id == record.boot_id);
     Some(record).filter(|record| this_boot && record.identity.is_running())
 }
@@ -260,7 +260,7 @@ fn supervise_services(lab: &LabName, state_dir: &Path) -> Result<(), DetachError
 }
 
 fn read_services(state_dir: &Path) -> io::Result<ServiceSet> {
-    Ok(serde_json::from_slice(&fs::read(services_file(state_dir))?)?)
+    Ok(serde_json::from_slice(&read(&services_file(state_dir))?)?)
 }
 
 async fn run(services: &ServiceSet, state_dir: &Path) -> Result<(), DetachError> {
@@ -288,7 +288,7 @@ async fn run(services: &ServiceSet, state_dir: &Path) -> Result<(), DetachError>
 
 fn record_self(state_dir: &Path, starting: bool) -> io::Result<()> {
     let record = SupervisorRecord { identity: ProcessId::current()?, boot_id: boot_id()?, starting };
-    replace(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
+    replace_private(&record_file(state_dir), &serde_json::to_vec_pretty(&record)?)
 }
 
 /// Removes the files of a supervisor that has exited.
@@ -335,6 +335,7 @@ fn redirect_log(state_dir: &Path) -> io::Result<RedirectedLog> {
 impl RedirectedLog {
     /// Waits until the last line is in the file.
     fn close(self) {
+        log::logger().flush();
         // The last writer has closed the pipe, so the copier ends.
         if append_to(&self.file).is_ok_and(|file| rustix::stdio::dup2_stderr(&file).is_ok()) {
             let _ = self.copier.join();

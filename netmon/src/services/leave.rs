@@ -1,7 +1,8 @@
 //! Services that run without an agent from now on.
 
-use std::{env, path::Path, sync::atomic::AtomicBool};
+use std::{path::Path, sync::atomic::AtomicBool};
 
+use netmon_kernel::proc::own_program;
 use netmon_model::{error::chain, lab::Lab};
 
 use super::{DetachError, is_supervised, spawn_detached, stop_recorded, until_started};
@@ -22,7 +23,6 @@ pub fn leave_running(lab: &Lab, state_dir: &Path, cancelled: &AtomicBool) -> Res
     for error in stop_recorded(&lab.name, state_dir) {
         log::warn!("{}", chain(&error));
     }
-    let program =
-        env::current_exe().map_err(|source| DetachError::Spawn { program: "netmon".into(), source })?;
+    let program = own_program().map_err(|source| DetachError::Spawn { program: "netmon".into(), source })?;
     spawn_detached(&program, lab, state_dir).map(drop)
 }

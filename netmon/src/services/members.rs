@@ -1,6 +1,6 @@
 //! Which processes belong to a recorded service, and to no other.
 //!
-//! With a cgroup the kernel knows them. Without one they are the recorded first process, by PID and start time; every
+//! With a cgroup the kernel knows those in it. Without one, and for those that moved to another one, they are the recorded first process, by PID and start time; every
 //! process with the service's mark in its mountinfo; every process in a mount namespace that one of these shows to be the
 //! service's own; and all their descendants. So a worker that was re-parented to init, left its session and cleared its
 //! environment is still found.
@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{
     cgroup,
-    record::{Leader, Record},
+    record::{Leader, MARK, Record},
     wait::has_exited,
 };
 
@@ -38,7 +38,47 @@ pub(crate) fn members(record: &Record) -> Vec<Member> {
             let recorded = leader.map(|leader| leader.identity).filter(|leader| !still.contains(&leader.pid));
             grouped.chain(hold_known(recorded)).collect()
         }
-        None => hold_known(family(leader.as_ref(), &candidates(&record.mark))),
+        None => marked_members(record),
+    }
+}
+
+/// Returns the service's processes, in its cgroup or not. Reads much more than [`members`].
+pub(crate) fn marked_members(record: &Record) -> Vec<Member> {
+    hold_known(family(record.leader().as_ref(), &candidates(&record.mark)))
+}
+
+/// What processes of this host show of services, read once for many services.
+#[derive(Debug, Default)]
+pub(crate) struct Traces {
+    /// The sources of their mounts that may be marks.
+    marks: HashSet<Vec<u8>>,
+    mount_namespaces: HashSet<String>,
+}
+
+impl Traces {
+    pub(crate) fn read() -> Self {
+        let own = Process::CurrentThread.mount_namespace().ok();
+        let mut traces = Self::default();
+        for pid in pids().unwrap_or_default() {
+            let process = Process::Pid(pid);
+            let Ok(namespace) = process.mount_namespace() else { continue };
+            // Processes that share a mount namespace have the same mounts, unless they changed their root.
+            if Some(&namespace) == own.as_ref() {
+                continue;
+            }
+            if let Ok(mounts) = process.mounts() {
+                let marks = mounts.iter().filter(|mount| mount.source.starts_with(MARK.as_bytes()));
+                traces.marks.extend(marks.map(|mount| mount.source.to_vec()));
+            }
+            traces.mount_namespaces.insert(namespace);
+        }
+        traces
+    }
+
+    /// Returns whether processes of this service may be left. If not, none is.
+    pub(crate) fn may_have(&self, record: &Record) -> bool {
+        let in_namespace = |leader: Leader| self.mount_namespaces.contains(&leader.mount_namespace);
+        self.marks.contains(record.mark.as_bytes()) || record.leader().is_some_and(in_namespace)
     }
 }
 

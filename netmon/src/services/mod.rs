@@ -31,8 +31,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netmon_kernel::sys::capabilities::Capability;
 use netmon_model::{
-    lab::{Lab, Service},
+    lab::{Lab, Service, ServiceKind},
     names::LabName,
 };
 use serde::{Deserialize, Serialize};
@@ -54,13 +55,28 @@ pub fn cgroup_hierarchy() -> Option<PathBuf> {
     cgroup::hierarchy()
 }
 
+/// Returns the capabilities that the lab's own web servers need (ip(7), `ip_unprivileged_port_start`).
+#[must_use]
+pub fn required_capabilities(lab: &Lab) -> &'static [Capability] {
+    /// The lowest port that needs no privilege.
+    const UNPRIVILEGED: u16 = 1024;
+    const SETTING: &str = "net.ipv4.ip_unprivileged_port_start";
+    let is_privileged = |service: &Service| {
+        let low =
+            matches!(service.kind, ServiceKind::Http(address) if (1..UNPRIVILEGED).contains(&address.port()));
+        let mut own = lab.namespaces.iter().filter(|one| one.name == service.namespace);
+        low && !own.any(|one| one.sysctls.contains_key(SETTING))
+    };
+    if lab.services.iter().any(is_privileged) { &[Capability::NetBindService] } else { &[] }
+}
+
 /// Returns the cgroups of a lab's recorded services that exist.
 ///
 /// # Errors
 ///
 /// Fails if the caller may not read the records, which belong to root.
-pub fn recorded_cgroups(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
-    record::Record::cgroups(state_dir)
+pub fn recorded_cgroups(lab: &LabName, state_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    record::Record::cgroups(lab, state_dir)
 }
 
 /// The services of a lab, with what a supervisor needs to know of it.

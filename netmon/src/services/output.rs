@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_model::text::printable_lines;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// The maximum length of a line in bytes. The rest of a longer line is only counted.
@@ -53,11 +54,8 @@ impl LineCutter {
 }
 
 fn printable(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for c in String::from_utf8_lossy(bytes).chars() {
-        if c.is_control() && c != '\t' { text.extend(c.escape_default()) } else { text.push(c) }
-    }
-    text
+    // A line has no line feed in it.
+    printable_lines(&String::from_utf8_lossy(bytes)).into_owned()
 }
 
 /// Decides which lines are logged, so that there are at most [`MAX_LINES`] in a [`WINDOW`].

@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use netmon_kernel::owned_files::replace;
+use netmon_kernel::owned_files::{read, replace_private};
 use netmon_model::{
     lab::{Service, ServiceKind},
     names::NsName,
@@ -27,7 +27,7 @@ pub struct ServiceStatus {
     pub what: String,
     /// Its state.
     pub state: ServiceState,
-    /// How often it was restarted since the lab is up.
+    /// How often it was restarted after an exit, since its supervisor started.
     pub restarts: u32,
     /// How it exited last: `exit status 1`, `signal 9 (SIGKILL)`. `None` if it has not exited.
     pub last_exit: Option<String>,
@@ -83,7 +83,7 @@ impl ServiceState {
 ///
 /// Fails if the file exists and cannot be read.
 pub fn recorded_status(state_dir: &Path) -> io::Result<Vec<ServiceStatus>> {
-    match fs::read(status_file(state_dir)) {
+    match read(&status_file(state_dir)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         content => Ok(serde_json::from_slice(&content?)?),
     }
@@ -132,7 +132,7 @@ impl Board {
             change(line);
         }
         let written = serde_json::to_vec_pretty(&*lines).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|text| replace(&self.file, &text)) {
+        if let Err(error) = written.and_then(|text| replace_private(&self.file, &text)) {
             log::warn!("cannot write {}: {error}", self.file.display());
         }
     }

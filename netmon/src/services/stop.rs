@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::{
     cgroup, detached,
-    members::{Member, members, signal},
+    members::{Member, Traces, marked_members, members, signal},
     record::{Record, services_dir},
     status,
     wait::until_exited,
@@ -69,10 +69,11 @@ fn list(pids: &[u32]) -> String {
 }
 
 /// Stops all recorded services of a lab: a detached supervisor, which stops its services itself, and those that a killed
-/// agent left. Other processes are not touched. Blocks for at most about a second.
+/// agent left. Other processes are not touched. Blocks for about a second, or longer if the kernel is slow to carry out a
+/// SIGKILL.
 pub fn stop_recorded(lab: &LabName, state_dir: &Path) -> Vec<StopError> {
     detached::stop(state_dir);
-    let records = match Record::read_all(state_dir) {
+    let records = match Record::read_all(lab, state_dir) {
         Ok(records) => records,
         Err(source) => {
             return vec![StopError::State { lab: lab.clone(), path: services_dir(state_dir), source }];
@@ -114,7 +115,14 @@ impl Shutdown {
             until_exited(&pidfds(members(record)), self.deadline);
         }
         let deadline = Instant::now() + AFTER_KILL;
-        records.iter().rev().filter_map(|record| remove(record, deadline).err()).collect()
+        let ended = records.iter().rev().map(|record| (record, end_group(record, deadline)));
+        // Collected, since the processes that are left are listed once, after all groups have ended.
+        let ended: Vec<_> = ended.collect();
+        let traces = Traces::read();
+        let finish = |(record, ended): (&Record, Result<(), StopError>)| {
+            ended.and_then(|()| remove(record, &traces, deadline)).err()
+        };
+        ended.into_iter().filter_map(finish).collect()
     }
 }
 
@@ -124,35 +132,46 @@ pub(crate) fn clear_leftovers(record: &Record) -> Result<usize, StopError> {
     let left: Vec<u32> = members(record).iter().map(|member| member.pid).collect();
     if !left.is_empty() {
         Shutdown::new(1).terminate(record);
-        kill_all(record, Instant::now() + AFTER_KILL)?;
+        kill_all(record, members, Instant::now() + AFTER_KILL)?;
     }
     Ok(left.len())
 }
 
-fn remove(record: &Record, deadline: Instant) -> Result<(), StopError> {
-    let failed = |path: &Path| {
-        let (service, path) = (record.service.clone(), path.to_owned());
-        move |source| StopError::Remove { service, path, source }
-    };
+impl StopError {
+    fn remove(record: &Record, path: &Path, source: io::Error) -> Self {
+        Self::Remove { service: record.service.clone(), path: path.to_owned(), source }
+    }
+}
+
+/// Ends what is in the service's cgroup, and removes that.
+fn end_group(record: &Record, deadline: Instant) -> Result<(), StopError> {
     loop {
-        kill_all(record, deadline)?;
-        let Some(group) = &record.cgroup else { break };
+        kill_all(record, members, deadline)?;
+        let Some(group) = &record.cgroup else { return Ok(()) };
         match cgroup::remove(group, deadline.min(Instant::now() + LATE_COMERS)) {
             // A process that was being started when its agent was killed joins the group late. It is killed as well.
             Err(busy) if busy.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {}
-            removed => {
-                removed.map_err(failed(group))?;
-                break;
-            }
+            removed => return removed.map_err(|source| StopError::remove(record, group, source)),
         }
     }
-    record.remove().map_err(failed(&record.dir))
 }
 
-/// Sends SIGKILL until no process is left: a process may start another one while they are listed.
-fn kill_all(record: &Record, deadline: Instant) -> Result<(), StopError> {
+/// Ends processes that have left the service's cgroup, and removes the record.
+fn remove(record: &Record, traces: &Traces, deadline: Instant) -> Result<(), StopError> {
+    if traces.may_have(record) {
+        kill_all(record, marked_members, deadline)?;
+    }
+    record.remove().map_err(|source| StopError::remove(record, &record.dir, source))
+}
+
+/// Sends SIGKILL until `find` finds no process: one may start another while they are listed.
+fn kill_all(
+    record: &Record,
+    find: impl Fn(&Record) -> Vec<Member>,
+    deadline: Instant,
+) -> Result<(), StopError> {
     loop {
-        let left = members(record);
+        let left = find(record);
         if left.is_empty() {
             return Ok(());
         }

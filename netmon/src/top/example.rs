@@ -150,7 +150,7 @@ pub(crate) fn counts() -> crate::api::Links {
 }
 
 #[test]
-fn the_example_has_a_link_for_each_side() {
+fn frames_of_the_example_match_its_topology_and_its_first_link_has_both_ends() {
     let topology = topology();
     assert!(SIDES.into_iter().all(|side: Side| topology.links[0].ends[side].is_some()));
     assert_eq!(frame(1).links.len(), topology.links.len());

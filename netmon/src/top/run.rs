@@ -1,7 +1,7 @@
 //! The loop: waits for input, the agent or a signal, and draws when there is something new.
 //!
-//! Nothing is drawn on a clock. Input comes from a thread of its own, since crossterm reads a terminal that was hung up
-//! without end: this loop then ends by SIGHUP or by the next picture.
+//! Nothing is drawn on a clock. Input comes from a thread of its own, since crossterm never returns from reading a
+//! terminal that was hung up: this loop then ends by SIGHUP or by the next picture.
 
 use std::{io, thread};
 

@@ -4,6 +4,8 @@
 //! or the state was lost. Of foreign namespaces it reads only the aliases of interfaces, since another program may have
 //! moved one of the lab's there.
 
+mod contents;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::resume_unwind,
@@ -19,7 +21,7 @@ use netmon_kernel::{
     },
     netns::{
         NetNs, NetNsError, NetnsId,
-        names::{self, Name},
+        names::{self, Name, Placeholders},
     },
 };
 use netmon_model::{
@@ -31,7 +33,7 @@ use netmon_model::{
 use super::{
     error::TopologyError,
     handle::{self, Handle, Handles},
-    installed_impairment::{self, InstalledImpairment},
+    installed_impairment::InstalledImpairment,
     resolv::{self, ResolvConf},
     sysctl,
 };
@@ -159,36 +161,6 @@ impl Actual {
     }
 }
 
-impl Contents {
-    /// Reads the routes of a namespace that the lab has.
-    fn read_routes(&mut self, handle: &mut Handle, wanted: &Namespace) -> Result<(), TopologyError> {
-        for there in handle.netlink()?.routes()? {
-            match (there.is_own, &there.via[..]) {
-                (true, [via]) => self.routes.push(Route { to: there.to, via: *via }),
-                _ if wanted.routes.iter().any(|route| route.to == there.to) => self.other_routes.push(there),
-                // Another program appended next hops to it (`ip -6 route append`).
-                (true, several) => {
-                    let hops = several.iter().map(|via| Route { to: there.to, via: *via });
-                    self.routes.extend(hops.filter(|hop| self.had_routes.contains(hop)));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the impairments of the lab's interfaces.
-    fn read_impairments(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
-        let ours = || self.interfaces.values().filter(|there| there.owner == Owner::Ours && !there.is_bridge);
-        let mut found =
-            installed_impairment::read(handle.netlink()?, &ours().map(|there| there.index).collect())?;
-        for there in self.interfaces.values_mut().filter(|there| there.owner == Owner::Ours) {
-            there.impairment = found.remove(&there.index).unwrap_or_default();
-        }
-        Ok(())
-    }
-}
-
 /// Reads the host, and returns the lab's namespaces and root as open handles.
 ///
 /// `lab` is the lab that is wanted, or `None` if it is to be removed.
@@ -206,7 +178,7 @@ pub fn read(
     let (mut actual, mut handles) = (Actual::default(), Handles::new());
     let (root, handle) = (NsName::root(), Handle::open(&NsName::root())?);
     let identity = handle.namespace.identity();
-    reader.add(root, handle, &mut actual, &mut handles)?;
+    reader.add(root, handle, true, &mut actual, &mut handles)?;
     for (seen, opened) in reader.read_all(reader.names(identity, &mut actual)?)? {
         actual.namespaces.extend(seen.namespaces);
         actual.strays.extend(seen.strays);
@@ -225,13 +197,16 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Opens every name in /run/netns, and returns each namespace under one of its names.
-    fn names(&self, root: NetnsId, actual: &mut Actual) -> Result<Vec<(NsName, NetNs)>, TopologyError> {
+    /// Opens every name in /run/netns, and returns each namespace under one of its names, and whether this lab may have
+    /// placed the name.
+    fn names(&self, root: NetnsId, actual: &mut Actual) -> Result<Vec<(NsName, NetNs, bool)>, TopologyError> {
         let mut names = names::list()?;
-        // If a namespace has several names, the one that the lab knows is the lab's, and the others are foreign.
+        // If a namespace has several names, the one that the lab placed or knows is the lab's, and the others are foreign.
         let recorded = self.state.iter().flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
         let known: BTreeSet<&NsName> = self.wanted.keys().copied().chain(recorded).collect();
-        names.sort_by_cached_key(|name| !known.contains(name));
+        let placeholders = Placeholders::open();
+        let is_placed = |name: &NsName| placeholders.text(name).map(|text| text == self.mark.as_str());
+        names.sort_by_cached_key(|name| (is_placed(name) != Some(true), !known.contains(name)));
         let (mut seen, mut namespaces) = (BTreeSet::from([root]), Vec::new());
         for name in names {
             let there = match names::look_up(&name)? {
@@ -240,7 +215,8 @@ impl Reader<'_> {
                 Some(Name::Placeholder(text)) if text == self.mark.as_str() => ActualNamespace::Remnant,
                 Some(Name::Placeholder(_)) => ActualNamespace::Foreign,
                 Some(Name::Namespace(namespace)) if seen.insert(namespace.identity()) => {
-                    namespaces.push((name, namespace));
+                    let may_be_ours = is_placed(&name) != Some(false);
+                    namespaces.push((name, namespace, may_be_ours));
                     continue;
                 }
                 Some(Name::Namespace(_)) => ActualNamespace::Foreign,
@@ -252,7 +228,10 @@ impl Reader<'_> {
 
     /// Reads these namespaces on a few threads, each of which enters one after the other. A thread for each would cost
     /// more than the reading.
-    fn read_all(&self, mut left: Vec<(NsName, NetNs)>) -> Result<Vec<(Actual, Handles)>, TopologyError> {
+    fn read_all(
+        &self,
+        mut left: Vec<(NsName, NetNs, bool)>,
+    ) -> Result<Vec<(Actual, Handles)>, TopologyError> {
         let share = left.len().div_ceil(handle::threads()).max(MIN_PER_THREAD);
         thread::scope(|scope| {
             let mut readers = Vec::new();
@@ -270,26 +249,36 @@ impl Reader<'_> {
     }
 
     /// The calling thread stays in the last of the namespaces.
-    fn read(&self, namespaces: Vec<(NsName, NetNs)>) -> Result<(Actual, Handles), TopologyError> {
+    fn read(&self, namespaces: Vec<(NsName, NetNs, bool)>) -> Result<(Actual, Handles), TopologyError> {
         let (mut actual, mut handles) = (Actual::default(), Handles::new());
-        for (name, namespace) in namespaces {
-            self.add(name, Handle::enter(namespace)?, &mut actual, &mut handles)?;
+        for (name, namespace, may_be_ours) in namespaces {
+            self.add(name, Handle::enter(namespace)?, may_be_ours, &mut actual, &mut handles)?;
         }
         Ok((actual, handles))
     }
 
-    /// Reads a namespace. Of one whose lo is not marked, only looks for interfaces that were moved there.
+    /// Reads a namespace. Of one that is not the lab's, only looks for interfaces that were moved there.
+    ///
+    /// A namespace is the lab's if its lo is marked, `may_be_ours`, and it is the one that was recorded under its name.
     fn add(
         &self,
         name: NsName,
         mut handle: Handle,
+        may_be_ours: bool,
         actual: &mut Actual,
         handles: &mut Handles,
     ) -> Result<(), TopologyError> {
         let interfaces = handle.netlink()?.interfaces()?;
         let is_marked = |there: &Interface| there.name == LOOPBACK && self.mark.is_on(there.alias.as_deref());
-        if !name.is_root() && !interfaces.iter().any(is_marked) {
-            for stray in interfaces.iter().filter(|there| self.mark.is_on(there.alias.as_deref())) {
+        let is_ours = || {
+            let recorded = self.state.and_then(|state| state.cookie_of(&name));
+            may_be_ours
+                && interfaces.iter().any(is_marked)
+                && recorded.is_none_or(|recorded| handle.cookie().is_ok_and(|cookie| cookie == recorded))
+        };
+        if !name.is_root() && !is_ours() {
+            let strays = interfaces.iter().filter(|there| there.name != LOOPBACK);
+            for stray in strays.filter(|there| self.mark.is_on(there.alias.as_deref())) {
                 let Ok(interface) = stray.name.parse() else { continue };
                 let place = Place { namespace: name.clone(), interface };
                 actual.strays.insert(place, IfIndex(stray.index));

@@ -1,6 +1,6 @@
 //! Removes all of a lab, whether it was built completely, partly, or by a process that was killed.
 
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use netmon_kernel::netns::directory;
 use netmon_model::{
@@ -14,10 +14,11 @@ use super::{
     error::{BoxError, TopologyError},
     handle,
     removal::{Removal, StaleInterface, not_ours_any_more},
-    resolv::{self, ResolvConf},
+    resolv,
 };
 use crate::ownership::{
     claim::Claim,
+    folder,
     mark::{Mark, Owner},
     state::{self, RecordedInterface, State},
 };
@@ -62,8 +63,7 @@ pub fn down(
         }
         Err(e) => report.errors.push(chain(&e)),
     }
-    let errors = restore_folders(lab, state.as_ref(), report.errors.is_empty());
-    report.errors.extend(errors.iter().map(|e| chain(e)));
+    restore_folders(lab, state.as_ref(), &mut report);
     report
 }
 
@@ -81,7 +81,7 @@ fn reused(mark: &Mark, state: Option<&State>, actual: &Actual) -> Vec<String> {
             reused.push(format!("interface {interface} in namespace {namespace}"));
         }
     }
-    let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(ResolvConf::Foreign)));
+    let is_foreign = |name: &&NsName| matches!(resolv::look_up(name, mark), Ok(Some(f)) if !f.is_ours());
     reused.extend(
         state.files.iter().filter(is_foreign).map(|name| format!("file /etc/netns/{name}/resolv.conf")),
     );
@@ -114,33 +114,31 @@ fn everything(actual: &Actual) -> Removal {
         goes_with_namespace: false,
     };
     removal.links.extend(actual.strays.iter().map(stray));
-    let files: BTreeSet<NsName> = actual
-        .files
-        .iter()
-        .filter(|(_, found)| **found != ResolvConf::Foreign)
-        .map(|(n, _)| n.clone())
-        .collect();
+    let files: BTreeSet<NsName> =
+        actual.files.iter().filter(|(_, found)| found.is_ours()).map(|(n, _)| n.clone()).collect();
     removal.files = files.into_iter().collect();
     removal
 }
 
-/// Restores /etc/netns and /run/netns, and removes the lab's own folder. The recorded state stays if something is left.
-fn restore_folders(lab: &LabName, state: Option<&State>, all_gone: bool) -> Vec<TopologyError> {
-    let mut errors = Vec::new();
+/// Restores /etc/netns and /run/netns, and removes what is netmon's of the lab's own folder. The recorded state stays if
+/// something is left.
+fn restore_folders(lab: &LabName, state: Option<&State>, report: &mut Report) {
     // netmon records no other folders.
     let folders = state.iter().flat_map(|state| state.folders.iter().rev());
     for folder in folders.filter(|folder| folder.starts_with(resolv::DIRECTORY)) {
-        errors.extend(resolv::remove_folder_if_empty(folder).err());
+        report.errors.extend(resolv::remove_folder_if_empty(folder).err().map(|e| chain(&e)));
     }
-    errors.extend(directory::restore_if_unused().err().map(TopologyError::from));
-    if all_gone && errors.is_empty() {
-        let folder = state::directory(lab);
-        match fs::remove_dir_all(&folder) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                errors.push(TopologyError::file("remove", &folder, e));
-            }
-            _ => {}
-        }
+    report.errors.extend(directory::restore_if_unused().err().map(|e| chain(&e)));
+    if !report.errors.is_empty() {
+        return;
     }
-    errors
+    match folder::remove(lab) {
+        Ok(kept) => report.warnings.extend(kept.iter().map(|path| kept_in_folder(path))),
+        Err(e) => report.errors.push(chain(&TopologyError::file("remove", &state::directory(lab), e))),
+    }
+}
+
+/// Returns the warning that something in the lab's folder is another program's.
+fn kept_in_folder(path: &Path) -> String {
+    format!("kept {}, which is not netmon's", path.display())
 }

@@ -42,21 +42,21 @@ pub enum TopologyError {
     /// The lab is held, or its state could not be recorded.
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
-    /// The lab is not the one that was listed any more.
+    /// The lab has changed since it was listed.
     #[error("lab {0} has changed since it was listed, and was not removed; run `netmon clean` again")]
     Changed(LabName),
-    /// A namespace.
+    /// A namespace could not be created, opened, entered or deleted.
     #[error(transparent)]
     NetNs(#[from] NetNsError),
-    /// A link, an address, a route or a qdisc.
+    /// The kernel refused a request about a link, an address, a route or a qdisc.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
-    /// A file.
+    /// A file could not be read, written or removed, or a setting could not be set.
     #[error("cannot {operation} {operand}")]
     File {
-        /// The operation.
+        /// The operation, as a verb.
         operation: &'static str,
-        /// The file.
+        /// The file, or the setting and its value.
         operand: String,
         /// The kernel's answer.
         source: io::Error,

@@ -75,8 +75,10 @@ fn conflicts(lab: &Lab, actual: &Actual) -> Vec<String> {
                 None => foreign(format!("namespace {name}")),
             });
         }
-        if nameservers.is_some() && actual.files.get(name) == Some(&ResolvConf::Foreign) {
-            taken.push(foreign(format!("file /etc/netns/{name}/resolv.conf")));
+        match actual.files.get(name).filter(|_| nameservers.is_some()) {
+            Some(ResolvConf::Foreign) => taken.push(foreign(format!("file /etc/netns/{name}/resolv.conf"))),
+            Some(ResolvConf::Refused(reason)) => taken.push(reason.clone()),
+            _ => {}
         }
     }
     for (Place { namespace, interface }, _) in interfaces(lab) {
@@ -182,7 +184,7 @@ impl<'a> Planner<'a> {
     fn stale_files(&self) -> Vec<Step> {
         let is_stale = |(name, there): &(&NsName, &ResolvConf)| {
             let wanted = self.wanted.get(*name).and_then(|wanted| wanted.nameservers.as_ref());
-            **there != ResolvConf::Foreign && wanted.is_none()
+            there.is_ours() && wanted.is_none()
         };
         let stale = self.actual.files.iter().filter(is_stale);
         stale.map(|(name, _)| Step::RemoveResolvConf { namespace: name.clone() }).collect()

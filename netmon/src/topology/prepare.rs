@@ -43,7 +43,7 @@ pub fn prepare<'a>(
     Ok(Prepared { lab, claim, host: read_and_plan(lab)? })
 }
 
-/// Makes the host as `lab` wants it. If it already is, only calls `observer`. `claim` must be of this lab.
+/// Makes the host match `lab`. If it already does, only calls `observer`. `claim` must be of this lab.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ pub fn up(
 
 /// A plan for a claimed lab, together with the reading of the host that it was made from.
 ///
-/// It holds every namespace of the lab open, and so keeps it alive. It is worth nothing once the host has changed: apply
-/// or drop it soon.
+/// It holds every namespace of the lab open, and so keeps it alive. It is stale once the host has changed: apply or drop
+/// it soon.
 pub struct Prepared<'a> {
     lab: &'a Lab,
     claim: &'a Claim,

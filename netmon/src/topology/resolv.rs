@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netmon_kernel::owned_files;
+use netmon_kernel::{netns::exec, owned_files};
 use netmon_model::names::{LabName, NsName};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
@@ -29,6 +29,16 @@ pub enum ResolvConf {
     Partial,
     /// Not the lab's.
     Foreign,
+    /// In a folder that another user can change, so that nothing in it is netmon's: the reason.
+    Refused(String),
+}
+
+impl ResolvConf {
+    /// Returns whether it is the lab's, finished or not.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Ours(_) | Self::Partial)
+    }
 }
 
 /// Returns the folder of a namespace's files.
@@ -57,11 +67,17 @@ pub fn look_up(namespace: &NsName, mark: &Mark) -> Result<Option<ResolvConf>, To
     if is_link(&path) || is_link(&folder_of(namespace)) {
         return Ok(Some(ResolvConf::Foreign));
     }
-    let text = match fs::read(&path) {
-        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+    if let Err(refused) = exec::require_own(&folder_of(namespace)) {
+        return Ok(Some(ResolvConf::Refused(refused.to_string())));
+    }
+    let text = match owned_files::read_text(&path) {
+        Ok(text) => text,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(new_path_of(namespace, mark).exists().then_some(ResolvConf::Partial));
+            let is_there = fs::symlink_metadata(new_path_of(namespace, mark)).is_ok();
+            return Ok(is_there.then_some(ResolvConf::Partial));
         }
+        // A pipe, or anything else that netmon does not make.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => return Ok(Some(ResolvConf::Foreign)),
         Err(e) => return Err(TopologyError::file("read", &path, e)),
     };
     if first_line(&text, mark).is_none() {
@@ -89,7 +105,7 @@ pub fn list(mark: &Mark) -> Result<Vec<NsName>, TopologyError> {
         let Some(namespace) = file_name.to_str().and_then(|name| name.parse::<NsName>().ok()) else {
             continue;
         };
-        if matches!(look_up(&namespace, mark)?, Some(ResolvConf::Ours(_) | ResolvConf::Partial)) {
+        if look_up(&namespace, mark)?.is_some_and(|found| found.is_ours()) {
             ours.push(namespace);
         }
     }
@@ -115,6 +131,9 @@ pub fn list_all() -> Result<Vec<(LabName, PathBuf)>, TopologyError> {
         if folder.file_name().to_str().is_none_or(|name| name.parse::<NsName>().is_err()) {
             continue;
         }
+        if exec::require_own(&folder.path()).is_err() {
+            continue;
+        }
         for entry in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
             found.extend(owner_of(&entry.path()).map(|lab| (lab, entry.path())));
         }
@@ -130,8 +149,7 @@ fn owner_of(path: &Path) -> Option<LabName> {
     if let Some(mark) = name.strip_prefix(".resolv.conf.") {
         return Mark::lab_in(mark);
     }
-    let text = (name == "resolv.conf").then(|| fs::read(path).ok()).flatten()?;
-    let text = String::from_utf8_lossy(&text);
+    let text = (name == "resolv.conf").then(|| owned_files::read_text(path).ok()).flatten()?;
     Mark::lab_in(text.lines().next()?.strip_prefix("# ")?.split_whitespace().next()?)
 }
 
@@ -166,6 +184,7 @@ pub fn write<'a>(
                 path.display()
             )]));
         }
+        Some(ResolvConf::Refused(reason)) => return Err(TopologyError::Conflict(vec![reason])),
         there => matches!(there, Some(ResolvConf::Ours(_))),
     };
     let mut first = format!("# {mark}");
@@ -197,10 +216,13 @@ pub fn remove(namespace: &NsName, mark: &Mark) -> Result<(), TopologyError> {
     let path = path_of(namespace);
     let failed = |e: io::Error| TopologyError::file("remove", &path, e);
     let gone = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(failed(e)) };
+    if exec::require_own(&folder_of(namespace)).is_err() {
+        return Ok(());
+    }
     let new = new_path_of(namespace, mark);
-    let partial = fs::read_to_string(&new).unwrap_or_default();
+    let partial = owned_files::read_text(&new).unwrap_or_default();
     fs::remove_file(&new).or_else(gone)?;
-    let finished = fs::read_to_string(&path).unwrap_or_default();
+    let finished = owned_files::read_text(&path).unwrap_or_default();
     let created = match (first_line(&finished, mark), first_line(&partial, mark)) {
         (Some(created), _) => {
             fs::remove_file(&path).or_else(gone)?;

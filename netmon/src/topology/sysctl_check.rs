@@ -1,4 +1,4 @@
-//! Tries the kernel settings of a plan in a namespace of their own, before anything is changed.
+//! Tries the kernel settings of a plan in a namespace that is created for it, before anything is changed.
 //!
 //! Whether a kernel has a setting for a namespace, and which values it accepts, is known to the kernel only. The namespace
 //! is destroyed with the thread that tries. Settings of an interface are tried on lo, which every namespace has.
@@ -51,14 +51,14 @@ impl fmt::Display for RefusedSetting {
             Reason::NoInterface(interface) => write!(f, "it has no interface {interface}"),
             Reason::Kernel(error) => match error.kind() {
                 io::ErrorKind::NotFound => {
-                    f.write_str("this kernel has no such setting for a namespace of its own")
+                    f.write_str("this kernel has no such setting, or only one for the whole host")
                 }
                 io::ErrorKind::InvalidInput => f.write_str("the kernel refuses this value"),
                 io::ErrorKind::PermissionDenied => {
-                    f.write_str("the setting is not one of a namespace of its own")
+                    f.write_str("this setting belongs to the host, not to a namespace")
                 }
                 io::ErrorKind::ReadOnlyFilesystem => {
-                    f.write_str("/proc/sys is read-only, and it has another value")
+                    f.write_str("/proc/sys is read-only, and the setting has another value")
                 }
                 _ => write!(f, "{error}"),
             },

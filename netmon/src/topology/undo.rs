@@ -51,7 +51,7 @@ impl Undo {
         self.namespaces.len()
     }
 
-    /// Returns whether this build created the namespace. Then nothing in it has to be undone by itself.
+    /// Returns whether this build created the namespace. Then nothing in it has to be undone separately.
     #[must_use]
     pub fn is_new_namespace(&self, name: &NsName) -> bool {
         self.namespaces.contains(name)
@@ -69,7 +69,7 @@ impl Undo {
         self.interfaces.extend([a.clone(), b.clone()]);
     }
 
-    /// Returns whether this build created the interface. Then nothing on it has to be undone by itself.
+    /// Returns whether this build created the interface. Then nothing on it has to be undone separately.
     #[must_use]
     pub fn is_new_interface(&self, place: &Place) -> bool {
         self.interfaces.contains(place)
@@ -123,7 +123,7 @@ impl Undo {
         left
     }
 
-    /// Returns what did not exist before.
+    /// Returns the namespaces, interfaces and files that this build created, for their removal.
     fn removal(&self, handles: &mut Handles, left: &mut Vec<String>) -> Removal {
         let mut indexes: BTreeMap<&NsName, BTreeMap<String, IfIndex>> = BTreeMap::new();
         for end in self.interfaces.iter().filter(|end| !self.is_new_namespace(&end.namespace)) {

@@ -14,7 +14,8 @@ use super::TraceError;
 use crate::datapath::{KernelTypes, drop_reasons};
 
 /// The object, with the alignment that the ELF reader needs.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netmon-trace"));
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/object/netmon-trace.o"));
 
 const WANTED: &str = "TRACE_WANTED";
 const SEQUENCES: &str = "TRACE_SEQUENCES";
@@ -67,7 +68,7 @@ impl Programs {
         Ok(programs)
     }
 
-    /// Sets what to look for, of a connection that is not known yet.
+    /// Sets what to look for, and forgets the sequence numbers of the previous run's connection.
     pub(super) fn look_for(&mut self, wanted: Wanted) -> Result<(), TraceError> {
         self.sequences.set(0, Sequences::default(), 0).map_err(|source| map(SEQUENCES, source))?;
         self.wanted.set(0, wanted, 0).map_err(|source| map(WANTED, source))
@@ -80,7 +81,7 @@ impl Programs {
         }
     }
 
-    /// Returns the number of events that found no room.
+    /// Returns the number of events that did not fit in the ring buffer.
     pub(super) fn missed(&self) -> Result<u64, TraceError> {
         self.missed.get(&0, 0).map_err(|source| map(MISSED, source))
     }

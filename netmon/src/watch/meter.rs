@@ -174,7 +174,10 @@ impl Meter {
             info!("resuming the counters of {} endpoints", report.adopted);
         }
         for id in &report.restarted {
-            warn!("{}: its programs were no longer on its hooks; it is counted from zero", self.shown(*id));
+            warn!(
+                "{}: the recorded programs are no longer attached; counters restart from zero",
+                self.shown(*id)
+            );
         }
         for id in &report.unstamped {
             warn!(
@@ -306,7 +309,7 @@ impl Meter {
     ///
     /// # Errors
     ///
-    /// Fails if the kernel does not give a map's value.
+    /// Fails if the kernel refuses to read a map.
     pub fn counts(&mut self) -> Result<Counts, DatapathError> {
         self.datapath.counts()
     }
@@ -315,7 +318,7 @@ impl Meter {
     ///
     /// # Errors
     ///
-    /// Fails if the kernel does not give a map's value.
+    /// Fails if the kernel refuses to read a map.
     pub fn snapshot(&mut self) -> Result<Snapshot, DatapathError> {
         let counts = self.counts()?;
         let observed =

@@ -152,11 +152,11 @@ impl Watch {
         for netns in emptied {
             self.follower.release(netns);
         }
-        groups.into_iter().try_for_each(|one| self.follow(one)).map_err(WatchError::Interfaces)
+        groups.into_iter().try_for_each(|group| self.follow(group)).map_err(WatchError::Interfaces)
     }
 
-    fn follow(&self, groups: Group) -> io::Result<()> {
-        let Group { netns, namespace, endpoints } = groups;
+    fn follow(&self, group: Group) -> io::Result<()> {
+        let Group { netns, namespace, endpoints } = group;
         let subscription = self.follower.subscribe(&netns, &namespace)?;
         let indexes: Vec<IfIndex> = endpoints.iter().map(|one| one.ifindex).collect();
         let listed = subscription.read(&indexes).unwrap_or_else(|error| {

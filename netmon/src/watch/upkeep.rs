@@ -14,7 +14,7 @@ use tokio::{
 use super::Watch;
 
 /// Time between two checks of the programs' positions on their hooks.
-const ORDER_EVERY: Duration = Duration::from_secs(10);
+const POSITIONS_EVERY: Duration = Duration::from_secs(10);
 /// Minimum time between two audits.
 const AUDIT_EVERY: Duration = Duration::from_secs(2);
 /// An audit takes at most one part in this many of the time: with very many links, audits become rarer.
@@ -22,7 +22,7 @@ const AUDIT_SHARE: u32 = 50;
 
 /// The tasks of the periodic work.
 pub(crate) struct Upkeep {
-    order: JoinHandle<()>,
+    positions: JoinHandle<()>,
     audit: JoinHandle<()>,
 }
 
@@ -30,27 +30,27 @@ impl Upkeep {
     /// Starts both tasks.
     pub(crate) fn start(watch: Arc<Watch>) -> Self {
         let audit = tokio::spawn(audit(Arc::clone(&watch)));
-        let order = tokio::spawn(async move {
-            let mut ticks = interval(ORDER_EVERY);
+        let positions = tokio::spawn(async move {
+            let mut ticks = interval(POSITIONS_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
                 let watch = Arc::clone(&watch);
                 // The check enters every namespace on a thread of its own, and waits for that thread.
-                let look = move || {
+                let check = move || {
                     watch.check_chain_position();
                     // Building a lab and entering every namespace need much memory for a short time.
                     heap::give_back();
                 };
-                let _ = spawn_blocking(look).await;
+                let _ = spawn_blocking(check).await;
             }
         });
-        Self { order, audit }
+        Self { positions, audit }
     }
 
     /// Stops both tasks.
     pub(crate) fn stop(self) {
-        self.order.abort();
+        self.positions.abort();
         self.audit.abort();
     }
 }

@@ -1,9 +1,9 @@
-//! The least that such a lab takes: what a C program with raw netlink does, one request after the other on one
-//! thread. Nothing is marked, written down, looked at before or undone.
+//! The reference: what a minimal program with raw netlink needs for such a lab, with one request after the other on one
+//! thread. It sets no marks, records no state, does not read the host first, and undoes nothing.
 //!
-//! For each namespace: unshare(2), lo up, a name in /run/netns (an empty file, the namespace mounted over it); a
-//! veth pair whose ends are made where they belong (`IFLA_NET_NS_FD`, both numbers given), root's end up at once; an
-//! address at either end; the other end up; a default route.
+//! For each namespace: unshare(2), lo up, and a name in /run/netns (an empty file with the namespace mounted over it).
+//! Then a veth pair, each end created in its own namespace (`IFLA_NET_NS_FD`, with explicit ifindexes), with root's end
+//! up; an address at each end; the other end up; and a default route.
 
 use std::{
     fs::{self, File},
@@ -31,16 +31,16 @@ use super::message::{
 use super::processor;
 
 const LO: u32 = 1;
-/// Numbers that are free: root's ends count on from the first, the others are alone in their namespaces.
+/// Ifindexes that are free. Those of root's ends are consecutive; each other end is alone in its namespace.
 const ROOT_INDEX: u32 = 100_000;
 const INSIDE_INDEX: u32 = 100;
-/// An interface that should have been deleted by now.
+/// How long deleted links may take to disappear.
 const PATIENCE: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
 const MOST_TIME: Duration = Duration::from_secs(20);
-/// Between two questions.
+/// Pause between two polls.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 
-/// What building took, part by part.
+/// How long building took, by part.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts {
     pub(super) namespaces: Duration,
@@ -56,7 +56,7 @@ impl Parts {
     }
 }
 
-/// A namespace that was made.
+/// A namespace that was created.
 struct Made {
     file: File,
     socket: Socket,
@@ -77,7 +77,7 @@ pub(super) fn addresses_of(number: u32) -> [Ipv4Addr; 2] {
     [Ipv4Addr::from(network + 1), Ipv4Addr::from(network + 2)]
 }
 
-/// Builds it, on a thread that ends with it, as unsharing moves the one that does it.
+/// Builds the lab, on a thread of its own: unshare(2) moves the calling thread to the new namespace.
 pub(super) fn up(count: u32) -> Result<Parts> {
     let root = Socket::open()?;
     let build = || -> Result<Parts> {
@@ -157,7 +157,7 @@ fn path_of(number: u32) -> String {
     format!("/run/netns/{}", name_of(number))
 }
 
-/// Takes the names away, one after the other, and hears from the kernel when it has taken the links along.
+/// Removes the names, one after the other, and waits until the kernel has announced the deletion of every link.
 pub(super) fn down(count: u32) -> Result<Duration> {
     let watch = Watch::start()?;
     let begun = Instant::now();
@@ -166,7 +166,7 @@ pub(super) fn down(count: u32) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// The same, but polls the links: each listener is woken for each deletion, and delays the kernel.
+/// As [`down`], but polls the links: a listener is woken for each deletion, which delays the kernel.
 pub(super) fn down_asking(count: u32) -> Result<Duration> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     let begun = Instant::now();
@@ -175,9 +175,9 @@ pub(super) fn down_asking(count: u32) -> Result<Duration> {
     for number in (0..count).rev() {
         while name_to_index(&socket, &interface_of(number)).is_ok() {
             if begun.elapsed() > MOST_TIME {
-                anyhow::bail!("link {number} does not go");
+                anyhow::bail!("link {number} still exists after {MOST_TIME:?}");
             }
-            // Interrupted, it is shorter.
+            // A signal only makes the next poll earlier.
             let _ = nanosleep(&PAUSE);
         }
     }
@@ -193,21 +193,21 @@ fn remove_names(count: u32) -> Result<()> {
     Ok(())
 }
 
-/// Sees links of the calling thread's namespace go.
+/// Listens for the deletion of links in the calling thread's namespace.
 pub(super) struct Watch(Socket);
 
 impl Watch {
-    /// From now on.
+    /// Starts listening.
     pub(super) fn start() -> Result<Self> {
         Ok(Self(Socket::listening()?))
     }
 
-    /// Returns when so many are gone.
+    /// Waits until `count` links have been deleted.
     pub(super) fn until_gone(self, count: u32) -> Result<()> {
         let (mut left, mut buffer) = (count as usize, vec![0; 64 << 10]);
         while left > 0 {
             if poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&PATIENCE))? == 0 {
-                anyhow::bail!("{left} links do not go");
+                anyhow::bail!("{left} links still exist");
             }
             left = left.saturating_sub(self.0.gone(&mut buffer)?);
         }

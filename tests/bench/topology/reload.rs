@@ -1,7 +1,7 @@
 //! A reload that adds one link: what the agent does after the plan, in a small lab and in a large one.
 //!
-//! What depends on the size of the lab is the plan, which reads the host. What comes after it is to depend on the change
-//! alone: inventory, attaching, interfaces, audit. The agent logs how long each part took.
+//! Only the plan, which reads the host, may depend on the size of the lab. All work after it (inventory, attaching,
+//! interfaces, audit) must depend on the change alone. The agent logs how long each part took.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::figures::Figure;
 const FEW: u32 = 10;
 /// How many times as long the large lab may take.
 const BOUND: f64 = 5.0;
-/// A single reload says little, and does not take long.
+/// A single reload varies too much, and a few more take little time.
 const LEAST_ROUNDS: u32 = 7;
 /// A link that no star has.
 const ONE_MORE: &str = r#"
@@ -115,14 +115,14 @@ pub(super) fn json(reloads: &[Reload]) -> Value {
     reloads.iter().map(one).collect()
 }
 
-/// An agent that logs otherwise would make all of this wait in vain.
+/// If the agent changed its log line, the benchmark would wait until it times out.
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_times_are_read_from_the_agents_log() {
-        let line = "[INFO netmon::agent] lab star is as star.toml has it now: planned in 1.25 ms, applied in 30.10 ms, \
+        let line = "[INFO netmon::agent] lab star now matches star.toml: planned in 1.25 ms, applied in 30.10 ms, \
                     watched in 3.40 ms";
         assert_eq!(took(line), Some([1.25, 30.1, 3.4]));
         assert_eq!(took("lab star stays as it was"), None);

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::figures::{Figure, conditions};
 
-/// The most that netmon may take, in times of the reference.
+/// Maximum ratio of netmon's time to the reference's.
 const REFERENCE_BOUND: f64 = 1.4;
-/// How much faster it must be than the script, and than a loop of `ip netns del`.
+/// Minimum ratios of the script's time, and of the time of a loop of `ip netns del`, to netmon's.
 const SCRIPT_BOUND: f64 = 20.0;
 const LOOP_BOUND: f64 = 3.0;
 const ATTACH_BOUND_MS: f64 = 2000.0;
@@ -41,7 +41,7 @@ impl Size {
         self.figure(|round| ratio(round.netmon_down, round.reference_down_asking))
     }
 
-    /// How many times faster than the loop. By the loop's own time: it does not wait for the links to go.
+    /// Returns how many times faster netmon is than the loop, which does not even wait until the links are deleted.
     fn loop_ratio(&self) -> Figure {
         self.figure(|round| ratio(round.loop_down.returned, round.netmon_down))
     }
@@ -91,7 +91,7 @@ impl Size {
     }
 }
 
-/// Told at once: what comes after may fail.
+/// Prints the table of one size. Called as soon as it is measured, since a later measurement may fail.
 pub(super) fn print_size(size: &Size) {
     println!("{} namespaces, median of {} rounds (lowest to highest)", size.count, size.rounds.len());
     for (what, figure) in size.rows() {
@@ -115,7 +115,7 @@ pub(super) fn print_size(size: &Size) {
     println!();
 }
 
-/// How it grows, and what was watched.
+/// Prints how the cost grows with the size, and the cost of watching.
 pub(super) fn print(sizes: &[Size], watched: Option<&Watched>, reloads: &[Reload]) {
     growth(sizes);
     if let Some(watched) = watched {
@@ -128,7 +128,7 @@ pub(super) fn print(sizes: &[Size], watched: Option<&Watched>, reloads: &[Reload
 /// A time of a round.
 type Taken = fn(&Round) -> Duration;
 
-/// Whether the cost of a namespace grows with their number as the reference's does.
+/// Prints how the cost of one namespace grows with their number, beside the reference's.
 fn growth(sizes: &[Size]) {
     let [first, .., last] = sizes else { return };
     let each =
@@ -203,7 +203,7 @@ fn ratio(of: Duration, to: Duration) -> f64 {
     of.as_secs_f64() / to.as_secs_f64()
 }
 
-/// With two digits behind the point: a ratio near 1 needs them.
+/// Formats a ratio with two decimals, which a ratio near 1 needs.
 fn two(figure: Figure) -> String {
     format!("{:.2} ({:.2} to {:.2})", figure.median, figure.lowest, figure.highest)
 }

@@ -1,4 +1,4 @@
-//! `netmon up` and `netmon down`, as a person starts them: the whole process, from its start to its end.
+//! `netmon up` and `netmon down`, as a user runs them: the whole process, from its start to its end.
 
 use std::{
     fs,
@@ -37,7 +37,7 @@ impl Subject {
         &self.file
     }
 
-    /// What is in it.
+    /// Reads the lab in the file.
     pub(super) fn lab(&self) -> Result<Lab> {
         netmon_labfile::open(Some(self.file.as_ref())).context("a generated lab file")
     }

@@ -1,4 +1,4 @@
-//! What it takes to watch such a lab: attaching every hook, a scrape, and the agent's memory.
+//! The cost of watching such a lab: attaching every hook, a scrape, and the agent's memory.
 
 use std::{
     fs,
@@ -84,7 +84,8 @@ pub(super) fn measure(count: u32, rounds: u32) -> Result<Watched> {
     Ok(Watched { links: count, attach_ms, ready_ms, at_rest, pinged, own_mib, program_mib, maps_mib })
 }
 
-/// Attaches to all endpoints, as the agent does it between making the links and setting them up; ms.
+/// Returns how long attaching to all endpoints takes in ms, at the moment at which the agent does it: after the links are
+/// created and before they are set up.
 fn attach(subject: &Subject) -> Result<f64> {
     let lab = subject.lab()?;
     let claim = Claim::take(&lab.name)?;
@@ -95,7 +96,7 @@ fn attach(subject: &Subject) -> Result<f64> {
     drop(timed.meter);
     let report = topology::down(&claim, |_, _| Vec::new(), &Silent);
     if !errors.is_empty() || !report.errors.is_empty() {
-        bail!("the lab does not go: {errors:?} {:?}", report.errors);
+        bail!("cannot remove the lab: {errors:?} {:?}", report.errors);
     }
     Ok(timed.took.as_secs_f64() * 1e3)
 }
@@ -139,7 +140,7 @@ impl Scrapes {
     }
 }
 
-/// Reads an answer to its end, and says how long it is, its head included.
+/// Reads a response to its end. Returns its length, including its head.
 fn get() -> Result<usize> {
     let mut stream = TcpStream::connect(ADDRESS)?;
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {ADDRESS}\r\nConnection: close\r\n\r\n");
@@ -152,7 +153,8 @@ fn get() -> Result<usize> {
     Ok(answer.len())
 }
 
-/// What is resident of the process' own memory, and of files; a map that is mapped is neither (`proc_pid_smaps(5)`).
+/// Returns the resident memory of the process itself, and that of files. A mapped eBPF map is neither
+/// (`proc_pid_smaps(5)`).
 fn resident_mib(agent: &Agent) -> Result<(f64, f64)> {
     let smaps = fs::read_to_string(format!("/proc/{}/smaps", agent.pid().as_raw_nonzero()))?;
     let (mut own_kib, mut program_kib, mut name) = (0.0, 0.0, "");

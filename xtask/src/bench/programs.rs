@@ -8,12 +8,7 @@ use std::{
 use anyhow::Result;
 
 use super::Bench;
-use crate::{
-    build, cargo, process,
-    provision::{self, Want},
-    root::Access,
-    test,
-};
+use crate::{build, cargo, ebpf, process, root::Access, test};
 
 /// The name of the measuring binary.
 pub(super) const BENCH: &str = "netmon-bench";
@@ -61,7 +56,7 @@ impl Programs {
 
 /// Prints the verifier's instruction count of each eBPF program, and how long they take to load.
 pub(crate) fn verify() -> Result<()> {
-    provision::ensure(&[Want::Ebpf])?;
+    ebpf::ensure()?;
     process::run(Access::detect().command(&built(false)?)?.arg("programs"))
 }
 

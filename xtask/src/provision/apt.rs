@@ -15,24 +15,29 @@ use crate::{process, root::Access};
 /// Arguments: the number of services, the services, the packages.
 ///
 /// `policy-rc.d` is how Debian keeps `invoke-rc.d` from starting services. An existing one belongs to the administrator
-/// and stays.
+/// and stays, unless it has the mark of this script: then an installation was killed, and it is removed. One installation
+/// waits for the other, whose guard it would remove. The programs that apt starts must not inherit the lock.
 const SCRIPT: &str = r#"set -eu
 guard=/usr/sbin/policy-rc.d
+mark='# made by `cargo xtask` of netmon, for the time of an installation'
+exec 9> /run/netmon-xtask-apt.lock
+flock -w 1800 9 || { echo "another cargo xtask has been installing for half an hour" >&2; exit 1; }
+if [ -f "$guard" ] && grep -qF "$mark" "$guard"; then rm -f "$guard"; fi
 if [ ! -e "$guard" ] && [ ! -L "$guard" ]; then
     trap 'rm -f "$guard"' EXIT
     trap 'exit 130' HUP INT TERM
-    printf '#!/bin/sh\nexit 101\n' > "$guard"
+    printf '#!/bin/sh\n%s\nexit 101\n' "$mark" > "$guard"
     chmod 755 "$guard"
 fi
 count=$1; shift
 services=
 while [ "$count" -gt 0 ]; do services="$services $1"; shift; count=$((count - 1)); done
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 wait="-o DPkg::Lock::Timeout=300"
-apt-get $wait -q update
-apt-get $wait -q -y --no-remove --no-install-recommends -o Dpkg::Use-Pty=0 install "$@"
+apt-get $wait -q update 9>&-
+apt-get $wait -q -y --no-remove --no-install-recommends -o Dpkg::Use-Pty=0 install "$@" 9>&-
 for service in $services; do
-    if command -v systemctl > /dev/null; then systemctl --quiet disable "$service" || true; fi
+    if command -v systemctl > /dev/null; then systemctl --quiet disable "$service" 9>&- || true; fi
 done
 "#;
 

@@ -1,7 +1,7 @@
 //! bpf-linker, which turns the compiler's bitcode into an eBPF object with BTF.
 //!
 //! A suitable one on `PATH` is used; otherwise one is built into the tools folder. In either case [`offer`] links to it
-//! from where `netmon/build.rs` looks, so that a plain `cargo build` works as well.
+//! from where the build scripts of older commits look, which `cargo xtask bench --against` builds.
 
 use std::{
     env, fs,
@@ -50,7 +50,7 @@ pub(crate) fn find(toolchain: &Toolchain) -> Result<Option<PathBuf>> {
         .find(|linker| llvm_of(linker).is_some_and(|llvm| llvm >= toolchain.llvm)))
 }
 
-/// Links to the linker from where `netmon/build.rs` looks.
+/// Links to the linker from where the build scripts of older commits look.
 pub(crate) fn offer(toolchain: &Toolchain) -> Result<()> {
     let linker = find(toolchain)?.context("bpf-linker disappeared after it was provided")?;
     let folder = workspace::tools()?.join("bin");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linker_that_cannot_be_asked_does_not_fit() {
+    fn a_linker_that_prints_no_version_has_no_known_llvm() {
         assert_eq!(llvm_of(Path::new("/bin/false")), None);
     }
 }

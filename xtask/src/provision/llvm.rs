@@ -15,6 +15,8 @@ use crate::process;
 
 /// Major versions that bpf-linker 0.13 can be built with.
 const SUPPORTED: [u32; 3] = [21, 22, 23];
+/// Removes debug sections from an object of any target.
+const STRIP: &str = "llvm-strip";
 
 /// An LLVM to build bpf-linker with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,23 @@ fn installed(major: u32) -> Option<Llvm> {
         .flatten()
         .find(|prefix| can_be_linked(prefix))
         .map(|prefix| Llvm { major, prefix })
+}
+
+/// Plans LLVM's tools, if only a linker from elsewhere is installed. LLVM's development files come with them.
+pub(crate) fn plan_strip(plan: &mut Plan) {
+    if strip().is_none() && !plan.has_package("-dev") {
+        plan.package("llvm", "llvm-strip, to make the eBPF objects small");
+    }
+}
+
+/// Finds `llvm-strip`, of any version: at Debian's paths, or on `PATH`.
+pub(crate) fn strip() -> Option<PathBuf> {
+    let mut of_debian = SUPPORTED.iter().map(|&major| debian_prefix(major).join("bin").join(STRIP));
+    let configured = || {
+        let config = process::find("llvm-config")?;
+        Some(PathBuf::from(ask(&config, "--bindir")?).join(STRIP)).filter(|path| path.is_file())
+    };
+    of_debian.find(|path| path.is_file()).or_else(|| process::find(STRIP)).or_else(configured)
 }
 
 fn debian_prefix(major: u32) -> PathBuf {

@@ -9,7 +9,7 @@
 mod apt;
 mod components;
 pub(crate) mod linker;
-mod llvm;
+pub(crate) mod llvm;
 pub(crate) mod peers;
 mod plan;
 pub(crate) mod rust_src;
@@ -74,6 +74,7 @@ fn plan(wants: &[Want], toolchain: &Toolchain) -> Result<Plan> {
             Want::Ebpf => {
                 rust_src::plan(toolchain, &mut plan);
                 linker::plan(toolchain, &mut plan)?;
+                llvm::plan_strip(&mut plan);
             }
             Want::Lint => components::plan(&Toolchain::current()?, toolchain, &mut plan),
             Want::Peers => peers::plan(&mut plan),

@@ -51,6 +51,11 @@ impl Plan {
         self.packages.insert(name.into(), purpose.into());
     }
 
+    /// Returns whether a package whose name ends like this is to be installed.
+    pub(crate) fn has_package(&self, end: &str) -> bool {
+        self.packages.keys().any(|name| name.ends_with(end))
+    }
+
     pub(crate) fn keep_stopped(&mut self, service: &'static str) {
         self.services.push(service);
     }

@@ -1,7 +1,7 @@
 //! The toolchain that builds the eBPF object: the one that builds the agent, unless that one cannot.
 //!
 //! `NETMON_EBPF_TOOLCHAIN` chooses another one, and so does the file that [`super::rust_src`] writes if only another
-//! toolchain has the source of the standard library. `netmon/build.rs` reads both.
+//! toolchain has the source of the standard library.
 
 use std::{
     env, fs,

@@ -5,6 +5,7 @@
 
 mod adr;
 mod arrows;
+mod bad_examples;
 mod changelog;
 mod dashboards;
 mod dependencies;
@@ -86,6 +87,7 @@ const RULES: &[Rule] = &[
     ("text", Check::Text(text::check)),
     ("named-files", Check::Text(named_files::check)),
     ("words", Check::Text(words::check)),
+    ("bad-examples", Check::Text(bad_examples::check)),
     ("vendored", Check::Parsed(vendored::check)),
 ];
 

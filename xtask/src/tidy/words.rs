@@ -1,4 +1,4 @@
-//! Refuses a few words and phrases that do not belong into technical English.
+//! Refuses a few words and phrases that do not belong in technical English.
 //!
 //! The subject of a sentence is the program, the kernel or the user: a process is not a person. The rule reads
 //! comments, strings and names alike, since the name of a test is a sentence too. It is a short list and no
@@ -40,7 +40,7 @@ const WATCH: &str = "maintain, watch, handle";
 /// Files that may contain the words: this list, and the bad examples of the style page.
 const EXEMPT: [&str; 2] = ["xtask/src/tidy/words.rs", "docs/STYLE.md"];
 /// The pages at the top level that are read. All pages in `docs/` are read too.
-const PAGES: [&str; 2] = ["README.md", "CONTRIBUTING.md"];
+const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -174,10 +174,10 @@ mod tests {
     #[test]
     fn pages_and_the_comments_of_example_labs_are_read() {
         let bad = "Nobody.\n";
-        for path in ["README.md", "CONTRIBUTING.md", "docs/API.md", "docs/adr/0001-a.md"] {
+        for path in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/API.md", "docs/adr/0001-a.md"] {
             assert_eq!(lines(path, bad), [1], "{path}");
         }
-        for path in ["CHANGELOG.md", "docs/STYLE.md", "docs/a.json", "Cargo.toml"] {
+        for path in ["docs/STYLE.md", "docs/a.json", "Cargo.toml"] {
             assert_eq!(lines(path, bad), [0; 0], "{path}");
         }
         assert_eq!(lines("labs/a.toml", "user = \"is nobody here\"\n# for whoever asks\n"), [2]);

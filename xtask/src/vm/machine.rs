@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_machine_says_is_kept_line_by_line_without_carriage_returns() {
+    fn the_output_of_a_machine_is_split_into_lines_without_carriage_returns() {
         let console = run(shell(r"printf 'one\r\ntwo'"), Duration::from_secs(20)).expect("it ends");
         assert_eq!(console.lines, ["one", "two"]);
     }
 
     #[test]
-    fn a_machine_that_does_not_end_is_ended_with_its_last_words_in_the_error() {
+    fn a_machine_that_hangs_is_killed_and_the_error_quotes_its_last_lines() {
         let begun = Instant::now();
         let error =
             run(shell("echo stuck here; exec sleep 60"), Duration::from_secs(1)).expect_err("it hangs");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_fails_is_told_with_its_last_words() {
+    fn the_error_of_a_machine_that_fails_quotes_its_last_lines() {
         let error = run(shell("echo no such kernel; exit 1"), Duration::from_secs(20)).expect_err("it fails");
         assert!(error.to_string().contains("no such kernel"), "{error}");
     }

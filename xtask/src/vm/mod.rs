@@ -78,7 +78,7 @@ pub(crate) fn run(vm: &Vm) -> Result<()> {
     let series = vm.kernel.series();
     let kernels =
         series.iter().map(|series| Kernel::provide(*series, &programs)).collect::<Result<Vec<_>>>()?;
-    provision::ensure(&[Want::Ebpf, Want::Peers])?;
+    provision::ensure(&[Want::Peers])?;
     let built = Built {
         netmon: build::netmon(false)?,
         tests: cargo::built("test", "vm", &["--test", "vm", "--no-run"])?,

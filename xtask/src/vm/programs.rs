@@ -16,7 +16,7 @@ const LIBRARIES: [&str; 2] = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"
 /// Folders of firmware in unpacked packages.
 const FIRMWARE: [&str; 2] = ["usr/share/qemu", "usr/share/seabios"];
 
-/// Their paths.
+/// The paths of qemu and busybox.
 #[derive(Debug)]
 pub(super) struct Programs {
     /// The root of the unpacked packages.

@@ -18,7 +18,7 @@ use super::{Netlink, NetlinkError, Request};
 
 /// The kind of the qdisc.
 pub const KIND: &str = "clsact";
-/// The first of all: a filter in front could keep packets from netmon.
+/// The highest priority: a filter in front of netmon's could keep packets from it.
 pub const PRIORITY: u16 = 1;
 /// "nm": distinguishes netmon's filter from others of the same priority.
 pub const HANDLE: u32 = 0x6e6d;
@@ -142,7 +142,7 @@ impl Filter {
         filter
     }
 
-    /// Returns whether netmon attached it. Priority and handle identify what is deleted; the name makes sure.
+    /// Returns whether netmon attached it, by priority, handle and name together.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.priority == PRIORITY
@@ -218,7 +218,7 @@ impl Netlink {
             .collect())
     }
 
-    /// The filters of a hook, in the order in which they run.
+    /// Returns the filters of a hook, in the order in which they run.
     fn filters(&mut self, index: IfIndex, direction: Direction) -> Result<Vec<TcMessage>, NetlinkError> {
         let mut request = TcMessage::with_index(index.0.cast_signed());
         request.header.parent = parent(direction);

@@ -5,20 +5,22 @@
 
 use std::{
     fs::{self, File},
-    io,
-    os::unix::fs::DirBuilderExt as _,
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
 use rustix::{
     event::{Timespec, poll},
-    fs::{FlockOperation, flock},
     io::Errno,
     mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, unmount},
 };
 
 use super::NetNsError;
-use crate::owned_files;
+use crate::{
+    bounded_lock::{self, HostLock},
+    owned_files,
+};
 
 /// Where the names of network namespaces are (`ip-netns(8)`).
 pub const DIRECTORY: &str = "/run/netns";
@@ -35,15 +37,13 @@ const BUSY_ATTEMPTS: usize = 20;
 /// Fails if the kernel refuses a step. What existed before still exists.
 pub fn prepare() -> Result<(), NetNsError> {
     let failed = |e: io::Error| NetNsError::new("prepare", DIRECTORY, e);
+    owned_files::own::require(Path::new(DIRECTORY)).map_err(failed)?;
     if !Path::new(DIRECTORY).exists() {
         // Recorded before it is created, so that a process that is killed in between leaves nothing unrecorded.
         record("folder").map_err(failed)?;
-        match fs::DirBuilder::new().mode(0o755).create(DIRECTORY) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed(e)),
-            _ => {}
-        }
+        owned_files::make_directory(Path::new(DIRECTORY)).map_err(failed)?;
     }
-    let _lock = lock().map_err(failed)?;
+    let _locks = lock().map_err(failed)?;
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
     match mount_change(DIRECTORY, shared) {
         Ok(()) => Ok(()),
@@ -63,7 +63,7 @@ pub fn is_left_over() -> bool {
         Ok(mut names) => names.next().is_none(),
         Err(e) => e.kind() == io::ErrorKind::NotFound,
     };
-    Path::new(RECORD).exists() && is_empty()
+    (Path::new(RECORD).exists() || HostLock::is_left_over()) && is_empty()
 }
 
 /// Undoes what [`prepare`] created, once no name is left. Does nothing while the directory is in use.
@@ -73,17 +73,21 @@ pub fn is_left_over() -> bool {
 /// Fails if something that netmon created cannot be removed.
 pub fn restore_if_unused() -> Result<(), NetNsError> {
     let failed = |e: io::Error| NetNsError::new("restore", DIRECTORY, e);
-    let Ok(created) = fs::read_to_string(RECORD) else { return Ok(()) };
+    if HostLock::is_left_over() {
+        // A process was killed while it had the lock. Taking and dropping it removes the file.
+        drop(HostLock::take().map_err(failed)?);
+    }
+    let Ok(created) = owned_files::read_text(Path::new(RECORD)) else { return Ok(()) };
     if !Path::new(DIRECTORY).exists() {
         return fs::remove_file(RECORD).map_err(failed);
     }
-    let lock = lock().map_err(failed)?;
+    let (directory, _netmons) = lock().map_err(failed)?;
     if fs::read_dir(DIRECTORY).map_err(failed)?.next().is_some() {
         return Ok(());
     }
     // The lock would keep the mount busy. A name that is added from here on is safe: its file is in the directory below
     // the mount, too, so that neither can be removed.
-    drop(lock);
+    drop(directory);
     if created.lines().any(|line| line == "mount") {
         match unmount_when_idle() {
             // Not mounted: the process was killed between the record and the mount.
@@ -114,16 +118,20 @@ fn unmount_when_idle() -> rustix::io::Result<()> {
     Err(Errno::BUSY)
 }
 
-/// `ip netns add` takes the same lock, so that two processes do not both mount it.
-fn lock() -> io::Result<File> {
+/// `ip netns add` takes the same lock, so that two processes do not both mount the directory. Any user may hold it, so
+/// netmon's own processes have another one as well.
+fn lock() -> io::Result<(File, HostLock)> {
     let directory = File::open(DIRECTORY)?;
-    flock(&directory, FlockOperation::LockExclusive)?;
-    Ok(directory)
+    bounded_lock::lock(&directory, Path::new(DIRECTORY))?;
+    Ok((directory, HostLock::take()?))
 }
 
 fn record(word: &str) -> io::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    owned_files::make_directory(Path::new("/run/netmon"))?;
-    let mut record = fs::OpenOptions::new().append(true).create(true).mode(0o644).open(RECORD)?;
+    let record = Path::new(RECORD);
+    if let Some(folder) = record.parent() {
+        owned_files::make_directory(folder)?;
+    }
+    let mut record = fs::OpenOptions::new().append(true).create(true).mode(0o644).open(record)?;
+    record.set_permissions(fs::Permissions::from_mode(0o644))?;
     writeln!(record, "{word}")
 }

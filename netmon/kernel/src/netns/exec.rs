@@ -11,7 +11,7 @@ use rustix::{
 };
 
 use super::{NetNs, NetNsError};
-use crate::sys::namespaces::unshare_mounts;
+use crate::{owned_files::own, sys::namespaces::unshare_mounts};
 
 /// Moves the calling thread into the namespace and into a mount namespace of its own. This cannot be undone: it is for a
 /// process that is about to execute another program.
@@ -47,12 +47,7 @@ fn mount_sys() -> io::Result<()> {
 /// Binds every file of the directory over the one of the same name in /etc. A file that /etc does not have is skipped,
 /// since there is nothing to mount it on.
 fn bind_etc(directory: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    for entry in entries {
-        let entry = entry?;
+    for entry in files_of(directory)? {
         let target = Path::new("/etc").join(entry.file_name());
         match mount_bind(entry.path(), &target) {
             Err(Errno::NOENT) => {
@@ -62,4 +57,27 @@ fn bind_etc(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns what is in a namespace's folder under /etc/netns. Empty if there is no folder.
+///
+/// # Errors
+///
+/// Fails if the folder cannot be read, or another user could put something into it: it would replace a file of /etc for
+/// programs that run as root.
+pub fn files_of(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    require_own(directory)?;
+    match fs::read_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other?.collect(),
+    }
+}
+
+/// Succeeds if only root or the caller can put something into a namespace's folder under /etc/netns, or it does not exist.
+///
+/// # Errors
+///
+/// Fails with the name of the folder and of its owner.
+pub fn require_own(directory: &Path) -> io::Result<()> {
+    directory.parent().into_iter().chain([directory]).try_for_each(own::require)
 }

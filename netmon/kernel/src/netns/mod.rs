@@ -12,9 +12,12 @@ pub mod names;
 mod opener;
 
 use std::{
-    fs::File,
+    fs::{self, File, OpenOptions},
     io,
-    os::fd::{AsFd, BorrowedFd},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    },
     panic::resume_unwind,
     path::Path,
     thread,
@@ -30,6 +33,8 @@ use crate::sys::namespaces;
 
 /// The namespace of the calling thread. `/proc/self` would be that of the main thread.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
+/// The user namespace of the calling thread.
+const USERS_OF_THIS_THREAD: &str = "/proc/thread-self/ns/user";
 
 /// A network namespace, kept alive by a descriptor.
 ///
@@ -65,6 +70,10 @@ impl NetNsError {
     /// Creates an error: "cannot OPERATION OPERAND".
     pub fn new(operation: &'static str, operand: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self { operation, operand: operand.into(), source: source.into() }
+    }
+
+    pub(crate) fn raw_os_error(&self) -> Option<i32> {
+        self.source.raw_os_error()
     }
 
     /// Returns the kind of the kernel's answer.
@@ -115,7 +124,9 @@ impl NetNs {
 
     fn open_file(path: &Path) -> Result<Self, NetNsError> {
         let failed = |e| NetNsError::new("open network namespace", path.display().to_string(), e);
-        let file = File::open(path).map_err(failed)?;
+        // Opening a pipe that lies there would wait for its other end.
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let kind = rustix::fs::fstatfs(&file).map_err(|e| failed(e.into()))?;
         if kind.f_type != libc::NSFS_MAGIC {
@@ -128,6 +139,22 @@ impl NetNs {
     #[must_use]
     pub fn identity(&self) -> NetnsId {
         self.identity
+    }
+
+    /// Returns whether it is owned by the user namespace of the calling thread.
+    ///
+    /// Otherwise a user without privileges here may have all of them inside: in a container.
+    #[must_use]
+    pub fn is_own_users(&self) -> bool {
+        let owner = match namespaces::owning_user_namespace(&self.file).map(File::from) {
+            Ok(owner) => owner.metadata(),
+            // EPERM: of a user namespace above. Another error: this kernel cannot tell.
+            Err(error) => return error.raw_os_error() != Some(libc::EPERM),
+        };
+        match (owner, fs::metadata(USERS_OF_THIS_THREAD)) {
+            (Ok(owner), Ok(own)) => (owner.dev(), owner.ino()) == (own.dev(), own.ino()),
+            _ => true,
+        }
     }
 
     /// Returns the identity that is valid for as long as the machine runs.
@@ -187,6 +214,11 @@ impl AsFd for NetNs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_callers_namespace_is_owned_by_its_users() {
+        assert!(NetNs::current().unwrap().is_own_users());
+    }
 
     #[test]
     fn the_callers_namespace_equals_itself_and_a_plain_file_is_refused() {

@@ -2,22 +2,25 @@
 //!
 //! A name is added in two steps, the file and the mount, and the kernel cannot do both at once. So the file is created
 //! with its owner's mark as content ([`place`]). If the process is killed in between, the file is recognised and removed
-//! ([`Name::Placeholder`]). The mount hides the content.
+//! ([`Name::Placeholder`]). The mount hides the content, but [`Placeholders`] can read it: only root can have written it, unlike an
+//! alias in a namespace, which everybody may set who has privileges inside.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
 use netmon_model::names::NsName;
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, linkat, open},
+    fs::{AtFlags, CWD, Mode, OFlags, linkat, open, openat},
     io::Errno,
-    mount::{UnmountFlags, mount_bind, unmount},
+    mount::{OpenTreeFlags, UnmountFlags, mount_bind, open_tree, unmount},
 };
 
 use super::{NetNs, NetNsError, NetnsId, directory::DIRECTORY};
-use crate::proc::path_of_descriptor;
+use crate::{owned_files, proc::path_of_descriptor};
 
 /// What is in /run/netns under a name.
 #[derive(Debug)]
@@ -26,8 +29,16 @@ pub enum Name {
     Namespace(NetNs),
     /// A plain file with this text, not mounted yet or no longer.
     Placeholder(String),
-    /// A symbolic link, as container tools create it. It is never netmon's, whatever it points to.
+    /// A symbolic link, as container tools create it; a namespace of another user namespace; or anything else that is
+    /// never netmon's.
     Elsewhere,
+}
+
+/// The files below the mounts in /run/netns.
+#[derive(Debug)]
+pub struct Placeholders {
+    /// The directory without the mounts in it. `None` if the kernel does not show it.
+    below: Option<OwnedFd>,
 }
 
 /// Returns the path of a name.
@@ -68,15 +79,43 @@ pub fn look_up(name: &NsName) -> Result<Option<Name>, NetNsError> {
         return Ok(Some(Name::Elsewhere));
     }
     match NetNs::open_file(&path) {
-        Ok(namespace) => Ok(Some(Name::Namespace(namespace))),
+        Ok(namespace) if namespace.is_own_users() => Ok(Some(Name::Namespace(namespace))),
+        Ok(_) => Ok(Some(Name::Elsewhere)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
-            let text = fs::read_to_string(&path).unwrap_or_default();
+            let text = owned_files::read_text(&path).unwrap_or_default();
             Ok(Some(Name::Placeholder(text)))
         }
+        // ENXIO: a socket, or a device that does not exist.
+        Err(e) if e.raw_os_error() == Some(libc::ENXIO) => Ok(Some(Name::Elsewhere)),
         Err(e) => Err(e),
     }
 }
+
+impl Placeholders {
+    /// Opens the directory, which need not exist.
+    #[must_use]
+    pub fn open() -> Self {
+        // Without RECURSIVE, what is mounted in it is left out (Linux 5.2). Refused in a user namespace to which these
+        // mounts do not belong.
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        Self { below: open_tree(CWD, DIRECTORY, flags).ok() }
+    }
+
+    /// Returns the text of the file on which a name's namespace is mounted, as [`place`] wrote it: empty if another
+    /// program placed the name. Returns `None` if the kernel does not show it, or there is no such name.
+    #[must_use]
+    pub fn text(&self, name: &NsName) -> Option<String> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(self.below.as_ref()?, name.as_str(), flags, Mode::empty()).ok()?;
+        let mut text = String::new();
+        File::from(file).take(LONGEST_TEXT).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+}
+
+/// At most this much of a file below a name is read: a mark is shorter.
+const LONGEST_TEXT: u64 = 512;
 
 /// Returns whether `name` refers to `namespace`. `None` if the name does not exist or cannot be read.
 #[must_use]

@@ -30,9 +30,12 @@ pub enum PinError {
     /// The identity of the caller's namespace could not be read.
     #[error("cannot identify this process's network namespace")]
     Root(#[source] NetNsError),
-    /// Something does not have netmon's mark.
+    /// A pin or a directory does not carry netmon's mark.
     #[error("{} is not netmon's: it was not changed", .0.display())]
     Foreign(PathBuf),
+    /// Another user can change the directory.
+    #[error("{0}; nothing there is used")]
+    Unsafe(String),
     /// The kernel refused an operation.
     #[error("cannot {operation} {}", .path.display())]
     Failed {
@@ -64,6 +67,6 @@ impl PinError {
     /// Returns whether something that is not netmon's is in the way.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Foreign(_))
+        matches!(self, Self::Foreign(_) | Self::Unsafe(_))
     }
 }

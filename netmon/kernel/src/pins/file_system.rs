@@ -1,14 +1,17 @@
 //! The bpf file system itself: found where systemd mounts it, and mounted there if it is not.
 
-use std::{fs::File, io};
+use std::{fs::File, io, path::Path};
 
 use rustix::{
-    fs::{FlockOperation, flock, statfs},
+    fs::statfs,
     mount::{MountFlags, mount},
 };
 
 use super::PinError;
-use crate::proc::Process;
+use crate::{
+    bounded_lock::{self, HostLock},
+    proc::Process,
+};
 
 /// Where it is mounted.
 pub const MOUNT_POINT: &str = "/sys/fs/bpf";
@@ -33,11 +36,13 @@ pub fn ensure() -> Result<(), PinError> {
     }
     // Two processes at once would mount it twice, and the second mount would hide what is pinned in the first.
     let below = File::open(MOUNT_POINT).map_err(PinError::NoFileSystem)?;
-    flock(&below, FlockOperation::LockExclusive).map_err(|error| PinError::NoFileSystem(error.into()))?;
+    bounded_lock::lock(&below, Path::new(MOUNT_POINT)).map_err(PinError::NoFileSystem)?;
+    let _netmons = HostLock::take().map_err(PinError::NoFileSystem)?;
     if is_mounted() {
         return Ok(());
     }
-    mount("bpf", MOUNT_POINT, "bpf", MountFlags::empty(), None)
+    // As systemd mounts it: the default would let every user create folders in it, and take netmon's name.
+    mount("bpf", MOUNT_POINT, "bpf", MountFlags::empty(), Some(c"mode=0700"))
         .map_err(|error| PinError::NoFileSystem(error.into()))?;
     log::warn!("mounted a bpf file system at {MOUNT_POINT} for --persist; it stays mounted");
     if has_own_mount_namespace().unwrap_or(false) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use netmon_model::names::LabName;
 use serde::Serialize;
 
-use super::{DIRECTORY, LINK, PinDirectory, PinError, entries, is_ours, name, remove};
+use super::{DIRECTORY, LINK, PinDirectory, PinError, entries, is_ours, name, remove, require_own};
 use crate::{
     netns::NetNs,
     sys::bpf_pins::{LinkPlace, link, pinned},
@@ -38,6 +38,7 @@ impl LabPins {
 /// Fails if the directories cannot be listed.
 pub fn list() -> Result<Vec<LabPins>, PinError> {
     let here = NetNs::current().and_then(|root| root.cookie()).map_err(PinError::Root)?;
+    require_own(Path::new(DIRECTORY))?;
     let mut all = Vec::new();
     for name in entries(Path::new(DIRECTORY))? {
         if let Some((lab, root)) = name::decode(&name) {
@@ -48,6 +49,9 @@ pub fn list() -> Result<Vec<LabPins>, PinError> {
 }
 
 fn examine(path: PathBuf, lab: LabName, is_here: bool) -> Result<Option<LabPins>, PinError> {
+    if require_own(&path).is_err() {
+        return Ok(None);
+    }
     let names = entries(&path)?;
     if !is_ours(&path, &names) {
         return Ok(None);
@@ -67,6 +71,11 @@ fn examine(path: PathBuf, lab: LabName, is_here: bool) -> Result<Option<LabPins>
 
 /// Removes every directory of this lab that [`list`] returns. Continues after an error, and returns all errors.
 pub fn remove_all(lab: &LabName) -> Vec<PinError> {
+    if let Err(refused) = require_own(Path::new(DIRECTORY)) {
+        // Nothing of netmon's is there: it does not pin where another user could take it away.
+        log::warn!("{refused}");
+        return Vec::new();
+    }
     let mut errors = Vec::new();
     let own = match PinDirectory::for_lab(lab) {
         Ok(directory) => directory.path,

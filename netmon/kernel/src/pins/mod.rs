@@ -23,6 +23,7 @@ pub use self::{
 };
 use crate::{
     netns::{Cookie, NetNs},
+    owned_files,
     sys::{
         bpf_info::map_name,
         bpf_pins::{LinkPlace, detach_link, link, pinned},
@@ -81,19 +82,37 @@ impl PinDirectory {
         self.root
     }
 
-    /// Returns whether it exists.
+    /// Returns whether it exists and can be used: see [`Self::require_usable`].
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.path.exists()
+        self.path.exists() && self.require_usable().is_ok()
+    }
+
+    /// Succeeds if it does not exist, or is netmon's, and only root or the caller can change it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason why what is there cannot be used.
+    pub fn require_usable(&self) -> Result<(), PinError> {
+        require_own(&self.path)?;
+        let names = entries(&self.path)?;
+        let mark = format!("{MAP}{ABI}");
+        if names.is_empty() || names.contains(&mark) {
+            Ok(())
+        } else {
+            Err(PinError::Foreign(self.path.clone()))
+        }
     }
 
     /// Creates it unless it exists. The file system must be mounted.
     ///
     /// # Errors
     ///
-    /// The kernel's answer.
+    /// The kernel's answer; or if another user has taken the place.
     pub fn make(&self) -> Result<(), PinError> {
-        fs::create_dir_all(&self.path).map_err(|source| PinError::make(&self.path, source))
+        owned_files::make_private_directory(&self.path)
+            .map_err(|source| PinError::make(&self.path, source))?;
+        require_own(&self.path)
     }
 
     /// Returns where a map is pinned.
@@ -119,6 +138,15 @@ impl PinDirectory {
     pub fn remove(&self) -> Vec<PinError> {
         remove(&self.path)
     }
+}
+
+/// Succeeds if only root or the caller can change `directory` and the parent of all of them, or they do not exist.
+fn require_own(directory: &Path) -> Result<(), PinError> {
+    let folders = [Path::new(DIRECTORY), directory];
+    folders
+        .into_iter()
+        .try_for_each(owned_files::own::require)
+        .map_err(|why| PinError::Unsafe(why.to_string()))
 }
 
 fn entries(directory: &Path) -> Result<Vec<String>, PinError> {

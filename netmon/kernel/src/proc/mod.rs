@@ -10,7 +10,10 @@ mod stat;
 
 use std::{
     fs, io,
-    os::fd::{AsFd, AsRawFd as _},
+    os::{
+        fd::{AsFd, AsRawFd as _},
+        unix::fs::MetadataExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -22,6 +25,9 @@ pub use self::{
 
 /// The file that [`boot_id`] reads.
 pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The program of the calling process, even if its file was deleted (proc_pid_exe(5)).
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// A directory of `/proc` that describes a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +88,16 @@ impl Process {
         fs::read(self.path("mountinfo")).map(Mounts::new)
     }
 
+    /// Returns whether it ignores a signal, by its number.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process has exited.
+    pub fn ignores(self, signal: u32) -> io::Result<bool> {
+        let text = fs::read_to_string(self.path("status"))?;
+        ignored(&text, signal).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
     /// Returns its cgroup in the v2 hierarchy, relative to where that is mounted. `None` if there is no such hierarchy.
     ///
     /// # Errors
@@ -104,6 +120,13 @@ impl Process {
     }
 }
 
+/// Signal 1 is the lowest bit of `SigIgn` (proc_pid_status(5)).
+fn ignored(status: &str, signal: u32) -> Option<bool> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+    Some(mask.checked_shr(signal.checked_sub(1)?)? & 1 == 1)
+}
+
 /// The hierarchy with number 0 and no controllers is the one of version 2 (cgroups(7)).
 fn unified_cgroup(text: &[u8]) -> Option<PathBuf> {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
@@ -119,6 +142,21 @@ fn unified_cgroup(text: &[u8]) -> Option<PathBuf> {
 pub fn pids() -> io::Result<Vec<u32>> {
     let names = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     Ok(names.filter_map(|name| name.parse().ok()).collect())
+}
+
+/// Returns the program of the calling process, to start it again.
+///
+/// If the file was replaced or deleted, as an upgrade does, this is the link by which a child still finds the one that
+/// runs.
+///
+/// # Errors
+///
+/// Fails if `/proc` is not mounted.
+pub fn own_program() -> io::Result<PathBuf> {
+    let running = fs::metadata(OWN_PROGRAM)?;
+    let path = fs::read_link(OWN_PROGRAM)?;
+    let is_running = |there: fs::Metadata| (there.dev(), there.ino()) == (running.dev(), running.ino());
+    if fs::metadata(&path).is_ok_and(is_running) { Ok(path) } else { Ok(OWN_PROGRAM.into()) }
 }
 
 /// Returns the identifier of this boot. Process start times, interface numbers and cookies of another boot mean nothing.
@@ -182,6 +220,18 @@ mod tests {
         let mounts = own.mount_namespace().unwrap();
         assert!(mounts.starts_with("mnt:["), "{mounts}");
         assert!(!own.command().unwrap().ends_with('\n'));
+    }
+
+    #[test]
+    fn the_own_program_is_a_path_while_its_file_is_there() {
+        assert_eq!(own_program().unwrap(), std::env::current_exe().unwrap());
+    }
+
+    #[test]
+    fn an_ignored_signal_is_read_from_its_bit() {
+        let status = "Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\tffffffffffffffff\n";
+        assert_eq!([1, 2, 13].map(|signal| ignored(status, signal)), [Some(true), Some(false), Some(true)]);
+        assert_eq!(ignored("Name:\tx\n", 1), None);
     }
 
     #[test]

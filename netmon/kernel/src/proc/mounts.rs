@@ -1,4 +1,4 @@
-//! `/proc/PID/mountinfo`, as far as netmon asks: where something of which type is mounted, and its source.
+//! `/proc/PID/mountinfo`, as far as netmon needs it: the mount point, the type and the source of each mount.
 //!
 //! A line that cannot be read is skipped and a path need not be UTF-8: one odd mount must not hide the others.
 
@@ -15,7 +15,7 @@ pub struct Mount<'a> {
     point: &'a [u8],
     /// The type of the file system, such as `cgroup2`.
     pub file_system: &'a [u8],
-    /// What is mounted: a device, or what a program named.
+    /// The source: a device, or a name that the mounting program chose.
     pub source: &'a [u8],
 }
 

@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-/// Identifies a network namespace for as long as it exists. The kernel reuses inode numbers immediately, so this is worth
-/// something only while a descriptor, a name or a process keeps the namespace alive.
+/// Identifies a network namespace for as long as it exists. The kernel reuses inode numbers immediately, so this is
+/// meaningful only while a descriptor, a name or a process keeps the namespace alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetnsId {
     /// `st_dev` of the file.

@@ -26,11 +26,13 @@ pub enum Capability {
     DacOverride,
     /// Stopping services that changed their user.
     Kill,
+    /// Listening on ports below 1024.
+    NetBindService,
 }
 
 impl Capability {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NetAdmin,
         Self::SysAdmin,
         Self::Bpf,
@@ -39,6 +41,7 @@ impl Capability {
         Self::SysPtrace,
         Self::DacOverride,
         Self::Kill,
+        Self::NetBindService,
     ];
 
     /// Returns the name as in `capabilities(7)`.
@@ -53,6 +56,7 @@ impl Capability {
             Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::DacOverride => "CAP_DAC_OVERRIDE",
             Self::Kill => "CAP_KILL",
+            Self::NetBindService => "CAP_NET_BIND_SERVICE",
         }
     }
 
@@ -67,6 +71,7 @@ impl Capability {
             Self::SysPtrace => CapabilitySet::SYS_PTRACE,
             Self::DacOverride => CapabilitySet::DAC_OVERRIDE,
             Self::Kill => CapabilitySet::KILL,
+            Self::NetBindService => CapabilitySet::NET_BIND_SERVICE,
         }
     }
 }

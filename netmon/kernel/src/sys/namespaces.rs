@@ -1,12 +1,12 @@
-//! The system calls behind network and mount namespaces: unshare(2), setns(2) and `SO_NETNS_COOKIE`.
+//! The system calls behind network and mount namespaces: unshare(2), setns(2), `NS_GET_USERNS` and `SO_NETNS_COOKIE`.
 //!
 //! They change the calling thread only. On which thread they are called is decided in [`crate::netns`].
-#![expect(unsafe_code, reason = "unshare and getsockopt of a 64-bit cookie have no safe wrapper")]
+#![expect(unsafe_code, reason = "unshare, ioctl and getsockopt of a 64-bit cookie have no safe wrapper")]
 
 use std::{
     io,
     mem::size_of,
-    os::fd::{AsFd, AsRawFd as _, BorrowedFd},
+    os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
 };
 
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
@@ -62,6 +62,21 @@ pub fn netns_cookie(socket: impl AsFd) -> io::Result<u64> {
         )
     };
     if answer == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Returns a descriptor of the user namespace that owns `namespace` (ioctl_nsfs(2), Linux 4.9).
+///
+/// # Errors
+///
+/// The kernel's answer: EPERM if the caller is not in that user namespace, or in one above it.
+pub fn owning_user_namespace(namespace: impl AsFd) -> io::Result<OwnedFd> {
+    // SAFETY: the request takes no argument, and the descriptor is open.
+    let answer = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), libc::NS_GET_USERNS) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just opened this descriptor for the caller.
+    Ok(unsafe { OwnedFd::from_raw_fd(answer) })
 }
 
 #[cfg(test)]

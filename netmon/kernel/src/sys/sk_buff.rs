@@ -32,11 +32,11 @@ pub(super) struct SkBuff {
 
 /// Where the packet's mark is (`mark`).
 pub const MARK: i16 = offset_of!(SkBuff, mark) as i16;
-/// Where the five words are that programs leave to each other (`cb`).
+/// Where the five words are that programs pass to each other (`cb`).
 pub const CB: i16 = offset_of!(SkBuff, cb) as i16;
 /// Where the address of the frame is (`data`).
 pub const DATA: i16 = offset_of!(SkBuff, data) as i16;
-/// Where the address behind the frame is (`data_end`).
+/// Where the address of the end of the frame is (`data_end`).
 pub const DATA_END: i16 = offset_of!(SkBuff, data_end) as i16;
 /// Where the packet's time is (`tstamp`).
 pub const TSTAMP: i16 = offset_of!(SkBuff, tstamp) as i16;

@@ -27,7 +27,7 @@ pub(crate) static IMPAIR: Schema = Schema {
         optional(
             "rate",
             ValueType::Text(TextFormat::Rate),
-            "How many bits may leave in a second. Packets queue for up to 50 ms.",
+            "Rate limit in bits a second. Packets queue for up to 50 ms.",
             r#"rate = "10mbit""#,
         ),
     ],

@@ -95,7 +95,7 @@ impl Readable<'_> {
         });
     }
 
-    /// Adds the errors that no statement has by itself, such as a key that is there twice.
+    /// Adds the errors that no single statement has, such as a repeated key.
     fn add_remaining(&mut self, repaired: &str) {
         let known: HashSet<_> = self.errors.iter().map(|error| error.at.start).collect();
         let remaining = errors_in(repaired, 0..repaired.len());
@@ -113,7 +113,7 @@ impl Readable<'_> {
 }
 
 impl Statement {
-    /// Whether it is neither a header nor `key = value`, or has no end.
+    /// Returns whether it is neither a header nor `key = value`, or has no end.
     fn is_fragment(&self) -> bool {
         self.unclosed.is_some() || matches!(self.kind, StatementKind::Fragment | StatementKind::BrokenHeader)
     }
@@ -149,7 +149,7 @@ fn not_closed(bracket: &Bracket) -> SyntaxError {
     }
 }
 
-/// The text with spaces in place of `ranges`, which are sorted. Line breaks stay.
+/// Returns the text with spaces in place of `ranges`, which are sorted. Line breaks stay.
 fn blank(text: &str, ranges: &[Range<usize>]) -> String {
     let mut blanked = String::with_capacity(text.len());
     let mut kept_from = 0;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{IfName, LinkName, NsName};
 
-/// A TCP connection as one endpoint sees it, from a table of bounded size.
+/// A TCP connection as one endpoint sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// The link on which it is seen.

@@ -15,7 +15,7 @@ pub struct ServiceSnapshot {
     pub what: String,
     /// Its state.
     pub state: ServicePhase,
-    /// How often it was restarted since the lab is up.
+    /// How often it was restarted after an exit, since its supervisor started.
     pub restarts: u32,
     /// How it exited last. `None` if it has not exited.
     pub last_exit: Option<String>,

@@ -33,22 +33,22 @@ fn status(lab: &LabName) -> Status {
     }
 }
 
-/// The address of the agent of `lab`.
+/// Returns the address of the agent of `lab`.
 ///
 /// # Errors
 ///
-/// Fails if no agent of this lab serves HTTP, and says what the lab's state is.
+/// Fails if no agent of this lab serves HTTP. The error has the lab's state.
 pub fn agent_of(lab: &LabName) -> Result<SocketAddr, LocateError> {
     address(lab, status(lab))
 }
 
-/// The address of the agent of `lab`. Returns `None` if none serves HTTP.
+/// Returns the address of the agent of `lab`, or `None` if no agent serves HTTP.
 #[must_use]
 pub fn find_agent(lab: &LabName) -> Option<SocketAddr> {
     agent_of(lab).ok()
 }
 
-/// The address of the only agent of this host or, if there are several, of the one that runs the built-in lab.
+/// Returns the address of the only agent of this host or, if there are several, of the one that runs the built-in lab.
 /// Returns `None` if there is no agent.
 ///
 /// # Errors
@@ -115,9 +115,9 @@ fn address(lab: &LabName, status: Status) -> Result<SocketAddr, LocateError> {
     }
 }
 
-/// What goes on in a lab that no agent runs.
+/// Describes a lab that is up without an agent.
 fn unwatched(lab: LabName) -> LocateError {
-    // Only root may read it. What cannot be read is not said.
+    // Only root may read the state of services. The message of other users leaves it out.
     let services = services::recorded_status(&state::directory(&lab)).unwrap_or_default();
     let is_counted = PinDirectory::for_lab(&lab).is_ok_and(|directory| directory.exists());
     LocateError::Unwatched { lab, services, is_counted }

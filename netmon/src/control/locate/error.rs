@@ -20,7 +20,7 @@ pub enum LocateError {
     /// The lab file cannot be read, or is invalid. Its diagnostics begin on a line of their own.
     #[error("cannot read the name of the lab from its file:\n{0}")]
     File(#[from] LoadError),
-    /// The lab file of a lab that is to be removed does not tell its name.
+    /// The file of a lab that is to be removed cannot be read, and no recorded lab was built from it.
     #[error(
         "cannot read the name of the lab from its file:\n{error}\n    help: `netmon down LAB` removes a lab by its name{}",
         named(labs)
@@ -67,7 +67,7 @@ pub enum LocateError {
     /// There is no link at all.
     #[error("no lab with a link is up: build one with `netmon up`, or `netmon run` in another terminal")]
     NoLinks,
-    /// No link is called so.
+    /// No link has this name or this interface.
     #[error("there is no link {wanted}; the links are:\n  {}", list(links, "\n  "))]
     NoSuchLink {
         /// What was given.
@@ -75,7 +75,7 @@ pub enum LocateError {
         /// All links.
         links: Vec<LabLink>,
     },
-    /// Several links are called so.
+    /// Several links have this name or this interface.
     #[error("{wanted} may be any of these links; give its name or its lab:\n  {}", list(links, "\n  "))]
     AmbiguousLink {
         /// What was given.

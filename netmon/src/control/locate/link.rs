@@ -1,4 +1,4 @@
-//! Which link of which lab is meant.
+//! Finds the link that a command's argument means, in one lab or in all of them.
 
 use netmon_model::names::LabName;
 

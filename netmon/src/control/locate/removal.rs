@@ -1,4 +1,4 @@
-//! Which lab is to be removed: by its name, or by its file, even if that no longer tells the name.
+//! Finds the lab that `netmon down` is to remove: by its name, or by its file, even if that can no longer be read.
 //!
 //! A lab file that was lost, broken or renamed is no reason to leave a lab up. What is recorded of each lab has the path
 //! that it was built from.
@@ -32,7 +32,7 @@ pub fn recorded() -> Vec<RecordedLab> {
 ///
 /// # Errors
 ///
-/// Fails if `given` is neither the name of a lab nor a file that tells one, and no recorded lab was built from it.
+/// Fails if `given` is neither a lab's name nor a valid lab file, and no recorded lab was built from it.
 pub fn lab_to_remove(given: Option<&str>, recorded: &[RecordedLab]) -> Result<LabName, LocateError> {
     let Some(given) = given else { return Ok(netmon_labfile::built_in().name) };
     if let Some(lab) = recorded.iter().find(|lab| lab.name.as_str() == given) {
@@ -65,7 +65,7 @@ fn choose(
                 labs: recorded.iter().map(|lab| lab.name.clone()).collect(),
             })?;
             log::warn!(
-                "{} does not tell the name of its lab; removing lab {name}, which was built from it",
+                "cannot read the name of the lab from {}; removing lab {name}, which was built from it",
                 path.display()
             );
             Ok(name)

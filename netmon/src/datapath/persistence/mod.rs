@@ -50,6 +50,7 @@ impl Opened {
     /// Opens a pin directory. Contents that this version cannot use are removed, with a warning.
     pub(super) fn open(folder: PinDirectory) -> Result<Self, DatapathError> {
         file_system::ensure()?;
+        folder.require_usable()?;
         if folder.exists() {
             match fit::settings(&folder) {
                 Ok(settings) => return Ok(Self { folder, settings: Some(settings) }),

@@ -26,7 +26,7 @@ impl From<&LinkSnapshot> for LinkKey {
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     numbers: HashMap<LinkKey, u32>,
-    /// Numbers that were given back.
+    /// Numbers below the highest one in use that no link has.
     free: Vec<u32>,
 }
 
@@ -49,7 +49,7 @@ impl Keys {
         self.numbers.get(key).copied()
     }
 
-    /// Forgets all links but these.
+    /// Removes every link whose number is not in `used`, and frees its number.
     pub(super) fn keep(&mut self, used: &BTreeSet<u32>) {
         self.numbers.retain(|_, number| used.contains(number));
         let end = self.numbers.values().max().map_or(0, |last| last + 1);
@@ -63,7 +63,7 @@ impl Keys {
     /// Returns the memory that the keys take.
     pub(super) fn bytes(&self) -> usize {
         let names: usize = self.numbers.keys().map(|key| key.name.as_str().len()).sum();
-        // A table has a byte of control for each place.
+        // A hash table has one control byte for each slot.
         self.numbers.capacity() * (size_of::<(LinkKey, u32)>() + 1)
             + names
             + self.free.capacity() * size_of::<u32>()

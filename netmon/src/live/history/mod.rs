@@ -1,7 +1,7 @@
 //! What happened in the last fifteen minutes, in bounded memory.
 //!
 //! A frame is what happened on every link in one window. Frames get coarser with age: two neighbours become one, whose
-//! numbers are the sums of both, so nothing is ever lost but the moment. If all frames together are larger than allowed,
+//! numbers are the sums of both, so only the resolution in time is lost. If all frames together are larger than allowed,
 //! more are merged, those first whose joint window is shortest for their age. So with many links the history becomes
 //! coarser, not larger.
 
@@ -28,9 +28,9 @@ const COARSER: [(Duration, Duration); 2] = [
     (Duration::from_secs(5 * 60), Duration::from_secs(10)),
     (Duration::from_secs(2 * 60), Duration::from_secs(5)),
 ];
-/// Readings are a little late. Without this, five seconds of a second each would be longer than five seconds.
+/// Readings are a little late. Without this, five windows of a second each would be longer than five seconds.
 const TOLERANCE: Duration = Duration::from_millis(500);
-/// Links that are gone are looked for once there are this many more numbers than twice the links.
+/// Numbers of removed links are freed once there are more numbers than twice those in use, and this many in addition.
 const SPARE_NUMBERS: usize = 64;
 
 /// The history.
@@ -40,7 +40,7 @@ pub(crate) struct History {
     /// Oldest first.
     frames: VecDeque<Frame>,
     keys: Keys,
-    /// Numbers are looked through once there are more.
+    /// [`History::sweep`] does nothing until there are more numbers than this.
     sweep_at: usize,
 }
 
@@ -132,7 +132,7 @@ impl History {
         }
     }
 
-    /// Forgets the numbers of links that are gone, now and then.
+    /// Frees the numbers of links that are in no frame and not in `snapshot`, once there are enough of them.
     fn sweep(&mut self, snapshot: &Snapshot) {
         if self.keys.len() <= self.sweep_at {
             return;

@@ -107,17 +107,18 @@ fn busy(links: u32) -> Snapshot {
     snapshot
 }
 
+/// The table of `docs/adr/0026-bytes-buckets-and-formats.md`: `cargo test -p netmon --lib half_octaves_cost -- --nocapture`
+/// prints a row.
 #[test]
-#[ignore = "prints how large a scrape is, for docs/adr/0026: cargo test -p netmon --lib sizes -- --ignored --nocapture"]
-fn sizes_of_a_scrape() {
-    for links in [1, 100, 1000] {
-        for buckets in [Buckets::Half, Buckets::Octave] {
-            let text = text_of(&Renderer::new(buckets), &busy(links), &[]);
-            let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
-            compressed.write_all(text.as_bytes()).unwrap();
-            let (lines, bytes) = (text.lines().count(), text.len());
-            let gzip = compressed.finish().unwrap().len();
-            println!("{links} links, {buckets:?}: {lines} lines, {bytes} bytes, {gzip} with gzip");
-        }
-    }
+fn half_octaves_cost_less_than_twice_the_octaves_and_gzip_takes_nine_tenths_away() {
+    let [half, octaves] = [Buckets::Half, Buckets::Octave].map(|buckets| {
+        let text = text_of(&Renderer::new(buckets), &busy(100), &[]);
+        let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
+        compressed.write_all(text.as_bytes()).unwrap();
+        let (lines, bytes, gzip) = (text.lines().count(), text.len(), compressed.finish().unwrap().len());
+        println!("100 links, {buckets:?}: {lines} lines, {bytes} bytes, {gzip} with gzip");
+        assert!(gzip * 10 < bytes, "{gzip} of {bytes} bytes");
+        bytes
+    });
+    assert!(octaves < half && half < 2 * octaves, "{half} and {octaves} bytes");
 }

@@ -27,8 +27,8 @@ fn a_long_text_is_passed_on_in_pieces_of_whole_lines_until_the_taker_breaks() {
     assert_eq!(pieces_until(3), all[..3]);
 }
 
-/// Returns the CPU time of this thread, in nanoseconds (`Documentation/scheduler/sched-stats.rst`), which excludes other
-/// tests and builds.
+/// Returns the CPU time of this thread (`Documentation/scheduler/sched-stats.rst`), which excludes other tests and
+/// builds.
 fn cpu_time() -> Duration {
     let statistics = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())

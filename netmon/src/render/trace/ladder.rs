@@ -139,7 +139,7 @@ fn safe(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Draws when a rung was, on a line that is the whole way.
+/// Draws the time span of a rung, on a line that stands for the time from the first hook to the last.
 fn bar(rung: &Rung, trace: &Trace, columns: usize, glyphs: &Glyphs) -> String {
     let total = trace.total.map_or(1, |total| total.typical_ns.max(1));
     let cell = |ns: u64| (u128::from(ns) * columns as u128 / u128::from(total)) as usize;

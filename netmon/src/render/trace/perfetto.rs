@@ -7,7 +7,7 @@ use netmon_model::trace::{Run, Rung, Trace, What};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The only process: the format wants one.
+/// The only process: the format requires one.
 const PROCESS: u32 = 1;
 
 /// A file of trace events.

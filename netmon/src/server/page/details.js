@@ -1,8 +1,8 @@
-// What the stream does not carry, asked while a panel is open: a few answers every two seconds, never two at once.
+// What the stream does not carry, requested every two seconds while a panel is open. Rounds of requests never overlap.
 
 const INTERVAL_MS = 2000;
 
-/** Returns the JSON of a path. Null if there is none now. */
+/** Returns the JSON of a path. Null if the agent cannot be reached or responds with an error. */
 export async function get(path, signal) {
   try {
     const answer = await fetch(path, { signal, cache: 'no-store', headers: { accept: 'application/json' } });
@@ -12,7 +12,7 @@ export async function get(path, signal) {
   }
 }
 
-/** Asks for `paths` again and again, and gives all answers to `show`, until it is stopped. */
+/** Requests `paths` repeatedly until it is stopped, and passes all responses of a round to `show`. */
 export class Details {
   constructor(paths, show) {
     Object.assign(this, { paths, show });

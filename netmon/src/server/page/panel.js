@@ -50,7 +50,7 @@ export class Panel {
     if (this.open && this.model) this.open.update(this.model, this.history);
   }
 
-  /** Another agent or lab: what was open is opened anew. */
+  /** Closes what is open, after a change of agent or lab: the next `show` opens it again. */
   reset() {
     this.open?.close();
     this.open = null;

@@ -193,7 +193,7 @@ export class Picture {
     this.viewport.fit(this.bounds(), true);
   }
 
-  /** Lays everything out anew, and forgets what was arranged by hand. */
+  /** Lays everything out again, and forgets what was arranged by hand. */
   tidy() {
     this.arrangement.forget(this.model.labKey);
     this.places = new Map();

@@ -59,7 +59,7 @@ fn title(state: &State, pen: Pen, index: usize, link: &Link) -> Line<'static> {
 fn remarks(state: &State, pen: Pen, index: usize, link: &Link, columns: usize) -> Vec<Line<'static>> {
     let recent = Window::of(state.last(RECENT_SECONDS), index);
     let remarks = condition::remarks(link, &recent, &state.glyphs).into_iter();
-    // What is declared is said with its direction.
+    // The declared impairment is shown with its direction.
     let remarks = remarks.filter(|(_, text)| !text.starts_with("impaired"));
     remarks
         .map(|(tone, remark)| {

@@ -12,13 +12,13 @@ use crate::top::{
 pub(crate) enum Outcome {
     /// Nothing: the picture is the same.
     Nothing,
-    /// To draw.
+    /// Draw what has changed.
     Draw,
-    /// To draw everything, also what the terminal should have.
+    /// Draw every cell, even those that the terminal should show already.
     DrawAll,
-    /// To end.
+    /// End the program.
     Quit,
-    /// To stop, as Ctrl-Z does with other programs.
+    /// Suspend the program, as Ctrl-Z does with others.
     Suspend,
 }
 

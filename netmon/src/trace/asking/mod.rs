@@ -34,7 +34,7 @@ pub(super) struct Plan {
     pub(super) timeout: Duration,
 }
 
-/// What came of it.
+/// The outcomes: how each attempt ended, and what the programs saw.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
     pub(super) attempts: Vec<Attempt>,
@@ -96,7 +96,7 @@ fn pause(time: Duration) {
     }
 }
 
-/// Waits until a descriptor is ready. Returns false if it is not by then.
+/// Waits until a descriptor is ready. Returns false if `until` passes first.
 fn wait_for(descriptor: impl AsFd, flags: PollFlags, until: Instant) -> io::Result<bool> {
     loop {
         let left = until.saturating_duration_since(Instant::now());

@@ -30,7 +30,7 @@ impl<'a> Ladder<'a> {
             usable = (0..runs.len().min(1)).filter(seen).collect();
         }
         let alike = |index: usize| usable.iter().filter(|other| same_way(runs, index, **other)).count();
-        // Of several that are as usual, the first.
+        // Among paths that are equally common, that of the first run.
         let model = usable.iter().copied().rev().max_by_key(|index| alike(*index))?;
         let mut counted: Vec<usize> =
             usable.iter().copied().filter(|index| same_way(runs, model, *index)).collect();

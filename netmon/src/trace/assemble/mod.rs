@@ -32,17 +32,17 @@ pub(super) struct Attempt {
 /// Everything that was seen and done.
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
-    /// What has a name.
+    /// The names of namespaces, interfaces and links.
     pub(super) places: Places,
     /// The names of the kernel's drop reasons.
     pub(super) reasons: HashMap<u32, String>,
     /// What was sent.
     pub(super) traffic: TraceTraffic,
-    /// Who sent it.
+    /// The sender.
     pub(super) from: Sender,
     /// The cookie of the sender's namespace.
     pub(super) sender: u64,
-    /// Whom it was sent to.
+    /// The destination.
     pub(super) to: Destination,
     /// When the first run began, in milliseconds since 1970.
     pub(super) taken_at_unix_ms: u64,
@@ -50,7 +50,7 @@ pub(super) struct Observed {
     pub(super) attempts: Vec<Attempt>,
     /// The events of all runs.
     pub(super) events: Vec<Event>,
-    /// Events that found no room.
+    /// Number of events that did not fit in the ring buffer.
     pub(super) missed: u64,
 }
 

@@ -35,7 +35,7 @@ fn appeared(number: u32) -> Change {
     Change::Appeared { at: at(number), label, slot: None }
 }
 
-/// A link of two ends, of which so many are there.
+/// A link of which the first `ends` ends exist.
 fn inventory(ends: u32) -> Inventory {
     let mut inventory = Inventory::default();
     let link = "link".parse().unwrap();
@@ -46,7 +46,7 @@ fn inventory(ends: u32) -> Inventory {
     inventory
 }
 
-/// So many segments left, three of them were lost, and the others took a millisecond.
+/// The counts of an endpoint that sent `segments` segments, each as a packet, of which three were lost.
 fn counted(segments: u64) -> EndpointCounts {
     let mut counts = EndpointCounts { attached: Some(AttachMode::Tcx), ..EndpointCounts::default() };
     counts.hooks.egress.segments = segments;

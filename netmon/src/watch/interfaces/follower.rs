@@ -264,30 +264,37 @@ impl Subscription {
     }
 
     /// Reads what was announced here, and how interfaces are now.
+    ///
+    /// What is announced of foreign interfaces is dropped before anything is listed: there may be thousands of them.
     fn refresh(&self, observer: &dyn Observer) {
         // The list has the state, the announcements say that something changed. An interface may be missing in the list
         // before the kernel announces where it was moved, so the list is read last.
-        let (announced, listed) = {
-            let mut sockets = self.sockets();
-            let Some(Sockets { watch, netlink }) = sockets.as_mut() else { return };
-            let mut announced = watch.next(Duration::ZERO).unwrap_or_default();
-            let mut listed = Listed::read(netlink, &announced);
-            for _ in 0..ROUNDS {
-                let more = watch.next(Duration::ZERO).unwrap_or_default();
-                if more.is_empty() {
-                    break;
-                }
-                announced.extend(more);
-                listed = Listed::read(netlink, &announced);
+        let (mut announced, mut listed) = (Vec::new(), None);
+        for _ in 0..=ROUNDS {
+            let more = self.announced(observer);
+            if more.is_empty() {
+                break;
             }
-            (announced, listed)
-        };
+            announced.extend(more);
+            listed = self.with_netlink(|netlink| Listed::read(netlink, &announced));
+        }
+        let Some(listed) = listed else { return };
         if let Err(error) = &listed {
             warn!("{}", chain(error));
         }
         let listed = listed.ok();
         observer
             .with_interfaces(&mut |interfaces| interfaces.announced(self.netns, &announced, listed.as_ref()));
+    }
+
+    /// Returns what was announced of watched interfaces since the last call.
+    fn announced(&self, observer: &dyn Observer) -> Vec<LinkEvent> {
+        let next = |sockets: &Sockets| sockets.watch.next(Duration::ZERO).unwrap_or_default();
+        let mut announced = self.sockets().as_ref().map(next).unwrap_or_default();
+        observer.with_interfaces(&mut |interfaces| {
+            announced.retain(|event| interfaces.is_about_watched(self.netns, event));
+        });
+        announced
     }
 
     /// Checks whether the namespace's name still refers to it.

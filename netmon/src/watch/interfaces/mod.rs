@@ -1,7 +1,7 @@
 //! The state of each watched interface: whether it exists, is up, and keeps its name and its bridge.
 //!
 //! [`Interfaces`] is what is known, as plain data. A [`Follower`] keeps it up to date, driven by rtnetlink events, never by
-//! polling. What another program changes is reported and not repaired: `netmon reload` makes the lab as its file has it.
+//! polling. What another program changes is reported and not repaired: `netmon reload` makes the lab match its file again.
 
 mod follower;
 mod tracked;
@@ -122,7 +122,7 @@ impl Interfaces {
         Some(netns)
     }
 
-    /// How an endpoint's interface is. One that is not tracked is not there.
+    /// Returns the state of an endpoint's interface. One that is not tracked does not exist.
     pub(super) fn state(&self, id: EndpointId) -> InterfaceState {
         let Some(tracked) = self.endpoints.get(&id) else {
             return InterfaceState { hooks_gone: true, ..InterfaceState::default() };
@@ -136,7 +136,8 @@ impl Interfaces {
         }
     }
 
-    /// A TCX program goes where its interface goes; a filter goes with the qdisc, which is made anew there.
+    /// A TCX program moves with its interface. A filter is lost with its qdisc, which the kernel recreates in the other
+    /// namespace.
     fn hooks_gone(&self, tracked: &TrackedInterface) -> bool {
         match self.mode {
             AttachMode::Tcx | AttachMode::Tracing => tracked.presence == Presence::Deleted,
@@ -144,14 +145,23 @@ impl Interfaces {
         }
     }
 
-    /// How many changes of an endpoint's interface were announced so far.
+    /// Returns how many changes of an endpoint's interface were announced so far.
     pub(super) fn changes(&self, id: EndpointId) -> u64 {
         self.endpoints.get(&id).map_or(0, |tracked| tracked.changes)
     }
 
-    /// The endpoints whose interfaces took along the programs on their hooks.
+    /// Returns the endpoints whose programs were lost with their interface or its qdisc.
     pub(super) fn without_hooks(&self) -> impl Iterator<Item = EndpointId> {
         self.endpoints.iter().filter(|(_, tracked)| self.hooks_gone(tracked)).map(|(id, _)| *id)
+    }
+
+    /// Returns whether an announcement may be about an endpoint, or a bridge that endpoints are ports of.
+    fn is_about_watched(&self, netns: NetnsId, event: &LinkEvent) -> bool {
+        let there = self.namespaces.get(&netns);
+        let is_watched = |index| {
+            there.is_some_and(|one| one.endpoints.contains_key(&index) || one.bridges.contains_key(&index))
+        };
+        event.subject().is_none_or(is_watched)
     }
 
     /// Updates the interfaces of a namespace after announcements. `listed` is `None` if the kernel could not be read.
@@ -215,7 +225,7 @@ impl Namespace {
         }
     }
 
-    /// Returns the endpoints that `subjects` concern: all if that is `None`, otherwise themselves and ports of bridges.
+    /// Returns the endpoints among `subjects`, and the ports of bridges among them. Returns all endpoints if it is `None`.
     fn concerned(&self, subjects: Option<&BTreeSet<IfIndex>>) -> HashSet<EndpointId> {
         let Some(subjects) = subjects else { return self.endpoints.values().copied().collect() };
         let own = subjects.iter().filter_map(|index| self.endpoints.get(index));
@@ -233,7 +243,7 @@ fn logged(namespace: &NsName, tracked: &mut TrackedInterface, change: impl Fn(&m
         warn!("{interface} in {namespace} {new}");
     }
     if after.is_empty() && !before.is_empty() {
-        info!("{interface} in {namespace} is as it was");
+        info!("{interface} in {namespace} matches the lab again");
     }
 }
 
@@ -305,6 +315,18 @@ mod tests {
         let down = Interface { up: false, ..listed("br0", 9, None) };
         all.announced(NETNS, &[], Some(&all_of(&[port, down])));
         assert_eq!(all.state(EndpointId(0)).drift, [Drift::BridgeDown { bridge: "br0".to_owned() }]);
+    }
+
+    #[test]
+    fn announcements_of_foreign_interfaces_are_not_looked_into() {
+        let mut all = Interfaces::new(AttachMode::Tcx);
+        all.add(followed(0, 3), &[listed("veth3", 3, Some(9)), listed("br0", 9, None)]);
+        let is_about = |event| all.is_about_watched(NETNS, &event);
+        assert!(is_about(LinkEvent::Changed(IfIndex(3))) && is_about(LinkEvent::Gone(IfIndex(9))));
+        assert!(is_about(LinkEvent::Lost));
+        assert!(!is_about(LinkEvent::Changed(IfIndex(4))));
+        let elsewhere = NetnsId { device: 4, inode: 8 };
+        assert!(!all.is_about_watched(elsewhere, &LinkEvent::Changed(IfIndex(3))));
     }
 
     #[test]

@@ -26,7 +26,7 @@ const ROOMS: &[Room] = &[
     Room { name: "netmon_ebpf", imports: "", kernel: "aya" },
     Room { name: "netmon_model", imports: "netmon_ebpf", kernel: "" },
     Room { name: "netmon_labfile", imports: "netmon_model", kernel: "rustix" },
-    Room { name: "kernel::owned_files", imports: "", kernel: "" },
+    Room { name: "kernel::owned_files", imports: "", kernel: "libc rustix" },
     Room { name: "kernel::sys", imports: "", kernel: "aya aya_obj libc rustix" },
     Room { name: "http", imports: "", kernel: "rustix" },
     Room { name: "live", imports: "netmon_model", kernel: "" },
@@ -37,8 +37,13 @@ const ROOMS: &[Room] = &[
     Room { name: "top", imports: "api netmon_model render", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
+        name: "kernel::bounded_lock",
+        imports: "kernel::owned_files kernel::proc netmon_model",
+        kernel: "rustix",
+    },
+    Room {
         name: "kernel::netns",
-        imports: "kernel::owned_files kernel::proc kernel::sys netmon_model",
+        imports: "kernel::bounded_lock kernel::owned_files kernel::proc kernel::sys netmon_model",
         kernel: "libc rustix",
     },
     Room {
@@ -48,7 +53,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "kernel::pins",
-        imports: "kernel::netns kernel::proc kernel::sys netmon_model",
+        imports: "kernel::bounded_lock kernel::netns kernel::owned_files kernel::proc kernel::sys netmon_model",
         kernel: "libc rustix",
     },
     Room {
@@ -56,11 +61,15 @@ const ROOMS: &[Room] = &[
         imports: "kernel::netns kernel::owned_files kernel::proc netmon_model",
         kernel: "rustix",
     },
-    Room { name: "probe", imports: "http kernel::netns kernel::sys netmon_model", kernel: "rustix" },
+    Room {
+        name: "probe",
+        imports: "http kernel::netns kernel::proc kernel::sys netmon_model",
+        kernel: "rustix",
+    },
     Room {
         name: "services",
         imports: "http kernel::netlink kernel::netns kernel::owned_files kernel::proc \
-            kernel::sys netmon_model probe",
+            kernel::sys netmon_model ownership probe",
         kernel: "rustix",
     },
     Room {
@@ -94,7 +103,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "agent",
-        imports: "control datapath kernel::pins kernel::sys live netmon_labfile netmon_model \
+        imports: "control datapath kernel::pins kernel::proc kernel::sys live netmon_labfile netmon_model \
             ownership server services topology watch",
         kernel: "",
     },

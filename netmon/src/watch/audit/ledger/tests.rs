@@ -1,4 +1,4 @@
-//! Readings made up, and the accounts that they come to.
+//! Made-up readings, and the differences and explanations that the ledgers report for them.
 
 use super::*;
 
@@ -66,7 +66,7 @@ fn a_count_of_drops_that_is_a_few_packets_ahead_is_corrected() {
 }
 
 #[test]
-fn super_packets_that_leave_whole_explain_nothing_and_those_that_are_cut_all_of_their_segments() {
+fn super_packets_explain_segments_only_if_they_are_cut() {
     let mut ledger = EgressLedger::default();
     ledger.enter(passed(0, 0), 0, &sent(0), Some(Whole::All), false);
     // Ten super-packets of 40 that left whole, and two packets past the hook.
@@ -78,7 +78,7 @@ fn super_packets_that_leave_whole_explain_nothing_and_those_that_are_cut_all_of_
 }
 
 #[test]
-fn where_all_must_be_cut_a_missing_segment_is_above_zero_and_where_some_may_be_it_is_not_known() {
+fn a_missing_segment_is_reported_only_if_every_super_packet_must_be_cut() {
     for (whole, difference) in [(Some(Whole::None), 1), (Some(Whole::Some), 0), (None, 0)] {
         let mut ledger = EgressLedger::default();
         ledger.enter(passed(0, 0), 0, &sent(0), whole, false);
@@ -160,7 +160,7 @@ fn packets_that_were_merged_on_arrival_are_explained_only_where_they_may_have_be
 }
 
 #[test]
-fn what_the_kernel_counts_while_the_hook_is_not_watched_is_explained_and_what_was_missing_before_is_not() {
+fn a_gap_in_watching_explains_only_what_the_kernel_counted_during_it() {
     let (mut egress, mut ingress) = (EgressLedger::default(), IngressLedger::default());
     for (packets, counted, gap) in [(0, 0, false), (10, 12, false), (10, 50, true), (20, 60, false)] {
         egress.enter(passed(packets, packets), 0, &sent(counted), Some(Whole::All), gap);
@@ -197,8 +197,7 @@ fn what_an_xdp_program_takes_is_explained_while_one_is_attached() {
 }
 
 #[test]
-fn what_a_program_drops_before_the_ingress_hook_is_explained_and_what_is_dropped_behind_needs_no_explanation()
-{
+fn drops_before_the_ingress_hook_are_explained_and_drops_behind_it_need_no_explanation() {
     let behind = arrived(&[(0, 0, 0, false), (10, 10, 10, false)]);
     assert_eq!(behind, (0, vec![]));
     let before = arrived(&[(0, 0, 0, false), (10, 7, 15, false)]);
