@@ -146,10 +146,16 @@ impl Skb {
     }
 }
 
+/// The offset of the last byte from which on something is read.
+const LAST: usize = 255;
+/// The room for the copied part: no read leaves it, whatever its offset.
+const ROOM: usize = LAST + 1 + 32;
+const _: () = assert!(HEADER_BYTES <= LAST);
+
 /// The copied part of a frame.
 #[repr(C)]
 pub(super) struct Headers {
-    bytes: [u8; HEADER_BYTES],
+    bytes: [u8; ROOM],
     /// Where the frame begins in the kernel's memory.
     start: u64,
     /// How many bytes of it lie there in one piece.
@@ -179,11 +185,14 @@ impl<'c> Copied<'c> {
 impl Packet for Copied<'_> {
     #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        if offset + N > self.length || offset > HEADER_BYTES - N {
+        const { assert!(N <= ROOM - (LAST + 1)) };
+        if offset + N > self.length {
             return None;
         }
-        // SAFETY: the N bytes from `offset` on lie within the copy, and any bytes are an array of bytes.
-        Some(unsafe { *self.headers.bytes.as_ptr().add(offset).cast::<[u8; N]>() })
+        // A mask and not a comparison: where the compiler compares one copy of the offset and adds another, the verifier
+        // of Linux 6.1 does not know the bound.
+        // SAFETY: the N bytes lie within `bytes`, and any bytes are an array of bytes.
+        Some(unsafe { *self.headers.bytes.as_ptr().add(offset & LAST).cast::<[u8; N]>() })
     }
 
     #[inline(always)]
