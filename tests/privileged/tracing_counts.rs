@@ -24,7 +24,7 @@ use netmon_model::{
 use netmon_tests::{
     counts::kernel,
     eventually::{eventually, eventually_equal},
-    foreign_links::{ForeignLinks, add_netns, at, kernel_counts, send, totals},
+    foreign_links::{ForeignLinks, add_netns, at, kernel_counts, send, set, totals},
     interface::ifindex,
     labs::valid,
     sandbox::{run, run_in, sandbox},
@@ -134,7 +134,7 @@ fn counts_are_exact_behind_a_router() {
         }
         let near = links.join(("left", "one", "10.44.0.1/24"), ("middle", "near", "10.44.0.2/24"));
         let far = links.join(("middle", "far", "10.45.0.1/24"), ("right", "two", "10.45.0.2/24"));
-        run_in("middle", "sysctl", &["-q", "-w", "net.ipv4.ip_forward=1"]);
+        set("middle", "ipv4/ip_forward");
         run("ip", &["-n", "left", "route", "add", "10.45.0.0/24", "via", "10.44.0.2"]);
         run("ip", &["-n", "right", "route", "add", "10.44.0.0/24", "via", "10.45.0.1"]);
         ping("left", "10.45.0.2", 2_000);

@@ -163,8 +163,12 @@ pub fn at(netns: &str, interface: &str) -> InterfaceId {
 pub fn add_netns(netns: &str) {
     run("ip", &["netns", "add", netns]);
     run("ip", &["-n", netns, "link", "set", "lo", "up"]);
-    let off = "net.ipv6.conf.default.disable_ipv6=1";
-    run("ip", &["netns", "exec", netns, "sysctl", "-q", "-w", off]);
+    set(netns, "ipv6/conf/default/disable_ipv6");
+}
+
+/// Switches a setting of a namespace on, by its path in /proc/sys/net. Not every machine has sysctl(8).
+pub fn set(netns: &str, setting: &str) {
+    run("ip", &["netns", "exec", netns, "bash", "-c", &format!("echo 1 > /proc/sys/net/{setting}")]);
 }
 
 /// Packets and bytes at both hooks, of all protocols.
