@@ -1,6 +1,6 @@
 //! The endpoints that are measured by tracing: watched, joined with their peers, and forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use netmon_ebpf::{
     epoch::{ANSWER_EPOCH_SHIFT, ANSWER_EPOCHS, LOSS_EPOCH_SHIFT, LOSS_EPOCHS},
@@ -86,9 +86,9 @@ impl Datapath {
 
     fn enter(&mut self, targets: &[TracedTarget]) -> Result<(), DatapathError> {
         for target in targets {
-            if !self.traced.contains_key(&target.id) {
+            if let Entry::Vacant(free) = self.traced.entry(target.id) {
                 // Entered first, so that it is undone after an error.
-                self.traced.insert(target.id, TracedEndpoint::new(target.at));
+                free.insert(TracedEndpoint::new(target.at));
                 self.reserve_traced(target)?;
             }
         }
