@@ -27,6 +27,7 @@ pub mod stamp;
 pub mod tag;
 pub mod tcp;
 pub mod trace;
+pub mod tracing;
 pub mod udp;
 
 pub use abi::ABI_VERSION;

@@ -23,6 +23,7 @@ use crate::{
     endpoints,
     figures::{Figure, conditions},
     packets::{Case, all},
+    tracing,
 };
 
 const ROUNDS: usize = 9;
@@ -84,11 +85,15 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
     }
     let references = (Figure::of(empty_ns), Figure::of(clock_ns));
     let by_endpoints = endpoints::measure()?;
+    // The hooks of the pair are taken off before others are measured on it.
+    drop(meters);
+    let by_tracing = tracing::measure(&ends)?;
     if as_json {
-        print_json(&cases, &subjects, references, &by_endpoints);
+        print_json(&cases, &subjects, references, &by_endpoints, &by_tracing);
     } else {
         print_table(&cases, &subjects, references);
         endpoints::print_table(&by_endpoints);
+        tracing::print_table(&by_tracing);
         println!("{}", conditions());
     }
     Ok(())
@@ -173,6 +178,7 @@ fn print_json(
     subjects: &[Subject],
     (empty, clock): (Figure, Figure),
     by_endpoints: &[endpoints::Row],
+    by_tracing: &[tracing::Row],
 ) {
     let rows: Vec<Value> = subjects
         .iter()
@@ -196,6 +202,7 @@ fn print_json(
         "clock": clock.json_ns(),
         "packets": rows,
         "endpoints": endpoints::json(by_endpoints),
+        "tracing": tracing::json(by_tracing),
     });
     println!("{all:#}");
 }

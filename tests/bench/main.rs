@@ -14,6 +14,7 @@ mod packets;
 mod paired;
 mod programs;
 mod topology;
+mod tracing;
 mod veth;
 
 use std::env;
@@ -58,10 +59,11 @@ fn main() -> Result<()> {
             };
             sandbox(|| live::run(&wish))
         }
+        ["tracing"] => sandbox(tracing::run),
         ["programs"] => sandbox(programs::run),
         _ => bail!(
             "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
-             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | programs"
+             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | tracing | programs"
         ),
     }
 }

@@ -35,7 +35,8 @@ impl Drop for Download {
 
 /// The mean one-way latency of a direction since the agent began, s.
 fn mean_latency(metrics: &Metrics, link: &str, from: &str) -> f64 {
-    let of = |part| metrics.sum(&format!("netmon_link_latency_seconds_{part}"), &[("link", link), ("from", from)]);
+    let of =
+        |part| metrics.sum(&format!("netmon_link_latency_seconds_{part}"), &[("link", link), ("from", from)]);
     of("sum") / of("count")
 }
 

@@ -92,6 +92,8 @@ mod trace_agent;
 mod trace_known;
 mod trace_lost;
 mod trace_ways;
+mod tracing_counts;
+mod tracing_latency;
 mod tunnels;
 mod udp_flows;
 mod up_services;

@@ -20,6 +20,7 @@ pub mod fake_daemon;
 pub mod followed;
 pub mod following;
 pub mod foreign;
+pub mod foreign_links;
 pub mod forwarder;
 pub mod frugal;
 pub mod host;

@@ -3,7 +3,6 @@
 //! ICMP echo and DNS over UDP are followed here, TCP in [`super::tcp`], UDP as such in [`super::udp`]; other protocols
 //! are not followed. Each has a program of its own.
 
-use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS, Stage, endpoint_at, netns_at},
     endpoint::{RCODES, RoundTrip},
@@ -17,6 +16,7 @@ use super::{
     headers::Headers,
     maps, record,
     requests::{Key, Kind},
+    source::Source as _,
 };
 
 // Kinds of conversation, for the hash. The hook of the request is added to the first two.
@@ -37,8 +37,8 @@ pub(super) struct PacketContext<F> {
 
 impl<'a, F: Frame<'a>> PacketContext<F> {
     #[inline(always)]
-    pub(super) fn new(ctx: &'a TcContext) -> Self {
-        let (place, headers) = Headers::load(ctx);
+    pub(super) fn new(ctx: &'a F::Source) -> Self {
+        let (place, headers) = ctx.headers();
         Self { frame: F::new(ctx), endpoint: endpoint_at(place), netns: netns_at(place), headers }
     }
 
@@ -121,7 +121,7 @@ const fn other(hook: usize) -> usize {
 /// Follows ICMP and ICMPv6 echo: request to reply. A request to a group is not followed: its replies come from other
 /// addresses, as many as there are members.
 #[inline(always)]
-pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a F::Source) {
     let packet = &PacketContext::<F>::new(ctx);
     // Read this first: if it came after a check further on, the compiler would drop its check, and the verifier needs it.
     let is_to_group = packet.is_to_group();
@@ -180,7 +180,7 @@ fn echo_answered(key: &Key, endpoint: u32, request_hook: usize, now_ns: u64) {
 
 /// Follows DNS over UDP: query to response.
 #[inline(always)]
-pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a F::Source) {
     let packet = &PacketContext::<F>::new(ctx);
     let Some([s0, s1, d0, d1]) = packet.transport::<4>(0) else {
         return;
@@ -189,7 +189,7 @@ pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     // Identifier and flags (RFC 1035, 4.1.1).
     let Some([id0, id1, flags, rcode]) = packet.transport::<4>(UDP_HEADER) else {
         if packet.frame.is_partial(ctx) {
-            maps::tail_call::<HOOK, { Stage::DnsNonLinear as usize }>(ctx);
+            ctx.tail_call::<HOOK, { Stage::DnsNonLinear as usize }>();
         }
         return;
     };

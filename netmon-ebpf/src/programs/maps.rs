@@ -14,7 +14,7 @@ use netmon_ebpf::{
         ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, Evicted, HOOKS, MAX_CHUNKS, PARSE_STOPS, ParseStop, STAGES,
         chunk_of, slot_of, stage_index,
     },
-    endpoint::{Counters, RoundTrips},
+    endpoint::{Counters, RoundTrips, TcpEvent},
     flow::{FLOW_WAYS, Flow, FlowSet},
     record::{AuditRecord, EndRecord, Settings, TALLIES as TALLY_KINDS},
     requests::RequestSet,
@@ -28,10 +28,10 @@ static NETMON_ABI: Array<u32, { ABI_VERSION as usize }> = Array::new();
 
 /// A chunk, with values as words instead of structures. The agent creates chunks without types. Linux before 6.2 treats
 /// such a map as different from a typed one if the type is a structure, because a structure could contain a timer.
-type Chunk<const WORDS: usize> = PerCpuArray<[u64; WORDS], { CHUNK_ENDPOINTS as usize }>;
+pub(super) type Chunk<const WORDS: usize> = PerCpuArray<[u64; WORDS], { CHUNK_ENDPOINTS as usize }>;
 
 /// Returns the number of words in a value, which consists of whole words.
-const fn words<T>() -> usize {
+pub(super) const fn words<T>() -> usize {
     assert!(size_of::<T>().is_multiple_of(size_of::<u64>()) && align_of::<T>() <= align_of::<u64>());
     size_of::<T>() / size_of::<u64>()
 }
@@ -204,6 +204,18 @@ pub(super) fn round_trips(endpoint: u32) -> Option<&'static mut RoundTrips> {
     let value = ROUND_TRIPS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
     // SAFETY: as in `counters`.
     Some(unsafe { &mut *value.cast() })
+}
+
+/// Counts an event of a TCP connection. Returns whether the endpoint has counters.
+#[inline(always)]
+pub(super) fn count_event(endpoint: u32, event: TcpEvent) -> bool {
+    let Some(round_trips) = round_trips(endpoint) else {
+        return false;
+    };
+    if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
+        *count += 1;
+    }
+    true
 }
 
 /// Counts a packet that is not measured in full.

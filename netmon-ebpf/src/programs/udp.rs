@@ -10,7 +10,7 @@ use netmon_ebpf::{
 };
 
 use super::{
-    Frame,
+    HookFrame,
     conversation::{PacketContext, UDP, flow_key, local_first},
     maps,
     shared_words::Instructions,
@@ -18,7 +18,7 @@ use super::{
 
 /// Follows a conversation over UDP. Then hands DNS to its own program.
 #[inline(always)]
-pub(crate) fn udp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn udp<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
     let packet = &PacketContext::<F>::new(ctx);
     let Some([s0, s1, d0, d1]) = packet.transport::<4>(0) else {
         return;
@@ -43,7 +43,7 @@ pub(crate) fn udp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
 
 /// Returns the entry of a conversation, a new one if it has none.
 #[inline(always)]
-fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
+fn flow_of<'a, const HOOK: usize, F: HookFrame<'a>>(
     ctx: &'a TcContext,
     packet: &PacketContext<F>,
     ports: u32,
@@ -69,7 +69,7 @@ fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
 /// Claims an entry, and begins a conversation in it. Returns its index in the set, or [`FLOW_WAYS`] if there is none.
 /// This is a function of its own because of the stack that it takes.
 #[inline(never)]
-fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, index: u32, set: &FlowSet) -> u64 {
+fn claim<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext, index: u32, set: &FlowSet) -> u64 {
     let packet = &PacketContext::<F>::new(ctx);
     let Some(key) = flow_key::<HOOK, F>(packet) else {
         return FLOW_WAYS as u64;

@@ -120,6 +120,8 @@ pub enum AttachMode {
     Tcx,
     /// A filter on a clsact qdisc.
     Clsact,
+    /// Not at all: programs at the kernel's tracepoints see the interface.
+    Tracing,
 }
 
 impl AttachMode {
@@ -129,6 +131,7 @@ impl AttachMode {
         match self {
             Self::Tcx => "tcx",
             Self::Clsact => "clsact",
+            Self::Tracing => "tracing",
         }
     }
 }

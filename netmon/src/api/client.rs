@@ -244,8 +244,12 @@ mod tests {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let listeners = listener.try_into().unwrap();
-        serve(listeners, Arc::new(Direct { hooks_attached: 3 }), Options::default(), std::future::pending())
-            .unwrap();
+        drop(serve(
+            listeners,
+            Arc::new(Direct { hooks_attached: 3 }),
+            Options::default(),
+            std::future::pending(),
+        ));
         address
     }
 

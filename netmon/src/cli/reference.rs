@@ -31,7 +31,8 @@ pub fn markdown(mut command: Command) -> String {
 
 fn of_command(command: &Command) -> String {
     let name = command.get_name();
-    let mut text = format!("\n## netmon {name}\n\n{}\n", plain(command.get_long_about().or(command.get_about())));
+    let mut text =
+        format!("\n## netmon {name}\n\n{}\n", plain(command.get_long_about().or(command.get_about())));
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim();
     let _ = write!(text, "\n```text\n{usage}\n```\n");
@@ -39,7 +40,8 @@ fn of_command(command: &Command) -> String {
     if !own.is_empty() {
         let _ = write!(text, "\n{own}");
     }
-    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+    {
         let _ = write!(text, "\n`netmon {name} {}`: {}\n", inner.get_name(), plain(inner.get_about()));
     }
     if let Some(examples) = command.get_after_help() {
@@ -50,7 +52,11 @@ fn of_command(command: &Command) -> String {
 
 fn table<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
     let rows: Vec<String> = arguments.filter(|argument| !is_of_clap(argument)).map(row).collect();
-    if rows.is_empty() { rows.concat() } else { format!("| argument | meaning |\n|---|---|\n{}", rows.concat()) }
+    if rows.is_empty() {
+        rows.concat()
+    } else {
+        format!("| argument | meaning |\n|---|---|\n{}", rows.concat())
+    }
 }
 
 fn is_of_clap(argument: &Arg) -> bool {
@@ -59,7 +65,8 @@ fn is_of_clap(argument: &Arg) -> bool {
 
 fn row(argument: &Arg) -> String {
     let mut meaning = sentence(&plain(argument.get_help()));
-    let values: Vec<String> = argument.get_default_values().iter().map(|value| value.to_string_lossy().into()).collect();
+    let values: Vec<String> =
+        argument.get_default_values().iter().map(|value| value.to_string_lossy().into()).collect();
     if !values.is_empty() && argument.get_action().takes_values() {
         let _ = write!(meaning, " Default: `{}`.", values.join(" "));
     }
@@ -100,6 +107,9 @@ mod tests {
             fs::write(&path, &page).unwrap();
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert!(committed == page, "docs/COMMANDS.md is old: INSTA_UPDATE=always cargo test -p netmon --lib reference");
+        assert!(
+            committed == page,
+            "docs/COMMANDS.md is old: INSTA_UPDATE=always cargo test -p netmon --lib reference"
+        );
     }
 }

@@ -49,9 +49,10 @@ impl Datapath {
         let udp: Vec<_> = tables.conversations().collect();
         // Read the clock last, so that no timestamp in the tables is later.
         let now_ns = monotonic_ns();
+        let is_watched = |id: &EndpointId| self.endpoints.contains_key(id) || self.traced.contains_key(id);
         let tcp = tcp.into_iter().map(|(id, entry)| connection(id, &entry, now_ns));
         let udp = udp.into_iter().map(|(id, entry)| conversation(id, &entry, now_ns));
-        tcp.chain(udp).filter(|one| self.endpoints.contains_key(&one.endpoint)).collect()
+        tcp.chain(udp).filter(|one| is_watched(&one.endpoint)).collect()
     }
 }
 

@@ -32,6 +32,7 @@ mod reserve;
 mod run_time;
 mod sums;
 mod tallies;
+mod tracing;
 
 use std::{cmp::Reverse, os::fd::AsFd as _, sync::Arc, time::Duration};
 
@@ -45,13 +46,14 @@ use netmon_model::{
 
 pub use self::{
     attach::AttachError,
-    counts::{Counts, Departures, EndpointCounts, HookCounts},
+    counts::{Counts, Departures, EndpointCounts, HookCounts, LatencyParts},
     dry_run::ProgramCost,
     endpoint::Target,
     error::DatapathError,
     flows::Connection,
     hooks::{HookTotals, Passed},
     position::{Overtaken, Positions},
+    tracing::TracedTarget,
 };
 use self::{
     clock::ClockKeeper,
@@ -60,6 +62,7 @@ use self::{
     object::Object,
     persistence::{Opened, Persistence, Stage},
     run_time::RunTime,
+    tracing::{TracedEndpoints, Tracing},
 };
 pub(crate) use self::{drops::reasons as drop_reasons, kernel_types::KernelTypes};
 
@@ -85,11 +88,13 @@ pub struct Options {
     pub log_level: u8,
     /// Whether the kernel records the programs' run times, which costs time in each run.
     pub run_time: bool,
+    /// Whether the tracing programs are loaded, which measure links that netmon did not make ([`Datapath::watch`]).
+    pub tracing: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mode: None, flow_entries: 65_536, udp_flows: 0, log_level: 0, run_time: false }
+        Self { mode: None, flow_entries: 65_536, udp_flows: 0, log_level: 0, run_time: false, tracing: false }
     }
 }
 
@@ -109,6 +114,8 @@ impl Options {
 pub struct Datapath {
     // Dropped first: the attachments jump to the programs of the object.
     endpoints: Endpoints,
+    /// Endpoints that are measured by tracing. Nothing is attached to them.
+    traced: TracedEndpoints,
     object: Object,
     features: Features,
     /// The pinned state, which outlives this. `None` if nothing is pinned.
@@ -155,6 +162,7 @@ impl Datapath {
         let logs = (options.log_level > 0).then(|| LogPump::start(&mut object.ebpf)).transpose()?;
         Ok(Self {
             endpoints: Endpoints::new(),
+            traced: TracedEndpoints::new(),
             object,
             features,
             persistence,
@@ -185,13 +193,15 @@ impl Datapath {
     /// Returns the kernel memory of the endpoints' maps in bytes.
     #[must_use]
     pub fn map_bytes(&self) -> usize {
-        self.object.counters.bytes() + self.object.round_trips.bytes()
+        let crossings = self.object.tracing.as_ref().map_or(0, Tracing::bytes);
+        self.object.counters.bytes() + self.object.round_trips.bytes() + crossings
     }
 
-    /// Returns the number of hooks with a program.
+    /// Returns the number of hooks with a program. An endpoint that is measured by tracing counts as two.
     #[must_use]
     pub fn hooks_attached(&self) -> usize {
-        2 * self.endpoints.values().filter(|endpoint| endpoint.attached.is_some()).count()
+        let attached = self.endpoints.values().filter(|endpoint| endpoint.attached.is_some()).count();
+        2 * (attached + self.traced.len())
     }
 
     /// Returns the namespace of an attached endpoint.
@@ -278,10 +288,12 @@ impl Datapath {
         Ok(())
     }
 
-    /// Detaches from these endpoints and clears their counters. Continues after an error, and returns all errors.
+    /// Detaches from these endpoints, or stops measuring them by tracing, and clears their counters. Continues after an error, and returns all errors.
     pub fn detach(&mut self, ids: &[EndpointId]) -> Vec<DatapathError> {
         let going = ids.iter().filter_map(|id| self.endpoints.remove_entry(id)).collect();
-        self.forget(going)
+        let mut errors = self.forget(going);
+        errors.extend(self.unwatch(ids));
+        errors
     }
 
     /// Drops all endpoints without detaching. Pinned programs keep counting, others end.

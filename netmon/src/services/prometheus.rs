@@ -13,7 +13,7 @@ use std::{
 
 use netmon_kernel::owned_files::{make_private_directory, replace};
 use netmon_model::{
-    lab::{Lab, Ready, Service, ServiceKind, Traffic, Url},
+    lab::{Execution, Lab, Ready, Service, ServiceKind, Traffic, Url},
     names::NsName,
 };
 
@@ -95,6 +95,7 @@ impl Prometheus {
             namespace: NsName::root(),
             kind: ServiceKind::Command(words),
             ready: Some(Ready { check: ready, timeout: START }),
+            execution: Execution::default(),
         }
     }
 

@@ -191,7 +191,7 @@ mod tests {
         let (end, ended) = oneshot::channel();
         let shutdown = async move { drop(ended.await) };
         let listeners = listener.try_into().unwrap();
-        serve(listeners, Arc::new(Direct { hooks_attached: 4 }), server::Options::default(), shutdown).unwrap();
+        drop(serve(listeners, Arc::new(Direct { hooks_attached: 4 }), server::Options::default(), shutdown));
         (address.into(), end)
     }
 

@@ -13,6 +13,7 @@ pub mod audit;
 mod baselines;
 mod change;
 mod error;
+mod found;
 mod interfaces;
 pub mod inventory;
 mod meter;
@@ -47,6 +48,7 @@ use self::{
 pub use self::{
     change::{ChangeError, ChangeTimes},
     error::WatchError,
+    found::{FoundEnd, FoundLink},
     meter::Meter,
 };
 use crate::{datapath::Overtaken, live::Traces, probe::Probes};

@@ -1,9 +1,7 @@
 //! Every lab of this host, each asked of its own agent.
 
-use std::net::SocketAddr;
-
 use futures_util::future::join_all;
-use netmon_model::error::chain;
+use netmon_model::{error::chain, server_address::ServerAddress};
 use serde::Serialize;
 
 use crate::{
@@ -41,7 +39,7 @@ pub(super) async fn run(labs: Vec<LabAgent>, format: Format) -> anyhow::Result<E
 }
 
 async fn status(LabAgent { lab, agent }: LabAgent) -> LabStatus {
-    let address = agent.as_ref().ok().copied();
+    let address = agent.as_ref().ok().cloned();
     let totals = match agent {
         Ok(address) => totals(address).await.map_err(|error| format!("lab {lab}: {}", chain(&error))),
         Err(error) => Err(error.to_string()),
@@ -53,7 +51,7 @@ async fn status(LabAgent { lab, agent }: LabAgent) -> LabStatus {
     LabStatus { lab, address, totals, error }
 }
 
-async fn totals(address: SocketAddr) -> Result<LabTotals, ClientError> {
+async fn totals(address: ServerAddress) -> Result<LabTotals, ClientError> {
     let client = Client::new(address);
     let links: Links = client.get("/api/v1/links").await?;
     let Probes { probes, .. } = client.get("/api/v1/probes").await?;

@@ -71,7 +71,7 @@ pub struct LabAgent {
     /// The lab.
     pub lab: LabName,
     /// Its agent.
-    pub agent: Result<SocketAddr, LocateError>,
+    pub agent: Result<ServerAddress, LocateError>,
 }
 
 /// All labs of this host that are up or held by a process, by name.
@@ -187,7 +187,7 @@ mod tests {
     fn the_labs_that_are_up_are_listed_with_or_without_an_agent() {
         let labs = vec![(lab("down"), Status::Absent), served("one", 1), (lab("up"), Status::Unwatched)];
         let [one, unwatched] = &up(labs)[..] else { panic!("two of three are up") };
-        assert_eq!((one.lab.as_str(), one.agent.as_ref().unwrap().port()), ("one", 1));
+        assert_eq!((one.lab.as_str(), one.agent.as_ref().unwrap()), ("one", &of_port(1)));
         assert!(matches!(&unwatched.agent, Err(LocateError::Unwatched { lab: up, .. }) if *up == lab("up")));
     }
 

@@ -121,7 +121,7 @@ fn row(lab: &LabStatus) -> [String; 9] {
         of(|totals| totals.bytes_per_second.map(units::bytes_per_second)),
         of(|totals| totals.lost_segments.map(units::count)),
         of(|totals| Some(totals.problems().to_string())),
-        cell(lab.address.map(|address| format!("http://{address}/"))),
+        cell(lab.address.as_ref().map(|address| address.to_reach().url())),
     ]
 }
 
@@ -134,7 +134,7 @@ mod tests {
     use crate::render::{example, style::visible};
 
     fn measured(name: &str, port: u16, totals: LabTotals) -> LabStatus {
-        let address = Some(([127, 0, 0, 1], port).into());
+        let address = Some(std::net::SocketAddr::from(([127, 0, 0, 1], port)).into());
         LabStatus { lab: name.parse().unwrap(), address, totals: Some(totals), error: None }
     }
 

@@ -51,7 +51,8 @@ fn counted(segments: u64) -> EndpointCounts {
     let mut counts = EndpointCounts { attached: Some(AttachMode::Tcx), ..EndpointCounts::default() };
     counts.hooks.egress.segments = segments;
     counts.hooks.egress.protocols[Protocol::Udp] = Traffic { packets: segments, bytes: 100 * segments };
-    counts.departures = Some(Departures { latency: histogram_of([1_000_000]), lost_segments: 3 });
+    counts.departures =
+        Some(Departures { latency: histogram_of([1_000_000]), lost_segments: 3, parts: None });
     counts
 }
 
