@@ -19,6 +19,7 @@ pub mod followed;
 pub mod foreign;
 pub mod forwarder;
 pub mod frugal;
+pub mod fuzz;
 pub mod host;
 pub mod impaired;
 pub mod interface;

@@ -12,6 +12,8 @@ mod cgroup;
 mod command;
 mod detached;
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod http;
 mod keeper;
 mod leave;
