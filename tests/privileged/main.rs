@@ -64,6 +64,7 @@ mod selftest;
 mod services;
 mod services_http;
 mod services_ready;
+mod soak;
 mod stalls;
 mod stamps;
 mod tcp_kernel;

@@ -44,6 +44,7 @@ pub mod running;
 pub mod sandbox;
 pub mod services;
 pub mod skip;
+pub mod soak;
 pub mod stamped;
 pub mod talk;
 pub mod tc;
