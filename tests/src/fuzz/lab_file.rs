@@ -1,12 +1,9 @@
-//! Lab files.
+//! Lab files, as text that may be anything.
 
 /// Reads bytes as a lab file. Errors point into the text, and their own text obeys no terminal.
 pub(super) fn read(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    let errors = match netmon_labfile::parse(&text, "fuzzed.toml", "fuzzed") {
-        Ok(_) => return true,
-        Err(errors) => errors,
-    };
+    let Err(errors) = netmon_labfile::parse(&text, "fuzzed.toml", "fuzzed") else { return true };
     assert!(!errors.is_empty(), "refused without a reason");
     let lines = text.split('\n').count();
     for error in errors {
