@@ -6,7 +6,7 @@ pub use crate::stage::{PROGRAMS, STAGES, Stage, stage_index};
 
 /// The version of the ABI. It grows with every change to a key, a value or the meaning of one. The object carries
 /// it as the size of its map `NETMON_ABI`. The agent refuses an object or pinned maps of another version.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// Endpoints in one chunk. Maps cannot grow, so endpoints are kept in chunks that are added at run time.
 pub const CHUNK_ENDPOINTS: u32 = 256;
@@ -138,6 +138,8 @@ indexed! {
     Flow,
     /// A request that could still have been answered.
     Request,
+    /// A conversation over UDP that had not ended.
+    UdpFlow,
 }
 
 const _: () = assert!(CHUNK_ENDPOINTS * MAX_CHUNKS == 1 << PLACE_ENDPOINT_BITS);

@@ -27,6 +27,8 @@ pub mod stamp;
 pub mod tag;
 pub mod tcp;
 pub mod trace;
+pub mod tracing;
+pub mod udp;
 
 pub use abi::ABI_VERSION;
 pub use protocol::Protocol;

@@ -13,12 +13,16 @@
 mod programs;
 
 use aya_ebpf::{
-    macros::{classifier, raw_tracepoint},
-    programs::{RawTracePointContext, TcContext},
+    macros::{btf_tracepoint, classifier, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext, TcContext},
 };
 use netmon_ebpf::abi::{EGRESS, INGRESS};
 
-use self::programs::{Linear, NonLinear, conversation, drops, measure, super_bytes, tcp};
+use self::programs::{
+    Copied, Linear, NonLinear, Probed, conversation, drops, measure, super_bytes, tcp,
+    tracing::{self, Traced},
+    udp,
+};
 
 /// `TC_ACT_UNSPEC` for a filter on clsact, `TCX_NEXT` in a TCX chain: the next program decides.
 const NEXT: i32 = -1;
@@ -56,6 +60,37 @@ pub(crate) fn netmon_drop(ctx: RawTracePointContext) -> i32 {
     let _ = drops::dropped(&ctx);
     0
 }
+
+/// Defines a tracing program.
+macro_rules! tracing_program {
+    ($name:ident at $tracepoint:literal, $ctx:ident => $body:expr) => {
+        #[doc = concat!("`", stringify!($body), "` at `", $tracepoint, "`.")]
+        #[btf_tracepoint(function = $tracepoint)]
+        pub(crate) fn $name($ctx: BtfTracePointContext) -> i32 {
+            // Most packets of a host are of no watched interface.
+            let _ = $body;
+            0
+        }
+    };
+}
+
+tracing_program!(netmon_queued at "net_dev_queue", ctx => tracing::queued(&ctx));
+tracing_program!(netmon_sent at "net_dev_start_xmit", ctx => tracing::sent(&ctx));
+tracing_program!(netmon_received at "netif_receive_skb", ctx => tracing::received(&ctx));
+
+/// Defines the programs that continue with a packet at a tracepoint.
+macro_rules! followers {
+    ($([$($stage:ident),+]: $received:ident, $sent:ident => $module:ident::$body:ident($frame:ident);)*) => {
+        $(
+            tracing_program!($received at "netif_receive_skb", ctx =>
+                Traced::new(&ctx).map(|packet| $module::$body::<INGRESS, $frame<'_>>(&packet)));
+            tracing_program!($sent at "net_dev_start_xmit", ctx =>
+                Traced::new(&ctx).map(|packet| $module::$body::<EGRESS, $frame<'_>>(&packet)));
+        )*
+    };
+}
+
+netmon_ebpf::for_each_follower!(followers);
 
 /// Nothing here panics, but the linker wants the symbol.
 #[panic_handler]

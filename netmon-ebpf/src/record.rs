@@ -25,6 +25,10 @@ pub struct Settings {
     pub followed: u32,
     /// Whether programs are attached as filters on a clsact qdisc instead of through TCX links.
     pub clsact: u32,
+    /// Number of sets of conversations over UDP, a power of two.
+    pub udp_sets: u32,
+    /// Whether conversations over UDP are followed.
+    pub udp_followed: u32,
 }
 
 /// Both ends of the link have programs on all hooks, so their counts can be compared.
@@ -116,7 +120,7 @@ indexed! {
 }
 
 const _: () = {
-    assert!(size_of::<Settings>() == 32);
+    assert!(size_of::<Settings>() == 40);
     assert!(size_of::<EndRecord>() == 40 + 8 * (LOSS_EPOCHS + 1) + 2 * 8 * (ANSWER_EPOCHS + 1));
     assert!(size_of::<AuditRecord>() == 4 + AUDIT_BYTES);
 };

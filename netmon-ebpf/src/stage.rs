@@ -32,6 +32,10 @@ macro_rules! for_each_stage {
             Dns: netmon_in_dns, netmon_out_dns => conversation::dns(Linear),
             /// The same for headers that are not linear.
             DnsNonLinear: netmon_in_dns_w, netmon_out_dns_w => conversation::dns(NonLinear),
+            /// Follows a conversation over UDP.
+            Udp: netmon_in_udp, netmon_out_udp => udp::udp(Linear),
+            /// The same for headers that are not linear.
+            UdpNonLinear: netmon_in_udp_w, netmon_out_udp_w => udp::udp(NonLinear),
         }
     };
 }

@@ -11,6 +11,7 @@ pub mod api;
 pub mod cli;
 pub mod control;
 pub mod datapath;
+pub mod discover;
 pub mod doctor;
 pub mod expect;
 pub mod http;

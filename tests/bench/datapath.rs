@@ -23,6 +23,7 @@ use crate::{
     endpoints,
     figures::{Figure, conditions},
     packets::{Case, all},
+    tracing,
 };
 
 const ROUNDS: usize = 9;
@@ -30,7 +31,10 @@ const REPEAT: u32 = 200_000;
 /// A median of the clock this much above its lowest round means that the machine was disturbed.
 const MOVED: f64 = 1.1;
 
-/// What is measured: a case at a hook, with round trips followed or not.
+/// The table of conversations over UDP where these are followed.
+const UDP_FLOWS: u32 = 65_536;
+
+/// What is measured: a case at a hook, with round trips, or conversations over UDP, followed or not.
 struct Subject {
     case: usize,
     hook: Direction,
@@ -46,16 +50,20 @@ struct Subject {
 pub(crate) fn run(as_json: bool) -> Result<()> {
     let ends = pair();
     let mut meters = Vec::new();
-    for (flows, entries) in [(true, Options::default().flow_entries), (false, 0)] {
-        let mut meter = Meter::load(&Options { flow_entries: entries, ..Options::default() })?;
+    for options in [
+        Options::default(),
+        Options { udp_flows: UDP_FLOWS, ..Options::default() },
+        Options { flow_entries: 0, ..Options::default() },
+    ] {
+        let mut meter = Meter::load(&options)?;
         meter.attach(&ends)?;
-        meters.push((flows, meter));
+        meters.push((options, meter));
     }
     let features = meters[0].1.features();
     let cases = all(features);
     let mut subjects = Vec::new();
-    for (flows, meter) in &meters {
-        subjects.extend(prepare(meter, &cases, *flows)?);
+    for (options, meter) in &meters {
+        subjects.extend(prepare(meter, &cases, options)?);
     }
     // With flows and without, one right after the other: they are compared.
     subjects.sort_by_key(|subject| subject.case);
@@ -77,22 +85,29 @@ pub(crate) fn run(as_json: bool) -> Result<()> {
     }
     let references = (Figure::of(empty_ns), Figure::of(clock_ns));
     let by_endpoints = endpoints::measure()?;
+    // The hooks of the pair are taken off before others are measured on it.
+    drop(meters);
+    let by_tracing = tracing::measure(&ends)?;
     if as_json {
-        print_json(&cases, &subjects, references, &by_endpoints);
+        print_json(&cases, &subjects, references, &by_endpoints, &by_tracing);
     } else {
         print_table(&cases, &subjects, references);
         endpoints::print_table(&by_endpoints);
+        tracing::print_table(&by_tracing);
         println!("{}", conditions());
     }
     Ok(())
 }
 
 /// The subjects of one datapath, with what they find when they run.
-fn prepare(meter: &Meter, cases: &[Case], flows: bool) -> Result<Vec<Subject>> {
+fn prepare(meter: &Meter, cases: &[Case], options: &Options) -> Result<Vec<Subject>> {
     let link = meter.inventory().links().next().context("no link is watched")?;
     let (id, peer) = (link.a.id, link.b.context("the link has one end")?.id);
+    let flows = options.flow_entries > 0;
+    // Each case with what follows it, and without anything that follows.
+    let is_wanted = |(_, case): &(usize, &Case)| !flows || case.udp_flow == (options.udp_flows > 0);
     let mut subjects = Vec::new();
-    for (index, case) in cases.iter().enumerate() {
+    for (index, case) in cases.iter().enumerate().filter(is_wanted) {
         for hook in Direction::BOTH {
             let mut before: Vec<Instruction> = case.advance();
             if hook == Direction::Ingress && case.stamped {
@@ -163,6 +178,7 @@ fn print_json(
     subjects: &[Subject],
     (empty, clock): (Figure, Figure),
     by_endpoints: &[endpoints::Row],
+    by_tracing: &[tracing::Row],
 ) {
     let rows: Vec<Value> = subjects
         .iter()
@@ -186,6 +202,7 @@ fn print_json(
         "clock": clock.json_ns(),
         "packets": rows,
         "endpoints": endpoints::json(by_endpoints),
+        "tracing": tracing::json(by_tracing),
     });
     println!("{all:#}");
 }

@@ -7,12 +7,14 @@ mod bytecode;
 mod datapath;
 mod endpoints;
 mod figures;
+mod live;
 mod loads;
 mod observer;
 mod packets;
 mod paired;
 mod programs;
 mod topology;
+mod tracing;
 mod veth;
 
 use std::env;
@@ -49,10 +51,19 @@ fn main() -> Result<()> {
             };
             sandbox(|| topology::run(&wish))
         }
+        ["live", seconds, links, ref more @ ..] if matches!(more, [] | ["--json"]) => {
+            let wish = live::Wish {
+                seconds: seconds.parse().context("the length of a window")?,
+                links: links.parse().context("the number of links")?,
+                json: !more.is_empty(),
+            };
+            sandbox(|| live::run(&wish))
+        }
+        ["tracing"] => sandbox(tracing::run),
         ["programs"] => sandbox(programs::run),
         _ => bail!(
             "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
-             topology SIZES ROUNDS SCRIPT WATCHED [--json] | programs"
+             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | tracing | programs"
         ),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Case {
     pub(crate) bound: Bound,
     /// Whether it can carry a stamp.
     pub(crate) stamped: bool,
+    /// Whether it is measured with conversations over UDP followed.
+    pub(crate) udp_flow: bool,
     /// What makes the next packet out of it.
     pub(crate) advance: Option<Advance>,
 }
@@ -82,7 +84,7 @@ const SEQUENCE_V6: i16 = 14 + 40 + 4;
 pub(crate) fn all(features: Features) -> Vec<Case> {
     let (four, six) = (Ipv4::default(), Ipv6::default());
     let stamped = features.packet_stamp;
-    let case = |name, frame, bound| Case { name, frame, bound, stamped, advance: None };
+    let case = |name, frame, bound| Case { name, frame, bound, stamped, udp_flow: false, advance: None };
     let small = udp(5000, 6000, &[0; 22]);
     let data = Tcp { flags: ACK | PSH, ..Tcp::default() }.segment(&[0; 1000]);
     let syn = Tcp { flags: SYN, source: 40_001, ..Tcp::default() }.segment(&[]);
@@ -90,6 +92,8 @@ pub(crate) fn all(features: Features) -> Vec<Case> {
     let qinq = tagged(&[DOT1AD, DOT1Q], IPV4, &four.packet(number::UDP, &small));
     vec![
         case("UDP, 64 bytes", four.frame(number::UDP, &small), COUNTED),
+        Case { udp_flow: true, ..case("UDP in a flow", four.frame(number::UDP, &small), FOLLOWED) },
+        Case { udp_flow: true, ..case("IPv6 UDP in flow", six.frame(number::UDP, &small), FOLLOWED) },
         case("later fragment", later.frame(number::UDP, &small), COUNTED),
         // The kernel takes no stamp for a packet that is not IP by its outermost ethertype.
         Case { stamped: false, ..case("QinQ UDP", qinq, COUNTED) },

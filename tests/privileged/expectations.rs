@@ -223,7 +223,19 @@ fn a_failed_expectation_is_reported_with_its_reason_and_exit_code_5() {
 
 #[test]
 fn the_classic_labs_keep_their_promises() {
-    for lab in ["bridge", "router", "chain", "mesh", "star", "probes"] {
+    for lab in [
+        "bridge",
+        "router",
+        "chain",
+        "mesh",
+        "star",
+        "probes",
+        "dual-stack",
+        "lossy-wan",
+        "bufferbloat",
+        "asymmetric",
+        "mtu",
+    ] {
         sandbox(|| {
             let before = left_behind();
             succeeds(&["test", &shipped(&format!("{lab}.toml"))]);

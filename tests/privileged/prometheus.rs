@@ -1,5 +1,4 @@
-//! A real Prometheus scrapes a real lab with the configuration in this repository, and each query of the dashboard
-//! returns data.
+//! A real Prometheus scrapes a real lab with the configuration in this repository, and has the counts of known traffic.
 
 use std::{fs, process::Command, time::Duration};
 
@@ -20,10 +19,9 @@ const LAB: &str = "/run/sandbox/scraped.toml";
 const AGENT: &str = "http://127.0.0.1:9477";
 const PROMETHEUS: &str = "http://127.0.0.1:9090";
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/prometheus.yml");
-const DASHBOARD: &str = include_str!("../../dashboards/netmon.json");
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// For the dashboard's panels of probes. It stays inside its namespace, so it does not change the counts of the link.
+/// A probe. It stays inside its namespace, so it does not change the counts of the link.
 const PROBE: &str = "[[probe]]\nfrom = \"scraped_netns\"\ntcp = \"10.200.0.3:80\"\n";
 
 /// Starts an agent of the built-in lab, under names of its own so that it shares nothing with other tests, and of a
@@ -52,16 +50,6 @@ fn query(expression: &str) -> Vec<Value> {
 /// The value of a query that returns one series.
 fn value(expression: &str) -> Option<f64> {
     query(expression).first()?["value"][1].as_str()?.parse().ok()
-}
-
-/// The queries of all panels, with the variables as Grafana sets them for "All".
-fn panel_queries() -> Vec<String> {
-    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let fill =
-        |text: &str| text.replace("$link", ".*").replace("$netns", ".*").replace("$__rate_interval", "30s");
-    targets.map(|target| fill(target["expr"].as_str().unwrap())).collect()
 }
 
 #[test]
@@ -113,7 +101,7 @@ fn a_strict_reader_of_openmetrics_has_nothing_to_say() {
 }
 
 #[test]
-fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_data() {
+fn a_real_prometheus_scrapes_the_lab_and_has_its_exact_counts() {
     sandbox(|| {
         if Command::new("prometheus").arg("--version").output().is_err() {
             return skip("prometheus is not installed");
@@ -141,16 +129,12 @@ fn a_real_prometheus_scrapes_the_lab_and_every_query_of_the_dashboard_returns_da
         });
         eventually("5 responses", PATIENCE, || count("netmon_tcp_response_seconds").filter(|&n| n == 5.0));
 
-        let queries = panel_queries();
-        assert!(queries.len() > 20, "{}", queries.len());
-        for query_text in queries {
-            eventually(&query_text, PATIENCE, || (!query(&query_text).is_empty()).then_some(()));
-        }
         for metric in
             ["netmon_icmp_rtt_seconds", "netmon_tcp_response_seconds", "netmon_link_latency_seconds"]
         {
             let median = format!("histogram_quantile(0.5, sum by (le) (rate({metric}_bucket[30s])))");
-            let seconds = value(&median).unwrap();
+            let seconds =
+                eventually(&median, PATIENCE, || value(&median).filter(|seconds| !seconds.is_nan()));
             assert!(seconds > 256e-9 && seconds < 1.0, "{metric}: {seconds} s");
         }
         interrupt(agent);

@@ -65,6 +65,18 @@ fn keys_lead_through_the_views_and_back() {
 }
 
 #[test]
+fn a_view_that_top_begins_with_is_filled_without_a_key() {
+    sandbox(|| {
+        let _agent = Agent::start([""; 0]);
+        run("curl", &["-sS", "-o", "/dev/null", "http://10.200.0.3/"]);
+        let terminal = Tmux::start("first", (80, 24), "LC_ALL=C.UTF-8", "top --view connections");
+        terminal.await_text("10.200.0.3:80");
+        terminal.keys(&["q"]);
+        ends_clean(&terminal, 0);
+    });
+}
+
+#[test]
 fn the_picture_follows_the_size_of_the_terminal() {
     sandbox(|| {
         let _agent = Agent::start([""; 0]);

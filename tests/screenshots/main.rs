@@ -1,8 +1,9 @@
-//! `netmon-screenshots FOLDER`: pictures of the page from a running lab with traffic. Needs root.
+//! `netmon-screenshots FOLDER`: pictures of the page and of `netmon top` from a running lab with traffic. Needs root.
 //!
 //! `cargo xtask screenshots` builds and starts it. It works in network and mount namespaces of its own.
 
 mod page;
+mod terminal;
 mod traffic;
 
 use std::{env, path::PathBuf};
@@ -25,6 +26,6 @@ fn main() -> Result<()> {
         let _agent = Agent::start([FILE]);
         let _traffic = traffic::start()?;
         page::pictures(&folder);
-        Ok(())
+        terminal::pictures(&folder)
     })
 }

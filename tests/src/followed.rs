@@ -1,6 +1,6 @@
 //! An agent's stream, as a client of its own receives it.
 
-use std::{pin::Pin, time::Duration};
+use std::{net::SocketAddr, pin::Pin, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use netmon::api::{
@@ -32,7 +32,7 @@ impl Followed {
     pub fn start(with_history: bool) -> Self {
         // On this thread, which is in the sandbox's network namespace.
         let runtime = Builder::new_current_thread().enable_all().build().expect("an event loop");
-        let client = Client::new(ADDRESS.parse().expect("an address"));
+        let client = Client::new(ADDRESS.parse::<SocketAddr>().expect("an address"));
         let events = {
             let _entered = runtime.enter();
             Box::pin(client.stream(with_history))

@@ -118,7 +118,8 @@ impl MadeUp {
                     // An error is a server that was dropped.
                     let _ = closing.await;
                 };
-                let task = server::serve(listener, served, Options::default(), closed).expect("a server");
+                let listeners = listener.try_into().expect("an address");
+                let task = server::serve(listeners, served, Options::default(), closed);
                 let _ = listening.send(());
                 task.await.expect("the server ends by itself");
             });

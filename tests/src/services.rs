@@ -8,7 +8,7 @@ use std::{
 };
 
 use netmon::services::{ServiceState, ServiceStatus, recorded_status, spawn_detached, stop_recorded};
-use netmon_model::lab::{Lab, Service, ServiceKind};
+use netmon_model::lab::{Execution, Lab, Service, ServiceKind};
 
 use crate::{
     binary,
@@ -46,6 +46,15 @@ impl ServiceLab {
         self.service(name, ServiceKind::Command(words.iter().map(|&word| word.to_owned()).collect()));
     }
 
+    /// Says as whom and with what the last command runs.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn execution(&mut self, execution: Execution) {
+        self.lab.services.last_mut().expect("a service").execution = execution;
+    }
+
     /// Adds a service that is a built-in web server.
     pub fn http(&mut self, name: &str, address: &str) {
         self.service(name, ServiceKind::Http(valid(address)));
@@ -57,6 +66,7 @@ impl ServiceLab {
             namespace: valid(NAMESPACE),
             kind,
             ready: None,
+            execution: Execution::default(),
         });
     }
 

@@ -97,6 +97,12 @@ impl Tmux {
         self.tmux(&["capture-pane", "-p"])
     }
 
+    /// The text on the screen, with its styles as escape sequences (ECMA-48, SGR).
+    #[must_use]
+    pub fn styled_screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
     /// Waits until the screen has a text. Returns the screen.
     ///
     /// # Panics

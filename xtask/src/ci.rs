@@ -7,17 +7,18 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    build, cargo, ebpf, lint, process,
+    build, cargo, dashboards, ebpf, lint, process,
     provision::{self, Want},
     test, tidy, vm,
 };
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
     ("tidy", tidy::check),
+    ("dashboards", dashboards::check),
     ("ebpf", ebpf::check),
     ("lint", lint::run),
     ("release", build::check_release),

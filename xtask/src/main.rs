@@ -8,6 +8,7 @@ mod build;
 mod cargo;
 mod cargo_tool;
 mod ci;
+mod dashboards;
 mod deny;
 mod doctor;
 mod ebpf;
@@ -60,7 +61,7 @@ enum Command {
         /// Only tests whose names contain one of these
         filters: Vec<String>,
     },
-    /// Run every check, as CI does and as you should before a commit: fmt, tidy, lint, test, vm
+    /// Run every check, as CI does and as you should before a commit: fmt, tidy, dashboards, lint, test, vm
     Ci,
     /// Run clippy on the agent and on the eBPF programs
     Lint,
@@ -80,6 +81,8 @@ enum Command {
     Deny,
     /// Use netmon for minutes, kill it, load it, and watch what grows
     Soak(soak::Soak),
+    /// Make dashboards/*.json from the table of panels
+    Dashboards(dashboards::Dashboards),
     /// Take the pictures in docs/pictures, from a running lab with traffic
     Screenshots,
 }
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Command::Miri => miri::run(),
         Command::Deny => deny::run(),
         Command::Soak(wish) => soak::run(&wish),
+        Command::Dashboards(options) => dashboards::run(&options),
         Command::Screenshots => screenshots::run(),
     };
     match done {

@@ -1,4 +1,4 @@
-//! `cargo xtask screenshots`: pictures of netmon at work, for the README, from a running lab with traffic.
+//! `cargo xtask screenshots`: pictures of the page and of `netmon top`, for the README, from a running lab with traffic.
 //!
 //! A program of its own takes them: `netmon-screenshots` in `tests/screenshots`, which runs as root, in namespaces of
 //! its own. The pictures belong to the calling user's tree, so they are written to the target folder first.

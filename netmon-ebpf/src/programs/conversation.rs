@@ -1,13 +1,13 @@
 //! Round trips of requests and answers: what a packet means for its conversation.
 //!
-//! ICMP echo and DNS over UDP are followed here, TCP in [`super::tcp`]; other protocols are not followed. Each has a
-//! program of its own.
+//! ICMP echo and DNS over UDP are followed here, TCP in [`super::tcp`], UDP as such in [`super::udp`]; other protocols
+//! are not followed. Each has a program of its own.
 
-use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
     abi::{EGRESS, INGRESS, Stage, endpoint_at, netns_at},
     endpoint::{RCODES, RoundTrip},
-    parse::{DNS_PORT, Network, UDP_HEADER},
+    flow::FlowKey,
+    parse::{DNS_PORT, Network, UDP_HEADER, addresses},
     tag::Mixer,
 };
 
@@ -16,6 +16,7 @@ use super::{
     headers::Headers,
     maps, record,
     requests::{Key, Kind},
+    source::Source as _,
 };
 
 // Kinds of conversation, for the hash. The hook of the request is added to the first two.
@@ -23,6 +24,7 @@ const ECHO: u64 = 0;
 const DNS: u64 = 2;
 /// A connection has no hook of its own.
 pub(super) const TCP: u64 = 4;
+pub(super) const UDP: u64 = 5;
 
 /// A packet whose conversation is followed, with what the measuring program found out about it.
 pub(super) struct PacketContext<F> {
@@ -35,8 +37,8 @@ pub(super) struct PacketContext<F> {
 
 impl<'a, F: Frame<'a>> PacketContext<F> {
     #[inline(always)]
-    pub(super) fn new(ctx: &'a TcContext) -> Self {
-        let (place, headers) = Headers::load(ctx);
+    pub(super) fn new(ctx: &'a F::Source) -> Self {
+        let (place, headers) = ctx.headers();
         Self { frame: F::new(ctx), endpoint: endpoint_at(place), netns: netns_at(place), headers }
     }
 
@@ -91,6 +93,27 @@ fn halves(address: [u8; 16]) -> (u64, u64) {
     (u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p]))
 }
 
+/// Returns both ports, that of this side first.
+#[inline(always)]
+pub(super) const fn local_first<const HOOK: usize>(ports: u32) -> u32 {
+    if HOOK == EGRESS { ports } else { ports.rotate_left(16) }
+}
+
+/// Returns the addresses and ports of a conversation, as seen from the endpoint.
+#[inline(always)]
+pub(super) fn flow_key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option<FlowKey> {
+    let headers = &packet.headers;
+    let (source, destination) = addresses(&packet.frame, headers.network, headers.network_offset)?;
+    let [s0, s1, d0, d1] = packet.transport::<4>(0)?;
+    let (source_port, destination_port) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
+    let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
+        (source, destination, source_port, destination_port)
+    } else {
+        (destination, source, destination_port, source_port)
+    };
+    Some(FlowKey { local, remote, local_port, remote_port, reserved: 0 })
+}
+
 const fn other(hook: usize) -> usize {
     if hook == EGRESS { INGRESS } else { EGRESS }
 }
@@ -98,7 +121,7 @@ const fn other(hook: usize) -> usize {
 /// Follows ICMP and ICMPv6 echo: request to reply. A request to a group is not followed: its replies come from other
 /// addresses, as many as there are members.
 #[inline(always)]
-pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn echo<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a F::Source) {
     let packet = &PacketContext::<F>::new(ctx);
     // Read this first: if it came after a check further on, the compiler would drop its check, and the verifier needs it.
     let is_to_group = packet.is_to_group();
@@ -157,7 +180,7 @@ fn echo_answered(key: &Key, endpoint: u32, request_hook: usize, now_ns: u64) {
 
 /// Follows DNS over UDP: query to response.
 #[inline(always)]
-pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a F::Source) {
     let packet = &PacketContext::<F>::new(ctx);
     let Some([s0, s1, d0, d1]) = packet.transport::<4>(0) else {
         return;
@@ -166,7 +189,7 @@ pub(crate) fn dns<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
     // Identifier and flags (RFC 1035, 4.1.1).
     let Some([id0, id1, flags, rcode]) = packet.transport::<4>(UDP_HEADER) else {
         if packet.frame.is_partial(ctx) {
-            maps::tail_call::<HOOK, { Stage::DnsNonLinear as usize }>(ctx);
+            ctx.tail_call::<HOOK, { Stage::DnsNonLinear as usize }>();
         }
         return;
     };

@@ -19,7 +19,8 @@ const IPV6: u32 = 1 << (TRANSPORT_BITS + NETWORK_BITS);
 const NUMBER_SHIFT: u32 = TRANSPORT_BITS + NETWORK_BITS + 1;
 
 /// The headers of a packet whose conversation is followed.
-pub(super) struct Headers {
+#[derive(Clone, Copy)]
+pub(crate) struct Headers {
     /// Where the IP header begins.
     pub(super) network_offset: usize,
     /// Where the transport header begins.
@@ -55,6 +56,16 @@ impl Headers {
     #[inline(always)]
     pub(super) fn with_number(self, parsed: &Parsed) -> Self {
         Self { number: parsed.number, ..self }
+    }
+
+    /// Returns the same with offsets of which the verifier knows that they are small, after it has lost sight of them.
+    #[inline(always)]
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            network_offset: self.network_offset & ((1 << NETWORK_BITS) - 1),
+            transport_offset: self.transport_offset & ((1 << TRANSPORT_BITS) - 1),
+            ..self
+        }
     }
 
     /// Stores the headers in `skb->cb`.

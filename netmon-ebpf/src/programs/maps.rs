@@ -14,10 +14,11 @@ use netmon_ebpf::{
         ABI_VERSION, CHUNK_ENDPOINTS, EVICTIONS, Evicted, HOOKS, MAX_CHUNKS, PARSE_STOPS, ParseStop, STAGES,
         chunk_of, slot_of, stage_index,
     },
-    endpoint::{Counters, RoundTrips},
+    endpoint::{Counters, RoundTrips, TcpEvent},
     flow::{FLOW_WAYS, Flow, FlowSet},
     record::{AuditRecord, EndRecord, Settings, TALLIES as TALLY_KINDS},
     requests::RequestSet,
+    udp::UdpFlow,
 };
 
 /// Its size is the version of keys and values that these programs were compiled with. The size can be read from the
@@ -27,10 +28,10 @@ static NETMON_ABI: Array<u32, { ABI_VERSION as usize }> = Array::new();
 
 /// A chunk, with values as words instead of structures. The agent creates chunks without types. Linux before 6.2 treats
 /// such a map as different from a typed one if the type is a structure, because a structure could contain a timer.
-type Chunk<const WORDS: usize> = PerCpuArray<[u64; WORDS], { CHUNK_ENDPOINTS as usize }>;
+pub(super) type Chunk<const WORDS: usize> = PerCpuArray<[u64; WORDS], { CHUNK_ENDPOINTS as usize }>;
 
 /// Returns the number of words in a value, which consists of whole words.
-const fn words<T>() -> usize {
+pub(super) const fn words<T>() -> usize {
     assert!(size_of::<T>().is_multiple_of(size_of::<u64>()) && align_of::<T>() <= align_of::<u64>());
     size_of::<T>() / size_of::<u64>()
 }
@@ -91,6 +92,14 @@ static TCP_FLOWS: Array<Flow, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 #[btf_map]
 static REQUESTS: Array<RequestSet, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 
+/// Which conversation over UDP is in which entry of [`UDP_FLOWS`], set by set. The agent sets the size of both tables.
+#[btf_map]
+static UDP_SETS: Array<FlowSet, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
+
+/// Conversations over UDP, [`FLOW_WAYS`] to a set.
+#[btf_map]
+static UDP_FLOWS: Array<UdpFlow, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
+
 /// What was evicted from these tables.
 #[btf_map]
 static EVICTED: PerCpuArray<u64, EVICTIONS> = PerCpuArray::new();
@@ -107,6 +116,12 @@ static NETMON_FLOW_MASK: Global<u32> = Global::new(0);
 /// The number of sets in [`REQUESTS`], a power of two, minus one.
 #[unsafe(no_mangle)]
 static NETMON_REQUEST_MASK: Global<u32> = Global::new(0);
+/// Whether conversations over UDP are followed.
+#[unsafe(no_mangle)]
+static NETMON_UDP: Global<u8> = Global::new(0);
+/// The number of sets in [`UDP_SETS`], a power of two, minus one.
+#[unsafe(no_mangle)]
+static NETMON_UDP_MASK: Global<u32> = Global::new(0);
 /// The key with which conversations are hashed.
 #[unsafe(no_mangle)]
 static NETMON_HASH_KEY: Global<u64> = Global::new(0);
@@ -120,6 +135,11 @@ pub(super) fn stamping() -> bool {
 #[inline(always)]
 pub(super) fn flows() -> bool {
     NETMON_FLOWS.load() != 0
+}
+
+#[inline(always)]
+pub(super) fn udp() -> bool {
+    NETMON_UDP.load() != 0
 }
 
 #[inline(always)]
@@ -147,6 +167,19 @@ pub(super) fn flow(set: u32, way: usize) -> Option<*mut Flow> {
     TCP_FLOWS.get_ptr_mut(set * FLOW_WAYS as u32 + way as u32)
 }
 
+/// Returns the index and the tags of the set for conversations over UDP with this hash.
+#[inline(always)]
+pub(super) fn udp_set(hash: u64) -> Option<(u32, &'static FlowSet)> {
+    let index = hash as u32 & NETMON_UDP_MASK.load();
+    Some((index, UDP_SETS.get(index)?))
+}
+
+/// Returns an entry of a set of conversations over UDP. Returns `None` if the set has no such entry.
+#[inline(always)]
+pub(super) fn udp_flow(set: u32, way: usize) -> Option<*mut UdpFlow> {
+    if way < FLOW_WAYS { UDP_FLOWS.get_ptr_mut(set * FLOW_WAYS as u32 + way as u32) } else { None }
+}
+
 /// Counts an eviction.
 #[inline(always)]
 pub(super) fn count_evicted(what: Evicted) {
@@ -171,6 +204,18 @@ pub(super) fn round_trips(endpoint: u32) -> Option<&'static mut RoundTrips> {
     let value = ROUND_TRIPS.get_value_ptr_mut(chunk_of(endpoint), &slot_of(endpoint))?;
     // SAFETY: as in `counters`.
     Some(unsafe { &mut *value.cast() })
+}
+
+/// Counts an event of a TCP connection. Returns whether the endpoint has counters.
+#[inline(always)]
+pub(super) fn count_event(endpoint: u32, event: TcpEvent) -> bool {
+    let Some(round_trips) = round_trips(endpoint) else {
+        return false;
+    };
+    if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
+        *count += 1;
+    }
+    true
 }
 
 /// Counts a packet that is not measured in full.

@@ -9,9 +9,7 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use netmon_ebpf::{
     Protocol,
-    abi::{
-        CB_DEPARTURE, CB_EXPECTED, CB_NUMBER, CB_PLACE, EGRESS, HOOKS, INGRESS, ParseStop, Stage, endpoint_at,
-    },
+    abi::{CB_DEPARTURE, CB_EXPECTED, CB_NUMBER, CB_PLACE, EGRESS, INGRESS, ParseStop, Stage, endpoint_at},
     endpoint::Counters,
     epoch::loss_slot,
     parse::{
@@ -22,10 +20,11 @@ use netmon_ebpf::{
 };
 
 use super::{
-    Frame,
+    HookFrame,
     headers::Headers,
     maps::{self, element},
     record,
+    wire::{Wire, count},
 };
 
 const MEASURE_TAGGED: usize = Stage::MeasureTagged as usize;
@@ -39,6 +38,8 @@ const ECHO: usize = Stage::Echo as usize;
 const ECHO_NON_LINEAR: usize = Stage::EchoNonLinear as usize;
 const DNS: usize = Stage::Dns as usize;
 const DNS_NON_LINEAR: usize = Stage::DnsNonLinear as usize;
+const UDP: usize = Stage::Udp as usize;
+const UDP_NON_LINEAR: usize = Stage::UdpNonLinear as usize;
 
 /// `tstamp_type` of a delivery time on the monotonic clock (`linux/bpf.h`; DELIVERY_MONO before Linux 6.11).
 const BPF_SKB_CLOCK_MONOTONIC: u32 = 1;
@@ -50,7 +51,7 @@ const PACKET_LOOPBACK: u32 = 5;
 /// Code for every packet has to keep the whole result of parsing on its stack, which costs as much as all its other
 /// work. Here the code is compiled once for each kind of plain packet, with what is known about that kind.
 #[inline(always)]
-pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn plain<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
     let frame = F::new(ctx);
     let measure = Measure::<HOOK, F, true>::new(ctx);
     let visited = match ethertype(&frame) {
@@ -67,7 +68,7 @@ pub(crate) fn plain<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
 
 /// The same as [`plain`] for packets whose VLAN tags are in the frame.
 #[inline(always)]
-pub(crate) fn tagged<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn tagged<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
     let frame = F::new(ctx);
     let measure = Measure::<HOOK, F, true>::new(ctx);
     let visited = match link_layer(&frame) {
@@ -83,7 +84,7 @@ pub(crate) fn tagged<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
 /// Measures any packet at `HOOK`. If it is a super-packet or its headers are not linear, tail-calls the program for such
 /// packets.
 #[inline(always)]
-pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn any<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
     if !F::NON_LINEAR && gso_size(ctx) != 0 {
         return maps::tail_call::<HOOK, MEASURE_SUPER>(ctx);
     }
@@ -99,7 +100,7 @@ pub(crate) fn any<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
 ///
 /// In [`any`], the question whether they have would multiply the paths that the verifier follows.
 #[inline(always)]
-pub(crate) fn super_packet<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn super_packet<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
     let parsed = parse(&F::new(ctx));
     let Some(passed) = account::<HOOK>(ctx, &parsed) else { return };
     if matches!(parsed.stop, None | Some(ParseStop::UnknownTransport)) {
@@ -121,7 +122,7 @@ impl<'a, const HOOK: usize, F, const PLAIN: bool> Measure<'a, HOOK, F, PLAIN> {
     }
 }
 
-impl<'a, const HOOK: usize, F: Frame<'a>, const PLAIN: bool> Visitor for Measure<'a, HOOK, F, PLAIN> {
+impl<'a, const HOOK: usize, F: HookFrame<'a>, const PLAIN: bool> Visitor for Measure<'a, HOOK, F, PLAIN> {
     type Output = ();
 
     #[inline(always)]
@@ -177,7 +178,9 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed
         unsafe { bpf_ktime_get_ns() }
     };
     let frame = ctx.len();
-    let wire = Wire::new(ctx, frame, parsed.header_bytes as u32);
+    // SAFETY: a field of the context, which the verifier translates.
+    let gso_segs = || unsafe { (*ctx.skb.skb).gso_segs };
+    let wire = Wire::new(frame, parsed.header_bytes as u32, gso_size(ctx), gso_segs);
     let segments = wire.segments;
     count::<HOOK>(counters, parsed.protocol, frame, wire);
     if maps::stamping() {
@@ -198,11 +201,19 @@ fn account<const HOOK: usize>(ctx: &TcContext, parsed: &Parsed) -> Option<Passed
 
 /// Hands the packet to the program that follows its conversation, if it is part of one.
 #[inline(always)]
-fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed, now_ns: u64) {
-    if !maps::flows() || parsed.stop.is_some() {
+fn follow<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &TcContext, parsed: &Parsed, now_ns: u64) {
+    if parsed.stop.is_some() {
         return;
     }
     let store = || Headers::new(parsed, now_ns, ctx.len()).store(ctx);
+    if maps::udp() && matches!(parsed.protocol, Protocol::Udp) {
+        // It hands DNS on.
+        store();
+        return tail_call_same_frame::<HOOK, F, UDP, UDP_NON_LINEAR>(ctx);
+    }
+    if !maps::flows() {
+        return;
+    }
     match parsed.protocol {
         Protocol::Tcp => {
             store();
@@ -222,7 +233,13 @@ fn follow<'a, const HOOK: usize, F: Frame<'a>>(ctx: &TcContext, parsed: &Parsed,
 
 /// Tail-calls that program of the two which reads the frame as this one does.
 #[inline(always)]
-fn tail_call_same_frame<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize, const NON_LINEAR: usize>(
+fn tail_call_same_frame<
+    'a,
+    const HOOK: usize,
+    F: HookFrame<'a>,
+    const LINEAR: usize,
+    const NON_LINEAR: usize,
+>(
     ctx: &TcContext,
 ) {
     if F::NON_LINEAR {
@@ -232,50 +249,11 @@ fn tail_call_same_frame<'a, const HOOK: usize, F: Frame<'a>, const LINEAR: usize
     }
 }
 
-/// What a frame becomes on the wire, after a super-packet is cut into segments.
-#[derive(Clone, Copy)]
-struct Wire {
-    segments: u32,
-    bytes: u64,
-}
-
-impl Wire {
-    /// Computes segments and bytes of a frame. Frames from virtual machines and taps may contain only the size of their
-    /// segments, and not the number. For some, [`super::super_bytes`] corrects the bytes.
-    #[inline(always)]
-    fn new(ctx: &TcContext, frame: u32, header_bytes: u32) -> Self {
-        let size = gso_size(ctx);
-        // Almost no frame is a super-packet, and one comparison shows it.
-        if size == 0 {
-            return Self { segments: 1, bytes: frame.into() };
-        }
-        // SAFETY: a field of the context, which the verifier translates.
-        let count = unsafe { (*ctx.skb.skb).gso_segs };
-        let segments =
-            if count > 0 { count } else { frame.saturating_sub(header_bytes).div_ceil(size).max(1) };
-        // Each segment after the first repeats the headers.
-        let repeated = u64::from(segments - 1) * u64::from(header_bytes);
-        Self { segments, bytes: u64::from(frame) + repeated }
-    }
-}
-
 /// Returns the length of a segment's payload; 0 if the frame is no super-packet.
 #[inline(always)]
 fn gso_size(ctx: &TcContext) -> u32 {
     // SAFETY: a field of the context, which the verifier translates.
     unsafe { (*ctx.skb.skb).gso_size }
-}
-
-#[inline(always)]
-fn count<const HOOK: usize>(counters: &mut Counters, protocol: Protocol, frame: u32, wire: Wire) {
-    const { assert!(HOOK < HOOKS) };
-    let hook = &mut counters.hooks[HOOK];
-    if let Some(counter) = element(&mut hook.protocols, protocol as usize) {
-        counter.packets += 1;
-        counter.bytes += u64::from(frame);
-    }
-    hook.segments += u64::from(wire.segments);
-    hook.wire_bytes += wire.bytes;
 }
 
 /// Stamps the packet with its departure, and counts it in the epoch of that time.

@@ -6,6 +6,7 @@ use core::{arch::asm, sync::atomic::AtomicU64};
 use netmon_ebpf::{
     tag::SharedWords,
     tcp::{Half, SharedHalfWords},
+    udp::SharedCounts,
 };
 
 /// Access by eBPF instructions.
@@ -39,6 +40,20 @@ impl SharedWords for Instructions {
             );
         }
         seen == old
+    }
+}
+
+impl SharedCounts for Instructions {
+    #[inline(always)]
+    fn add(self, count: &AtomicU64, number: u64) {
+        // SAFETY: the instruction writes to nothing but the count, which is aligned.
+        unsafe {
+            asm!(
+                "lock *(u64 *)({count} + 0) += {number}",
+                count = in(reg) count.as_ptr(),
+                number = in(reg) number,
+            );
+        }
     }
 }
 

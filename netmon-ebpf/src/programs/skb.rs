@@ -8,17 +8,27 @@ use core::ffi::c_void;
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::TcContext};
 use netmon_ebpf::parse::Packet;
 
+use super::source::Source;
+
 /// A way to read a frame.
 pub(crate) trait Frame<'a>: Packet {
+    /// The packet that the frame belongs to.
+    type Source: Source;
+
     /// Whether bytes that are not linear can be read, too.
     const NON_LINEAR: bool;
 
     /// Returns the frame of a context.
-    fn new(ctx: &'a TcContext) -> Self;
+    fn new(ctx: &'a Self::Source) -> Self;
 
     /// Returns whether a part of the frame cannot be read in this way.
-    fn is_partial(&self, ctx: &TcContext) -> bool;
+    fn is_partial(&self, ctx: &Self::Source) -> bool;
 }
+
+/// A frame at a hook.
+pub(crate) trait HookFrame<'a>: Frame<'a, Source = TcContext> {}
+
+impl<'a, F: Frame<'a, Source = TcContext>> HookFrame<'a> for F {}
 
 /// The linear part of a frame.
 pub(crate) struct Linear<'a> {
@@ -28,6 +38,8 @@ pub(crate) struct Linear<'a> {
 }
 
 impl<'a> Frame<'a> for Linear<'a> {
+    type Source = TcContext;
+
     const NON_LINEAR: bool = false;
 
     #[inline(always)]
@@ -62,6 +74,8 @@ impl Packet for Linear<'_> {
 pub(crate) struct NonLinear<'a>(&'a TcContext);
 
 impl<'a> Frame<'a> for NonLinear<'a> {
+    type Source = TcContext;
+
     const NON_LINEAR: bool = true;
 
     #[inline(always)]

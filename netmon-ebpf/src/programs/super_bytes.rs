@@ -4,24 +4,26 @@
 //! The program that measured the packet has counted its headers up to the outer transport header for each segment. The
 //! difference is made up for here, so that no other packet pays for it.
 
-use aya_ebpf::programs::TcContext;
 use netmon_ebpf::{
     abi::{HOOKS, Stage, endpoint_at},
-    parse::{IPPROTO_TCP, has_inner_headers, inner_headers, jumbo_bytes, transport_header},
+    parse::{IPPROTO_TCP, IPPROTO_UDP, has_inner_headers, inner_headers, jumbo_bytes, transport_header},
 };
 
-use super::{Frame, headers::Headers, maps};
+use super::{Frame, headers::Headers, maps, source::Source};
 
 /// Corrects the wire bytes of a super-packet, and hands it to the program that follows its connection.
 #[inline(always)]
-pub(crate) fn super_bytes<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
-    let (place, headers) = Headers::load(ctx);
+pub(crate) fn super_bytes<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a F::Source) {
+    let (place, headers) = ctx.headers();
     let difference = difference(&F::new(ctx), &headers, ctx.len());
     if difference.repeated | difference.removed != 0 {
         correct::<HOOK>(ctx, endpoint_at(place), headers.payload, difference);
     }
     if maps::flows() && headers.number == IPPROTO_TCP {
-        maps::tail_call::<HOOK, { Stage::TcpNonLinear as usize }>(ctx);
+        ctx.tail_call::<HOOK, { Stage::TcpNonLinear as usize }>();
+    }
+    if maps::udp() && headers.number == IPPROTO_UDP {
+        ctx.tail_call::<HOOK, { Stage::UdpNonLinear as usize }>();
     }
 }
 
@@ -49,7 +51,7 @@ fn difference<'a, F: Frame<'a>>(frame: &F, headers: &Headers, length: u32) -> Di
 }
 
 #[inline(always)]
-fn correct<const HOOK: usize>(ctx: &TcContext, endpoint: u32, payload: u32, difference: Difference) {
+fn correct<const HOOK: usize>(ctx: &impl Source, endpoint: u32, payload: u32, difference: Difference) {
     const { assert!(HOOK < HOOKS) };
     let Some(counters) = maps::counters(endpoint) else { return };
     let segments = segments(ctx, payload);
@@ -61,9 +63,8 @@ fn correct<const HOOK: usize>(ctx: &TcContext, endpoint: u32, payload: u32, diff
 
 /// Returns the number of segments, as it was counted.
 #[inline(always)]
-fn segments(ctx: &TcContext, payload: u32) -> u64 {
-    // SAFETY: fields of the context, which the verifier translates.
-    let (count, size) = unsafe { ((*ctx.skb.skb).gso_segs, (*ctx.skb.skb).gso_size) };
+fn segments(ctx: &impl Source, payload: u32) -> u64 {
+    let (count, size) = (ctx.gso_segs(), ctx.gso_size());
     let segments = if count > 0 { count } else { payload.div_ceil(size.max(1)).max(1) };
     segments.into()
 }

@@ -1,37 +1,32 @@
 //! TCP: one lookup for each segment in a table of sets. [`netmon_ebpf::tcp`] interprets the segment.
 
-use core::ffi::c_void;
-
-use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
-use aya_log_ebpf::debug;
 use netmon_ebpf::{
     abi::{EGRESS, Evicted, INGRESS, ParseStop},
     endpoint::{RoundTrip, TcpEvent, Unsure},
-    flow::{FLOW_WAYS, Flow, FlowKey, FlowSet, TCP_ENDED, TcpFlow},
-    parse::addresses,
+    flow::{FLOW_WAYS, Flow, FlowSet, TCP_ENDED, TcpFlow},
     tag::tag,
     tcp::{Findings, Payload, Segment, SharedHalfWords as _},
 };
 
 use super::{
     Frame,
-    conversation::{PacketContext, TCP},
+    conversation::{PacketContext, TCP, flow_key, local_first},
     maps::{self, element},
     record,
     shared_words::Instructions,
+    source::Source,
 };
 
 /// Follows a TCP connection.
 #[inline(always)]
-pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
+pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a F::Source) {
     let packet = &PacketContext::<F>::new(ctx);
     let Some([s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, header, flags, w0, w1]) =
         packet.transport::<16>(0)
     else {
         return;
     };
-    // SAFETY: a field of the context, which the verifier translates.
-    let segments = unsafe { (*ctx.skb.skb).gso_segs }.max(1);
+    let segments = ctx.gso_segs().max(1);
     let segment = Segment {
         hook: HOOK,
         now_ns: packet.headers.now_ns,
@@ -44,7 +39,7 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
         segments,
     };
     let both = u32::from_ne_bytes([s0, s1, d0, d1]);
-    let rest = if HOOK == EGRESS { both } else { both.rotate_left(16) };
+    let rest = local_first::<HOOK>(both);
     let Some(hash) = packet.hash::<HOOK>(TCP, packet.within_endpoint(rest.into())) else {
         return;
     };
@@ -63,40 +58,26 @@ pub(crate) fn tcp<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext) {
 }
 
 /// The payload of the segment in an skb.
-struct FromSkb<'a> {
-    ctx: &'a TcContext,
+struct FromSkb<'a, S> {
+    ctx: &'a S,
     /// Where it begins.
     offset: u32,
     length: u32,
 }
 
-impl Payload for FromSkb<'_> {
+impl<S: Source> Payload for FromSkb<'_, S> {
     #[inline(always)]
     fn word(&self, offset: u32) -> u64 {
         let length = self.length.saturating_sub(offset).min(8);
-        if length == 0 { 0 } else { last_bytes(self.ctx.skb.skb, self.offset + offset + length, length) }
+        if length == 0 { 0 } else { self.ctx.last_bytes(self.offset + offset + length, length) }
     }
-}
-
-/// Returns the `length` bytes before `end` as a little-endian number, at most eight. The headers in front are longer
-/// than that, so eight bytes can always be read.
-///
-/// TCP keeps the payload of what it sends outside the linear part of an skb, so it is always read through the helper.
-#[inline(never)]
-fn last_bytes(skb: *mut __sk_buff, end: u32, length: u32) -> u64 {
-    let mut bytes = [0; 8];
-    // SAFETY: the helper writes eight bytes to `bytes`, or fails.
-    let failed = unsafe {
-        bpf_skb_load_bytes(skb.cast::<c_void>(), end.wrapping_sub(8), bytes.as_mut_ptr().cast::<c_void>(), 8)
-    };
-    if failed == 0 { u64::from_le_bytes(bytes) >> (64 - 8 * length) } else { 0 }
 }
 
 /// Returns the state of a connection. A connection that is not in the table gets an entry if
 /// [`Segment::deserves_entry`].
 #[inline(always)]
 fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
-    ctx: &'a TcContext,
+    ctx: &'a F::Source,
     endpoint: u32,
     hash: u64,
     segment: &Segment,
@@ -116,7 +97,7 @@ fn flow_of<'a, const HOOK: usize, F: Frame<'a>>(
 /// Begins an entry.
 #[inline(always)]
 fn begin<'a, const HOOK: usize, F: Frame<'a>>(
-    ctx: &'a TcContext,
+    ctx: &'a F::Source,
     index: u32,
     set: &FlowSet,
     tag: u64,
@@ -137,9 +118,9 @@ fn begin<'a, const HOOK: usize, F: Frame<'a>>(
 /// Claims an entry, and writes the addresses and ports of the connection to it. Returns its index in the set, or
 /// [`FLOW_WAYS`] if there is none. This is a function of its own because of the stack that it takes.
 #[inline(never)]
-fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, index: u32, set: &FlowSet) -> u64 {
+fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a F::Source, index: u32, set: &FlowSet) -> u64 {
     let packet = &PacketContext::<F>::new(ctx);
-    let Some(key) = key::<HOOK, F>(packet) else {
+    let Some(key) = flow_key::<HOOK, F>(packet) else {
         return FLOW_WAYS as u64;
     };
     // SAFETY: an aligned word of a map value.
@@ -161,30 +142,15 @@ fn claim<'a, const HOOK: usize, F: Frame<'a>>(ctx: &'a TcContext, index: u32, se
     claimed.way as u64
 }
 
-/// Returns the addresses and ports of the connection, as seen from the endpoint.
-#[inline(always)]
-fn key<'a, const HOOK: usize, F: Frame<'a>>(packet: &PacketContext<F>) -> Option<FlowKey> {
-    let headers = &packet.headers;
-    let (source, destination) = addresses(&packet.frame, headers.network, headers.network_offset)?;
-    let [s0, s1, d0, d1] = packet.transport::<4>(0)?;
-    let (source_port, destination_port) = (u16::from_ne_bytes([s0, s1]), u16::from_ne_bytes([d0, d1]));
-    let (local, remote, local_port, remote_port) = if HOOK == EGRESS {
-        (source, destination, source_port, destination_port)
-    } else {
-        (destination, source, destination_port, source_port)
-    };
-    Some(FlowKey { local, remote, local_port, remote_port, reserved: 0 })
-}
-
 /// Records findings in the maps of the endpoint.
 ///
 /// Each finding has a function of its own, which is not inlined: findings are rare, and several places have the same.
-struct ToMaps<'a> {
-    ctx: &'a TcContext,
+struct ToMaps<'a, S> {
+    ctx: &'a S,
     endpoint: u32,
 }
 
-impl Findings for ToMaps<'_> {
+impl<S: Source> Findings for ToMaps<'_, S> {
     #[inline(always)]
     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
         record_round_trip(self.endpoint, kind, ns);
@@ -192,7 +158,7 @@ impl Findings for ToMaps<'_> {
 
     #[inline(always)]
     fn event(&mut self, event: TcpEvent) {
-        count_event(self.ctx.skb.skb, self.endpoint, event);
+        self.ctx.count_event(self.endpoint, event);
     }
 
     #[inline(always)]
@@ -218,17 +184,6 @@ fn record_round_trip(endpoint: u32, kind: RoundTrip, ns: u64) {
     if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
         record(histogram, ns);
     }
-}
-
-#[inline(never)]
-fn count_event(skb: *mut __sk_buff, endpoint: u32, event: TcpEvent) {
-    let Some(round_trips) = maps::round_trips(endpoint) else {
-        return;
-    };
-    if let Some(count) = element(&mut round_trips.tcp_events, event as usize) {
-        *count += 1;
-    }
-    debug!(&TcContext::new(skb), "endpoint {}: tcp connection, event {}", endpoint, event as u32);
 }
 
 #[inline(never)]

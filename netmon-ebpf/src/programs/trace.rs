@@ -24,15 +24,15 @@ const UNSET: u16 = u16::MAX;
 #[btf_map]
 static TRACE_WANTED: Array<Wanted, 1> = Array::new();
 
-/// What was learnt of the traced connection.
+/// The sequence numbers of the traced connection, as far as they are known.
 #[btf_map]
 static TRACE_SEQUENCES: Array<Sequences, 1> = Array::new();
 
-/// Events that found no room.
+/// The number of events that did not fit in the ring buffer.
 #[btf_map]
 static TRACE_MISSED: Array<u64, 1> = Array::new();
 
-/// What was seen.
+/// The events.
 #[btf_map]
 static TRACE_EVENTS: RingBuf<Event, { 256 * 1024 }> = RingBuf::new();
 

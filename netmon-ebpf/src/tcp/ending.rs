@@ -62,7 +62,7 @@ impl TcpFlow {
             || segment.seq == self.acked[HOOK]
     }
 
-    /// Follows a connection on whose sender of the RST sends more data. It did not send that RST.
+    /// Reopens a connection after more data from the side that the RST seemed to come from: it did not send that RST.
     #[inline(always)]
     pub(super) fn revive(&self, words: impl SharedHalfWords) {
         change(&self.state, 0, TCP_ENDED | TCP_RESET | TCP_RESET << 1, words);

@@ -4,9 +4,9 @@
 //! nothing else. All others take the lock of the direction, because the two ends of a veth pair may be on different
 //! CPUs, and two segments of one direction may pass a hook at the same moment.
 //!
-//! Where this knows less than everything, it takes bytes for such that have not passed: holes that are too many are
-//! merged with what lies between them, and a segment that finds the lock held for too long is forgotten. So a byte that
-//! counts as repeated has passed before.
+//! What this cannot remember counts as not passed: if there are too many holes, two are merged together with the bytes
+//! between them, and a segment that finds the lock held for too long is forgotten. So a byte that counts as repeated
+//! has certainly passed before.
 
 use super::holes::{HOLES, Hole, REACH, fill, reset};
 

@@ -14,6 +14,7 @@ pub mod packets;
 pub mod tunnels;
 
 mod atomics;
+mod departures;
 mod inner;
 mod mutation;
 mod numbers;

@@ -1,6 +1,6 @@
 //! The tables that are searched by tag: what they find, and what they evict.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::AtomicU64;
 
 use netmon_ebpf::{
     abi::{endpoint_at, netns_at, netns_number, place},
@@ -10,23 +10,7 @@ use netmon_ebpf::{
     tag::{Mixer, SharedWords, endpoint_of, is_marked, is_present, is_same_conversation, tag},
 };
 
-/// The host's atomics.
-#[derive(Clone, Copy)]
-struct Atomics;
-
-impl SharedWords for Atomics {
-    fn load(self, word: &AtomicU64) -> u64 {
-        word.load(SeqCst)
-    }
-
-    fn store(self, word: &AtomicU64, new: u64) {
-        word.store(new, SeqCst);
-    }
-
-    fn compare_exchange(self, word: &AtomicU64, old: u64, new: u64) -> bool {
-        word.compare_exchange(old, new, SeqCst, SeqCst).is_ok()
-    }
-}
+use crate::atomics::Atomics;
 
 /// Another CPU always wins the race for a place.
 #[derive(Clone, Copy)]

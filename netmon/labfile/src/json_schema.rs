@@ -57,6 +57,11 @@ fn property(key: &Key) -> Value {
         ValueType::Boolean => json!({ "type": "boolean" }),
         ValueType::Table(schema) => table(schema),
         ValueType::Tables(schema) => json!({ "type": "array", "items": table(schema) }),
+        ValueType::Environment => json!({
+            "type": "object",
+            "propertyNames": { "pattern": r"^[^=]+$" },
+            "additionalProperties": { "type": "string" },
+        }),
         ValueType::Sysctls => json!({
             "type": "object",
             "propertyNames": { "pattern": r"^net\.\S+$" },

@@ -28,6 +28,7 @@ mod bridge;
 mod bytes;
 pub mod diagnostic;
 mod excerpt;
+mod execution;
 mod expect;
 mod file;
 pub mod generate;

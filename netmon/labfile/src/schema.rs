@@ -4,12 +4,13 @@
 //! The JSON Schema for editors is made from the same table ([`super::json_schema`]). A key that is read as another type
 //! than its [`ValueType`] panics in every test that reads it.
 
+mod execution;
 mod expect;
 mod impair;
 mod probe;
 mod ready;
 
-pub(super) use self::{expect::EXPECT, impair::IMPAIR, probe::PROBE, ready::READY};
+pub(super) use self::{execution::LIMITS, expect::EXPECT, impair::IMPAIR, probe::PROBE, ready::READY};
 use super::link::{MAX_MTU, MIN_MTU};
 
 /// Whether a key is required.
@@ -75,6 +76,8 @@ pub(super) enum ValueType {
     Tables(&'static Schema),
     /// A table of sysctls: any keys, and strings as values.
     Sysctls,
+    /// A table of environment variables.
+    Environment,
 }
 
 /// One key of a section.
@@ -366,6 +369,13 @@ pub(super) static SERVICE: Schema = Schema {
             "The check that the service is ready. Only then is the next one started.",
             r#"ready = { tcp = "10.200.0.3:80" }"#,
         ),
+        execution::USER,
+        execution::GROUP,
+        execution::ENV,
+        execution::INHERIT_ENV,
+        execution::CWD,
+        execution::CAPABILITIES,
+        execution::LIMITS_KEY,
     ],
     one_of: &["command", "http"],
 };

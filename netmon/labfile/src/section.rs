@@ -184,9 +184,10 @@ impl<'t, 'i> Section<'t, 'i> {
         values.flat_map(|(_, value)| tables_of(value, key, schema, report)).collect()
     }
 
-    /// Reads the keys and strings of a table with any keys (`sysctls`).
+    /// Reads the keys and strings of a table with any keys (`sysctls`, `env`).
     pub(super) fn entries(&self, key: &str, report: &mut Report<'_>) -> Vec<(Text<'t>, Text<'t>)> {
-        let Some((key, value)) = self.read(key, |value| matches!(value, ValueType::Sysctls), report) else {
+        let is_open = |value| matches!(value, ValueType::Sysctls | ValueType::Environment);
+        let Some((key, value)) = self.read(key, is_open, report) else {
             return Vec::new();
         };
         let DeValue::Table(table) = value.get_ref() else {

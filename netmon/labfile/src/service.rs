@@ -14,7 +14,7 @@ use netmon_model::{
 use toml::de::DeValue;
 
 use super::{
-    address,
+    address, execution,
     index::Index,
     ready,
     report::Report,
@@ -34,9 +34,10 @@ pub(super) fn read_all(sections: &[Section<'_, '_>], index: &Index, report: &mut
         let namespace = section.string("namespace", report).and_then(|name| index.namespace(&name, report));
         let kind = read_kind(section, namespace.as_ref(), index, &mut sockets, report);
         let ready = ready::read(section, report);
+        let execution = execution::read(section, report);
         if let (Some(namespace), Some(kind)) = (namespace, kind) {
             let name = name.unwrap_or_else(|| names.default_for(&kind));
-            services.push(Service { name, namespace, kind, ready });
+            services.push(Service { name, namespace, kind, ready, execution });
         }
     }
     services

@@ -75,3 +75,19 @@ fn a_bridge_takes_no_more_ports_than_the_kernel_has() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].message.contains("has more than 1023 ports"), "{}", errors[0]);
 }
+
+#[test]
+fn a_command_says_as_whom_and_with_what_it_runs() {
+    let text = format!(
+        "{PAIR}[[service]]\nnamespace = \"web\"\ncommand = [\"x\"]\nuser = \"33\"\ngroup = \"adm\"\ncwd = \"data\"\n\
+         env = {{ PGDATA = \"/srv\" }}\ninherit_env = true\ncapabilities = [\"net_raw\", \"CAP_BPF\"]\n\
+         limits = {{ memory = \"64 MiB\", processes = 8 }}\n"
+    );
+    let execution = parse(&text, "f", "f").unwrap().services.remove(0).execution;
+    assert_eq!((execution.user.as_deref(), execution.group.as_deref()), (Some("33"), Some("adm")));
+    assert_eq!(execution.directory, Some("data".into()));
+    assert_eq!((execution.env["PGDATA"].as_str(), execution.inherits_env), ("/srv", true));
+    assert_eq!(execution.capabilities.unwrap(), ["CAP_NET_RAW", "CAP_BPF"]);
+    assert_eq!(execution.limits.memory_bytes, Some(64 << 20));
+    assert_eq!(execution.limits.processes, Some(8));
+}

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "constants for tests, where a panic is a failed test")]
 
+mod survey;
 mod trace;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub use self::trace::trace;
+pub use self::{survey::survey, trace::trace};
 use fastrand::Rng;
 use netmon_ebpf::{
     abi::ParseStop,
@@ -30,7 +31,7 @@ use crate::{
     snapshot::{
         AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, ErrorKind, Features, Flow, FlowCounts,
         FlowState, FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
-        Requests, RoundTrips, Snapshot, Traffic,
+        Requests, RoundTrips, Snapshot, Traffic, Transport,
     },
 };
 
@@ -165,6 +166,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         labs: vec![LabInfo {
             name: "direct".parse().unwrap(),
             file: "built-in".to_owned(),
+            applied_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_799_999_000_250),
             persists: false,
             namespaces: vec![NamespaceContents {
                 namespace: "direct_netns".parse().unwrap(),
@@ -177,7 +179,15 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         links,
         probes: probes(),
         parse_exits: vec![(ParseStop::EthernetTruncated, 3), (ParseStop::Ipv6Extensions, 0)],
-        flows: FlowTable { entries: 17, capacity: 65_536, evicted_flows: 3, evicted_requests: 5 },
+        flows: FlowTable {
+            entries: 17,
+            capacity: 65_536,
+            evicted_flows: 3,
+            evicted_requests: 5,
+            udp_entries: 11,
+            udp_capacity: 1_024,
+            evicted_udp_flows: 7,
+        },
         errors: vec![(ErrorKind::Read, 2)],
         cost: Cost {
             programs: Some(vec![ProgramRuns { program: "netmon_in", runs: 12_345, run_ns: 2_500_000_000 }]),
@@ -193,9 +203,26 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
     }
 }
 
+/// Returns a conversation over UDP of the lab `direct`, seen at `veth0`: a query that was answered.
+pub fn udp_flow() -> Flow {
+    let [ended, _] = flows().try_into().unwrap();
+    Flow {
+        protocol: Transport::Udp,
+        local: "10.200.0.2:40002".parse().unwrap(),
+        remote: "10.200.0.3:53".parse().unwrap(),
+        state: FlowState::Open,
+        idle_ns: 2_000_000,
+        ingress: FlowCounts { packets: 1, bytes: 130, ..FlowCounts::default() },
+        egress: FlowCounts { packets: 1, bytes: 70, ..FlowCounts::default() },
+        rtt_ns: None,
+        ..ended
+    }
+}
+
 /// Returns two connections of the lab `direct`, seen at `veth0`: an older one that has ended, and a busy one.
 pub fn flows() -> Vec<Flow> {
     let ended = Flow {
+        protocol: Transport::Tcp,
         link: "root:veth0--direct_netns:veth1".parse().unwrap(),
         namespace: "root".parse().unwrap(),
         interface: "veth0".parse().unwrap(),

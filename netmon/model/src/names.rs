@@ -219,7 +219,7 @@ macro_rules! string_name {
 string_name!(NsName, IfName, LinkName, LabName);
 
 /// An interface's number, which is unique only in its namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IfIndex(pub u32);
 

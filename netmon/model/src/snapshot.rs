@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     contents::NamespaceContents,
-    flow::{Flow, FlowCounts, FlowState, Opener},
+    flow::{Flow, FlowCounts, FlowState, Opener, Transport},
     service::{ServicePhase, ServiceSnapshot},
 };
 use crate::{
@@ -95,6 +95,8 @@ pub struct LabInfo {
     pub name: LabName,
     /// The lab file's path, or `built-in` for the built-in lab.
     pub file: String,
+    /// Wall-clock time at which the agent built the lab, or last changed it to what its file says.
+    pub applied_at: SystemTime,
     /// Whether counting continues without an agent.
     pub persists: bool,
     /// The namespaces that have more than link ends.
@@ -118,6 +120,8 @@ pub enum AttachMode {
     Tcx,
     /// A filter on a clsact qdisc.
     Clsact,
+    /// Not at all: programs at the kernel's tracepoints see the interface.
+    Tracing,
 }
 
 impl AttachMode {
@@ -127,6 +131,7 @@ impl AttachMode {
         match self {
             Self::Tcx => "tcx",
             Self::Clsact => "clsact",
+            Self::Tracing => "tracing",
         }
     }
 }
@@ -361,7 +366,7 @@ pub struct Requests {
     pub unsampled: u64,
 }
 
-/// The state of the table of TCP connections. A new connection replaces the one that was idle for longest.
+/// The state of the tables of TCP connections and of conversations over UDP. A new one replaces the one that was idle for longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowTable {
     /// The number of entries.
@@ -372,4 +377,10 @@ pub struct FlowTable {
     pub evicted_flows: u64,
     /// Requests (ICMP echo, DNS) that were replaced before they were answered.
     pub evicted_requests: u64,
+    /// The number of conversations over UDP in their table.
+    pub udp_entries: u64,
+    /// The maximum number of conversations over UDP. 0 if none are followed.
+    pub udp_capacity: u64,
+    /// Conversations over UDP that were replaced before they had ended.
+    pub evicted_udp_flows: u64,
 }

@@ -15,7 +15,7 @@ use netmon_model::{
 };
 use tokio::task::block_in_place;
 
-use super::Running;
+use super::{Running, running::with_further};
 use crate::{
     control::{Refusal, RefusalKind, Reply},
     topology::{self, Prepared},
@@ -45,6 +45,7 @@ impl Running {
     async fn read_and_change(&mut self, file: Option<&Path>) -> Reply {
         let lab =
             netmon_labfile::open(file).map_err(|error| Refusal::new(RefusalKind::Invalid, chain(&error)))?;
+        let lab = with_further(lab, &self.further_services);
         if lab.name != self.lab.name {
             let other =
                 format!("{} is lab {}, and this agent runs lab {}", lab.source, lab.name, self.lab.name);

@@ -1,15 +1,15 @@
 //! Errors of the agent.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
-use netmon_model::error::chain;
+use netmon_model::{error::chain, server_address::ServerAddress};
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
 use crate::{
-    datapath::DatapathError, ownership::OwnershipError, services::StartError, topology::TopologyError,
-    watch::WatchError,
+    datapath::DatapathError, ownership::OwnershipError, server::ListenError, services::StartError,
+    topology::TopologyError, watch::WatchError,
 };
 
 /// The agent could not start, or left something behind at its end.
@@ -24,7 +24,7 @@ pub enum AgentError {
     )]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ServerAddress,
         /// The kernel's answer.
         source: io::Error,
     },
@@ -58,6 +58,12 @@ pub enum AgentError {
     /// Not everything could be removed.
     #[error("cannot remove everything; run `netmon down` to retry:\n  {}", .0.join("\n  "))]
     LeftBehind(Vec<String>),
+}
+
+impl From<ListenError> for AgentError {
+    fn from(ListenError { address, source }: ListenError) -> Self {
+        Self::Listen { address, source }
+    }
 }
 
 impl AgentError {

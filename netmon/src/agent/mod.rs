@@ -9,20 +9,29 @@ mod error;
 mod pause;
 pub(crate) mod persist;
 mod running;
+mod service_manager;
 mod services;
 mod signals;
 mod source;
 
-use std::{future, net::SocketAddr, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
+use std::{future, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
 
 use log::warn;
-use netmon_kernel::sys::capabilities::{self, Capability};
-use netmon_model::{lab::Lab, progress::Progress};
-use tokio::{net::TcpListener, sync::watch};
+use netmon_kernel::sys::{
+    capabilities::{self, Capability},
+    inherited::listening_sockets,
+};
+use netmon_model::{
+    lab::{Lab, Service},
+    progress::Progress,
+    server_address::ServerAddress,
+};
+use tokio::sync::watch;
 
 pub use self::{error::AgentError, persist::leave_counting, signals::Stop};
 use self::{
     running::Running,
+    service_manager::ServiceManager,
     services::Services,
     signals::{HangUp, Meaning},
     source::Source,
@@ -31,15 +40,17 @@ use crate::{
     control::{Connection, Refusal, Request, Server},
     datapath::Options,
     ownership::{OwnershipError, claim, state},
-    server,
+    server::{self, Listeners},
     services::required_capabilities,
+    topology,
 };
 
 /// How the agent runs.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to serve HTTP; port 0 takes any that is free.
-    pub listen: SocketAddr,
+    /// Where to serve HTTP, beside the sockets that a service manager opened; port 0 takes any that is free. The first is the
+    /// address that clients are told. Without any, [`server::DEFAULT_ADDRESS`].
+    pub listen: Vec<ServerAddress>,
     /// How it is served.
     pub serving: server::Options,
     /// How the datapath is set up.
@@ -50,13 +61,15 @@ pub struct Config {
     pub persist: bool,
     /// Whether the lab's probes run.
     pub probes: bool,
+    /// Services that run beside those of the lab file, also after a reload.
+    pub further_services: Vec<Service>,
 }
 
 /// What [`run`] reports once everything runs.
 #[derive(Clone, Debug)]
 pub struct Started {
     /// Where HTTP is served.
-    pub http: SocketAddr,
+    pub http: Vec<ServerAddress>,
     /// What can be measured on this kernel.
     pub features: netmon_model::snapshot::Features,
     /// Whether the lab stays when the agent ends.
@@ -96,14 +109,14 @@ pub async fn run_until(
     let mut stop = Stop::listen().map_err(AgentError::Signals)?;
     let mut hang_up = HangUp::listen().map_err(AgentError::Signals)?;
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
-    capabilities::require(required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    capabilities::require_writable(topology::written_directories(&lab), "netmon run")?;
+    capabilities::require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
     if let Some(holder) = claim::holder(&lab.name) {
         return Err(OwnershipError::Held { lab: lab.name, holder }.into());
     }
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| AgentError::Listen { address: config.listen, source })?;
+    let listeners = listen(&config.listen)?;
+    warn_of_exposure(listeners.addresses());
     let progress: Arc<dyn Progress + Send + Sync> = Arc::new(progress);
     let mut running = Running::build(lab, config, Arc::clone(&progress)).await?;
     progress.busy("starting services");
@@ -111,7 +124,7 @@ pub async fn run_until(
         progress.rest();
         started(lab, about);
     };
-    let served = serve(&mut running, listener, (&mut stop, &mut hang_up), started, done).await;
+    let served = serve(&mut running, listeners, (&mut stop, &mut hang_up), started, done).await;
     let waiting = running.waiting.take();
     let ended = running.end(Arc::clone(&progress)).await;
     if let Err(error) = served {
@@ -128,10 +141,31 @@ pub async fn run_until(
     ended
 }
 
+/// Opens what the agent serves on: the addresses, and the sockets that a service manager opened. Without either, the default
+/// address.
+fn listen(addresses: &[ServerAddress]) -> Result<Listeners, AgentError> {
+    let open = listening_sockets();
+    let default = [server::DEFAULT_ADDRESS.into()];
+    let addresses = if addresses.is_empty() && open.is_empty() { &default } else { addresses };
+    let mut listeners = Listeners::bind(addresses)?;
+    listeners.add_open(open).map_err(AgentError::Serve)?;
+    Ok(listeners)
+}
+
+/// Warns of addresses at which other machines may read what is served.
+fn warn_of_exposure(addresses: &[ServerAddress]) {
+    for address in addresses.iter().filter(|address| !address.is_local()) {
+        warn!(
+            "{address}: every client that reaches this address can read what netmon serves, addresses of connections \
+             included: there is no authentication and no encryption"
+        );
+    }
+}
+
 /// Starts the services, then serves HTTP and control requests until a signal, `done` or a [`Request::Down`].
 async fn serve(
     running: &mut Running,
-    listener: TcpListener,
+    listeners: Listeners,
     (stop, hang_up): (&mut Stop, &mut HangUp),
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
@@ -141,9 +175,9 @@ async fn serve(
         services = Services::start_or_adopt(&running.lab) => running.services = services?,
         () = stop.wait() => return Ok(()),
     }
-    let http = listener.local_addr().map_err(AgentError::Serve)?;
+    let http = listeners.addresses().to_vec();
     let mut control = Server::listen(&running.lab.name).map_err(AgentError::Serve)?;
-    running.claim.announce(Some(http))?;
+    running.claim.announce(http.first().cloned())?;
     let (end, mut ended) = watch::channel(false);
     let shutdown = async move {
         // The sender is dropped at the latest when the agent ends, which is an end as well.
@@ -151,17 +185,24 @@ async fn serve(
     };
     let state_dir = state::directory(&running.lab.name);
     let source = Arc::new(Source { watch: Arc::clone(&running.watch), state_dir });
-    let serving = server::serve(listener, source, running.serving.clone(), shutdown);
-    let mut server = serving.map_err(AgentError::Serve)?;
+    let mut server = server::serve(listeners, source, running.serving.clone(), shutdown);
     let upkeep = running.start_upkeep();
     started(&running.lab, &running.started(http));
+    let mut manager = ServiceManager::from_environment();
+    let status = format!("lab {} is up, {} links are watched", running.lab.name, running.lab.links.len());
+    manager.ready(&status);
     let mut done = pin!(done);
     let served = loop {
         tokio::select! {
             () = stop.wait() => break Ok(()),
             () = &mut done => break Ok(()),
+            () = manager.watchdog() => {}
             meaning = hang_up.wait() => match meaning {
-                Meaning::Reload => running.reload().await,
+                Meaning::Reload => {
+                    manager.reloading();
+                    running.reload().await;
+                    manager.ready(&status);
+                }
                 Meaning::TerminalGone => break Ok(()),
             },
             connection = control.next() => {
@@ -174,6 +215,7 @@ async fn serve(
             }
         }
     };
+    manager.stopping();
     end.send_replace(true);
     upkeep.stop();
     if served.is_ok() {

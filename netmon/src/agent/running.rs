@@ -1,16 +1,14 @@
 //! A lab that is built and watched, from its claim to its removal.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use log::{info, warn};
 use netmon_model::{
     error::chain,
-    lab::{Lab, Probe},
+    lab::{Lab, Probe, Service},
     names::LabName,
     progress::Progress,
+    server_address::ServerAddress,
 };
 use tokio::task::spawn_blocking;
 
@@ -35,6 +33,8 @@ pub(super) struct Running {
     probes: bool,
     /// How it is served.
     pub(super) serving: server::Options,
+    /// Services that run beside those of the lab file.
+    pub(super) further_services: Vec<Service>,
     /// The pending `Down` request, answered after shutdown. `None` if a signal ended the agent.
     pub(super) waiting: Option<Connection>,
 }
@@ -47,6 +47,7 @@ impl Running {
         progress: Arc<dyn Progress + Send + Sync>,
     ) -> Result<Self, AgentError> {
         let work = move || {
+            let lab = with_further(lab, &config.further_services);
             let claim = Claim::take(&lab.name)?;
             let stays = config.keep || was_left(&lab.name);
             record(&lab.name, stays)?;
@@ -57,7 +58,7 @@ impl Running {
                 temporary::make_permanent(&lab.name)?;
             }
             let watch = Arc::new(watch?);
-            let Config { probes, serving, .. } = config;
+            let Config { probes, serving, further_services, .. } = config;
             Ok(Self {
                 lab,
                 claim,
@@ -66,6 +67,7 @@ impl Running {
                 stays,
                 probes,
                 serving,
+                further_services,
                 waiting: None,
             })
         };
@@ -73,7 +75,7 @@ impl Running {
     }
 
     /// Returns the report for the caller of the agent.
-    pub(super) fn started(&self, http: SocketAddr) -> Started {
+    pub(super) fn started(&self, http: Vec<ServerAddress>) -> Started {
         let (features, pinned) = (self.watch.features(), self.watch.pinned());
         Started { http, features, stays: self.stays, pinned }
     }
@@ -124,6 +126,12 @@ impl Running {
         left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
         if left.is_empty() { Ok(()) } else { Err(AgentError::LeftBehind(left)) }
     }
+}
+
+/// Returns the lab of a file with the services that run beside its own.
+pub(super) fn with_further(mut lab: Lab, services: &[Service]) -> Lab {
+    lab.services.extend(services.iter().cloned());
+    lab
 }
 
 /// Records whether the lab ends with this agent, before the lab is built.

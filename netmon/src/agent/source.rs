@@ -54,5 +54,22 @@ fn snapshot(status: ServiceStatus) -> ServiceSnapshot {
         ServiceState::Waiting => ServicePhase::Waiting,
         ServiceState::Stopped => ServicePhase::Stopped,
     };
-    ServiceSnapshot { namespace, name, what, state, restarts, last_exit }
+    ServiceSnapshot { namespace, name, what: public(what), state, restarts, last_exit }
+}
+
+/// Returns what every user may read of what a service runs: its arguments may contain secrets.
+fn public(what: String) -> String {
+    let is_server = what.starts_with("http://");
+    if is_server { what } else { what.split(' ').next().unwrap_or_default().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_served_without_its_arguments() {
+        assert_eq!(public("postgres --password=hunter2".to_owned()), "postgres");
+        assert_eq!(public("http://10.200.0.3:80/".to_owned()), "http://10.200.0.3:80/");
+    }
 }

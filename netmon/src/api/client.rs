@@ -3,21 +3,18 @@
 //! Each request has a connection of its own, over plain TCP, and is bounded in time and size. A stream has one too, which
 //! ends when it is dropped.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use axum::body::{Body, Bytes, to_bytes};
 use futures_util::{Stream, StreamExt as _, stream};
 use hyper::{Response, StatusCode};
+use netmon_model::server_address::ServerAddress;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::{net::TcpStream, sync::mpsc, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{Event, sse::Parser};
-use crate::http::exchange;
+use crate::http::{self, Connection, exchange};
 
 /// Time for the agent to accept the connection.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
@@ -38,7 +35,7 @@ pub enum ClientError {
     #[error("cannot connect to {address}")]
     Connect {
         /// The address.
-        address: SocketAddr,
+        address: ServerAddress,
         /// The kernel's answer.
         source: io::Error,
     },
@@ -46,7 +43,7 @@ pub enum ClientError {
     #[error("cannot request {path} from {address}")]
     Http {
         /// The address.
-        address: SocketAddr,
+        address: ServerAddress,
         /// The path and query of the request.
         path: String,
         /// The cause.
@@ -56,7 +53,7 @@ pub enum ClientError {
     #[error("no response from {address} to {path} within {RESPONSE_TIME:?}")]
     Late {
         /// The address.
-        address: SocketAddr,
+        address: ServerAddress,
         /// The path and query of the request.
         path: String,
     },
@@ -64,7 +61,7 @@ pub enum ClientError {
     #[error("{address} has sent nothing over {path} for {SILENCE:?}")]
     Silent {
         /// The address.
-        address: SocketAddr,
+        address: ServerAddress,
         /// The path and query of the request.
         path: String,
     },
@@ -72,7 +69,7 @@ pub enum ClientError {
     #[error("{address} responded to {path} with {status}: {text}")]
     Refused {
         /// The address.
-        address: SocketAddr,
+        address: ServerAddress,
         /// The path and query of the request.
         path: String,
         /// The status.
@@ -84,7 +81,7 @@ pub enum ClientError {
     #[error("cannot read the response of {address} to {path}: is it a netmon agent of this version?")]
     NotUnderstood {
         /// The address.
-        address: SocketAddr,
+        address: ServerAddress,
         /// The path and query of the request.
         path: String,
         /// The first difference.
@@ -93,28 +90,22 @@ pub enum ClientError {
 }
 
 /// A client of one agent. It holds no connection between requests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
-    address: SocketAddr,
+    address: ServerAddress,
 }
 
 impl Client {
     /// Creates a client of the agent that listens on `address`. If that is unspecified, the client uses loopback.
     #[must_use]
-    pub fn new(mut address: SocketAddr) -> Self {
-        if address.ip().is_unspecified() {
-            address.set_ip(match address.ip() {
-                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        Self { address }
+    pub fn new(address: impl Into<ServerAddress>) -> Self {
+        Self { address: address.into().to_reach() }
     }
 
     /// Returns the address that requests are sent to.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &ServerAddress {
+        &self.address
     }
 
     /// Requests `path` and reads the response as JSON.
@@ -123,11 +114,11 @@ impl Client {
     ///
     /// Fails if the agent cannot be reached, responds late or with an error, or with other JSON than expected.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let address = self.address;
-        let body = timeout(RESPONSE_TIME, self.fetch(path));
-        let body = body.await.map_err(|_| ClientError::Late { address, path: path.to_owned() })??;
-        let path = path.to_owned();
-        serde_json::from_slice(&body).map_err(|source| ClientError::NotUnderstood { address, path, source })
+        let (address, known) = (|| self.address.clone(), path.to_owned());
+        let body = timeout(RESPONSE_TIME, self.fetch(path)).await;
+        let body = body.map_err(|_| ClientError::Late { address: address(), path: path.to_owned() })??;
+        let failed = |source| ClientError::NotUnderstood { address: address(), path: known, source };
+        serde_json::from_slice(&body).map_err(failed)
     }
 
     /// Follows the agent: its state, the history if it is wanted, then every second, and a farewell when the agent ends.
@@ -139,7 +130,7 @@ impl Client {
         with_history: bool,
     ) -> impl Stream<Item = Result<Event, ClientError>> + Send + Unpin + use<> {
         let (sender, events) = mpsc::channel(WAITING_EVENTS);
-        let client = *self;
+        let client = self.clone();
         let path = if with_history { "/api/v1/stream?history=1" } else { "/api/v1/stream" };
         drop(tokio::spawn(async move {
             let follow = client.follow(path, &sender);
@@ -159,48 +150,50 @@ impl Client {
         path: &str,
         events: &mpsc::Sender<Result<Event, ClientError>>,
     ) -> Result<(), ClientError> {
-        let address = self.address;
+        let address = &self.address;
         let stream = self.connect().await?;
         let mut problem = None;
         let read = async |response: Response<Body>| {
             problem = forward(address, path, response, events).await?.err();
             Ok(())
         };
-        let followed = exchange(stream, address, path, read).await;
-        followed.map_err(|source| ClientError::Http { address, path: path.to_owned(), source })?;
+        let followed = exchange(stream, &address.host(), path, read).await;
+        followed.map_err(|source| self.broken(path, source))?;
         problem.map_or(Ok(()), Err)
     }
 
-    async fn connect(&self) -> Result<TcpStream, ClientError> {
-        let address = self.address;
-        let stream = timeout(CONNECT_TIME, TcpStream::connect(address));
+    async fn connect(&self) -> Result<Connection, ClientError> {
+        let stream = timeout(CONNECT_TIME, http::connect(&self.address));
         let stream = stream.await.unwrap_or_else(|late| Err(late.into()));
-        stream.map_err(|source| ClientError::Connect { address, source })
+        stream.map_err(|source| ClientError::Connect { address: self.address.clone(), source })
+    }
+
+    fn broken(&self, path: &str, source: axum::BoxError) -> ClientError {
+        ClientError::Http { address: self.address.clone(), path: path.to_owned(), source }
     }
 
     async fn fetch(&self, path: &str) -> Result<Bytes, ClientError> {
-        let address = self.address;
+        let address = &self.address;
         let stream = self.connect().await?;
         let read = async |response: Response<_>| {
             let (status, body) = (response.status(), response.into_body());
             Ok((status, to_bytes(body, MAX_BYTES).await?))
         };
-        let exchanged = exchange(stream, address, path, read).await;
-        let (status, body) =
-            exchanged.map_err(|source| ClientError::Http { address, path: path.to_owned(), source })?;
+        let exchanged = exchange(stream, &address.host(), path, read).await;
+        let (status, body) = exchanged.map_err(|source| self.broken(path, source))?;
         if status.is_success() { Ok(body) } else { Err(refused(address, path, status, &body)) }
     }
 }
 
-fn refused(address: SocketAddr, path: &str, status: StatusCode, body: &[u8]) -> ClientError {
+fn refused(address: &ServerAddress, path: &str, status: StatusCode, body: &[u8]) -> ClientError {
     let text = String::from_utf8_lossy(body).trim().to_owned();
-    ClientError::Refused { address, path: path.to_owned(), status, text }
+    ClientError::Refused { address: address.clone(), path: path.to_owned(), status, text }
 }
 
 /// Forwards the events of a response. The outer error is the connection's; the inner one is a response that cannot be
 /// used.
 async fn forward(
-    address: SocketAddr,
+    address: &ServerAddress,
     path: &str,
     response: Response<Body>,
     events: &mpsc::Sender<Result<Event, ClientError>>,
@@ -212,7 +205,7 @@ async fn forward(
     let (mut parser, mut pieces) = (Parser::default(), body.into_data_stream());
     loop {
         let Ok(piece) = timeout(SILENCE, pieces.next()).await else {
-            return Ok(Err(ClientError::Silent { address, path: path.to_owned() }));
+            return Ok(Err(ClientError::Silent { address: address.clone(), path: path.to_owned() }));
         };
         let Some(piece) = piece else { return Ok(Ok(())) };
         parser.push(&piece?)?;
@@ -220,7 +213,7 @@ async fn forward(
             let event = match Event::read(&message) {
                 Ok(event) => event,
                 Err(source) => {
-                    let path = path.to_owned();
+                    let (address, path) = (address.clone(), path.to_owned());
                     return Ok(Err(ClientError::NotUnderstood { address, path, source }));
                 }
             };
@@ -235,48 +228,35 @@ async fn forward(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{net::SocketAddr, sync::Arc};
 
-    use netmon_model::{
-        fixtures,
-        snapshot::{Flow, Snapshot},
-    };
+    use netmon_model::fixtures;
     use tokio::net::TcpListener;
 
     use super::*;
     use crate::{
         api,
-        live::{Readiness, SnapshotSource, SourceError},
+        live::{Readiness, fake::Direct},
         server::{Options, serve},
     };
-
-    struct Direct;
-
-    impl SnapshotSource for Direct {
-        fn snapshot(&self) -> Result<Snapshot, SourceError> {
-            Ok(fixtures::direct())
-        }
-
-        fn flows(&self) -> Vec<Flow> {
-            fixtures::flows()
-        }
-
-        fn ready(&self) -> Readiness {
-            Readiness::from_hooks(3, 4)
-        }
-    }
 
     async fn agent() -> SocketAddr {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        serve(listener, Arc::new(Direct), Options::default(), std::future::pending()).unwrap();
+        let listeners = listener.try_into().unwrap();
+        drop(serve(
+            listeners,
+            Arc::new(Direct { hooks_attached: 3 }),
+            Options::default(),
+            std::future::pending(),
+        ));
         address
     }
 
     #[tokio::test]
     async fn an_agent_that_listens_on_all_addresses_is_reached_on_loopback() {
         let client = Client::new(agent().await);
-        assert!(client.address().ip().is_loopback());
+        assert!(client.address().is_local());
         let links: api::Links = client.get("/api/v1/links").await.unwrap();
         let (told, counted) = (links.links[0].b.as_ref().unwrap(), fixtures::direct());
         let counted = counted.links[0].b.as_ref().unwrap();

@@ -1,10 +1,10 @@
-//! `/api/v1/flows`: the tracked TCP connections, as each endpoint on their path sees them.
+//! `/api/v1/flows`: the tracked TCP connections and conversations over UDP, as each endpoint on their path sees them.
 
 use std::cmp::Reverse;
 
 use netmon_model::{
     names::{LinkName, NsName},
-    snapshot::{self, FlowCounts, FlowState, FlowTable, Snapshot},
+    snapshot::{self, FlowCounts, FlowState, FlowTable, Snapshot, Transport},
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct WhichFlows {
     /// Only flows at the ends of this namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<NsName>,
+    /// Only flows of this protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Transport>,
     /// Only flows in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<FlowState>,
@@ -72,16 +75,19 @@ pub struct Flows {
     pub taken_at_unix_ms: u64,
     /// The lab that is watched; null if there is none.
     pub lab: Option<Lab>,
-    /// The table of connections.
+    /// The table of TCP connections.
     pub table: Table,
-    /// Number of connections in the table that match the query; `flows` may have fewer.
+    /// The table of conversations over UDP.
+    #[serde(default)]
+    pub udp_table: Table,
+    /// Number of connections in the tables that match the query; `flows` may have fewer.
     pub matching: usize,
     /// The connections.
     pub flows: Vec<Flow>,
 }
 
-/// The table of connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A table of connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Connections in it, including ended ones whose place has not been needed yet.
     pub entries: u64,
@@ -94,9 +100,7 @@ pub struct Table {
 /// A connection as one endpoint sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
-    /// `tcp`.
-    pub protocol: String,
-    /// The other fields, with the same names.
+    /// Its fields, with the same names.
     #[serde(flatten)]
     pub seen: snapshot::Flow,
 }
@@ -108,6 +112,7 @@ impl Flows {
         flows.retain(|flow| {
             which.link.as_ref().is_none_or(|link| *link == flow.link)
                 && which.namespace.as_ref().is_none_or(|namespace| *namespace == flow.namespace)
+                && which.protocol.is_none_or(|protocol| protocol == flow.protocol)
                 && which.state.is_none_or(|state| state == flow.state)
         });
         flows.sort_by_key(|flow| (Reverse(which.sort.rank(flow)), flow.idle_ns, Reverse(flow.age_ns)));
@@ -116,22 +121,27 @@ impl Flows {
         Self {
             taken_at_unix_ms: unix_ms(snapshot.taken_at),
             lab: Lab::of_first(snapshot),
-            table: snapshot.flows.into(),
+            table: Table::of_tcp(snapshot.flows),
+            udp_table: Table::of_udp(snapshot.flows),
             matching,
             flows: flows.into_iter().map(Flow::from).collect(),
         }
     }
 }
 
-impl From<FlowTable> for Table {
-    fn from(table: FlowTable) -> Self {
+impl Table {
+    fn of_tcp(table: FlowTable) -> Self {
         Self { entries: table.entries, capacity: table.capacity, evicted: table.evicted_flows }
+    }
+
+    fn of_udp(table: FlowTable) -> Self {
+        Self { entries: table.udp_entries, capacity: table.udp_capacity, evicted: table.evicted_udp_flows }
     }
 }
 
 impl From<snapshot::Flow> for Flow {
     fn from(seen: snapshot::Flow) -> Self {
-        Self { protocol: "tcp".to_owned(), seen }
+        Self { seen }
     }
 }
 
@@ -166,12 +176,19 @@ mod tests {
     }
 
     #[test]
-    fn link_namespace_and_state_choose() {
+    fn link_namespace_protocol_and_state_choose() {
         let of = |which| Flows::of(&fixtures::direct(), fixtures::flows(), &which).matching;
         assert_eq!(of(WhichFlows { state: Some(FlowState::Ended), ..WhichFlows::default() }), 1);
         let namespace = fixtures::flows()[0].namespace.clone();
         let there = fixtures::flows().iter().filter(|flow| flow.namespace == namespace).count();
         assert_eq!(of(WhichFlows { namespace: Some(namespace), ..WhichFlows::default() }), there);
+        let all = || [fixtures::flows(), vec![fixtures::udp_flow()]].concat();
+        let of_protocol = |protocol| {
+            let which = WhichFlows { protocol, ..WhichFlows::default() };
+            Flows::of(&fixtures::direct(), all(), &which).matching
+        };
+        let [any, tcp, udp] = [None, Some(Transport::Tcp), Some(Transport::Udp)].map(of_protocol);
+        assert_eq!((any, tcp, udp), (3, 2, 1));
         let link = Some("no-such-link".parse().unwrap());
         assert_eq!(of(WhichFlows { link, ..WhichFlows::default() }), 0);
     }

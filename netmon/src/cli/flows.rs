@@ -1,4 +1,4 @@
-//! `netmon flows`: lists the TCP connections that cross the links, as the agent follows them.
+//! `netmon flows`: lists the TCP connections and conversations over UDP that cross the links, as the agent follows them.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use clap::{Args as ClapArgs, ValueEnum};
 use netmon_model::{
     names::{LinkName, NsName},
-    snapshot::FlowState,
+    snapshot::{FlowState, Transport},
 };
 
 use super::{
@@ -36,10 +36,12 @@ const HOME_AND_CLEAR: &str = "\x1b[H\x1b[J";
   netmon flows --state open --limit 10    ten open connections
   netmon flows --sort bytes --follow      who moves the most, every two seconds
   netmon flows --namespace web --sort rtt the slowest connections of one namespace
+  netmon flows --protocol udp             conversations over UDP (netmon run --udp-flows)
   netmon flows --link core -o json        the connections on one link, as /api/v1/flows returns them
 
 A connection is listed once for each end of each link that it crosses. The kernel table that holds them is bounded
-(netmon run --flow-entries); when it is full, the connection that was idle for longest is evicted.")]
+(netmon run --flow-entries); when it is full, the connection that was idle for longest is evicted. UDP is followed only
+if the agent was started with --udp-flows: it costs a table update for every packet.")]
 pub struct Args {
     #[command(flatten)]
     agent: WhichAgent,
@@ -49,6 +51,9 @@ pub struct Args {
     /// Only connections at the ends of this namespace.
     #[arg(long, env = "NETMON_NAMESPACE", value_name = "NAME", value_parser = namespace_name)]
     namespace: Option<NsName>,
+    /// Only connections of this protocol.
+    #[arg(long, env = "NETMON_FLOW_PROTOCOL", value_enum)]
+    protocol: Option<Protocol>,
     /// Only connections in this state.
     #[arg(long, env = "NETMON_FLOW_STATE", value_enum)]
     state: Option<State>,
@@ -69,14 +74,32 @@ pub struct Args {
     output: Format,
 }
 
+/// The protocol of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Protocol {
+    /// TCP connections.
+    Tcp,
+    /// Conversations over UDP.
+    Udp,
+}
+
+impl From<Protocol> for Transport {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Tcp => Self::Tcp,
+            Protocol::Udp => Self::Udp,
+        }
+    }
+}
+
 /// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum State {
-    /// A SYN was seen, but no complete handshake.
+    /// A SYN was seen, but no complete handshake. UDP: packets of one direction only.
     Opening,
-    /// The handshake is complete: data may flow.
+    /// The handshake is complete: data may flow. UDP: packets of both directions.
     Open,
-    /// Closed, reset or refused.
+    /// Closed, reset or refused. UDP: silent for 30 s, or for 120 s if it lasted.
     Ended,
 }
 
@@ -137,6 +160,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         limit: Some(args.limit),
         link: args.link,
         namespace: args.namespace,
+        protocol: args.protocol.map(Transport::from),
         state: args.state.map(FlowState::from),
         sort: args.sort.into(),
     };
@@ -145,12 +169,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         let flows: Flows = client.get(&path).await.map_err(usage)?;
         if !args.follow {
             output::print(&match args.output {
-                Format::Table => render::flows::text(&flows),
+                Format::Table => render::flows::text(&flows, which.protocol),
                 Format::Json => serde_json::to_string_pretty(&flows)? + "\n",
             })?;
             return Ok(ExitCode::Ok);
         }
-        output::print(&one_of_many(&flows, args.output)?)?;
+        output::print(&one_of_many(&flows, which.protocol, args.output)?)?;
         tokio::time::sleep(Duration::from_secs(args.interval)).await;
     }
 }
@@ -164,12 +188,12 @@ fn usage(error: ClientError) -> anyhow::Error {
 }
 
 /// Returns one list of many: on a terminal it replaces the one before; as JSON it is one line.
-fn one_of_many(flows: &Flows, format: Format) -> serde_json::Result<String> {
+fn one_of_many(flows: &Flows, wanted: Option<Transport>, format: Format) -> serde_json::Result<String> {
     Ok(match format {
         Format::Json => serde_json::to_string(flows)? + "\n",
         Format::Table if io::stdout().is_terminal() => {
-            HOME_AND_CLEAR.to_owned() + &render::flows::text(flows)
+            HOME_AND_CLEAR.to_owned() + &render::flows::text(flows, wanted)
         }
-        Format::Table => render::flows::text(flows) + "\n",
+        Format::Table => render::flows::text(flows, wanted) + "\n",
     })
 }

@@ -1,9 +1,9 @@
 //! `netmon graph`: draws a lab, with rates and latencies if an agent runs it.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use netmon_model::lab::Lab;
+use netmon_model::{lab::Lab, server_address::ServerAddress};
 
 use super::{exit::ExitCode, lab_file::LabFile, output};
 use crate::{
@@ -25,9 +25,9 @@ pub struct Args {
     /// no agent runs, the built-in lab.
     #[arg(env = "NETMON_LAB", value_name = "LAB|FILE")]
     lab: Option<String>,
-    /// Query the agent at this address, whatever lab it runs.
-    #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS:PORT", conflicts_with = "lab")]
-    address: Option<SocketAddr>,
+    /// Query the agent at this address, whatever lab it runs: ADDRESS:PORT or unix:/PATH.
+    #[arg(long, env = "NETMON_ADDRESS", value_name = "ADDRESS", conflicts_with = "lab")]
+    address: Option<ServerAddress>,
     /// Output format.
     #[arg(short, long, env = "NETMON_GRAPH_OUTPUT", value_enum, default_value_t)]
     output: Format,
@@ -73,13 +73,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// What is drawn.
 enum Source {
     Lab(Lab),
-    Agent(SocketAddr),
+    Agent(ServerAddress),
 }
 
 fn source(args: &Args) -> anyhow::Result<Source> {
     let file = |path: Option<PathBuf>| LabFile { file: path }.open().map(Source::Lab);
-    match (args.address, args.lab.as_deref()) {
-        (Some(address), _) => Ok(Source::Agent(address)),
+    match (&args.address, args.lab.as_deref()) {
+        (Some(address), _) => Ok(Source::Agent(address.clone())),
         (None, Some(given)) if locate::is_file(given) => file(Some(given.into())),
         (None, Some(name)) => Ok(Source::Agent(locate::agent_of(&locate::lab(name)?)?)),
         (None, None) => locate::main_agent()?.map_or_else(|| file(None), |agent| Ok(Source::Agent(agent))),

@@ -2,6 +2,7 @@
 
 pub mod clean;
 pub mod completions;
+pub mod discover;
 pub mod doctor;
 pub mod down;
 pub mod error_message;
@@ -11,6 +12,7 @@ pub mod failure;
 pub mod flows;
 pub mod generate;
 pub mod graph;
+pub mod groups;
 pub mod impair;
 pub mod lab_file;
 pub mod logging;
@@ -19,6 +21,7 @@ pub mod output;
 pub mod overhead;
 pub mod plan;
 pub mod privileges;
+pub mod reference;
 pub mod reload;
 pub mod run;
 pub mod schema;
@@ -33,7 +36,7 @@ pub mod up;
 pub mod watching;
 pub mod which_agent;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::exit::ExitCode;
 
@@ -47,6 +50,15 @@ pub struct Cli {
     /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Parses the command line of this process; ends the process with help, the version or an error as clap does.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let matches = groups::grouped(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// The subcommands.
@@ -87,7 +99,7 @@ pub enum Command {
     ///
     /// Reads the agent once a second, so `netmon run` must be running. Reconnects if the agent is restarted.
     Top(top::Args),
-    /// Lists the TCP connections that cross the links.
+    /// Lists the TCP connections, and the conversations over UDP, that cross the links.
     ///
     /// Shows their state, bytes in each direction, and the latest round trip. Queries the agent.
     Flows(flows::Args),
@@ -95,6 +107,11 @@ pub enum Command {
     ///
     /// Draws text, writes Mermaid or Graphviz source, or prints JSON.
     Graph(graph::Args),
+    /// Lists the network namespaces of this host and the links between them, whatever made them.
+    ///
+    /// Finds containers, pods, machines and namespaces of `ip netns add`, and names them as their users do. Enters no
+    /// namespace, keeps none alive and changes nothing. Needs no agent.
+    Discover(discover::Args),
     /// Measures what watching a link costs its traffic: the same load with and without hooks, in turn.
     ///
     /// If an agent watches the link, it detaches and reattaches its hooks, and the command reports what was not
@@ -166,6 +183,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Top(args) => with_runtime(top::run(args)),
         Command::Flows(args) => with_runtime(flows::run(args)),
         Command::Graph(args) => with_runtime(graph::run(args)),
+        Command::Discover(args) => discover::run(args),
         Command::Overhead(args) => overhead::run(&args),
         Command::Impair(args) => with_runtime(impair::run(args)),
         Command::Trace(args) => trace::run(&args),

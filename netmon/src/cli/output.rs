@@ -37,10 +37,20 @@ pub(super) fn terminal() -> Terminal {
 ///
 /// Fails if standard output cannot be written to.
 pub fn print(text: &str) -> io::Result<()> {
+    print_while_read(text).map(drop)
+}
+
+/// As [`print`]. Returns whether there is still a reader.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn print_while_read(text: &str) -> io::Result<bool> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(harmless(text).as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        done => done,
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,17 +1,26 @@
 //! `netmon run`: builds a lab, measures it and serves the results, until a signal arrives.
 
-use std::{io::Write as _, net::SocketAddr};
+use std::{
+    io::Write as _,
+    net::{SocketAddr, TcpListener},
+};
 
+use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use log::log_enabled;
-use netmon_model::lab::Lab;
+use netmon_model::{lab::Lab, server_address::ServerAddress};
 
-use super::{exit::ExitCode, lab_file::LabFile, output, serving::Serving, watching::Watching};
+use super::{
+    exit::ExitCode, lab_file::LabFile, output, privileges::require_topology, serving::Serving,
+    watching::Watching,
+};
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
+    ownership::state::State,
     render::{banner::Banner, progress::ProgressLine},
     server::{self, Buckets, DEFAULT_ADDRESS},
+    services::Prometheus,
 };
 
 /// Which lab, how it is watched, and where the results are served.
@@ -22,18 +31,26 @@ use crate::{
   kill -HUP PID                       applies the lab file again, like `netmon reload`
   netmon run --keep                   leaves the lab up at the end; `netmon down` removes it
   netmon run --persist                keeps counting if the agent is killed or upgraded, or exits with --keep
+  netmon run --prometheus             starts a Prometheus as well, which scrapes this agent
   netmon run --history off            reads nothing between scrapes
   netmon run --attach clsact          does not use TCX, as on Linux before 6.6")]
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,
-    /// Address to serve metrics and JSON on.
-    #[arg(long, env = "NETMON_LISTEN", default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS:PORT")]
-    listen: SocketAddr,
+    /// Address to serve metrics and JSON on: ADDRESS:PORT; PORT or localhost:PORT on loopback; :PORT on every address
+    /// of this host; or unix:/PATH. May be repeated: other commands then use the first. The default is 127.0.0.1:9477,
+    /// unless a service manager has opened sockets (LISTEN_FDS).
+    #[arg(long, env = "NETMON_LISTEN", value_name = "ADDRESS", value_delimiter = ',')]
+    listen: Vec<ServerAddress>,
     /// Width of the buckets of histograms in /metrics: half an octave, with bounds at 2^k and 1.5 * 2^k nanoseconds, or
     /// an octave, for scrapes of three fifths of the size and coarser quantiles.
     #[arg(long, env = "NETMON_BUCKETS", default_value = "half", value_name = "WIDTH")]
     buckets: Width,
+    /// Start a Prometheus beside the agent, which scrapes it and has netmon's alerts. The program `prometheus` has to be
+    /// installed. It ends with the lab, and its data with it.
+    #[arg(long, env = "NETMON_PROMETHEUS", value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "127.0.0.1:9090")]
+    prometheus: Option<SocketAddr>,
     #[command(flatten)]
     serving: Serving,
     /// Leave the lab up at the end.
@@ -72,6 +89,8 @@ impl From<Width> for Buckets {
 /// Fails as [`agent::run`] does.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let lab = args.lab.open()?;
+    let name = lab.name.clone();
+    let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
         listen: args.listen,
         serving: server::Options { buckets: args.buckets.into(), ..args.serving.options() },
@@ -79,9 +98,44 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         persist: args.watching.persist,
         keep: args.keep,
         probes: true,
+        further_services: prometheus.iter().map(Prometheus::service).collect(),
     };
-    agent::run(lab, config, ProgressLine::start(), greet).await?;
+    let address = prometheus.as_ref().map(|prometheus| prometheus.address);
+    let greet = |lab: &Lab, started: &Started| greet(lab, started, address);
+    let ran = agent::run(lab, config, ProgressLine::start(), greet).await;
+    // A lab that stays has its services still.
+    let ended = prometheus.filter(|_| State::load(&name).is_none());
+    let removed = ended.map_or(Ok(()), |prometheus| prometheus.remove());
+    ran?;
+    removed.context("cannot remove the data of Prometheus")?;
     Ok(ExitCode::Ok)
+}
+
+/// Returns where a Prometheus of this host scrapes the agent: the first address with a port.
+fn scraped_at(listen: &[ServerAddress]) -> anyhow::Result<SocketAddr> {
+    let default = [DEFAULT_ADDRESS.into()];
+    let listen = if listen.is_empty() { &default } else { listen };
+    let with_port = listen.iter().find_map(|address| match address.to_reach() {
+        ServerAddress::Tcp(address) if address.port() != 0 => Some(address),
+        _ => None,
+    });
+    with_port.context("--prometheus needs an address with a fixed port in --listen")
+}
+
+/// Prepares a Prometheus that scrapes the agent at `listen`.
+fn start_beside(lab: &Lab, listen: &[ServerAddress], address: SocketAddr) -> anyhow::Result<Prometheus> {
+    let agent = scraped_at(listen)?;
+    // Before anything is written.
+    require_topology("netmon run")?;
+    // Prometheus would say so too, but only after all attempts to start it. A lab that stayed may have one there.
+    if State::load(&lab.name).is_none() {
+        TcpListener::bind(address).with_context(|| {
+            format!("cannot start Prometheus at {address} (--prometheus=ADDRESS:PORT takes another address)")
+        })?;
+    }
+    let prometheus = Prometheus::new(lab, agent, address);
+    prometheus.write().context("cannot write the configuration of Prometheus")?;
+    Ok(prometheus)
 }
 
 /// The log level of the eBPF programs, which is the agent's.
@@ -96,12 +150,20 @@ fn log_level() -> u8 {
     Options::log_level_of(level)
 }
 
-fn greet(lab: &Lab, started: &Started) {
+fn greet(lab: &Lab, started: &Started, prometheus: Option<SocketAddr>) {
     let Started { http, features, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
     let terminal = output::terminal();
-    let banner =
-        Banner { lab, http: *http, features: *features, stays: *stays, pinned, program: &program, terminal };
+    let banner = Banner {
+        lab,
+        http,
+        features: *features,
+        stays: *stays,
+        pinned,
+        prometheus,
+        program: &program,
+        terminal,
+    };
     // Best effort: a user who closed standard output still wants the lab.
     let _ = write!(anstream::stdout(), "{banner}");
 }

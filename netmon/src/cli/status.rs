@@ -1,4 +1,4 @@
-//! `netmon status`: shows packets, rates and latencies of a lab, as its agent measures them.
+//! `netmon status`: shows packets, rates and latencies of a lab, as its agent measures them; of several labs, their sums.
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
@@ -10,17 +10,20 @@ use super::{
 };
 use crate::{
     api::{Links, Probe, Probes, client::Client},
+    control::locate,
     render::status,
 };
 
+mod labs;
 mod link;
 
 /// Which lab, and how its status is printed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon status                       the lab that the agent on this host runs
+  netmon status                       the lab of this host; of several labs, a line for each
   netmon status direct                one of several labs, by its name
   netmon status labs/direct.toml      the same, by its file
+  netmon status --all                 a line for each lab, also if there is only one
   netmon status --link core           one link: the parts of its round trips, and the audit of its counts
   netmon status -o json               all numbers, as /api/v1/links and /api/v1/probes return them
   netmon status --address 127.0.0.1:9500")]
@@ -30,6 +33,9 @@ pub struct Args {
     /// One link in detail, by its name; without --link, all links of the lab.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,
+    /// A line for each lab of this host, also if there is only one. The default if there are several.
+    #[arg(long, env = "NETMON_STATUS_ALL", conflicts_with_all = ["lab", "address", "link"])]
+    all: bool,
     /// Output format.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
     output: Format,
@@ -49,6 +55,17 @@ struct Status<'a> {
 ///
 /// Fails if no agent runs or it does not answer (exit code 1), or there is no such link (2).
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if args.all || (args.link.is_none() && !args.agent.is_named()) {
+        let labs = locate::labs_up();
+        if args.all || labs.len() > 1 {
+            return labs::run(labs, args.output).await;
+        }
+    }
+    one(args).await
+}
+
+/// Shows one lab.
+async fn one(args: Args) -> anyhow::Result<ExitCode> {
     let client = Client::new(args.agent.address()?);
     let mut links: Links = client.get("/api/v1/links").await?;
     if let Some(name) = &args.link {

@@ -1,9 +1,10 @@
 //! `netmon top`: shows an agent live on a terminal.
 
-use std::{env, io, net::SocketAddr, sync::Arc};
+use std::{env, io, sync::Arc};
 
 use clap::{Args as ClapArgs, ValueEnum};
 use log::LevelFilter;
+use netmon_model::server_address::ServerAddress;
 use rustix::{
     process::{Signal, kill_current_process_group},
     termios::isatty,
@@ -119,7 +120,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-fn find(agent: &WhichAgent) -> Result<SocketAddr, String> {
+fn find(agent: &WhichAgent) -> Result<ServerAddress, String> {
     agent.address().map_err(|error| error.to_string())
 }
 

@@ -6,7 +6,7 @@ use std::io;
 
 use anyhow::Context as _;
 use clap::Args;
-use netmon_kernel::sys::capabilities::{Capability, require};
+use netmon_kernel::sys::capabilities::{Capability, require, require_writable};
 use netmon_model::lab::Lab;
 use tokio::task::block_in_place;
 
@@ -52,7 +52,8 @@ pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
         return plan::print(&lab, Format::Table);
     }
     require_topology(&format!("building lab {}", lab.name))?;
-    require(crate::services::required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    require_writable(crate::topology::written_directories(&lab), &format!("building lab {}", lab.name))?;
+    require(&crate::services::required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     match LabHandle::acquire(&lab.name)? {
         LabHandle::Agent(agent, _) => reload::by_agent(agent, &lab, args.lab.file.as_ref())?,
         LabHandle::Own(claim) => build(&args, &lab, &claim).await?,

@@ -21,6 +21,11 @@ pub struct Watching {
     #[arg(long, env = "NETMON_FLOW_ENTRIES", default_value_t = 65_536, value_name = "N",
           value_parser = clap::value_parser!(u32).range(0..=4_194_304))]
     flow_entries: u32,
+    /// Maximum number of conversations over UDP that are followed at once, rounded up to a power of two; each entry takes
+    /// 136 bytes. 0 follows none: every UDP packet costs a table update otherwise.
+    #[arg(long, env = "NETMON_UDP_FLOWS", default_value_t = 0, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(0..=4_194_304))]
+    udp_flows: u32,
 }
 
 /// The ways to attach.
@@ -40,6 +45,6 @@ impl Watching {
             Mode::Tcx => AttachMode::Tcx,
             Mode::Clsact => AttachMode::Clsact,
         });
-        Options { mode, flow_entries: self.flow_entries, ..Options::default() }
+        Options { mode, flow_entries: self.flow_entries, udp_flows: self.udp_flows, ..Options::default() }
     }
 }

@@ -86,7 +86,8 @@ impl Attached {
     pub(super) fn nothing(mode: AttachMode, ifindex: IfIndex, pins: Option<Hooks<PathBuf>>) -> Self {
         let kind = match mode {
             AttachMode::Tcx => Kind::Tcx(Hooks { ingress: None, egress: None }),
-            AttachMode::Clsact => Kind::Clsact { made_qdisc: false },
+            // Only one of the two modes of hooks is asked for here.
+            AttachMode::Clsact | AttachMode::Tracing => Kind::Clsact { made_qdisc: false },
         };
         Self { ifindex, programs: Hooks::default(), pins, kind }
     }

@@ -61,6 +61,12 @@ impl<V: Pod> Chunks<V> {
         )
     }
 
+    /// Waits until no program runs that began before this call: the kernel waits for that when a map in an
+    /// array of maps is replaced. Nothing changes.
+    pub(super) fn await_programs(&mut self) -> Result<(), MapError> {
+        self.inner.first().map_or(Ok(()), |first| self.outer.set(0, first, 0))
+    }
+
     /// Returns the kernel memory of the chunks in bytes: endpoints x possible CPUs x value size.
     pub(super) fn bytes(&self) -> usize {
         self.inner.len() * CHUNK_ENDPOINTS as usize * nr_cpus().unwrap_or(1) * value_bytes::<V>()

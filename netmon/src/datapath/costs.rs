@@ -15,8 +15,14 @@ impl Datapath {
         // The endpoints' values are in chunks. The kernel accounts only the outer map's slots.
         add_chunks(&mut maps, "COUNTERS", endpoints, self.object.counters.bytes());
         add_chunks(&mut maps, "ROUND_TRIPS", endpoints, self.object.round_trips.bytes());
-        if let Some(table) = maps.iter_mut().find(|one| one.map == "TCP_FLOWS") {
-            table.fill = Some(Fill { entries: flows.entries, max_entries: flows.capacity });
+        let tables = [
+            ("TCP_FLOWS", flows.entries, flows.capacity),
+            ("UDP_FLOWS", flows.udp_entries, flows.udp_capacity),
+        ];
+        for (name, entries, max_entries) in tables {
+            if let Some(table) = maps.iter_mut().find(|one| one.map == name) {
+                table.fill = Some(Fill { entries, max_entries });
+            }
         }
         let programs = self
             .run_time

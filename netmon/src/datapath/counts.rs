@@ -63,6 +63,8 @@ pub struct EndpointCounts {
     pub unstamped_packets: u64,
     /// Packets that arrived with a delivery time that is no stamp of the peer, by reason.
     pub refused_stamps: Vec<(RefusedStamp, u64)>,
+    /// Packets that arrived and whose departure is not known, so they have no latency. Always 0 without tracing programs.
+    pub unjoined_packets: u64,
     /// Packets that the kernel dropped on this interface, by drop reason. `None` if this kernel reports no reasons.
     pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured here.
@@ -98,6 +100,17 @@ pub struct Departures {
     pub latency: Histogram,
     /// Segments that left and did not arrive.
     pub lost_segments: u64,
+    /// The two parts of the latency. `None` if programs at hooks measure it, which see only the whole.
+    pub parts: Option<LatencyParts>,
+}
+
+/// The two parts of the latency of packets from one end of a link to the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LatencyParts {
+    /// The time in the queue of the interface that they left through.
+    pub queue: Histogram,
+    /// The time from its driver to their arrival.
+    pub crossing: Histogram,
 }
 
 /// The values of one endpoint on every CPU.
@@ -120,6 +133,7 @@ impl Datapath {
             self.read_group(&group, &mut counts, &mut waiting)?;
         }
         self.settle_idle(&waiting, &mut counts)?;
+        self.read_traced(&mut counts)?;
         if let Some(drops) = &self.object.drops {
             let mut drops = drops.read()?;
             for (id, endpoint) in &mut counts {
@@ -163,11 +177,17 @@ impl Datapath {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             let peer = values.get(1 - at).filter(|_| group.len() == 2);
             let departures = peer.filter(|_| packet_stamp && endpoint.stamps).map(|peer| {
-                let (departures, reading) = departures(read, endpoint, &values[at], peer);
+                let held_ns = endpoint.held_ns;
+                let epochs =
+                    [sums::epochs(&values[at].counters, EGRESS), sums::epochs(&peer.counters, INGRESS)];
+                let (departures, reading) = departures(read, (&mut endpoint.lost, held_ns), epochs, peer);
                 waiting.extend(reading.map(|reading| Waiting { id: *id, reading }));
                 departures
             });
-            counts.insert(*id, Box::new(endpoint_counts(read, endpoint, &values[at], departures)));
+            let attached = endpoint.attached.as_ref().map(Attached::mode);
+            let unanswered = (&mut endpoint.echoes_unanswered, &mut endpoint.dns_unanswered);
+            let read = endpoint_counts(read, attached, unanswered, &values[at], departures);
+            counts.insert(*id, Box::new(read));
         }
         self.record_changes(group)
     }
@@ -242,21 +262,22 @@ struct Waiting {
 ///
 /// Time alone does not make a packet lost, because a queue may stand still. It is lost once something that left later has
 /// arrived, and it had as long as any packet before.
-fn departures(
+///
+/// The epochs are those of what left and of what arrived. `lost` are the losses so far, with the time for which packets may be held on purpose, in nanoseconds.
+pub(super) fn departures(
     read: (u64, u64),
-    from: &mut Endpoint,
-    sent: &Values,
+    (lost, held_ns): (&mut ClosedEpochs<LOSS_EPOCHS>, u64),
+    [first, second]: [[u32; LOSS_EPOCHS]; 2],
     arrived: &Values,
 ) -> (Departures, Option<Reading<LOSS_EPOCHS>>) {
     let latency = sums::histogram(&arrived.counters, |value| &value.latency);
-    let (first, second) = (sums::epochs(&sent.counters, EGRESS), sums::epochs(&arrived.counters, INGRESS));
     let reading = Reading { read, first, second };
-    let settle = settle_epochs(&latency, from.held_ns);
+    let settle = settle_epochs(&latency, held_ns);
     let latest = arrived.counters.iter().map(|value| value.latest_departure_ns).max().unwrap_or(0);
     let latest_epoch = latest >> LOSS_EPOCH_SHIFT;
-    from.lost.update(&reading, |epoch| epoch.age >= settle && epoch.number < latest_epoch);
-    let waits = from.lost.waits(&reading, is_long_ago);
-    (Departures { latency, lost_segments: from.lost.total() }, waits.then_some(reading))
+    lost.update(&reading, |epoch| epoch.age >= settle && epoch.number < latest_epoch);
+    let waits = lost.waits(&reading, is_long_ago);
+    (Departures { latency, lost_segments: lost.total(), parts: None }, waits.then_some(reading))
 }
 
 fn is_long_ago(epoch: Epoch) -> bool {
@@ -272,23 +293,25 @@ fn settle_epochs(latency: &Histogram, held_ns: u64) -> u64 {
     (2 + (longest_ns.max(held_ns) >> LOSS_EPOCH_SHIFT)).min(LOSS_EPOCHS as u64 / 2)
 }
 
-fn endpoint_counts(
+pub(super) fn endpoint_counts(
     read: (u64, u64),
-    endpoint: &mut Endpoint,
+    attached: Option<AttachMode>,
+    (echoes_unanswered, dns_unanswered): (&mut ClosedEpochs<ANSWER_EPOCHS>, &mut ClosedEpochs<ANSWER_EPOCHS>),
     values: &Values,
     departures: Option<Departures>,
 ) -> EndpointCounts {
     let echoes = sums::requests(&values.counters, |value| &value.echoes.requests);
     let queries = sums::requests(&values.round_trips, |value| &value.dns_queries);
     EndpointCounts {
-        attached: endpoint.attached.as_ref().map(Attached::mode),
+        attached,
         hooks: Hooks::from_fn(|direction| sums::hook(&values.counters, direction)),
         unstamped_packets: values.counters.iter().map(|value| value.unstamped).sum(),
         refused_stamps: sums::refused_stamps(&values.round_trips),
+        unjoined_packets: 0,
         drops: None,
         round_trips: RoundTrips {
-            icmp_requests: requests(read, &mut endpoint.echoes_unanswered, &echoes),
-            dns_queries: requests(read, &mut endpoint.dns_unanswered, &queries),
+            icmp_requests: requests(read, echoes_unanswered, &echoes),
+            dns_queries: requests(read, dns_unanswered, &queries),
             ..sums::round_trips(&values.counters, &values.round_trips)
         },
         departures,

@@ -49,6 +49,9 @@ pub enum DatapathError {
         /// The kernel's answer.
         source: MapError,
     },
+    /// The kernel lacks what measuring by tracing needs.
+    #[error("cannot measure by tracing programs: {0}")]
+    NoTracing(String),
     /// The programs could not be attached to the tracepoint of drops.
     #[error("cannot attach to the tracepoint skb:kfree_skb")]
     Tracepoint(#[source] io::Error),

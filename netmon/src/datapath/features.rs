@@ -13,7 +13,7 @@ use netmon_kernel::sys::{
 };
 use netmon_model::snapshot::{AttachMode, Features};
 
-use super::{DatapathError, drops::DropTypes};
+use super::{DatapathError, drops::DropTypes, tracing::missing_for_tracing};
 
 /// Attaching to this many links takes two seconds with TCX.
 const MOST_TCX_LINKS: usize = 50;
@@ -60,6 +60,12 @@ pub fn has_tcx() -> io::Result<bool> {
 #[must_use]
 pub fn why_no_drops() -> Option<String> {
     DropTypes::look_up().err()
+}
+
+/// Returns why links that netmon did not make cannot be measured by tracing. `None` if the kernel's types allow it.
+#[must_use]
+pub fn why_no_tracing() -> Option<String> {
+    missing_for_tracing()
 }
 
 /// Returns whether the kernel lets a program write a packet's delivery time. Loads a program that does only that, and

@@ -35,11 +35,11 @@ struct Metered {
 }
 
 impl MapMeter {
-    /// Returns a meter of all maps of the object.
-    pub(super) fn from_ebpf(ebpf: &Ebpf) -> Result<Self, DatapathError> {
+    /// Returns a meter of the maps of the object that are used.
+    pub(super) fn from_ebpf(ebpf: &Ebpf, is_used: impl Fn(&str) -> bool) -> Result<Self, DatapathError> {
         let cpus = nr_cpus().map_err(|(_, error)| DatapathError::Accounts(error))?;
         let mut maps = Vec::new();
-        for (name, map) in ebpf.maps() {
+        for (name, map) in ebpf.maps().filter(|(name, _)| is_used(name)) {
             let (data, values) = match map {
                 Map::HashMap(data) | Map::LruHashMap(data) => (data, Some(1)),
                 Map::PerCpuHashMap(data) | Map::PerCpuLruHashMap(data) => (data, Some(cpus)),

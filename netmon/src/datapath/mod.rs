@@ -34,6 +34,7 @@ mod reserve;
 mod run_time;
 mod sums;
 mod tallies;
+mod tracing;
 
 use std::{cmp::Reverse, os::fd::AsFd as _, sync::Arc, time::Duration};
 
@@ -47,13 +48,14 @@ use netmon_model::{
 
 pub use self::{
     attach::AttachError,
-    counts::{Counts, Departures, EndpointCounts, HookCounts},
+    counts::{Counts, Departures, EndpointCounts, HookCounts, LatencyParts},
     dry_run::ProgramCost,
     endpoint::Target,
     error::DatapathError,
     flows::Connection,
     hooks::{HookTotals, Passed},
     position::{Overtaken, Positions},
+    tracing::TracedTarget,
 };
 use self::{
     clock::ClockKeeper,
@@ -62,6 +64,7 @@ use self::{
     object::Object,
     persistence::{Opened, Persistence, Stage},
     run_time::RunTime,
+    tracing::{TracedEndpoints, Tracing},
 };
 pub(crate) use self::{drops::reasons as drop_reasons, kernel_types::KernelTypes};
 
@@ -79,16 +82,21 @@ pub struct Options {
     /// The maximum number of connections that are followed at once, and of requests, rounded up to a power of two. 0
     /// disables round trips.
     pub flow_entries: u32,
+    /// The maximum number of conversations over UDP that are followed at once, rounded up to a power of two. 0 follows
+    /// none, and costs nothing.
+    pub udp_flows: u32,
     /// The programs' log level, as in [`aya_log::Level`]: 0 nothing, 1 errors ... 5 traces. Statements above it are not
     /// even loaded into the kernel.
     pub log_level: u8,
     /// Whether the kernel records the programs' run times, which costs time in each run.
     pub run_time: bool,
+    /// Whether the tracing programs are loaded, which measure links that netmon did not make ([`Datapath::watch`]).
+    pub tracing: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mode: None, flow_entries: 65_536, log_level: 0, run_time: false }
+        Self { mode: None, flow_entries: 65_536, udp_flows: 0, log_level: 0, run_time: false, tracing: false }
     }
 }
 
@@ -108,6 +116,8 @@ impl Options {
 pub struct Datapath {
     // Dropped first: the attachments jump to the programs of the object.
     endpoints: Endpoints,
+    /// Endpoints that are measured by tracing. Nothing is attached to them.
+    traced: TracedEndpoints,
     object: Object,
     features: Features,
     /// The pinned state, which outlives this. `None` if nothing is pinned.
@@ -154,6 +164,7 @@ impl Datapath {
         let logs = (options.log_level > 0).then(|| LogPump::start(&mut object.ebpf)).transpose()?;
         Ok(Self {
             endpoints: Endpoints::new(),
+            traced: TracedEndpoints::new(),
             object,
             features,
             persistence,
@@ -184,13 +195,15 @@ impl Datapath {
     /// Returns the kernel memory of the endpoints' maps in bytes.
     #[must_use]
     pub fn map_bytes(&self) -> usize {
-        self.object.counters.bytes() + self.object.round_trips.bytes()
+        let crossings = self.object.tracing.as_ref().map_or(0, Tracing::bytes);
+        self.object.counters.bytes() + self.object.round_trips.bytes() + crossings
     }
 
-    /// Returns the number of hooks with a program.
+    /// Returns the number of hooks with a program. An endpoint that is measured by tracing counts as two.
     #[must_use]
     pub fn hooks_attached(&self) -> usize {
-        2 * self.endpoints.values().filter(|endpoint| endpoint.attached.is_some()).count()
+        let attached = self.endpoints.values().filter(|endpoint| endpoint.attached.is_some()).count();
+        2 * (attached + self.traced.len())
     }
 
     /// Returns the namespace of an attached endpoint.
@@ -277,10 +290,12 @@ impl Datapath {
         Ok(())
     }
 
-    /// Detaches from these endpoints and clears their counters. Continues after an error, and returns all errors.
+    /// Detaches from these endpoints, or stops measuring them by tracing, and clears their counters. Continues after an error, and returns all errors.
     pub fn detach(&mut self, ids: &[EndpointId]) -> Vec<DatapathError> {
         let going = ids.iter().filter_map(|id| self.endpoints.remove_entry(id)).collect();
-        self.forget(going)
+        let mut errors = self.forget(going);
+        errors.extend(self.unwatch(ids));
+        errors
     }
 
     /// Drops all endpoints without detaching. Pinned programs keep counting, others end.

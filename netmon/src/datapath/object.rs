@@ -34,6 +34,7 @@ use super::{
     map_use::MapMeter,
     persistence::{Opened, Persistence},
     tallies::Tallies,
+    tracing::{MAPS as TRACING_MAPS, Settings as TracingSettings, Tracing},
 };
 
 /// The object, with the alignment that the ELF reader needs.
@@ -68,6 +69,8 @@ pub(super) struct Object {
     pub(super) flow_tables: FlowTables,
     /// The agent's own counters.
     pub(super) tallies: Tallies,
+    /// The tracing programs. `None` if they are not loaded.
+    pub(super) tracing: Option<Tracing>,
 }
 
 impl Object {
@@ -81,12 +84,16 @@ impl Object {
         let stamp = u8::from(features.packet_stamp);
         let sizes = match opened.as_ref().and_then(Opened::settings) {
             Some(settings) => Sizes::pinned(settings),
-            None => Sizes::for_entries(options.flow_entries),
+            None => Sizes::for_entries(options.flow_entries, options.udp_flows),
         };
         let drop_types = DropTypes::look_up();
         let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();
+        let tracing = options.tracing.then(TracingSettings::look_up).transpose()?;
         let mut loader = EbpfLoader::new();
         sizes.set(&mut loader);
+        if let Some(tracing) = &tracing {
+            tracing.set(&mut loader);
+        }
         if let Some(opened) = &opened {
             opened.set(&mut loader);
         }
@@ -97,7 +104,7 @@ impl Object {
             .load(OBJECT)
             .map_err(|source| DatapathError::Load(Box::new(source)))?;
         check_abi(&mut ebpf)?;
-        let meter = MapMeter::from_ebpf(&ebpf)?;
+        let meter = MapMeter::from_ebpf(&ebpf, |map| tracing.is_some() || !TRACING_MAPS.contains(&map))?;
         // Set the offset first: pinned dispatchers may jump to the programs as soon as they are in the table.
         let mut clock_offset = take(&mut ebpf, CLOCK_OFFSET)?;
         clock::set(&mut clock_offset).map_err(DatapathError::Clock)?;
@@ -120,6 +127,7 @@ impl Object {
             flow_tables: FlowTables::from_ebpf(&mut ebpf, sizes)?,
             tallies: Tallies::from_ebpf(&mut ebpf)?,
             jump_table,
+            tracing: tracing.is_some().then(|| Tracing::start(&mut ebpf)).transpose()?,
             ebpf,
         };
         Ok((object, persistence))
@@ -213,6 +221,13 @@ fn load_program(name: &'static str, program: &mut Program) -> Result<(), Datapat
 }
 
 impl Object {
+    /// Makes room for the values of an endpoint.
+    pub(super) fn reserve(&mut self, id: EndpointId) -> Result<(), DatapathError> {
+        let refused = |source| DatapathError::Map { name: "COUNTERS", source };
+        self.counters.reserve(id).map_err(refused)?;
+        self.round_trips.reserve(id).map_err(refused)
+    }
+
     /// Sets an endpoint's values to zero on every CPU.
     pub(super) fn clear(&mut self, id: EndpointId) -> Result<(), DatapathError> {
         self.counters

@@ -9,9 +9,7 @@ use super::{Datapath, DatapathError, endpoint::Endpoint, persistence::Stage};
 impl Datapath {
     /// Reserves space for an endpoint, with counters at zero.
     pub(super) fn reserve(&mut self, endpoint: &Endpoint) -> Result<(), DatapathError> {
-        let refused = |source| DatapathError::Map { name: "COUNTERS", source };
-        self.object.counters.reserve(endpoint.id).map_err(refused)?;
-        self.object.round_trips.reserve(endpoint.id).map_err(refused)?;
+        self.object.reserve(endpoint.id)?;
         if let Some(persistence) = &mut self.persistence {
             persistence.record(endpoint, Stage::Unfinished)?;
         }

@@ -10,7 +10,9 @@ use netmon_ebpf::record::Tally;
 use netmon_kernel::sys::bpf_info::{program_runs, record_run_time};
 use netmon_model::{by::Hooks, cost::ProgramRuns};
 
-use super::{DatapathError, dispatcher, endpoint::Endpoint, object::Object, tallies::Tallies};
+use super::{
+    DatapathError, dispatcher, endpoint::Endpoint, object::Object, tallies::Tallies, tracing::Tracing,
+};
 
 /// The program at the kernel's tracepoint of drops.
 const DROP: &str = "netmon_drop";
@@ -64,6 +66,11 @@ impl RunTime {
         if let Some(drops) = &object.drops {
             let mut runs = ProgramRuns { program: DROP, ..ProgramRuns::default() };
             add_one(&mut runs, drops.dispatcher())?;
+            all.push(runs);
+        }
+        for (program, fd) in object.tracing.iter().flat_map(Tracing::programs) {
+            let mut runs = ProgramRuns { program, ..ProgramRuns::default() };
+            add_one(&mut runs, fd)?;
             all.push(runs);
         }
         Ok(all)

@@ -1,7 +1,7 @@
 //! Which capabilities this process has, and what does not work without the missing ones. `docs/PRIVILEGES.md` has the
 //! same list.
 
-use netmon_kernel::sys::capabilities::{Capability, has};
+use netmon_kernel::sys::capabilities::{Capability, has, is_in_host_user_namespace};
 
 use super::{Finding, Section};
 
@@ -16,8 +16,13 @@ fn finding(capability: Capability, is_held: bool) -> Finding {
         return Finding::ok(section, what, need.what_for);
     }
     let found = format!("not held; needed for {}", need.what_for);
+    let advice = if is_in_host_user_namespace() {
+        "run netmon as root, for example with sudo"
+    } else {
+        "this is a user namespace, whose capabilities do not count for this: run netmon as root of the host"
+    };
     match need.without {
-        None => Finding::missing(section, what, found, "run netmon as root, for example with sudo"),
+        None => Finding::missing(section, what, found, advice),
         Some(without) => Finding::note(section, what, found, without),
     }
 }
@@ -32,6 +37,10 @@ struct Need {
 fn need(capability: Capability) -> Need {
     let (what_for, without) = match capability {
         Capability::NetAdmin => ("links, addresses and routes, and programs on hooks", None),
+        Capability::NetBroadcast => (
+            "hearing of links that appear in other namespaces",
+            Some("`netmon discover --follow` refuses to start; `netmon discover` works"),
+        ),
         Capability::SysAdmin => ("creating and entering namespaces", None),
         Capability::Bpf => ("loading programs and creating maps", None),
         Capability::Perfmon => (
@@ -56,6 +65,14 @@ fn need(capability: Capability) -> Need {
         Capability::NetBindService => (
             "services on ports below 1024, and the DNS server of `netmon selftest`",
             Some("labs whose services listen on higher ports work; the built-in lab listens on port 80"),
+        ),
+        Capability::Setuid => ("services with `user`", Some("labs whose services keep netmon's user work")),
+        Capability::Setgid => {
+            ("services with `user` or `group`", Some("labs whose services keep netmon's groups work"))
+        }
+        Capability::Setpcap => (
+            "services of root with `capabilities`",
+            Some("labs whose services have another user, or no `capabilities`, work"),
         ),
     };
     Need { what_for, without }

@@ -82,6 +82,7 @@ fn finding(program: &ForeignProgram) -> Finding {
     let how = match program.attached {
         AttachMode::Tcx => "TCX",
         AttachMode::Clsact => "clsact",
+        AttachMode::Tracing => "tracing",
     };
     let found = format!("{} ({how}), position {position} of {chain_length}", program.program);
     let advice = match program.netmon_position {

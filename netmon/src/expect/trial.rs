@@ -43,13 +43,14 @@ pub async fn trial<P: Progress>(
     checking: impl FnOnce() -> P,
 ) -> Result<Option<Vec<Verdict>>, TrialError> {
     let config = Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         serving: Default::default(),
         datapath: Options::default(),
         keep: false,
         persist: false,
         // Their packets would be counted as those of expectations.
         probes: false,
+        further_services: Vec::new(),
     };
     let listen = |kind| signal(kind).map_err(TrialError::Signals);
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
@@ -61,13 +62,13 @@ pub async fn trial<P: Progress>(
         building,
         move |_, started| {
             // The receiver is below.
-            let _ = ready.send(started.http);
+            let _ = ready.send(started.http.first().cloned());
         },
         async move { drop(is_done.await) },
     );
     let checks = async {
         // Without an address the agent did not start, and its own error says why.
-        let Ok(address) = is_ready.await else { return Ok(Vec::new()) };
+        let Ok(Some(address)) = is_ready.await else { return Ok(Vec::new()) };
         check(lab, &Client::new(address), &checking()).await
     };
     let checks = async {

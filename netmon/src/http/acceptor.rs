@@ -1,11 +1,11 @@
 //! A server's connections: accepted up to a bound, served with deadlines, drained at the end.
 //!
 //! `axum::serve` bounds none of these. Which path gives what is the router's business; that every request only reads,
-//! and is answered in time, is checked here, before the router sees it.
+//! and is answered in time, is checked here, before the router sees it. Which connection is closed when there are too
+//! many is decided by the [`house`](super::house).
 
 use std::{
     io,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,73 +15,86 @@ use std::{
 
 use axum::{
     Router,
+    body::{Body, Bytes},
     extract::{ConnectInfo, Request},
     http::{Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use futures_util::future::join_all;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
+    time::timeout,
 };
 use tower::ServiceExt as _;
 
 use super::{
     Limits,
-    place::{Place, Places},
+    house::Peer,
+    place::{Noted, Place, Places},
+    socket::{Client, Connection, Listener, Observed},
 };
 
-/// The response to a client for which there is no connection left.
-const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\n\
-    content-length: 21\r\nretry-after: 1\r\nconnection: close\r\n\r\ntoo many connections\n";
-/// Time for a refused client to read the reason.
+/// Time for a refused client to send its request, and then to read the reason.
 const REFUSAL_TIME: Duration = Duration::from_millis(250);
+/// Time for a refused client to send its request.
+const REQUEST_TIME: Duration = Duration::from_millis(100);
 /// Pause after accept(2) failed for lack of descriptors or memory: an immediate retry would fail too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time for a connection that is closed for a newcomer to finish the answer that it has begun.
+const LEAVING_TIME: Duration = Duration::from_secs(5);
+/// At least this many clients at a time are told why they are refused.
+const REFUSALS: usize = 64;
 
 /// What happens to a connection beyond [`Limits::connections`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Overload {
     /// It waits in the kernel's backlog until another connection ends.
     Wait,
-    /// It is counted here, answered with 503 and closed.
-    Refuse(Arc<AtomicU64>),
+    /// It takes the place of an idle one. If there is none for a while, it gets this response and is closed.
+    Refuse {
+        /// The response, as it is sent.
+        response: Bytes,
+        /// How many were refused.
+        refused: Arc<AtomicU64>,
+    },
 }
 
 /// A server that has not started to accept.
 pub(crate) struct Acceptor {
-    listener: TcpListener,
+    listeners: Vec<Listener>,
+    server: Server,
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct Server {
     router: Router,
     limits: Limits,
     overload: Overload,
-    /// A permit for each connection that is served.
+    /// A place for each connection that is served.
     places: Places,
     /// A permit for each connection that is being refused. A client beyond these is closed without an answer.
     refusals: Arc<Semaphore>,
 }
 
-/// A connection, and its permit to be served. `None` if all connections are in use.
-type Accepted = (TcpStream, SocketAddr, Option<Place>);
-
 impl Acceptor {
-    /// Combines a listening socket with the routes that it serves, and the client's address as [`ConnectInfo`].
-    pub(crate) fn new(listener: TcpListener, router: Router, limits: Limits, overload: Overload) -> Self {
+    /// Combines listening sockets with the routes that they serve, and the client's address as [`ConnectInfo`].
+    pub(crate) fn new(listeners: Vec<Listener>, router: Router, limits: Limits, overload: Overload) -> Self {
         let time = limits.request_time;
         let router = router.layer(middleware::from_fn(move |request, next| bounded(time, request, next)));
-        let refusals = Arc::new(Semaphore::new(limits.connections));
-        Self { listener, router, limits, overload, places: Places::new(&limits), refusals }
+        let refusals = Arc::new(Semaphore::new(limits.connections.max(REFUSALS)));
+        let places = Places::new(&limits);
+        Self { listeners, server: Server { router, limits, overload, places, refusals } }
     }
 
     /// Adds layers outside everything that the acceptor itself checks.
     pub(crate) fn wrap(mut self, layers: impl FnOnce(Router) -> Router) -> Self {
-        self.router = layers(self.router);
+        self.server.router = layers(self.server.router);
         self
     }
 
@@ -89,68 +102,133 @@ impl Acceptor {
     /// [`Limits::drain_time`] later. Connections are closed if the returned future is dropped.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
         let (closing, _) = watch::channel(());
-        let mut connections = JoinSet::new();
-        let mut shutdown = std::pin::pin!(shutdown);
+        let Self { listeners, server } = self;
+        let served = listeners.into_iter().map(|listener| server.serve(listener, closing.subscribe()));
+        let mut served = std::pin::pin!(join_all(served));
+        tokio::select! {
+            _ = &mut served => return,
+            () = shutdown => {}
+        }
+        closing.send_replace(());
+        served.await;
+    }
+}
+
+impl Server {
+    async fn serve(&self, listener: Listener, mut closing: watch::Receiver<()>) {
+        let (closed, mut connections) = (closing.clone(), JoinSet::new());
         loop {
             tokio::select! {
-                () = &mut shutdown => break,
-                accepted = self.accept() => match accepted {
-                    Ok(accepted) => self.begin(accepted, &closing, &mut connections),
-                    Err(error) => self.pause_after(&error).await,
-                },
-                // Collects tasks as they end, so that the set does not grow.
-                Some(_) = connections.join_next() => {}
+                _ = closing.changed() => break,
+                () = self.accept(&listener, &closed, &mut connections) => {}
             }
+            // Collects tasks that have ended, so that the set does not grow.
+            while connections.try_join_next().is_some() {}
         }
-        drop(self.listener);
-        closing.send_replace(());
+        drop(listener);
         let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.limits.drain_time, drained).await.is_err() {
+        if timeout(self.limits.drain_time, drained).await.is_err() {
             connections.shutdown().await;
         }
     }
 
-    async fn accept(&self) -> io::Result<Accepted> {
-        let place = match self.overload {
-            Overload::Wait => self.places.wait().await,
-            Overload::Refuse(_) => None,
-        };
-        let (stream, client) = self.listener.accept().await?;
-        let place = place.or_else(|| self.places.take());
-        Ok((stream, client, place))
-    }
-
-    fn begin(
+    /// Accepts one connection and starts to serve or to refuse it.
+    async fn accept(
         &self,
-        (stream, client, place): Accepted,
-        closing: &watch::Sender<()>,
+        listener: &Listener,
+        closing: &watch::Receiver<()>,
         connections: &mut JoinSet<()>,
     ) {
-        if let Some(place) = place {
-            let client = Client { address: client, place };
-            connections.spawn(serve(stream, client, self.router.clone(), self.limits, closing.subscribe()));
+        let reserved = match self.overload {
+            Overload::Wait => Some(self.places.wait(Peer::Local).await),
+            Overload::Refuse { .. } => None,
+        };
+        let (stream, client) = match listener.accept(&self.limits).await {
+            Ok(accepted) => accepted,
+            Err(error) => return pause_after(&error, listener).await,
+        };
+        if let Some(place) = reserved {
+            connections.spawn(self.clone().answer(stream, client, place, closing.clone()));
             return;
         }
-        if let Overload::Refuse(refused) = &self.overload {
-            refused.fetch_add(1, Ordering::Relaxed);
+        match self.places.admit(client.peer).await {
+            Some(place) => {
+                connections.spawn(self.clone().answer(stream, client, place, closing.clone()));
+            }
+            None => self.begin_refusal(stream, connections),
         }
+    }
+
+    fn begin_refusal(&self, stream: Connection, connections: &mut JoinSet<()>) {
+        let Overload::Refuse { response, refused } = &self.overload else { return };
+        refused.fetch_add(1, Ordering::Relaxed);
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+            let response = response.clone();
             connections.spawn(async move {
-                let _ = tokio::time::timeout(REFUSAL_TIME, refuse(stream)).await;
+                let _ = timeout(REFUSAL_TIME, refuse(stream, &response)).await;
                 drop(permit);
             });
         }
     }
 
-    async fn pause_after(&self, error: &io::Error) {
-        // A client that disconnects before it is accepted is no shortage.
-        if error.kind() != io::ErrorKind::ConnectionAborted {
-            let address = self.listener.local_addr().map_or_else(|_| "?".to_owned(), |own| own.to_string());
-            log::warn!(
-                "cannot accept an HTTP connection on {address}: {error}; retrying in {ACCEPT_PAUSE:?}"
-            );
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+    /// Serves one connection until it ends, until it is closed for another one, or until `closing` changes and the
+    /// response in flight is sent.
+    async fn answer(
+        self,
+        stream: Connection,
+        client: Client,
+        place: Place,
+        mut closing: watch::Receiver<()>,
+    ) {
+        let (router, answered) = (self.router, place.clone());
+        let service = service_fn(move |request| {
+            let (answering, request) = (answered.answer(), prepared(request, client, &answered));
+            let response = router.clone().oneshot(request);
+            async move { response.await.map(|response| response.map(|body| Noted::new(body, answering))) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header_time)
+            .max_header_size(self.limits.header_bytes)
+            .serve_connection(TokioIo::new(Observed::new(stream, place.clone())), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            // First, so that a request that has arrived is seen before the connection is closed.
+            biased;
+            ended = &mut connection => ended,
+            () = place.closed() => {
+                if !place.may_finish() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                timeout(LEAVING_TIME, connection).await.unwrap_or(Ok(()))
+            }
+            _ = closing.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            log::debug!("the HTTP connection from {client} ended early: {error}");
         }
+    }
+}
+
+/// Adds what handlers may want to know of the client.
+fn prepared(request: hyper::Request<hyper::body::Incoming>, client: Client, place: &Place) -> Request {
+    let mut request = request.map(Body::new);
+    if let Some(address) = client.address {
+        request.extensions_mut().insert(ConnectInfo(address));
+    }
+    request.extensions_mut().insert(place.clone());
+    request
+}
+
+async fn pause_after(error: &io::Error, listener: &Listener) {
+    // A client that disconnects before it is accepted is no shortage.
+    if error.kind() != io::ErrorKind::ConnectionAborted {
+        log::warn!("cannot accept an HTTP connection on {listener}: {error}; retrying in {ACCEPT_PAUSE:?}");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }
 
@@ -160,61 +238,33 @@ async fn bounded(time: Duration, request: Request, next: Next) -> Response {
         let allowed = [(header::ALLOW, "GET, HEAD")];
         return (StatusCode::METHOD_NOT_ALLOWED, allowed, "this is read-only: GET or HEAD\n").into_response();
     }
-    match tokio::time::timeout(time, next.run(request)).await {
+    match timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("no answer within {time:?}\n")).into_response(),
     }
 }
 
-/// The client of a connection.
-struct Client {
-    address: SocketAddr,
-    place: Place,
-}
-
-/// Serves one connection until it ends, or until `closing` changes and the response in flight is sent.
-async fn serve(
-    stream: TcpStream,
-    Client { address: client, place }: Client,
-    router: Router,
-    limits: Limits,
-    mut closing: watch::Receiver<()>,
-) {
-    let stall_ms = u32::try_from(limits.stall_time.as_millis()).unwrap_or(u32::MAX);
-    // Bounds how long sent data may stay unacknowledged, a closed window included (tcp(7)).
-    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, stall_ms) {
-        log::debug!("cannot bound the time of the HTTP connection from {client}: {error}");
-    }
-    let _ = stream.set_nodelay(true);
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(client));
-        request.extensions_mut().insert(place.clone());
-        request
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
-        .max_header_size(limits.header_bytes)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        _ = closing.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        log::debug!("the HTTP connection from {client} ended early: {error}");
-    }
-}
-
-/// Sends the reason and waits for the client to close. If the server closed first, with the request unread, the kernel
-/// would reset the connection and the client would lose the response.
-async fn refuse(mut stream: TcpStream) -> io::Result<()> {
-    stream.write_all(TOO_MANY).await?;
+/// Reads the request, sends the reason, and waits for the client to close. A client that gets a response before it has
+/// sent its request takes that for an error of the connection. If the server closed first, with the request unread, the
+/// kernel would reset the connection and the client would lose the response.
+async fn refuse(mut stream: Connection, response: &[u8]) -> io::Result<()> {
+    let _ = timeout(REQUEST_TIME, read_request(&mut stream)).await;
+    stream.write_all(response).await?;
     stream.shutdown().await?;
     let mut unread = [0; 1024];
     while stream.read(&mut unread).await? > 0 {}
+    Ok(())
+}
+
+/// Reads up to the end of a request's head, or what is more than that.
+async fn read_request(stream: &mut Connection) -> io::Result<()> {
+    let mut head = Vec::new();
+    let mut part = [0; 1024];
+    while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") && head.len() < 16 * part.len() {
+        match stream.read(&mut part).await? {
+            0 => break,
+            length => head.extend_from_slice(&part[..length]),
+        }
+    }
     Ok(())
 }

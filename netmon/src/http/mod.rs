@@ -6,15 +6,18 @@
 
 mod acceptor;
 mod exchange;
+mod house;
 mod limits;
 mod place;
+mod socket;
 
-pub use self::limits::Limits;
+pub use self::{limits::Limits, socket::Listener};
 
 #[cfg(test)]
 mod tests;
 pub(crate) use self::{
     acceptor::{Acceptor, Overload},
-    exchange::exchange,
+    exchange::{connect, exchange},
     place::Place,
+    socket::{Connection, Duplex},
 };

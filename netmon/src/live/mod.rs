@@ -4,6 +4,8 @@
 //! are computed, and what happened between each and the next as [`History`]. It makes no reading, and knows no client.
 
 mod delta;
+#[cfg(test)]
+pub(crate) mod fake;
 mod history;
 mod pace;
 mod rates;

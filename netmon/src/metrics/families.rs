@@ -1,5 +1,7 @@
 //! Writes each family of metrics from its part of a snapshot.
 
+use std::time::SystemTime;
+
 use netmon_ebpf::endpoint::{TcpEvent, Unsure};
 use netmon_model::{
     cost::Cost,
@@ -278,6 +280,8 @@ fn state(snapshot: &Snapshot, to: &mut Writer) {
     }
     to.family(names::FLOW_ENTRIES).count([], snapshot.flows.entries);
     to.family(names::FLOW_EVICTIONS).count([], snapshot.flows.evicted_flows);
+    to.family(names::UDP_FLOW_ENTRIES).count([], snapshot.flows.udp_entries);
+    to.family(names::UDP_FLOW_EVICTIONS).count([], snapshot.flows.evicted_udp_flows);
     to.family(names::REQUEST_EVICTIONS).count([], snapshot.flows.evicted_requests);
 }
 
@@ -319,5 +323,11 @@ fn identity(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mut Writer
     let mut labs = to.family(names::LAB_INFO);
     for lab in &snapshot.labs {
         labs.flag([lab.name.as_str(), &lab.file], true);
+    }
+    let mut applied = to.family(names::LAB_APPLIED);
+    for lab in &snapshot.labs {
+        // A clock before 1970 is no reason to have no scrape.
+        let since = lab.applied_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        applied.gauge([lab.name.as_str()], since.as_secs_f64());
     }
 }

@@ -8,7 +8,7 @@ use netmon_model::snapshot::Snapshot;
 use super::has_empty_buckets;
 
 /// A format of the text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Prometheus' text format 0.0.4.
     #[default]

@@ -290,6 +290,20 @@ pub const FLOW_EVICTIONS: Metric = Metric {
     labels: &[],
     help: "TCP connections that were evicted from the flow table before they ended. They give no more round trips.",
 };
+/// Fill of the table of conversations over UDP.
+pub const UDP_FLOW_ENTRIES: Metric = Metric {
+    name: "netmon_udp_flow_entries",
+    kind: MetricKind::Gauge,
+    labels: &[],
+    help: "Conversations over UDP in their table, including ended ones whose entry is not needed yet; 0 without --udp-flows.",
+};
+/// Conversations over UDP that were evicted from their table.
+pub const UDP_FLOW_EVICTIONS: Metric = Metric {
+    name: "netmon_udp_flow_evictions_total",
+    kind: MetricKind::Counter,
+    labels: &[],
+    help: "Conversations over UDP that were evicted from their table before they ended.",
+};
 /// Requests that were evicted from the table of requests.
 pub const REQUEST_EVICTIONS: Metric = Metric {
     name: "netmon_request_evictions_total",
@@ -361,6 +375,13 @@ pub const LAB_INFO: Metric = Metric {
     labels: &["lab", "file"],
     help: "The lab that is watched and the file that it was read from. Always 1.",
 };
+/// When the lab was applied.
+pub const LAB_APPLIED: Metric = Metric {
+    name: "netmon_lab_applied_timestamp_seconds",
+    kind: MetricKind::Gauge,
+    labels: &["lab"],
+    help: "Unix time at which the lab was built, or last changed to what its file says.",
+};
 
 /// Outcome of a probe.
 pub const PROBE_SUCCESS: Metric = Metric {
@@ -422,6 +443,8 @@ pub const ALL: &[Metric] = &[
     ENDPOINT_UP,
     PROGRAM_ATTACHED,
     FLOW_ENTRIES,
+    UDP_FLOW_ENTRIES,
+    UDP_FLOW_EVICTIONS,
     FLOW_EVICTIONS,
     REQUEST_EVICTIONS,
     PROGRAM_RUN_SECONDS,
@@ -433,4 +456,5 @@ pub const ALL: &[Metric] = &[
     SCRAPE_DURATION,
     BUILD_INFO,
     LAB_INFO,
+    LAB_APPLIED,
 ];

@@ -1,6 +1,5 @@
 //! Reads the rendered text with a parser of its own, and compares it with the snapshot.
 
-mod dashboard;
 mod empty;
 mod formats;
 mod large;
@@ -143,6 +142,8 @@ fn every_count_of_the_snapshot_has_its_labels() {
     }
     assert_eq!(scrape.get("netmon_parse_exits_total", &[("reason", "ethernet_truncated")]), 3.0);
     assert_eq!(scrape.get("netmon_flow_entries", &[]), 17.0);
+    assert_eq!(scrape.get("netmon_udp_flow_entries", &[]), 11.0);
+    assert_eq!(scrape.get("netmon_udp_flow_evictions_total", &[]), 7.0);
     assert_eq!(scrape.get("netmon_program_run_seconds_total", &[("program", "netmon_in")]), 2.5);
     assert_eq!(scrape.get("netmon_program_runs_total", &[("program", "netmon_in")]), 12_345.0);
     assert_eq!(scrape.get("netmon_map_memory_bytes", &[("map", "EXITS_BY_REASON")]), 576.0);
@@ -151,6 +152,7 @@ fn every_count_of_the_snapshot_has_its_labels() {
     assert_eq!(scrape.get("netmon_errors_total", &[("kind", "read")]), 2.0);
     assert_eq!(scrape.get("netmon_errors_total", &[("kind", "scrape")]), 5.0);
     assert_eq!(scrape.get("netmon_lab_info", &[("lab", "direct"), ("file", "built-in")]), 1.0);
+    assert_eq!(scrape.get("netmon_lab_applied_timestamp_seconds", &[("lab", "direct")]), 1_799_999_000.25);
 }
 
 #[test]

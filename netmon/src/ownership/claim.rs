@@ -7,7 +7,7 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process,
@@ -18,7 +18,7 @@ use netmon_kernel::{
     owned_files,
     proc::{Process, Stat},
 };
-use netmon_model::{error::chain, names::LabName};
+use netmon_model::{error::chain, names::LabName, server_address::ServerAddress};
 use rustix::{
     event::{Timespec, poll},
     fs::{FlockOperation, flock},
@@ -35,11 +35,11 @@ pub struct Holder {
     /// Its process id. 0 if it has not written it yet.
     pub pid: u32,
     /// The address where it serves HTTP. `None` if it does not.
-    pub http: Option<SocketAddr>,
+    pub http: Option<ServerAddress>,
 }
 
 impl Holder {
-    fn this_process(http: Option<SocketAddr>) -> Self {
+    fn this_process(http: Option<ServerAddress>) -> Self {
         Self { pid: process::id(), http }
     }
 
@@ -51,8 +51,12 @@ impl Holder {
     /// As [`Self::is_dead`], for a caller from whom /proc may hide the process (`hidepid`): then its address decides.
     fn is_dead_or_silent(&self) -> bool {
         let sees_all = Stat::read(Process::Pid(1)).is_ok();
-        let answers = |address| TcpStream::connect_timeout(&address, CONNECT_TIME).is_ok();
-        self.is_dead() && (sees_all || !self.http.is_some_and(answers))
+        let answers = |address: &ServerAddress| match address {
+            ServerAddress::Tcp(address) => TcpStream::connect_timeout(address, CONNECT_TIME).is_ok(),
+            // Without connecting, which could block.
+            ServerAddress::Unix(path) => path.exists(),
+        };
+        self.is_dead() && (sees_all || !self.http.as_ref().is_some_and(answers))
     }
 }
 
@@ -65,8 +69,8 @@ const CONNECT_TIME: Duration = Duration::from_millis(500);
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {}", self.pid)?;
-        match self.http {
-            Some(address) => write!(f, " (http://{address}/)"),
+        match &self.http {
+            Some(address) => write!(f, " ({})", address.url()),
             None => Ok(()),
         }
     }
@@ -136,7 +140,7 @@ impl Claim {
     /// # Errors
     ///
     /// Fails if a file cannot be written.
-    pub fn announce(&mut self, http: Option<SocketAddr>) -> Result<(), OwnershipError> {
+    pub fn announce(&mut self, http: Option<ServerAddress>) -> Result<(), OwnershipError> {
         let holder = Holder::this_process(http);
         self.write(&holder)?;
         self.agent = Some(holder);

@@ -34,5 +34,5 @@ pub(super) async fn fetch(
         }
         Ok(Fetched { status, bytes })
     };
-    exchange(stream, url.address, &url.path, read).await
+    exchange(stream, &url.address.to_string(), &url.path, read).await
 }

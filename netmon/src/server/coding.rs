@@ -9,7 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 const PIECE_BYTES: usize = 64 << 10;
 
 /// A content coding (RFC 9110, 8.4.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Coding {
     /// Not compressed.
     #[default]

@@ -209,11 +209,7 @@ mod tests {
     use netmon_model::{fixtures, snapshot::Flow};
 
     use super::*;
-    use crate::{
-        live::{Readiness, SnapshotSource, SourceError},
-        metrics::Renderer,
-        server::Buckets,
-    };
+    use crate::live::{Readiness, SnapshotSource, SourceError};
 
     /// A source that counts its readings, and fails at first.
     struct Counted {
@@ -242,7 +238,7 @@ mod tests {
     fn feed(failures: usize, history_bytes: Option<usize>) -> (Arc<Feed>, Arc<AtomicUsize>) {
         let readings = Arc::new(AtomicUsize::new(0));
         let source = Counted { readings: Arc::clone(&readings), failures };
-        let source = Readings::new(Arc::new(source), Renderer::new(Buckets::default()));
+        let source = Readings::new(Arc::new(source));
         (Arc::new(Feed::new(Arc::new(source), history_bytes)), readings)
     }
 

@@ -12,8 +12,12 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
 
-use super::hosts::{Hosts, WrongHost};
+use super::{
+    Limits,
+    hosts::{Hosts, WrongHost},
+};
 
 /// Where the page may load from: the agent only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -28,6 +32,28 @@ const HEADERS: [(HeaderName, &str); 4] = [
 ];
 
 const CROSS_SITE: &str = "requests from pages of other sites are not answered; open / instead\n";
+
+/// Returns the response to a connection for which there is no place. It is sent by the acceptor, which has no router for it,
+/// with the headers that every response has.
+pub(super) fn too_many_connections(limits: &Limits) -> Bytes {
+    let text = format!(
+        "all {} connections are in use, or half of them by clients of this address; try again in a second\n",
+        limits.connections
+    );
+    let mut response = String::from("HTTP/1.1 503 Service Unavailable\r\n");
+    let length = text.len().to_string();
+    let own = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CONTENT_LENGTH, length.as_str()),
+        (header::RETRY_AFTER, "1"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONNECTION, "close"),
+    ];
+    for (name, value) in own.into_iter().chain(HEADERS) {
+        response.extend([name.as_str(), ": ", value, "\r\n"]);
+    }
+    (response + "\r\n" + &text).into()
+}
 
 /// Puts the checks and the headers around all routes.
 pub(super) fn around(router: Router, hosts: Hosts) -> Router {

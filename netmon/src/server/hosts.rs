@@ -5,13 +5,10 @@
 //! address that the agent listens on and the names that the user allows are answered, and no others. An address can be
 //! answered where a name cannot: no name leads there.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    str::FromStr,
-};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use axum::http::{HeaderMap, Uri, Version, header, uri::Authority};
+use netmon_model::server_address::ServerAddress;
 use thiserror::Error;
 
 /// A name under which the agent answers, without a port.
@@ -63,13 +60,18 @@ pub(super) enum WrongHost {
 /// The names under which the agent answers.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
-    listen: IpAddr,
+    listen: Vec<IpAddr>,
     allowed: Vec<AllowedHost>,
 }
 
 impl Hosts {
-    pub(super) fn new(listen: SocketAddr, allowed: Vec<AllowedHost>) -> Self {
-        Self { listen: listen.ip().to_canonical(), allowed }
+    pub(super) fn new(listen: &[ServerAddress], allowed: Vec<AllowedHost>) -> Self {
+        let address = |listen: &ServerAddress| match listen {
+            ServerAddress::Tcp(address) => Some(address.ip().to_canonical()),
+            // Reached by no name at all.
+            ServerAddress::Unix(_) => None,
+        };
+        Self { listen: listen.iter().filter_map(address).collect(), allowed }
     }
 
     /// Checks the host that a request is for, by its header and by its target if that is a whole URL.
@@ -95,7 +97,7 @@ impl Hosts {
 
     /// Returns whether the agent can be reached at this address. On an unspecified one it is at all of the host's.
     fn is_own(&self, address: IpAddr) -> bool {
-        address.is_loopback() || address == self.listen || self.listen.is_unspecified()
+        address.is_loopback() || self.listen.iter().any(|own| *own == address || own.is_unspecified())
     }
 }
 
@@ -117,7 +119,7 @@ mod tests {
 
     fn is_answered(listen: &str, allowed: &[&str], host: &str) -> bool {
         let allowed = allowed.iter().map(|name| name.parse().unwrap()).collect();
-        let hosts = Hosts::new(listen.parse().unwrap(), allowed);
+        let hosts = Hosts::new(&[listen.parse().unwrap()], allowed);
         let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
         hosts.check(Version::HTTP_11, &Uri::from_static("/"), &headers).is_ok()
     }
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_request_has_one_host_and_its_target_counts_too() {
-        let hosts = Hosts::new("127.0.0.1:9477".parse().unwrap(), Vec::new());
+        let hosts = Hosts::new(&["127.0.0.1:9477".parse().unwrap()], Vec::new());
         let headers = |hosts: &[&str]| {
             hosts.iter().map(|host| (header::HOST, host.parse().unwrap())).collect::<HeaderMap>()
         };

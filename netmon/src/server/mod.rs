@@ -10,22 +10,26 @@ mod files;
 mod generations;
 mod guard;
 mod hosts;
+mod listen;
 mod processor_time;
 mod readings;
 mod routes;
 mod scrape;
+mod spool;
 mod stream;
 
 use std::{
-    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle};
 
-pub use self::hosts::{AllowedHost, InvalidHost};
-use self::{feed::Feed, hosts::Hosts, readings::Readings};
+use self::{feed::Feed, hosts::Hosts, readings::Readings, scrape::Scrapes};
+pub use self::{
+    hosts::{AllowedHost, InvalidHost},
+    listen::{ListenError, Listeners},
+};
 pub use crate::{http::Limits, metrics::Buckets};
 use crate::{
     http::{Acceptor, Overload},
@@ -62,37 +66,37 @@ impl Default for Options {
     }
 }
 
-/// Serves on `listener` until `shutdown` completes. The task ends when every connection has ended, at the latest
+/// Serves on `listeners` until `shutdown` completes. The task ends when every connection has ended, at the latest
 /// [`Limits::drain_time`] later.
-///
-/// # Errors
-///
-/// Fails if the listener has no address.
 pub fn serve(
-    listener: TcpListener,
+    listeners: Listeners,
     source: Arc<dyn SnapshotSource>,
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
+) -> JoinHandle<()> {
     let Options { buckets, history_bytes, allowed_hosts, limits } = options;
-    let hosts = Hosts::new(listener.local_addr()?, allowed_hosts);
-    let readings = Arc::new(Readings::new(source, Renderer::new(buckets)));
-    let overload = Overload::Refuse(Arc::clone(&readings.refused));
+    let hosts = Hosts::new(listeners.addresses(), allowed_hosts);
+    let readings = Arc::new(Readings::new(source));
+    let scrapes = Arc::new(Scrapes::new(Arc::clone(&readings), Renderer::new(buckets)));
+    let (response, refused) = (guard::too_many_connections(&limits), Arc::clone(&readings.refused));
+    let overload = Overload::Refuse { response, refused };
     let feed = Arc::new(Feed::new(Arc::clone(&readings), history_bytes));
     let (close, closing) = watch::channel(false);
-    let router = routes::router(readings, Arc::clone(&feed), closing);
-    let acceptor = Acceptor::new(listener, router, limits, overload);
+    let router = routes::router((readings, scrapes), Arc::clone(&feed), closing);
+    let Listeners { sockets, files, .. } = listeners;
+    let acceptor = Acceptor::new(sockets, router, limits, overload);
     let acceptor = acceptor.wrap(|router| guard::around(router, hosts));
     let shutdown = async move {
         shutdown.await;
         close.send_replace(true);
     };
-    Ok(tokio::spawn(async move {
+    tokio::spawn(async move {
         tokio::select! {
             () = acceptor.run(shutdown) => {}
             () = feed.run() => {}
         }
-    }))
+        drop(files);
+    })
 }
 
 #[cfg(test)]

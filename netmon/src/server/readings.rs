@@ -18,11 +18,8 @@ use netmon_model::{
 use thiserror::Error;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use super::{coding::Coding, processor_time, scrape::Scrape};
-use crate::{
-    live::{Readiness, SnapshotSource, SourceError},
-    metrics::{Format, Renderer},
-};
+use super::processor_time;
+use crate::live::{Readiness, SnapshotSource, SourceError};
 
 /// Why a request has no answer.
 #[derive(Debug, Error)]
@@ -33,6 +30,9 @@ pub(super) enum ReadError {
     /// The source panicked.
     #[error("the task that reads the maps panicked")]
     Panicked(#[from] tokio::task::JoinError),
+    /// The text of a scrape was not written to its end.
+    #[error("the task that writes the metrics panicked")]
+    Unwritten,
 }
 
 /// One reading.
@@ -48,21 +48,14 @@ pub(super) struct Reading {
 pub(super) struct Readings {
     source: Arc<dyn SnapshotSource>,
     latest: Arc<Mutex<Option<Reading>>>,
-    renderer: Arc<Renderer>,
     failed: AtomicU64,
     /// Connections that were refused because there were too many.
     pub(super) refused: Arc<AtomicU64>,
 }
 
 impl Readings {
-    pub(super) fn new(source: Arc<dyn SnapshotSource>, renderer: Renderer) -> Self {
-        Self {
-            source,
-            latest: Arc::default(),
-            renderer: Arc::new(renderer),
-            failed: AtomicU64::new(0),
-            refused: Arc::default(),
-        }
+    pub(super) fn new(source: Arc<dyn SnapshotSource>) -> Self {
+        Self { source, latest: Arc::default(), failed: AtomicU64::new(0), refused: Arc::default() }
     }
 
     /// Returns a reading that began after this call.
@@ -88,15 +81,12 @@ impl Readings {
         result
     }
 
-    /// Starts a scrape of a reading that began after this call, in the format that the client prefers if possible.
-    pub(super) async fn scrape(&self, preferred: Format, coding: Coding) -> Result<Scrape, ReadError> {
-        let reading = self.fresh().await?;
-        let errors = [
+    /// Returns how many errors of each kind there were.
+    pub(super) fn errors(&self) -> [(&'static str, u64); 2] {
+        [
             ("snapshot", self.failed.load(Ordering::Relaxed)),
             ("http_refused", self.refused.load(Ordering::Relaxed)),
-        ];
-        let format = preferred.for_snapshot(&reading.snapshot);
-        Ok(Scrape::start(reading, Arc::clone(&self.renderer), errors, format, coding))
+        ]
     }
 
     /// Returns the TCP connections that are tracked now.

@@ -23,6 +23,7 @@ use super::{
     feed::Feed,
     files,
     readings::{ReadError, Readings},
+    scrape::Scrapes,
     stream::{self, WhichStream},
 };
 use crate::{api, http::Place};
@@ -36,6 +37,7 @@ const MOST_SUGGESTIONS: usize = 5;
 #[derive(Clone)]
 struct Shared {
     readings: Arc<Readings>,
+    scrapes: Arc<Scrapes>,
     feed: Arc<Feed>,
     /// Becomes true when the agent ends.
     closing: watch::Receiver<bool>,
@@ -78,10 +80,14 @@ pub(super) fn paths() -> Vec<&'static str> {
     routes().paths
 }
 
-pub(super) fn router(readings: Arc<Readings>, feed: Arc<Feed>, closing: watch::Receiver<bool>) -> Router {
+pub(super) fn router(
+    (readings, scrapes): (Arc<Readings>, Arc<Scrapes>),
+    feed: Arc<Feed>,
+    closing: watch::Receiver<bool>,
+) -> Router {
     files::routes(routes().router)
         .fallback(async || (StatusCode::NOT_FOUND, "no such page; / lists what there is\n"))
-        .with_state(Shared { readings, feed, closing })
+        .with_state(Shared { readings, scrapes, feed, closing })
 }
 
 async fn metrics(
@@ -89,10 +95,10 @@ async fn metrics(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ReadError> {
-    let scrape = shared.readings.scrape(accept::format(&headers), accept::coding(&headers)).await?;
+    let scrape = shared.scrapes.start((accept::format(&headers), accept::coding(&headers))).await?;
     let kind =
-        [(header::CONTENT_TYPE, scrape.format.content_type()), (header::VARY, "accept, accept-encoding")];
-    let encoding = encoding(scrape.coding);
+        [(header::CONTENT_TYPE, scrape.format().content_type()), (header::VARY, "accept, accept-encoding")];
+    let encoding = encoding(scrape.coding());
     if method == Method::HEAD {
         let length = [(header::CONTENT_LENGTH, scrape.length().await?)];
         return Ok((kind, encoding, length).into_response());

@@ -192,8 +192,7 @@ mod tests {
     use super::*;
     use crate::{
         live::{Readiness, SnapshotSource, SourceError},
-        metrics::Renderer,
-        server::{Buckets, readings::Readings},
+        server::readings::Readings,
     };
 
     /// A source that is not read: the readings are made up.
@@ -214,7 +213,7 @@ mod tests {
     }
 
     fn feed() -> Arc<Feed> {
-        let readings = Readings::new(Arc::new(Unread), Renderer::new(Buckets::default()));
+        let readings = Readings::new(Arc::new(Unread));
         Arc::new(Feed::new(Arc::new(readings), Some(1 << 20)))
     }
 

@@ -1,6 +1,7 @@
 //! A cgroup v2 for each service, in which its processes stay, however they daemonise.
 //!
-//! No controller is enabled: the group only identifies the processes of the service. A process with the right to do so
+//! It identifies the processes of the service. Controllers are enabled only for a service with limits, and only below
+//! netmon's own group, where the host has them. A process with the right to do so
 //! can move to another group (systemd does, on behalf of a login). Such a process, and every process where there is no
 //! writable cgroup v2 hierarchy, is identified by other means (see `members`).
 
@@ -13,6 +14,7 @@ use std::{
 };
 
 use netmon_kernel::proc::{Mount, Process};
+use netmon_model::lab::ServiceLimits;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::wait::left_until;
@@ -30,6 +32,27 @@ pub(crate) fn create(group: &Path) -> io::Result<File> {
     let created = (0..10).map(|_| fs::create_dir_all(group)).find(|created| !is_not_found(created));
     created.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))?;
     OpenOptions::new().write(true).open(group.join("cgroup.procs"))
+}
+
+/// Limits what the processes of a group take together. Returns what cannot be limited on this host.
+pub(crate) fn limit(group: Option<&Path>, limits: &ServiceLimits) -> Vec<&'static str> {
+    let wanted = [("memory", "memory.max", limits.memory_bytes), ("pids", "pids.max", limits.processes)];
+    let set = |(controller, file, amount): (_, _, Option<u64>)| {
+        let amount = amount?.to_string();
+        let is_set = group.is_some_and(|group| {
+            enable(group, controller).and_then(|()| fs::write(group.join(file), amount)).is_ok()
+        });
+        (!is_set).then_some(if controller == "pids" { "the number of processes" } else { controller })
+    };
+    wanted.into_iter().filter_map(set).collect()
+}
+
+/// Enables a controller for a service's group, in those of netmon and of the lab. The host's own is not changed.
+fn enable(group: &Path, controller: &str) -> io::Result<()> {
+    let above: Vec<&Path> = group.ancestors().skip(1).take(2).collect();
+    above.iter().rev().try_for_each(|directory| {
+        fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"))
+    })
 }
 
 fn is_not_found<T>(result: &io::Result<T>) -> bool {

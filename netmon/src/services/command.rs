@@ -15,11 +15,24 @@ use std::{
 
 use netmon_kernel::{
     netns::exec::files_of,
-    sys::confine::{Confinement, Step, confine},
+    sys::{
+        confine::{Confinement, Step, confine},
+        credentials::Credentials,
+    },
 };
-use netmon_model::names::NsName;
+use netmon_model::{
+    lab::{Execution, ServiceLimits},
+    names::NsName,
+};
+use rustix::process::geteuid;
 
-use super::{cgroup, error::CommandProblem, namespace, record::Record};
+use super::{
+    cgroup,
+    error::CommandProblem,
+    execution::{self, Resolved},
+    namespace,
+    record::Record,
+};
 
 /// Where servers are installed. They are searched after PATH, which lacks them for ordinary users.
 const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -34,24 +47,29 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(
     namespace: &NsName,
     words: &[String],
-    directory: Option<&Path>,
+    (directory, execution): (Option<&Path>, &Execution),
     record: &Record,
 ) -> Result<Prepared, CommandProblem> {
     let (name, arguments) = words.split_first().ok_or(CommandProblem::NotFound)?;
     let mut command = Command::new(find_program(name, directory)?);
     command.arg0(name).args(arguments);
-    if let Some(directory) = directory {
+    if let Some(directory) = start_directory(directory, execution) {
         if !directory.is_dir() {
-            return Err(CommandProblem::NoDirectory(directory.to_owned()));
+            return Err(CommandProblem::NoDirectory(directory));
         }
         command.current_dir(directory);
     }
+    let own = (geteuid().as_raw(), &env::vars_os().collect());
+    let Resolved { credentials, environment } =
+        execution::resolve(execution, own).map_err(CommandProblem::Account)?;
+    command.env_clear().envs(environment);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
 
     let network = namespace::open(namespace).map_err(CommandProblem::Namespace)?;
     let (failure, failure_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|errno| CommandProblem::Prepare(errno.into()))?;
-    let confinement = confinement(namespace, network, record, failure_write)?;
+    let confinement =
+        confinement(namespace, network, (record, &execution.limits), credentials, failure_write)?;
     confine(&mut command, confinement);
     Ok(Prepared { command, failure: File::from(failure) })
 }
@@ -59,11 +77,18 @@ pub(crate) fn prepare(
 fn confinement(
     namespace: &NsName,
     network: Option<OwnedFd>,
-    record: &Record,
+    (record, limits): (&Record, &ServiceLimits),
+    credentials: Credentials,
     failure: OwnedFd,
 ) -> Result<Confinement, CommandProblem> {
     let prepare = CommandProblem::Prepare;
     let cgroup_procs = record.cgroup.as_deref().map(cgroup::create).transpose().map_err(prepare)?;
+    for limit in cgroup::limit(record.cgroup.as_deref(), limits) {
+        log::warn!(
+            "service {}: {limit} is not limited: its cgroup has no controller for that",
+            record.service
+        );
+    }
     let identity = record.new_identity_file().map_err(prepare)?;
     let mark = (CString::new(record.mark.as_str()), CString::new(record.mark_dir().as_os_str().as_bytes()));
     let (Ok(source), Ok(directory)) = mark else { return Err(CommandProblem::Nul) };
@@ -78,8 +103,17 @@ fn confinement(
         identity: identity.into(),
         mark: (source, directory),
         binds,
+        credentials,
         failure,
     })
+}
+
+/// Returns the directory in which a command starts. A relative one starts in the lab file's.
+fn start_directory(lab: Option<&Path>, execution: &Execution) -> Option<PathBuf> {
+    match (lab, &execution.directory) {
+        (lab, Some(own)) => Some(lab.unwrap_or(Path::new("")).join(own)),
+        (lab, None) => lab.map(Path::to_owned),
+    }
 }
 
 /// Returns the files of `/etc/netns/NAME`, each with the file of `/etc` that it hides, as in `ip-netns(8)`.

@@ -6,7 +6,7 @@ use netmon_kernel::{netns::NetNsError, sys::confine::Step};
 use netmon_model::{error::chain, names::NsName};
 use thiserror::Error;
 
-use super::stop::StopError;
+use super::{account::AccountError, stop::StopError};
 
 /// Why the services of a lab could not be started. Those that were already running have been stopped.
 #[derive(Debug, Error)]
@@ -90,9 +90,12 @@ pub enum CommandProblem {
         "the interpreter that the file names does not exist; install it or correct the file's first line"
     )]
     NoInterpreter,
-    /// The directory in which services start does not exist.
-    #[error("the directory of the lab file, {}, no longer exists", .0.display())]
+    /// The directory in which the service starts does not exist.
+    #[error("the directory in which it starts, {}, does not exist", .0.display())]
     NoDirectory(PathBuf),
+    /// Its user or group is not known.
+    #[error("{}", chain(.0))]
+    Account(AccountError),
     /// The network namespace could not be opened.
     #[error("{}", chain(.0))]
     Namespace(NetNsError),

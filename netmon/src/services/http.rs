@@ -74,7 +74,9 @@ impl HttpServer {
     /// Serves until the task is aborted, which also closes the connections.
     pub(crate) async fn serve(self) {
         let router = router(self.namespace, self.address);
-        Acceptor::new(self.listener, router, LIMITS, Overload::Wait).run(std::future::pending()).await;
+        Acceptor::new(vec![self.listener.into()], router, LIMITS, Overload::Wait)
+            .run(std::future::pending())
+            .await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netmon_model::names::NsName;
+use netmon_model::{lab::Execution, names::NsName};
 use tokio::{process::Child, sync::watch, task::JoinHandle};
 
 use super::{
@@ -30,6 +30,7 @@ pub(crate) struct Keeper {
     pub(crate) namespace: NsName,
     pub(crate) words: Vec<String>,
     pub(crate) directory: Option<PathBuf>,
+    pub(crate) execution: Execution,
     pub(crate) record: Record,
     pub(crate) spawner: Spawner,
     pub(crate) board: Arc<Board>,
@@ -61,8 +62,13 @@ impl Keeper {
     }
 
     async fn spawn(&self) -> Result<Run, CommandProblem> {
-        let (command, failure) =
-            prepare(&self.namespace, &self.words, self.directory.as_deref(), &self.record)?.into_parts();
+        let (command, failure) = prepare(
+            &self.namespace,
+            &self.words,
+            (self.directory.as_deref(), &self.execution),
+            &self.record,
+        )?
+        .into_parts();
         let spawned = self.spawner.spawn(command).await;
         let mut child = spawned.map_err(|source| Prepared::problem(failure, source))?;
         self.tail.clear();

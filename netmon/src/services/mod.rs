@@ -6,12 +6,14 @@
 //!
 //! Not here: namespaces and links (`topology`), and measuring (`datapath`).
 
+mod account;
 mod backoff;
 mod bounded_log;
 mod cgroup;
 mod command;
 mod detached;
 mod error;
+mod execution;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod http;
@@ -20,6 +22,7 @@ mod leave;
 mod members;
 mod namespace;
 mod output;
+mod prometheus;
 mod ready;
 mod record;
 mod spawner;
@@ -41,11 +44,13 @@ use netmon_model::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    account::AccountError,
     detached::{
         DetachError, detached_supervisor, is_supervised, log_file, spawn_detached, supervise, until_started,
     },
     error::{CommandProblem, ListenProblem, StartError},
     leave::leave_running,
+    prometheus::Prometheus,
     status::{ServiceState, ServiceStatus, recorded_status},
     stop::{StopError, stop_recorded},
     supervisor::Supervisor,
@@ -57,9 +62,10 @@ pub fn cgroup_hierarchy() -> Option<PathBuf> {
     cgroup::hierarchy()
 }
 
-/// Returns the capabilities that the lab's own web servers need (ip(7), `ip_unprivileged_port_start`).
+/// Returns the capabilities that the lab's services need: its own web servers on low ports (ip(7),
+/// `ip_unprivileged_port_start`), and commands that run as another user.
 #[must_use]
-pub fn required_capabilities(lab: &Lab) -> &'static [Capability] {
+pub fn required_capabilities(lab: &Lab) -> Vec<Capability> {
     /// The lowest port that needs no privilege.
     const UNPRIVILEGED: u16 = 1024;
     const SETTING: &str = "net.ipv4.ip_unprivileged_port_start";
@@ -69,7 +75,24 @@ pub fn required_capabilities(lab: &Lab) -> &'static [Capability] {
         let mut own = lab.namespaces.iter().filter(|one| one.name == service.namespace);
         low && !own.any(|one| one.sysctls.contains_key(SETTING))
     };
-    if lab.services.iter().any(is_privileged) { &[Capability::NetBindService] } else { &[] }
+    let any = |is_one: &dyn Fn(&Service) -> bool| lab.services.iter().any(is_one);
+    let has_user = |service: &Service| service.execution.user.is_some();
+    let has_group = |service: &Service| has_user(service) || service.execution.group.is_some();
+    let bounds = |service: &Service| {
+        service.execution.capabilities.is_some()
+            && matches!(service.execution.user.as_deref(), None | Some("root" | "0"))
+    };
+    [
+        (any(&is_privileged), Capability::NetBindService),
+        (any(&has_user), Capability::Setuid),
+        (any(&has_group), Capability::Setgid),
+        // Their processes are ended at the end of the lab.
+        (any(&has_user), Capability::Kill),
+        (any(&bounds), Capability::Setpcap),
+    ]
+    .into_iter()
+    .filter_map(|(is_needed, capability)| is_needed.then_some(capability))
+    .collect()
 }
 
 /// Returns the cgroups of a lab's recorded services that exist.

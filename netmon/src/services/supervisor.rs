@@ -108,10 +108,20 @@ impl Supervisor {
                 self.services.push(Running::Command(record.clone()));
                 let (spawner, board) = (self.spawner.clone(), Arc::clone(&self.board));
                 let (words, directory) = (words.clone(), set.directory.clone());
-                let stopping = self.stopping.subscribe();
-                let tail = Arc::clone(&tail);
-                let keeper =
-                    Keeper { index, namespace, words, directory, record, spawner, board, stopping, tail };
+                let (stopping, tail) = (self.stopping.subscribe(), Arc::clone(&tail));
+                let execution = service.execution.clone();
+                let keeper = Keeper {
+                    index,
+                    namespace,
+                    words,
+                    directory,
+                    execution,
+                    record,
+                    spawner,
+                    board,
+                    stopping,
+                    tail,
+                };
                 let run = keeper.start().await?;
                 self.tasks.spawn(keeper.keep(run));
             }

@@ -4,13 +4,13 @@
 //! may listen at another address.
 
 use std::{
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::StreamExt as _;
 use hyper::StatusCode;
+use netmon_model::server_address::ServerAddress;
 use tokio::{
     sync::{mpsc::Sender, watch},
     time::sleep,
@@ -39,15 +39,19 @@ const MANY_LINKS: usize = 64;
 const CONNECTIONS: usize = 500;
 
 /// Finds the agent, or says in words why there is none.
-pub type FindAgent = Arc<dyn Fn() -> Result<SocketAddr, String> + Send + Sync>;
+pub type FindAgent = Arc<dyn Fn() -> Result<ServerAddress, String> + Send + Sync>;
 
 /// Sends what the stream says, and says when it cannot be heard, until the receiver is gone.
-pub(super) async fn follow(find: FindAgent, addresses: watch::Sender<SocketAddr>, messages: Sender<Message>) {
+pub(super) async fn follow(
+    find: FindAgent,
+    addresses: watch::Sender<ServerAddress>,
+    messages: Sender<Message>,
+) {
     let mut heard = Instant::now();
     loop {
         let (reason, pause) = match find() {
             Ok(address) => {
-                addresses.send_if_modified(|known| std::mem::replace(known, address) != address);
+                addresses.send_if_modified(|known| std::mem::replace(known, address.clone()) != address);
                 let ended = listen(&Client::new(address), &messages, &mut heard).await;
                 (explain(&ended), pause(&ended))
             }
@@ -110,12 +114,12 @@ pub(super) fn in_words(error: &ClientError) -> String {
 /// Reads what the view wants, at once and then every few seconds.
 pub(super) async fn answer(
     mut wants: watch::Receiver<Want>,
-    addresses: watch::Receiver<SocketAddr>,
+    addresses: watch::Receiver<ServerAddress>,
     messages: Sender<Message>,
 ) {
     loop {
         let want = wants.borrow_and_update().clone();
-        let client = Client::new(*addresses.borrow());
+        let client = Client::new(addresses.borrow().clone());
         let mut pause = DETAILS;
         for answer in requested(&client, &want).await {
             if matches!(&answer, Answer::Links(links) if links.links.len() > MANY_LINKS) {
@@ -164,10 +168,7 @@ async fn flows(client: &Client, path: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use netmon_model::{
-        fixtures,
-        snapshot::{Flow, Snapshot},
-    };
+    use netmon_model::fixtures;
     use tokio::{
         net::TcpListener,
         sync::{mpsc, oneshot},
@@ -176,37 +177,22 @@ mod tests {
 
     use super::*;
     use crate::{
-        live::{Readiness, SnapshotSource, SourceError},
+        live::fake::Direct,
         server::{self, serve},
     };
 
     /// Longer than any step here takes, so that a test fails instead of hanging.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    struct Direct;
-
-    impl SnapshotSource for Direct {
-        fn snapshot(&self) -> Result<Snapshot, SourceError> {
-            Ok(fixtures::direct())
-        }
-
-        fn flows(&self) -> Vec<Flow> {
-            fixtures::flows()
-        }
-
-        fn ready(&self) -> Readiness {
-            Readiness::from_hooks(4, 4)
-        }
-    }
-
     /// An agent, and what ends it.
-    async fn agent() -> (SocketAddr, oneshot::Sender<()>) {
+    async fn agent() -> (ServerAddress, oneshot::Sender<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
         let shutdown = async move { drop(ended.await) };
-        serve(listener, Arc::new(Direct), server::Options::default(), shutdown).unwrap();
-        (address, end)
+        let listeners = listener.try_into().unwrap();
+        drop(serve(listeners, Arc::new(Direct { hooks_attached: 4 }), server::Options::default(), shutdown));
+        (address.into(), end)
     }
 
     async fn next(messages: &mut mpsc::Receiver<Message>) -> Message {
@@ -217,7 +203,7 @@ mod tests {
     async fn the_end_of_an_agent_is_said_with_its_reason_and_the_next_one_is_found() {
         let (first, end) = agent().await;
         let (second, _end) = agent().await;
-        let found = Arc::new(std::sync::Mutex::new(Ok(first)));
+        let found = Arc::new(std::sync::Mutex::new(Ok(first.clone())));
         let find: FindAgent = Arc::new({
             let found = Arc::clone(&found);
             move || found.lock().unwrap().clone()
@@ -237,7 +223,7 @@ mod tests {
             }
         }
         assert_eq!(reasons, ["the agent has ended", "no agent runs lab direct"]);
-        *found.lock().unwrap() = Ok(second);
+        *found.lock().unwrap() = Ok(second.clone());
         while !matches!(next(&mut messages).await, Message::Topology(_)) {}
         assert_eq!(*addresses.borrow(), second);
         task.abort();
@@ -263,7 +249,7 @@ mod tests {
         // Bound and not listening: connections are refused.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        address.send(socket.local_addr().unwrap()).unwrap();
+        address.send(socket.local_addr().unwrap().into()).unwrap();
         wants.send(Want::Drops).unwrap();
         let refused = loop {
             if let Message::Details(Want::Drops, Answer::Failed(error)) = next(&mut messages).await {
@@ -278,7 +264,7 @@ mod tests {
     fn an_agent_without_a_place_is_asked_again_later() {
         let refused = |status| {
             Err(ClientError::Refused {
-                address: ([127, 0, 0, 1], 9477).into(),
+                address: ServerAddress::Tcp(([127, 0, 0, 1], 9477).into()),
                 path: "/api/v1/stream".to_owned(),
                 status,
                 text: "all 32 places for streams are taken".to_owned(),

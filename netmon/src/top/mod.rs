@@ -26,7 +26,9 @@ mod table;
 mod text;
 mod window;
 
-use std::{io, net::SocketAddr};
+use std::io;
+
+use netmon_model::server_address::ServerAddress;
 
 pub use self::{
     feed::FindAgent,
@@ -38,7 +40,7 @@ use crate::render::terminal::Charset;
 /// How `netmon top` is run.
 pub struct Options {
     /// The agent to begin with.
-    pub address: SocketAddr,
+    pub address: ServerAddress,
     /// Finds the agent again when it was lost.
     pub find: FindAgent,
     /// The first view.

@@ -50,7 +50,7 @@ pub enum TopError {
 /// Fails if the agent does not answer at first, with the terminal untouched; or if the terminal fails. A connection that is
 /// lost later is tried again.
 pub async fn run(options: Options) -> Result<(), TopError> {
-    let _: Topology = Client::new(options.address).get("/api/v1/topology").await?;
+    let _: Topology = Client::new(options.address.clone()).get("/api/v1/topology").await?;
     // Registered before the terminal is taken: a signal in between must not leave it taken.
     let mut signals = Signals::register()?;
     let screen = Screen::enter(options.has_mouse, options.has_colours)?;
@@ -78,8 +78,8 @@ struct Session {
 impl Session {
     fn begin(options: &Options, screen: Screen, state: State) -> Self {
         let (sender, messages) = mpsc::channel(WAITING);
-        let (wants, wanted) = watch::channel(Want::Nothing);
-        let (address, addresses) = watch::channel(options.address);
+        let (wants, wanted) = watch::channel(state.want());
+        let (address, addresses) = watch::channel(options.address.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::follow(options.find.clone(), address, sender.clone()));
         tasks.spawn(feed::answer(wanted, addresses, sender));

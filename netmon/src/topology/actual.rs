@@ -4,6 +4,8 @@
 //! or the state was lost. Of foreign namespaces it reads only the aliases of interfaces, since another program may have
 //! moved one of the lab's there.
 
+mod contents;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::resume_unwind,
@@ -31,7 +33,7 @@ use netmon_model::{
 use super::{
     error::TopologyError,
     handle::{self, Handle, Handles},
-    installed_impairment::{self, InstalledImpairment},
+    installed_impairment::InstalledImpairment,
     resolv::{self, ResolvConf},
     sysctl,
 };
@@ -156,36 +158,6 @@ impl Actual {
     pub fn own_interface(&self, namespace: &NsName, interface: &str) -> Option<&ActualInterface> {
         let there = self.contents(namespace)?.interfaces.get(interface)?;
         (there.owner == Owner::Ours).then_some(there)
-    }
-}
-
-impl Contents {
-    /// Reads the routes of a namespace that the lab has.
-    fn read_routes(&mut self, handle: &mut Handle, wanted: &Namespace) -> Result<(), TopologyError> {
-        for there in handle.netlink()?.routes()? {
-            match (there.is_own, &there.via[..]) {
-                (true, [via]) => self.routes.push(Route { to: there.to, via: *via }),
-                _ if wanted.routes.iter().any(|route| route.to == there.to) => self.other_routes.push(there),
-                // Another program appended next hops to it (`ip -6 route append`).
-                (true, several) => {
-                    let hops = several.iter().map(|via| Route { to: there.to, via: *via });
-                    self.routes.extend(hops.filter(|hop| self.had_routes.contains(hop)));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the impairments of the lab's interfaces.
-    fn read_impairments(&mut self, handle: &mut Handle) -> Result<(), TopologyError> {
-        let ours = || self.interfaces.values().filter(|there| there.owner == Owner::Ours && !there.is_bridge);
-        let mut found =
-            installed_impairment::read(handle.netlink()?, &ours().map(|there| there.index).collect())?;
-        for there in self.interfaces.values_mut().filter(|there| there.owner == Owner::Ours) {
-            there.impairment = found.remove(&there.index).unwrap_or_default();
-        }
-        Ok(())
     }
 }
 

@@ -28,6 +28,8 @@ pub mod sysctl;
 pub mod sysctl_check;
 pub mod undo;
 
+use netmon_model::lab::Lab;
+
 pub use self::{
     down::{Report, down},
     endpoint::{AttachObserver, Endpoint, NoObserver},
@@ -36,3 +38,10 @@ pub use self::{
     prepare::{Prepared, plan, prepare, up},
     step::Step,
 };
+
+/// Returns the directories that building a lab writes to, or creates.
+#[must_use]
+pub fn written_directories(lab: &Lab) -> &'static [&'static str] {
+    let has_files = lab.namespaces.iter().any(|namespace| namespace.nameservers.is_some());
+    if has_files { &["/run/netmon", "/run/netns", "/etc/netns"] } else { &["/run/netmon", "/run/netns"] }
+}

@@ -37,7 +37,7 @@ pub struct Meter {
     /// Where the endpoints that a topology hands over come from.
     origin: Origin,
     /// Endpoints added and removed since the last call of [`Meter::take_changes`], in order.
-    changes: Vec<EndpointChange>,
+    pub(super) changes: Vec<EndpointChange>,
     /// A digest of each link that the last [`Meter::attach`] was given, by rank. A link with the same digest is the same, which
     /// saves a look into the inventory. Empty if that call failed, or something was dropped since.
     digests: Vec<u64>,
@@ -203,7 +203,8 @@ impl Meter {
         let wanted: HashMap<InterfaceId, &LinkName> =
             endpoints.iter().map(|endpoint| (at(endpoint), &endpoint.link)).collect();
         let is_unwanted = |endpoint: &&inventory::Endpoint| {
-            wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
+            let is_found = self.datapath.is_traced(endpoint.id);
+            !is_found && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
         };
         let going: Vec<InterfaceId> =
             self.inventory.endpoints().filter(is_unwanted).map(|endpoint| endpoint.at).collect();
@@ -212,8 +213,13 @@ impl Meter {
             debug!("{}", chain(&error));
         }
         let links: HashSet<&LinkName> = wanted.into_values().collect();
-        let parted: Vec<LinkName> =
-            self.inventory.link_names().filter(|name| !links.contains(name)).cloned().collect();
+        let is_found = |name: &LinkName| {
+            self.inventory
+                .link(name)
+                .is_some_and(|link| link.ends().any(|end| self.datapath.is_traced(end.id)))
+        };
+        let is_parted = |name: &&LinkName| !links.contains(name) && !is_found(name);
+        let parted: Vec<LinkName> = self.inventory.link_names().filter(is_parted).cloned().collect();
         for link in parted {
             self.inventory.apply(Change::Parted(link));
         }
@@ -320,7 +326,7 @@ impl Meter {
         Ok(assemble(&self.inventory, counts, observed))
     }
 
-    /// Returns the TCP connections that are tracked now, in no particular order.
+    /// Returns the TCP connections and conversations over UDP that are tracked now, in no particular order.
     #[must_use]
     pub fn flows(&self) -> Vec<Flow> {
         self.datapath.connections().iter().filter_map(|one| self.flow(one)).collect()
@@ -329,6 +335,7 @@ impl Meter {
     fn flow(&self, connection: &Connection) -> Option<Flow> {
         let endpoint = self.inventory.endpoint(connection.endpoint)?;
         Some(Flow {
+            protocol: connection.protocol,
             link: self.inventory.link_of(endpoint.at)?.clone(),
             namespace: endpoint.label.namespace.clone(),
             interface: endpoint.label.interface.clone(),

@@ -13,6 +13,7 @@ pub mod audit;
 mod baselines;
 mod change;
 mod error;
+mod found;
 mod interfaces;
 pub mod inventory;
 mod meter;
@@ -25,6 +26,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::SystemTime,
 };
 
 use log::warn;
@@ -46,6 +48,7 @@ use self::{
 pub use self::{
     change::{ChangeError, ChangeTimes},
     error::WatchError,
+    found::{FoundEnd, FoundLink},
     meter::Meter,
 };
 use crate::{datapath::Overtaken, live::Traces, probe::Probes};
@@ -133,6 +136,7 @@ impl Watch {
         LabInfo {
             name: lab.name.clone(),
             file: lab.source.to_string(),
+            applied_at: SystemTime::now(),
             persists: self.pinned.is_some(),
             namespaces: NamespaceContents::of_lab(lab),
         }

@@ -10,7 +10,7 @@ mod reference;
 mod reload;
 mod report;
 mod script;
-mod subject;
+pub(crate) mod subject;
 mod watched;
 
 use std::{fs, time::Duration};

@@ -11,14 +11,14 @@ use netmon_model::lab::Lab;
 use netmon_tests::binary::netmon;
 
 /// A lab file of `netmon generate star`.
-pub(super) struct Subject {
+pub(crate) struct Subject {
     file: String,
     /// The address inside each namespace.
-    pub(super) inside: Vec<String>,
+    pub(crate) inside: Vec<String>,
 }
 
 impl Subject {
-    pub(super) fn of(count: u32) -> Result<Self> {
+    pub(crate) fn of(count: u32) -> Result<Self> {
         let file = format!("/run/sandbox/star-{count}.toml");
         let wanted = count.to_string();
         let output = Command::new(netmon()).args(["generate", "star", "-n", &wanted]).output()?;
@@ -33,7 +33,7 @@ impl Subject {
     }
 
     /// The lab file.
-    pub(super) fn file(&self) -> &str {
+    pub(crate) fn file(&self) -> &str {
         &self.file
     }
 

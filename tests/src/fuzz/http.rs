@@ -63,9 +63,8 @@ static SERVER: LazyLock<(Runtime, SocketAddr)> = LazyLock::new(|| {
     let address = runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
-        drop(
-            serve(listener, Arc::new(MadeUp), Options::default(), std::future::pending()).expect("a server"),
-        );
+        let listeners = listener.try_into().expect("a listener");
+        drop(serve(listeners, Arc::new(MadeUp), Options::default(), std::future::pending()));
         address
     });
     (runtime, address)

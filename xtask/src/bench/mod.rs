@@ -17,6 +17,7 @@ use clap::{Args, Subcommand};
 
 use self::programs::Programs;
 pub(crate) use self::programs::verify;
+use crate::provision::{self, Want};
 
 /// A benchmark, and the commit to compare with.
 #[derive(Debug, Args)]
@@ -62,6 +63,18 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// What looking costs: processor time of `top` and of the history, and scrapes beside streams that read nothing
+    Live {
+        /// The length of each window, in seconds
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(10..))]
+        seconds: u64,
+        /// How many links the history is of
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        links: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Building and removing labs of many namespaces, next to raw netlink and a script of `ip`; and watching one
     Topology {
         /// Numbers of namespaces
@@ -90,6 +103,7 @@ impl Bench {
             Self::Observer { .. } => "observer",
             Self::Datapath { .. } => "datapath",
             Self::Veth { .. } => "veth",
+            Self::Live { .. } => "live",
             Self::Topology { .. } => "topology",
         }
     }
@@ -99,6 +113,7 @@ impl Bench {
             Self::Observer { json, .. }
             | Self::Datapath { json }
             | Self::Veth { json, .. }
+            | Self::Live { json, .. }
             | Self::Topology { json, .. } => json,
         }
     }
@@ -111,6 +126,7 @@ impl Bench {
                 arguments.extend([pairs, flow_entries].map(u32::to_string));
             }
             Self::Datapath { .. } => {}
+            Self::Live { seconds, links, .. } => arguments.extend([seconds.to_string(), links.to_string()]),
             Self::Veth { pairs, .. } => arguments.push(pairs.to_string()),
             Self::Topology { namespaces, rounds, script, watched, .. } => {
                 arguments.push(namespaces.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
@@ -123,6 +139,10 @@ impl Bench {
 
 /// Runs a benchmark, or compares it with that of another commit.
 pub(crate) fn run(wish: &Wish) -> Result<()> {
+    if matches!(wish.bench, Bench::Live { .. }) {
+        // It runs `top` inside tmux.
+        provision::ensure(&[Want::Peers])?;
+    }
     let programs = Programs::of_this_tree()?;
     match &wish.against {
         Some(commit) => against::run(&wish.bench, &programs, commit, wish.turns),

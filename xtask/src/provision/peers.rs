@@ -3,7 +3,10 @@
 //! Without them a test could only compare netmon with itself. A test that needs another program adds it here, with its
 //! purpose.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use super::plan::Plan;
 use crate::process;
@@ -63,6 +66,16 @@ pub(crate) fn plan(plan: &mut Plan) {
     if !Path::new(PYTHON_READER).exists() {
         plan.package("python3-prometheus-client", "reads OpenMetrics and insists on every rule".to_owned());
     }
+    if !has_pip() {
+        plan.package("python3-pip", "installs the Grafana SDK, which checks the dashboards".to_owned());
+    }
+}
+
+/// Returns whether the Python on `PATH` can install packages.
+fn has_pip() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import pip"]).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

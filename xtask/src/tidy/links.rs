@@ -40,9 +40,14 @@ fn has_target(tree: &Tree, from: &File, target: &str) -> bool {
     let path = if path.is_empty() { from.path.clone() } else { resolve(&from.path, path) };
     let is_folder = tree.files().any(|file| file.path.starts_with(&format!("{path}/")));
     match tree.file(&path) {
-        Some(file) => anchor.is_empty() || file.text.lines().any(|line| anchor_of(line) == anchor),
+        Some(file) => anchor.is_empty() || has_anchor(&file.text, anchor),
         None => is_folder,
     }
+}
+
+/// Returns whether a page has a heading with this anchor.
+pub(super) fn has_anchor(page: &str, anchor: &str) -> bool {
+    page.lines().any(|line| anchor_of(line) == anchor)
 }
 
 /// Resolves a relative link to a path from the top of the workspace.

@@ -19,9 +19,9 @@ const WINDOW: usize = 64;
 /// The maximum size of one read. The kernel fills dumps up to it (`NLMSG_GOODSIZE`, and the size of the last read).
 const READ_SIZE: usize = 64 * 1024;
 /// Marks the answers of a dump during which the table changed (`linux/netlink.h`).
-const NLM_F_DUMP_INTR: u16 = 0x10;
+pub(super) const NLM_F_DUMP_INTR: u16 = 0x10;
 /// How often an interrupted dump is restarted.
-const DUMP_ATTEMPTS: usize = 16;
+pub(super) const DUMP_ATTEMPTS: usize = 16;
 
 thread_local! {
     /// The last read. There is one for each thread and not for each socket, since an agent has a socket for each of a
@@ -213,6 +213,10 @@ impl Netlink {
                 interrupted |= message.header.flags & NLM_F_DUMP_INTR != 0;
                 match message.payload {
                     NetlinkPayload::InnerMessage(message) => table.extend(row(message)),
+                    // A dump that fails says so at its end, not in an error message.
+                    NetlinkPayload::Done(done) if done.code < 0 => {
+                        return Err(io::Error::from_raw_os_error(done.code.saturating_neg()));
+                    }
                     NetlinkPayload::Done(_) => return Ok((!interrupted).then_some(table)),
                     NetlinkPayload::Error(answer) => return Err(answer.to_io()),
                     _ => {}
@@ -257,7 +261,8 @@ impl Netlink {
         }
     }
 
-    fn append(&mut self, bytes: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) {
+    /// Adds a request to `bytes`. Its sequence number is the next one.
+    pub(super) fn append(&mut self, bytes: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) {
         self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();
         header.sequence_number = self.sequence;
@@ -269,6 +274,16 @@ impl Netlink {
         message.serialize(&mut bytes[start..]);
     }
 
+    /// Returns the sequence number of the last request.
+    pub(super) fn last_sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Returns the socket, for requests whose answers are not parsed as a whole.
+    pub(super) fn transport(&self) -> &Socket {
+        &self.socket
+    }
+
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         use std::os::fd::AsFd as _;
         self.socket.as_fd()
@@ -277,6 +292,11 @@ impl Netlink {
 
 /// Returns all messages of one read, which blocks unless the socket is non-blocking.
 pub(super) fn read(socket: &Socket) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+    receive(socket, parse_all)
+}
+
+/// Passes the bytes of one read to `parse`.
+pub(super) fn receive<T>(socket: &Socket, parse: impl FnOnce(&[u8]) -> io::Result<T>) -> io::Result<T> {
     BUFFER.with_borrow_mut(|buffer| {
         loop {
             buffer.clear();
@@ -285,7 +305,7 @@ pub(super) fn read(socket: &Socket) -> io::Result<Vec<NetlinkMessage<RouteNetlin
                 other => break other.map(|_| ())?,
             }
         }
-        parse_all(buffer)
+        parse(buffer)
     })
 }
 
@@ -301,7 +321,7 @@ pub(super) fn parse_all(mut bytes: &[u8]) -> io::Result<Vec<NetlinkMessage<Route
     Ok(messages)
 }
 
-fn send_all(socket: &Socket, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn send_all(socket: &Socket, bytes: &[u8]) -> io::Result<()> {
     loop {
         match socket.send(bytes, 0) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -311,7 +331,7 @@ fn send_all(socket: &Socket, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Messages and attributes start at multiples of four bytes.
-fn aligned(length: usize) -> usize {
+pub(super) fn aligned(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 

@@ -29,7 +29,10 @@ use thiserror::Error;
 
 pub use self::opener::Opener;
 pub use crate::proc::NetnsId;
-use crate::sys::namespaces;
+use crate::{
+    proc::Process,
+    sys::{namespaces, nsfs},
+};
 
 /// The namespace of the calling thread. `/proc/self` would be that of the main thread.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
@@ -122,7 +125,22 @@ impl NetNs {
         Self::current()
     }
 
-    fn open_file(path: &Path) -> Result<Self, NetNsError> {
+    /// Opens the namespace of a process. While the value exists, the namespace outlives the process.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process has exited, or the caller may not inspect it (`CAP_SYS_PTRACE`).
+    pub fn of_process(pid: u32) -> Result<Self, NetNsError> {
+        Self::open_file(&Process::Pid(pid).network_namespace_path())
+    }
+
+    /// Opens the namespace that a file of nsfs stands for, such as a name in /run/netns. While the value exists, the
+    /// namespace outlives the file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such file, or it is not a namespace.
+    pub fn open_file(path: &Path) -> Result<Self, NetNsError> {
         let failed = |e| NetNsError::new("open network namespace", path.display().to_string(), e);
         // Opening a pipe that lies there would wait for its other end.
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -159,10 +177,15 @@ impl NetNs {
 
     /// Returns the identity that is valid for as long as the machine runs.
     ///
+    /// The namespace is entered for it before Linux 6.18 only.
+    ///
     /// # Errors
     ///
     /// As [`Self::run`], and before Linux 5.14.
     pub fn cookie(&self) -> Result<Cookie, NetNsError> {
+        if let Ok(id) = nsfs::id(&self.file) {
+            return Ok(Cookie(id));
+        }
         let read = || {
             let socket =
                 rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::DGRAM, None)?;
@@ -171,6 +194,19 @@ impl NetNs {
         self.run(read)?
             .map(Cookie)
             .map_err(|e| NetNsError::new("read the cookie of", "a network namespace", e))
+    }
+
+    /// Returns the user who made the user namespace that owns this namespace, and the identity of that user namespace.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's answer: EPERM if the user namespace is outside the caller's.
+    pub fn owner(&self) -> Result<(u32, NetnsId), NetNsError> {
+        let failed = |e| NetNsError::new("read the owner of", "a network namespace", e);
+        let owner = nsfs::owner(&self.file).map_err(failed)?;
+        let uid = nsfs::owner_uid(&owner).map_err(failed)?;
+        let metadata = File::from(owner).metadata().map_err(failed)?;
+        Ok((uid, NetnsId::of_metadata(&metadata)))
     }
 
     /// Runs `f` inside this namespace, on a thread that is started for it. A panic of `f` is resumed in the caller.
@@ -225,5 +261,12 @@ mod tests {
         assert_eq!(NetNs::current().unwrap().identity(), NetNs::current().unwrap().identity());
         let error = NetNs::open_file(Path::new("/proc/self/status")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_process_is_in_the_namespace_that_its_file_stands_for() {
+        let own = NetNs::of_process(std::process::id()).unwrap();
+        assert_eq!(own.identity(), NetNs::current().unwrap().identity());
+        assert_eq!(NetNs::of_process(u32::MAX).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

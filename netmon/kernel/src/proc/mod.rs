@@ -65,7 +65,42 @@ impl Process {
     ///
     /// Fails if the process has exited, or the caller may not inspect it (`CAP_SYS_PTRACE`).
     pub fn network_namespace(self) -> io::Result<NetnsId> {
-        NetnsId::of_file(&self.path("ns/net"))
+        NetnsId::of_file(&self.network_namespace_path())
+    }
+
+    /// Returns the file that stands for its network namespace.
+    #[must_use]
+    pub fn network_namespace_path(self) -> PathBuf {
+        self.path("ns/net")
+    }
+
+    /// Returns the files of its descriptors that stand for namespaces, which such a descriptor keeps alive.
+    ///
+    /// A namespace of another kind may be among them. Files that are none are not touched: they may be on a file system
+    /// that does not answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process has exited, or the caller may not inspect it (`CAP_SYS_PTRACE`).
+    pub fn namespace_descriptors(self) -> io::Result<Vec<(PathBuf, NetnsId)>> {
+        let nsfs = Self::CurrentThread.network_namespace()?.device;
+        let entries = fs::read_dir(self.path("fd"))?.flatten().map(|entry| entry.path());
+        let held = entries.filter_map(|path| {
+            let target = fs::read_link(&path).ok()?;
+            let netns = may_be_namespace(target.to_str()?).then(|| NetnsId::of_file(&path))?.ok()?;
+            (netns.device == nsfs).then_some((path, netns))
+        });
+        Ok(held.collect())
+    }
+
+    /// Returns its cgroups in all hierarchies, relative to where each is mounted, without repetition.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process has exited.
+    pub fn cgroups(self) -> io::Result<Vec<String>> {
+        let text = fs::read(self.path("cgroup"))?;
+        Ok(all_cgroups(&String::from_utf8_lossy(&text)))
     }
 
     /// Returns its mount namespace as the link `ns/mnt` shows it: `mnt:[4026531841]`.
@@ -125,6 +160,23 @@ fn ignored(status: &str, signal: u32) -> Option<bool> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
     let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
     Some(mask.checked_shr(signal.checked_sub(1)?)? & 1 == 1)
+}
+
+/// A line is `NUMBER:CONTROLLERS:PATH`, and only the path may contain a colon (cgroups(7)).
+fn all_cgroups(text: &str) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for path in text.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+        if !paths.iter().any(|known| known == path) {
+            paths.push(path.to_owned());
+        }
+    }
+    paths
+}
+
+/// A descriptor's link is `net:[INODE]` if it was opened in `/proc`, the path of the name if it was opened there, and `/` once
+/// that name is unmounted.
+fn may_be_namespace(target: &str) -> bool {
+    target == "/" || ["net:[", "/run/", "/var/run/"].iter().any(|start| target.starts_with(start))
 }
 
 /// The hierarchy with number 0 and no controllers is the one of version 2 (cgroups(7)).
@@ -239,6 +291,25 @@ mod tests {
         let text = b"12:cpu,cpuacct:/a\n1:name=systemd:/b\n0::/system.slice/x y.service\n";
         assert_eq!(unified_cgroup(text), Some(PathBuf::from("/system.slice/x y.service")));
         assert_eq!(unified_cgroup(b"1:name=systemd:/b\n"), None);
+    }
+
+    #[test]
+    fn each_cgroup_is_returned_once_in_the_order_of_the_hierarchies() {
+        let text =
+            "12:cpu,cpuacct:/docker/a\n3:pids:/docker/a\n1:name=systemd:/b\n0::/system.slice/x:y.service\n";
+        assert_eq!(all_cgroups(text), ["/docker/a", "/b", "/system.slice/x:y.service"]);
+        assert!(all_cgroups("odd\n\n1:x\n").is_empty());
+    }
+
+    #[test]
+    fn a_descriptor_of_a_namespace_is_found_among_all_descriptors() {
+        let own = Process::CurrentThread;
+        let held = fs::File::open(own.network_namespace_path()).unwrap();
+        let _directory = fs::File::open("/").unwrap();
+        let path = own.path(&format!("fd/{}", held.as_raw_fd()));
+        let found = own.namespace_descriptors().unwrap();
+        assert!(found.contains(&(path, own.network_namespace().unwrap())), "{found:?}");
+        assert!(found.iter().all(|(_, netns)| netns.device == found[0].1.device), "{found:?}");
     }
 
     #[test]

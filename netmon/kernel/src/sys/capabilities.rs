@@ -2,9 +2,13 @@
 //!
 //! Read only: no capability is raised or dropped. `docs/PRIVILEGES.md` says what each is for.
 
-use std::fmt;
+use std::{fmt, fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use rustix::thread::{CapabilitySet, capabilities};
+use rustix::{
+    fs::{Access, AtFlags, CWD, accessat},
+    io::Errno,
+    thread::{CapabilitySet, capabilities},
+};
 use thiserror::Error;
 
 /// A capability that netmon uses (`capabilities(7)`).
@@ -12,6 +16,8 @@ use thiserror::Error;
 pub enum Capability {
     /// Links, addresses, routes and qdiscs; attaching programs to hooks.
     NetAdmin,
+    /// Hearing of the links of other namespaces.
+    NetBroadcast,
     /// Entering and creating namespaces, mounting their names.
     SysAdmin,
     /// Loading programs and creating maps (Linux 5.8).
@@ -28,12 +34,19 @@ pub enum Capability {
     Kill,
     /// Listening on ports below 1024.
     NetBindService,
+    /// Services that run as another user.
+    Setuid,
+    /// Services that run in other groups.
+    Setgid,
+    /// Services of root with fewer capabilities.
+    Setpcap,
 }
 
 impl Capability {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::NetAdmin,
+        Self::NetBroadcast,
         Self::SysAdmin,
         Self::Bpf,
         Self::Perfmon,
@@ -42,6 +55,9 @@ impl Capability {
         Self::DacOverride,
         Self::Kill,
         Self::NetBindService,
+        Self::Setuid,
+        Self::Setgid,
+        Self::Setpcap,
     ];
 
     /// Returns the name as in `capabilities(7)`.
@@ -49,6 +65,7 @@ impl Capability {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::NetBroadcast => "CAP_NET_BROADCAST",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::Bpf => "CAP_BPF",
             Self::Perfmon => "CAP_PERFMON",
@@ -57,12 +74,16 @@ impl Capability {
             Self::DacOverride => "CAP_DAC_OVERRIDE",
             Self::Kill => "CAP_KILL",
             Self::NetBindService => "CAP_NET_BIND_SERVICE",
+            Self::Setuid => "CAP_SETUID",
+            Self::Setgid => "CAP_SETGID",
+            Self::Setpcap => "CAP_SETPCAP",
         }
     }
 
     fn bits(self) -> CapabilitySet {
         match self {
             Self::NetAdmin => CapabilitySet::NET_ADMIN,
+            Self::NetBroadcast => CapabilitySet::NET_BROADCAST,
             Self::SysAdmin => CapabilitySet::SYS_ADMIN,
             // Before Linux 5.8 CAP_SYS_ADMIN included these, and it still does.
             Self::Bpf => CapabilitySet::BPF.union(CapabilitySet::SYS_ADMIN),
@@ -72,7 +93,17 @@ impl Capability {
             Self::DacOverride => CapabilitySet::DAC_OVERRIDE,
             Self::Kill => CapabilitySet::KILL,
             Self::NetBindService => CapabilitySet::NET_BIND_SERVICE,
+            Self::Setuid => CapabilitySet::SETUID,
+            Self::Setgid => CapabilitySet::SETGID,
+            Self::Setpcap => CapabilitySet::SETPCAP,
         }
+    }
+}
+
+impl Capability {
+    /// Returns whether the kernel asks for it in the host's user namespace, whatever this process has in its own.
+    fn is_of_the_host(self) -> bool {
+        matches!(self, Self::Bpf | Self::Perfmon)
     }
 }
 
@@ -84,10 +115,12 @@ impl fmt::Display for Capability {
 
 /// Privileges are missing for an operation.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{what_for} needs {}; run it as root, for instance with sudo", names(.missing))]
+#[error("{what_for} needs {}; {}", names(.missing), advice(*.is_host_user))]
 pub struct MissingPrivilege {
     missing: Vec<Capability>,
     what_for: String,
+    /// Whether this process is in the host's user namespace.
+    is_host_user: bool,
 }
 
 impl MissingPrivilege {
@@ -102,9 +135,30 @@ fn names(missing: &[Capability]) -> String {
     missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
-/// Returns whether the calling thread has this capability now.
+fn advice(is_host_user: bool) -> &'static str {
+    if is_host_user {
+        "run it as root, for instance with sudo"
+    } else {
+        "this process is in a user namespace (as under `unshare -U` or in a rootless container), whose root is not the \
+         host's: run it as root of the host"
+    }
+}
+
+/// Returns whether this process is in the user namespace that the kernel started with.
+#[must_use]
+pub fn is_in_host_user_namespace() -> bool {
+    /// `PROC_USER_INIT_INO` (`linux/proc_ns.h`)
+    const INITIAL: u64 = 0xEFFF_FFFD;
+    // Without /proc, the operation itself is tried.
+    fs::metadata("/proc/self/ns/user").map_or(true, |namespace| namespace.ino() == INITIAL)
+}
+
+/// Returns whether the calling thread has this capability now, where the kernel asks for it.
 #[must_use]
 pub fn has(capability: Capability) -> bool {
+    if capability.is_of_the_host() && !is_in_host_user_namespace() {
+        return false;
+    }
     // If the kernel does not say, the operation itself is tried, and the kernel's own error is shown.
     capabilities(None).map_or(true, |sets| sets.effective.intersects(capability.bits()))
 }
@@ -116,7 +170,32 @@ pub fn has(capability: Capability) -> bool {
 /// The names of the missing capabilities, and what they are needed for.
 pub fn require(required: &[Capability], what_for: &str) -> Result<(), MissingPrivilege> {
     let missing: Vec<_> = required.iter().copied().filter(|capability| !has(*capability)).collect();
-    if missing.is_empty() { Ok(()) } else { Err(MissingPrivilege { missing, what_for: what_for.to_owned() }) }
+    if missing.is_empty() { Ok(()) } else { Err(missing_for(missing, what_for)) }
+}
+
+fn missing_for(missing: Vec<Capability>, what_for: &str) -> MissingPrivilege {
+    MissingPrivilege { missing, what_for: what_for.to_owned(), is_host_user: is_in_host_user_namespace() }
+}
+
+/// Checks that this process may write to each of these directories, or to the one above in which it would create it.
+///
+/// # Errors
+///
+/// CAP_DAC_OVERRIDE, if the permissions of one do not allow it.
+pub fn require_writable(directories: &[&str], what_for: &str) -> Result<(), MissingPrivilege> {
+    if directories.iter().copied().map(Path::new).all(may_write) {
+        return Ok(());
+    }
+    require(&[Capability::DacOverride], what_for)
+}
+
+/// Returns whether the permissions of a directory, or of the first above it that exists, let this process write to it.
+fn may_write(directory: &Path) -> bool {
+    match accessat(CWD, directory, Access::WRITE_OK, AtFlags::EACCESS) {
+        Err(Errno::NOENT) => directory.parent().is_none_or(may_write),
+        // Other reasons, such as a read-only file system, are no matter of privilege.
+        answer => answer != Err(Errno::ACCESS),
+    }
 }
 
 #[cfg(test)]
@@ -128,8 +207,22 @@ mod tests {
         let error = MissingPrivilege {
             missing: vec![Capability::NetAdmin, Capability::SysAdmin],
             what_for: "building lab direct".to_owned(),
+            is_host_user: true,
         };
         let text = error.to_string();
-        assert!(text.starts_with("building lab direct needs CAP_NET_ADMIN and CAP_SYS_ADMIN"), "{text}");
+        assert_eq!(
+            text,
+            "building lab direct needs CAP_NET_ADMIN and CAP_SYS_ADMIN; run it as root, for instance with sudo"
+        );
+        let inside = MissingPrivilege { is_host_user: false, ..error };
+        assert!(inside.to_string().contains("this process is in a user namespace"), "{inside}");
+    }
+
+    #[test]
+    fn a_directory_is_writable_if_the_one_that_it_would_be_created_in_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("a/b/c");
+        assert!(may_write(directory.path()) && may_write(&missing));
+        assert!(require_writable(&[missing.to_str().unwrap()], "a test").is_ok());
     }
 }

@@ -27,6 +27,8 @@ use rustix::{
     thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe},
 };
 
+use super::credentials::{Credentials, close_inherited};
+
 /// How a process is confined before its program starts.
 #[derive(Debug)]
 pub struct Confinement {
@@ -41,6 +43,8 @@ pub struct Confinement {
     pub mark: (CString, CString),
     /// Files of `/etc/netns/NAME`, each with the file of `/etc` over which it is bound.
     pub binds: Vec<(CString, CString)>,
+    /// As whom the program runs.
+    pub credentials: Credentials,
     /// A pipe for the number of the step that failed.
     pub failure: OwnedFd,
 }
@@ -61,11 +65,20 @@ pub enum Step {
     Binds = 5,
     /// Recording the identity of the process.
     Record = 6,
+    /// Changing its user, groups and capabilities.
+    Credentials = 7,
 }
 
 impl Step {
-    const ALL: [Self; 6] =
-        [Self::Parent, Self::Cgroup, Self::Network, Self::Mounts, Self::Binds, Self::Record];
+    const ALL: [Self; 7] = [
+        Self::Parent,
+        Self::Cgroup,
+        Self::Network,
+        Self::Mounts,
+        Self::Binds,
+        Self::Record,
+        Self::Credentials,
+    ];
 
     /// Returns the step with this number, read from [`Confinement::failure`].
     #[must_use]
@@ -83,6 +96,7 @@ impl Step {
             Self::Mounts => "cannot create a mount namespace",
             Self::Binds => "cannot mount the files of /etc/netns and the namespace's /sys",
             Self::Record => "cannot record the process",
+            Self::Credentials => "cannot change its user, groups and capabilities",
         }
     }
 }
@@ -121,6 +135,9 @@ impl Confinement {
         self.own_mounts().map_err(|e| (Step::Mounts, e))?;
         self.bind_files().map_err(|e| (Step::Binds, e))?;
         self.record_identity().map_err(|e| (Step::Record, e))?;
+        close_inherited();
+        self.credentials.apply().map_err(|e| (Step::Credentials, e))?;
+        // The kernel has forgotten the request if the user was changed.
         // From here on the program may exit in an orderly way, and stop its own children first.
         die_with(parent, Signal::TERM).map_err(|e| (Step::Parent, e))
     }

@@ -3,6 +3,7 @@
 //! A [`Lab`] from `netmon-labfile` is valid: names follow the kernel's rules, references resolve, nothing is declared
 //! twice.
 
+mod capability;
 mod expectation;
 mod probe;
 mod record;
@@ -15,10 +16,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
+    capability::{CAPABILITIES, capability_bits},
     expectation::Expectation,
     probe::Probe,
     record::{RECORD_TYPES, RecordType},
-    service::{Ready, Service, ServiceKind},
+    service::{Execution, Ready, Service, ServiceKind, ServiceLimits},
     traffic::{Query, Traffic, Url},
 };
 use crate::{

@@ -1,6 +1,6 @@
 //! Services of a lab: processes and built-in servers that run inside its namespaces.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,40 @@ pub struct Service {
     /// The readiness check. `None` if the next service does not wait for this one.
     #[serde(default)]
     pub ready: Option<Ready>,
+    /// As whom, where and with what a command runs.
+    #[serde(default)]
+    pub execution: Execution,
+}
+
+/// As whom, where and with what a command runs. The default is netmon's user with all that it may do, and a short
+/// environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Execution {
+    /// The user, by name or number. `None` for netmon's.
+    pub user: Option<String>,
+    /// The group, by name or number. `None` for the user's.
+    pub group: Option<String>,
+    /// Variables beside those that every service has.
+    pub env: BTreeMap<String, String>,
+    /// Whether it has netmon's own environment as well.
+    pub inherits_env: bool,
+    /// The directory in which it starts. `None` for the lab file's.
+    pub directory: Option<PathBuf>,
+    /// The capabilities that it may have, as in `capabilities(7)`. `None` for all that its user has.
+    pub capabilities: Option<Vec<String>>,
+    /// What it may take.
+    pub limits: ServiceLimits,
+}
+
+/// What a service may take of the host. Applied by the controllers of its cgroup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceLimits {
+    /// Memory in bytes. `None` for as much as there is.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads. `None` for as many as the host allows.
+    pub processes: Option<u64>,
 }
 
 impl fmt::Display for Service {

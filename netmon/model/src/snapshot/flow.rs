@@ -1,4 +1,4 @@
-//! TCP connections, from a table of bounded size. They are listed on request, and are not part of a snapshot.
+//! TCP connections and conversations over UDP, from tables of bounded size. They are listed on request, and are not part of a snapshot.
 
 use std::net::SocketAddr;
 
@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{IfName, LinkName, NsName};
 
-/// A TCP connection as one endpoint sees it.
+/// A TCP connection, or a conversation over UDP, as one endpoint sees it. It is in a table of bounded size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
+    /// Its protocol.
+    #[serde(default)]
+    pub protocol: Transport,
     /// The link on which it is seen.
     pub link: LinkName,
     /// The namespace of the endpoint that sees it.
@@ -19,11 +22,11 @@ pub struct Flow {
     pub local: SocketAddr,
     /// The address and port on the other side.
     pub remote: SocketAddr,
-    /// The side that opened it. `None` if the SYN was not seen.
+    /// The side that opened it: with UDP, the one that sent the first packet. `None` if the SYN was not seen.
     pub opened_by: Option<Opener>,
     /// The state of the connection.
     pub state: FlowState,
-    /// Time since it entered the table, nanoseconds.
+    /// Time since it entered the table, nanoseconds. With UDP, time since its first packet.
     pub age_ns: u64,
     /// Time since its last packet, nanoseconds.
     pub idle_ns: u64,
@@ -49,6 +52,28 @@ pub struct FlowCounts {
     pub reordered: u64,
 }
 
+/// The protocol of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Transport {
+    /// Returns its name, as in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
 /// The side that opened a connection, relative to the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,10 +88,10 @@ pub enum Opener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FlowState {
-    /// A SYN was seen, but no complete handshake.
+    /// A SYN was seen, but no complete handshake. With UDP, packets of one direction only.
     Opening,
-    /// Data may flow.
+    /// Data may flow. With UDP, packets of both directions were seen.
     Open,
-    /// Closed, reset or refused.
+    /// Closed, reset or refused. With UDP, silent for too long ([`netmon_ebpf::udp::has_ended`]).
     Ended,
 }

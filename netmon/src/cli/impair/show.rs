@@ -72,8 +72,8 @@ pub(super) async fn show(lab: &LabName, link: &RecordedLink, format: Format) -> 
 /// Queries the agent; without one, the kernel.
 async fn read(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Shown> {
     let agent = locate::find_agent(lab);
-    let directions = match agent {
-        Some(address) => measured(&Client::new(address), lab, link).await?,
+    let directions = match &agent {
+        Some(address) => measured(&Client::new(address.clone()), lab, link).await?,
         None => declared(lab, link)?,
     };
     Ok(Shown { lab: lab.clone(), link: link.name.clone(), measured: agent.is_some(), directions })

@@ -5,11 +5,14 @@
 
 mod queue;
 
-use std::{io, sync::OnceLock};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    sync::OnceLock,
+};
 
 use anstream::{AutoStream, ColorChoice};
 use env_logger::{Builder, Target, WriteStyle};
-use log::{Log, Metadata, Record};
+use log::{Level, Log, Metadata, Record};
 use netmon_model::text::printable_lines;
 
 use self::queue::Queue;
@@ -27,6 +30,9 @@ pub fn init(wanted: &str) {
     let filters = if is_level { format!("warn,netmon={wanted},service={wanted}") } else { wanted.to_owned() };
     let mut builder = Builder::new();
     builder.parse_filters(&filters).format_timestamp_millis();
+    if is_journal() {
+        builder.format(|buffer, record| buffer.write_all(journal_line(record).as_bytes()));
+    }
     if let Ok(queue) = Queue::start(io::stderr()) {
         let styled = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
         builder.write_style(if styled { WriteStyle::Always } else { WriteStyle::Never });
@@ -38,6 +44,24 @@ pub fn init(wanted: &str) {
     if log::set_boxed_logger(Box::new(Harmless(logger))).is_ok() {
         log::set_max_level(level);
     }
+}
+
+/// Returns whether standard error goes to systemd's journal, which has the time itself.
+fn is_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal()
+}
+
+/// Returns a message for the journal: each line with its priority (sd-daemon(3)), so that `journalctl -p warning` finds it.
+fn journal_line(record: &Record<'_>) -> String {
+    let priority = match record.level() {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    let text = record.args().to_string();
+    let line = |line: &str| format!("<{priority}>{}: {line}\n", record.target());
+    text.lines().map(line).collect()
 }
 
 /// Prints a message on standard error, behind all log lines, with its control characters escaped.
@@ -77,5 +101,22 @@ impl Log for Harmless {
         if let Some(queue) = QUEUE.get() {
             queue.drain();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_of_a_message_has_its_priority_in_the_journal() {
+        let line = |level, text: &str| {
+            journal_line(
+                &Record::builder().level(level).target("netmon").args(format_args!("{text}")).build(),
+            )
+        };
+        assert_eq!(line(Level::Warn, "one\ntwo"), "<4>netmon: one\n<4>netmon: two\n");
+        assert_eq!(line(Level::Error, "x"), "<3>netmon: x\n");
+        assert_eq!(line(Level::Trace, "x"), "<7>netmon: x\n");
     }
 }

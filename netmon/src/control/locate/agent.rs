@@ -1,9 +1,7 @@
-//! Where the agent of a lab serves HTTP.
-
-use std::net::SocketAddr;
+//! Where the agents of labs serve HTTP.
 
 use netmon_kernel::pins::PinDirectory;
-use netmon_model::names::LabName;
+use netmon_model::{names::LabName, server_address::ServerAddress};
 
 use super::LocateError;
 use crate::{
@@ -15,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Status {
     /// An agent runs it and serves at this address.
-    Served(SocketAddr),
+    Served(ServerAddress),
     /// A process holds it and does not serve.
     Held(Holder),
     /// It is up, without an agent.
@@ -38,13 +36,13 @@ fn status(lab: &LabName) -> Status {
 /// # Errors
 ///
 /// Fails if no agent of this lab serves HTTP. The error has the lab's state.
-pub fn agent_of(lab: &LabName) -> Result<SocketAddr, LocateError> {
+pub fn agent_of(lab: &LabName) -> Result<ServerAddress, LocateError> {
     address(lab, status(lab))
 }
 
 /// Returns the address of the agent of `lab`, or `None` if no agent serves HTTP.
 #[must_use]
-pub fn find_agent(lab: &LabName) -> Option<SocketAddr> {
+pub fn find_agent(lab: &LabName) -> Option<ServerAddress> {
     agent_of(lab).ok()
 }
 
@@ -54,7 +52,7 @@ pub fn find_agent(lab: &LabName) -> Option<SocketAddr> {
 /// # Errors
 ///
 /// Fails if several agents run, none of them the built-in lab.
-pub fn main_agent() -> Result<Option<SocketAddr>, LocateError> {
+pub fn main_agent() -> Result<Option<ServerAddress>, LocateError> {
     choose(&labs())
 }
 
@@ -63,8 +61,29 @@ pub fn main_agent() -> Result<Option<SocketAddr>, LocateError> {
 /// # Errors
 ///
 /// Fails if no agent runs, or several do and none of them runs the built-in lab.
-pub fn only_agent() -> Result<SocketAddr, LocateError> {
+pub fn only_agent() -> Result<ServerAddress, LocateError> {
     require(labs())
+}
+
+/// A lab that is up, and the address of its agent or why none serves HTTP.
+#[derive(Debug)]
+pub struct LabAgent {
+    /// The lab.
+    pub lab: LabName,
+    /// Its agent.
+    pub agent: Result<ServerAddress, LocateError>,
+}
+
+/// All labs of this host that are up or held by a process, by name.
+#[must_use]
+pub fn labs_up() -> Vec<LabAgent> {
+    up(labs())
+}
+
+fn up(labs: Vec<(LabName, Status)>) -> Vec<LabAgent> {
+    let is_up = |(_, status): &(LabName, Status)| *status != Status::Absent;
+    let found = |(lab, status)| LabAgent { agent: address(&lab, status), lab };
+    labs.into_iter().filter(is_up).map(found).collect()
 }
 
 /// All labs of this host.
@@ -78,23 +97,23 @@ fn labs() -> Vec<(LabName, Status)> {
         .collect()
 }
 
-fn choose(labs: &[(LabName, Status)]) -> Result<Option<SocketAddr>, LocateError> {
+fn choose(labs: &[(LabName, Status)]) -> Result<Option<ServerAddress>, LocateError> {
     let served = |(lab, status): &(LabName, Status)| match status {
-        Status::Served(address) => Some((lab.clone(), *address)),
+        Status::Served(address) => Some((lab.clone(), address.clone())),
         _ => None,
     };
-    let agents: Vec<(LabName, SocketAddr)> = labs.iter().filter_map(served).collect();
+    let mut agents: Vec<(LabName, ServerAddress)> = labs.iter().filter_map(served).collect();
     if let [] | [_] = agents[..] {
-        return Ok(agents.first().map(|(_, address)| *address));
+        return Ok(agents.pop().map(|(_, address)| address));
     }
     let built_in = netmon_labfile::built_in().name;
     match agents.iter().find(|(lab, _)| *lab == built_in) {
-        Some((_, address)) => Ok(Some(*address)),
+        Some((_, address)) => Ok(Some(address.clone())),
         None => Err(LocateError::SeveralAgents(agents.into_iter().map(|(lab, _)| lab).collect())),
     }
 }
 
-fn require(labs: Vec<(LabName, Status)>) -> Result<SocketAddr, LocateError> {
+fn require(labs: Vec<(LabName, Status)>) -> Result<ServerAddress, LocateError> {
     if let Some(address) = choose(&labs)? {
         return Ok(address);
     }
@@ -105,7 +124,7 @@ fn require(labs: Vec<(LabName, Status)>) -> Result<SocketAddr, LocateError> {
     }
 }
 
-fn address(lab: &LabName, status: Status) -> Result<SocketAddr, LocateError> {
+fn address(lab: &LabName, status: Status) -> Result<ServerAddress, LocateError> {
     let lab = lab.clone();
     match status {
         Status::Served(address) => Ok(address),
@@ -131,8 +150,12 @@ mod tests {
         name.parse().unwrap()
     }
 
+    fn of_port(port: u16) -> ServerAddress {
+        std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()
+    }
+
     fn served(name: &str, port: u16) -> (LabName, Status) {
-        (lab(name), Status::Served(([127, 0, 0, 1], port).into()))
+        (lab(name), Status::Served(of_port(port)))
     }
 
     #[test]
@@ -148,16 +171,24 @@ mod tests {
     #[test]
     fn the_only_agent_is_chosen_whatever_its_lab() {
         let labs = [(lab("down"), Status::Absent), served("one", 1), (lab("up"), Status::Unwatched)];
-        assert_eq!(choose(&labs).unwrap().unwrap().port(), 1);
+        assert_eq!(choose(&labs).unwrap().unwrap(), of_port(1));
         assert_eq!(choose(&labs[..1]).unwrap(), None);
     }
 
     #[test]
     fn among_several_agents_that_of_the_built_in_lab_is_chosen() {
         let labs = [served("one", 1), served("direct", 2), served("two", 3)];
-        assert_eq!(choose(&labs).unwrap().unwrap().port(), 2);
+        assert_eq!(choose(&labs).unwrap().unwrap(), of_port(2));
         let error = choose(&[served("one", 1), served("two", 3)]).unwrap_err();
         assert_eq!(error.to_string(), "several labs are running; name one of them: one | two");
+    }
+
+    #[test]
+    fn the_labs_that_are_up_are_listed_with_or_without_an_agent() {
+        let labs = vec![(lab("down"), Status::Absent), served("one", 1), (lab("up"), Status::Unwatched)];
+        let [one, unwatched] = &up(labs)[..] else { panic!("two of three are up") };
+        assert_eq!((one.lab.as_str(), one.agent.as_ref().unwrap()), ("one", &of_port(1)));
+        assert!(matches!(&unwatched.agent, Err(LocateError::Unwatched { lab: up, .. }) if *up == lab("up")));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod removal;
 use netmon_model::names::LabName;
 
 pub use self::{
-    agent::{agent_of, find_agent, main_agent, only_agent},
+    agent::{LabAgent, agent_of, find_agent, labs_up, main_agent, only_agent},
     error::LocateError,
     link::link,
     removal::{RecordedLab, lab_to_remove, recorded},

@@ -9,6 +9,7 @@ use netmon_ebpf::{
     flow::{Flow, FlowSet},
     record::{AuditRecord, EndRecord, Settings},
     requests::RequestSet,
+    udp::UdpFlow,
 };
 use netmon_kernel::{
     pins::{self, PinDirectory},
@@ -20,7 +21,7 @@ const WORD: usize = size_of::<u32>();
 const COUNT: usize = size_of::<u64>();
 
 /// Every pinned map, with the sizes of its keys and values in bytes.
-pub(super) const MAPS: [(&str, usize, usize); 16] = [
+pub(super) const MAPS: [(&str, usize, usize); 18] = [
     (pins::ABI, WORD, WORD),
     (pins::SETTINGS, WORD, size_of::<Settings>()),
     ("JUMP_TABLE", WORD, WORD),
@@ -34,6 +35,8 @@ pub(super) const MAPS: [(&str, usize, usize); 16] = [
     ("FLOW_SETS", WORD, size_of::<FlowSet>()),
     ("TCP_FLOWS", WORD, size_of::<Flow>()),
     ("REQUESTS", WORD, size_of::<RequestSet>()),
+    ("UDP_SETS", WORD, size_of::<FlowSet>()),
+    ("UDP_FLOWS", WORD, size_of::<UdpFlow>()),
     ("EVICTED", WORD, COUNT),
     ("DROP_PLACES", size_of::<DropPlace>(), WORD),
     ("DROPS", size_of::<DropKey>(), COUNT),

@@ -88,10 +88,12 @@ impl Opened {
         }
         features.mode = mode;
         let sizes = Sizes::pinned(settings);
-        if !sizes.are_of(options.flow_entries) {
+        if !sizes.are_of(options.flow_entries, options.udp_flows) {
             log::warn!(
-                "the table of connections keeps its {} entries: --flow-entries applies only to a lab without pins",
-                sizes.connections()
+                "the table of connections keeps its {} entries and that of UDP its {}: --flow-entries and --udp-flows \
+                 apply only to a lab without pins",
+                sizes.connections(),
+                sizes.conversations()
             );
         }
     }

@@ -5,12 +5,13 @@ mod sketch;
 
 use std::{
     fmt::{self, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     path::Path,
 };
 
 use netmon_model::{
     lab::{Lab, Source},
+    server_address::ServerAddress,
     shell::shell_word,
     snapshot::Features,
 };
@@ -22,14 +23,16 @@ use crate::render::terminal::Terminal;
 pub struct Banner<'a> {
     /// The running lab.
     pub lab: &'a Lab,
-    /// The address of metrics and JSON.
-    pub http: SocketAddr,
+    /// Where metrics and JSON are served.
+    pub http: &'a [ServerAddress],
     /// How the hooks are attached, and which kernel features are missing.
     pub features: Features,
     /// Whether the lab stays up when netmon exits.
     pub stays: bool,
     /// The directory of pinned maps and links, which keep counting without the agent. `None` without `--persist`.
     pub pinned: Option<&'a Path>,
+    /// The address of a Prometheus that runs beside the agent. `None` without `--prometheus`.
+    pub prometheus: Option<SocketAddr>,
     /// The name by which netmon was called, for commands to type.
     pub program: &'a str,
     /// What the output can show.
@@ -48,10 +51,7 @@ impl fmt::Display for Banner<'_> {
             writeln!(f, "{}", format_args!("  {line}").to_string().trim_end())?;
         }
         f.write_char('\n')?;
-        let url = format!("http://{}", reachable(self.http));
-        field(f, "page", &[format!("{url}/")])?;
-        field(f, "metrics", &[format!("{url}/metrics")])?;
-        field(f, "JSON", &[format!("{url}/api/v1/links")])?;
+        self.served(f)?;
         field(f, "hooks", &self.notes())?;
         let mut commands = reach::suggestions(lab, self.program);
         commands.push(format!("{} status", shell_word(self.program)));
@@ -62,6 +62,30 @@ impl fmt::Display for Banner<'_> {
 }
 
 impl Banner<'_> {
+    /// Writes what a browser and Prometheus use, and then the other addresses.
+    fn served(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first_tcp = self.http.iter().position(|address| matches!(address, ServerAddress::Tcp(_)));
+        if let Some(address) = first_tcp.and_then(|first| self.http.get(first)) {
+            let url = address.to_reach().url();
+            field(f, "page", std::slice::from_ref(&url))?;
+            let prometheus = self.prometheus.map(|address| ServerAddress::from(address).to_reach().url());
+            let mut metrics = vec![format!("{url}metrics")];
+            metrics.extend(prometheus.map(|url| format!("{url} (Prometheus)")));
+            field(f, "metrics", &metrics)?;
+            field(f, "JSON", &[format!("{url}api/v1/links")])?;
+        }
+        let others: Vec<_> = self
+            .http
+            .iter()
+            .enumerate()
+            .filter_map(|(index, address)| {
+                let is_shown = Some(index) == first_tcp && address.is_local();
+                (!is_shown).then(|| reach::listening(address))
+            })
+            .collect();
+        field(f, "listens", &others)
+    }
+
     fn notes(&self) -> Vec<String> {
         let Features { mode, packet_stamp } = self.features;
         // A link has two ends with two hooks each.
@@ -85,31 +109,29 @@ fn field(f: &mut fmt::Formatter<'_>, label: &str, lines: &[String]) -> fmt::Resu
     Ok(())
 }
 
-/// Returns the address to type: the loopback address if the server listens on all addresses.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use insta::assert_snapshot;
     use netmon_model::snapshot::AttachMode;
 
     use super::*;
     use crate::render::terminal::Charset;
 
+    fn loopback() -> &'static [ServerAddress] {
+        static LOOPBACK: LazyLock<[ServerAddress; 1]> = LazyLock::new(|| ["127.0.0.1:9477".parse().unwrap()]);
+        &*LOOPBACK
+    }
+
     fn banner(lab: &Lab, charset: Charset) -> Banner<'_> {
         Banner {
             lab,
-            http: "127.0.0.1:9477".parse().unwrap(),
+            http: loopback(),
             features: Features { mode: AttachMode::Tcx, packet_stamp: true },
             stays: false,
             pinned: None,
+            prometheus: None,
             program: "netmon",
             terminal: Terminal { columns: 80, charset },
         }
@@ -141,9 +163,33 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_address_is_shown_as_the_loopback_address() {
-        assert_eq!(reachable("0.0.0.0:9".parse().unwrap()).to_string(), "127.0.0.1:9");
-        assert_eq!(reachable("[::]:9".parse().unwrap()).to_string(), "[::1]:9");
-        assert_eq!(reachable("10.0.0.1:9".parse().unwrap()).to_string(), "10.0.0.1:9");
+    fn a_prometheus_beside_the_agent_has_a_line_below_the_metrics() {
+        let lab = netmon_labfile::built_in();
+        let prometheus = Some("0.0.0.0:9090".parse().unwrap());
+        let text = Banner { prometheus, ..banner(&lab, Charset::Utf8) }.to_string();
+        let lines: Vec<&str> =
+            text.lines().filter(|line| line.contains("metrics") || line.contains("9090")).collect();
+        let expected =
+            ["  metrics  http://127.0.0.1:9477/metrics", "           http://127.0.0.1:9090/ (Prometheus)"];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn addresses_beyond_loopback_are_shown_with_what_protects_them() {
+        let lab = netmon_labfile::built_in();
+        let addresses = [":9477", "unix:/run/netmon/metrics.sock", "192.0.2.1:80"];
+        let http = addresses.map(|address| address.parse().unwrap());
+        let text = Banner { http: &http, ..banner(&lab, Charset::Utf8) }.to_string();
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        let page = lines.iter().position(|line| line.starts_with("page")).unwrap();
+        let expected = [
+            "page     http://[::1]:9477/",
+            "metrics  http://[::1]:9477/metrics",
+            "JSON     http://[::1]:9477/api/v1/links",
+            "listens  [::]:9477, on every address of this host, without authentication",
+            "curl --unix-socket /run/netmon/metrics.sock http://localhost/metrics",
+            "192.0.2.1:80, without authentication",
+        ];
+        assert_eq!(lines[page..page + expected.len()], expected);
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use netmon_model::{
     lab::{End, Lab, Service, ServiceKind},
     names::{NsName, Side},
+    server_address::ServerAddress,
     shell::shell_word,
 };
 
@@ -29,6 +30,21 @@ pub(super) fn suggestions(lab: &Lab, program: &str) -> Vec<String> {
     };
     let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]).take(MAX * MAX);
     ends.into_iter().find_map(inside).unwrap_or_default()
+}
+
+/// Returns what to know of an address that netmon listens on: who reaches it, or how a socket is used.
+pub(super) fn listening(address: &ServerAddress) -> String {
+    match address {
+        ServerAddress::Unix(path) => {
+            let path = shell_word(&path.display().to_string());
+            format!("curl --unix-socket {path} http://localhost/metrics")
+        }
+        local if local.is_local() => format!("{}metrics", local.url()),
+        ServerAddress::Tcp(tcp) if tcp.ip().is_unspecified() => {
+            format!("{tcp}, on every address of this host, without authentication")
+        }
+        ServerAddress::Tcp(tcp) => format!("{tcp}, without authentication"),
+    }
 }
 
 /// An address at the far end of a link, and the namespace that has it.

@@ -1,11 +1,15 @@
-//! The status of a lab: traffic, round trips, impairments, probes and problems of its links.
+//! The status of a lab, or of several: traffic, round trips, impairments, probes and problems of its links.
 
 mod audit;
+mod labs;
 mod parts;
 mod probes;
 
-use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
+use netmon_model::server_address::ServerAddress;
+
+pub use self::labs::{LabStatus, LabTotals, several};
 use super::{
     endpoint_name, impairment,
     style::{BAD, BOLD, DIM, GOOD},
@@ -30,18 +34,18 @@ const ROUND_TRIPS: [(&str, bool); 6] =
 
 /// Renders all links and probes of the lab whose agent listens at `address`.
 #[must_use]
-pub fn overview(address: SocketAddr, links: &Links, of_probes: &[Probe]) -> String {
+pub fn overview(address: &ServerAddress, links: &Links, of_probes: &[Probe]) -> String {
     with_sections(address, links, [probes::section(of_probes)])
 }
 
 /// Renders links with the parts of their round trips and the audit of their counts.
 #[must_use]
-pub fn detailed(address: SocketAddr, links: &Links) -> String {
+pub fn detailed(address: &ServerAddress, links: &Links) -> String {
     with_sections(address, links, [parts::section(links), audit::section(links)])
 }
 
 fn with_sections<const N: usize>(
-    address: SocketAddr,
+    address: &ServerAddress,
     links: &Links,
     sections: [Option<String>; N],
 ) -> String {
@@ -71,7 +75,7 @@ fn with_sections<const N: usize>(
     text
 }
 
-fn heading(address: SocketAddr, links: &Links) -> String {
+fn heading(address: &ServerAddress, links: &Links) -> String {
     let hooks = || links.links.iter().flat_map(Link::ends).flat_map(|end| [&end.ingress, &end.egress]);
     let (attached, all) = (hooks().filter(|hook| hook.attached.is_some()).count(), hooks().count());
     let style = if attached == all { GOOD } else { BAD };
@@ -82,7 +86,7 @@ fn heading(address: SocketAddr, links: &Links) -> String {
         .as_ref()
         .map_or_else(|| "no lab".to_owned(), |lab| format!("{BOLD}{}{BOLD:#} ({})", lab.name, lab.file));
     let mut text =
-        format!("{lab}, {style}{attached} of {all} hooks watched{style:#}, http://{address}/{persists}\n");
+        format!("{lab}, {style}{attached} of {all} hooks watched{style:#}, {}{persists}\n", address.url());
     for end in links.links.iter().flat_map(Link::ends) {
         for drift in &end.drift {
             let _ = writeln!(text, "{BAD}{} {drift}{BAD:#}", name(end));

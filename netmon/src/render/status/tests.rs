@@ -7,7 +7,7 @@ use super::*;
 use crate::render::{example, style::visible};
 
 fn rendered(links: &Links) -> String {
-    visible(&overview("127.0.0.1:9477".parse().unwrap(), links, &[]))
+    visible(&overview(&"127.0.0.1:9477".parse().unwrap(), links, &[]))
 }
 
 /// Removes the round trips of both ends.
@@ -21,13 +21,13 @@ fn forget_round_trips(links: &mut Links) {
 
 #[test]
 fn each_direction_has_its_traffic_and_each_end_its_round_trips() {
-    let text = overview("127.0.0.1:9477".parse().unwrap(), &example::links(), &example::probes());
+    let text = overview(&"127.0.0.1:9477".parse().unwrap(), &example::links(), &example::probes());
     assert_snapshot!(visible(&text));
 }
 
 #[test]
 fn a_link_in_detail_has_the_parts_of_its_round_trips_and_an_audit() {
-    assert_snapshot!(visible(&detailed("127.0.0.1:9477".parse().unwrap(), &example::links())));
+    assert_snapshot!(visible(&detailed(&"127.0.0.1:9477".parse().unwrap(), &example::links())));
 }
 
 #[test]

@@ -107,15 +107,15 @@ export function impairment(link) {
 /** The busiest connections on a link, each once. */
 export function connections(answer, link) {
   if (!answer) return [note('Not known at the moment.')];
-  if (answer.table.capacity === 0) return [note('Connections are not followed (--flow-entries 0).')];
+  if (answer.table.capacity === 0 && answer.udp_table.capacity === 0) return [note('Connections are not followed (--flow-entries 0).')];
   const seen = answer.flows.filter((flow) => flow.namespace === link.a.namespace && flow.interface === link.a.interface);
   if (seen.length === 0) return [note('None.')];
   const rows = seen.slice(0, 50).map((flow) => [
     `${flow.local} ${flow.opened_by === 'remote' ? '←' : flow.opened_by === 'local' ? '→' : '↔'} ${flow.remote}`,
-    flow.state, bytes(flow.egress.bytes), bytes(flow.ingress.bytes), flow.rtt_ns === null ? NONE : duration(flow.rtt_ns),
-    count(flow.egress.retransmits + flow.ingress.retransmits), age(flow.idle_ns),
+    flow.protocol, flow.state, bytes(flow.egress.bytes), bytes(flow.ingress.bytes), flow.rtt_ns === null ? NONE : duration(flow.rtt_ns),
+    flow.protocol === 'udp' ? NONE : count(flow.egress.retransmits + flow.ingress.retransmits), age(flow.idle_ns),
   ]);
-  return [grid('Connections', ['Connection', 'State', 'out', 'in', 'RTT', 'retrans.', 'idle'], rows, 2)];
+  return [grid('Connections', ['Connection', 'Protocol', 'State', 'out', 'in', 'RTT', 'retrans.', 'idle'], rows, 3)];
 }
 
 /** Commands with a button each that copies. */

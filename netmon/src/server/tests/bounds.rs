@@ -9,23 +9,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, Fake, PATIENCE, Server, eventually};
+use super::{Answer, Fake, PATIENCE, Server};
 use crate::{live::Readiness, server::Limits};
-
-#[tokio::test]
-async fn a_connection_too_many_is_refused_until_another_one_ends() {
-    let limits = Limits { connections: 2, ..Limits::default() };
-    let server = Server::start(Fake(|| Ok(fixtures::direct()), Readiness::from_hooks(4, 4)), limits).await;
-    let held = (server.connect().await, server.connect().await);
-    let answer = eventually(&server, "/healthz", |answer| answer.status == 503).await;
-    assert_eq!(answer.body, "too many connections\n");
-    drop(held);
-    eventually(&server, "/healthz", |answer| answer.status == 200).await;
-    let text = eventually(&server, "/metrics", |answer| answer.status == 200).await.body;
-    let line =
-        text.lines().find(|line| line.starts_with("netmon_errors_total{kind=\"http_refused\"}")).unwrap();
-    assert!(!line.ends_with(" 0"), "{line}");
-}
 
 #[tokio::test]
 async fn a_client_that_sends_its_headers_too_slowly_is_disconnected() {
@@ -84,10 +69,10 @@ async fn a_client_that_does_not_read_its_answer_is_disconnected() {
     stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     // The first byte shows that the answer is being sent. The rest is never read.
     timeout(PATIENCE, stalled.read_u8()).await.unwrap().unwrap();
-    assert_eq!(server.get("/healthz").await.status, 503);
-    let began = Instant::now();
-    eventually(&server, "/healthz", |answer| answer.status == 200).await;
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // The next client takes its place, once it has been stalled for long enough.
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let rest = async { while stalled.read(&mut [0; 65536]).await.is_ok_and(|length| length > 0) {} };
+    timeout(PATIENCE, rest).await.expect("the stalled client is disconnected");
 }
 
 #[tokio::test]

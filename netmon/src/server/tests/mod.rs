@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod crowds;
 mod guarding;
 mod negotiation;
 mod openapi;
@@ -77,10 +78,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (end, ended) = oneshot::channel();
-        let task = serve(listener, Arc::new(source), options, async {
+        let task = serve(listener.try_into().unwrap(), Arc::new(source), options, async {
             let _ = ended.await;
         });
-        let task = task.unwrap();
         Self { port, end, task }
     }
 

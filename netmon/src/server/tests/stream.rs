@@ -42,7 +42,7 @@ fn events(
     server: &Server,
     with_history: bool,
 ) -> impl Stream<Item = Result<Event, ClientError>> + Unpin + use<> {
-    Client::new(([127, 0, 0, 1], server.port).into()).stream(with_history)
+    Client::new(std::net::SocketAddr::from(([127, 0, 0, 1], server.port))).stream(with_history)
 }
 
 async fn next(events: &mut (impl Stream<Item = Result<Event, ClientError>> + Unpin)) -> Event {

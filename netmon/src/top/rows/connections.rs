@@ -3,9 +3,9 @@
 //! The agent lists a connection once for each end of each link that it crosses. Here it is one row, as the end nearest
 //! to the client sees it.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, net::SocketAddr};
 
-use netmon_model::snapshot::{Flow, FlowState, Opener};
+use netmon_model::snapshot::{Flow, FlowState, Opener, Transport};
 
 use super::{about, rate};
 use crate::{
@@ -40,7 +40,7 @@ pub(super) fn table(state: &State) -> Table {
 pub(super) fn nothing(state: &State) -> &'static str {
     match &state.details.flows {
         None => "Reading the connections ...",
-        Some(flows) if flows.table.capacity == 0 => {
+        Some(flows) if flows.table.capacity == 0 && flows.udp_table.capacity == 0 => {
             "This agent does not follow connections: it was started with --flow-entries 0."
         }
         Some(_) if state.view == View::Connections => "No connections yet.",
@@ -59,8 +59,8 @@ pub(crate) fn seen_once(details: &Details) -> Vec<&Flow> {
     once
 }
 
-fn pair(flow: &Flow) -> (std::net::SocketAddr, std::net::SocketAddr) {
-    (flow.local.min(flow.remote), flow.local.max(flow.remote))
+fn pair(flow: &Flow) -> (Transport, SocketAddr, SocketAddr) {
+    (flow.protocol, flow.local.min(flow.remote), flow.local.max(flow.remote))
 }
 
 fn row(state: &State, flow: &Flow) -> Row {
@@ -82,7 +82,7 @@ fn row(state: &State, flow: &Flow) -> Row {
         bytes(bytes_of(forward)),
         bytes(bytes_of(back)),
         super::duration(flow.rtt_ns, state),
-        super::bad_count(Some(retransmits), Tone::Warn),
+        super::bad_count((flow.protocol == Transport::Tcp).then_some(retransmits), Tone::Warn),
         super::duration(Some(flow.idle_ns), state),
     ];
     let seen = format!("seen at {}:{} on {}", flow.namespace, flow.interface, flow.link);
@@ -101,10 +101,16 @@ fn row(state: &State, flow: &Flow) -> Row {
     }
 }
 
-/// Returns client and server. If no SYN was seen, this side comes first.
+/// Returns client and server, the latter with `/udp` behind its port if that is not TCP. If no SYN was seen, this side
+/// comes first.
 pub(crate) fn ends(flow: &Flow) -> [String; 2] {
-    let (local, remote) = (flow.local.to_string(), flow.remote.to_string());
-    if is_local_client(flow) { [local, remote] } else { [remote, local] }
+    let (client, server) =
+        if is_local_client(flow) { (flow.local, flow.remote) } else { (flow.remote, flow.local) };
+    let protocol = match flow.protocol {
+        Transport::Tcp => "",
+        Transport::Udp => "/udp",
+    };
+    [client.to_string(), format!("{server}{protocol}")]
 }
 
 pub(crate) fn is_local_client(flow: &Flow) -> bool {
@@ -132,4 +138,17 @@ pub(crate) fn word(state: FlowState) -> &'static str {
 /// Returns the round trip of a connection, or a dash.
 pub(crate) fn rtt(flow: &Flow, is_ascii: bool) -> String {
     flow.rtt_ns.map_or(NONE.to_owned(), |ns| figures::duration(ns, is_ascii))
+}
+
+#[cfg(test)]
+mod tests {
+    use netmon_model::fixtures;
+
+    use super::*;
+
+    #[test]
+    fn a_conversation_over_udp_says_so_behind_the_servers_port() {
+        assert_eq!(ends(&fixtures::udp_flow()), ["10.200.0.2:40002", "10.200.0.3:53/udp"]);
+        assert_eq!(ends(&fixtures::flows()[0]), ["10.200.0.2:40000", "10.200.0.3:80"]);
+    }
 }

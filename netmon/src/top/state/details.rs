@@ -81,7 +81,8 @@ impl Details {
 
 /// Identifies a connection at an endpoint.
 pub(crate) fn key(flow: &snapshot::Flow) -> String {
-    format!("{}:{} {} {}", flow.namespace, flow.interface, flow.local, flow.remote)
+    let protocol = flow.protocol.as_str();
+    format!("{}:{} {protocol} {} {}", flow.namespace, flow.interface, flow.local, flow.remote)
 }
 
 fn rates(earlier: &Flows, now: &Flows) -> HashMap<String, (f64, f64)> {

@@ -51,7 +51,8 @@ fn counted(segments: u64) -> EndpointCounts {
     let mut counts = EndpointCounts { attached: Some(AttachMode::Tcx), ..EndpointCounts::default() };
     counts.hooks.egress.segments = segments;
     counts.hooks.egress.protocols[Protocol::Udp] = Traffic { packets: segments, bytes: 100 * segments };
-    counts.departures = Some(Departures { latency: histogram_of([1_000_000]), lost_segments: 3 });
+    counts.departures =
+        Some(Departures { latency: histogram_of([1_000_000]), lost_segments: 3, parts: None });
     counts
 }
 
@@ -155,6 +156,7 @@ fn labs_are_listed_one_by_one() {
     let lab = |name: &str| LabInfo {
         name: name.parse().unwrap(),
         file: format!("{name}.toml"),
+        applied_at: SystemTime::UNIX_EPOCH,
         persists: false,
         namespaces: Vec::new(),
     };

@@ -140,7 +140,7 @@ impl Interfaces {
     /// namespace.
     fn hooks_gone(&self, tracked: &TrackedInterface) -> bool {
         match self.mode {
-            AttachMode::Tcx => tracked.presence == Presence::Deleted,
+            AttachMode::Tcx | AttachMode::Tracing => tracked.presence == Presence::Deleted,
             AttachMode::Clsact => tracked.was_away,
         }
     }

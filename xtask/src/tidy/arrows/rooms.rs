@@ -28,11 +28,15 @@ const ROOMS: &[Room] = &[
     Room { name: "netmon_labfile", imports: "netmon_model", kernel: "rustix" },
     Room { name: "kernel::owned_files", imports: "", kernel: "libc rustix" },
     Room { name: "kernel::sys", imports: "", kernel: "aya aya_obj libc rustix" },
-    Room { name: "http", imports: "", kernel: "rustix" },
+    Room { name: "http", imports: "netmon_model", kernel: "rustix" },
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "server", imports: "api http live metrics netmon_labfile netmon_model", kernel: "rustix" },
+    Room {
+        name: "server",
+        imports: "api http kernel::owned_files live metrics netmon_labfile netmon_model",
+        kernel: "rustix",
+    },
     Room { name: "render", imports: "api netmon_model", kernel: "" },
     Room { name: "top", imports: "api netmon_model render", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
@@ -64,6 +68,11 @@ const ROOMS: &[Room] = &[
     Room {
         name: "probe",
         imports: "http kernel::netns kernel::proc kernel::sys netmon_model",
+        kernel: "rustix",
+    },
+    Room {
+        name: "discover",
+        imports: "http kernel::netlink kernel::netns kernel::proc netmon_model ownership",
         kernel: "rustix",
     },
     Room {
@@ -134,7 +143,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        imports: "agent api control datapath doctor expect kernel::netns kernel::pins \
+        imports: "agent api control datapath discover doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
             render selftest server services top topology trace watch",
         kernel: "rustix",

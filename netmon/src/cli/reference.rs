@@ -1,0 +1,115 @@
+//! The page docs/COMMANDS.md: every command with its options, environment variables and examples, as the parser has
+//! them. A test keeps the page equal to what this makes.
+
+use std::fmt::Write as _;
+
+use clap::{Arg, Command, builder::StyledStr};
+
+use super::groups::GROUPS;
+
+/// Renders the page.
+#[must_use]
+pub fn markdown(mut command: Command) -> String {
+    command.build();
+    let mut page = String::from(
+        "# Commands\n\nMade from the program's own help by the test `the_page_of_commands_is_current`. Options of all commands are\n\
+         at the end, exit codes in [the README](../README.md).\n",
+    );
+    for (heading, names) in GROUPS {
+        let links: Vec<_> = names.iter().map(|name| format!("[{name}](#netmon-{name})")).collect();
+        let _ = write!(page, "\n{heading}: {}.\n", links.join(", "));
+    }
+    for name in GROUPS.iter().flat_map(|(_, names)| *names) {
+        if let Some(found) = command.find_subcommand(name) {
+            page.push_str(&of_command(found));
+        }
+    }
+    page.push_str("\n## Options of all commands\n\n");
+    page.push_str(&table(command.get_arguments()));
+    page
+}
+
+fn of_command(command: &Command) -> String {
+    let name = command.get_name();
+    let mut text =
+        format!("\n## netmon {name}\n\n{}\n", plain(command.get_long_about().or(command.get_about())));
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim();
+    let _ = write!(text, "\n```text\n{usage}\n```\n");
+    let own = table(command.get_arguments().filter(|argument| !argument.is_global_set()));
+    if !own.is_empty() {
+        let _ = write!(text, "\n{own}");
+    }
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+    {
+        let _ = write!(text, "\n`netmon {name} {}`: {}\n", inner.get_name(), plain(inner.get_about()));
+    }
+    if let Some(examples) = command.get_after_help() {
+        let _ = write!(text, "\n```text\n{}\n```\n", examples.to_string().trim_end());
+    }
+    text
+}
+
+fn table<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
+    let rows: Vec<String> = arguments.filter(|argument| !is_of_clap(argument)).map(row).collect();
+    if rows.is_empty() {
+        rows.concat()
+    } else {
+        format!("| argument | meaning |\n|---|---|\n{}", rows.concat())
+    }
+}
+
+fn is_of_clap(argument: &Arg) -> bool {
+    argument.is_hide_set() || matches!(argument.get_id().as_str(), "help" | "version")
+}
+
+fn row(argument: &Arg) -> String {
+    let mut meaning = sentence(&plain(argument.get_help()));
+    let values: Vec<String> =
+        argument.get_default_values().iter().map(|value| value.to_string_lossy().into()).collect();
+    if !values.is_empty() && argument.get_action().takes_values() {
+        let _ = write!(meaning, " Default: `{}`.", values.join(" "));
+    }
+    if let Some(variable) = argument.get_env() {
+        let _ = write!(meaning, " Also `{}`.", variable.to_string_lossy());
+    }
+    format!("| `{}` | {} |\n", shown(argument), meaning.replace('|', "\\|").replace('\n', " "))
+}
+
+/// Returns an argument as one types it: `--log LEVEL`, `-o FORMAT`, `[FILE]`.
+fn shown(argument: &Arg) -> String {
+    argument.to_string().replace(['<', '>'], "").replace('|', "\\|")
+}
+
+/// clap takes the full stop off a help text of one sentence.
+fn sentence(text: &str) -> String {
+    if text.is_empty() || text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
+fn plain(text: Option<&StyledStr>) -> String {
+    text.map(|text| text.to_string().trim().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, path::Path};
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn the_page_of_commands_is_current() {
+        let page = markdown(Cli::command());
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/COMMANDS.md");
+        if env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            fs::write(&path, &page).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == page,
+            "docs/COMMANDS.md is old: INSTA_UPDATE=always cargo test -p netmon --lib reference"
+        );
+    }
+}
