@@ -53,7 +53,7 @@ impl Held {
             programs,
             maps_and_links: objects.len() - programs,
             pins: entries("/sys/fs/bpf/netmon"),
-            cgroups: groups().len(),
+            cgroups: groups(LAB).len(),
         }
     }
 
@@ -69,10 +69,10 @@ impl Held {
     }
 }
 
-/// Returns the cgroups of the lab's services. They lie outside the sandbox.
+/// Returns the cgroups of a lab's services. They lie outside the sandbox, so each part has a lab of another name.
 #[must_use]
-pub(super) fn groups() -> Vec<PathBuf> {
-    let folder = cgroup_hierarchy().map(|root| root.join("netmon").join(LAB));
+pub(super) fn groups(lab: &str) -> Vec<PathBuf> {
+    let folder = cgroup_hierarchy().map(|root| root.join("netmon").join(lab));
     let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let mut groups: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     groups.sort();
