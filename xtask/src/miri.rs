@@ -15,10 +15,9 @@ const COMPONENTS: [(&str, &str); 2] =
     [("miri", "bin/cargo-miri"), ("rust-src", "lib/rustlib/src/rust/library/core/src/lib.rs")];
 
 /// What runs: the arguments of `cargo miri test`, and those of the tests.
-const RUNS: [(&[&str], &[&str]); 3] = [
+const RUNS: [(&[&str], &[&str]); 2] = [
     // The model of TCP streams takes longer than all others together.
     (&["-p", "netmon-ebpf", "--lib", "--test", "host"], &["--skip", "stream_model"]),
-    (&["-p", "netmon-model", "--lib"], &["histogram", "by::", "mac::", "text::"]),
     (
         &["-p", "netmon-kernel", "--lib"],
         &[
