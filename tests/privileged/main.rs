@@ -77,6 +77,7 @@ mod services_execution;
 mod services_http;
 mod services_ready;
 mod several_labs;
+mod soak;
 mod stalled_streams;
 mod stalls;
 mod stamps;

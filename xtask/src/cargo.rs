@@ -1,6 +1,10 @@
 //! Runs the cargo that started xtask, at the top of the workspace.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -27,6 +31,14 @@ pub(crate) fn command_of(toolchain: &str) -> Result<Command> {
         .env_remove("CARGO")
         .env_remove("RUSTC")
         .env_remove("RUSTUP_TOOLCHAIN");
+    Ok(command)
+}
+
+/// Returns a command for a program that itself runs the cargo of this toolchain, at the top of the workspace.
+pub(crate) fn with_toolchain(program: &Path, toolchain: &str) -> Result<Command> {
+    let mut command = Command::new(program);
+    command.current_dir(workspace::root()?).env("RUSTUP_TOOLCHAIN", toolchain);
+    command.env_remove("CARGO").env_remove("RUSTC");
     Ok(command)
 }
 

@@ -6,16 +6,22 @@
 mod bench;
 mod build;
 mod cargo;
+mod cargo_tool;
 mod ci;
 mod dashboards;
+mod deny;
 mod doctor;
 mod ebpf;
+mod fuzz;
 mod lint;
+mod miri;
+mod nightly;
 mod process;
 mod provision;
 mod root;
 mod run;
 mod screenshots;
+mod soak;
 mod test;
 mod tidy;
 mod vm;
@@ -67,6 +73,14 @@ enum Command {
     Vm(vm::Vm),
     /// Run a benchmark, of this tree alone or alternating with another commit
     Bench(bench::Wish),
+    /// Run a fuzz target with libFuzzer; needs nightly
+    Fuzz(fuzz::Fuzz),
+    /// Run what is pure in Miri; needs nightly with its component miri
+    Miri,
+    /// Check licences, bans, sources and advisories with cargo-deny; builds it if it is missing
+    Deny,
+    /// Use netmon for minutes, kill it, load it, and watch what grows
+    Soak(soak::Soak),
     /// Make dashboards/*.json from the table of panels
     Dashboards(dashboards::Dashboards),
     /// Take the pictures in docs/pictures, from a running lab with traffic
@@ -85,6 +99,10 @@ fn main() -> ExitCode {
         Command::Doctor => doctor::run(),
         Command::Vm(vm) => vm::run(&vm),
         Command::Bench(wish) => bench::run(&wish),
+        Command::Fuzz(wish) => fuzz::run(&wish),
+        Command::Miri => miri::run(),
+        Command::Deny => deny::run(),
+        Command::Soak(wish) => soak::run(&wish),
         Command::Dashboards(options) => dashboards::run(&options),
         Command::Screenshots => screenshots::run(),
     };

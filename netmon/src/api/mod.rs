@@ -7,6 +7,8 @@ pub mod client;
 mod columns;
 mod event;
 mod flows;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod impairment;
 mod links;
 mod parts;

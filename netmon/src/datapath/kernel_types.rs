@@ -23,6 +23,11 @@ const KIND_ENUM64: u32 = 19;
 /// The last known kind. A later one may have any length, so that nothing after it could be read.
 const KIND_LAST: u32 = 19;
 
+/// More members than any structure has whose fields are looked up, with those of unnamed ones inside.
+const MOST_MEMBERS: u32 = 1 << 14;
+/// More levels of unnamed structures and unions than the kernel has.
+const MOST_NESTED: u32 = 16;
+
 /// The types of the kernel.
 pub(crate) struct KernelTypes {
     bytes: Vec<u8>,
@@ -80,7 +85,7 @@ impl KernelTypes {
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the kernel's BTF cannot be read"))
     }
 
-    fn parse(bytes: Vec<u8>) -> Option<Self> {
+    pub(super) fn parse(bytes: Vec<u8>) -> Option<Self> {
         if u16::from_ne_bytes(*bytes.first_chunk()?) != MAGIC {
             return None;
         }
@@ -123,11 +128,17 @@ impl KernelTypes {
 
     /// Returns the offset of a field in a structure, in bytes. The field may be in an unnamed structure or union inside it.
     pub(crate) fn offset_of(&self, structure: &str, field: &str) -> Option<u32> {
-        self.bits_to(self.find(KIND_STRUCT, structure)?, field).map(|bits| bits / 8)
+        let mut members = MOST_MEMBERS;
+        self.bits_to(self.find(KIND_STRUCT, structure)?, field, MOST_NESTED, &mut members)
+            .map(|bits| bits / 8)
     }
 
-    fn bits_to(&self, structure: Header, field: &str) -> Option<u32> {
+    /// Looks at no more than `members` members, and into no more than `levels` levels of unnamed structures: a damaged one
+    /// may be inside itself.
+    fn bits_to(&self, structure: Header, field: &str, levels: u32, members: &mut u32) -> Option<u32> {
+        let levels = levels.checked_sub(1)?;
         (0..structure.count()).find_map(|index| {
+            *members = members.checked_sub(1)?;
             let member = structure.body() + 12 * index;
             let name = word(&self.bytes, member)?;
             let offset = word(&self.bytes, member + 8)?;
@@ -137,7 +148,8 @@ impl KernelTypes {
             }
             let inner = self.header(word(&self.bytes, member + 4)?)?;
             let nested = matches!(inner.kind(), KIND_STRUCT | KIND_UNION);
-            nested.then(|| self.bits_to(inner, field)).flatten().map(|inside| bits + inside)
+            let inside = nested.then(|| self.bits_to(inner, field, levels, members)).flatten()?;
+            bits.checked_add(inside)
         })
     }
 
@@ -192,6 +204,18 @@ mod tests {
         let types = KernelTypes::parse(sample()).unwrap();
         assert_eq!(types.offset_of("outer", "first"), Some(0));
         assert_eq!(types.offset_of("outer", "third"), Some(4));
+        assert_eq!(types.offset_of("outer", "fourth"), None);
+    }
+
+    #[test]
+    fn a_structure_that_is_inside_itself_ends_the_search() {
+        let mut bytes = sample();
+        // The type of the second member of `outer`, 2, becomes 3: `outer` itself.
+        let member: Vec<u8> = [0_u32, 2, 32].into_iter().flat_map(u32::to_ne_bytes).collect();
+        let at = bytes.windows(12).position(|window| window == member).unwrap();
+        bytes[at + 4] = 3;
+        let types = KernelTypes::parse(bytes).unwrap();
+        assert_eq!(types.offset_of("outer", "first"), Some(0));
         assert_eq!(types.offset_of("outer", "fourth"), None);
     }
 

@@ -18,6 +18,8 @@ mod error;
 pub mod features;
 mod flow_tables;
 mod flows;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod hooks;
 mod kernel_types;
 mod logs;

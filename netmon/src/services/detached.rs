@@ -74,7 +74,7 @@ pub enum DetachError {
 
 /// Identifies the detached supervisor.
 #[derive(Debug, Serialize, Deserialize)]
-struct SupervisorRecord {
+pub(super) struct SupervisorRecord {
     identity: ProcessId,
     boot_id: String,
     /// Whether it still waits until all services have started and are ready.

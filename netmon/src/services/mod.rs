@@ -14,6 +14,8 @@ mod command;
 mod detached;
 mod error;
 mod execution;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod http;
 mod keeper;
 mod leave;

@@ -115,7 +115,7 @@ impl Record {
     }
 
     /// Drops a cgroup that is not the one that netmon creates for this record: the processes in it are others'.
-    fn without_foreign_cgroup(self, lab: &LabName, hierarchy: Option<&Path>) -> Self {
+    pub(super) fn without_foreign_cgroup(self, lab: &LabName, hierarchy: Option<&Path>) -> Self {
         let own = hierarchy.and_then(|root| {
             let name = self.dir.file_name()?.to_str()?;
             Some(cgroup_of(root, lab, name, self.mark.strip_prefix(MARK)?))

@@ -92,7 +92,7 @@ impl Netlink {
     }
 }
 
-fn address(row: RouteNetlinkMessage) -> Option<InstalledAddress> {
+pub(super) fn address(row: RouteNetlinkMessage) -> Option<InstalledAddress> {
     let RouteNetlinkMessage::NewAddress(message) = row else { return None };
     let (mut local, mut address, mut is_own) = (None::<IpAddr>, None::<IpAddr>, false);
     for attribute in &message.attributes {

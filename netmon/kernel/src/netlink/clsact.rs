@@ -121,7 +121,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn from_message(message: &TcMessage) -> Self {
+    pub(super) fn from_message(message: &TcMessage) -> Self {
         let mut filter = Self {
             priority: (message.header.info >> 16) as u16,
             handle: message.header.handle.into(),

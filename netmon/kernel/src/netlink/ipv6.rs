@@ -41,7 +41,7 @@ impl Netlink {
     }
 }
 
-fn state(row: RouteNetlinkMessage) -> Option<Ipv6State> {
+pub(super) fn state(row: RouteNetlinkMessage) -> Option<Ipv6State> {
     let RouteNetlinkMessage::NewLink(message) = row else { return None };
     let families = message.attributes.iter().find_map(|part| match part {
         LinkAttribute::AfSpecUnspec(families) => Some(families),

@@ -244,7 +244,7 @@ fn has_program(xdp: &[LinkXdp]) -> bool {
     xdp.iter().any(|one| matches!(one, LinkXdp::Attached(at) if *at != XdpAttached::None))
 }
 
-fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
+pub(super) fn interface(row: RouteNetlinkMessage) -> Option<Interface> {
     let RouteNetlinkMessage::NewLink(message) = row else { return None };
     let mut interface = Interface {
         index: message.header.index,

@@ -8,6 +8,8 @@ pub mod address;
 mod address_watch;
 pub mod clsact;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod ipv6;
 pub mod link;
 pub mod loss_filter;

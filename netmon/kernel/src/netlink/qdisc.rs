@@ -126,7 +126,7 @@ impl Netlink {
     }
 }
 
-fn qdisc(row: RouteNetlinkMessage) -> Option<Qdisc> {
+pub(super) fn qdisc(row: RouteNetlinkMessage) -> Option<Qdisc> {
     let RouteNetlinkMessage::NewQueueDiscipline(message) = row else { return None };
     let kind = message.attributes.iter().find_map(|attribute| match attribute {
         TcAttribute::Kind(kind) => Some(kind.clone()),

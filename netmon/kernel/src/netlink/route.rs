@@ -1,6 +1,6 @@
 //! Static routes. Those that netmon adds carry its protocol number, which distinguishes them from all others.
 
-mod installed;
+pub(super) mod installed;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -309,7 +309,7 @@ pub(super) fn receive<T>(socket: &Socket, parse: impl FnOnce(&[u8]) -> io::Resul
     })
 }
 
-fn parse_all(mut bytes: &[u8]) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+pub(super) fn parse_all(mut bytes: &[u8]) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
     let mut messages = Vec::new();
     while !bytes.is_empty() {
         let message = NetlinkMessage::deserialize(bytes)
@@ -336,7 +336,7 @@ pub(super) fn aligned(length: usize) -> usize {
 }
 
 /// Returns the kernel's explanation in an answer: `NLMSGERR_ATTR_MSG`, after the 16 bytes of the request's header.
-fn explanation(answer: &[u8]) -> Option<String> {
+pub(super) fn explanation(answer: &[u8]) -> Option<String> {
     const HEADER: usize = 16;
     const MESSAGE: u16 = 1;
     let mut attributes = answer.get(HEADER..)?;

@@ -98,7 +98,7 @@ impl AsFd for LinkWatch {
     }
 }
 
-fn event(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<LinkEvent> {
+pub(super) fn event(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<LinkEvent> {
     let NetlinkPayload::InnerMessage(message) = payload else { return None };
     let (link, is_deleted) = match message {
         RouteNetlinkMessage::NewLink(link) => (link, false),

@@ -8,6 +8,8 @@
 mod error;
 pub mod file_system;
 mod found;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod name;
 
 use std::{

@@ -22,7 +22,7 @@ pub struct Mount<'a> {
 impl Mounts {
     /// Takes the text of a mountinfo file.
     #[must_use]
-    pub(super) fn new(text: Vec<u8>) -> Self {
+    pub fn new(text: Vec<u8>) -> Self {
         Self(text)
     }
 

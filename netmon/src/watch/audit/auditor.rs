@@ -102,29 +102,35 @@ struct Account {
 
 /// The ledgers of both hooks, as they are stored for a later auditor.
 #[derive(Default, Serialize, Deserialize)]
-struct Ledgers {
-    ingress: Dated<IngressLedger>,
-    egress: Dated<EgressLedger>,
+pub(super) struct Ledgers {
+    pub(super) ingress: Dated<IngressLedger>,
+    pub(super) egress: Dated<EgressLedger>,
 }
 
 impl Ledgers {
     /// Restores stored ledgers, or starts new ones.
     fn open(stored: Option<&[u8]>) -> Self {
-        let Some(mut ledgers) = stored.and_then(|text| serde_json::from_slice::<Self>(text).ok()) else {
-            return Self::default();
-        };
+        stored.and_then(Self::restored).unwrap_or_default()
+    }
+
+    /// Restores stored ledgers. Returns `None` if they are damaged.
+    pub(super) fn restored(stored: &[u8]) -> Option<Self> {
+        let mut ledgers = serde_json::from_slice::<Self>(stored).ok()?;
+        if !ledgers.ingress.ledger.is_valid() || !ledgers.egress.ledger.is_valid() {
+            return None;
+        }
         // Another process counted the changes of the interface: it is not known whether there was one since.
         for latest in ledgers.ingress.latest.iter_mut().chain(&mut ledgers.egress.latest) {
             latest.changes = u64::MAX;
         }
-        ledgers
+        Some(ledgers)
     }
 }
 
 /// A ledger, and its latest entry.
 #[derive(Default, Serialize, Deserialize)]
-struct Dated<L> {
-    ledger: L,
+pub(super) struct Dated<L> {
+    pub(super) ledger: L,
     latest: Option<Latest>,
 }
 

@@ -3,6 +3,8 @@
 use netmon_model::audit::{CAUSES, Cause};
 use serde::{Deserialize, Serialize};
 
+use super::ledger::are_differences;
+
 /// Explained packets by cause. A cause that has ever explained packets stays in the list, even with 0.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Explained([Option<i64>; CAUSES]);
@@ -21,6 +23,11 @@ impl Explained {
 
     pub(super) fn get(&self, cause: Cause) -> i64 {
         self.0[cause as usize].unwrap_or(0)
+    }
+
+    /// Returns whether sums of these cannot overflow.
+    pub(super) fn is_valid(&self) -> bool {
+        are_differences(self.0.iter().flatten().copied())
     }
 
     pub(super) fn sum(&self) -> i64 {

@@ -32,7 +32,24 @@ struct Spread {
     most: i64,
 }
 
+/// More packets than a hook counts in a century. Sums of a few such numbers do not overflow.
+const MOST: i64 = 1 << 53;
+
+/// Returns whether these can be counts of a ledger. A stored ledger may be damaged.
+fn are_counts<const N: usize>(counts: [u64; N]) -> bool {
+    counts.into_iter().all(|count| count <= MOST.unsigned_abs())
+}
+
+/// As [`are_counts`], for differences of counts.
+pub(super) fn are_differences(differences: impl IntoIterator<Item = i64>) -> bool {
+    differences.into_iter().all(|difference| difference.unsigned_abs() <= MOST.unsigned_abs())
+}
+
 impl Spread {
+    fn is_valid(self) -> bool {
+        self.least <= self.most && are_differences([self.least, self.most])
+    }
+
     /// Returns as much of `surplus` as segmentation can explain.
     fn explains(self, surplus: i64) -> i64 {
         surplus.clamp(self.least, self.most)
@@ -64,6 +81,19 @@ struct Entry {
 }
 
 impl EgressLedger {
+    /// Returns whether readings can be entered in a ledger that was stored.
+    pub(super) fn is_valid(&self) -> bool {
+        let Self { dropped_before, just_dropped_before, qdisc_drops, difference, .. } = *self;
+        let is_read = |Entry { passed, tc_drops, sent }: &Entry| {
+            are_counts([passed.packets, passed.segments, *tc_drops, sent.packets, sent.dropped])
+        };
+        self.cut.is_valid()
+            && just_dropped_before >= 0
+            && are_differences([dropped_before, just_dropped_before, qdisc_drops, difference])
+            && self.explained.is_valid()
+            && self.last.as_ref().is_none_or(is_read)
+    }
+
     /// Enters a reading: the packets that passed the hook, those that programs before or behind it dropped, and the kernel's
     /// counts.
     /// `whole` says which super-packets left unsegmented since the previous reading; `None` if that changed meanwhile.
@@ -189,6 +219,18 @@ struct Arrived {
 }
 
 impl IngressLedger {
+    /// Returns whether readings can be entered in a ledger that was stored.
+    pub(super) fn is_valid(&self) -> bool {
+        let is_read = |Arrived { passed, tc_drops, received }: Arrived| {
+            are_counts([passed.packets, passed.segments, tc_drops, received.packets])
+        };
+        self.merged.is_valid()
+            && self.just_dropped_before >= 0
+            && are_differences([self.just_dropped_before, self.difference])
+            && self.explained.is_valid()
+            && self.last.is_none_or(is_read)
+    }
+
     /// Enters a reading: the packets that passed the hook, those that programs before or behind it dropped, and those that the
     /// kernel received. `merges` says whether packets were merged since the previous reading; `None` if that changed
     /// meanwhile. `gap` is as for egress.

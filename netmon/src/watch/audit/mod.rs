@@ -13,6 +13,8 @@
 
 mod auditor;
 mod cause;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod ledger;
 mod witness;
 

@@ -102,7 +102,7 @@ impl Netlink {
     }
 }
 
-fn route(row: RouteNetlinkMessage) -> Option<InstalledRoute> {
+pub(in crate::netlink) fn route(row: RouteNetlinkMessage) -> Option<InstalledRoute> {
     let RouteNetlinkMessage::NewRoute(message) = row else { return None };
     let header = &message.header;
     let is_ipv6 = header.address_family == AddressFamily::Inet6;

