@@ -49,8 +49,8 @@ pub(crate) struct Row {
 /// What runs meanwhile.
 enum Running {
     Empty { program: OwnedFd, _link: OwnedFd, _stats: OwnedFd },
-    Tracing(Datapath),
-    Hooks(Meter),
+    Tracing(Box<Datapath>),
+    Hooks(Box<Meter>),
 }
 
 impl Running {
@@ -107,7 +107,7 @@ fn start(setting: &'static str, ends: &[Endpoint; 2]) -> Result<Running> {
     if setting.starts_with("hooks") {
         let mut meter = Meter::load(&options)?;
         meter.attach(ends)?;
-        return Ok(Running::Hooks(meter));
+        return Ok(Running::Hooks(Box::new(meter)));
     }
     let mut datapath = Datapath::load(&Options { tracing: true, ..options })?;
     if setting != "not watched" {
@@ -118,7 +118,7 @@ fn start(setting: &'static str, ends: &[Endpoint; 2]) -> Result<Running> {
         };
         datapath.watch(&[target(0), target(1)])?;
     }
-    Ok(Running::Tracing(datapath))
+    Ok(Running::Tracing(Box::new(datapath)))
 }
 
 fn of_case(

@@ -31,7 +31,7 @@ fn list(command: &Command) -> String {
         text.push_str(&format!("{heading}:\n"));
         for name in names {
             let about = command.find_subcommand(name).and_then(Command::get_about);
-            let about = about.map(|about| about.to_string()).unwrap_or_default();
+            let about = about.map(ToString::to_string).unwrap_or_default();
             text.push_str(&format!("{INDENT}{name:width$}  {}\n", about.trim_end_matches('.')));
         }
         text.push('\n');
