@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use netmon_model::{
     lab::{Lab, Namespace, Source},
-    names::LabName,
+    names::{DISCOVER, LabName},
     text::quoted,
 };
 use toml::de::DeTable;
@@ -101,9 +101,16 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
 fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {
     let help = "write 1 to 64 bytes without `/` and white space, for example \"my-lab\"";
     if file.get("name").is_some() {
-        return namespace::valid_name(&file.string("name", report)?, help, report);
+        let text = file.string("name", report)?;
+        let name: LabName = namespace::valid_name(&text, help, report)?;
+        if name.is_discover() {
+            let message = format!("{DISCOVER} is the name of the agent of `netmon run --discover`");
+            report.error(text.span(), message, "choose another name");
+            return None;
+        }
+        return Some(name);
     }
-    let named = default.parse();
+    let named = default.parse().ok().filter(|name: &LabName| !name.is_discover()).ok_or(());
     let refuse = |_| {
         let message =
             format!("the file's name makes {} the lab's name, which is not allowed", quoted(default));

@@ -27,7 +27,7 @@ use crate::{
     by::{ByProtocol, Hooks},
     cost::{Cost, Fill, MapUse, ProgramRuns},
     histogram::Histogram,
-    names::{EndpointId, IfIndex, IfName, LinkName, NsName},
+    names::{EndName, EndpointId, IfIndex, IfName, LinkName, NsName},
     snapshot::{
         AttachMode, Audit, DirectionSnapshot, EndpointSnapshot, ErrorKind, Features, Flow, FlowCounts,
         FlowState, FlowTable, HookCounters, LabInfo, LinkSnapshot, NamespaceContents, Opener, ProbeSnapshot,
@@ -121,8 +121,9 @@ fn direction(numbers: &mut Rng) -> DirectionSnapshot {
 }
 
 fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Rng) -> LinkSnapshot {
+    let interface = |end: &EndpointSnapshot| end.interface.as_str().parse::<IfName>().unwrap();
     LinkSnapshot {
-        name: LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface)),
+        name: LinkName::default_for((&a.namespace, &interface(&a)), (&b.namespace, &interface(&b))),
         a,
         b: Some(b),
         a_to_b: direction(numbers),
@@ -270,6 +271,6 @@ pub fn star(count: u32) -> Snapshot {
 }
 
 /// Returns the namespace and the interface of a snapshot's endpoint, for assertions.
-pub fn named(end: &EndpointSnapshot) -> (&NsName, &IfName) {
+pub fn named(end: &EndpointSnapshot) -> (&NsName, &EndName) {
     (&end.namespace, &end.interface)
 }

@@ -94,6 +94,43 @@ impl TryFrom<String> for IfName {
     }
 }
 
+/// The name under which the end of a link is shown: that of its interface, or `NETNS:INTERFACE` of the far end for a host's
+/// end whose own name is random.
+///
+/// ```
+/// use netmon_model::names::{EndName, IfName};
+///
+/// # fn main() -> Result<(), netmon_model::names::InvalidName> {
+/// assert_eq!(EndName::from("eth0".parse::<IfName>()?).as_str(), "eth0");
+/// assert!("shop.web:eth0".parse::<EndName>().is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EndName(Arc<str>);
+
+impl TryFrom<String> for EndName {
+    type Error = InvalidName;
+
+    fn try_from(name: String) -> Result<Self, InvalidName> {
+        check_file_name("end name", &name, MAX_NSNAME + 1 + MAX_IFNAME)?;
+        Ok(Self(name.into()))
+    }
+}
+
+impl From<IfName> for EndName {
+    fn from(name: IfName) -> Self {
+        Self(name.0)
+    }
+}
+
+impl PartialEq<IfName> for EndName {
+    fn eq(&self, other: &IfName) -> bool {
+        self.0 == other.0
+    }
+}
+
 /// The name of a link in a lab. By default, `<a.namespace>:<a.interface>--<b.namespace>:<b.interface>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -140,6 +177,23 @@ impl TryFrom<String> for LabName {
             return Err(InvalidName::new("lab name", &name, problem));
         }
         Ok(Self(name.into()))
+    }
+}
+
+/// The lab name under which the agent of `netmon run --discover` is known, which no lab file may have.
+pub const DISCOVER: &str = "discover";
+
+impl LabName {
+    /// Returns the name of the agent that watches the links of the host. It builds no lab.
+    #[must_use]
+    pub fn discover() -> Self {
+        Self(DISCOVER.into())
+    }
+
+    /// Returns whether this is the agent that watches the links of the host.
+    #[must_use]
+    pub fn is_discover(&self) -> bool {
+        &*self.0 == DISCOVER
     }
 }
 
@@ -216,7 +270,7 @@ macro_rules! string_name {
         }
     )*};
 }
-string_name!(NsName, IfName, LinkName, LabName);
+string_name!(NsName, IfName, EndName, LinkName, LabName);
 
 /// An interface's number, which is unique only in its namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

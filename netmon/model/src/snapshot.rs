@@ -31,7 +31,7 @@ use crate::{
     drift::Drift,
     histogram::{Histogram, Total},
     impairment::Impairment,
-    names::{EndpointId, IfIndex, IfName, LabName, LinkName, NsName, Side},
+    names::{EndName, EndpointId, IfIndex, LabName, LinkName, NsName, Side},
 };
 
 /// One reading of all values.
@@ -218,7 +218,7 @@ pub struct EndpointSnapshot {
     /// The interface's namespace.
     pub namespace: NsName,
     /// The interface.
-    pub interface: IfName,
+    pub interface: EndName,
     /// The interface's number in its namespace.
     pub ifindex: IfIndex,
     /// Its addresses in the lab file, with their prefix.

@@ -8,7 +8,7 @@ use netmon_model::{
     audit::Cause,
     drift::Drift,
     histogram::Histogram,
-    names::{Direction, IfIndex, IfName, LinkName, NsName, Side},
+    names::{Direction, EndName, IfIndex, LinkName, NsName, Side},
     snapshot::{self, AttachMode, EndpointSnapshot, LinkSnapshot, Snapshot},
 };
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ pub struct Endpoint {
     /// The namespace that it is in; `root` is the agent's own.
     pub namespace: NsName,
     /// The interface.
-    pub interface: IfName,
+    pub interface: EndName,
     /// The interface's number in its namespace.
     pub ifindex: IfIndex,
     /// Addresses with their prefix.
@@ -173,7 +173,7 @@ pub struct EndpointName {
     /// The namespace.
     pub namespace: NsName,
     /// The interface.
-    pub interface: IfName,
+    pub interface: EndName,
 }
 
 /// The earlier totals of a link, from which its rates are computed.

@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use netmon_model::{
     drift::Drift,
-    names::{IfIndex, IfName, LinkName, NsName},
+    names::{EndName, IfIndex, LinkName, NsName},
     snapshot::{
         AttachMode, DirectionSnapshot, EndpointSnapshot, Features, LinkSnapshot, ProbeSnapshot,
         ServiceSnapshot, Snapshot,
@@ -133,7 +133,7 @@ pub struct TopologyEndpoint {
     /// The namespace that it is in; `root` is the agent's own.
     pub namespace: NsName,
     /// The interface.
-    pub interface: IfName,
+    pub interface: EndName,
     /// The interface's number in its namespace.
     pub ifindex: IfIndex,
     /// Addresses with their prefix.

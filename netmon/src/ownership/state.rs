@@ -260,7 +260,7 @@ impl State {
 
 fn absolute_path(lab: &Lab) -> Option<PathBuf> {
     match &lab.source {
-        Source::BuiltIn => None,
+        Source::BuiltIn | Source::Host => None,
         Source::File(path) => Some(lab.directory.as_ref()?.join(path.file_name()?)),
     }
 }

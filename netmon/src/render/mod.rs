@@ -20,9 +20,9 @@ pub mod units;
 #[cfg(test)]
 pub(crate) mod example;
 
-use netmon_model::names::{IfName, NsName};
+use netmon_model::names::{EndName, NsName};
 
 /// Formats the name of an endpoint: `NAMESPACE:INTERFACE`.
-fn endpoint_name(namespace: &NsName, interface: &IfName) -> String {
+fn endpoint_name(namespace: &NsName, interface: &EndName) -> String {
     format!("{namespace}:{interface}")
 }

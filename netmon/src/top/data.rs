@@ -5,7 +5,7 @@
 use netmon_model::{
     by::Ends,
     drift::Drift,
-    names::{IfName, LinkName, NsName, Side},
+    names::{EndName, LinkName, NsName, Side},
 };
 
 use crate::api::Amounts;
@@ -53,7 +53,7 @@ pub(crate) struct End {
     /// The namespace that it is in.
     pub(crate) namespace: NsName,
     /// The interface.
-    pub(crate) interface: IfName,
+    pub(crate) interface: EndName,
     /// Its addresses, with prefixes.
     pub(crate) addresses: Vec<String>,
     /// Whether it exists and is up.

@@ -273,14 +273,14 @@ impl Meter {
     /// Returns whether `label` is that of an endpoint.
     fn has_label(&self, label: &Label, endpoint: &Endpoint) -> bool {
         let Label { namespace, interface, addresses, origin } = label;
-        (namespace, interface, addresses, origin)
-            == (&endpoint.namespace, &endpoint.interface, &endpoint.addresses, &self.origin)
+        *interface == endpoint.interface
+            && (namespace, addresses, origin) == (&endpoint.namespace, &endpoint.addresses, &self.origin)
     }
 
     fn label(&self, endpoint: &Endpoint) -> Label {
         Label {
             namespace: endpoint.namespace.clone(),
-            interface: endpoint.interface.clone(),
+            interface: endpoint.interface.clone().into(),
             addresses: endpoint.addresses.clone(),
             origin: self.origin.clone(),
         }

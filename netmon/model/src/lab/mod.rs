@@ -53,13 +53,33 @@ pub struct Lab {
     pub probes: Vec<Probe>,
 }
 
-/// The source of a lab. Displays and serialises as the path, or as `built-in`.
+impl Lab {
+    /// Returns what an agent runs that builds nothing, and watches the links of the host.
+    #[must_use]
+    pub fn of_host() -> Self {
+        Self {
+            name: LabName::discover(),
+            source: Source::Host,
+            directory: None,
+            namespaces: Vec::new(),
+            bridges: Vec::new(),
+            links: Vec::new(),
+            services: Vec::new(),
+            expectations: Vec::new(),
+            probes: Vec::new(),
+        }
+    }
+}
+
+/// The source of a lab. Displays and serialises as the path, as `built-in`, or as `host`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// The lab is part of netmon.
     BuiltIn,
     /// A lab file, by the path that was given.
     File(PathBuf),
+    /// None: an agent that builds no lab, and watches the links that it finds on the host.
+    Host,
 }
 
 impl fmt::Display for Source {
@@ -67,6 +87,7 @@ impl fmt::Display for Source {
         match self {
             Self::BuiltIn => f.pad("built-in"),
             Self::File(path) => path.display().fmt(f),
+            Self::Host => f.pad("host"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{IfName, LinkName, NsName};
+use crate::names::{EndName, LinkName, NsName};
 
 /// A TCP connection, or a conversation over UDP, as one endpoint sees it. It is in a table of bounded size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Flow {
     /// The namespace of the endpoint that sees it.
     pub namespace: NsName,
     /// The endpoint's interface.
-    pub interface: IfName,
+    pub interface: EndName,
     /// The address and port on this side.
     pub local: SocketAddr,
     /// The address and port on the other side.

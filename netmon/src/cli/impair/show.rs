@@ -97,7 +97,7 @@ fn declared(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Vec<ShownDirec
     let [a, b] = impair::installed(lab, &link.name)?;
     let name = |end: &RecordedInterface| EndpointName {
         namespace: end.namespace.clone(),
-        interface: end.interface.clone(),
+        interface: end.interface.clone().into(),
     };
     let declared = [(&link.a, &link.b, a), (&link.b, &link.a, b)].map(|(from, to, impairment)| {
         ShownDirection { from: name(from), to: name(to), declared: impairment.into(), measured: None }

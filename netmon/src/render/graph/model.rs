@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ipnet::IpNet;
 use netmon_model::{
     lab::{self, Lab},
-    names::{IfName, LabName, LinkName, NsName},
+    names::{EndName, IfName, LabName, LinkName, NsName},
     snapshot::NamespaceContents,
 };
 use serde::Serialize;
@@ -67,7 +67,7 @@ pub(crate) struct Link {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct End {
     pub(crate) namespace: NsName,
-    pub(crate) interface: IfName,
+    pub(crate) interface: EndName,
     pub(crate) addresses: Vec<IpNet>,
     /// The bridge that it is a port of.
     pub(crate) bridge: Option<IfName>,
@@ -108,7 +108,7 @@ impl Graph {
         for end in links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]) {
             let mut ports =
                 contents.iter().filter(|one| one.namespace == end.namespace).flat_map(|one| &one.ports);
-            end.bridge = ports.find(|(port, _)| *port == end.interface).map(|(_, bridge)| bridge.clone());
+            end.bridge = ports.find(|(port, _)| end.interface == *port).map(|(_, bridge)| bridge.clone());
         }
         let names = ends(&links).map(|end| &end.namespace).chain(contents.iter().map(|one| &one.namespace));
         let namespaces = distinct(names, |name| Namespace::with_contents(name, contents));
@@ -145,7 +145,7 @@ impl From<&lab::Link> for Link {
     fn from(link: &lab::Link) -> Self {
         let end = |end: &lab::End| End {
             namespace: end.namespace.clone(),
-            interface: end.interface.clone(),
+            interface: end.interface.clone().into(),
             addresses: end.addresses.clone(),
             bridge: end.bridge.clone(),
             up: None,

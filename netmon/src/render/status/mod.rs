@@ -51,7 +51,7 @@ fn with_sections<const N: usize>(
 ) -> String {
     let mut text = heading(address, links);
     if links.links.is_empty() {
-        text.push_str("\nThis lab has no links.\n");
+        text.push_str("\nNo links are watched.\n");
         return text;
     }
     let _ = write!(text, "\n{}\n", traffic(links));

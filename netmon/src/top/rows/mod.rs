@@ -38,7 +38,7 @@ pub(crate) fn nothing(state: &State) -> String {
         return state.safe(error);
     }
     let text = match state.view {
-        View::Links => "This lab has no links.",
+        View::Links => "No links are watched.",
         View::Namespaces => "This lab has no namespaces.",
         View::Connections => connections::nothing(state),
         View::Drops if state.details.links.is_none() => "Reading the counts of all links ...",

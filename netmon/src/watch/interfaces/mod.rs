@@ -15,7 +15,7 @@ use netmon_kernel::{
 };
 use netmon_model::{
     drift::Drift,
-    names::{EndpointId, IfIndex, IfName, NsName},
+    names::{EndName, EndpointId, IfIndex, NsName},
     snapshot::AttachMode,
 };
 
@@ -66,7 +66,7 @@ pub(super) struct Followed {
     pub(super) netns: NetnsId,
     pub(super) namespace: NsName,
     pub(super) ifindex: IfIndex,
-    pub(super) interface: IfName,
+    pub(super) interface: EndName,
 }
 
 impl Interfaces {

@@ -6,7 +6,7 @@ use netmon_kernel::netlink::{link::Interface, watch::LinkEvent};
 use netmon_model::{
     drift::Drift,
     mac::Mac,
-    names::{IfIndex, IfName},
+    names::{EndName, IfIndex},
 };
 
 /// Where an interface is.
@@ -38,7 +38,7 @@ impl Listed {
 pub(super) struct TrackedInterface {
     pub(super) ifindex: IfIndex,
     /// As the lab calls it.
-    pub(super) interface: IfName,
+    pub(super) interface: EndName,
     pub(super) presence: Presence,
     /// Whether it was absent at some time, which removes its qdiscs and their filters.
     pub(super) was_away: bool,
@@ -63,7 +63,7 @@ struct Bridge {
 
 impl TrackedInterface {
     /// Creates the state of an interface that has not been read yet.
-    pub(super) fn new(ifindex: IfIndex, interface: IfName) -> Self {
+    pub(super) fn new(ifindex: IfIndex, interface: EndName) -> Self {
         Self {
             ifindex,
             name: interface.to_string(),

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ipnet::IpNet;
 use netmon_model::{
     by::Ends,
-    names::{EndpointId, IfName, InterfaceId, LabName, LinkName, NsName, Side},
+    names::{EndName, EndpointId, InterfaceId, LabName, LinkName, NsName, Side},
     snapshot::LabInfo,
 };
 
@@ -28,7 +28,7 @@ pub struct Label {
     /// The name of the namespace, from the lab or the host.
     pub namespace: NsName,
     /// The interface.
-    pub interface: IfName,
+    pub interface: EndName,
     /// Its addresses, with their prefix.
     pub addresses: Vec<IpNet>,
     /// Its origin.
