@@ -11,7 +11,7 @@ use super::claim::Holder;
 #[derive(Debug, Error)]
 pub enum OwnershipError {
     /// Another process holds the lab.
-    #[error("lab {lab} is held by {holder}; {}", advice(.holder))]
+    #[error("{} by {holder}; {}", held(.lab), advice(.holder))]
     Held {
         /// The lab.
         lab: LabName,
@@ -28,6 +28,14 @@ pub enum OwnershipError {
         /// The kernel's answer.
         source: io::Error,
     },
+}
+
+/// Returns what a process holds.
+fn held(lab: &LabName) -> String {
+    if lab.is_discover() {
+        return "the links of this host are already watched".to_owned();
+    }
+    format!("lab {lab} is held")
 }
 
 /// Returns what to do about a holder. One that serves nothing is most likely a `netmon up` that will end by itself.

@@ -2,13 +2,17 @@
 //!
 //! Nothing of them is held, and nothing is attached to them. What finds, joins and names them is not here.
 
+use log::warn;
 use netmon_model::{
     by::Ends,
+    error::chain,
     names::{InterfaceId, LinkName},
 };
 
 use super::{
+    Watch,
     error::WatchError,
+    interfaces::InterfaceState,
     inventory::{Change, Label},
     meter::{EndpointChange, Meter},
 };
@@ -21,6 +25,8 @@ pub struct FoundEnd {
     pub at: InterfaceId,
     /// Its label. It may change: see [`Meter::relabel_found`].
     pub label: Label,
+    /// Whether it is set up.
+    pub is_up: bool,
 }
 
 /// A link that was found.
@@ -37,8 +43,85 @@ pub struct FoundLink {
 }
 
 impl FoundLink {
-    fn ends(&self) -> impl Iterator<Item = &FoundEnd> {
+    /// Returns the ends that are within reach.
+    pub fn ends(&self) -> impl Iterator<Item = &FoundEnd> {
         std::iter::once(&self.a).chain(&self.b)
+    }
+}
+
+/// What is to change of the links that were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundUpdate {
+    /// Ends that are no longer measured. Their counters are gone.
+    pub forgotten: Vec<InterfaceId>,
+    /// Ends that do not exist any more, and keep their counts until they are forgotten.
+    pub gone: Vec<InterfaceId>,
+    /// Links that have another name now.
+    pub parted: Vec<LinkName>,
+    /// Links that are new, or differ from what they were.
+    pub links: Vec<FoundLink>,
+}
+
+impl FoundUpdate {
+    /// Returns whether nothing is to change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Watch {
+    /// Changes which links are measured by tracing, and how they are called.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tracing programs are not loaded, or the kernel refuses to change a map. Names are changed all the same.
+    pub fn update_found(&self, update: &FoundUpdate) -> Result<(), WatchError> {
+        let mut state = self.shared.lock();
+        for error in state.meter.forget_found(&update.forgotten) {
+            warn!("{}", chain(&error));
+        }
+        for at in &update.forgotten {
+            state.found.remove(at);
+        }
+        for at in &update.gone {
+            state.found.insert(*at, Found::Gone);
+        }
+        for name in &update.parted {
+            state.meter.inventory.apply(Change::Parted(name.clone()));
+        }
+        for end in update.links.iter().flat_map(FoundLink::ends) {
+            state.meter.relabel_found(end);
+            state.found.insert(end.at, if end.is_up { Found::Up } else { Found::Down });
+        }
+        let watched = state.meter.watch_found(&update.links);
+        // None of them has a namespace to follow.
+        state.take_endpoint_changes();
+        watched
+    }
+
+    /// Returns the number of links that are watched.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        self.shared.lock().meter.inventory.links().count()
+    }
+}
+
+/// The state of an interface that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It is set up.
+    Up,
+    /// It is set down.
+    Down,
+    /// It does not exist any more.
+    Gone,
+}
+
+impl From<Found> for InterfaceState {
+    /// Nothing of netmon's goes with the interface, and no state of it is a declared one.
+    fn from(found: Found) -> Self {
+        Self { exists: found != Found::Gone, up: found == Found::Up, hooks_gone: false, drift: Vec::new() }
     }
 }
 
@@ -54,7 +137,7 @@ impl Meter {
         for link in links {
             let ends = Ends { a: Some(link.a.at), b: link.b.as_ref().map(|end| end.at) };
             self.inventory.apply(Change::Joined { link: link.name.clone(), rank: link.rank, ends });
-            for FoundEnd { at, label } in link.ends() {
+            for FoundEnd { at, label, .. } in link.ends() {
                 let change = Change::Appeared { at: *at, label: label.clone(), slot: None };
                 new.extend(self.inventory.at(*at).is_none().then(|| self.inventory.apply(change)).flatten());
             }

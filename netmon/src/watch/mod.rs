@@ -48,7 +48,7 @@ use self::{
 pub use self::{
     change::{ChangeError, ChangeTimes},
     error::WatchError,
-    found::{FoundEnd, FoundLink},
+    found::{FoundEnd, FoundLink, FoundUpdate},
     meter::Meter,
 };
 use crate::{datapath::Overtaken, live::Traces, probe::Probes};
@@ -97,6 +97,7 @@ impl Watch {
             audits: HashMap::new(),
             baselines: Baselines::default(),
             compared: HashSet::new(),
+            found: HashMap::new(),
         })));
         let observer: Weak<dyn Observer> = Arc::downgrade(&shared) as Weak<dyn Observer>;
         let follower = Follower::start(observer).map_err(WatchError::Interfaces)?;

@@ -14,6 +14,8 @@ use super::{
     Shared, Watch,
     assemble::{Observed, assemble},
     audit::{AuditSource, Auditor},
+    interfaces::InterfaceState,
+    inventory::Endpoint,
     state::{AuditChange, State},
 };
 use crate::{
@@ -80,7 +82,7 @@ impl AuditSource for Shared {
 impl SnapshotSource for Watch {
     fn snapshot(&self) -> Result<Snapshot, SourceError> {
         let mut state = self.shared.lock();
-        let State { meter, interfaces, audits, baselines, .. } = &mut *state;
+        let State { meter, interfaces, audits, baselines, found, .. } = &mut *state;
         let counts = match meter.counts() {
             Ok(counts) => counts,
             Err(error) => {
@@ -89,7 +91,11 @@ impl SnapshotSource for Watch {
                 return Err(error.into());
             }
         };
-        let states = meter.inventory.endpoints().map(|one| (one.id, interfaces.state(one.id))).collect();
+        let state_of = |one: &Endpoint| {
+            let found = found.get(&one.at).copied().map(InterfaceState::from);
+            (one.id, found.unwrap_or_else(|| interfaces.state(one.id)))
+        };
+        let states = meter.inventory.endpoints().map(state_of).collect();
         let observed = Observed {
             taken_at: SystemTime::now(),
             features: self.features,

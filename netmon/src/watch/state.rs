@@ -15,6 +15,7 @@ use netmon_model::{
 use super::{
     audit::{AuditTarget, Audited, Auditor},
     baselines::Baselines,
+    found::Found,
     interfaces::{Followed, Interfaces},
     inventory,
     meter::{EndpointChange, Meter},
@@ -33,6 +34,8 @@ pub(super) struct State {
     pub(super) baselines: Baselines,
     /// Links whose hooks a comparison has reserved.
     pub(super) compared: HashSet<LinkName>,
+    /// The interfaces of links that were found.
+    pub(super) found: HashMap<InterfaceId, Found>,
 }
 
 /// A change of an endpoint for the auditor.
