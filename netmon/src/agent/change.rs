@@ -25,7 +25,7 @@ impl Running {
     /// Reads the agent's lab file again, on SIGHUP.
     pub(super) async fn reload(&mut self) {
         let Source::File(file) = self.lab.source.clone() else {
-            info!("SIGHUP: the lab is the built-in one, there is no file to read again");
+            info!("SIGHUP: this agent has no lab file to read again");
             return;
         };
         info!("SIGHUP: reading {}", file.display());

@@ -8,8 +8,8 @@ use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
 use crate::{
-    datapath::DatapathError, ownership::OwnershipError, server::ListenError, services::StartError,
-    topology::TopologyError, watch::WatchError,
+    datapath::DatapathError, discover::DiscoverError, ownership::OwnershipError, server::ListenError,
+    services::StartError, topology::TopologyError, watch::WatchError,
 };
 
 /// The agent could not start, or left something behind at its end.
@@ -49,6 +49,12 @@ pub enum AgentError {
     /// The server failed.
     #[error("cannot serve HTTP")]
     Serve(#[source] io::Error),
+    /// The links of the host could not be found.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// The thread that follows the links of the host could not be started, or ended.
+    #[error("cannot follow the links of this host")]
+    Follow(#[source] io::Error),
     /// Signals could not be listened for.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),

@@ -6,6 +6,7 @@
 
 mod change;
 mod error;
+mod finding;
 mod pause;
 pub(crate) mod persist;
 mod running;
@@ -39,6 +40,7 @@ use self::{
 use crate::{
     control::{Connection, Refusal, Request, Server},
     datapath::Options,
+    discover::Selection,
     ownership::{OwnershipError, claim, state},
     server::{self, Listeners},
     services::required_capabilities,
@@ -59,6 +61,8 @@ pub struct Config {
     pub keep: bool,
     /// Whether counting continues when the agent ends. It does in any case for a lab whose maps are pinned already.
     pub persist: bool,
+    /// Which links of the host are watched. `None` to watch those of the lab, and find none.
+    pub discover: Option<Selection>,
     /// Whether the lab's probes run.
     pub probes: bool,
     /// Services that run beside those of the lab file, also after a reload.
@@ -72,6 +76,8 @@ pub struct Started {
     pub http: Vec<ServerAddress>,
     /// What can be measured on this kernel.
     pub features: netmon_model::snapshot::Features,
+    /// How many links are watched.
+    pub links: usize,
     /// Whether the lab stays when the agent ends.
     pub stays: bool,
     /// Where everything is pinned, so that counting continues without the agent; `None` if it does not.
@@ -109,6 +115,9 @@ pub async fn run_until(
     let mut stop = Stop::listen().map_err(AgentError::Signals)?;
     let mut hang_up = HangUp::listen().map_err(AgentError::Signals)?;
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
+    if config.discover.is_some() {
+        capabilities::require(&[Capability::NetBroadcast], "netmon run --discover")?;
+    }
     capabilities::require_writable(topology::written_directories(&lab), "netmon run")?;
     capabilities::require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
@@ -189,7 +198,7 @@ async fn serve(
     let upkeep = running.start_upkeep();
     started(&running.lab, &running.started(http));
     let mut manager = ServiceManager::from_environment();
-    let status = format!("lab {} is up, {} links are watched", running.lab.name, running.lab.links.len());
+    let status = running.status();
     manager.ready(&status);
     let mut done = pin!(done);
     let served = loop {

@@ -5,14 +5,14 @@ use std::sync::{Arc, atomic::AtomicBool};
 use log::{info, warn};
 use netmon_model::{
     error::chain,
-    lab::{Lab, Probe, Service},
+    lab::{Lab, Probe, Service, Source},
     names::LabName,
     progress::Progress,
     server_address::ServerAddress,
 };
 use tokio::task::spawn_blocking;
 
-use super::{AgentError, Config, Started, persist, services::Services};
+use super::{AgentError, Config, Started, finding::Finding, persist, services::Services};
 use crate::{
     control::{self, Connection},
     ownership::{Claim, OwnershipError, state, temporary},
@@ -26,6 +26,8 @@ pub(super) struct Running {
     pub(super) lab: Lab,
     pub(super) claim: Claim,
     pub(super) watch: Arc<Watch>,
+    /// What follows the links of the host. `None` if only the lab is watched.
+    finding: Option<Finding>,
     pub(super) services: Services,
     /// Whether the lab stays when the agent ends.
     pub(super) stays: bool,
@@ -58,11 +60,18 @@ impl Running {
                 temporary::make_permanent(&lab.name)?;
             }
             let watch = Arc::new(watch?);
-            let Config { probes, serving, further_services, .. } = config;
+            let Config { discover, probes, serving, further_services, .. } = config;
+            let find = |selection| Finding::start(selection, Arc::clone(&watch));
+            let finding = discover.map(find).transpose().inspect_err(|_| {
+                for error in control::remove(&claim, progress.as_ref()) {
+                    warn!("{error}");
+                }
+            })?;
             Ok(Self {
                 lab,
                 claim,
                 watch,
+                finding,
                 services: Services::default(),
                 stays,
                 probes,
@@ -77,7 +86,16 @@ impl Running {
     /// Returns the report for the caller of the agent.
     pub(super) fn started(&self, http: Vec<ServerAddress>) -> Started {
         let (features, pinned) = (self.watch.features(), self.watch.pinned());
-        Started { http, features, stays: self.stays, pinned }
+        Started { http, features, links: self.watch.links(), stays: self.stays, pinned }
+    }
+
+    /// Returns what is watched, as a sentence for a service manager.
+    pub(super) fn status(&self) -> String {
+        let links = self.watch.links();
+        match self.lab.source {
+            Source::Host => format!("{links} links of this host are watched"),
+            _ => format!("lab {} is up, {links} links are watched", self.lab.name),
+        }
     }
 
     /// Starts the periodic work, and the lab's probes.
@@ -96,14 +114,16 @@ impl Running {
 
     /// Stops services, detaches, and removes the lab unless it stays.
     pub(super) async fn end(self, progress: Arc<dyn Progress + Send + Sync>) -> Result<(), AgentError> {
-        let Self { lab, claim, watch, services, stays, .. } = self;
+        let Self { lab, claim, watch, finding, services, stays, .. } = self;
         progress.busy("stopping services");
         // Probes stop first: they would report the end of a service as a failure.
         watch.probes().stop().await;
         let (supervised, mut left) = services.end().await;
         let take_down = move || {
             progress.busy("detaching from interfaces");
-            let mut left: Vec<String> = watch.release().iter().map(|error| chain(error)).collect();
+            let stopped = finding.map_or(Ok(()), Finding::stop);
+            let mut left: Vec<String> = stopped.err().iter().map(|error| chain(error)).collect();
+            left.extend(watch.release().iter().map(|error| chain(error)));
             if stays {
                 if supervised {
                     let (directory, never) = (state::directory(&lab.name), AtomicBool::new(false));
@@ -119,12 +139,20 @@ impl Running {
             drop(watch);
             left.extend(control::remove(&claim, progress.as_ref()));
             if left.is_empty() {
-                info!("lab {} was removed", lab.name);
+                info!("{}", ended(&lab));
             }
             left
         };
         left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
         if left.is_empty() { Ok(()) } else { Err(AgentError::LeftBehind(left)) }
+    }
+}
+
+/// Returns what to log when nothing is left.
+fn ended(lab: &Lab) -> String {
+    match lab.source {
+        Source::Host => "the links of this host are no longer watched; nothing is left behind".to_owned(),
+        _ => format!("lab {} was removed", lab.name),
     }
 }
 

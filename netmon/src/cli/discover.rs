@@ -9,9 +9,10 @@ use netmon_model::survey::{Change, Survey};
 use super::{
     exit::ExitCode,
     output::{self, Format},
+    selecting::Selecting,
 };
 use crate::{
-    discover::{DEFAULT_LIMIT, Discovery, Filter, Selection, survey},
+    discover::{Discovery, Selection, survey},
     render::discovered,
 };
 
@@ -32,15 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 A filter is netns=PATTERN, interface=PATTERN, runtime=PATTERN or label=KEY=PATTERN, or PATTERN alone for
 namespaces. A pattern may contain *, ? and [...]. A link matches if one of its ends does.")]
 pub struct Args {
-    /// List only links of which an end matches; several times for several filters.
-    #[arg(long, env = "NETMON_INCLUDE", value_name = "FILTER", value_delimiter = ',')]
-    include: Vec<Filter>,
-    /// List no link of which an end matches; several times for several filters.
-    #[arg(long, env = "NETMON_EXCLUDE", value_name = "FILTER", value_delimiter = ',')]
-    exclude: Vec<Filter>,
-    /// Maximum number of endpoints; a link has two.
-    #[arg(long, env = "NETMON_DISCOVER_LIMIT", value_name = "N", default_value_t = DEFAULT_LIMIT)]
-    discover_limit: u32,
+    #[command(flatten)]
+    selecting: Selecting,
     /// List namespaces without links, too. JSON always has them.
     #[arg(long, env = "NETMON_DISCOVER_ALL")]
     all: bool,
@@ -58,8 +52,8 @@ pub struct Args {
 ///
 /// Fails if a capability is missing (exit code 3), or the kernel refuses an observer.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { include, exclude, discover_limit: limit, all, follow: follows, output } = args;
-    let selection = Selection { include, exclude, limit };
+    let Args { selecting, all, follow: follows, output } = args;
+    let selection = selecting.selection();
     if follows {
         require(
             &[Capability::NetAdmin, Capability::NetBroadcast, Capability::SysAdmin],

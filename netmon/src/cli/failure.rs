@@ -86,7 +86,7 @@ fn control(error: &ControlError) -> ExitCode {
 
 fn datapath(error: &DatapathError) -> ExitCode {
     match error {
-        DatapathError::NoTcx => ExitCode::Unavailable,
+        DatapathError::NoTcx | DatapathError::NoTracing(_) => ExitCode::Unavailable,
         DatapathError::Pin(error) => pin(error),
         _ => ExitCode::Failed,
     }

@@ -25,6 +25,7 @@ pub mod reference;
 pub mod reload;
 pub mod run;
 pub mod schema;
+pub mod selecting;
 pub mod selftest;
 pub mod serving;
 pub mod status;

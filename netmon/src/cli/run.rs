@@ -11,12 +11,13 @@ use log::log_enabled;
 use netmon_model::{lab::Lab, server_address::ServerAddress};
 
 use super::{
-    exit::ExitCode, lab_file::LabFile, output, privileges::require_topology, serving::Serving,
-    watching::Watching,
+    exit::ExitCode, failure::UsageError, lab_file::LabFile, output, privileges::require_topology,
+    selecting::Selecting, serving::Serving, watching::Watching,
 };
 use crate::{
     agent::{self, Config, Started},
     datapath::Options,
+    discover::Selection,
     ownership::state::State,
     render::{banner::Banner, progress::ProgressLine},
     server::{self, Buckets, DEFAULT_ADDRESS},
@@ -33,10 +34,17 @@ use crate::{
   netmon run --persist                keeps counting if the agent is killed or upgraded, or exits with --keep
   netmon run --prometheus             starts a Prometheus as well, which scrapes this agent
   netmon run --history off            reads nothing between scrapes
-  netmon run --attach clsact          does not use TCX, as on Linux before 6.6")]
+  netmon run --attach clsact          does not use TCX, as on Linux before 6.6
+  netmon run --discover               watches the links of containers and other namespaces, and builds no lab")]
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,
+    /// Build no lab, and watch the links that are on this host already: those of containers, pods, and every other network
+    /// namespace. They are followed as they come and go. Nothing is attached to their interfaces.
+    #[arg(long, env = "NETMON_DISCOVER", conflicts_with_all = ["file", "attach", "keep", "persist", "prometheus"])]
+    discover: bool,
+    #[command(flatten)]
+    selecting: Selecting,
     /// Address to serve metrics and JSON on: ADDRESS:PORT; PORT or localhost:PORT on loopback; :PORT on every address
     /// of this host; or unix:/PATH. May be repeated: other commands then use the first. The default is 127.0.0.1:9477,
     /// unless a service manager has opened sockets (LISTEN_FDS).
@@ -88,15 +96,22 @@ impl From<Width> for Buckets {
 ///
 /// Fails as [`agent::run`] does.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let lab = args.lab.open()?;
+    let discover = selection(args.discover, args.selecting)?;
+    let lab = if discover.is_some() { Lab::of_host() } else { args.lab.open()? };
     let name = lab.name.clone();
     let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
         listen: args.listen,
         serving: server::Options { buckets: args.buckets.into(), ..args.serving.options() },
-        datapath: Options { log_level: log_level(), run_time: args.program_stats, ..args.watching.options() },
+        datapath: Options {
+            log_level: log_level(),
+            run_time: args.program_stats,
+            tracing: discover.is_some(),
+            ..args.watching.options()
+        },
         persist: args.watching.persist,
         keep: args.keep,
+        discover,
         probes: true,
         further_services: prometheus.iter().map(Prometheus::service).collect(),
     };
@@ -109,6 +124,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     ran?;
     removed.context("cannot remove the data of Prometheus")?;
     Ok(ExitCode::Ok)
+}
+
+/// Returns which links of the host are wanted. `None` without `--discover`.
+fn selection(discover: bool, selecting: Selecting) -> Result<Option<Selection>, UsageError> {
+    let selection = selecting.selection();
+    if !discover && selection != Selection::default() {
+        return Err(UsageError("--include, --exclude and --discover-limit need --discover".to_owned()));
+    }
+    Ok(discover.then_some(selection))
 }
 
 /// Returns where a Prometheus of this host scrapes the agent: the first address with a port.
@@ -151,11 +175,12 @@ fn log_level() -> u8 {
 }
 
 fn greet(lab: &Lab, started: &Started, prometheus: Option<SocketAddr>) {
-    let Started { http, features, stays, pinned } = started;
+    let Started { http, features, links, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
     let terminal = output::terminal();
     let banner = Banner {
         lab,
+        links: *links,
         http,
         features: *features,
         stays: *stays,

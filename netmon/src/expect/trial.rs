@@ -43,6 +43,7 @@ pub async fn trial<P: Progress>(
     checking: impl FnOnce() -> P,
 ) -> Result<Option<Vec<Verdict>>, TrialError> {
     let config = Config {
+        discover: None,
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         serving: Default::default(),
         datapath: Options::default(),

@@ -23,6 +23,8 @@ use crate::render::terminal::Terminal;
 pub struct Banner<'a> {
     /// The running lab.
     pub lab: &'a Lab,
+    /// How many links are watched.
+    pub links: usize,
     /// Where metrics and JSON are served.
     pub http: &'a [ServerAddress],
     /// How the hooks are attached, and which kernel features are missing.
@@ -43,6 +45,7 @@ impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { lab, terminal, .. } = self;
         let source = match &lab.source {
+            Source::Host => return self.of_host(f),
             Source::BuiltIn => "built in".to_owned(),
             Source::File(path) => path.display().to_string(),
         };
@@ -62,6 +65,18 @@ impl fmt::Display for Banner<'_> {
 }
 
 impl Banner<'_> {
+    /// Writes the banner of an agent that builds no lab.
+    fn of_host(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let links =
+            if self.links == 1 { "1 link is".to_owned() } else { format!("{} links are", self.links) };
+        writeln!(f, "\n  links of this host\n")?;
+        self.served(f)?;
+        field(f, "links", &[format!("{links} watched by tracing, and followed as they come and go")])?;
+        let program = shell_word(self.program);
+        field(f, "try", &[format!("{program} status"), format!("{program} discover")])?;
+        field(f, "stop", &["Ctrl-C; nothing is left behind".to_owned()])
+    }
+
     /// Writes what a browser and Prometheus use, and then the other addresses.
     fn served(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first_tcp = self.http.iter().position(|address| matches!(address, ServerAddress::Tcp(_)));
@@ -127,6 +142,7 @@ mod tests {
     fn banner(lab: &Lab, charset: Charset) -> Banner<'_> {
         Banner {
             lab,
+            links: lab.links.len(),
             http: loopback(),
             features: Features { mode: AttachMode::Tcx, packet_stamp: true },
             stays: false,
@@ -160,6 +176,13 @@ mod tests {
             ..banner(&lab, Charset::Utf8)
         };
         assert_snapshot!(banner);
+    }
+
+    #[test]
+    fn an_agent_without_a_lab_speaks_of_the_links_of_the_host() {
+        let text = banner(&Lab::of_host(), Charset::Utf8).to_string();
+        assert!(!text.contains("lab"), "{text}");
+        assert_snapshot!(text);
     }
 
     #[test]

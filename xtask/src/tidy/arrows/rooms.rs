@@ -112,7 +112,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "agent",
-        imports: "control datapath kernel::pins kernel::proc kernel::sys live netmon_labfile netmon_model \
+        imports: "control datapath discover kernel::pins kernel::proc kernel::sys live netmon_labfile netmon_model \
             ownership server services topology watch",
         kernel: "",
     },
