@@ -23,6 +23,7 @@ mod delays;
 mod discover_finds;
 mod discover_follows;
 mod discover_names;
+mod discover_watches;
 mod dns_queries;
 mod doctor;
 mod down_by_name;

@@ -25,6 +25,7 @@ pub mod forwarder;
 pub mod frugal;
 pub mod fuzz;
 pub mod host;
+pub mod host_agent;
 pub mod impaired;
 pub mod interface;
 pub mod iperf;
