@@ -25,6 +25,7 @@ mod discover_follows;
 mod discover_names;
 mod dns_queries;
 mod doctor;
+mod documented;
 mod down_by_name;
 mod drift;
 mod echo_requests;
