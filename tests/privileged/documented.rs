@@ -45,7 +45,9 @@ fn script(command: &str) -> String {
 
 fn difference(name: &str, Step { line, command, output }: &Step, run: &str) -> String {
     let [shown, printed] = [output.as_str(), run].map(|text| masked(text).join("\n"));
-    format!("{name}:{line}: `{command}` prints\n{run}\nMasked, the page has\n{shown}\n\nand the run\n{printed}\n")
+    format!(
+        "{name}:{line}: `{command}` prints\n{run}\nMasked, the page has\n{shown}\n\nand the run\n{printed}\n"
+    )
 }
 
 /// Runs a command to its end. Returns the difference from the page, or `None` if there is none.
@@ -58,7 +60,8 @@ fn wrong(name: &str, step: &Step) -> Option<String> {
 
 /// Starts a command that runs on, and waits until it has printed what the page shows.
 fn started(name: &str, step: &Step, command: &str) -> Running {
-    let running = Running::start("beside", "bash", &["-c", &script(&format!("exec {command}"))]).expect("bash");
+    let running =
+        Running::start("beside", "bash", &["-c", &script(&format!("exec {command}"))]).expect("bash");
     eventually(&format!("the output of {name}:{}", step.line), PATIENCE, || {
         agree(&step.output, &running.output()).then_some(())
     });

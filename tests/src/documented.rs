@@ -74,7 +74,9 @@ pub fn agree(page: &str, run: &str) -> bool {
 fn lines_agree(page: &[String], run: &[String]) -> bool {
     match page.split_first() {
         None => run.is_empty(),
-        Some((line, rest)) if line == "..." => (0..=run.len()).any(|skipped| lines_agree(rest, &run[skipped..])),
+        Some((line, rest)) if line == "..." => {
+            (0..=run.len()).any(|skipped| lines_agree(rest, &run[skipped..]))
+        }
         Some((line, rest)) => run.first() == Some(line) && lines_agree(rest, &run[1..]),
     }
 }
@@ -162,7 +164,10 @@ mod tests {
         assert!(agree("a → b   9.87 µs  ███  1.2 ms", "a → b 124 ns █ 10.3 s"));
         assert!(agree("64 bytes: icmp_seq=1 time=0.07 ms", "64 bytes: icmp_seq=2 time=1.07 ms"));
         assert!(agree("client 10.0.0.1:4711 20/20 (5.1 µs), 3ms", "client 10.0.0.1:52 9/9 (1 ns), 20ms"));
-        assert!(agree("time=\"0.2\" timestamp=\"2026-11-29T06:01:05\"", "time=\"1\" timestamp=\"2027-01-02T07:11:55\""));
+        assert!(agree(
+            "time=\"0.2\" timestamp=\"2026-11-29T06:01:05\"",
+            "time=\"1\" timestamp=\"2027-01-02T07:11:55\""
+        ));
         assert!(agree("a\n", "[2026-11-29T06:01:05.583Z INFO  x] logged\n\na"));
     }
 
