@@ -26,6 +26,7 @@ mod discover_names;
 mod discover_watches;
 mod dns_queries;
 mod doctor;
+mod documented;
 mod down_by_name;
 mod drift;
 mod echo_requests;

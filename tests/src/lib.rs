@@ -15,6 +15,7 @@ pub mod curl;
 pub mod direct;
 pub mod dns;
 pub mod doctor;
+pub mod documented;
 pub mod eventually;
 pub mod fake_daemon;
 pub mod followed;
