@@ -125,7 +125,8 @@ fn an_agent_under_nohup_outlives_its_terminal_and_another_ends_with_it() {
         eventually("its answer", PATIENCE, || said().contains("the agent keeps running").then_some(()));
         assert!(run("curl", &["-sf", "127.0.0.1:9477/healthz"]).contains("ok"));
         succeeds(&["down"]);
-        drop(start(""));
+        // A caller that ignores the signal itself would pass that on.
+        drop(start("env --default-signal=HUP"));
         eventually("the end", PATIENCE, || said().contains("lab direct was removed").then_some(()));
     });
 }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use super::folder;
-use crate::provision::toolchain::Toolchain;
+use crate::provision::{linker, toolchain::Toolchain};
 
 const FILE: &str = "made-from";
 
@@ -14,13 +14,15 @@ const FILE: &str = "made-from";
 pub(super) struct MadeFrom {
     /// The checksum of the sources.
     pub(super) sources: String,
-    /// The compiler's name and release.
+    /// The compiler's name and release, and the LLVM of the linker, which makes the instructions.
     pub(super) compiler: String,
 }
 
 impl MadeFrom {
-    pub(super) fn of(toolchain: &Toolchain, sources: String) -> Self {
-        Self { sources, compiler: format!("rustc {} (LLVM {})", toolchain.release, toolchain.llvm) }
+    pub(super) fn of(toolchain: &Toolchain, sources: String) -> Result<Self> {
+        let linker = linker::find(toolchain)?.and_then(|linker| linker::llvm_version(&linker));
+        let linker = linker.context("bpf-linker disappeared after it was provided")?;
+        Ok(Self { sources, compiler: format!("rustc {}, bpf-linker with LLVM {linker}", toolchain.release) })
     }
 
     /// Reads the record. `None` if there is none, or if it has another form.
@@ -46,8 +48,12 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
-        let made = parse("sources 00ff\ncompiler rustc 1.95.0 (LLVM 22)\n").expect("valid");
-        assert_eq!((made.sources.as_str(), made.compiler.as_str()), ("00ff", "rustc 1.95.0 (LLVM 22)"));
+        let made =
+            parse("sources 00ff\ncompiler rustc 1.95.0, bpf-linker with LLVM 22.1.8\n").expect("valid");
+        assert_eq!(
+            (made.sources.as_str(), made.compiler.as_str()),
+            ("00ff", "rustc 1.95.0, bpf-linker with LLVM 22.1.8")
+        );
         assert_eq!(parse("sources 00ff\n"), None);
     }
 }

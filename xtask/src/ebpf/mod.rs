@@ -57,7 +57,7 @@ pub(crate) fn check() -> Result<()> {
     let toolchain = provision::ensure(&[Want::Ebpf])?;
     let recorded =
         MadeFrom::read()?.context("there is no netmon/object/made-from: run `cargo xtask ebpf`")?;
-    let here = MadeFrom::of(&toolchain, sources()?);
+    let here = MadeFrom::of(&toolchain, sources()?)?;
     if recorded.compiler != here.compiler {
         eprintln!(
             "xtask: {} made the committed eBPF objects, and {} is here: nothing to compare. Making them again, to \
@@ -92,7 +92,7 @@ fn make() -> Result<()> {
 
 fn make_with(toolchain: &Toolchain) -> Result<()> {
     // Read before the build: a source that changes meanwhile makes the objects old, not new.
-    let made = MadeFrom::of(toolchain, sources()?);
+    let made = MadeFrom::of(toolchain, sources()?)?;
     for (name, bytes) in compile::objects(toolchain, &OBJECTS)? {
         let path = path(name)?;
         fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;

@@ -68,16 +68,22 @@ pub(crate) fn offer(toolchain: &Toolchain) -> Result<()> {
 /// Returns the major version of the LLVM that a linker was built with. The linker has no option for it, but LLVM's own
 /// `-version` prints it before any input is read.
 pub(crate) fn llvm_of(linker: &Path) -> Option<u32> {
+    llvm_version(linker)?.split('.').next()?.parse().ok()
+}
+
+/// Returns the whole version of that LLVM, which decides which instructions a linker makes: `22.1.8`.
+pub(crate) fn llvm_version(linker: &Path) -> Option<String> {
     let answer = Command::new(linker)
         .args(["--llvm-args=-version", "--output", "/dev/null", "/dev/null"])
         .output()
         .ok()?;
-    parse_llvm_version(&String::from_utf8_lossy(&answer.stdout))
+    parse_llvm_version(&String::from_utf8_lossy(&answer.stdout)).map(str::to_owned)
 }
 
-fn parse_llvm_version(text: &str) -> Option<u32> {
+fn parse_llvm_version(text: &str) -> Option<&str> {
     let (_, version) = text.split_once("LLVM version ")?;
-    version.split('.').next()?.parse().ok()
+    let version = version.split_whitespace().next()?;
+    version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
 }
 
 /// Returns the folder of a linker, one for each LLVM: a linker for another version does not overwrite it.
@@ -119,8 +125,8 @@ mod tests {
 
     #[test]
     fn the_llvm_of_a_linker_is_read_from_what_llvm_prints() {
-        assert_eq!(parse_llvm_version("Debian LLVM version 22.1.8\n  Optimized build.\n"), Some(22));
-        assert_eq!(parse_llvm_version("LLVM (http://llvm.org/):\n  LLVM version 21.1.0\n"), Some(21));
+        assert_eq!(parse_llvm_version("Debian LLVM version 22.1.8\n  Optimized build.\n"), Some("22.1.8"));
+        assert_eq!(parse_llvm_version("LLVM (http://llvm.org/):\n  LLVM version 21.1.0\n"), Some("21.1.0"));
         assert_eq!(parse_llvm_version("error: unexpected argument"), None);
     }
 
