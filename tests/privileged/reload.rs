@@ -310,7 +310,7 @@ fn an_agent_whose_terminal_closes_ends_as_on_ctrl_c() {
         let before = left_behind();
         write(FIRST);
         let _taken_down = TakenDown::of(FILE);
-        let run = format!("{} run {FILE}", netmon().display());
+        let run = format!("env --default-signal=HUP {} run {FILE}", netmon().display());
         let mut terminal = Command::new("script")
             .args(["-qec", &run, "/dev/null"])
             .stdin(Stdio::null())

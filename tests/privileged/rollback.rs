@@ -121,7 +121,7 @@ fn without_space_for_the_state_nothing_is_built_and_nothing_is_left() {
         let file = write_star(40);
         fs::create_dir("/run/netmon").unwrap();
         for (kilobytes, command) in [(4, "up"), (8, "up"), (16, "up"), (24, "run"), (24, "up")] {
-            let size = format!("size={kilobytes}k");
+            let size = format!("mode=755,size={kilobytes}k");
             run("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", "/run/netmon"]);
             let before = left_behind();
             let (code, said) = netmon_says(&[command, file]);
@@ -137,7 +137,7 @@ fn without_space_for_the_state_nothing_is_built_and_nothing_is_left() {
 fn without_space_for_a_change_the_lab_stays_as_it_was_and_can_be_removed() {
     sandbox(|| {
         fs::create_dir("/run/netmon").unwrap();
-        run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/netmon"]);
+        run("mount", &["-t", "tmpfs", "-o", "mode=755,size=64k", "tmpfs", "/run/netmon"]);
         let file = write_star(3);
         succeeds(&["up", file]);
         let before = left_behind();
