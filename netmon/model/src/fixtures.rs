@@ -84,12 +84,14 @@ fn endpoint(id: u32, namespace: &str, interface: &str, address: &str, numbers: &
         namespace: namespace.parse().unwrap(),
         interface: interface.parse().unwrap(),
         ifindex: IfIndex(2 + id / 2),
+        device: None,
         addresses: vec![address.parse().unwrap()],
         up: true,
         drift: Vec::new(),
         hooks: Hooks::from_fn(|_| hook(numbers)),
         unstamped_packets: numbers.u64(..1000),
         refused_stamps: RefusedStamp::ALL.map(|reason| (reason, numbers.u64(..10))).to_vec(),
+        unjoined_packets: 0,
         drops: Some(vec![("NO_SOCKET".to_owned(), numbers.u64(..100))]),
         round_trips: RoundTrips {
             icmp: histogram(numbers),
@@ -115,6 +117,7 @@ fn endpoint(id: u32, namespace: &str, interface: &str, address: &str, numbers: &
 fn direction(numbers: &mut Rng) -> DirectionSnapshot {
     DirectionSnapshot {
         latency: Some(histogram(numbers)),
+        parts: None,
         lost_segments: Some(numbers.u64(..100)),
         impairment: None,
     }
@@ -124,6 +127,7 @@ fn link(a: EndpointSnapshot, b: EndpointSnapshot, numbers: &mut Rng) -> LinkSnap
     let interface = |end: &EndpointSnapshot| end.interface.as_str().parse::<IfName>().unwrap();
     LinkSnapshot {
         name: LinkName::default_for((&a.namespace, &interface(&a)), (&b.namespace, &interface(&b))),
+        lab: Some("direct".parse().unwrap()),
         a,
         b: Some(b),
         a_to_b: direction(numbers),
@@ -178,6 +182,7 @@ fn of(links: Vec<LinkSnapshot>, monotonic_ns: u64) -> Snapshot {
         }],
         features: Features { mode: AttachMode::Tcx, packet_stamp: true },
         links,
+        host: None,
         probes: probes(),
         parse_exits: vec![(ParseStop::EthernetTruncated, 3), (ParseStop::Ipv6Extensions, 0)],
         flows: FlowTable {

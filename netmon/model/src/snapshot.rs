@@ -4,7 +4,9 @@
 //! never access the kernel. Durations are nanoseconds of the monotonic clock.
 
 mod contents;
+mod direction;
 mod flow;
+mod host;
 mod service;
 
 use std::{
@@ -21,7 +23,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     contents::NamespaceContents,
+    direction::{DirectionSnapshot, ImpairmentStats, LatencyParts},
     flow::{Flow, FlowCounts, FlowState, Opener, Transport},
+    host::{Device, HostSnapshot},
     service::{ServicePhase, ServiceSnapshot},
 };
 use crate::{
@@ -30,7 +34,6 @@ use crate::{
     cost::Cost,
     drift::Drift,
     histogram::{Histogram, Total},
-    impairment::Impairment,
     names::{EndName, EndpointId, IfIndex, LabName, LinkName, NsName, Side},
 };
 
@@ -45,8 +48,10 @@ pub struct Snapshot {
     pub labs: Vec<LabInfo>,
     /// The kernel's features that are used.
     pub features: Features,
-    /// Every link, in the order of its lab's file.
+    /// Every link, in the order of its lab's file. Links that were found come last, by name.
     pub links: Vec<LinkSnapshot>,
+    /// What discovery knows of the host. `None` if the agent does not discover links.
+    pub host: Option<Arc<HostSnapshot>>,
     /// Every probe, in the order of the lab file.
     pub probes: Vec<ProbeSnapshot>,
     /// Packets whose parsing stopped early, by reason, over all endpoints.
@@ -122,6 +127,8 @@ pub enum AttachMode {
     Clsact,
     /// Not at all: programs at the kernel's tracepoints see the interface.
     Tracing,
+    /// As [`Self::Tracing`], but packets are counted only: no latency, no loss, no conversations.
+    Count,
 }
 
 impl AttachMode {
@@ -132,6 +139,7 @@ impl AttachMode {
             Self::Tcx => "tcx",
             Self::Clsact => "clsact",
             Self::Tracing => "tracing",
+            Self::Count => "count",
         }
     }
 }
@@ -164,8 +172,10 @@ pub struct ProbeSnapshot {
 /// One veth pair, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct LinkSnapshot {
-    /// The link's name in the lab file.
+    /// The link's name: that in the lab file, or that which discovery made.
     pub name: LinkName,
+    /// The lab that it is part of. `None` if it was found on the host.
+    pub lab: Option<LabName>,
     /// End `a`.
     pub a: EndpointSnapshot,
     /// End `b`. `None` while the location of `a`'s peer is not known.
@@ -221,6 +231,8 @@ pub struct EndpointSnapshot {
     pub interface: EndName,
     /// The interface's number in its namespace.
     pub ifindex: IfIndex,
+    /// What the interface is. `None` if it is one end of a lab's veth pair.
+    pub device: Option<Device>,
     /// Its addresses in the lab file, with their prefix.
     pub addresses: Vec<ipnet::IpNet>,
     /// Whether the interface exists and is up.
@@ -233,6 +245,8 @@ pub struct EndpointSnapshot {
     pub unstamped_packets: u64,
     /// Packets that arrived with a delivery time that is no stamp of the peer, by reason.
     pub refused_stamps: Vec<(RefusedStamp, u64)>,
+    /// Packets that arrived and whose departure is not known, so they have no latency. Always 0 without tracing.
+    pub unjoined_packets: u64,
     /// Packets that the kernel dropped on this interface, by drop reason. `None` if this kernel reports no reasons.
     pub drops: Option<Vec<(String, u64)>>,
     /// Round trips measured at this end.
@@ -291,28 +305,6 @@ pub struct Traffic {
     pub packets: u64,
     /// Bytes, including the link-layer header.
     pub bytes: u64,
-}
-
-/// One direction of a link: from egress at one end to ingress at the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DirectionSnapshot {
-    /// One-way latency. `None` if the kernel cannot stamp packets.
-    pub latency: Option<Histogram>,
-    /// Segments that left and did not arrive. `None` if the kernel cannot stamp packets.
-    pub lost_segments: Option<u64>,
-    /// The impairment that netmon imposes on this direction. `None` if there is none.
-    pub impairment: Option<ImpairmentStats>,
-}
-
-/// An impairment, and the traffic since it was imposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImpairmentStats {
-    /// The declared amounts.
-    pub impairment: Impairment,
-    /// Segments that have left since.
-    pub sent_segments: u64,
-    /// Segments that have left since and did not arrive. `None` if the kernel cannot stamp packets.
-    pub lost_segments: Option<u64>,
 }
 
 /// Round trips measured at one end: the request and its answer both passed here.

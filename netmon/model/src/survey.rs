@@ -5,12 +5,14 @@
 
 mod change;
 mod container;
+mod skipped;
 
 use std::{collections::BTreeMap, fmt};
 
 pub use self::{
     change::Change,
     container::{Container, NAME_LABEL},
+    skipped::{LeftOut, LoneReason, MAX_LEFT_OUT, SkipReason},
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,30 @@ use crate::{
 
 /// The version of the layout in JSON.
 pub const VERSION: u32 = 1;
+
+/// How links that were found are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiscoverMode {
+    /// By programs at tracepoints of the kernel: counts, latency, loss and conversations.
+    #[default]
+    Tracing,
+    /// By the same programs, which count packets only.
+    Count,
+}
+
+impl DiscoverMode {
+    /// Every mode, the default first.
+    pub const ALL: [Self; 2] = [Self::Tracing, Self::Count];
+
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tracing => "tracing",
+            Self::Count => "count",
+        }
+    }
+}
 
 /// A survey of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +61,9 @@ pub struct Survey {
     pub lone_ends: Vec<LoneEnd>,
     /// How many interfaces were left out, by reason.
     pub skipped: BTreeMap<SkipReason, usize>,
+    /// The interfaces that were left out. Not more than [`MAX_LEFT_OUT`] are listed.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
     /// What could not be read, and why, as sentences without a full stop.
     pub remarks: Vec<String>,
 }
@@ -258,58 +287,10 @@ impl End {
 pub struct LoneEnd {
     /// The interface.
     pub end: End,
-    /// The kernel's name for its kind.
+    /// The kernel's name for its kind. `physical` for one of hardware.
     pub kind: String,
     /// Why it is no end of a link.
     pub reason: LoneReason,
-}
-
-/// Why an interface is no end of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LoneReason {
-    /// Its peer is in a namespace that could not be listed.
-    PeerOutOfReach,
-    /// Its peer is not where it points to, or does not point back: it is being moved or deleted.
-    PeerMissing,
-    /// It belongs to another interface, with which it forms no pair: macvlan, ipvlan and the like.
-    OnLowerDevice,
-    /// Its other side is a program: tap or tun.
-    Program,
-}
-
-impl LoneReason {
-    /// Returns the reason in words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PeerOutOfReach => "the namespace of its peer cannot be listed",
-            Self::PeerMissing => "its peer is not where it points to",
-            Self::OnLowerDevice => "on another interface, not a pair",
-            Self::Program => "its other side is a program",
-        }
-    }
-}
-
-/// Why interfaces are left out of a survey.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SkipReason {
-    /// `--include` or `--exclude` says so.
-    Selection,
-    /// Beyond `--discover-limit`.
-    Limit,
-}
-
-impl SkipReason {
-    /// Returns the reason in words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Selection => "left out by --include or --exclude",
-            Self::Limit => "beyond --discover-limit",
-        }
-    }
 }
 
 #[cfg(test)]
