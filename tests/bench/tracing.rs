@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use netmon::{
-    datapath::{Datapath, Options, TracedTarget},
+    datapath::{Datapath, Options, TracedTarget, TracingDepth},
     topology::Endpoint,
     watch::Meter,
 };
@@ -85,9 +85,15 @@ pub(crate) fn measure(ends: &[Endpoint; 2]) -> Result<Vec<Row>> {
         packet_stamp: false,
     });
     let mut rows = Vec::new();
-    for setting in
-        ["empty program", "not watched", "watched", "watched, flows off", "hooks", "hooks, flows off"]
-    {
+    for setting in [
+        "empty program",
+        "not watched",
+        "counted",
+        "watched",
+        "watched, flows off",
+        "hooks",
+        "hooks, flows off",
+    ] {
         let mut running = start(setting, ends)?;
         for case in cases.iter().filter(|case| SENT.contains(&case.name)) {
             rows.extend(of_case(&mut running, setting, case, &socket)?);
@@ -109,7 +115,8 @@ fn start(setting: &'static str, ends: &[Endpoint; 2]) -> Result<Running> {
         meter.attach(ends)?;
         return Ok(Running::Hooks(Box::new(meter)));
     }
-    let mut datapath = Datapath::load(&Options { tracing: true, ..options })?;
+    let depth = if setting == "counted" { TracingDepth::Count } else { TracingDepth::Full };
+    let mut datapath = Datapath::load(&Options { tracing: Some(depth), ..options })?;
     if setting != "not watched" {
         let target = |of: usize| TracedTarget {
             id: EndpointId(of as u32),

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use netmon::datapath::{Datapath, EndpointCounts, Options, TracedTarget};
+use netmon::datapath::{Datapath, EndpointCounts, Options, TracedTarget, TracingDepth};
 use netmon_kernel::netns::NetNs;
 use netmon_model::{
     by::Hooks,
@@ -63,7 +63,8 @@ impl ForeignLinks {
     /// If the kernel refuses the programs.
     #[must_use]
     pub fn with(options: &Options) -> Self {
-        let datapath = Datapath::load(&Options { tracing: true, ..options.clone() });
+        let tracing = options.tracing.or(Some(TracingDepth::Full));
+        let datapath = Datapath::load(&Options { tracing, ..options.clone() });
         Self { datapath: datapath.expect("the tracing programs"), ends: Vec::new() }
     }
 

@@ -53,6 +53,10 @@ static DEPARTURES: Array<DepartureSet, 1> = Array::new();
 #[unsafe(no_mangle)]
 static NETMON_DEPARTURE_MASK: Global<u32> = Global::new(0);
 
+/// Whether packets are counted, and nothing else. The agent sets it, and does not attach the program of the queue then.
+#[unsafe(no_mangle)]
+static NETMON_COUNT_ONLY: Global<u8> = Global::new(0);
+
 /// The counters of endpoints that are measured by tracing.
 #[btf_map]
 static CROSSINGS: ArrayOfMaps<Chunk<{ words::<Crossings>() }>, { MAX_CHUNKS as usize }> = ArrayOfMaps::new();
@@ -96,6 +100,12 @@ impl Passing {
     }
 }
 
+/// A constant to the verifier, like the settings in [`maps`].
+#[inline(always)]
+fn counts_only() -> bool {
+    NETMON_COUNT_ONLY.load() != 0
+}
+
 #[inline(always)]
 fn generation() -> Option<u64> {
     let word: *const u64 = WATCHED_GENERATION.get(0)?;
@@ -136,12 +146,21 @@ pub(crate) fn queued(ctx: &BtfTracePointContext) -> Option<()> {
 #[inline(always)]
 pub(crate) fn sent(ctx: &BtfTracePointContext) -> Option<()> {
     let mut passing = Passing::new(Skb::of(ctx), ctx.arg(1))?;
+    if !counts_only() {
+        depart(&mut passing)?;
+    }
+    measure::measure::<EGRESS>(ctx, passing);
+    Some(())
+}
+
+/// Notes that a packet departs, and how long it was in the queue.
+#[inline(always)]
+fn depart(passing: &mut Passing) -> Option<()> {
     let (now_ns, endpoint) = (passing.now_ns, passing.watched.endpoint);
     let (set, tag) = passing.departure(endpoint)?;
     if let Some(queued_ns) = set.send(tag, now_ns, Instructions) {
         record(&mut crossings(endpoint)?.queue, now_ns.saturating_sub(queued_ns));
     }
-    measure::measure::<EGRESS>(ctx, passing);
     Some(())
 }
 

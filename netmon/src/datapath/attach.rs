@@ -87,7 +87,9 @@ impl Attached {
         let kind = match mode {
             AttachMode::Tcx => Kind::Tcx(Hooks { ingress: None, egress: None }),
             // Only one of the two modes of hooks is asked for here.
-            AttachMode::Clsact | AttachMode::Tracing => Kind::Clsact { made_qdisc: false },
+            AttachMode::Clsact | AttachMode::Tracing | AttachMode::Count => {
+                Kind::Clsact { made_qdisc: false }
+            }
         };
         Self { ifindex, programs: Hooks::default(), pins, kind }
     }
@@ -186,6 +188,12 @@ impl Attached {
     }
 }
 
+/// Returns whether a qdisc of this kind uses delivery times itself.
+#[must_use]
+pub fn uses_delivery_time(kind: &str) -> bool {
+    USES_DELIVERY_TIME.contains(&kind)
+}
+
 /// Returns the interfaces with a qdisc that uses delivery times itself, as the root qdisc or below it, as fq is under mq
 /// and often under htb. All of `interfaces`, which are in the calling thread's namespace, are considered.
 pub(super) fn users_of_delivery_time(interfaces: &[IfIndex]) -> Result<HashSet<IfIndex>, NetlinkError> {
@@ -193,7 +201,7 @@ pub(super) fn users_of_delivery_time(interfaces: &[IfIndex]) -> Result<HashSet<I
     if interfaces.len() <= ONE_BY_ONE && !any_has_queue(&mut netlink, interfaces)? {
         return Ok(HashSet::new());
     }
-    let uses = |qdisc: &Qdisc| USES_DELIVERY_TIME.contains(&qdisc.kind.as_str());
+    let uses = |qdisc: &Qdisc| uses_delivery_time(&qdisc.kind);
     Ok(netlink.qdiscs()?.into_iter().filter(uses).map(|qdisc| qdisc.interface).collect())
 }
 

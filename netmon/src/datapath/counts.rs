@@ -15,7 +15,7 @@ use netmon_model::{
     cost::Cost,
     histogram::Histogram,
     names::EndpointId,
-    snapshot::{AttachMode, ErrorKind, FlowTable, Requests, RoundTrips, Traffic},
+    snapshot::{AttachMode, ErrorKind, FlowTable, LatencyParts, Requests, RoundTrips, Traffic},
 };
 
 use super::{
@@ -102,15 +102,6 @@ pub struct Departures {
     pub lost_segments: u64,
     /// The two parts of the latency. `None` if programs at hooks measure it, which see only the whole.
     pub parts: Option<LatencyParts>,
-}
-
-/// The two parts of the latency of packets from one end of a link to the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LatencyParts {
-    /// The time in the queue of the interface that they left through.
-    pub queue: Histogram,
-    /// The time from its driver to their arrival.
-    pub crossing: Histogram,
 }
 
 /// The values of one endpoint on every CPU.

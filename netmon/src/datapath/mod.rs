@@ -47,15 +47,15 @@ use netmon_model::{
 };
 
 pub use self::{
-    attach::AttachError,
-    counts::{Counts, Departures, EndpointCounts, HookCounts, LatencyParts},
+    attach::{AttachError, uses_delivery_time},
+    counts::{Counts, Departures, EndpointCounts, HookCounts},
     dry_run::ProgramCost,
     endpoint::Target,
     error::DatapathError,
     flows::Connection,
     hooks::{HookTotals, Passed},
     position::{Overtaken, Positions},
-    tracing::TracedTarget,
+    tracing::{TracedTarget, TracingDepth},
 };
 use self::{
     clock::ClockKeeper,
@@ -90,13 +90,13 @@ pub struct Options {
     pub log_level: u8,
     /// Whether the kernel records the programs' run times, which costs time in each run.
     pub run_time: bool,
-    /// Whether the tracing programs are loaded, which measure links that netmon did not make ([`Datapath::watch`]).
-    pub tracing: bool,
+    /// How links that netmon did not make are measured ([`Datapath::watch`]). `None` to load no tracing programs.
+    pub tracing: Option<TracingDepth>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mode: None, flow_entries: 65_536, udp_flows: 0, log_level: 0, run_time: false, tracing: false }
+        Self { mode: None, flow_entries: 65_536, udp_flows: 0, log_level: 0, run_time: false, tracing: None }
     }
 }
 

@@ -88,7 +88,7 @@ impl Object {
         };
         let drop_types = DropTypes::look_up();
         let drop_offsets = drop_types.as_ref().map(|types| types.offsets).unwrap_or_default();
-        let tracing = options.tracing.then(TracingSettings::look_up).transpose()?;
+        let tracing = options.tracing.map(TracingSettings::look_up).transpose()?;
         let mut loader = EbpfLoader::new();
         sizes.set(&mut loader);
         if let Some(tracing) = &tracing {
@@ -127,7 +127,7 @@ impl Object {
             flow_tables: FlowTables::from_ebpf(&mut ebpf, sizes)?,
             tallies: Tallies::from_ebpf(&mut ebpf)?,
             jump_table,
-            tracing: tracing.is_some().then(|| Tracing::start(&mut ebpf)).transpose()?,
+            tracing: options.tracing.map(|depth| Tracing::start(&mut ebpf, depth)).transpose()?,
             ebpf,
         };
         Ok((object, persistence))

@@ -114,7 +114,7 @@ impl Positions {
                     AttachMode::Tcx => position.overtaken_on_tcx(),
                     AttachMode::Clsact => position.overtaken_on_clsact(),
                     // There is no chain that others could be ahead in.
-                    AttachMode::Tracing => Ok(Vec::new()),
+                    AttachMode::Tracing | AttachMode::Count => Ok(Vec::new()),
                 };
                 match taken {
                     Ok(taken) => found.extend(taken.into_iter().map(|direction| position.at(direction))),

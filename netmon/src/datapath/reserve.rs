@@ -11,6 +11,8 @@ impl Datapath {
     pub(super) fn reserve(&mut self, endpoint: &Endpoint) -> Result<(), DatapathError> {
         self.object.reserve(endpoint.id)?;
         if let Some(persistence) = &mut self.persistence {
+            // Pinned maps may have the counts of a link that an agent found before it was killed: no record says so.
+            self.object.clear(endpoint.id)?;
             persistence.record(endpoint, Stage::Unfinished)?;
         }
         match &mut self.object.drops {

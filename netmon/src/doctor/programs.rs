@@ -83,6 +83,7 @@ fn finding(program: &ForeignProgram) -> Finding {
         AttachMode::Tcx => "TCX",
         AttachMode::Clsact => "clsact",
         AttachMode::Tracing => "tracing",
+        AttachMode::Count => "count",
     };
     let found = format!("{} ({how}), position {position} of {chain_length}", program.program);
     let advice = match program.netmon_position {

@@ -99,7 +99,7 @@ impl<const HOOK: usize> Measure<HOOK> {
     /// Returns what follows the conversation of the packet.
     #[inline(always)]
     fn follow(&self, parsed: &Parsed) -> Next {
-        if !maps::flows() || parsed.stop.is_some() {
+        if super::counts_only() || !maps::flows() || parsed.stop.is_some() {
             return Next::Nothing;
         }
         match parsed.protocol {

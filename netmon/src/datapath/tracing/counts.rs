@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use netmon_model::{
     by::Hooks,
     names::{Direction, EndpointId},
-    snapshot::AttachMode,
+    snapshot::{AttachMode, LatencyParts},
 };
 
-use super::super::{
-    Datapath, DatapathError,
-    clock::monotonic_ns,
-    closed_epochs::Epoch,
-    counts::{EndpointCounts, LatencyParts, Values, departures, endpoint_counts},
-    sums,
+use super::{
+    super::{
+        Datapath, DatapathError,
+        clock::monotonic_ns,
+        closed_epochs::Epoch,
+        counts::{EndpointCounts, Values, departures, endpoint_counts},
+        sums,
+    },
+    loaded::TracingDepth,
 };
 
 /// The queue of a traced endpoint is not read, since its namespace is not entered. A packet that left this many epochs ago
@@ -48,6 +51,10 @@ impl Datapath {
         counts: &mut HashMap<EndpointId, Box<EndpointCounts>>,
     ) -> Result<(), DatapathError> {
         let Some(tracing) = &self.object.tracing else { return Ok(()) };
+        let mode = match tracing.depth() {
+            TracingDepth::Full => AttachMode::Tracing,
+            TracingDepth::Count => AttachMode::Count,
+        };
         let before_ns = monotonic_ns();
         let values: Vec<Values> = pair.iter().map(|id| self.object.values(*id)).collect::<Result<_, _>>()?;
         let read = (before_ns, monotonic_ns());
@@ -83,8 +90,7 @@ impl Datapath {
                 departures
             });
             let unanswered = (&mut endpoint.echoes_unanswered, &mut endpoint.dns_unanswered);
-            let mut read =
-                endpoint_counts(read, Some(AttachMode::Tracing), unanswered, &values[at], departures);
+            let mut read = endpoint_counts(read, Some(mode), unanswered, &values[at], departures);
             read.unjoined_packets = crossings[at].iter().map(|value| value.unjoined).sum();
             counts.insert(*id, Box::new(read));
         }

@@ -20,7 +20,7 @@ use super::{
         endpoint::drop_place,
         sums::{self, index_of},
     },
-    loaded::{Tracing, number},
+    loaded::{Tracing, TracingDepth, number},
 };
 
 /// Both ends of a link are watched this long before their counts are compared.
@@ -97,11 +97,13 @@ impl Datapath {
         self.part(&parted)?;
         let compared_from_ns = monotonic_ns() + BEFORE_COMPARED_NS;
         for target in targets {
-            let (endpoint, peer) = (target.id.0, number(target.peer));
-            let place = drop_place(target.at);
-            self.tracing()?.enter(place, Watched { endpoint, peer, compared_from_ns })?;
+            let tracing = self.tracing()?;
+            // Packets that are only counted are not followed from one end to the other.
+            let known_peer = target.peer.filter(|_| tracing.depth() == TracingDepth::Full);
+            let (endpoint, peer) = (target.id.0, number(known_peer));
+            tracing.enter(drop_place(target.at), Watched { endpoint, peer, compared_from_ns })?;
             if let Some(endpoint) = self.traced.get_mut(&target.id) {
-                endpoint.peer = target.peer;
+                endpoint.peer = known_peer;
             }
         }
         self.tracing()?.next_generation()
@@ -137,6 +139,10 @@ impl Datapath {
     fn reserve_traced(&mut self, target: &TracedTarget) -> Result<(), DatapathError> {
         self.tracing()?.reserve(target.id)?;
         self.object.reserve(target.id)?;
+        // Pinned maps may have the counts of an endpoint that was found by an agent that was killed.
+        if self.persistence.is_some() {
+            self.object.clear(target.id)?;
+        }
         match &mut self.object.drops {
             Some(drops) => drops.add(target.id, drop_place(target.at)),
             None => Ok(()),
@@ -177,12 +183,6 @@ impl Datapath {
             self.traced.get(peer).is_some_and(|other| other.peer == Some(*id))
         };
         peers.filter(is_left).map(|(_, peer)| peer).collect()
-    }
-
-    /// Returns whether an endpoint is measured by tracing.
-    #[must_use]
-    pub fn is_traced(&self, id: EndpointId) -> bool {
-        self.traced.contains_key(&id)
     }
 
     fn tracing(&mut self) -> Result<&mut Tracing, DatapathError> {

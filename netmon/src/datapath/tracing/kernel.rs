@@ -3,7 +3,10 @@
 use aya::EbpfLoader;
 use netmon_ebpf::tracing::FIELDS;
 
-use super::super::{DatapathError, kernel_types::KernelTypes};
+use super::{
+    super::{DatapathError, kernel_types::KernelTypes},
+    loaded::TracingDepth,
+};
 
 /// Sets of departures: 16,384 packets that are under way at once, in 512 KiB.
 const DEPARTURE_SETS: u32 = 4096;
@@ -15,13 +18,17 @@ pub(in crate::datapath) struct Settings {
     /// The offset of each field, by the variable that holds it.
     offsets: Vec<(&'static str, u32)>,
     departure_mask: u32,
+    count_only: u8,
 }
 
 impl Settings {
     /// Looks up the kernel's types.
-    pub(in crate::datapath) fn look_up() -> Result<Self, DatapathError> {
+    pub(in crate::datapath) fn look_up(depth: TracingDepth) -> Result<Self, DatapathError> {
+        let count_only = u8::from(depth == TracingDepth::Count);
+        // No departure is looked up if packets are only counted.
+        let departure_mask = if count_only == 0 { DEPARTURE_SETS - 1 } else { 0 };
         offsets()
-            .map(|offsets| Self { offsets, departure_mask: DEPARTURE_SETS - 1 })
+            .map(|offsets| Self { offsets, departure_mask, count_only })
             .map_err(DatapathError::NoTracing)
     }
 
@@ -32,6 +39,7 @@ impl Settings {
         }
         loader
             .override_global("NETMON_DEPARTURE_MASK", &self.departure_mask, true)
+            .override_global("NETMON_COUNT_ONLY", &self.count_only, true)
             .map_max_entries("DEPARTURES", self.departure_mask + 1)
             .map_max_entries("WATCHED", WATCHED_INTERFACES);
     }

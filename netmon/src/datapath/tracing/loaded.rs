@@ -27,12 +27,24 @@ const LEAVES: &str = "net_dev_start_xmit";
 /// The programs and their tracepoints. Arrivals come first: whatever has departed is then seen to arrive.
 const PROGRAMS: [(&str, &str); 3] =
     [("netmon_received", ARRIVES), ("netmon_sent", LEAVES), ("netmon_queued", "net_dev_queue")];
+/// How many of them count packets. The rest only measures.
+const COUNTING: usize = 2;
 /// The tables of programs that continue with a packet, the hook whose programs they have, and the tracepoint.
 const TABLES: [(&str, usize, &str); 2] =
     [("RECEIVED_TABLE", INGRESS, ARRIVES), ("SENT_TABLE", EGRESS, LEAVES)];
 
+/// What the programs do with a packet of a watched interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TracingDepth {
+    /// They count it, measure its latency and loss, and follow its conversation.
+    Full,
+    /// They count it. A packet costs the least that way.
+    Count,
+}
+
 /// The attached programs. They end with the object that holds them.
 pub(in crate::datapath) struct Tracing {
+    depth: TracingDepth,
     watched: HashMap<MapData, Place, Watched>,
     generation: Array<MapData, u64>,
     crossings: Chunks<Crossings>,
@@ -44,9 +56,10 @@ pub(in crate::datapath) struct Tracing {
 
 impl Tracing {
     /// Loads and attaches the programs. They watch nothing yet.
-    pub(in crate::datapath) fn start(ebpf: &mut Ebpf) -> Result<Self, DatapathError> {
+    pub(in crate::datapath) fn start(ebpf: &mut Ebpf, depth: TracingDepth) -> Result<Self, DatapathError> {
         let crossings = take::<ArrayOfMaps<MapData, _>>(ebpf, CROSSINGS)?;
         let mut tracing = Self {
+            depth,
             watched: take(ebpf, WATCHED)?,
             generation: take(ebpf, GENERATION)?,
             crossings: Chunks::open(crossings).map_err(|source| map(CROSSINGS, source))?,
@@ -58,10 +71,16 @@ impl Tracing {
         for table in TABLES {
             tracing.tables.push(fill_table(ebpf, table, &types)?);
         }
-        for place in PROGRAMS {
-            tracing.programs.push((place.0, attach(ebpf, place, &types)?));
+        let needed = if depth == TracingDepth::Count { &PROGRAMS[..COUNTING] } else { &PROGRAMS };
+        for place in needed {
+            tracing.programs.push((place.0, attach(ebpf, *place, &types)?));
         }
         Ok(tracing)
+    }
+
+    /// Returns what the programs do with a packet.
+    pub(super) fn depth(&self) -> TracingDepth {
+        self.depth
     }
 
     /// Returns the attached programs, by their names in the kernel.

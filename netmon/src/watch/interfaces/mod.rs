@@ -140,7 +140,9 @@ impl Interfaces {
     /// namespace.
     fn hooks_gone(&self, tracked: &TrackedInterface) -> bool {
         match self.mode {
-            AttachMode::Tcx | AttachMode::Tracing => tracked.presence == Presence::Deleted,
+            AttachMode::Tcx | AttachMode::Tracing | AttachMode::Count => {
+                tracked.presence == Presence::Deleted
+            }
             AttachMode::Clsact => tracked.was_away,
         }
     }
