@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use netmon_kernel::netlink::observer::{Nsid, ObservedInterface};
 use netmon_model::{
     names::{IfIndex, LabName, LinkName, NsName},
-    survey::{End, Link, LoneEnd, LoneReason, Namespace, PairKind, SkipReason, Survey, VERSION},
+    survey::{
+        End, LeftOut, Link, LoneEnd, LoneReason, MAX_LEFT_OUT, Namespace, PairKind, SkipReason, Survey,
+        VERSION,
+    },
 };
 
 use super::{
     census::{Census, Keeper},
     join::{At, Joined, join},
     naming::{Candidate, Catalog, Named, choose, unique},
-    selection::Selection,
+    selection::{PHYSICAL, Selection},
     walk::{Listing, Table},
 };
 use crate::ownership::mark::Mark;
@@ -32,21 +35,21 @@ pub(super) struct Readings<'r> {
 pub(super) fn assemble(readings: Readings<'_>, selection: &Selection) -> Survey {
     let host = Host { table: readings.table, namespaces: namespaces(readings) };
     let mut survey = Survey { version: VERSION, ..Survey::default() };
-    let Joined { pairs, lone } = join(readings.table);
+    let Joined { pairs, lone } = join(readings.table, |kind| selection.wants_kind(kind));
     let mut links: Vec<Link> = pairs.into_iter().filter_map(|(kind, ends)| host.link(kind, ends)).collect();
     links.sort_by(|one, other| one.name.cmp(&other.name));
-    let mut budget = Budget { left: selection.limit as usize, skipped: BTreeMap::new() };
+    let mut budget = Budget::new(selection);
     survey.links = links
         .into_iter()
-        .filter(|link| budget.admits(2, || selection.wants(|| host.with_netns(&[&link.a, &link.b]))))
+        .filter(|link| budget.admits(&[&link.a, &link.b], link.kind.as_str(), &host, selection))
         .collect();
     let lone = lone.into_iter().filter_map(|(at, reason)| host.lone(at, reason));
     survey.lone_ends =
-        lone.filter(|lone| budget.admits(1, || selection.wants(|| host.with_netns(&[&lone.end])))).collect();
+        lone.filter(|lone| budget.admits(&[&lone.end], &lone.kind, &host, selection)).collect();
     survey.lone_ends.sort_by(|one, other| {
         (&one.end.netns, &one.end.interface).cmp(&(&other.end.netns, &other.end.interface))
     });
-    survey.skipped = budget.skipped;
+    (survey.skipped, survey.left_out) = (budget.skipped, budget.left_out);
     survey.namespaces = host.wanted(&survey, selection);
     survey.remarks = remarks(readings.census);
     survey
@@ -60,15 +63,22 @@ fn remarks(census: &Census) -> Vec<String> {
     (unreadable > 0).then_some(remark).into_iter().collect()
 }
 
-/// How many endpoints are still admitted, and how many were not.
+/// How many endpoints are still admitted, and which were not.
 struct Budget {
     left: usize,
     skipped: BTreeMap<SkipReason, usize>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Budget {
-    fn admits(&mut self, endpoints: usize, is_wanted: impl FnOnce() -> bool) -> bool {
-        let reason = match (is_wanted(), self.left.checked_sub(endpoints)) {
+    fn new(selection: &Selection) -> Self {
+        Self { left: selection.limit as usize, skipped: BTreeMap::new(), left_out: Vec::new() }
+    }
+
+    /// Returns whether these ends, which belong together, are in the survey.
+    fn admits(&mut self, ends: &[&End], kind: &str, host: &Host<'_>, selection: &Selection) -> bool {
+        let is_wanted = selection.wants(|| host.with_netns(ends));
+        let reason = match (is_wanted, self.left.checked_sub(ends.len())) {
             (true, Some(left)) => {
                 self.left = left;
                 return true;
@@ -76,7 +86,14 @@ impl Budget {
             (true, None) => SkipReason::Limit,
             (false, _) => SkipReason::Selection,
         };
-        *self.skipped.entry(reason).or_default() += endpoints;
+        *self.skipped.entry(reason).or_default() += ends.len();
+        let room = MAX_LEFT_OUT.saturating_sub(self.left_out.len());
+        self.left_out.extend(ends.iter().take(room).map(|end| LeftOut {
+            netns: end.netns.clone(),
+            interface: end.interface.clone(),
+            kind: kind.to_owned(),
+            reason,
+        }));
         false
     }
 }
@@ -166,7 +183,7 @@ impl Host<'_> {
     }
 
     fn lone(&self, at: At, reason: LoneReason) -> Option<LoneEnd> {
-        let kind = self.interface(at)?.kind.clone().unwrap_or_default();
+        let kind = self.interface(at)?.kind.clone().unwrap_or_else(|| PHYSICAL.to_owned());
         Some(LoneEnd { end: self.end(at)?, kind, reason })
     }
 

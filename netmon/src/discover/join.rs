@@ -29,14 +29,17 @@ pub(super) struct Joined {
     pub(super) lone: Vec<(At, LoneReason)>,
 }
 
-/// Joins the interfaces of a table.
-pub(super) fn join(table: &Table) -> Joined {
+/// Joins the interfaces of a table. Other interfaces than pairs are among the ends without a peer if `asked` returns true of their
+/// kind.
+pub(super) fn join(table: &Table, asked: impl Fn(Option<&str>) -> bool) -> Joined {
     let mut joined = Joined::default();
     for (nsid, listing) in table {
         for interface in listing.interfaces() {
             let at = At { nsid: *nsid, ifindex: interface.ifindex };
             match interface.kind.as_deref().and_then(PairKind::parse) {
                 Some(kind) => add_end(&mut joined, table, (kind, at), interface),
+                None if is_loopback(interface) => {}
+                None if asked(interface.kind.as_deref()) => joined.lone.push((at, LoneReason::Asked)),
                 None => joined.lone.extend(other_kind(interface).map(|reason| (at, reason))),
             }
         }
@@ -73,6 +76,11 @@ fn points_to(at: At, interface: &ObservedInterface) -> Option<At> {
     Some(At { nsid: interface.link_nsid.unwrap_or(at.nsid), ifindex: interface.link? })
 }
 
+/// The loopback of each namespace has no kind either, and is no hardware (`LOOPBACK_IFINDEX`).
+fn is_loopback(interface: &ObservedInterface) -> bool {
+    interface.kind.is_none() && interface.ifindex == IfIndex(1)
+}
+
 /// Returns why an interface of another kind leads out of its namespace, and is no end of a link. `None` if it does not.
 fn other_kind(interface: &ObservedInterface) -> Option<LoneReason> {
     match interface.kind.as_deref()? {
@@ -85,6 +93,10 @@ fn other_kind(interface: &ObservedInterface) -> Option<LoneReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn join(table: &Table) -> Joined {
+        super::join(table, |_| false)
+    }
 
     fn interface(ifindex: u32, kind: &str, link: u32, nsid: Option<i32>) -> ObservedInterface {
         ObservedInterface {
@@ -153,5 +165,16 @@ mod tests {
         assert_eq!(joined.pairs, [(PairKind::Veth, [at(0, 2), at(0, 3)])]);
         let lower = LoneReason::OnLowerDevice;
         assert_eq!(joined.lone, [(at(1, 2), lower), (at(2, 2), lower), (at(2, 5), LoneReason::Program)]);
+    }
+    #[test]
+    fn interfaces_of_a_kind_that_is_asked_for_are_ends_by_themselves() {
+        let mut table = table([(0, vec![interface(2, "bridge", 0, None), interface(4, "tun", 0, None)])]);
+        let Some(Listing::Interfaces(interfaces)) = table.get_mut(&Nsid(0)) else { panic!("a listing") };
+        let plain = |ifindex| ObservedInterface { kind: None, ..interface(ifindex, "", 0, None) };
+        interfaces.extend([plain(1), plain(3)]);
+        let asked = super::join(&table, |kind| matches!(kind, Some("bridge" | "tun") | None));
+        let lone = [2, 4, 3].map(|ifindex| (at(0, ifindex), LoneReason::Asked));
+        assert_eq!(asked.lone, lone, "lo is no hardware");
+        assert_eq!(super::join(&table, |_| false).lone, [(at(0, 4), LoneReason::Program)]);
     }
 }

@@ -39,7 +39,7 @@ use self::{
 };
 pub use self::{
     follow::Discovery,
-    selection::{DEFAULT_LIMIT, Filter, InvalidFilter, Selection},
+    selection::{DEFAULT_LIMIT, DeviceKind, Filter, InvalidFilter, InvalidKind, PHYSICAL, Selection},
 };
 
 /// Discovery failed.

@@ -3,11 +3,14 @@
 use std::str::FromStr;
 
 use glob::Pattern;
-use netmon_model::survey::{End, Namespace};
+use netmon_model::survey::{End, Namespace, PairKind};
 use thiserror::Error;
 
 /// The limit of endpoints without `--discover-limit`.
 pub const DEFAULT_LIMIT: u32 = 1024;
+
+/// The word for interfaces that the kernel gives no kind: those of hardware.
+pub const PHYSICAL: &str = "physical";
 
 /// Which links are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +21,44 @@ pub struct Selection {
     pub exclude: Vec<Filter>,
     /// Maximum number of endpoints.
     pub limit: u32,
+    /// Kinds of interfaces that are no pairs and are wanted all the same, each by itself. [`PHYSICAL`] stands for those without
+    /// a kind.
+    pub kinds: Vec<DeviceKind>,
+}
+
+/// A kind of interfaces, as the kernel names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceKind(String);
+
+/// The text is no kind of interfaces that could be asked for.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum InvalidKind {
+    /// Both ends of pairs are watched in any case.
+    #[error("interfaces of kind {0} are pairs, which are watched in any case")]
+    Pair(String),
+    /// The kernel has no such name.
+    #[error("{0:?} is no kind: write one as `ip -d link` shows it, such as bridge, or {PHYSICAL}")]
+    Word(String),
+}
+
+impl FromStr for DeviceKind {
+    type Err = InvalidKind;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKind> {
+        let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if PairKind::parse(text).is_some() {
+            return Err(InvalidKind::Pair(text.to_owned()));
+        }
+        if text.is_empty() || !text.bytes().all(is_of_word) {
+            return Err(InvalidKind::Word(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
 }
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { include: Vec::new(), exclude: Vec::new(), limit: DEFAULT_LIMIT }
+        Self { include: Vec::new(), exclude: Vec::new(), limit: DEFAULT_LIMIT, kinds: Vec::new() }
     }
 }
 
@@ -114,6 +150,11 @@ impl Selection {
         self.include.is_empty() && self.exclude.is_empty()
     }
 
+    /// Returns whether interfaces of this kind are wanted by themselves. `None` is the kind of physical ones.
+    pub(super) fn wants_kind(&self, kind: Option<&str>) -> bool {
+        self.kinds.iter().any(|wanted| wanted.0 == kind.unwrap_or(PHYSICAL))
+    }
+
     /// Returns whether something is wanted. `ends` returns its ends, which are not compared if everything is wanted.
     pub(super) fn wants<'e>(&self, ends: impl FnOnce() -> Vec<(&'e Namespace, &'e End)>) -> bool {
         if self.is_everything() {
@@ -172,6 +213,17 @@ mod tests {
         }
         for filter in ["web", "interface=lo", "runtime=podman", "label=tire", "label=tier=back"] {
             assert!(!wants(&[filter], &[]), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_kind_is_a_word_and_no_pair() {
+        for kind in ["bridge", "physical", "ip6gre", "sit"] {
+            assert!(kind.parse::<DeviceKind>().is_ok(), "{kind}");
+        }
+        assert_eq!("veth".parse::<DeviceKind>(), Err(InvalidKind::Pair("veth".to_owned())));
+        for kind in ["", "br0*", "a b"] {
+            assert_eq!(kind.parse::<DeviceKind>(), Err(InvalidKind::Word(kind.to_owned())));
         }
     }
 

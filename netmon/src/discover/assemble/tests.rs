@@ -78,6 +78,8 @@ fn what_is_left_out_is_counted_by_reason() {
     let chosen = survey(&table, &census, &selection);
     assert_eq!(names(&chosen), ["blue:eth0"]);
     assert_eq!(chosen.skipped, BTreeMap::from([(SkipReason::Selection, 4)]));
+    let of_red = chosen.left_out.iter().filter(|one| one.netns.as_str() == "red");
+    assert_eq!((chosen.left_out.len(), of_red.count()), (4, 2), "both ends of both links");
     assert!(chosen.namespaces.iter().all(|netns| netns.name.as_str() != "red"));
     let limited = survey(&table, &census, &Selection { limit: 4, ..Selection::default() });
     assert_eq!(names(&limited), ["blue:eth0", "blue:x--red:x"]);
