@@ -146,7 +146,8 @@ fn checked_text<'b>(bytes: &'b [u8], source: &str) -> Result<&'b str, Vec<Diagno
 /// At most this many errors are shown; the rest are only counted.
 const SHOWN: usize = 1000;
 
-fn lines(diagnostics: &[Diagnostic]) -> String {
+/// Returns the lines of all errors of a file.
+pub(super) fn lines(diagnostics: &[Diagnostic]) -> String {
     let mut lines: Vec<_> = diagnostics.iter().take(SHOWN).map(Diagnostic::to_string).collect();
     match diagnostics.len() {
         ..=SHOWN => {}

@@ -49,6 +49,7 @@ mod route;
 mod schema;
 mod section;
 mod service;
+pub mod settings;
 pub mod suggest;
 mod syntax;
 mod sysctl;

@@ -42,12 +42,21 @@ use super::{
 /// assert_eq!(messages, expected);
 /// ```
 pub fn parse(text: &str, source: &str, default_name: &str) -> Result<Lab, Vec<Diagnostic>> {
+    parse_with(text, source, |root, report| read(root, source, default_name, report))
+}
+
+/// Reads something from TOML text. Returns every error of the text, in its order.
+pub(super) fn parse_with<T>(
+    text: &str,
+    source: &str,
+    read: impl FnOnce(&DeTable<'_>, &mut Report<'_>) -> Option<T>,
+) -> Result<T, Vec<Diagnostic>> {
     let mut report = Report::new(text);
-    let lab = match syntax::check(text) {
+    let found = match syntax::check(text) {
         Ok(readable) => {
             let text = report.syntax_errors(readable);
             let (root, _) = DeTable::parse_recoverable(&text);
-            read(root.get_ref(), source, default_name, &mut report)
+            read(root.get_ref(), &mut report)
         }
         Err(too_deep) => {
             report.too_deep(too_deep);
@@ -55,8 +64,8 @@ pub fn parse(text: &str, source: &str, default_name: &str) -> Result<Lab, Vec<Di
         }
     };
     let diagnostics = report.into_diagnostics(source);
-    match lab {
-        Some(lab) if diagnostics.is_empty() => Ok(lab),
+    match found {
+        Some(found) if diagnostics.is_empty() => Ok(found),
         _ => Err(diagnostics),
     }
 }

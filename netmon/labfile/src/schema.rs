@@ -1,5 +1,5 @@
 //! The sections of a lab file and the keys of each: the whole grammar. `[[expect]]`, `[[probe]]`, `impair` and `ready`
-//! have files of their own.
+//! have files of their own, and so has the grammar of netmon's configuration file.
 //!
 //! The JSON Schema for editors is made from the same table ([`super::json_schema`]). A key that is read as another type
 //! than its [`ValueType`] panics in every test that reads it.
@@ -9,8 +9,16 @@ mod expect;
 mod impair;
 mod probe;
 mod ready;
+mod settings;
 
-pub(super) use self::{execution::LIMITS, expect::EXPECT, impair::IMPAIR, probe::PROBE, ready::READY};
+pub(super) use self::{
+    execution::LIMITS,
+    expect::EXPECT,
+    impair::IMPAIR,
+    probe::PROBE,
+    ready::READY,
+    settings::{DISCOVER, SETTINGS},
+};
 use super::link::{MAX_MTU, MIN_MTU};
 
 /// Whether a key is required.
