@@ -24,6 +24,7 @@ use netmon_kernel::sys::{
 };
 use netmon_model::{
     lab::{Lab, Service},
+    names::LabName,
     progress::Progress,
     server_address::ServerAddress,
 };
@@ -61,7 +62,7 @@ pub struct Config {
     pub keep: bool,
     /// Whether counting continues when the agent ends. It does in any case for a lab whose maps are pinned already.
     pub persist: bool,
-    /// Which links of the host are watched. `None` to watch those of the lab, and find none.
+    /// Which links of the host are watched, beside those of the lab. `None` to find none.
     pub discover: Option<Selection>,
     /// Whether the lab's probes run.
     pub probes: bool,
@@ -76,8 +77,8 @@ pub struct Started {
     pub http: Vec<ServerAddress>,
     /// What can be measured on this kernel.
     pub features: netmon_model::snapshot::Features,
-    /// How many links are watched.
-    pub links: usize,
+    /// How many links of the host are watched. `None` if only those of the lab are.
+    pub found: Option<usize>,
     /// Whether the lab stays when the agent ends.
     pub stays: bool,
     /// Where everything is pinned, so that counting continues without the agent; `None` if it does not.
@@ -121,8 +122,11 @@ pub async fn run_until(
     capabilities::require_writable(topology::written_directories(&lab), "netmon run")?;
     capabilities::require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
-    if let Some(holder) = claim::holder(&lab.name) {
-        return Err(OwnershipError::Held { lab: lab.name, holder }.into());
+    let discovers = config.discover.as_ref().map(|_| LabName::discover());
+    for name in discovers.into_iter().chain([lab.name.clone()]) {
+        if let Some(holder) = claim::holder(&name) {
+            return Err(OwnershipError::Held { lab: name, holder }.into());
+        }
     }
     let listeners = listen(&config.listen)?;
     warn_of_exposure(listeners.addresses());
@@ -186,7 +190,7 @@ async fn serve(
     }
     let http = listeners.addresses().to_vec();
     let mut control = Server::listen(&running.lab.name).map_err(AgentError::Serve)?;
-    running.claim.announce(http.first().cloned())?;
+    running.announce(http.first())?;
     let (end, mut ended) = watch::channel(false);
     let shutdown = async move {
         // The sender is dropped at the latest when the agent ends, which is an end as well.

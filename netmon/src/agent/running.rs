@@ -25,6 +25,8 @@ use crate::{
 pub(super) struct Running {
     pub(super) lab: Lab,
     pub(super) claim: Claim,
+    /// The right to watch the links of the host beside the lab's. `None` if they are not watched, or there is no lab.
+    pub(super) beside: Option<Claim>,
     pub(super) watch: Arc<Watch>,
     /// What follows the links of the host. `None` if only the lab is watched.
     finding: Option<Finding>,
@@ -50,6 +52,8 @@ impl Running {
     ) -> Result<Self, AgentError> {
         let work = move || {
             let lab = with_further(lab, &config.further_services);
+            let beside =
+                discovers_beside(&lab, &config).then(|| Claim::take(&LabName::discover())).transpose()?;
             let claim = Claim::take(&lab.name)?;
             let stays = config.keep || was_left(&lab.name);
             record(&lab.name, stays)?;
@@ -61,15 +65,20 @@ impl Running {
             }
             let watch = Arc::new(watch?);
             let Config { discover, probes, serving, further_services, .. } = config;
-            let find = |selection| Finding::start(selection, Arc::clone(&watch));
+            let own = beside.as_ref().map(|_| lab.name.clone());
+            if beside.is_some() {
+                watch.also_discovers();
+            }
+            let find = |selection| Finding::start(selection, Arc::clone(&watch), own);
             let finding = discover.map(find).transpose().inspect_err(|_| {
-                for error in control::remove(&claim, progress.as_ref()) {
-                    warn!("{error}");
-                }
+                drop(watch.release());
+                let errors = if stays { Vec::new() } else { control::remove(&claim, progress.as_ref()) };
+                errors.iter().for_each(|error| warn!("{error}"));
             })?;
             Ok(Self {
                 lab,
                 claim,
+                beside,
                 watch,
                 finding,
                 services: Services::default(),
@@ -83,18 +92,27 @@ impl Running {
         spawn_blocking(work).await.map_err(AgentError::Panicked)?
     }
 
+    /// Publishes the address of the agent, under each name by which it can be asked for.
+    pub(super) fn announce(&mut self, http: Option<&ServerAddress>) -> Result<(), OwnershipError> {
+        let mut claims = self.beside.iter_mut().chain([&mut self.claim]);
+        claims.try_for_each(|claim| claim.announce(http.cloned()))
+    }
+
     /// Returns the report for the caller of the agent.
     pub(super) fn started(&self, http: Vec<ServerAddress>) -> Started {
         let (features, pinned) = (self.watch.features(), self.watch.pinned());
-        Started { http, features, links: self.watch.links(), stays: self.stays, pinned }
+        let found = self.finding.as_ref().map(|_| self.watch.found_links());
+        Started { http, features, found, stays: self.stays, pinned }
     }
 
     /// Returns what is watched, as a sentence for a service manager.
     pub(super) fn status(&self) -> String {
-        let links = self.watch.links();
+        let (all, found) = (self.watch.links(), self.watch.found_links());
+        let of_lab = format!("lab {} is up, {} links are watched", self.lab.name, all - found);
         match self.lab.source {
-            Source::Host => format!("{links} links of this host are watched"),
-            _ => format!("lab {} is up, {links} links are watched", self.lab.name),
+            Source::Host => format!("{all} links of this host are watched"),
+            _ if self.finding.is_some() => format!("{of_lab}, and {found} other links of this host"),
+            _ => of_lab,
         }
     }
 
@@ -114,7 +132,7 @@ impl Running {
 
     /// Stops services, detaches, and removes the lab unless it stays.
     pub(super) async fn end(self, progress: Arc<dyn Progress + Send + Sync>) -> Result<(), AgentError> {
-        let Self { lab, claim, watch, finding, services, stays, .. } = self;
+        let Self { lab, claim, beside, watch, finding, services, stays, .. } = self;
         progress.busy("stopping services");
         // Probes stop first: they would report the end of a service as a failure.
         watch.probes().stop().await;
@@ -124,6 +142,7 @@ impl Running {
             let stopped = finding.map_or(Ok(()), Finding::stop);
             let mut left: Vec<String> = stopped.err().iter().map(|error| chain(error)).collect();
             left.extend(watch.release().iter().map(|error| chain(error)));
+            drop(beside);
             if stays {
                 if supervised {
                     let (directory, never) = (state::directory(&lab.name), AtomicBool::new(false));
@@ -146,6 +165,11 @@ impl Running {
         left.extend(spawn_blocking(take_down).await.map_err(AgentError::Panicked)?);
         if left.is_empty() { Ok(()) } else { Err(AgentError::LeftBehind(left)) }
     }
+}
+
+/// Returns whether the links of the host are watched beside those of a lab.
+fn discovers_beside(lab: &Lab, config: &Config) -> bool {
+    config.discover.is_some() && lab.source != Source::Host
 }
 
 /// Returns what to log when nothing is left.

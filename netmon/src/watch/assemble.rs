@@ -3,14 +3,14 @@
 //! Pure: the inventory says what is watched, the datapath what it counted, the others what they observed. No function here
 //! calls the kernel, so every field is tested without root.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use netmon_model::{
     by::Hooks,
-    names::{Direction, EndpointId},
+    names::{Direction, EndpointId, LabName},
     snapshot::{
-        AttachMode, DirectionSnapshot, EndpointSnapshot, Features, HookCounters, LinkSnapshot, ProbeSnapshot,
-        Snapshot,
+        AttachMode, Device, DirectionSnapshot, EndpointSnapshot, Features, HookCounters, HostSnapshot,
+        LinkSnapshot, ProbeSnapshot, Snapshot,
     },
 };
 
@@ -18,7 +18,7 @@ use super::{
     audit::Audited,
     baselines::Baselines,
     interfaces::InterfaceState,
-    inventory::{Endpoint, Inventory, Link},
+    inventory::{Endpoint, Inventory, Link, Origin},
 };
 use crate::datapath::{Counts, EndpointCounts};
 
@@ -30,6 +30,10 @@ pub(super) struct Observed<'o> {
     pub(super) features: Features,
     /// The state of interfaces; empty if they are not followed.
     pub(super) interfaces: HashMap<EndpointId, InterfaceState>,
+    /// What interfaces are that were found.
+    pub(super) devices: HashMap<EndpointId, Device>,
+    /// What discovery knows of the host. `None` if links are not discovered.
+    pub(super) host: Option<Arc<HostSnapshot>>,
     /// The latest audits.
     pub(super) audits: Option<&'o HashMap<EndpointId, Audited>>,
     /// The impairments in force.
@@ -44,6 +48,8 @@ impl Default for Observed<'_> {
             taken_at: SystemTime::UNIX_EPOCH,
             features: Features { mode: AttachMode::Tcx, packet_stamp: false },
             interfaces: HashMap::new(),
+            devices: HashMap::new(),
+            host: None,
             audits: None,
             baselines: None,
             probes: Vec::new(),
@@ -61,6 +67,7 @@ pub(super) fn assemble(inventory: &Inventory, counts: Counts, observed: Observed
         labs: inventory.labs().to_vec(),
         features: observed.features,
         links,
+        host: observed.host,
         probes: observed.probes,
         parse_exits,
         flows,
@@ -83,7 +90,14 @@ fn link_snapshot(
     let (a_to_b, a) = endpoint_snapshot(link.a, of_a, has_both, observed);
     let b = of_b.map(|(b, of_b)| endpoint_snapshot(b, of_b, has_both, observed));
     let (b_to_a, b) = b.map_or_else(|| (DirectionSnapshot::default(), None), |(to_a, b)| (to_a, Some(b)));
-    LinkSnapshot { name: link.name.clone(), a, b, a_to_b, b_to_a }
+    LinkSnapshot { name: link.name.clone(), lab: lab_of(link.a), a, b, a_to_b, b_to_a }
+}
+
+fn lab_of(endpoint: &Endpoint) -> Option<LabName> {
+    match &endpoint.label.origin {
+        Origin::Lab(lab) => Some(lab.clone()),
+        Origin::Found => None,
+    }
 }
 
 /// An endpoint, and the direction that starts at it.
@@ -96,9 +110,12 @@ fn endpoint_snapshot(
     let state = observed.interfaces.get(&endpoint.id);
     let impairment = observed.baselines.and_then(|baselines| baselines.stats(endpoint.id, &counts));
     let departures = counts.departures.filter(|_| has_peer);
+    let lost_segments = departures.as_ref().map(|departures| departures.lost_segments);
+    let (latency, parts) = departures.map(|departures| (departures.latency, departures.parts)).unzip();
     let direction = DirectionSnapshot {
-        lost_segments: departures.as_ref().map(|departures| departures.lost_segments),
-        latency: departures.map(|departures| departures.latency),
+        lost_segments,
+        latency,
+        parts: parts.flatten(),
         impairment: impairment.filter(|_| has_peer),
     };
     // Programs go with their interface, whatever this process still holds of them.
@@ -121,12 +138,14 @@ fn endpoint_snapshot(
         namespace: endpoint.label.namespace.clone(),
         interface: endpoint.label.interface.clone(),
         ifindex: endpoint.at.ifindex,
+        device: observed.devices.get(&endpoint.id).cloned(),
         addresses: endpoint.label.addresses.clone(),
         up: state.is_some_and(|state| state.up),
         drift: state.map(|state| state.drift.clone()).unwrap_or_default(),
         hooks,
         unstamped_packets: counts.unstamped_packets,
         refused_stamps: counts.refused_stamps,
+        unjoined_packets: counts.unjoined_packets,
         drops: counts.drops,
         round_trips: counts.round_trips,
     };

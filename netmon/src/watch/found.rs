@@ -2,19 +2,25 @@
 //!
 //! Nothing of them is held, and nothing is attached to them. What finds, joins and names them is not here.
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
 use log::warn;
 use netmon_model::{
     by::Ends,
     error::chain,
     names::{InterfaceId, LinkName},
+    snapshot::{Device, HostSnapshot},
 };
 
 use super::{
     Watch,
     error::WatchError,
     interfaces::InterfaceState,
-    inventory::{Change, Label},
-    meter::{EndpointChange, Meter},
+    inventory::{Change, Endpoint, Label},
+    meter::Meter,
 };
 use crate::datapath::TracedTarget;
 
@@ -27,6 +33,8 @@ pub struct FoundEnd {
     pub label: Label,
     /// Whether it is set up.
     pub is_up: bool,
+    /// What it is.
+    pub device: Device,
 }
 
 /// A link that was found.
@@ -71,7 +79,8 @@ impl FoundUpdate {
 }
 
 impl Watch {
-    /// Changes which links are measured by tracing, and how they are called.
+    /// Changes which links are measured by tracing, and how they are called. Links of labs that are watched here are left as they
+    /// are.
     ///
     /// # Errors
     ///
@@ -85,19 +94,38 @@ impl Watch {
             state.found.remove(at);
         }
         for at in &update.gone {
-            state.found.insert(*at, Found::Gone);
+            if let Some(found) = state.found.get_mut(at) {
+                found.presence = Presence::Gone;
+            }
         }
         for name in &update.parted {
-            state.meter.inventory.apply(Change::Parted(name.clone()));
+            state.meter.part_found(name);
         }
         for end in update.links.iter().flat_map(FoundLink::ends) {
             state.meter.relabel_found(end);
-            state.found.insert(end.at, if end.is_up { Found::Up } else { Found::Down });
+            state.found.insert(end.at, Found::from(end));
         }
-        let watched = state.meter.watch_found(&update.links);
-        // None of them has a namespace to follow.
-        state.take_endpoint_changes();
-        watched
+        state.meter.watch_found(&update.links)
+    }
+
+    /// Says what is known of the host, for readings.
+    pub fn set_host(&self, host: HostSnapshot) {
+        self.shared.lock().host = Some(Arc::new(host));
+    }
+
+    /// Returns the names of the links that are not found ones.
+    #[must_use]
+    pub fn lab_links(&self) -> BTreeSet<LinkName> {
+        let state = self.shared.lock();
+        let inventory = &state.meter.inventory;
+        inventory.link_names().filter(|name| !state.meter.is_found_link(name)).cloned().collect()
+    }
+
+    /// Returns the number of found links that are watched.
+    #[must_use]
+    pub fn found_links(&self) -> usize {
+        let state = self.shared.lock();
+        state.meter.inventory.link_names().filter(|name| state.meter.is_found_link(name)).count()
     }
 
     /// Returns the number of links that are watched.
@@ -107,9 +135,16 @@ impl Watch {
     }
 }
 
-/// The state of an interface that was found.
+/// What is known of an interface that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    presence: Presence,
+    device: Device,
+}
+
+/// Whether an interface is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+enum Presence {
     /// It is set up.
     Up,
     /// It is set down.
@@ -118,23 +153,55 @@ pub(super) enum Found {
     Gone,
 }
 
-impl From<Found> for InterfaceState {
-    /// Nothing of netmon's goes with the interface, and no state of it is a declared one.
-    fn from(found: Found) -> Self {
-        Self { exists: found != Found::Gone, up: found == Found::Up, hooks_gone: false, drift: Vec::new() }
+impl From<&FoundEnd> for Found {
+    fn from(end: &FoundEnd) -> Self {
+        let presence = if end.is_up { Presence::Up } else { Presence::Down };
+        Self { presence, device: end.device.clone() }
     }
 }
 
+impl Found {
+    /// Nothing of netmon's goes with the interface, and no state of it is a declared one.
+    pub(super) fn state(&self) -> InterfaceState {
+        let (exists, up) = (self.presence != Presence::Gone, self.presence == Presence::Up);
+        InterfaceState { exists, up, hooks_gone: false, drift: Vec::new() }
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+/// Returns what is known of an endpoint, if it was found.
+pub(super) fn of<'f>(
+    found: &'f HashMap<InterfaceId, Found>,
+    meter: &Meter,
+    endpoint: &Endpoint,
+) -> Option<&'f Found> {
+    found.get(&endpoint.at).filter(|_| meter.is_found(endpoint.at))
+}
+
 impl Meter {
+    /// Returns whether an interface is watched because it was found, and not because a lab has it.
+    pub(super) fn is_found(&self, at: InterfaceId) -> bool {
+        self.found.contains(&at)
+    }
+
+    /// Returns whether a link was found. One without a watched end is no found one.
+    pub(super) fn is_found_link(&self, name: &LinkName) -> bool {
+        self.inventory.link(name).is_some_and(|link| link.ends().any(|end| self.is_found(end.at)))
+    }
+
     /// Measures these links by tracing, from now on. Of one that is measured already, counters stay, and an end may have been
-    /// added. After an error, none of the new ends is measured.
+    /// added. A link with the name or an end of a lab's link is left out. After an error, none of the new ends is measured.
     ///
     /// # Errors
     ///
     /// Fails if the tracing programs are not loaded, or the kernel refuses to change a map.
     pub fn watch_found(&mut self, links: &[FoundLink]) -> Result<(), WatchError> {
+        let links: Vec<&FoundLink> = links.iter().filter(|link| self.may_watch(link)).collect();
         let mut new = Vec::new();
-        for link in links {
+        for link in &links {
             let ends = Ends { a: Some(link.a.at), b: link.b.as_ref().map(|end| end.at) };
             self.inventory.apply(Change::Joined { link: link.name.clone(), rank: link.rank, ends });
             for FoundEnd { at, label, .. } in link.ends() {
@@ -142,7 +209,7 @@ impl Meter {
                 new.extend(self.inventory.at(*at).is_none().then(|| self.inventory.apply(change)).flatten());
             }
         }
-        let ends = links.iter().flat_map(FoundLink::ends);
+        let ends = links.iter().flat_map(|link| link.ends());
         let targets: Vec<TracedTarget> = ends.filter_map(|end| self.traced_target(end.at)).collect();
         if let Err(error) = self.datapath.watch(&targets) {
             let error = WatchError::named(error, &self.inventory);
@@ -151,21 +218,38 @@ impl Meter {
             }
             return Err(error);
         }
-        self.changes.extend(new.into_iter().map(|endpoint| EndpointChange::Added(endpoint.id)));
+        self.found.extend(new.into_iter().map(|endpoint| endpoint.at));
         Ok(())
     }
 
-    /// Gives the end of a link that was found another label. Has no effect if it is not watched.
-    pub fn relabel_found(&mut self, end: &FoundEnd) {
-        self.inventory.apply(Change::Relabelled { at: end.at, label: end.label.clone() });
+    /// Returns whether neither the name nor an end of a link is a lab's.
+    fn may_watch(&self, link: &FoundLink) -> bool {
+        let is_of_lab = |at: InterfaceId| self.inventory.at(at).is_some() && !self.is_found(at);
+        let has_name_of_lab = self.inventory.link(&link.name).is_some() && !self.is_found_link(&link.name);
+        !has_name_of_lab && !link.ends().any(|end| is_of_lab(end.at))
     }
 
-    /// Stops measuring these ends, and removes links that have no end any more. Continues after an error, and returns all
-    /// errors.
+    /// Gives the end of a link that was found another label. Has no effect if it is not watched, or is a lab's.
+    pub fn relabel_found(&mut self, end: &FoundEnd) {
+        if self.is_found(end.at) {
+            self.inventory.apply(Change::Relabelled { at: end.at, label: end.label.clone() });
+        }
+    }
+
+    /// Takes the name from a link that was found. Has no effect if a lab's link has it.
+    pub(super) fn part_found(&mut self, name: &LinkName) {
+        if self.is_found_link(name) || self.inventory.link(name).is_none() {
+            self.inventory.apply(Change::Parted(name.clone()));
+        }
+    }
+
+    /// Stops measuring those of these ends that were found, and removes links that have no end any more. Continues after an
+    /// error, and returns all errors.
     pub fn forget_found(&mut self, ends: &[InterfaceId]) -> Vec<WatchError> {
+        let ends: Vec<InterfaceId> = ends.iter().copied().filter(|at| self.is_found(*at)).collect();
         let links: Vec<LinkName> =
             ends.iter().filter_map(|at| self.inventory.link_of(*at)).cloned().collect();
-        let errors = self.drop_endpoints(ends);
+        let errors = self.drop_endpoints(&ends);
         for link in links {
             if self.inventory.link(&link).is_none() {
                 self.inventory.apply(Change::Parted(link));

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    hash::{BuildHasher as _, Hash, Hasher, RandomState},
+    hash::{BuildHasher as _, RandomState},
     sync::Arc,
     time::SystemTime,
 };
@@ -22,6 +22,7 @@ use netmon_model::{
 use super::{
     assemble::{Observed, assemble},
     error::WatchError,
+    given::{GivenLink, at, given_links},
     inventory::{self, Change, Inventory, Label, Origin},
 };
 use crate::{
@@ -42,6 +43,8 @@ pub struct Meter {
     /// saves a look into the inventory. Empty if that call failed, or something was dropped since.
     digests: Vec<u64>,
     hasher: RandomState,
+    /// The interfaces that are watched because they were found: no topology hands them over, and no change of them is reported.
+    pub(super) found: HashSet<InterfaceId>,
 }
 
 /// An endpoint that the meter started or stopped watching.
@@ -49,39 +52,6 @@ pub struct Meter {
 pub(super) enum EndpointChange {
     Added(EndpointId),
     Removed(EndpointId),
-}
-
-/// A link that a topology hands over.
-struct GivenLink<'e> {
-    name: &'e LinkName,
-    /// Its position among all links.
-    rank: u32,
-    ends: &'e [Endpoint],
-}
-
-/// Groups endpoints by their links. Both ends of a link are together.
-fn given_links(endpoints: &[Endpoint]) -> impl Iterator<Item = GivenLink<'_>> {
-    let by_link = endpoints.chunk_by(|one, next| one.link == next.link);
-    by_link.zip(0..).filter_map(|(ends, rank)| Some(GivenLink { name: &ends.first()?.link, rank, ends }))
-}
-
-impl Hash for GivenLink<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { name, rank, ends } = self;
-        (name, rank).hash(state);
-        for endpoint in *ends {
-            let Endpoint { namespace, interface, addresses, side, .. } = endpoint;
-            (side, at(endpoint), namespace, interface, addresses).hash(state);
-        }
-    }
-}
-
-impl GivenLink<'_> {
-    fn ends_at(&self) -> Ends<Option<InterfaceId>> {
-        let mut ends = Ends::default();
-        self.ends.iter().for_each(|endpoint| ends[endpoint.side] = Some(at(endpoint)));
-        ends
-    }
 }
 
 impl Meter {
@@ -112,6 +82,7 @@ impl Meter {
             changes: Vec::new(),
             digests: Vec::new(),
             hasher: RandomState::new(),
+            found: HashSet::new(),
         }
     }
 
@@ -140,13 +111,18 @@ impl Meter {
         &self.datapath
     }
 
-    /// Watches exactly these endpoints. Those that are watched already stay attached, even if they were renamed. After an
-    /// error, the watched endpoints are those of before.
+    /// Watches exactly these endpoints, beside those that were found. Those that are watched already stay attached, even if they
+    /// were renamed. One that was found is this lab's from now on, and starts from zero. After an error, the watched endpoints
+    /// are those of before.
     ///
     /// # Errors
     ///
     /// Fails if the kernel refuses a program or an attachment.
     pub fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), WatchError> {
+        let found: Vec<InterfaceId> = endpoints.iter().map(at).filter(|at| self.is_found(*at)).collect();
+        for error in self.forget_found(&found) {
+            debug!("{}", chain(&error));
+        }
         let digests: Vec<u64> = given_links(endpoints).map(|link| self.hasher.hash_one(link)).collect();
         let is_same = |link: &GivenLink<'_>| {
             let at = link.rank as usize;
@@ -203,8 +179,8 @@ impl Meter {
         let wanted: HashMap<InterfaceId, &LinkName> =
             endpoints.iter().map(|endpoint| (at(endpoint), &endpoint.link)).collect();
         let is_unwanted = |endpoint: &&inventory::Endpoint| {
-            let is_found = self.datapath.is_traced(endpoint.id);
-            !is_found && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
+            !self.is_found(endpoint.at)
+                && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
         };
         let going: Vec<InterfaceId> =
             self.inventory.endpoints().filter(is_unwanted).map(|endpoint| endpoint.at).collect();
@@ -213,12 +189,7 @@ impl Meter {
             debug!("{}", chain(&error));
         }
         let links: HashSet<&LinkName> = wanted.into_values().collect();
-        let is_found = |name: &LinkName| {
-            self.inventory
-                .link(name)
-                .is_some_and(|link| link.ends().any(|end| self.datapath.is_traced(end.id)))
-        };
-        let is_parted = |name: &&LinkName| !links.contains(name) && !is_found(name);
+        let is_parted = |name: &&LinkName| !links.contains(name) && !self.is_found_link(name);
         let parted: Vec<LinkName> = self.inventory.link_names().filter(is_parted).cloned().collect();
         for link in parted {
             self.inventory.apply(Change::Parted(link));
@@ -228,7 +199,9 @@ impl Meter {
     /// Detaches from endpoints and removes them from the inventory. Continues after an error, and returns all errors.
     pub(super) fn drop_endpoints(&mut self, going: &[InterfaceId]) -> Vec<WatchError> {
         let ids: Vec<EndpointId> = going.iter().filter_map(|at| Some(self.inventory.at(*at)?.id)).collect();
-        if !ids.is_empty() {
+        let of_labs = going.iter().filter(|at| !self.is_found(**at));
+        let reported: Vec<EndpointId> = of_labs.filter_map(|at| Some(self.inventory.at(*at)?.id)).collect();
+        if !reported.is_empty() {
             self.digests.clear();
         }
         let errors = self.datapath.detach(&ids);
@@ -236,8 +209,9 @@ impl Meter {
         // Their slots are cleared, so they can be used again.
         for at in going {
             self.inventory.apply(Change::Vanished(*at));
+            self.found.remove(at);
         }
-        self.changes.extend(ids.into_iter().map(EndpointChange::Removed));
+        self.changes.extend(reported.into_iter().map(EndpointChange::Removed));
         errors
     }
 
@@ -388,9 +362,4 @@ impl AttachObserver for Meter {
     fn attach(&mut self, endpoints: &[Endpoint]) -> Result<(), BoxError> {
         Ok(Self::attach(self, endpoints)?)
     }
-}
-
-/// Returns the identity of an endpoint of a topology.
-pub(super) fn at(endpoint: &Endpoint) -> InterfaceId {
-    InterfaceId { netns: endpoint.cookie, ifindex: endpoint.ifindex }
 }

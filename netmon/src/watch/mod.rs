@@ -14,6 +14,7 @@ mod baselines;
 mod change;
 mod error;
 mod found;
+mod given;
 mod interfaces;
 pub mod inventory;
 mod meter;
@@ -98,6 +99,7 @@ impl Watch {
             baselines: Baselines::default(),
             compared: HashSet::new(),
             found: HashMap::new(),
+            host: None,
         })));
         let observer: Weak<dyn Observer> = Arc::downgrade(&shared) as Weak<dyn Observer>;
         let follower = Follower::start(observer).map_err(WatchError::Interfaces)?;
@@ -131,6 +133,12 @@ impl Watch {
     #[must_use]
     pub fn pinned(&self) -> Option<PathBuf> {
         self.pinned.clone()
+    }
+
+    /// Has readings say that the links of the host are watched beside the lab's.
+    pub(crate) fn also_discovers(&self) {
+        let info = self.info(&Lab::of_host());
+        self.shared.lock().meter.inventory.set_lab(info);
     }
 
     fn info(&self, lab: &Lab) -> LabInfo {

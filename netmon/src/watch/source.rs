@@ -14,7 +14,7 @@ use super::{
     Shared, Watch,
     assemble::{Observed, assemble},
     audit::{AuditSource, Auditor},
-    interfaces::InterfaceState,
+    found,
     inventory::Endpoint,
     state::{AuditChange, State},
 };
@@ -82,7 +82,7 @@ impl AuditSource for Shared {
 impl SnapshotSource for Watch {
     fn snapshot(&self) -> Result<Snapshot, SourceError> {
         let mut state = self.shared.lock();
-        let State { meter, interfaces, audits, baselines, found, .. } = &mut *state;
+        let State { meter, interfaces, audits, baselines, found, host, .. } = &mut *state;
         let counts = match meter.counts() {
             Ok(counts) => counts,
             Err(error) => {
@@ -92,14 +92,18 @@ impl SnapshotSource for Watch {
             }
         };
         let state_of = |one: &Endpoint| {
-            let found = found.get(&one.at).copied().map(InterfaceState::from);
-            (one.id, found.unwrap_or_else(|| interfaces.state(one.id)))
+            let found = found::of(found, meter, one);
+            (one.id, found.map_or_else(|| interfaces.state(one.id), found::Found::state))
         };
+        let device_of = |one: &Endpoint| Some((one.id, found::of(found, meter, one)?.device().clone()));
         let states = meter.inventory.endpoints().map(state_of).collect();
+        let devices = meter.inventory.endpoints().filter_map(device_of).collect();
         let observed = Observed {
             taken_at: SystemTime::now(),
             features: self.features,
             interfaces: states,
+            devices,
+            host: host.clone(),
             audits: Some(audits),
             baselines: Some(baselines),
             probes: self.probes.read(),

@@ -10,6 +10,7 @@ use netmon_kernel::netns::{NetNs, NetnsId};
 use netmon_model::{
     error::chain,
     names::{EndpointId, InterfaceId, LinkName, NsName, Place},
+    snapshot::HostSnapshot,
 };
 
 use super::{
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) compared: HashSet<LinkName>,
     /// The interfaces of links that were found.
     pub(super) found: HashMap<InterfaceId, Found>,
+    /// What discovery knows of the host. `None` if links are not discovered.
+    pub(super) host: Option<Arc<HostSnapshot>>,
 }
 
 /// A change of an endpoint for the auditor.
@@ -118,14 +121,14 @@ impl State {
         groups.into_values().collect()
     }
 
-    /// Stops watching the links that `goes` selects, and those with an end whose interface was recreated without netmon's
+    /// Stops watching those links of labs that `goes` selects, and those with an end whose interface was recreated without netmon's
     /// programs: the change attaches to these again.
     pub(super) fn drop_links(&mut self, goes: impl Fn(&LinkName) -> bool) {
         let inventory = &self.meter.inventory;
         let bare =
             self.interfaces.without_hooks().filter_map(|id| inventory.link_of(inventory.endpoint(id)?.at));
-        let links: HashSet<&LinkName> =
-            inventory.link_names().filter(|name| goes(name)).chain(bare).collect();
+        let goes = |name: &&LinkName| !self.meter.is_found_link(name) && goes(name);
+        let links: HashSet<&LinkName> = inventory.link_names().filter(goes).chain(bare).collect();
         let links = links.into_iter().filter_map(|name| inventory.link(name));
         let going: Vec<InterfaceId> = links.flat_map(|link| link.ends().map(|end| end.at)).collect();
         for error in self.meter.drop_endpoints(&going) {

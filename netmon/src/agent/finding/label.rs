@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 
 use netmon_model::{
-    names::{EndName, LabName},
-    survey::{End, Link, PairKind, Survey},
+    names::{EndName, LabName, LinkName},
+    snapshot::Device,
+    survey::{End, Link, LoneEnd, LoneReason, PairKind, Survey},
 };
 
 use crate::watch::{
@@ -20,10 +21,28 @@ const OF_NETWORKS: [&str; 4] = ["veth", "cali", "lxc", "eni"];
 /// The number of digits in a host end's name that is nothing but a hash.
 const HASH_DIGITS: usize = 15;
 
-/// Returns the links of a survey that can be measured, without those of the labs in `left`.
-pub(super) fn links(survey: &Survey, left: &BTreeSet<&LabName>) -> Vec<FoundLink> {
+/// All found links have one rank, so they are in the order of their names, behind those of a lab.
+const RANK: u32 = u32::MAX;
+
+/// Returns the links of a survey that can be measured, without those of the labs in `left`. `taken` are names of links that
+/// are not found ones.
+pub(super) fn links(
+    survey: &Survey,
+    left: &BTreeSet<&LabName>,
+    taken: &BTreeSet<LinkName>,
+) -> Vec<FoundLink> {
     let is_left = |link: &&Link| link.lab.as_ref().is_some_and(|lab| left.contains(lab));
-    survey.links.iter().filter(|link| !is_left(link)).filter_map(found).collect()
+    let pairs = survey.links.iter().filter(|link| !is_left(link)).filter_map(found);
+    let asked = |lone: &&LoneEnd| lone.reason == LoneReason::Asked;
+    let mut links: Vec<FoundLink> =
+        pairs.chain(survey.lone_ends.iter().filter(asked).filter_map(alone)).collect();
+    for link in &mut links {
+        while taken.contains(&link.name) {
+            let Ok(name) = format!("found.{}", link.name).parse() else { break };
+            link.name = name;
+        }
+    }
+    links
 }
 
 /// Returns `None` if the namespace of neither end could be opened.
@@ -34,15 +53,27 @@ fn found(link: &Link) -> Option<FoundLink> {
         Some(a) => (a, b),
         None => (b?, None),
     };
-    // All have one rank, so they are in the order of their names.
-    Some(FoundLink { name: link.name.clone(), rank: 0, a, b })
+    Some(FoundLink { name: link.name.clone(), rank: RANK, a, b })
+}
+
+/// Makes a link of an end without a peer. Returns `None` if its namespace could not be opened.
+fn alone(lone: &LoneEnd) -> Option<FoundLink> {
+    let End { netns, interface, .. } = &lone.end;
+    let name = format!("{netns}:{interface}").parse().ok()?;
+    let a = with_label(&lone.end, interface.parse().ok()?, &lone.kind)?;
+    Some(FoundLink { name, rank: RANK, a, b: None })
 }
 
 fn found_end(end: &End, peer: &End, kind: PairKind) -> Option<FoundEnd> {
-    let interface = end_name(end, peer, kind)?;
+    with_label(end, end_name(end, peer, kind)?, kind.as_str())
+}
+
+fn with_label(end: &End, interface: EndName, kind: &str) -> Option<FoundEnd> {
     let label =
         Label { namespace: end.netns.clone(), interface, addresses: Vec::new(), origin: Origin::Found };
-    Some(FoundEnd { at: end.id()?, label, is_up: end.is_up })
+    let (name, kind) = (end.interface.clone(), kind.to_owned());
+    let device = Device { name, kind, mac: end.mac, bridge: end.bridge.clone() };
+    Some(FoundEnd { at: end.id()?, label, is_up: end.is_up, device })
 }
 
 /// Returns `None` if the name cannot be a label, which the kernel prevents.
@@ -97,11 +128,14 @@ mod tests {
         survey.links.truncate(1);
         survey.links[0].a.interface = "veth1a2b3c4".to_owned();
         let far = format!("{}:{}", survey.links[0].b.netns, survey.links[0].b.interface);
-        let found = links(&survey, &BTreeSet::new());
+        let found = links(&survey, &BTreeSet::new(), &BTreeSet::new());
         assert_eq!(found[0].a.label.interface.as_str(), far);
         assert_eq!(found[0].b.as_ref().unwrap().label.interface.as_str(), survey.links[0].b.interface);
         survey.links[0].a.interface = "to-web".to_owned();
-        assert_eq!(links(&survey, &BTreeSet::new())[0].a.label.interface.as_str(), "to-web");
+        assert_eq!(
+            links(&survey, &BTreeSet::new(), &BTreeSet::new())[0].a.label.interface.as_str(),
+            "to-web"
+        );
     }
 
     #[test]
@@ -110,8 +144,8 @@ mod tests {
         let lab: LabName = "office".parse().unwrap();
         survey.links[0].lab = Some(lab.clone());
         let all = survey.links.len();
-        assert_eq!(links(&survey, &BTreeSet::from([&lab])).len(), all - 1);
-        assert_eq!(links(&survey, &BTreeSet::new()).len(), all);
+        assert_eq!(links(&survey, &BTreeSet::from([&lab]), &BTreeSet::new()).len(), all - 1);
+        assert_eq!(links(&survey, &BTreeSet::new(), &BTreeSet::new()).len(), all);
     }
 
     #[test]
@@ -119,9 +153,29 @@ mod tests {
         let mut survey = survey();
         survey.links[0].a.cookie = None;
         let b = survey.links[0].b.id();
-        let found = links(&survey, &BTreeSet::new());
+        let found = links(&survey, &BTreeSet::new(), &BTreeSet::new());
         assert_eq!((Some(found[0].a.at), &found[0].b), (b, &None));
         survey.links[0].b.cookie = None;
-        assert_eq!(links(&survey, &BTreeSet::new()).len(), found.len() - 1);
+        assert_eq!(links(&survey, &BTreeSet::new(), &BTreeSet::new()).len(), found.len() - 1);
+    }
+    #[test]
+    fn a_found_link_never_has_the_name_of_a_labs_link() {
+        let survey = survey();
+        let taken = BTreeSet::from([survey.links[0].name.clone()]);
+        let names: Vec<String> =
+            links(&survey, &BTreeSet::new(), &taken).iter().map(|link| link.name.to_string()).collect();
+        assert_eq!(names, ["found.shop.web:eth0", "blue:veth1"]);
+    }
+
+    #[test]
+    fn an_end_without_a_peer_is_watched_alone_if_it_was_asked_for() {
+        let mut survey = survey();
+        survey.links.clear();
+        assert_eq!(links(&survey, &BTreeSet::new(), &BTreeSet::new()), []);
+        survey.lone_ends[0].reason = LoneReason::Asked;
+        survey.lone_ends[0].end.cookie = Some(Cookie(9));
+        let found = links(&survey, &BTreeSet::new(), &BTreeSet::new());
+        assert_eq!((found[0].name.as_str(), &found[0].b), ("blue:mac0", &None));
+        assert_eq!(found[0].a.device.kind, "macvlan");
     }
 }

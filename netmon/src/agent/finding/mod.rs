@@ -1,8 +1,10 @@
 //! Watches the links of the host (`netmon run --discover`): follows them on a thread of its own, and hands what changed to
 //! [`Watch`].
 //!
-//! [`label`] names the ends, [`reconcile`] compares what is measured with what there is. Both are pure.
+//! [`label`] names the ends, [`reconcile`] compares what is measured with what there is, [`host`] says what is left out. All are
+//! pure.
 
+mod host;
 mod label;
 mod reconcile;
 
@@ -18,7 +20,11 @@ use std::{
 };
 
 use log::{error, info, warn};
-use netmon_model::{error::chain, names::LabName, survey::Survey};
+use netmon_model::{
+    error::chain,
+    names::LabName,
+    survey::{SkipReason, Survey},
+};
 
 use self::reconcile::Measured;
 use super::AgentError;
@@ -38,12 +44,17 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// Reads what there is, measures it, and follows it from then on.
-    pub(super) fn start(selection: Selection, watch: Arc<Watch>) -> Result<Self, AgentError> {
+    /// Reads what there is, measures it, and follows it from then on. Links of the lab `own` are left to this agent's hooks.
+    pub(super) fn start(
+        selection: Selection,
+        watch: Arc<Watch>,
+        own: Option<LabName>,
+    ) -> Result<Self, AgentError> {
         let discovery = Discovery::open(selection)?;
-        let mut follower =
-            Follower { discovery, watch, measured: Measured::default(), left: BTreeMap::new() };
+        let (measured, left, skipped) = (Measured::default(), BTreeMap::new(), BTreeMap::new());
+        let mut follower = Follower { discovery, watch, own, measured, left, skipped };
         follower.reconcile(Instant::now());
+        follower.describe();
         let end = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&end);
         let run = move || follower.follow(&ended);
@@ -62,9 +73,13 @@ impl Finding {
 struct Follower {
     discovery: Discovery,
     watch: Arc<Watch>,
+    /// The lab of this agent. `None` if it builds none.
+    own: Option<LabName>,
     measured: Measured,
     /// Labs whose links are left to their agent.
     left: BTreeMap<LabName, Holder>,
+    /// What was left out when the host was described last.
+    skipped: BTreeMap<SkipReason, usize>,
 }
 
 impl Follower {
@@ -73,8 +88,12 @@ impl Follower {
             match self.discovery.next(TICK) {
                 Ok(changes) => {
                     let now = Instant::now();
-                    if !changes.is_empty() || self.measured.is_due(now) || has_labs(self.discovery.survey()) {
+                    let has_changed = !changes.is_empty();
+                    if has_changed || self.measured.is_due(now) || has_labs(self.discovery.survey()) {
                         self.reconcile(now);
+                    }
+                    if has_changed || self.discovery.survey().skipped != self.skipped {
+                        self.describe();
                     }
                 }
                 Err(error) => {
@@ -87,8 +106,7 @@ impl Follower {
 
     fn reconcile(&mut self, now: Instant) {
         self.leave_labs();
-        let left: BTreeSet<&LabName> = self.left.keys().collect();
-        let wanted = label::links(self.discovery.survey(), &left);
+        let wanted = label::links(self.discovery.survey(), &self.labs(), &self.watch.lab_links());
         let update = self.measured.update(wanted, now);
         if update.is_empty() {
             return;
@@ -100,16 +118,33 @@ impl Follower {
         }
     }
 
-    /// Finds the labs that have an agent of their own, which counts their links.
+    /// Returns the labs whose links are left to an agent, this one's included.
+    fn labs(&self) -> BTreeSet<&LabName> {
+        self.left.keys().chain(&self.own).collect()
+    }
+
+    /// Says what there is, and what is left out.
+    fn describe(&mut self) {
+        let survey = self.discovery.survey();
+        self.watch.set_host(host::describe(survey, &self.left.keys().collect()));
+        self.skipped.clone_from(&survey.skipped);
+    }
+
+    /// Finds the labs that have another agent, which counts their links.
     fn leave_labs(&mut self) {
         let labs: BTreeSet<&LabName> =
             self.discovery.survey().links.iter().filter_map(|link| link.lab.as_ref()).collect();
         let held = |lab: &LabName| Some((lab.clone(), claim::holder(lab)?));
-        let left: BTreeMap<LabName, Holder> = labs.into_iter().filter_map(held).collect();
+        let others = labs.into_iter().filter(|lab| self.own.as_ref() != Some(*lab));
+        let left: BTreeMap<LabName, Holder> = others.filter_map(held).collect();
         for (lab, holder) in left.iter().filter(|(lab, _)| !self.left.contains_key(*lab)) {
             info!("lab {lab}: its links are left to its agent, {holder}");
         }
+        let has_changed = !left.keys().eq(self.left.keys());
         self.left = left;
+        if has_changed {
+            self.describe();
+        }
     }
 }
 

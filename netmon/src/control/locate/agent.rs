@@ -88,13 +88,21 @@ fn up(labs: Vec<(LabName, Status)>) -> Vec<LabAgent> {
 
 /// All labs of this host.
 fn labs() -> Vec<(LabName, Status)> {
-    state::labs()
-        .into_iter()
-        .map(|lab| {
-            let status = status(&lab);
-            (lab, status)
-        })
-        .collect()
+    let with_status = |lab: LabName| {
+        let status = status(&lab);
+        (lab, status)
+    };
+    once_each(state::labs().into_iter().map(with_status).collect())
+}
+
+/// Removes the links of the host if the agent of a lab watches them, too: it is one agent.
+fn once_each(mut labs: Vec<(LabName, Status)>) -> Vec<(LabName, Status)> {
+    let holders: Vec<Status> =
+        labs.iter().filter(|(lab, _)| !lab.is_discover()).map(|(_, status)| status.clone()).collect();
+    let is_of_agent =
+        |status: &Status| matches!(status, Status::Served(_) | Status::Held(_)) && holders.contains(status);
+    labs.retain(|(lab, status)| !(lab.is_discover() && is_of_agent(status)));
+    labs
 }
 
 fn choose(labs: &[(LabName, Status)]) -> Result<Option<ServerAddress>, LocateError> {
@@ -189,6 +197,14 @@ mod tests {
         let [one, unwatched] = &up(labs)[..] else { panic!("two of three are up") };
         assert_eq!((one.lab.as_str(), one.agent.as_ref().unwrap()), ("one", &of_port(1)));
         assert!(matches!(&unwatched.agent, Err(LocateError::Unwatched { lab: up, .. }) if *up == lab("up")));
+    }
+
+    #[test]
+    fn an_agent_that_has_a_lab_and_the_links_of_the_host_is_one_agent() {
+        let both = once_each(vec![served("discover", 1), served("one", 1), served("two", 2)]);
+        assert_eq!(both, [served("one", 1), served("two", 2)]);
+        let apart = vec![served("discover", 3), served("one", 1), (lab("up"), Status::Unwatched)];
+        assert_eq!(once_each(apart.clone()), apart);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Which links an update has, by what was there before.
 
-use netmon_model::names::{Cookie, IfIndex};
+use netmon_model::{
+    names::{Cookie, IfIndex},
+    snapshot::Device,
+};
 
 use super::*;
 use crate::watch::inventory::{Label, Origin};
@@ -9,7 +12,7 @@ fn end(netns: u64, ifindex: u32, namespace: &str, interface: &str) -> FoundEnd {
     let at = InterfaceId { netns: Cookie(netns), ifindex: IfIndex(ifindex) };
     let (namespace, interface) = (namespace.parse().unwrap(), interface.parse().unwrap());
     let label = Label { namespace, interface, addresses: Vec::new(), origin: Origin::Found };
-    FoundEnd { at, label, is_up: true }
+    FoundEnd { at, label, is_up: true, device: Device::default() }
 }
 
 /// A link between `root` and a namespace with this name and cookie. Its ifindex in `root` is the cookie.
