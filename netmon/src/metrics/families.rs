@@ -8,10 +8,15 @@ use netmon_model::{
     histogram::Histogram,
     impairment::{Delay, Impairment, Loss},
     names::Direction,
-    snapshot::{EndpointSnapshot, HookCounters, LinkSnapshot, ProbeSnapshot, RoundTrips, Snapshot, Traffic},
+    snapshot::{
+        DirectionSnapshot, EndpointSnapshot, HookCounters, LinkSnapshot, ProbeSnapshot, RoundTrips, Snapshot,
+        Traffic,
+    },
 };
 
 use super::{
+    appearance::Appearance,
+    info,
     names::{self, Metric},
     text::Writer,
 };
@@ -26,7 +31,15 @@ pub(super) fn write(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mu
     by_hook(names::WIRE_BYTES, |hook| hook.wire_bytes, snapshot, to);
     unstamped(snapshot, to);
     refused_stamps(snapshot, to);
-    latency(snapshot, to);
+    unjoined(snapshot, to);
+    by_link_direction(names::LINK_LATENCY, |direction| direction.latency.as_ref(), snapshot, to);
+    by_link_direction(names::LINK_QUEUE, |direction| Some(&direction.parts.as_ref()?.queue), snapshot, to);
+    by_link_direction(
+        names::LINK_CROSSING,
+        |direction| Some(&direction.parts.as_ref()?.crossing),
+        snapshot,
+        to,
+    );
     lost(snapshot, to);
     impaired(snapshot, to);
     round_trips(names::ICMP_RTT, |trips| Some(&trips.icmp), snapshot, to);
@@ -61,50 +74,67 @@ pub(super) fn write(snapshot: &Snapshot, errors: &[(&'static str, u64)], to: &mu
     identity(snapshot, errors, to);
 }
 
-/// Returns every endpoint with its label values: link, netns, interface.
-fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointSnapshot)> {
+/// Returns every endpoint with its label values: link, netns, interface. Rare series appear as said.
+fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 3], &EndpointSnapshot, Appearance)> {
     snapshot.links.iter().flat_map(|link| {
         link.ends().map(|end| {
             let labels = [link.name.as_str(), end.namespace.as_str(), end.interface.as_str()];
-            (labels, end)
+            (labels, end, Appearance::of(link))
         })
     })
 }
 
 /// Returns every hook with its label values: link, netns, interface, direction.
-fn hooks(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 4], &HookCounters)> {
-    endpoints(snapshot).flat_map(|([link, netns, interface], end)| {
-        Direction::BOTH.map(|at| ([link, netns, interface, at.as_str()], &end.hooks[at]))
+fn hooks(snapshot: &Snapshot) -> impl Iterator<Item = ([&str; 4], &HookCounters, Appearance)> {
+    endpoints(snapshot).flat_map(|([link, netns, interface], end, appearance)| {
+        Direction::BOTH.map(|at| ([link, netns, interface, at.as_str()], &end.hooks[at], appearance))
     })
 }
 
 fn by_protocol(metric: Metric, pick: fn(&Traffic) -> u64, snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(metric);
-    for ([link, netns, interface, direction], hook) in hooks(snapshot) {
+    for ([link, netns, interface, direction], hook, appearance) in hooks(snapshot) {
         for (protocol, traffic) in hook.protocols.iter() {
-            family.count([link, netns, interface, direction, protocol.label()], pick(traffic));
+            if appearance.shows(traffic.packets) {
+                family.count([link, netns, interface, direction, protocol.label()], pick(traffic));
+            }
         }
     }
 }
 
 fn by_hook(metric: Metric, pick: fn(&HookCounters) -> u64, snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(metric);
-    for (labels, hook) in hooks(snapshot) {
+    for (labels, hook, _) in hooks(snapshot) {
         family.count(labels, pick(hook));
     }
 }
 
 fn unstamped(snapshot: &Snapshot, to: &mut Writer) {
-    let mut family = to.family(names::UNSTAMPED_PACKETS);
-    for (labels, end) in endpoints(snapshot) {
-        family.count(labels, end.unstamped_packets);
+    rare(names::UNSTAMPED_PACKETS, |end| end.unstamped_packets, snapshot, to);
+}
+
+/// Only what is measured by tracing has such packets.
+fn unjoined(snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(names::UNJOINED_PACKETS);
+    for (labels, end, _) in endpoints(snapshot).filter(|(_, end, _)| end.unjoined_packets > 0) {
+        family.count(labels, end.unjoined_packets);
+    }
+}
+
+/// Writes a family with one count for each endpoint.
+fn rare(metric: Metric, pick: impl Fn(&EndpointSnapshot) -> u64, snapshot: &Snapshot, to: &mut Writer) {
+    let mut family = to.family(metric);
+    for (labels, end, appearance) in endpoints(snapshot) {
+        if appearance.shows(pick(end)) {
+            family.count(labels, pick(end));
+        }
     }
 }
 
 fn refused_stamps(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::REFUSED_STAMPS);
-    for ([link, netns, interface], end) in endpoints(snapshot) {
-        for (reason, packets) in &end.refused_stamps {
+    for ([link, netns, interface], end, appearance) in endpoints(snapshot) {
+        for (reason, packets) in end.refused_stamps.iter().filter(|(_, packets)| appearance.shows(*packets)) {
             family.count([link, netns, interface, reason.label()], *packets);
         }
     }
@@ -125,11 +155,18 @@ fn direction_labels<'a>(
     ]
 }
 
-fn latency(snapshot: &Snapshot, to: &mut Writer) {
-    let mut family = to.family(names::LINK_LATENCY);
+/// Writes a family with one histogram for each direction of a link.
+fn by_link_direction(
+    metric: Metric,
+    pick: fn(&DirectionSnapshot) -> Option<&Histogram>,
+    snapshot: &Snapshot,
+    to: &mut Writer,
+) {
+    let mut family = to.family(metric);
     for link in &snapshot.links {
         for (from, to, direction) in link.directions() {
-            family.histogram(direction_labels(link, from, to), direction.latency.as_ref());
+            let histogram = Appearance::of(link).histogram(pick(direction));
+            family.histogram(direction_labels(link, from, to), histogram);
         }
     }
 }
@@ -179,16 +216,13 @@ fn round_trips(
     to: &mut Writer,
 ) {
     let mut family = to.family(metric);
-    for (labels, end) in endpoints(snapshot) {
-        family.histogram(labels, pick(&end.round_trips));
+    for (labels, end, appearance) in endpoints(snapshot) {
+        family.histogram(labels, appearance.histogram(pick(&end.round_trips)));
     }
 }
 
 fn requests(metric: Metric, pick: fn(&RoundTrips) -> u64, snapshot: &Snapshot, to: &mut Writer) {
-    let mut family = to.family(metric);
-    for (labels, end) in endpoints(snapshot) {
-        family.count(labels, pick(&end.round_trips));
-    }
+    rare(metric, |end| pick(&end.round_trips), snapshot, to);
 }
 
 /// Returns the label values of a probe.
@@ -215,7 +249,7 @@ fn probes(snapshot: &Snapshot, to: &mut Writer) {
 
 fn drops(snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(names::DROPS);
-    for ([_, netns, interface], end) in endpoints(snapshot) {
+    for ([_, netns, interface], end, _) in endpoints(snapshot) {
         for (reason, count) in end.drops.iter().flatten() {
             family.count([netns, interface, reason.as_str()], *count);
         }
@@ -223,7 +257,7 @@ fn drops(snapshot: &Snapshot, to: &mut Writer) {
 }
 
 fn audit(snapshot: &Snapshot, to: &mut Writer) {
-    let audits = || hooks(snapshot).filter_map(|(labels, hook)| Some((labels, hook.audit.as_ref()?)));
+    let audits = || hooks(snapshot).filter_map(|(labels, hook, _)| Some((labels, hook.audit.as_ref()?)));
     let mut difference = to.family(names::AUDIT_DIFFERENCE);
     for ([_, netns, interface, direction], audit) in audits() {
         difference.signed([netns, interface, direction], audit.difference);
@@ -245,8 +279,8 @@ fn by_kind<K: Copy>(
     to: &mut Writer,
 ) {
     let mut family = to.family(metric);
-    for ([link, netns, interface], end) in endpoints(snapshot) {
-        for &(kind, count) in pick(&end.round_trips) {
+    for ([link, netns, interface], end, appearance) in endpoints(snapshot) {
+        for &(kind, count) in pick(&end.round_trips).iter().filter(|(_, count)| appearance.shows(*count)) {
             family.count([link, netns, interface, label(kind)], count);
         }
     }
@@ -255,9 +289,10 @@ fn by_kind<K: Copy>(
 /// Writes a family with one count for each hook, ingress first.
 fn by_direction(metric: Metric, pick: fn(&RoundTrips) -> [u64; 2], snapshot: &Snapshot, to: &mut Writer) {
     let mut family = to.family(metric);
-    for ([link, netns, interface], end) in endpoints(snapshot) {
+    for ([link, netns, interface], end, appearance) in endpoints(snapshot) {
         let [ingress, egress] = pick(&end.round_trips);
-        for (direction, segments) in [(Direction::Ingress, ingress), (Direction::Egress, egress)] {
+        let counts = [(Direction::Ingress, ingress), (Direction::Egress, egress)];
+        for (direction, segments) in counts.into_iter().filter(|(_, segments)| appearance.shows(*segments)) {
             family.count([link, netns, interface, direction.as_str()], segments);
         }
     }
@@ -270,11 +305,14 @@ fn state(snapshot: &Snapshot, to: &mut Writer) {
         exits.count([reason.label()], count);
     }
     let mut up = to.family(names::ENDPOINT_UP);
-    for (labels, end) in endpoints(snapshot) {
+    for (labels, end, _) in endpoints(snapshot) {
         up.flag(labels, end.up);
     }
+    info::endpoints(snapshot, to);
+    info::namespaces(snapshot, to);
+    info::skipped(snapshot, to);
     let mut attached = to.family(names::PROGRAM_ATTACHED);
-    for ([_, netns, interface, direction], hook) in hooks(snapshot) {
+    for ([_, netns, interface, direction], hook, _) in hooks(snapshot) {
         let mode = hook.attached.unwrap_or(snapshot.features.mode).as_str();
         attached.flag([netns, interface, direction, mode], hook.attached.is_some());
     }

@@ -4,9 +4,11 @@
 //! crate collects. Series are not registered anywhere: a series exists exactly as long as its endpoint. The
 //! kernel's maps are not read here.
 
+mod appearance;
 mod buckets;
 mod families;
 mod format;
+mod info;
 pub mod names;
 mod process;
 mod text;

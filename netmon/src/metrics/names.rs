@@ -95,6 +95,27 @@ pub const LINK_LATENCY: Metric = Metric {
     labels: DIRECTION,
     help: "One-way latency from the egress hook at one end of the link to the ingress hook at the other.",
 };
+/// The part of the latency of a direction that packets wait in a queue.
+pub const LINK_QUEUE: Metric = Metric {
+    name: "netmon_link_queue_seconds",
+    kind: MetricKind::Histogram,
+    labels: DIRECTION,
+    help: "Part of the one-way latency: the time in the queue of the interface. Only of links that were found.",
+};
+/// The part of the latency of a direction that packets take from one end to the other.
+pub const LINK_CROSSING: Metric = Metric {
+    name: "netmon_link_crossing_seconds",
+    kind: MetricKind::Histogram,
+    labels: DIRECTION,
+    help: "Part of the one-way latency: the time from the driver at one end to the arrival at the other. Only of links that were found.",
+};
+/// Packets whose departure is not known.
+pub const UNJOINED_PACKETS: Metric = Metric {
+    name: "netmon_unjoined_packets_total",
+    kind: MetricKind::Counter,
+    labels: ENDPOINT,
+    help: "Packets that arrived and whose departure is not known, so without a latency sample. Only of links that were found.",
+};
 /// Loss of a link's direction.
 pub const LINK_LOST: Metric = Metric {
     name: "netmon_link_lost_packets_total",
@@ -269,6 +290,52 @@ pub const ENDPOINT_UP: Metric = Metric {
     labels: ENDPOINT,
     help: "Whether the interface exists and is up.",
 };
+/// What an endpoint is.
+pub const ENDPOINT_INFO: Metric = Metric {
+    name: "netmon_endpoint_info",
+    kind: MetricKind::Gauge,
+    labels: &[
+        "link",
+        "netns",
+        "interface",
+        "device",
+        "ifindex",
+        "kind",
+        "peer_netns",
+        "peer_interface",
+        "mac",
+        "bridge",
+        "mode",
+    ],
+    help: "What the endpoint is: the interface itself, its peer, and how it is measured. Always 1.",
+};
+/// What a namespace is.
+pub const NETNS_INFO: Metric = Metric {
+    name: "netmon_netns_info",
+    kind: MetricKind::Gauge,
+    labels: &[
+        "netns",
+        "runtime",
+        "container_name",
+        "container_id",
+        "container_image_name",
+        "compose_project",
+        "compose_service",
+        "k8s_pod_name",
+        "k8s_namespace_name",
+        "k8s_pod_uid",
+        "cookie",
+        "members",
+    ],
+    help: "What the network namespace belongs to, with --discover. Always 1.",
+};
+/// Interfaces that are left out.
+pub const DISCOVER_SKIPPED: Metric = Metric {
+    name: "netmon_discover_skipped",
+    kind: MetricKind::Gauge,
+    labels: &["reason"],
+    help: "Interfaces of the host that are not watched, by reason, with --discover.",
+};
 /// Whether a hook is watched.
 pub const PROGRAM_ATTACHED: Metric = Metric {
     name: "netmon_program_attached",
@@ -413,7 +480,10 @@ pub const ALL: &[Metric] = &[
     WIRE_BYTES,
     UNSTAMPED_PACKETS,
     REFUSED_STAMPS,
+    UNJOINED_PACKETS,
     LINK_LATENCY,
+    LINK_QUEUE,
+    LINK_CROSSING,
     LINK_LOST,
     IMPAIRMENT_DELAY,
     IMPAIRMENT_JITTER,
@@ -441,6 +511,9 @@ pub const ALL: &[Metric] = &[
     AUDIT_EXPLAINED,
     PARSE_EXITS,
     ENDPOINT_UP,
+    ENDPOINT_INFO,
+    NETNS_INFO,
+    DISCOVER_SKIPPED,
     PROGRAM_ATTACHED,
     FLOW_ENTRIES,
     UDP_FLOW_ENTRIES,

@@ -2,6 +2,7 @@
 
 mod empty;
 mod formats;
+mod found;
 mod large;
 mod quantiles;
 mod recorded;
@@ -12,6 +13,7 @@ use std::{
     io::{self, Write as _},
     ops::ControlFlow,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use netmon_ebpf::histogram::{BUCKETS, bucket_bounds};
@@ -19,7 +21,8 @@ use netmon_model::{
     fixtures,
     histogram::Histogram,
     impairment::Impairment,
-    snapshot::{AttachMode, ImpairmentStats},
+    snapshot::{AttachMode, HostSnapshot, ImpairmentStats, LatencyParts},
+    survey::Namespace,
 };
 use prometheus::{TextEncoder, proto};
 
@@ -278,6 +281,11 @@ fn types_and_labels_in_the_text_are_those_of_the_list_of_names() {
     };
     snapshot.links[0].a_to_b.impairment =
         Some(ImpairmentStats { impairment, sent_segments: 0, lost_segments: None });
+    snapshot.links[0].a_to_b.parts = Some(LatencyParts::default());
+    snapshot.links[0].a.unjoined_packets = 1;
+    let namespaces =
+        vec![Namespace { name: "direct_netns".parse().unwrap(), ..fixtures::survey().namespaces.remove(1) }];
+    snapshot.host = Some(Arc::new(HostSnapshot { namespaces, ..HostSnapshot::default() }));
     let scrape = Scrape::parse(&render(&snapshot));
     for metric in names::ALL {
         assert_eq!(

@@ -14,7 +14,7 @@ pub(super) fn board() -> Board {
         title: "netmon / netmon itself",
         description: "Whether netmon watches everything, agrees with the kernel, and what it costs.",
         shown: &["netns"],
-        items: [state(), audit(), trouble(), cost()].into_iter().flatten().collect(),
+        items: [state(), discovery(), audit(), trouble(), cost()].into_iter().flatten().collect(),
     }
 }
 
@@ -39,12 +39,40 @@ fn state() -> Vec<Item> {
             .draw("", format!("sum({})", select(names::PROGRAM_ATTACHED, "")))
             .item(),
         Panel::lines(5, "Attached", "none")
-            .says("1 while netmon's program is at the hook; by `mode`, tcx or clsact.")
+            .says("1 while netmon's program is at the hook; by `mode`: tcx, clsact, tracing or count.")
             .draw("{{netns}}:{{interface}} {{direction}} ({{mode}})", select(names::PROGRAM_ATTACHED, ""))
             .item(),
         Panel::lines(6, "Up", "none")
             .says("1 while the interface exists and is up.")
             .draw(AT, select(names::ENDPOINT_UP, ""))
+            .item(),
+    ]
+}
+
+fn discovery() -> Vec<Item> {
+    let found = "links are found (netmon run --discover)";
+    let by_kind = format!("count by (instance, kind, mode) ({})", select(names::ENDPOINT_INFO, ""));
+    let by_runtime = format!("count by (instance, runtime) ({})", select(names::NETNS_INFO, ""));
+    vec![
+        Item::Row(40, "What it found"),
+        Panel::lines(41, "Endpoints", "short")
+            .says("Ends of links that are watched, by the kind of interface and how they are measured.")
+            .draw("{{instance}} {{kind}} ({{mode}})", by_kind)
+            .item(),
+        Panel::lines(42, "Namespaces", "short")
+            .says("Namespaces with a watched interface, by what manages them.")
+            .empty_unless(found)
+            .draw("{{instance}} {{runtime}}", by_runtime)
+            .item(),
+        Panel::lines(43, "Left out", "short")
+            .says("Interfaces of the host that are not watched, by reason. `netmon status --all` lists them.")
+            .empty_unless(found)
+            .draw("{{instance}} {{reason}}", select(names::DISCOVER_SKIPPED, ""))
+            .item(),
+        Panel::lines(44, "Arrivals without a latency", "pps")
+            .says("Packets of links that were found, whose departure is not known.")
+            .empty_unless("such a packet has arrived")
+            .draw(AT, rate(&select(names::UNJOINED_PACKETS, "")))
             .item(),
     ]
 }

@@ -71,6 +71,15 @@ fn latency() -> Vec<Item> {
             .says("All selected directions together. Colour: packets in a bucket.")
             .draw("{{le}}", heat(names::LINK_LATENCY, ""))
             .item(),
+        Panel::lines(13, "Queue and crossing (p99)", "s")
+            .says(
+                "The two parts of the latency of links that were found: the time in the queue of the interface that \
+                 packets leave through, and from its driver to their arrival.",
+            )
+            .empty_unless("links are found (netmon run --discover)")
+            .draw("queue {{from}} → {{to}}", quantile("0.99", DIRECTION, names::LINK_QUEUE, ""))
+            .draw("crossing {{from}} → {{to}}", quantile("0.99", DIRECTION, names::LINK_CROSSING, ""))
+            .item(),
     ]
 }
 
