@@ -10,13 +10,14 @@ use netmon_tests::{
 use serde_json::json;
 
 const HARNESS: &str = include_str!("../page/harness.js");
-const TESTS: [(&str, &str); 6] = [
+const TESTS: [(&str, &str); 7] = [
     ("format", include_str!("../page/format.js")),
     ("state", include_str!("../page/state.js")),
     ("model", include_str!("../page/model.js")),
     ("history", include_str!("../page/history.js")),
     ("layout", include_str!("../page/layout.js")),
     ("trace", include_str!("../page/trace.js")),
+    ("parts", include_str!("../page/parts.js")),
 ];
 
 #[test]

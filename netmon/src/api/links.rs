@@ -8,7 +8,8 @@ use netmon_model::{
     audit::Cause,
     drift::Drift,
     histogram::Histogram,
-    names::{Direction, EndName, IfIndex, LinkName, NsName, Side},
+    mac::Mac,
+    names::{Direction, EndName, IfIndex, LabName, LinkName, NsName, Side},
     snapshot::{self, AttachMode, EndpointSnapshot, LinkSnapshot, Snapshot},
 };
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct Links {
 pub struct Link {
     /// The link's name.
     pub name: LinkName,
+    /// The lab that it is part of; null if it was found on the host.
+    #[serde(default)]
+    pub lab: Option<LabName>,
     /// End `a`.
     pub a: Endpoint,
     /// End `b`; null while the peer of `a` is not known.
@@ -64,6 +68,9 @@ pub struct Endpoint {
     pub interface: EndName,
     /// The interface's number in its namespace.
     pub ifindex: IfIndex,
+    /// What the interface is; null for an end of a lab's veth pair.
+    #[serde(default)]
+    pub device: Option<Device>,
     /// Addresses with their prefix.
     pub addresses: Vec<IpNet>,
     /// Whether the interface exists and is up.
@@ -80,10 +87,33 @@ pub struct Endpoint {
     /// Packets that arrived with a delivery time that is not the peer's stamp, by reason.
     #[serde(default)]
     pub refused_stamps: BTreeMap<String, u64>,
+    /// Packets that arrived and whose departure is not known, so without a latency sample; only of links that were found.
+    #[serde(default)]
+    pub unjoined_packets: u64,
     /// Packets that the kernel dropped on this interface, by its reason; null if the kernel does not report drops.
     pub dropped_packets: Option<BTreeMap<String, u64>>,
     /// Round trips measured here.
     pub round_trips: RoundTrips,
+}
+
+/// What an interface is that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its own name, which a runtime may have made up.
+    pub name: String,
+    /// Its kind, as the kernel names it.
+    pub kind: String,
+    /// Its link-layer address; null if it has none.
+    pub mac: Option<Mac>,
+    /// The bridge that it is a port of; null if it is none's.
+    pub bridge: Option<String>,
+}
+
+impl From<&snapshot::Device> for Device {
+    fn from(device: &snapshot::Device) -> Self {
+        let snapshot::Device { name, kind, mac, bridge } = device.clone();
+        Self { name, kind, mac, bridge }
+    }
 }
 
 /// What passed one hook. Rates are over [`Links::window_seconds`].
@@ -161,6 +191,12 @@ pub struct LinkDirection {
     pub latency: Option<Summary>,
     /// The same over [`Links::window_seconds`].
     pub recent_latency: Option<Summary>,
+    /// The part of the latency in the queue of the sending interface; null where hooks measure, which see only the whole.
+    #[serde(default)]
+    pub queue: Option<Summary>,
+    /// The part from the driver of the sending interface to the arrival; null as `queue` is.
+    #[serde(default)]
+    pub crossing: Option<Summary>,
     /// Segments that left and did not arrive; null where the kernel cannot stamp packets.
     pub lost_segments: Option<u64>,
     /// The declared impairment and its measured effect; null without one.
@@ -218,6 +254,7 @@ impl Link {
         };
         Self {
             name: link.name.clone(),
+            lab: link.lab.clone(),
             a_to_b: b.as_ref().map(|b| direction(Side::A, &a, b)),
             b_to_a: b.as_ref().map(|b| direction(Side::B, b, &a)),
             a,
@@ -249,6 +286,7 @@ impl Endpoint {
             namespace: end.namespace.clone(),
             interface: end.interface.clone(),
             ifindex: end.ifindex,
+            device: end.device.as_ref().map(Device::from),
             addresses: end.addresses.clone(),
             up: end.up,
             drift: end.drift.clone(),
@@ -260,6 +298,7 @@ impl Endpoint {
                 .iter()
                 .map(|(why, count)| (why.label().to_owned(), *count))
                 .collect(),
+            unjoined_packets: end.unjoined_packets,
             dropped_packets: end.drops.as_ref().map(|drops| drops.iter().cloned().collect()),
             round_trips: RoundTrips::from(&end.round_trips),
         }
@@ -313,6 +352,8 @@ impl LinkDirection {
             from: name(sender),
             to: name(receiver),
             latency: direction.latency.as_ref().map(Summary::from),
+            queue: direction.parts.as_ref().map(|parts| Summary::from(&parts.queue)),
+            crossing: direction.parts.as_ref().map(|parts| Summary::from(&parts.crossing)),
             lost_segments: direction.lost_segments,
             impairment: direction.impairment.as_ref().map(declared),
             recent_latency,

@@ -9,6 +9,7 @@ mod event;
 mod flows;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod host;
 mod impairment;
 mod links;
 mod parts;
@@ -34,8 +35,11 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     event::{Bye, Event},
     flows::{Flow, FlowOrder, Flows, Table, WhichFlows},
+    host::{Host, HostContainer, HostNamespace},
     impairment::{Amounts, DeclaredImpairment, Measured},
-    links::{Audit, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount, WhichLinks},
+    links::{
+        Audit, Device, Endpoint, EndpointName, Hook, Link, LinkDirection, Links, ProtocolCount, WhichLinks,
+    },
     parts::{Part, Parts, Perspective, RoundTripParts},
     probes::{Probe, Probes},
     round_trips::RoundTrips,

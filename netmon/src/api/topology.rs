@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use netmon_model::{
     drift::Drift,
-    names::{EndName, IfIndex, LinkName, NsName},
+    names::{EndName, IfIndex, LabName, LinkName, NsName},
     snapshot::{
         AttachMode, DirectionSnapshot, EndpointSnapshot, Features, LinkSnapshot, ProbeSnapshot,
         ServiceSnapshot, Snapshot,
@@ -49,6 +49,9 @@ pub struct Topology {
     /// Every probe, in the order of the lab file.
     #[serde(default)]
     pub probes: Vec<ProbeState>,
+    /// The number of interfaces of the host that are not watched; null if the agent does not discover links.
+    #[serde(default)]
+    pub not_watched: Option<usize>,
     /// What the arrays of a stream's events contain.
     #[serde(default)]
     pub columns: ColumnNames,
@@ -118,6 +121,9 @@ pub struct Impairments {
 pub struct TopologyLink {
     /// The link's name.
     pub name: LinkName,
+    /// The lab that it is part of; null if it was found on the host.
+    #[serde(default)]
+    pub lab: Option<LabName>,
     /// End `a`.
     pub a: TopologyEndpoint,
     /// End `b`; null while the peer of `a` is not known.
@@ -164,6 +170,7 @@ impl Topology {
             links: snapshot.links.iter().map(TopologyLink::from).collect(),
             services: Vec::new(),
             probes: snapshot.probes.iter().map(ProbeState::from).collect(),
+            not_watched: snapshot.host.as_ref().map(|host| host.skipped_interfaces()),
             columns: ColumnNames::default(),
         }
     }
@@ -178,6 +185,7 @@ impl Topology {
             && self.links == other.links
             && self.services == other.services
             && self.probes == other.probes
+            && self.not_watched == other.not_watched
     }
 
     /// Returns the first address outside the agent's own namespace, as a suggestion to ping.
@@ -229,6 +237,7 @@ impl From<&LinkSnapshot> for TopologyLink {
         let amounts = |direction: &DirectionSnapshot| Some(direction.impairment?.impairment.into());
         Self {
             name: link.name.clone(),
+            lab: link.lab.clone(),
             a: TopologyEndpoint::from(&link.a),
             b: link.b.as_ref().map(TopologyEndpoint::from),
             impairment: Impairments { a_to_b: amounts(&link.a_to_b), b_to_a: amounts(&link.b_to_a) },

@@ -23,6 +23,8 @@ pub(crate) struct Topology {
     pub(crate) links: Vec<Link>,
     /// All probes.
     pub(crate) probes: Vec<Probe>,
+    /// The number of interfaces of the host that are not watched. `None` if the agent does not discover links.
+    pub(crate) not_watched: Option<usize>,
 }
 
 /// A namespace and what is in it besides ends of links.

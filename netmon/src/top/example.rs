@@ -63,6 +63,7 @@ pub(crate) fn topology() -> Topology {
     down.ends.b.as_mut().unwrap().is_up = false;
     Topology {
         started_at_ms: STARTED_MS,
+        not_watched: None,
         lab: Some(("office".to_owned(), "labs/office.toml".to_owned())),
         namespaces: vec![
             namespace("root", &[]),

@@ -28,6 +28,7 @@ fn of_topology(topology: api::Topology) -> Topology {
         namespaces,
         links: topology.links.into_iter().map(link).collect(),
         probes,
+        not_watched: topology.not_watched,
     }
 }
 

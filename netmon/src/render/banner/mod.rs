@@ -23,8 +23,8 @@ use crate::render::terminal::Terminal;
 pub struct Banner<'a> {
     /// The running lab.
     pub lab: &'a Lab,
-    /// How many links are watched.
-    pub links: usize,
+    /// How many links of the host are watched. `None` if only those of the lab are.
+    pub found: Option<usize>,
     /// Where metrics and JSON are served.
     pub http: &'a [ServerAddress],
     /// How the hooks are attached, and which kernel features are missing.
@@ -56,6 +56,7 @@ impl fmt::Display for Banner<'_> {
         f.write_char('\n')?;
         self.served(f)?;
         field(f, "hooks", &self.notes())?;
+        field(f, "links", &self.of_others())?;
         let mut commands = reach::suggestions(lab, self.program);
         commands.push(format!("{} status", shell_word(self.program)));
         field(f, "try", &commands)?;
@@ -67,8 +68,8 @@ impl fmt::Display for Banner<'_> {
 impl Banner<'_> {
     /// Writes the banner of an agent that builds no lab.
     fn of_host(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let links =
-            if self.links == 1 { "1 link is".to_owned() } else { format!("{} links are", self.links) };
+        let found = self.found.unwrap_or_default();
+        let links = if found == 1 { "1 link is".to_owned() } else { format!("{found} links are") };
         writeln!(f, "\n  links of this host\n")?;
         self.served(f)?;
         field(f, "links", &[format!("{links} watched by tracing, and followed as they come and go")])?;
@@ -99,6 +100,15 @@ impl Banner<'_> {
             })
             .collect();
         field(f, "listens", &others)
+    }
+
+    /// Returns what is said of links that are watched beside those of the lab.
+    fn of_others(&self) -> Vec<String> {
+        let found = self.found.map(|found| {
+            let links = if found == 1 { "1 other link" } else { &format!("{found} other links") };
+            format!("{links} of this host, without hooks, and followed as they come and go")
+        });
+        found.into_iter().collect()
     }
 
     fn notes(&self) -> Vec<String> {
@@ -142,7 +152,7 @@ mod tests {
     fn banner(lab: &Lab, charset: Charset) -> Banner<'_> {
         Banner {
             lab,
-            links: lab.links.len(),
+            found: None,
             http: loopback(),
             features: Features { mode: AttachMode::Tcx, packet_stamp: true },
             stays: false,
@@ -180,9 +190,23 @@ mod tests {
 
     #[test]
     fn an_agent_without_a_lab_speaks_of_the_links_of_the_host() {
-        let text = banner(&Lab::of_host(), Charset::Utf8).to_string();
+        let lab = Lab::of_host();
+        let text = Banner { found: Some(0), ..banner(&lab, Charset::Utf8) }.to_string();
         assert!(!text.contains("lab"), "{text}");
         assert_snapshot!(text);
+    }
+
+    #[test]
+    fn links_of_the_host_have_a_line_beside_those_of_a_lab() {
+        let lab = netmon_labfile::built_in();
+        let line = |found| {
+            let text = Banner { found, ..banner(&lab, Charset::Utf8) }.to_string();
+            text.lines().find(|line| line.contains("of this host")).map(str::to_owned)
+        };
+        assert_eq!(line(None), None);
+        let one = "  links    1 other link of this host, without hooks, and followed as they come and go";
+        assert_eq!(line(Some(1)).as_deref(), Some(one));
+        assert!(line(Some(7)).unwrap().contains("7 other links"));
     }
 
     #[test]

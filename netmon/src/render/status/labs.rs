@@ -3,12 +3,15 @@
 use netmon_model::{names::LabName, server_address::ServerAddress};
 use serde::Serialize;
 
-use super::super::{
-    style::{BAD, DIM},
-    table::table,
-    units::{self, NONE},
+use super::{
+    super::{
+        style::{BAD, DIM},
+        table::table,
+        units::{self, NONE},
+    },
+    host::left_out,
 };
-use crate::api::{Endpoint, Hook, Link, Links, Probe};
+use crate::api::{Endpoint, Hook, Host, Link, Links, Probe};
 
 const COLUMNS: [(&str, bool); 9] = [
     ("LAB", false),
@@ -33,6 +36,8 @@ pub struct LabStatus {
     pub totals: Option<LabTotals>,
     /// Why there are no totals. `None` if there are.
     pub error: Option<String>,
+    /// What is known of the host. `None` if its agent does not discover links.
+    pub host: Option<Host>,
 }
 
 /// The sums over all links of a lab. Every packet of a link counts once, where it left.
@@ -106,6 +111,9 @@ pub fn several(labs: &[LabStatus]) -> String {
     for error in labs.iter().filter_map(|lab| lab.error.as_ref()) {
         text += &format!("\n{BAD}{error}{BAD:#}\n");
     }
+    for left_out in labs.iter().filter_map(|lab| left_out(lab.host.as_ref()?)) {
+        text += &format!("\n{left_out}\n");
+    }
     text + &format!("\n{DIM}`netmon status LAB` shows the links of one lab{DIM:#}\n")
 }
 
@@ -135,15 +143,21 @@ mod tests {
 
     fn measured(name: &str, port: u16, totals: LabTotals) -> LabStatus {
         let address = Some(std::net::SocketAddr::from(([127, 0, 0, 1], port)).into());
-        LabStatus { lab: name.parse().unwrap(), address, totals: Some(totals), error: None }
+        LabStatus { lab: name.parse().unwrap(), address, totals: Some(totals), error: None, host: None }
     }
 
     #[test]
     fn each_lab_has_a_line_and_one_without_an_agent_says_why() {
         let totals = LabTotals::of(&example::links(), &example::probes());
         let error = "lab site is up, but nothing measures it".to_owned();
-        let site =
-            LabStatus { lab: "site".parse().unwrap(), address: None, totals: None, error: Some(error) };
+        let (address, totals_of_site, host) = (None, None, None);
+        let site = LabStatus {
+            lab: "site".parse().unwrap(),
+            address,
+            totals: totals_of_site,
+            error: Some(error),
+            host,
+        };
         let new = LabTotals::of(&Links::without_rates(&fixtures::star(3)), &[]);
         let labs = [measured("direct", 9477, totals), measured("star", 9478, new), site];
         assert_snapshot!(visible(&several(&labs)));

@@ -1,6 +1,8 @@
 //! The status of a lab, or of several: traffic, round trips, impairments, probes and problems of its links.
 
 mod audit;
+mod crossing;
+mod host;
 mod labs;
 mod parts;
 mod probes;
@@ -9,14 +11,17 @@ use std::{fmt::Write as _, time::Duration};
 
 use netmon_model::server_address::ServerAddress;
 
-pub use self::labs::{LabStatus, LabTotals, several};
+pub use self::{
+    host::left_out,
+    labs::{LabStatus, LabTotals, several},
+};
 use super::{
     endpoint_name, impairment,
     style::{BAD, BOLD, DIM, GOOD},
     table::table,
     units::{self, NONE},
 };
-use crate::api::{Endpoint, EndpointName, Hook, Link, LinkDirection, Links, Probe, Summary};
+use crate::api::{Endpoint, EndpointName, Hook, Host, Link, LinkDirection, Links, Probe, Summary};
 
 const TRAFFIC: [(&str, bool); 9] = [
     ("FROM", false),
@@ -32,16 +37,25 @@ const TRAFFIC: [(&str, bool); 9] = [
 const ROUND_TRIPS: [(&str, bool); 6] =
     [("AT", false), ("ROUND TRIP", false), ("COUNT", true), ("MEAN", true), ("P50", true), ("P99", true)];
 
-/// Renders all links and probes of the lab whose agent listens at `address`.
+/// Renders all links and probes of the lab whose agent listens at `address`, and what its host has that is not watched: all of
+/// it, or how much.
 #[must_use]
-pub fn overview(address: &ServerAddress, links: &Links, of_probes: &[Probe]) -> String {
-    with_sections(address, links, [probes::section(of_probes)])
+pub fn overview(
+    address: &ServerAddress,
+    links: &Links,
+    of_probes: &[Probe],
+    host: &Host,
+    all: bool,
+) -> String {
+    let left_out =
+        if all { left_out(host) } else { host::note(host).map(|note| format!("{DIM}{note}{DIM:#}")) };
+    with_sections(address, links, [probes::section(of_probes), left_out])
 }
 
-/// Renders links with the parts of their round trips and the audit of their counts.
+/// Renders links with the parts of their latency and of their round trips, and the audit of their counts.
 #[must_use]
 pub fn detailed(address: &ServerAddress, links: &Links) -> String {
-    with_sections(address, links, [parts::section(links), audit::section(links)])
+    with_sections(address, links, [crossing::section(links), parts::section(links), audit::section(links)])
 }
 
 fn with_sections<const N: usize>(
@@ -52,6 +66,9 @@ fn with_sections<const N: usize>(
     let mut text = heading(address, links);
     if links.links.is_empty() {
         text.push_str("\nNo links are watched.\n");
+        for section in sections.into_iter().flatten() {
+            let _ = write!(text, "\n{section}\n");
+        }
         return text;
     }
     let _ = write!(text, "\n{}\n", traffic(links));

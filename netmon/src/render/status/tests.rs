@@ -7,7 +7,7 @@ use super::*;
 use crate::render::{example, style::visible};
 
 fn rendered(links: &Links) -> String {
-    visible(&overview(&"127.0.0.1:9477".parse().unwrap(), links, &[]))
+    visible(&overview(&"127.0.0.1:9477".parse().unwrap(), links, &[], &Host::default(), false))
 }
 
 /// Removes the round trips of both ends.
@@ -21,7 +21,13 @@ fn forget_round_trips(links: &mut Links) {
 
 #[test]
 fn each_direction_has_its_traffic_and_each_end_its_round_trips() {
-    let text = overview(&"127.0.0.1:9477".parse().unwrap(), &example::links(), &example::probes());
+    let text = overview(
+        &"127.0.0.1:9477".parse().unwrap(),
+        &example::links(),
+        &example::probes(),
+        &Host::default(),
+        false,
+    );
     assert_snapshot!(visible(&text));
 }
 

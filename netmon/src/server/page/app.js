@@ -116,7 +116,8 @@ function takeRates(frame) {
 
 function describeLab() {
   const { lab, agent } = model.topology;
-  setText(by('lab'), lab ? lab.name : 'no lab');
+  const unseen = model.topology.not_watched ? ` · ${model.topology.not_watched} not watched` : '';
+  setText(by('lab'), `${lab ? lab.name : 'no lab'}${unseen}`);
   by('lab').title = lab ? `${lab.file}, netmon ${agent.version}` : `netmon ${agent.version}`;
   document.title = lab ? `${lab.name} · netmon` : 'netmon';
   by('nothing').hidden = model.links.length > 0;

@@ -70,7 +70,7 @@ export class LinkPanel {
     this.ends = html('p', { class: 'ends' });
     this.charts = Object.entries(charts(this.from, this.to)).map(([name, { columns, of }]) => ({ name, columns, chart: new Chart(of) }));
     this.heat = ['aToB', 'bToA'].map((way) => new Heatmap(`Latency, ${way === 'aToB' ? `${this.from} → ${this.to}` : `${this.to} → ${this.from}`}`, way));
-    this.slots = Object.fromEntries(['roundTrip', 'impairment', 'protocols', 'connections', 'drops', 'audit'].map((name) => [name, html('div', { class: 'slot' })]));
+    this.slots = Object.fromEntries(['roundTrip', 'queue', 'impairment', 'protocols', 'connections', 'drops', 'audit'].map((name) => [name, html('div', { class: 'slot' })]));
     this.build(link);
     const query = encodeURIComponent(link.name);
     this.details = new Details([`api/v1/links?link=${query}`, `api/v1/flows?link=${query}&limit=200`], (answers) => this.showDetails(answers));
@@ -81,12 +81,14 @@ export class LinkPanel {
     for (const slot of Object.values(this.slots)) slot.append(waiting());
     this.impairmentBlock = section('Impairment', this.slots.impairment);
     this.impairmentBlock.hidden = true;
+    this.queueBlock = section('Queue and crossing', this.slots.queue);
+    this.queueBlock.hidden = true;
     this.commands = section('Commands', parts.commandList(forLink(link), this.context.announce));
     this.body = html('div', { class: 'blocks' },
       this.ends, this.pills,
       html('div', { class: 'directions' }, this.figures.aToB.element, this.figures.bToA.element),
       ...this.charts.map(({ chart }) => chart.element), ...this.heat.map((map) => map.element),
-      section('Round trip, taken apart', this.slots.roundTrip), this.impairmentBlock,
+      section('Round trip, taken apart', this.slots.roundTrip), this.queueBlock, this.impairmentBlock,
       section('Protocols', this.slots.protocols), section('Connections', this.slots.connections),
       section('Dropped by the kernel', this.slots.drops), section('Audit: netmon beside the kernel', this.slots.audit), this.commands);
   }
@@ -140,6 +142,9 @@ export class LinkPanel {
     this.impairmentBlock.hidden = imposed === null;
     this.fill('impairment', imposed ?? []);
     this.fill('roundTrip', parts.roundTrips(link));
+    const queue = parts.queueAndCrossing(link);
+    this.queueBlock.hidden = queue === null;
+    this.fill('queue', queue ?? []);
     this.fill('protocols', parts.protocols(link));
     this.fill('connections', parts.connections(flows, link));
     this.fill('drops', parts.dropTable([link.a, link.b]));

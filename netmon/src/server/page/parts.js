@@ -47,6 +47,15 @@ export function roundTrips(link) {
   return found.length > 0 ? found : [note('No ping and no TCP connection was opened across this link yet.')];
 }
 
+/** The two parts of one-way latency. Null where hooks measure, which see only the whole. */
+export function queueAndCrossing(link) {
+  const ways = [[link.a_to_b, link.a, link.b], [link.b_to_a, link.b, link.a]].filter(([way]) => way?.queue && way.crossing);
+  if (ways.length === 0) return null;
+  const times = ({ p50_ns: p50, p99_ns: p99 }) => [p50, p99].map((ns) => (ns === null ? NONE : duration(ns)));
+  const rows = ways.map(([way, from, to]) => [`${from.namespace} → ${to.namespace}`, ...times(way.queue), ...times(way.crossing)]);
+  return [grid('Latency in parts', ['Direction', 'queue, median', 'p99', 'crossing, median', 'p99'], rows)];
+}
+
 /** Packets and bytes by protocol, both directions. */
 export function protocols(link) {
   const ways = [link.a.egress.protocols, link.b?.egress.protocols ?? {}];

@@ -1,13 +1,15 @@
 //! `/api/v1/openapi.json` against what the server answers.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use netmon_ebpf::Protocol;
 use netmon_model::{
     drift::Drift,
     fixtures,
     impairment::Impairment,
-    snapshot::{ImpairmentStats, Snapshot},
+    names::NsName,
+    snapshot::{Device, HostSnapshot, ImpairmentStats, LatencyParts, Snapshot},
+    survey::{LeftOut, Pod, SkipReason},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -31,6 +33,21 @@ fn lab() -> Snapshot {
     link.a.drift = vec![Drift::SetDown, Drift::Renamed { to: "eth9".to_owned() }];
     link.a.hooks.egress.protocols[Protocol::Udp].packets += 1;
     snapshot.links[1].b = None;
+    let link = &mut snapshot.links[0];
+    link.a_to_b.parts = Some(LatencyParts::default());
+    link.a.device = Some(Device { bridge: Some("br0".to_owned()), ..Device::default() });
+    let mut namespaces = fixtures::survey().namespaces;
+    namespaces[2].pod =
+        Some(Pod { name: "web-0".to_owned(), namespace: "prod".to_owned(), uid: Some("u-1".to_owned()) });
+    let left_out = SkipReason::ALL.map(|reason| LeftOut {
+        netns: NsName::root(),
+        interface: "veth0".to_owned(),
+        kind: "veth".to_owned(),
+        reason,
+    });
+    let skipped = SkipReason::ALL.map(|reason| (reason, 1)).into();
+    let (left_out, remarks) = (left_out.to_vec(), vec!["a remark".to_owned()]);
+    snapshot.host = Some(Arc::new(HostSnapshot { namespaces, skipped, left_out, remarks }));
     snapshot
 }
 

@@ -52,6 +52,10 @@ fn facts(state: &State) -> Vec<(Tone, String)> {
         bits.map(|bits| (Tone::Good, bits)),
         up.map(|seconds| (Tone::Dim, format!("up {}", figures::age(seconds)))),
         Some((Tone::Dim, count(topology.namespaces.len(), "namespace", "namespaces"))),
+        topology
+            .not_watched
+            .filter(|count| *count > 0)
+            .map(|count| (Tone::Dim, format!("{count} not watched"))),
         topology.lab.as_ref().map(|(_, file)| (Tone::Dim, state.safe(file))),
     ];
     facts.into_iter().flatten().collect()

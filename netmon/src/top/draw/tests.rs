@@ -84,6 +84,15 @@ fn the_links_at_80x24() {
 }
 
 #[test]
+fn interfaces_that_are_not_watched_are_counted_in_the_title() {
+    let mut state = example::state(120, 40);
+    let title = |state: &State| picture(state).lines().next().unwrap_or_default().to_owned();
+    assert!(!title(&state).contains("not watched"), "{}", title(&state));
+    state.topology.not_watched = Some(3);
+    assert!(title(&state).contains("3 not watched"), "{}", title(&state));
+}
+
+#[test]
 fn the_links_at_60x15() {
     assert_snapshot!(picture(&example::state(60, 15)));
 }
