@@ -99,6 +99,7 @@ fn one_lab_has_a_line_only_if_all_are_asked_for() {
         assert!(printed(&["status"]).contains("root:east0"));
         let all = printed(&["status", "--all"]);
         assert!(all.contains("http://127.0.0.1:9477/") && !all.contains("root:east0"), "{all}");
-        assert_eq!(netmon_says(&["status", "--all", "east"]).0, 2);
+        assert!(printed(&["status", "--all", "east"]).contains("root:east0"), "one that is named is shown");
+        assert_eq!(netmon_says(&["status", "--all", "--link", "root:east0--east:eth0"]).0, 2);
     });
 }

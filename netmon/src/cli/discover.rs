@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
   netmon discover --include runtime=docker      links of Docker's containers
   netmon discover --exclude 'kube-system.*'     all but those of a Kubernetes namespace
   netmon discover --include label=com.docker.compose.project=shop
+  netmon discover --include-kind bridge,physical  bridges and interfaces of hardware, each by itself
   netmon discover -o json                       all that is known, for programs
 
 A filter is netns=PATTERN, interface=PATTERN, runtime=PATTERN or label=KEY=PATTERN, or PATTERN alone for
@@ -50,10 +51,10 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Fails if a capability is missing (exit code 3), or the kernel refuses an observer.
+/// Fails if the configuration file is invalid (exit code 2), a capability is missing (3), or the kernel refuses an observer.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { selecting, all, follow: follows, output } = args;
-    let selection = selecting.selection();
+    let selection = selecting.choose()?.selection;
     if follows {
         require(
             &[Capability::NetAdmin, Capability::NetBroadcast, Capability::SysAdmin],

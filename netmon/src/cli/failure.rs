@@ -7,7 +7,7 @@
 use std::error::Error as StdError;
 
 use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
-use netmon_labfile::{LoadError, generate::GenerateError};
+use netmon_labfile::{LoadError, generate::GenerateError, settings::SettingsError};
 use thiserror::Error;
 
 use super::{exit::ExitCode, lab_file::InvalidLabFile};
@@ -47,6 +47,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<ExitCode> {
         .or_else(|| code_of(error, |_: &LoadError| ExitCode::Usage))
         .or_else(|| code_of(error, |_: &InvalidLabFile| ExitCode::Usage))
         .or_else(|| code_of(error, |_: &GenerateError| ExitCode::Usage))
+        .or_else(|| code_of(error, |_: &SettingsError| ExitCode::Usage))
         .or_else(|| code_of(error, |_: &MissingPrivilege| ExitCode::Unavailable))
         .or_else(|| code_of(error, agent))
         .or_else(|| code_of(error, control))

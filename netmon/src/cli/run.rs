@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use log::log_enabled;
-use netmon_model::{lab::Lab, server_address::ServerAddress};
+use netmon_model::{lab::Lab, server_address::ServerAddress, survey::DiscoverMode};
 
 use super::{
     exit::ExitCode, failure::UsageError, lab_file::LabFile, output, privileges::require_topology,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     agent::{self, Config, Started},
-    datapath::Options,
+    datapath::{Options, TracingDepth},
     discover::Selection,
     ownership::state::State,
     render::{banner::Banner, progress::ProgressLine},
@@ -35,14 +35,18 @@ use crate::{
   netmon run --prometheus             starts a Prometheus as well, which scrapes this agent
   netmon run --history off            reads nothing between scrapes
   netmon run --attach clsact          does not use TCX, as on Linux before 6.6
-  netmon run --discover               watches the links of containers and other namespaces, and builds no lab")]
+  netmon run --discover               watches the links of containers and other namespaces, and builds no lab
+  netmon run --discover=count         counts their packets only, which costs the least
+  netmon run --discover labs/star.toml  builds this lab, and watches all other links of the host as well")]
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,
-    /// Build no lab, and watch the links that are on this host already: those of containers, pods, and every other network
-    /// namespace. They are followed as they come and go. Nothing is attached to their interfaces.
-    #[arg(long, env = "NETMON_DISCOVER", conflicts_with_all = ["file", "attach", "keep", "persist", "prometheus"])]
-    discover: bool,
+    /// Watch the links that are on this host already: those of containers, pods, and every other network namespace. They are
+    /// followed as they come and go, and nothing is attached to their interfaces. Builds no lab without FILE. MODE is `tracing`,
+    /// the default, or `count`, which counts packets only.
+    #[arg(long, env = "NETMON_DISCOVER", value_name = "MODE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "clap's type of an option whose value may be left out")]
+    discover: Option<Option<Mode>>,
     #[command(flatten)]
     selecting: Selecting,
     /// Address to serve metrics and JSON on: ADDRESS:PORT; PORT or localhost:PORT on loopback; :PORT on every address
@@ -72,6 +76,25 @@ pub struct Args {
     program_stats: bool,
 }
 
+/// The ways to measure links that were found.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Mode {
+    /// Counts, latency, loss and conversations.
+    #[value(alias = "true", alias = "1")]
+    Tracing,
+    /// Packets and bytes only.
+    Count,
+}
+
+impl From<Mode> for DiscoverMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Tracing => Self::Tracing,
+            Mode::Count => Self::Count,
+        }
+    }
+}
+
 /// The widths of buckets.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Width {
@@ -96,8 +119,12 @@ impl From<Width> for Buckets {
 ///
 /// Fails as [`agent::run`] does.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let discover = selection(args.discover, args.selecting)?;
-    let lab = if discover.is_some() { Lab::of_host() } else { args.lab.open()? };
+    let builds_lab = args.discover.is_none() || args.lab.file.is_some();
+    if !builds_lab {
+        args.require_no_lab_options()?;
+    }
+    let discover = chosen(args.discover, args.selecting)?;
+    let lab = if builds_lab { args.lab.open()? } else { Lab::of_host() };
     let name = lab.name.clone();
     let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
@@ -106,12 +133,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         datapath: Options {
             log_level: log_level(),
             run_time: args.program_stats,
-            tracing: discover.is_some(),
+            tracing: discover.as_ref().map(|(_, depth)| *depth),
             ..args.watching.options()
         },
         persist: args.watching.persist,
         keep: args.keep,
-        discover,
+        discover: discover.map(|(selection, _)| selection),
         probes: true,
         further_services: prometheus.iter().map(Prometheus::service).collect(),
     };
@@ -126,13 +153,44 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// Returns which links of the host are wanted. `None` without `--discover`.
-fn selection(discover: bool, selecting: Selecting) -> Result<Option<Selection>, UsageError> {
-    let selection = selecting.selection();
-    if !discover && selection != Selection::default() {
-        return Err(UsageError("--include, --exclude and --discover-limit need --discover".to_owned()));
+impl Args {
+    /// Refuses options that are about a lab, if none is built.
+    fn require_no_lab_options(&self) -> Result<(), UsageError> {
+        let given = [
+            ("--attach", self.watching.has_mode()),
+            ("--keep", self.keep),
+            ("--persist", self.watching.persist),
+            ("--prometheus", self.prometheus.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(UsageError(format!(
+                "{option} is about a lab, and `netmon run --discover` builds none: give a lab file as well"
+            ))),
+            None => Ok(()),
+        }
     }
-    Ok(discover.then_some(selection))
+}
+
+/// Returns which links of the host are wanted, and how they are measured. `None` without `--discover`.
+#[expect(clippy::option_option, reason = "clap's type of an option whose value may be left out")]
+fn chosen(
+    discover: Option<Option<Mode>>,
+    selecting: Selecting,
+) -> anyhow::Result<Option<(Selection, TracingDepth)>> {
+    let Some(mode) = discover else {
+        if selecting.is_given() {
+            let needed = "--include, --exclude, --include-kind and --discover-limit need --discover";
+            return Err(UsageError(needed.to_owned()).into());
+        }
+        return Ok(None);
+    };
+    let chosen = selecting.choose()?;
+    let mode = mode.map(DiscoverMode::from).or(chosen.mode).unwrap_or_default();
+    let depth = match mode {
+        DiscoverMode::Tracing => TracingDepth::Full,
+        DiscoverMode::Count => TracingDepth::Count,
+    };
+    Ok(Some((chosen.selection, depth)))
 }
 
 /// Returns where a Prometheus of this host scrapes the agent: the first address with a port.
@@ -175,12 +233,12 @@ fn log_level() -> u8 {
 }
 
 fn greet(lab: &Lab, started: &Started, prometheus: Option<SocketAddr>) {
-    let Started { http, features, links, stays, pinned } = started;
+    let Started { http, features, found, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
     let terminal = output::terminal();
     let banner = Banner {
         lab,
-        links: *links,
+        found: *found,
         http,
         features: *features,
         stays: *stays,

@@ -9,7 +9,7 @@ use super::{
     which_agent::WhichAgent,
 };
 use crate::{
-    api::{Links, Probe, Probes, client::Client},
+    api::{Host, Links, Probe, Probes, client::Client},
     control::locate,
     render::status,
 };
@@ -23,7 +23,8 @@ mod link;
   netmon status                       the lab of this host; of several labs, a line for each
   netmon status direct                one of several labs, by its name
   netmon status labs/direct.toml      the same, by its file
-  netmon status --all                 a line for each lab, also if there is only one
+  netmon status --all                 a line for each lab, also if there is only one; and what is not watched
+  netmon status discover --all        the links of the host, and each interface that is not watched, with the reason
   netmon status --link core           one link: the parts of its round trips, and the audit of its counts
   netmon status -o json               all numbers, as /api/v1/links and /api/v1/probes return them
   netmon status --address 127.0.0.1:9500")]
@@ -33,8 +34,9 @@ pub struct Args {
     /// One link in detail, by its name; without --link, all links of the lab.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,
-    /// A line for each lab of this host, also if there is only one. The default if there are several.
-    #[arg(long, env = "NETMON_STATUS_ALL", conflicts_with_all = ["lab", "address", "link"])]
+    /// A line for each lab of this host, also if there is only one; the default if there are several. And every interface that an
+    /// agent with --discover does not watch, with the reason.
+    #[arg(long, env = "NETMON_STATUS_ALL", conflicts_with = "link")]
     all: bool,
     /// Output format.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]
@@ -47,6 +49,9 @@ struct Status<'a> {
     #[serde(flatten)]
     links: &'a Links,
     probes: &'a [Probe],
+    /// Only with --all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a Host>,
 }
 
 /// Runs the command.
@@ -55,13 +60,18 @@ struct Status<'a> {
 ///
 /// Fails if no agent runs or it does not answer (exit code 1), or there is no such link (2).
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if args.all || (args.link.is_none() && !args.agent.is_named()) {
+    if args.link.is_none() && !args.agent.is_named() {
         let labs = locate::labs_up();
         if args.all || labs.len() > 1 {
             return labs::run(labs, args.output).await;
         }
     }
     one(args).await
+}
+
+/// Returns what an agent knows of its host. Nothing is known of an older version's.
+async fn host(client: &Client) -> Host {
+    client.get("/api/v1/host").await.unwrap_or_default()
 }
 
 /// Shows one lab.
@@ -72,10 +82,14 @@ async fn one(args: Args) -> anyhow::Result<ExitCode> {
         link::choose(&mut links, name)?;
     }
     let Probes { probes, .. } = client.get("/api/v1/probes").await?;
+    let host = host(&client).await;
     let text = match args.output {
         Format::Table if args.link.is_some() => status::detailed(client.address(), &links),
-        Format::Table => status::overview(client.address(), &links, &probes),
-        Format::Json => serde_json::to_string_pretty(&Status { links: &links, probes: &probes })? + "\n",
+        Format::Table => status::overview(client.address(), &links, &probes, &host, args.all),
+        Format::Json => {
+            let host = args.all.then_some(&host);
+            serde_json::to_string_pretty(&Status { links: &links, probes: &probes, host })? + "\n"
+        }
     };
     output::print(&text)?;
     Ok(ExitCode::Ok)

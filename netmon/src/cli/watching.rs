@@ -38,6 +38,12 @@ enum Mode {
 }
 
 impl Watching {
+    /// Returns whether a way to attach was given.
+    #[must_use]
+    pub const fn has_mode(&self) -> bool {
+        self.attach.is_some()
+    }
+
     /// The datapath's options.
     #[must_use]
     pub fn options(&self) -> Options {

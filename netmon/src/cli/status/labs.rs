@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     api::{
-        Links, Probes,
+        Host, Links, Probes,
         client::{Client, ClientError},
     },
     cli::{
@@ -44,16 +44,16 @@ async fn status(LabAgent { lab, agent }: LabAgent) -> LabStatus {
         Ok(address) => totals(address).await.map_err(|error| format!("lab {lab}: {}", chain(&error))),
         Err(error) => Err(error.to_string()),
     };
-    let (totals, error) = match totals {
-        Ok(totals) => (Some(totals), None),
-        Err(error) => (None, Some(error)),
+    let (totals, host, error) = match totals {
+        Ok((totals, host)) => (Some(totals), Some(host).filter(|host| host.discovers), None),
+        Err(error) => (None, None, Some(error)),
     };
-    LabStatus { lab, address, totals, error }
+    LabStatus { lab, address, totals, error, host }
 }
 
-async fn totals(address: ServerAddress) -> Result<LabTotals, ClientError> {
+async fn totals(address: ServerAddress) -> Result<(LabTotals, Host), ClientError> {
     let client = Client::new(address);
     let links: Links = client.get("/api/v1/links").await?;
     let Probes { probes, .. } = client.get("/api/v1/probes").await?;
-    Ok(LabTotals::of(&links, &probes))
+    Ok((LabTotals::of(&links, &probes), super::host(&client).await))
 }
