@@ -20,7 +20,16 @@ fn all_is_well_here_and_the_checks_leave_nothing_behind() {
         let before = left_behind();
         let (code, all) = diagnosis(&["--endpoints", "2000"]);
         assert_eq!((code, &all["can_run"]), (0, &Value::Bool(true)), "{all}");
-        for what in ["TCX", "packet stamps", "kernel drops", "CAP_NET_ADMIN", "eBPF programs"] {
+        for what in [
+            "TCX",
+            "packet stamps",
+            "kernel drops",
+            "CAP_NET_ADMIN",
+            "CAP_NET_BROADCAST",
+            "eBPF programs",
+            "tracing",
+            "delivery times",
+        ] {
             assert_eq!(finding(&all, what)["status"], "ok", "{all}");
         }
         assert_eq!(finding(&all, "netem")["status"] == "ok", kernel_has_netem(), "{all}");
@@ -34,6 +43,20 @@ fn all_is_well_here_and_the_checks_leave_nothing_behind() {
             ["endpoints", "cpus", "value_bytes"].map(|key| how[key].as_u64().expect("a number"));
         assert!(counters["bytes"].as_u64() >= Some(endpoints * cpus * value), "{counters}");
         assert_eq!(left_behind(), before);
+    });
+}
+
+#[test]
+fn a_copy_of_the_mounts_of_run_is_noted() {
+    sandbox(|| {
+        // Every sandbox has such a copy.
+        let (_, all) = diagnosis(&[]);
+        let mounts = finding(&all, "mounts of /run");
+        assert_eq!(mounts["status"], "note", "{mounts}");
+        assert!(mounts["advice"].as_str().is_some_and(|advice| advice.contains("rslave")), "{mounts}");
+        run("mount", &["--make-shared", "/run"]);
+        let (_, all) = diagnosis(&[]);
+        assert_eq!(finding(&all, "mounts of /run")["status"], "ok", "{all}");
     });
 }
 

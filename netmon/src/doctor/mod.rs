@@ -5,6 +5,7 @@
 //! namespaces that are created for a test are removed before [`examine`] returns. A thing that this process may not
 //! examine is a note, not a failure.
 
+mod discovery;
 mod host;
 mod kernel;
 mod memory;
@@ -125,8 +126,12 @@ pub fn examine(scale: Scale, lacking: &[MissingQdisc]) -> Diagnosis {
     let mut findings = privileges::examine();
     let kernel = kernel::examine(scale.flow_entries);
     findings.extend(kernel.findings);
+    let [tracing, spread, delivery_times] = discovery::examine();
+    findings.push(tracing);
     findings.extend(host::examine());
+    findings.push(spread);
     findings.extend(qdiscs::examine(kernel.has_tcx, lacking));
+    findings.push(delivery_times);
     let memory = Memory::for_scale(scale, kernel.datapath);
     let leftovers = leftovers::scan();
     let programs = programs::examine(&leftovers);

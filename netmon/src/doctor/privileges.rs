@@ -39,7 +39,9 @@ fn need(capability: Capability) -> Need {
         Capability::NetAdmin => ("links, addresses and routes, and programs on hooks", None),
         Capability::NetBroadcast => (
             "hearing of links that appear in other namespaces",
-            Some("`netmon discover --follow` refuses to start; `netmon discover` works"),
+            Some(
+                "`netmon run --discover` and `netmon discover --follow` refuse to start; `netmon discover` works",
+            ),
         ),
         Capability::SysAdmin => ("creating and entering namespaces", None),
         Capability::Bpf => ("loading programs and creating maps", None),

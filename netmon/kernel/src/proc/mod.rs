@@ -18,7 +18,7 @@ use std::{
 };
 
 pub use self::{
-    mounts::{Mount, Mounts},
+    mounts::{Mount, Mounts, Propagation},
     netns_id::NetnsId,
     stat::{ProcessId, Stat},
 };

@@ -17,6 +17,17 @@ pub struct Mount<'a> {
     pub file_system: &'a [u8],
     /// The source: a device, or a name that the mounting program chose.
     pub source: &'a [u8],
+    /// How mounts below it spread.
+    pub propagation: Propagation,
+}
+
+/// How mounts below a mount point spread to other mount namespaces (`mount_namespaces(7)`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Propagation {
+    /// They are seen in the other members of its peer group, and those of the others here.
+    pub is_shared: bool,
+    /// Those of a peer group elsewhere are seen here.
+    pub is_slave: bool,
 }
 
 impl Mounts {
@@ -37,8 +48,14 @@ impl<'a> Mount<'a> {
     fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.split(|byte| *byte == b' ');
         let point = fields.nth(4)?;
-        fields.find(|field| *field == b"-")?;
-        Some(Self { point, file_system: fields.next()?, source: fields.next()? })
+        // Field 6 has the options. The optional fields follow.
+        let optional = fields.by_ref().skip(1).take_while(|field| *field != b"-");
+        let mut propagation = Propagation::default();
+        for field in optional {
+            propagation.is_shared |= field.starts_with(b"shared:");
+            propagation.is_slave |= field.starts_with(b"master:");
+        }
+        Some(Self { point, file_system: fields.next()?, source: fields.next()?, propagation })
     }
 
     /// Returns where it is mounted. `None` if the kernel's escapes cannot be read.
@@ -80,6 +97,12 @@ mod tests {
         assert_eq!(found(b"cgroup2"), [PathBuf::from("/sys/fs/cgroup/unified"), odd]);
         assert_eq!(found(b"tmpfs"), [PathBuf::from("/sys/fs/cgroup"), PathBuf::from("/run/mark")]);
         assert!(mounts.iter().any(|mount| mount.source == b"netmon:1"));
+        let unified = mounts.iter().find(|mount| mount.propagation != Propagation::default());
+        let both = Propagation { is_shared: true, is_slave: true };
+        assert_eq!(
+            unified.map(|mount| (mount.file_system, mount.propagation)),
+            Some((&b"cgroup2"[..], both))
+        );
     }
 
     #[test]

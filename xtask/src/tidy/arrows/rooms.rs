@@ -137,7 +137,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "doctor",
-        imports: "datapath kernel::netlink kernel::sys leftovers netmon_model services \
+        imports: "datapath kernel::netlink kernel::proc kernel::sys leftovers netmon_model services \
             topology",
         kernel: "libc rustix",
     },
