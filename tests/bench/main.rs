@@ -5,6 +5,7 @@
 
 mod bytecode;
 mod datapath;
+mod discover;
 mod endpoints;
 mod figures;
 mod live;
@@ -59,11 +60,21 @@ fn main() -> Result<()> {
             };
             sandbox(|| live::run(&wish))
         }
+        ["discover", pairs, rounds, seconds, ref more @ ..] if matches!(more, [] | ["--json"]) => {
+            let wish = discover::Wish {
+                pairs: pairs.parse().context("the number of pairs")?,
+                rounds: rounds.parse().context("the number of rounds")?,
+                seconds: seconds.parse().context("the length of a window")?,
+                json: !more.is_empty(),
+            };
+            sandbox(|| discover::run(&wish))
+        }
         ["tracing"] => sandbox(tracing::run),
         ["programs"] => sandbox(programs::run),
         _ => bail!(
             "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
-             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | tracing | programs"
+             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | \
+             discover PAIRS ROUNDS SECONDS [--json] | tracing | programs"
         ),
     }
 }

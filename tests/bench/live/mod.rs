@@ -4,7 +4,7 @@
 //! Shares are of one processor, from the ticks in `/proc/PID/stat` over a window of many seconds.
 
 mod history;
-mod share;
+pub(crate) mod share;
 mod streams;
 mod top;
 

@@ -14,7 +14,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 const UTIME_BEHIND_NAME: usize = 11;
 
 /// Returns per cent of one processor over the next `seconds`.
-pub(super) fn over(pid: Pid, seconds: u64) -> Result<f64> {
+pub(crate) fn over(pid: Pid, seconds: u64) -> Result<f64> {
     let (begun, before) = (Instant::now(), ticks(pid)?);
     wait(Duration::from_secs(seconds));
     let (elapsed, after) = (begun.elapsed(), ticks(pid)?);

@@ -75,6 +75,21 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// What watching the links of a host costs: a start with many, an idle agent, a new pair, and the end of a container
+    Discover {
+        /// Pairs that are there when the agent starts
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        pairs: u32,
+        /// New pairs, and ends of a container each way
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// The length of the idle window, in seconds
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(10..))]
+        seconds: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Building and removing labs of many namespaces, next to raw netlink and a script of `ip`; and watching one
     Topology {
         /// Numbers of namespaces
@@ -104,6 +119,7 @@ impl Bench {
             Self::Datapath { .. } => "datapath",
             Self::Veth { .. } => "veth",
             Self::Live { .. } => "live",
+            Self::Discover { .. } => "discover",
             Self::Topology { .. } => "topology",
         }
     }
@@ -114,6 +130,7 @@ impl Bench {
             | Self::Datapath { json }
             | Self::Veth { json, .. }
             | Self::Live { json, .. }
+            | Self::Discover { json, .. }
             | Self::Topology { json, .. } => json,
         }
     }
@@ -127,6 +144,9 @@ impl Bench {
             }
             Self::Datapath { .. } => {}
             Self::Live { seconds, links, .. } => arguments.extend([seconds.to_string(), links.to_string()]),
+            Self::Discover { pairs, rounds, seconds, .. } => {
+                arguments.extend([pairs.to_string(), rounds.to_string(), seconds.to_string()]);
+            }
             Self::Veth { pairs, .. } => arguments.push(pairs.to_string()),
             Self::Topology { namespaces, rounds, script, watched, .. } => {
                 arguments.push(namespaces.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
@@ -158,6 +178,8 @@ mod tests {
     fn netmon_bench_gets_every_number() {
         let observer = Bench::Observer { pairs: 3, flow_entries: 0, json: true };
         assert_eq!(observer.arguments(), ["observer", "3", "0"]);
+        let discover = Bench::Discover { pairs: 500, rounds: 20, seconds: 30, json: true };
+        assert_eq!(discover.arguments(), ["discover", "500", "20", "30"]);
         let namespaces = vec![10, 20];
         let topology = Bench::Topology { namespaces, rounds: 1, script: 0, watched: 10, json: false };
         assert_eq!(topology.arguments(), ["topology", "10,20", "1", "0", "10"]);
