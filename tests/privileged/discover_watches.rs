@@ -3,38 +3,18 @@
 use std::time::Duration;
 
 use netmon_tests::{
-    agent::scrape, eventually::eventually, host_agent::HostAgent, island::Island, sandbox::sandbox,
+    agent::scrape,
+    eventually::eventually,
+    found::{self, add, icmp},
+    host_agent::HostAgent,
+    island::Island,
+    sandbox::sandbox,
 };
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Adds a namespace with a pair to it: 10.NET.0.1 outside, 10.NET.0.2 inside.
-fn add(island: &Island, name: &str, outside: &str, net: u8) {
-    island.sh(&format!(
-        "ip netns add {name}; ip link add {outside} type veth peer name eth0 netns {name}
-         ip address add 10.{net}.0.1/24 dev {outside}; ip link set {outside} up
-         ip -n {name} address add 10.{net}.0.2/24 dev eth0; ip -n {name} link set eth0 up"
-    ));
-}
-
 fn ping(island: &Island, net: u8, count: u32) {
-    island.sh(&format!("ping -q -i 0.02 -c {count} -w 20 10.{net}.0.2"));
-}
-
-/// ICMP packets that a scrape has for an end of a link: those that came in, and those that went out.
-fn icmp(link: &str, netns: &str, interface: &str) -> [f64; 2] {
-    let metrics = scrape();
-    ["ingress", "egress"].map(|direction| {
-        let labels = [
-            ("link", link),
-            ("netns", netns),
-            ("interface", interface),
-            ("direction", direction),
-            ("protocol", "icmp"),
-        ];
-        assert_eq!(metrics.count("netmon_packets_total", &labels), 1, "{labels:?}");
-        metrics.sum("netmon_packets_total", &labels)
-    })
+    found::ping(island, &format!("10.{net}.0.2"), count);
 }
 
 fn is_gone(link: &str) -> bool {
@@ -202,7 +182,7 @@ fn filters_choose_what_is_watched_and_need_discovery() {
         assert_eq!(agent.links(), ["shop-web:eth0"]);
         for wrong in [
             &["run", "--include", "shop-*"][..],
-            &["run", "--discover", "lab.toml"],
+            &["run", "--discover", "--attach", "tcx"],
             &["run", "--discover", "--persist"],
             &["run", "--discover", "--keep"],
         ] {

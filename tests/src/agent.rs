@@ -221,8 +221,9 @@ fn sample(line: &str) -> Option<Sample> {
     let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
     let labels = labels
         .trim_end_matches('}')
+        .trim_end_matches('"')
         .split("\",")
-        .filter_map(|pair| pair.trim_end_matches('"').split_once("=\""))
+        .filter_map(|pair| pair.split_once("=\""))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     Some(Sample { name: name.to_owned(), labels, value: value.parse().ok()? })

@@ -1,12 +1,20 @@
 //! Processes that look like containers: each in a network namespace without a name, and in a cgroup as a runtime makes it.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use netmon_kernel::proc::{Mount, Process};
 
 use crate::{eventually::eventually, island::Island, running::Running};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many were started so far.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A container's id, made of one digit.
 #[must_use]
@@ -30,7 +38,10 @@ impl Contained {
     /// If the kernel refuses.
     #[must_use]
     pub fn start(island: &Island, name: &'static str, netns: &str, cgroup: &str, then_unnamed: bool) -> Self {
-        let cgroup = hierarchy().join(format!("netmon-test-{}-{name}", std::process::id())).join(cgroup);
+        // Tests that run at the same time use the same names, and ids of containers.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let own = format!("netmon-test-{}-{name}-{number}", std::process::id());
+        let cgroup = hierarchy().join(own).join(cgroup);
         fs::create_dir_all(&cgroup).expect("a cgroup");
         let procs = cgroup.join("cgroup.procs");
         let inside = match netns {

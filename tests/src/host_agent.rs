@@ -31,10 +31,20 @@ impl<'i> HostAgent<'i> {
     /// If it ends, or is not ready in time.
     #[must_use]
     pub fn start(island: &'i Island, arguments: &str) -> Self {
+        Self::run(island, &format!("--discover {arguments}"))
+    }
+
+    /// Starts `netmon run ARGUMENTS`, and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn run(island: &'i Island, arguments: &str) -> Self {
         // That of an earlier agent.
         let _ = fs::remove_file(CODE);
         let script = format!(
-            "{} run --discover {arguments} & echo $! > {PID}
+            "{} run {arguments} & echo $! > {PID}
              wait $! && code=0 || code=$?; echo $code > {CODE}",
             netmon().display()
         );
@@ -53,6 +63,17 @@ impl<'i> HostAgent<'i> {
         let answer = self.island.sh(&script);
         let (text, code) = answer.rsplit_once('\n').unwrap_or(("", &answer));
         (code.to_owned(), text.to_owned())
+    }
+
+    /// Returns the JSON of the answer to a request.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[must_use]
+    pub fn json(&self, path: &str) -> serde_json::Value {
+        let (_, text) = self.fetch(path);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
     /// Waits until exactly these links are watched.

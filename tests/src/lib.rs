@@ -23,6 +23,7 @@ pub mod following;
 pub mod foreign;
 pub mod foreign_links;
 pub mod forwarder;
+pub mod found;
 pub mod frugal;
 pub mod fuzz;
 pub mod host;
