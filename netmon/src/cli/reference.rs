@@ -7,17 +7,20 @@ use clap::{Arg, Command, builder::StyledStr};
 
 use super::groups::GROUPS;
 
+/// Lines of the page end before this column.
+const WIDTH: usize = 100;
+
 /// Renders the page.
 #[must_use]
 pub fn markdown(mut command: Command) -> String {
     command.build();
     let mut page = String::from(
-        "# Commands\n\nMade from the program's own help by the test `the_page_of_commands_is_current`. Options of all commands are\n\
-         at the end, exit codes in [the README](../README.md).\n",
+        "# Commands\n\nMade from the program's own help by the test `the_page_of_commands_is_current`. Options of all\n\
+         commands are at the end, exit codes in [the index](README.md#exit-codes).\n",
     );
     for (heading, names) in GROUPS {
         let links: Vec<_> = names.iter().map(|name| format!("[{name}](#netmon-{name})")).collect();
-        let _ = write!(page, "\n{heading}: {}.\n", links.join(", "));
+        let _ = write!(page, "\n{}", wrapped(&format!("{heading}: {}.", links.join(", ")), ""));
     }
     for name in GROUPS.iter().flat_map(|(_, names)| *names) {
         if let Some(found) = command.find_subcommand(name) {
@@ -25,24 +28,25 @@ pub fn markdown(mut command: Command) -> String {
         }
     }
     page.push_str("\n## Options of all commands\n\n");
-    page.push_str(&table(command.get_arguments()));
+    page.push_str(&list(command.get_arguments()));
     page
 }
 
 fn of_command(command: &Command) -> String {
     let name = command.get_name();
-    let mut text =
-        format!("\n## netmon {name}\n\n{}\n", plain(command.get_long_about().or(command.get_about())));
+    let about = plain(command.get_long_about().or(command.get_about()));
+    let mut text = format!("\n## netmon {name}\n\n{}", paragraphs(&about));
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim();
     let _ = write!(text, "\n```text\n{usage}\n```\n");
-    let own = table(command.get_arguments().filter(|argument| !argument.is_global_set()));
+    let own = list(command.get_arguments().filter(|argument| !argument.is_global_set()));
     if !own.is_empty() {
         let _ = write!(text, "\n{own}");
     }
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
     {
-        let _ = write!(text, "\n`netmon {name} {}`: {}\n", inner.get_name(), plain(inner.get_about()));
+        let about = format!("`netmon {name} {}`: {}", inner.get_name(), plain(inner.get_about()));
+        let _ = write!(text, "\n{}", wrapped(&about, ""));
     }
     if let Some(examples) = command.get_after_help() {
         let _ = write!(text, "\n```text\n{}\n```\n", examples.to_string().trim_end());
@@ -50,20 +54,20 @@ fn of_command(command: &Command) -> String {
     text
 }
 
-fn table<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
-    let rows: Vec<String> = arguments.filter(|argument| !is_of_clap(argument)).map(row).collect();
-    if rows.is_empty() {
-        rows.concat()
-    } else {
-        format!("| argument | meaning |\n|---|---|\n{}", rows.concat())
-    }
+/// Wraps each paragraph of a help text.
+fn paragraphs(text: &str) -> String {
+    text.split("\n\n").map(|paragraph| wrapped(paragraph, "")).collect::<Vec<_>>().join("\n")
+}
+
+fn list<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
+    arguments.filter(|argument| !is_of_clap(argument)).map(item).collect()
 }
 
 fn is_of_clap(argument: &Arg) -> bool {
     argument.is_hide_set() || matches!(argument.get_id().as_str(), "help" | "version")
 }
 
-fn row(argument: &Arg) -> String {
+fn item(argument: &Arg) -> String {
     let mut meaning = sentence(&plain(argument.get_help()));
     let values: Vec<String> =
         argument.get_default_values().iter().map(|value| value.to_string_lossy().into()).collect();
@@ -73,12 +77,32 @@ fn row(argument: &Arg) -> String {
     if let Some(variable) = argument.get_env() {
         let _ = write!(meaning, " Also `{}`.", variable.to_string_lossy());
     }
-    format!("| `{}` | {} |\n", shown(argument), meaning.replace('|', "\\|").replace('\n', " "))
+    wrapped(&format!("- `{}`: {meaning}", shown(argument)), "  ")
+}
+
+/// Breaks a paragraph into lines that end before the 100th column. Spaces in code stay as they are. `indent` begins
+/// every line but the first.
+fn wrapped(text: &str, indent: &str) -> String {
+    let (mut lines, mut column, mut in_code) = (String::new(), 0, false);
+    for word in text.split_whitespace() {
+        let fits = column + 1 + word.chars().count() < WIDTH;
+        if column > 0 && (fits || in_code) {
+            lines.push(' ');
+            column += 1;
+        } else if column > 0 {
+            lines.extend(["\n", indent]);
+            column = indent.len();
+        }
+        lines.push_str(word);
+        column += word.chars().count();
+        in_code ^= word.matches('`').count() % 2 == 1;
+    }
+    lines + "\n"
 }
 
 /// Returns an argument as one types it: `--log LEVEL`, `-o FORMAT`, `[FILE]`.
 fn shown(argument: &Arg) -> String {
-    argument.to_string().replace(['<', '>'], "").replace('|', "\\|")
+    argument.to_string().replace(['<', '>'], "")
 }
 
 /// clap takes the full stop off a help text of one sentence.

@@ -24,7 +24,7 @@ mod link;
   netmon status direct                one of several labs, by its name
   netmon status labs/direct.toml      the same, by its file
   netmon status --all                 a line for each lab, also if there is only one
-  netmon status --link core           one link: the parts of its round trips, and the audit of its counts
+  netmon status --link core           one link: parts of its round trips, and its audit
   netmon status -o json               all numbers, as /api/v1/links and /api/v1/probes return them
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
