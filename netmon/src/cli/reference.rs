@@ -80,29 +80,45 @@ fn item(argument: &Arg) -> String {
     wrapped(&format!("- `{}`: {meaning}", shown(argument)), "  ")
 }
 
-/// Breaks a paragraph into lines that end before the 100th column. Spaces in code stay as they are. `indent` begins
-/// every line but the first.
+/// Breaks a paragraph into lines that end before the 100th column. `indent` begins every line but the first.
 fn wrapped(text: &str, indent: &str) -> String {
-    let (mut lines, mut column, mut in_code) = (String::new(), 0, false);
-    for word in text.split_whitespace() {
-        let fits = column + 1 + word.chars().count() < WIDTH;
-        if column > 0 && (fits || in_code) {
+    let (mut lines, mut column) = (String::new(), 0);
+    for word in words(text) {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width < WIDTH {
             lines.push(' ');
             column += 1;
         } else if column > 0 {
             lines.extend(["\n", indent]);
             column = indent.len();
         }
-        lines.push_str(word);
-        column += word.chars().count();
-        in_code ^= word.matches('`').count() % 2 == 1;
+        lines.push_str(&word);
+        column += width;
     }
     lines + "\n"
 }
 
-/// Returns an argument as one types it: `--log LEVEL`, `-o FORMAT`, `[FILE]`.
+/// Splits at blanks, but not within code.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut in_code = false;
+    for piece in text.split_whitespace() {
+        match words.last_mut() {
+            Some(last) if in_code => last.extend([" ", piece]),
+            _ => words.push(piece.to_owned()),
+        }
+        in_code ^= piece.matches('`').count() % 2 == 1;
+    }
+    words
+}
+
+/// Returns an argument as one types it: `--log LEVEL`, `-o, --output FORMAT`, `[FILE]`.
 fn shown(argument: &Arg) -> String {
-    argument.to_string().replace(['<', '>'], "")
+    let short = match (argument.get_short(), argument.get_long()) {
+        (Some(short), Some(_)) => format!("-{short}, "),
+        _ => String::new(),
+    };
+    short + &argument.to_string().replace(['<', '>'], "")
 }
 
 /// clap takes the full stop off a help text of one sentence.
@@ -122,6 +138,14 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+
+    #[test]
+    fn a_line_is_broken_before_the_hundredth_column_but_not_in_code() {
+        let before = ["word"; 19].join(" ");
+        assert_eq!(wrapped(&format!("- {before} `a b` c"), "  "), format!("- {before}\n  `a b` c\n"));
+        assert_eq!(wrapped(&format!("{before} abcd"), ""), format!("{before} abcd\n"));
+        assert_eq!(wrapped(&format!("{before} abcde"), ""), format!("{before}\nabcde\n"));
+    }
 
     #[test]
     fn the_page_of_commands_is_current() {
