@@ -46,7 +46,7 @@ table update for every packet.")]
 pub struct Args {
     #[command(flatten)]
     agent: WhichAgent,
-    /// Only connections on this link.
+    /// Only connections on this link: its name, NAMESPACE:INTERFACE of one end, or INTERFACE.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME", value_parser = link_name)]
     link: Option<LinkName>,
     /// Only connections at the ends of this namespace.

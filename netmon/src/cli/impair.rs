@@ -100,8 +100,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let sides = args.sides(&link)?;
     require_topology(&format!("changing link {}", link.name))?;
-    let mut lab = LabHandle::acquire(&lab)?;
-    lab.impair(&link, &sides, change).with_context(|| format!("cannot change link {}", link.name))?;
+    let mut handle = LabHandle::acquire(&lab)?;
+    handle.impair(&link, &sides, change).with_context(|| format!("cannot change link {}", link.name))?;
+    drop(handle);
+    output::print(&show::changed(&lab, &link, &sides, args.output)?)?;
     Ok(ExitCode::Ok)
 }
 

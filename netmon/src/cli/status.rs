@@ -30,7 +30,7 @@ mod link;
 pub struct Args {
     #[command(flatten)]
     agent: WhichAgent,
-    /// One link in detail, by its name; without --link, all links of the lab.
+    /// One link in detail: its name, NAMESPACE:INTERFACE of one end, or INTERFACE; without --link, all links.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,
     /// A line for each lab of this host, also if there is only one. The default if there are several.
