@@ -7,18 +7,19 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    build, cargo, dashboards, ebpf, lint, process,
+    book, build, cargo, dashboards, ebpf, lint, process,
     provision::{self, Want},
     test, tidy, vm,
 };
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
     ("tidy", tidy::check),
     ("dashboards", dashboards::check),
+    ("book", book::run),
     ("ebpf", ebpf::check),
     ("lint", lint::run),
     ("release", build::check_release),

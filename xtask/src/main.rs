@@ -4,6 +4,7 @@
 //! never links the library, so that it builds fast, and before anything else is installed.
 
 mod bench;
+mod book;
 mod build;
 mod cargo;
 mod cargo_tool;
@@ -16,6 +17,7 @@ mod fuzz;
 mod lint;
 mod miri;
 mod nightly;
+mod pip;
 mod process;
 mod provision;
 mod root;
@@ -61,7 +63,7 @@ enum Command {
         /// Only tests whose names contain one of these
         filters: Vec<String>,
     },
-    /// Run every check, as CI does and as you should before a commit: fmt, tidy, dashboards, lint, test, vm
+    /// Run every check, as CI does and as you should before a commit: fmt, tidy, dashboards, book, lint, test, vm
     Ci,
     /// Run clippy on the agent and on the eBPF programs
     Lint,
@@ -83,6 +85,8 @@ enum Command {
     Soak(soak::Soak),
     /// Make dashboards/*.json from the table of panels
     Dashboards(dashboards::Dashboards),
+    /// Build the pages as a book for a browser, in target/book/html, and check its links
+    Book,
     /// Take the pictures in docs/pictures, from a running lab with traffic
     Screenshots,
 }
@@ -104,6 +108,7 @@ fn main() -> ExitCode {
         Command::Deny => deny::run(),
         Command::Soak(wish) => soak::run(&wish),
         Command::Dashboards(options) => dashboards::run(&options),
+        Command::Book => book::run(),
         Command::Screenshots => screenshots::run(),
     };
     match done {
