@@ -80,11 +80,7 @@ pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> 
 }
 
 /// Builds one package for users, with variables of the environment, and returns the path of its executable.
-pub(crate) fn built_for_users(
-    package: &str,
-    args: &[&str],
-    variables: &[(&str, &str)],
-) -> Result<PathBuf> {
+pub(crate) fn built_for_users(package: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<PathBuf> {
     let mut command = command()?;
     command.args(["build", "--locked", "--package", package, "--bin", package]).args(args);
     command.envs(variables.iter().copied());

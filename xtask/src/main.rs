@@ -14,6 +14,7 @@ mod dist;
 mod doctor;
 mod ebpf;
 mod fuzz;
+mod kubernetes;
 mod lint;
 mod miri;
 mod nightly;

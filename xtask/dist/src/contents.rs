@@ -108,7 +108,8 @@ fn folder(from: &Path, to: &str, extensions: &[&str]) -> Result<Vec<Entry>> {
     for item in fs::read_dir(from).with_context(failed)? {
         let path = item.with_context(failed)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_wanted = extensions.iter().any(|extension| path.extension().is_some_and(|has| has == *extension));
+        let is_wanted =
+            extensions.iter().any(|extension| path.extension().is_some_and(|has| has == *extension));
         if is_wanted && path.is_file() && !name.ends_with("_test.yaml") {
             entries.push(file(&format!("{to}/{name}"), read(&path)?));
         }

@@ -154,7 +154,12 @@ mod tests {
     fn the_control_file_names_what_the_program_needs() {
         let contents = Contents::from(vec![file("usr/bin/netmon", vec![0; 2000])]);
         let control = control(&contents, &about(), (2, 34));
-        for line in ["Version: 1.2.3", "Architecture: amd64", "Installed-Size: 2", "Depends: libc6 (>= 2.34), libgcc-s1"] {
+        for line in [
+            "Version: 1.2.3",
+            "Architecture: amd64",
+            "Installed-Size: 2",
+            "Depends: libc6 (>= 2.34), libgcc-s1",
+        ] {
             assert!(control.lines().any(|one| one == line), "{line} in {control}");
         }
         assert!(control.lines().all(|line| line.len() < 80), "{control}");

@@ -31,7 +31,10 @@ pub(crate) fn copyright(source: &Path) -> Result<String> {
 
 /// Indents a text as a field of a control file wants it: empty lines become a full stop.
 fn indented(text: &str) -> String {
-    text.trim().lines().map(|line| format!(" {}\n", if line.trim().is_empty() { "." } else { line })).collect()
+    text.trim()
+        .lines()
+        .map(|line| format!(" {}\n", if line.trim().is_empty() { "." } else { line }))
+        .collect()
 }
 
 /// Returns a list of the crates that are in the program, and each text of a licence once, with the crates that have it.

@@ -98,7 +98,9 @@ fn nodes(metadata: &Value) -> Result<BTreeMap<String, BTreeSet<String>>> {
 
 fn uses(node: &Value) -> BTreeSet<String> {
     let at_run_time = |dependency: &&Value| {
-        dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
+        dependency["dep_kinds"]
+            .as_array()
+            .is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
     };
     let dependencies = node["deps"].as_array().map(Vec::as_slice).unwrap_or_default();
     dependencies.iter().filter(at_run_time).filter_map(|one| Some(one["pkg"].as_str()?.to_owned())).collect()

@@ -44,7 +44,9 @@ pub(crate) fn package(contents: &Contents, about: &About) -> Result<Vec<u8>> {
     for entry in contents.entries() {
         let path = entry.path.replace(ZSH.0, ZSH.1);
         let options = FileOptions::new(format!("/{path}")).permissions(u16::try_from(entry.mode)?);
-        builder.with_file_contents(entry.bytes.clone(), options).with_context(|| format!("cannot pack {path}"))?;
+        builder
+            .with_file_contents(entry.bytes.clone(), options)
+            .with_context(|| format!("cannot pack {path}"))?;
     }
     let mut bytes = Vec::new();
     let package = builder.build().context("cannot build the package")?;

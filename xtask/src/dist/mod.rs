@@ -3,6 +3,8 @@
 //! The programs are built with the profile `dist`, which takes longer than `release` and gives smaller ones. What is packed,
 //! and how, is in the crate `xtask/dist`.
 
+mod check;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -12,6 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+pub(crate) use self::check::run as check;
 use crate::{cargo, ebpf, process, workspace};
 
 /// What is packed, and for which machines.
@@ -46,7 +49,10 @@ pub(crate) fn run(dist: &Dist) -> Result<()> {
 fn targets(dist: &Dist, host: &str) -> Result<Vec<String>> {
     if !dist.targets.is_empty() {
         for target in &dist.targets {
-            ensure!(has_library(target)?, "there is no standard library for {target}: rustup target add {target}");
+            ensure!(
+                has_library(target)?,
+                "there is no standard library for {target}: rustup target add {target}"
+            );
         }
         return Ok(dist.targets.clone());
     }
@@ -55,7 +61,9 @@ fn targets(dist: &Dist, host: &str) -> Result<Vec<String>> {
         if has_library(target)? {
             targets.push(target.to_owned());
         } else {
-            eprintln!("xtask: not packed for {target}: its standard library is not installed, and rustup has none");
+            eprintln!(
+                "xtask: not packed for {target}: its standard library is not installed, and rustup has none"
+            );
         }
     }
     Ok(targets)
@@ -70,7 +78,8 @@ fn host() -> Result<String> {
 
 /// Returns whether the standard library of a target is installed, after asking rustup for it.
 fn has_library(target: &str) -> Result<bool> {
-    let folder = process::output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
+    let folder =
+        process::output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
     let is_there = || Path::new(folder.trim()).is_dir();
     if !is_there() && process::find("rustup").is_some() {
         // Its failure means that there is none, which the caller says.
