@@ -10,8 +10,8 @@ use crate::{
     glibc, hex,
 };
 
-/// Who answers for the package. The address is that of the machine's own administrator, since the project has none.
-const MAINTAINER: &str = "The netmon authors <root@localhost>";
+/// The address of packages whose maker has named no other. It is reserved for examples (RFC 2606), and nothing arrives there.
+const ADDRESS: &str = "netmon@example.org";
 /// The oldest glibc on any system that has a kernel for netmon, in case the program names none.
 const OLDEST_GLIBC: (u32, u32) = (2, 17);
 
@@ -42,6 +42,12 @@ if [ -d /run/systemd/system ]; then
     systemctl --system daemon-reload || true
 fi
 ";
+
+/// Returns who answers for the package, from the variables that Debian's own tools read.
+fn maintainer() -> String {
+    let set = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    format!("{} <{}>", set("DEBFULLNAME", VENDOR), set("DEBEMAIL", ADDRESS))
+}
 
 /// Returns the name that Debian gives the file.
 pub(crate) fn file_name(about: &About) -> String {
@@ -84,7 +90,7 @@ fn control(contents: &Contents, about: &About, (major, minor): (u32, u32)) -> St
         "Package: netmon\n\
          Version: {}\n\
          Architecture: {}\n\
-         Maintainer: {MAINTAINER}\n\
+         Maintainer: {}\n\
          Installed-Size: {size}\n\
          Depends: libc6 (>= {major}.{minor}), libgcc-s1\n\
          Recommends: iproute2, iputils-ping\n\
@@ -94,6 +100,7 @@ fn control(contents: &Contents, about: &About, (major, minor): (u32, u32)) -> St
          Description: {SUMMARY}\n{}",
         about.version,
         about.target.debian(),
+        maintainer(),
         wrapped(DESCRIPTION)
     )
 }
@@ -123,8 +130,9 @@ fn changelog(about: &About) -> Result<String> {
     let at = Timestamp::from_second(about.epoch.into()).context("the time is out of range")?;
     let at = at.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000");
     Ok(format!(
-        "netmon ({}) unstable; urgency=medium\n\n  * The changes by {VENDOR} are in NEWS.md.\n\n -- {MAINTAINER}  {at}\n",
-        about.version
+        "netmon ({}) unstable; urgency=medium\n\n  * The changes by {VENDOR} are in NEWS.md.\n\n -- {}  {at}\n",
+        about.version,
+        maintainer()
     ))
 }
 
