@@ -21,7 +21,9 @@ use super::{
     table::table,
     units::{self, NONE},
 };
-use crate::api::{Endpoint, EndpointName, Hook, Host, Link, LinkDirection, Links, Probe, RoundTrips, Summary};
+use crate::api::{
+    Endpoint, EndpointName, Hook, Host, Link, LinkDirection, Links, Probe, RoundTrips, Summary,
+};
 
 const TRAFFIC: [(&str, bool); 9] = [
     ("FROM", false),
