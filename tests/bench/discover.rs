@@ -29,6 +29,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The interface outside of the container that ends.
 const OUTSIDE: &str = "ending";
+/// Arguments of the agents. Only links to the namespace of the measurement count, whatever else is on the machine.
+const MEASURED: [&str; 3] = ["--discover", "--include", "root"];
+const COUNTED: [&str; 3] = ["--discover=count", "--include", "root"];
 /// Hooks of a pair, as `/readyz` counts them.
 const HOOKS: usize = 4;
 
@@ -59,7 +62,7 @@ struct Figures {
 /// Measures and prints.
 pub(crate) fn run(wish: &Wish) -> Result<()> {
     make_pairs(wish.pairs)?;
-    let agent = Agent::start(["--discover"]);
+    let agent = Agent::start(MEASURED);
     let start_ms = milliseconds(agent.until_ready);
     ensure!(hooks()? == HOOKS * wish.pairs as usize, "not every pair is watched");
     let idle = share::over(agent.pid(), wish.seconds)?;
@@ -131,8 +134,7 @@ fn ends(rounds: u32) -> Result<[Figure; 3]> {
     for round in 0..rounds as usize {
         for turn in 0..runs.len() {
             let kind = (round + turn) % runs.len();
-            let arguments: Option<&[&str]> =
-                [None, Some(&["--discover"][..]), Some(&["--discover=count"][..])][kind];
+            let arguments = [None, Some(MEASURED), Some(COUNTED)][kind];
             let _agent = arguments.map(Agent::start);
             runs[kind].push(end_of_container(arguments.is_some())?);
         }
