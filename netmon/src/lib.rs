@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod overhead;
 pub mod ownership;
 pub mod probe;
+pub mod record;
 pub mod render;
 pub mod selftest;
 pub mod server;

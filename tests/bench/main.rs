@@ -13,6 +13,7 @@ mod observer;
 mod packets;
 mod paired;
 mod programs;
+mod recordings;
 mod topology;
 mod tracing;
 mod veth;
@@ -59,11 +60,19 @@ fn main() -> Result<()> {
             };
             sandbox(|| live::run(&wish))
         }
+        ["compare", rounds, seconds, ref more @ ..] if matches!(more, [] | ["--json"]) => {
+            let wish = recordings::Wish {
+                rounds: rounds.parse().context("the number of rounds")?,
+                seconds: seconds.parse().context("the length of a recording")?,
+                json: !more.is_empty(),
+            };
+            sandbox(|| recordings::run(&wish))
+        }
         ["tracing"] => sandbox(tracing::run),
         ["programs"] => sandbox(programs::run),
         _ => bail!(
             "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
-             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | tracing | programs"
+             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | compare ROUNDS SECONDS [--json] | tracing | programs"
         ),
     }
 }

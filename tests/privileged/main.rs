@@ -68,6 +68,7 @@ mod prometheus;
 mod prometheus_beside;
 mod raw_frames;
 mod receive_times;
+mod record_compare;
 mod reload;
 mod retransmissions;
 mod rollback;

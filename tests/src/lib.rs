@@ -66,3 +66,4 @@ pub mod tunnel_devices;
 pub mod tunnels;
 pub mod unprivileged;
 mod webdriver;
+pub mod work;

@@ -17,6 +17,7 @@ mod round_trips;
 mod sse;
 mod summary;
 mod topology;
+pub(crate) mod totals;
 mod traces;
 mod window;
 

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, with nothing but parsing and printing.
 
 pub mod clean;
+pub mod compare;
 pub mod completions;
 pub mod discover;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod output;
 pub mod overhead;
 pub mod plan;
 pub mod privileges;
+pub mod record;
 pub mod reference;
 pub mod reload;
 pub mod run;
@@ -141,6 +143,16 @@ pub enum Command {
     /// Tries each [[expect]] from the namespace that it names, and compares its path with what netmon counted on the
     /// links. Exits with 5 if an expectation does not hold.
     Test(test::Args),
+    /// Records what an agent measures, as one file, to be compared with another run.
+    ///
+    /// Reads the agent once a second for a minute. The file has every counter and histogram of every second, the lab file
+    /// and the facts of this machine. It is readable even if the recorder is killed.
+    Record(record::Args),
+    /// Compares two recorded runs, and exits with 5 if the new one is worse.
+    ///
+    /// Compares latencies, losses and throughput of every link, round trips at every end, and probes. Reports a change only
+    /// if chance is ruled out: in 1,000 comparisons of equal runs, at most one is expected to report a regression.
+    Compare(compare::Args),
     /// Checks that netmon's numbers are correct on this host, in less than 40 seconds.
     ///
     /// Sends known packets, delays replies and overflows a queue in namespaces of its own, which it removes again.
@@ -191,6 +203,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),
         Command::Test(args) => with_runtime(test::run(args)),
+        Command::Record(args) => with_runtime(record::run(args)),
+        Command::Compare(args) => compare::run(&args),
         Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

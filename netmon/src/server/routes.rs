@@ -69,6 +69,7 @@ fn routes() -> Routes {
         .route("/api/v1/links", get(links))
         .route("/api/v1/flows", get(flows))
         .route("/api/v1/probes", get(probes))
+        .route("/api/v1/totals", get(totals))
         .route("/api/v1/traces", get(traces))
         .route("/api/v1/stream", get(stream))
         .route("/api/v1/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], OPENAPI)))
@@ -202,6 +203,11 @@ async fn flows(
 async fn probes(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
     json(&headers, move || api::Probes::of(&reading.snapshot)).await
+}
+
+async fn totals(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
+    let reading = shared.readings.fresh().await?;
+    json(&headers, move || shared.feed.totals(&reading.snapshot)).await
 }
 
 async fn traces(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {

@@ -75,6 +75,18 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// How often `netmon compare` finds a service that is 10 % slower, and how often it calls equal runs worse
+    Compare {
+        /// Rounds of three recordings, for each of two services
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// The length of a recording in seconds
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(6..))]
+        seconds: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Building and removing labs of many namespaces, next to raw netlink and a script of `ip`; and watching one
     Topology {
         /// Numbers of namespaces
@@ -104,6 +116,7 @@ impl Bench {
             Self::Datapath { .. } => "datapath",
             Self::Veth { .. } => "veth",
             Self::Live { .. } => "live",
+            Self::Compare { .. } => "compare",
             Self::Topology { .. } => "topology",
         }
     }
@@ -114,6 +127,7 @@ impl Bench {
             | Self::Datapath { json }
             | Self::Veth { json, .. }
             | Self::Live { json, .. }
+            | Self::Compare { json, .. }
             | Self::Topology { json, .. } => json,
         }
     }
@@ -127,6 +141,9 @@ impl Bench {
             }
             Self::Datapath { .. } => {}
             Self::Live { seconds, links, .. } => arguments.extend([seconds.to_string(), links.to_string()]),
+            Self::Compare { rounds, seconds, .. } => {
+                arguments.extend([rounds.to_string(), seconds.to_string()]);
+            }
             Self::Veth { pairs, .. } => arguments.push(pairs.to_string()),
             Self::Topology { namespaces, rounds, script, watched, .. } => {
                 arguments.push(namespaces.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
