@@ -117,7 +117,9 @@ impl Statistic {
     /// Returns the estimate of durations. If most batches have too few for this statistic, neighbours are merged.
     fn latency(self, batches: &[Batch], stall: usize) -> Option<Estimate> {
         let mut points = Vec::new();
-        for by in 1..=batches.len() / MIN_BATCHES {
+        let all: u64 = histograms(batches).map(|histogram| histogram.count).sum();
+        let needed = usize::try_from((self.min_count() * batches.len() as u64).div_ceil(all.max(1))).ok()?;
+        for by in needed.max(1)..=batches.len() / MIN_BATCHES {
             let merged = Batch::merged(batches, by);
             points = self.points(&merged, stall);
             if 5 * points.len() >= 4 * merged.len() {
