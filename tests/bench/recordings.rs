@@ -29,8 +29,8 @@ pub(crate) struct Wish {
 
 /// The services, and the time that each takes.
 const SERVICES: [(&str, Kind, Duration); 2] = [
-    ("waiting 5 ms", Kind::Waiting, Duration::from_millis(5)),
-    ("computing 2 ms", Kind::Computing, Duration::from_millis(2)),
+    ("waiting 10 ms", Kind::Waiting, Duration::from_millis(10)),
+    ("computing 3 ms", Kind::Computing, Duration::from_millis(3)),
 ];
 /// How much slower the slower one is.
 const SLOWER: f64 = 1.1;
@@ -65,7 +65,11 @@ struct Outcome {
 
 pub(crate) fn run(wish: &Wish) -> Result<()> {
     let agent = talk::start("");
-    let _ping = Running::start("ping", "ip", &["netns", "exec", "near", "ping", "-q", "-i", "0.05", talk::ADDRESSES[0]])?;
+    let _ping = Running::start(
+        "ping",
+        "ip",
+        &["netns", "exec", "near", "ping", "-q", "-i", "0.05", talk::ADDRESSES[0]],
+    )?;
     let mut all = Vec::new();
     for (name, kind, takes) in SERVICES {
         let service = Service::start(kind);
@@ -111,11 +115,15 @@ fn print(wish: &Wish, all: &[(&str, Outcome)]) {
     let Wish { rounds, seconds, json } = *wish;
     if json {
         let services: Vec<_> = all.iter().map(|(name, outcome)| outcome.json(name)).collect();
-        let all = json!({ "rounds": rounds, "seconds": seconds, "services": services, "conditions": conditions() });
+        let all =
+            json!({ "rounds": rounds, "seconds": seconds, "services": services, "conditions": conditions() });
         println!("{all:#}");
         return;
     }
-    println!("recordings of {seconds} s; a service that is {:.0} % slower, and an equal one", 100.0 * (SLOWER - 1.0));
+    println!(
+        "recordings of {seconds} s; a service that is {:.0} % slower, and an equal one",
+        100.0 * (SLOWER - 1.0)
+    );
     for (name, outcome) in all {
         let percent = |at: usize| outcome.changes.iter().map(move |change| 100.0 * change[at]);
         let lowest = percent(1).fold(f64::INFINITY, f64::min);
@@ -164,7 +172,8 @@ fn regressed(comparison: &Value) -> impl Iterator<Item = &Value> {
 
 /// Returns whether the response time of the service is among what regressed.
 fn is_named(comparison: &Value) -> bool {
-    regressed(comparison).any(|test| test["figure"] == "tcp_response" && test["place"]["end"]["at"]["netns"] == "far")
+    regressed(comparison)
+        .any(|test| test["figure"] == "tcp_response" && test["place"]["end"]["at"]["netns"] == "far")
 }
 
 /// Returns the change of the typical response at the service, with its limits.

@@ -199,7 +199,8 @@ mod tests {
     };
 
     fn throughput() -> Series {
-        let end = |interface: &str| End { netns: "web".parse().unwrap(), interface: interface.parse().unwrap() };
+        let end =
+            |interface: &str| End { netns: "web".parse().unwrap(), interface: interface.parse().unwrap() };
         let place = Place::Direction { link: "uplink".parse().unwrap(), from: end("a"), to: end("b") };
         Series { place, figure: Figure::Throughput }
     }
@@ -207,8 +208,15 @@ mod tests {
     /// A run of this many seconds: the n-th has n bytes. Some seconds are not known.
     fn run(seconds: u64, unknown: &[u64]) -> Run {
         let (netmon, agent) = ("0.1.0".to_owned(), Agent::default());
-        let header =
-            Header { format: FORMAT, netmon, began_at_unix_ms: 1, interval_ms: 1000, agent, lab: None, machine: None };
+        let header = Header {
+            format: FORMAT,
+            netmon,
+            began_at_unix_ms: 1,
+            interval_ms: 1000,
+            agent,
+            lab: None,
+            machine: None,
+        };
         let mut file = Vec::new();
         let mut writer = Writer::new(&mut file, &header).unwrap();
         for second in 1..=seconds {
@@ -232,7 +240,10 @@ mod tests {
             let expected = seconds.min(32) as usize..MAX_CELLS;
             assert!(expected.contains(&batches.len()), "{seconds} s: {} batches", batches.len());
             let last = batches.len().saturating_sub(2);
-            assert!(batches[..=last].windows(2).all(|pair| pair[0].seconds == pair[1].seconds), "{seconds} s");
+            assert!(
+                batches[..=last].windows(2).all(|pair| pair[0].seconds == pair[1].seconds),
+                "{seconds} s"
+            );
             let covered: f64 = batches.iter().map(|batch| batch.seconds).sum();
             assert!((covered / seconds as f64 - 1.0).abs() < 0.02, "{seconds} s: {covered} s are covered");
             assert_eq!((run.windows, run.seconds()), (seconds, seconds as f64));

@@ -3,6 +3,8 @@
 //! The hosts break what textbooks assume: seconds resemble their neighbours, stalls make a few requests 50 times as long,
 //! losses come in bursts. The seeds are fixed, so a failure repeats.
 
+#![expect(clippy::unwrap_used, reason = "a panic in a helper of a test is a failed test")]
+
 mod made;
 
 use fastrand::Rng;
@@ -12,12 +14,14 @@ use netmon_compare::comparison::{Comparison, Settings, Verdict, compare};
 /// The probability of more false alarms than this in a thousand comparisons is 1.9 %, if each has one with 0.1 %.
 const MOST_FALSE_ALARMS: usize = 3;
 
-const HOSTS: [(&str, Host); 5] = [
+const HOSTS: [(&str, Host); 4] = [
     ("calm", CALM),
-    ("stalling", Host { stalls: 0.002, ..CALM }),
-    ("lossy", Host { loss: 0.01, ..CALM }),
+    ("stalling and lossy", Host { stalls: 0.002, loss: 0.01, ..CALM }),
     ("drifting", Host { resemblance: 0.8, unrest: 0.1, ..CALM }),
-    ("short and drifting", Host { seconds: 20, resemblance: 0.6, unrest: 0.1, stalls: 0.002, loss: 0.01, ..CALM }),
+    (
+        "short and drifting",
+        Host { seconds: 20, resemblance: 0.6, unrest: 0.1, stalls: 0.002, loss: 0.01, ..CALM },
+    ),
 ];
 
 fn regressions(comparison: &Comparison) -> usize {
@@ -52,9 +56,12 @@ fn equal_runs_are_called_worse_at_most_once_in_a_thousand() {
 
 #[test]
 fn a_service_that_is_a_tenth_slower_is_found_in_each_of_a_hundred_pairs() {
-    for (name, host) in &HOSTS[..3] {
-        let slower = Host { slower: 1.1, ..*host };
-        assert_eq!(alarms(100, (host, &slower), &Settings::default()), 100, "{name}");
+    for (name, host) in &HOSTS[..2] {
+        let host = Host { seconds: 120, ..*host };
+        let slower = Host { slower: 1.1, ..host };
+        let found = alarms(100, (&host, &slower), &Settings::default());
+        println!("{name}: found in {found} of 100 pairs");
+        assert_eq!(found, 100, "{name}");
     }
 }
 
@@ -66,7 +73,10 @@ fn only_the_slower_figure_is_reported() {
     let named = comparison.tests.iter().filter(|test| test.verdict == Verdict::Regressed);
     let mut figures: Vec<_> = named.map(|test| (test.series.figure.name(), test.statistic.name())).collect();
     figures.dedup();
-    assert!(figures.chunks(2).all(|pair| pair == [("tcp_response", "mean"), ("tcp_response", "typical")]), "{figures:?}");
+    assert!(
+        figures.chunks(2).all(|pair| pair == [("tcp_response", "mean"), ("tcp_response", "typical")]),
+        "{figures:?}"
+    );
     assert!(regressions(&comparison) >= 4, "on both links");
 }
 

@@ -1,5 +1,7 @@
 //! Whether an interval is as often wrong as it says if each second resembles the one before.
 
+#![expect(clippy::unwrap_used, reason = "a panic in a helper of a test is a failed test")]
+
 use fastrand::Rng;
 use netmon_compare::statistics::{difference::Difference, estimate::Estimate};
 
@@ -25,9 +27,9 @@ fn seconds(number: usize, correlation: f64, random: &mut Rng) -> Vec<f64> {
 }
 
 /// Returns how many of the intervals for the difference of equal runs do not contain 0.
-fn misses(number: usize, correlation: f64) -> u32 {
+fn misses(estimate_of: fn(&[f64]) -> Option<Estimate>, number: usize, correlation: f64) -> u32 {
     let mut random = Rng::with_seed(44);
-    let mut estimate = || Estimate::of_batches(&seconds(number, correlation, &mut random)).unwrap();
+    let mut estimate = || estimate_of(&seconds(number, correlation, &mut random)).unwrap();
     let mut is_missed = || {
         let [low, high] = Difference::between(&estimate(), &estimate()).interval(TAIL);
         low > 0.0 || high < 0.0
@@ -35,12 +37,25 @@ fn misses(number: usize, correlation: f64) -> u32 {
     (0..PAIRS).map(|_| u32::from(is_missed())).sum()
 }
 
-#[test]
-fn intervals_miss_as_seldom_as_they_say_if_seconds_resemble_each_other() {
+/// Tests an estimate on seconds of several kinds.
+fn assert_seldom_wrong(estimate_of: fn(&[f64]) -> Option<Estimate>) {
     // Expected are 40. More than 60 have a probability of 0.1 % if that is true.
     for (number, correlation) in [(60, 0.0), (60, 0.5), (60, 0.8), (30, 0.6), (20, 0.6)] {
-        let misses = misses(number, correlation);
+        let misses = misses(estimate_of, number, correlation);
         println!("{number} seconds, correlation {correlation}: {misses} of {PAIRS} intervals miss");
-        assert!(misses <= 60, "{number} seconds, correlation {correlation}: {misses} of {PAIRS} intervals miss");
+        assert!(
+            misses <= 60,
+            "{number} seconds, correlation {correlation}: {misses} of {PAIRS} intervals miss"
+        );
     }
+}
+
+#[test]
+fn intervals_of_means_miss_as_seldom_as_they_say_if_seconds_resemble_each_other() {
+    assert_seldom_wrong(Estimate::of_batches);
+}
+
+#[test]
+fn intervals_of_calm_batches_miss_as_seldom_as_they_say_if_seconds_resemble_each_other() {
+    assert_seldom_wrong(Estimate::of_calm_batches);
 }

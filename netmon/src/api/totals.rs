@@ -106,7 +106,7 @@ fn latency(histogram: &Histogram) -> Amount {
     Amount::Latency(Latencies(histogram.clone()))
 }
 
-/// Durations without buckets: echoes share one histogram, whoever requested them.
+/// Durations without buckets: echoes share one histogram, from either end.
 fn mean(total: Total) -> Amount {
     Amount::Latency(Latencies(Histogram::from_used(0, &[], total.sum_ns, total.count)))
 }
@@ -137,7 +137,11 @@ mod tests {
         assert_eq!(series.len(), all);
         let has = |figure: Figure| totals.totals.iter().any(|total| total.series.figure == figure);
         let missing: Vec<_> = Figure::ALL.into_iter().filter(|figure| !has(*figure)).collect();
-        assert!(missing.iter().all(|figure| [Figure::TcpRtt, Figure::DnsLatency, Figure::DnsUnanswered].contains(figure)));
+        assert!(
+            missing
+                .iter()
+                .all(|figure| [Figure::TcpRtt, Figure::DnsLatency, Figure::DnsUnanswered].contains(figure))
+        );
     }
 
     #[test]

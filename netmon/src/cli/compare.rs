@@ -127,7 +127,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     })?;
     if comparison.tests.is_empty() && comparison.gone.is_empty() {
-        anyhow::bail!("nothing can be compared: the recordings have no figure in common with enough observations");
+        anyhow::bail!(
+            "nothing can be compared: the recordings have no figure in common with enough observations"
+        );
     }
     Ok(if is_regression { ExitCode::Expectation } else { ExitCode::Ok })
 }
@@ -204,9 +206,13 @@ mod tests {
 
     #[test]
     fn percentages_become_parts_of_one() {
-        let args = parse(&["a", "b", "--bound", "2.5%", "--share-bound", "1", "--only", "tcp_response,link_loss"]);
+        let args =
+            parse(&["a", "b", "--bound", "2.5%", "--share-bound", "1", "--only", "tcp_response,link_loss"]);
         let settings = settings(&args.unwrap());
-        assert_eq!((settings.bound, settings.share_bound, settings.latency_floor_ns), (0.025, 0.01, 10_000.0));
+        assert_eq!(
+            (settings.bound, settings.share_bound, settings.latency_floor_ns),
+            (0.025, 0.01, 10_000.0)
+        );
         assert_eq!(settings.only, [Figure::TcpResponse, Figure::LinkLoss]);
         assert!((settings.confidence - 0.999).abs() < 1e-12);
     }

@@ -32,7 +32,11 @@ pub enum CreateError {
 pub fn create(path: &Path, may_replace: bool) -> Result<File, CreateError> {
     let mut options = OpenOptions::new();
     options.write(true);
-    if may_replace { options.create(true).truncate(true) } else { options.create_new(true) };
+    if may_replace {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     options.open(path).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => CreateError::Exists(path.to_owned()),
         _ => CreateError::Create { path: path.to_owned(), source },

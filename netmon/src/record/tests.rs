@@ -1,3 +1,5 @@
+//! Recordings of agents that serve a made-up lab: complete, interrupted, and across a restart.
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -107,11 +109,15 @@ async fn every_window_has_what_happened_between_two_readings() {
     let first = first_reading(&agent.client).await.unwrap();
     let file = create(&path, false).unwrap();
     let options = options(Some(Duration::from_millis(200)));
-    let recorded = record(&agent.client, first, file, options, std::future::pending(), &Silent).await.unwrap();
+    let recorded =
+        record(&agent.client, first, file, options, std::future::pending(), &Silent).await.unwrap();
     assert_eq!(recorded.reason, EndReason::Complete);
     let (summary, bytes) = read(&path);
     assert_eq!(summary.end.unwrap().windows, recorded.windows);
-    assert!(recorded.windows >= 2 && bytes.iter().all(|bytes| *bytes == Some(Amount::Bytes(1000))), "{bytes:?}");
+    assert!(
+        recorded.windows >= 2 && bytes.iter().all(|bytes| *bytes == Some(Amount::Bytes(1000))),
+        "{bytes:?}"
+    );
     let lab = summary.header.lab.unwrap();
     assert_eq!((lab.name, summary.header.interval_ms), (fixtures::direct().labs[0].name.clone(), 20));
     assert!(summary.header.machine.is_some(), "the agent is on this host");

@@ -96,7 +96,11 @@ fn summary(comparison: &Comparison) -> String {
     };
     let compared = units::count((comparison.tests.len() + comparison.gone.len()) as u64);
     let better = if improved > 0 { format!(", {improved} improved") } else { String::new() };
-    format!("{verdict}{better}, of {compared} comparisons; {}\n{}", certainty(&comparison.settings), hint(comparison))
+    format!(
+        "{verdict}{better}, of {compared} comparisons; {}\n{}",
+        certainty(&comparison.settings),
+        hint(comparison)
+    )
 }
 
 fn certainty(settings: &Settings) -> String {
@@ -167,7 +171,12 @@ mod tests {
         let tests = vec![
             test(response, Statistic::Mean, [1e7, 1.1e7, 0.1, 0.081, 0.119], Verdict::Regressed),
             test(response, Statistic::P99, [1.2e7, 1.3e7, 0.08, -0.2, 12.0], Verdict::Undecided),
-            test(Figure::LinkLoss, Statistic::Share, [0.0, 0.0004, 0.0004, -0.0001, 0.0012], Verdict::Undecided),
+            test(
+                Figure::LinkLoss,
+                Statistic::Share,
+                [0.0, 0.0004, 0.0004, -0.0001, 0.0012],
+                Verdict::Undecided,
+            ),
             test(Figure::Throughput, Statistic::Rate, [1.2e6, 1.5e6, 0.25, 0.2, 0.3], Verdict::Improved),
         ];
         let (gone, untested) = (vec![series(Figure::LinkLatency)], vec![series(Figure::IcmpRtt)]);

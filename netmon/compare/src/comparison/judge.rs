@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn a_share_is_compared_as_it_is() {
-        let share = |low, high| Worsening::new(Kind::Share, Scale::Linear, 0.0, [low, high]).verdict(0.001, 0.0);
+        let share =
+            |low, high| Worsening::new(Kind::Share, Scale::Linear, 0.0, [low, high]).verdict(0.001, 0.0);
         assert_eq!(share(0.002, 0.01), Verdict::Regressed);
         assert_eq!(share(-0.01, 0.0005), Verdict::Unchanged);
         assert_eq!(share(0.0005, 0.01), Verdict::Undecided);

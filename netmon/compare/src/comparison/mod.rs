@@ -13,12 +13,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use self::side::Side;
 pub use self::{
     judge::{Test, Unit, Verdict},
     notes::Note,
     settings::Settings,
 };
-use self::side::Side;
 use crate::{
     batches::Run,
     series::Series,

@@ -87,7 +87,8 @@ pub fn read(input: impl Read, mut take: impl FnMut(RecordedWindow)) -> Result<Su
 
 /// Returns whether the data is not gzip at all.
 fn is_format(error: &ReadError) -> bool {
-    let is_invalid = |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+    let is_invalid =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
     matches!(error, ReadError::Read(error) if is_invalid(error))
 }
 
@@ -145,7 +146,15 @@ mod tests {
 
     fn header() -> Header {
         let (netmon, agent) = ("0.1.0".to_owned(), Agent::default());
-        Header { format: FORMAT, netmon, began_at_unix_ms: 1, interval_ms: 1000, agent, lab: None, machine: None }
+        Header {
+            format: FORMAT,
+            netmon,
+            began_at_unix_ms: 1,
+            interval_ms: 1000,
+            agent,
+            lab: None,
+            machine: None,
+        }
     }
 
     fn window(second: u64) -> Window {
@@ -239,7 +248,9 @@ mod tests {
         let header = serde_json::to_string(&Line { recording: Some(header()), ..Line::default() }).unwrap();
         let (summary, seconds) = windows(&compressed(&format!("{header}\n{{\"weather\":1}}\n"))).unwrap();
         assert!(summary.series.is_empty() && seconds.is_empty());
-        let unknown = format!("{header}\n{{\"window\":{{\"t\":1,\"ns\":1,\"amounts\":[{{\"series\":0,\"bytes\":1}}]}}}}\n");
+        let unknown = format!(
+            "{header}\n{{\"window\":{{\"t\":1,\"ns\":1,\"amounts\":[{{\"series\":0,\"bytes\":1}}]}}}}\n"
+        );
         assert!(matches!(windows(&compressed(&unknown)), Err(ReadError::UnknownSeries(2))));
     }
 }

@@ -134,7 +134,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_window_has_what_changed_and_names_what_is_not_known() {
-        let before = totals(1, vec![total("a", 1, 10), total("b", 2, 10), total("c", 3, 10), total("d", 4, 10)]);
+        let before =
+            totals(1, vec![total("a", 1, 10), total("b", 2, 10), total("c", 3, 10), total("d", 4, 10)]);
         let now = totals(
             3,
             vec![

@@ -7,10 +7,7 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::{
-    End, Gap, Header, RecordedWindow, SeriesAmount, Window,
-    lines::Line,
-};
+use super::{End, Gap, Header, RecordedWindow, SeriesAmount, Window, lines::Line};
 use crate::series::{Amount, Series};
 
 /// A recording that is being written.

@@ -10,6 +10,11 @@ const STRETCHES: usize = 8;
 /// The variance that stretches suggest exceeds the one of independent neighbours by more than this with a probability of 5 %.
 const CHANCE: f64 = 2.0;
 
+/// The part of the batches that is too high for a calm one. A busy host makes every duration longer and none shorter.
+const BUSY: f64 = 0.4;
+/// The part of the batches that is too low for a calm one.
+const LOW: f64 = 0.1;
+
 /// A value and its error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -43,6 +48,26 @@ impl Estimate {
         let is_slow = of_stretches.0 > CHANCE * of_neighbours.0;
         let freedom = if is_slow { of_stretches.1.min(of_neighbours.1) } else { of_neighbours.1 };
         Some(Self { value, variance, freedom, samples, slack: [0.0; 2] })
+    }
+
+    /// Returns the mean of the calm batches: without the lowest tenth, and without the highest four tenths, during which the
+    /// host was busy with something else. Returns `None` for fewer than [`MIN_BATCHES`].
+    ///
+    /// Its error is that of a trimmed mean (Yuen, Biometrika 61, 1974): of the values with those outside moved to the edges.
+    #[must_use]
+    pub fn of_calm_batches(values: &[f64]) -> Option<Self> {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let [low, high] = [LOW, BUSY].map(|part| part_of(values.len(), part));
+        let calm = sorted.get(low..sorted.len() - high).filter(|calm| !calm.is_empty())?;
+        let (lowest, highest) = (calm[0], calm[calm.len() - 1]);
+        let moved: Vec<f64> = values.iter().map(|value| value.clamp(lowest, highest)).collect();
+        let of_moved = Self::of_batches(&moved)?;
+        let kept = count(calm.len()) / count(values.len());
+        // Fewer values are left of which each is a number of its own; of the stretches, all are.
+        let left = (of_moved.freedom + 1.0) * kept - 1.0;
+        let freedom = left.max(of_moved.freedom.min(count(STRETCHES - 1)));
+        Some(Self { value: mean(calm), variance: of_moved.variance / kept.powi(2), freedom, ..of_moved })
     }
 
     /// Returns the mean of several runs, whose spread has what changes from run to run as well. Returns the estimate itself
@@ -95,6 +120,16 @@ fn safe_correlation(values: &[f64]) -> f64 {
     (estimate + 1.0 / number.sqrt()).clamp(0.0, MAX_CORRELATION)
 }
 
+/// Returns this part of a number, rounded down.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the part is within 0 and 1, and there are at most a few thousand values"
+)]
+fn part_of(number: usize, part: f64) -> usize {
+    (part * count(number)) as usize
+}
+
 fn spread(values: &[f64]) -> f64 {
     let mean = mean(values);
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count(values.len()) - 1.0)
@@ -133,10 +168,23 @@ mod tests {
 
     #[test]
     fn a_slow_change_below_much_noise_is_seen_by_the_stretches() {
-        let values: Vec<f64> = (0..64).map(|at| f64::from(at % 2) + if at < 32 { 0.0 } else { 0.7 }).collect();
+        let values: Vec<f64> =
+            (0..64).map(|at| f64::from(at % 2) + if at < 32 { 0.0 } else { 0.7 }).collect();
         let (of_neighbours, of_stretches) = (error_of_neighbours(&values), error_of_stretches(&values));
         assert!(of_stretches.0 > CHANCE * of_neighbours.0, "{of_stretches:?} {of_neighbours:?}");
         assert_eq!(Estimate::of_batches(&values).unwrap().freedom, 7.0);
+    }
+
+    #[test]
+    fn a_busy_third_of_a_run_hardly_changes_the_mean_of_its_calm_batches() {
+        let calm: Vec<f64> = (0..60).map(|at| 10.0 + 0.1 * f64::from((at * 7) % 10)).collect();
+        let busy = calm.iter().zip(0..).map(|(value, at)| if at % 3 == 0 { value + 20.0 } else { *value });
+        let busy: Vec<f64> = busy.collect();
+        let [calm, of_busy] = [&calm, &busy].map(|values| Estimate::of_calm_batches(values).unwrap());
+        assert!((of_busy.value - calm.value).abs() < 0.2, "{of_busy:?} {calm:?}");
+        assert!(of_busy.variance < 3.0 * calm.variance, "{of_busy:?} {calm:?}");
+        assert!(Estimate::of_batches(&busy).unwrap().variance > 100.0 * of_busy.variance);
+        assert_eq!(Estimate::of_calm_batches(&busy[..MIN_BATCHES - 1]), None);
     }
 
     #[test]

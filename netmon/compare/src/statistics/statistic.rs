@@ -25,7 +25,8 @@ const MIN_WHOLE: u64 = 20;
 pub enum Statistic {
     /// The mean of durations, from their exact sum.
     Mean,
-    /// The mean of durations without those that are far above the median. A few stalls of the host do not change it.
+    /// The mean of durations in the calm batches, without those that are far above the median. A host that stalls, or is busy
+    /// with something else for some of the time, hardly changes it.
     Typical,
     /// The median.
     P50,
@@ -127,7 +128,9 @@ impl Statistic {
             }
         }
         let values: Vec<f64> = points.iter().map(|point| point.value).collect();
-        let estimate = Estimate::of_batches(&values)?;
+        let is_of_calm = matches!(self, Self::Typical);
+        let estimate =
+            if is_of_calm { Estimate::of_calm_batches(&values) } else { Estimate::of_batches(&values) }?;
         #[expect(clippy::cast_precision_loss, reason = "there are fewer than 64 batches")]
         let mean = |slack: fn(&Point) -> f64| points.iter().map(slack).sum::<f64>() / points.len() as f64;
         let slack = [mean(|point| point.value - point.low), mean(|point| point.high - point.value)];
@@ -145,7 +148,8 @@ impl Statistic {
         if let Some(q) = self.quantile() {
             return quantile(histogram, q);
         }
-        let mean = if matches!(self, Self::Typical) { typical(histogram, stall) } else { histogram.mean_ns() }?;
+        let mean =
+            if matches!(self, Self::Typical) { typical(histogram, stall) } else { histogram.mean_ns() }?;
         (mean > 0.0).then(|| Point { low: mean.ln(), value: mean.ln(), high: mean.ln() })
     }
 }
@@ -318,7 +322,8 @@ mod tests {
     fn a_percentile_needs_enough_observations_in_each_batch() {
         for (count, expected) in [(9, 2), (10, 3), (50, 4), (300, 5)] {
             let batches = batches(&vec![5000; count], 10);
-            let found = Statistic::of(Kind::Latency).iter().filter(|of| of.estimate(&batches, BUCKETS).is_some());
+            let found =
+                Statistic::of(Kind::Latency).iter().filter(|of| of.estimate(&batches, BUCKETS).is_some());
             assert_eq!(found.count(), expected, "{count} observations");
         }
     }
@@ -327,12 +332,16 @@ mod tests {
     fn neighbours_are_merged_until_there_are_enough_observations() {
         let batches = batches(&[5000; 100], 60);
         let samples = |of: Statistic| of.estimate(&batches, BUCKETS).unwrap().samples;
-        assert_eq!([Statistic::Mean, Statistic::P50, Statistic::P90, Statistic::P99].map(samples), [60, 60, 60, 20]);
+        assert_eq!(
+            [Statistic::Mean, Statistic::P50, Statistic::P90, Statistic::P99].map(samples),
+            [60, 60, 60, 20]
+        );
     }
 
     #[test]
     fn a_share_is_that_of_the_whole_and_never_certain() {
-        let estimate = Statistic::Share.estimate(&of_shares(&[1, 0, 3, 0, 1, 1, 1, 1, 1, 1], 100), 0).unwrap();
+        let estimate =
+            Statistic::Share.estimate(&of_shares(&[1, 0, 3, 0, 1, 1, 1, 1, 1, 1], 100), 0).unwrap();
         assert!((estimate.value - 0.01).abs() < 1e-12);
         let none = Statistic::Share.estimate(&of_shares(&[0; 10], 100), 0).unwrap();
         assert_eq!(none.value, 0.0);
@@ -343,7 +352,8 @@ mod tests {
     #[test]
     fn a_rate_counts_silent_batches() {
         let batch = |bytes| Batch { seconds: 2.0, amount: Amount::Bytes(bytes) };
-        let estimate = Statistic::Rate.estimate(&[300, 0, 300, 0, 300, 0, 300, 0, 300, 0].map(batch), 0).unwrap();
+        let estimate =
+            Statistic::Rate.estimate(&[300, 0, 300, 0, 300, 0, 300, 0, 300, 0].map(batch), 0).unwrap();
         assert!((estimate.value.exp() - 75.0).abs() < 1e-9);
         assert_eq!(Statistic::Rate.estimate(&[0; 10].map(batch), 0), None);
     }

@@ -40,14 +40,21 @@ const REQUESTS: usize = 60;
 
 /// Settings that report every difference that is not chance.
 pub(crate) fn without_bounds() -> Settings {
-    Settings { bound: 0.0, share_bound: 0.0, latency_floor_ns: 0.0, rate_floor_bytes: 0.0, ..Settings::default() }
+    Settings {
+        bound: 0.0,
+        share_bound: 0.0,
+        latency_floor_ns: 0.0,
+        rate_floor_bytes: 0.0,
+        ..Settings::default()
+    }
 }
 
 impl Host {
     /// Makes a run.
     pub(crate) fn run(&self, random: &mut Rng) -> Run {
         let mut drift = vec![0.0; LINKS];
-        let windows: Vec<_> = (0..self.seconds).map(|second| self.window(second as u64, &mut drift, random)).collect();
+        let windows: Vec<_> =
+            (0..self.seconds).map(|second| self.window(second as u64, &mut drift, random)).collect();
         Run::from_windows(summary(), windows)
     }
 
