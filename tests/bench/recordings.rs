@@ -71,6 +71,13 @@ pub(crate) fn run(wish: &Wish) -> Result<()> {
         &["netns", "exec", "near", "ping", "-q", "-i", "0.05", talk::ADDRESSES[0]],
     )?;
     let mut all = Vec::new();
+    if !wish.json {
+        let slower = 100.0 * (SLOWER - 1.0);
+        println!(
+            "recordings of {} s; a service that is {slower:.0} % slower, and an equal one",
+            wish.seconds
+        );
+    }
     for (name, kind, takes) in SERVICES {
         let service = Service::start(kind);
         service.take(takes);
@@ -81,10 +88,16 @@ pub(crate) fn run(wish: &Wish) -> Result<()> {
             let (found, wrong) = (outcome.found, outcome.false_alarms);
             eprintln!("netmon-bench: {name}: round {}: {found} found, {wrong} false alarms", round + 1);
         }
+        if !wish.json {
+            print(name, &outcome, wish.rounds);
+        }
         all.push((name, outcome));
     }
     drop(agent);
-    print(wish, &all);
+    match wish.json {
+        true => print_json(wish, &all),
+        false => println!("{}", conditions()),
+    }
     Ok(())
 }
 
@@ -111,31 +124,26 @@ impl Outcome {
     }
 }
 
-fn print(wish: &Wish, all: &[(&str, Outcome)]) {
-    let Wish { rounds, seconds, json } = *wish;
-    if json {
-        let services: Vec<_> = all.iter().map(|(name, outcome)| outcome.json(name)).collect();
-        let all =
-            json!({ "rounds": rounds, "seconds": seconds, "services": services, "conditions": conditions() });
-        println!("{all:#}");
-        return;
-    }
+fn print_json(wish: &Wish, all: &[(&str, Outcome)]) {
+    let services: Vec<_> = all.iter().map(|(name, outcome)| outcome.json(name)).collect();
+    let Wish { rounds, seconds, .. } = wish;
     println!(
-        "recordings of {seconds} s; a service that is {:.0} % slower, and an equal one",
-        100.0 * (SLOWER - 1.0)
+        "{:#}",
+        json!({ "rounds": rounds, "seconds": seconds, "services": services, "conditions": conditions() })
     );
-    for (name, outcome) in all {
-        let percent = |at: usize| outcome.changes.iter().map(move |change| 100.0 * change[at]);
-        let lowest = percent(1).fold(f64::INFINITY, f64::min);
-        let (least, most) = (percent(0).fold(f64::INFINITY, f64::min), percent(0).fold(0.0, f64::max));
-        println!(
-            "{name:<16} found in {} of {rounds}, false alarms in {} of {rounds}; typical change {least:+.1} to {most:+.1} %, \
-             lowest limit {lowest:+.1} %",
-            outcome.found, outcome.false_alarms
-        );
-        outcome.wrong.iter().for_each(|wrong| println!("  false alarm: {wrong}"));
-    }
-    println!("{}", conditions());
+}
+
+fn print(name: &str, outcome: &Outcome, rounds: u32) {
+    let percent = |at: usize| outcome.changes.iter().map(move |change| 100.0 * change[at]);
+    let lowest = percent(1).fold(f64::INFINITY, f64::min);
+    let (least, most) =
+        (percent(0).fold(f64::INFINITY, f64::min), percent(0).fold(f64::NEG_INFINITY, f64::max));
+    println!(
+        "{name:<16} found in {} of {rounds}, false alarms in {} of {rounds}; typical change {least:+.1} to {most:+.1} %, \
+         lowest limit {lowest:+.1} %",
+        outcome.found, outcome.false_alarms
+    );
+    outcome.wrong.iter().for_each(|wrong| println!("  false alarm: {wrong}"));
 }
 
 fn path(run: Run) -> String {

@@ -7,7 +7,7 @@ use std::{collections::HashMap, io::Read, mem};
 
 use crate::{
     recording::{self, ReadError, RecordedWindow, Summary},
-    series::{Amount, Series},
+    series::{Amount, Series, bounded_sum},
 };
 
 /// When there are this many batches, neighbours are merged. Even, so that all have a neighbour.
@@ -162,7 +162,7 @@ impl Cell {
 
     fn add(&mut self, next: Self) {
         self.windows += next.windows;
-        self.ns += next.ns;
+        self.ns = bounded_sum(self.ns, next.ns);
         self.unknown.extend(next.unknown);
         self.unknown.sort_unstable();
         self.unknown.dedup();
@@ -184,7 +184,9 @@ impl From<RecordedWindow> for Cell {
             if cell.amounts.len() <= of_series.series {
                 cell.amounts.resize(of_series.series + 1, None);
             }
-            cell.amounts[of_series.series] = Some(of_series.amount);
+            let mut amount = Amount::zero(of_series.amount.kind());
+            amount.add(&of_series.amount);
+            cell.amounts[of_series.series] = Some(amount);
         }
         cell
     }

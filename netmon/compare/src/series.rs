@@ -8,6 +8,9 @@ use netmon_model::{
 };
 use serde::{Deserialize, Serialize};
 
+/// The largest number of an amount that was added up.
+const MAX_NUMBER: u64 = 1 << 56;
+
 /// A figure at a place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Series {
@@ -256,18 +259,33 @@ impl Amount {
         }
     }
 
-    /// Adds `other`, an amount of the same figure. One of another kind is left out.
+    /// Adds `other`, an amount of the same figure. One of another kind is left out. No number grows beyond 2^56, which nothing
+    /// real reaches: sums of many stay below 2^64, whatever a file contains.
     pub fn add(&mut self, other: &Self) {
         match (self, other) {
-            (Self::Latency(Latencies(sum)), Self::Latency(Latencies(more))) => sum.add(more),
+            (Self::Latency(Latencies(sum)), Self::Latency(Latencies(more))) => *sum = durations(sum, more),
             (Self::Share(sum), Self::Share(more)) => {
-                sum.part += more.part;
-                sum.whole += more.whole;
+                sum.part = bounded_sum(sum.part, more.part);
+                sum.whole = bounded_sum(sum.whole, more.whole);
             }
-            (Self::Bytes(sum), Self::Bytes(more)) => *sum += more,
+            (Self::Bytes(sum), Self::Bytes(more)) => *sum = bounded_sum(*sum, *more),
             _ => {}
         }
     }
+}
+
+/// Returns the durations of both.
+fn durations(sum: &Histogram, more: &Histogram) -> Histogram {
+    let (mut buckets, added) = (sum.buckets(), more.buckets());
+    for (bucket, more) in buckets.iter_mut().zip(added) {
+        *bucket = bounded_sum(*bucket, more);
+    }
+    Histogram::new(&buckets, bounded_sum(sum.sum_ns, more.sum_ns), bounded_sum(sum.count, more.count))
+}
+
+/// Returns the sum of two numbers, at most 2^56.
+pub(crate) fn bounded_sum(sum: u64, more: u64) -> u64 {
+    sum.saturating_add(more).min(MAX_NUMBER)
 }
 
 impl Place {
@@ -322,6 +340,24 @@ mod tests {
             let text = serde_json::to_string(&amount).unwrap();
             assert_eq!(serde_json::from_str::<Amount>(&text).unwrap(), amount, "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_that_nothing_real_reaches_do_not_overflow() {
+        let huge = Histogram::from_used(0, &[u64::MAX; 3], u64::MAX, u64::MAX);
+        let amounts = [
+            Amount::Latency(Latencies(huge)),
+            Amount::Share(Share { part: u64::MAX, whole: u64::MAX }),
+            Amount::Bytes(u64::MAX),
+        ];
+        for amount in amounts {
+            let mut sum = Amount::zero(amount.kind());
+            sum.add(&amount);
+            let bounded = sum.clone();
+            sum.add(&amount);
+            assert_eq!(sum, bounded);
+        }
+        assert_eq!(bounded_sum(u64::MAX, 1), MAX_NUMBER);
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn settings(args: &Args) -> Settings {
 /// A link that the old side does not know is an error of usage.
 fn require_link(wanted: &str, runs: &[Run]) -> Result<(), UsageError> {
     let places = runs.iter().flat_map(|run| &run.summary.series).map(|series| &series.place);
-    let names: Vec<&str> = places.filter_map(|place| place.link()).map(|link| link.as_str()).collect();
+    let names: Vec<&str> = places.filter_map(|place| Some(place.link()?.as_str())).collect();
     if names.contains(&wanted) {
         return Ok(());
     }

@@ -18,7 +18,7 @@ pub(super) fn machine() -> Machine {
         architecture: text(name.machine()),
         processor: processor_model().unwrap_or_default(),
         processors: thread::available_parallelism().map_or(0, Into::into),
-        memory_bytes: u64::from(info.totalram) * u64::from(info.mem_unit),
+        memory_bytes: info.totalram * u64::from(info.mem_unit),
         clock_source: fs::read_to_string(CLOCK_SOURCE).unwrap_or_default().trim().to_owned(),
     }
 }

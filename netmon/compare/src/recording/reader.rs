@@ -36,6 +36,9 @@ pub enum ReadError {
     /// A line mentions a series that was not introduced.
     #[error("line {0} of the recording mentions an unknown series")]
     UnknownSeries(usize),
+    /// A window has no length.
+    #[error("line {0} of the recording has a window without length")]
+    NoLength(usize),
     /// A line is too long, or there are too many series.
     #[error("line {0} of the recording is too large")]
     TooLarge(usize),
@@ -78,6 +81,9 @@ pub fn read(input: impl Read, mut take: impl FnMut(RecordedWindow)) -> Result<Su
             return Err(ReadError::TooLarge(lines.number));
         }
         if let Some(window) = line.window {
+            if window.ns == 0 {
+                return Err(ReadError::NoLength(lines.number));
+            }
             check(&window, summary.series.len()).ok_or(ReadError::UnknownSeries(lines.number))?;
             take(window);
         }
@@ -252,5 +258,7 @@ mod tests {
             "{header}\n{{\"window\":{{\"t\":1,\"ns\":1,\"amounts\":[{{\"series\":0,\"bytes\":1}}]}}}}\n"
         );
         assert!(matches!(windows(&compressed(&unknown)), Err(ReadError::UnknownSeries(2))));
+        let empty = format!("{header}\n{{\"window\":{{\"t\":1,\"ns\":0,\"amounts\":[]}}}}\n");
+        assert!(matches!(windows(&compressed(&empty)), Err(ReadError::NoLength(2))));
     }
 }
