@@ -9,7 +9,10 @@ mod made;
 
 use fastrand::Rng;
 use made::{CALM, Host, without_bounds};
-use netmon_compare::comparison::{Comparison, Settings, Verdict, compare};
+use netmon_compare::{
+    batches::Run,
+    comparison::{Comparison, Settings, Verdict, compare},
+};
 
 /// The probability of more false alarms than this in a thousand comparisons is 1.9 %, if each has one with 0.1 %.
 const MOST_FALSE_ALARMS: usize = 3;
@@ -63,6 +66,28 @@ fn a_service_that_is_a_tenth_slower_is_found_in_each_of_a_hundred_pairs() {
         println!("{name}: found in {found} of 100 pairs");
         assert_eq!(found, 100, "{name}");
     }
+}
+
+/// Makes runs of a host that is a little faster or slower each time, for a reason that no run shows.
+fn runs_that_differ(number: usize, random: &mut Rng) -> Vec<Run> {
+    let mut run = |_| Host { slower: 0.9 + 0.2 * random.f64(), seconds: 30, ..CALM }.run(random);
+    (0..number).map(&mut run).collect()
+}
+
+#[test]
+fn what_changes_from_run_to_run_is_seen_by_several_runs_only() {
+    let mut random = Rng::with_seed(9);
+    let mut alarms = |number| {
+        let mut is_alarm = |_: &u32| {
+            let (old, new) = (runs_that_differ(number, &mut random), runs_that_differ(number, &mut random));
+            compare(&old, &new, &Settings::default()).is_regression()
+        };
+        (0..100).filter(&mut is_alarm).count()
+    };
+    let (of_one, of_five) = (alarms(1), alarms(5));
+    println!("runs that differ: {of_one} of 100 alarms from one run of each side, {of_five} from five");
+    assert!(of_one > 5, "one run of each side: {of_one} of 100");
+    assert_eq!(of_five, 0, "five runs of each side");
 }
 
 #[test]
