@@ -6,6 +6,7 @@ const BUILDS: &str = "compiles for minutes; every check of a change does this fi
 const NEEDS_GRAFANA: &str = "Grafana is in no registry of packages; tests/privileged/dashboards.rs checks the files";
 const NEEDS_CONTAINERS: &str = "the containers of an example; docs/tutorials/containers.md runs the same on namespaces";
 const MACHINES: &str = "boots virtual machines for minutes: cargo xtask ci does";
+const BUSY: &str = "its bounds on times hold on a quiet machine only; tests/privileged/selftest.rs runs it";
 const NEEDS_A_HOST: &str = "needs another host";
 
 /// Stands for all commands of a page that are not marked.
@@ -17,6 +18,7 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
     ("README.md", "cargo xtask run", BUILDS),
     ("README.md", "sudo install", "writes outside of the sandbox, where netmon is on PATH already"),
     ("README.md", "sudo netmon top", FULL_SCREEN),
+    ("README.md", "sudo netmon selftest", BUSY),
     ("dashboards/README.md", "docker compose", NEEDS_GRAFANA),
     (
         "dashboards/README.md",
