@@ -1,10 +1,13 @@
 //! The commands of the pages that no test runs as they stand there.
 
-const NEEDS_SYSTEMD: &str = "needs systemd as the first process; tests/privileged/service_manager.rs plays its part";
+const NEEDS_SYSTEMD: &str =
+    "needs systemd as the first process; tests/privileged/service_manager.rs plays its part";
 const FULL_SCREEN: &str = "takes the whole terminal; tests/privileged/top.rs runs it in one";
 const BUILDS: &str = "compiles for minutes; every check of a change does this first";
-const NEEDS_GRAFANA: &str = "Grafana is in no registry of packages; tests/privileged/dashboards.rs checks the files";
-const NEEDS_CONTAINERS: &str = "the containers of an example; docs/tutorials/containers.md runs the same on namespaces";
+const NEEDS_GRAFANA: &str =
+    "Grafana is in no registry of packages; tests/privileged/dashboards.rs checks the files";
+const NEEDS_CONTAINERS: &str =
+    "the containers of an example; docs/tutorials/containers.md runs the same on namespaces";
 const MACHINES: &str = "boots virtual machines for minutes: cargo xtask ci does";
 const BUSY: &str = "its bounds on times hold on a quiet machine only; tests/privileged/selftest.rs runs it";
 const NEEDS_A_HOST: &str = "needs another host";

@@ -22,7 +22,11 @@ pub(super) fn choose(links: &mut Links, wanted: &str) -> Result<(), UsageError> 
         }
         several => {
             let names: Vec<_> = several.iter().take(MOST).map(|name| name.as_str()).collect();
-            Err(UsageError(format!("{} links have an end {wanted}:\n  {}", several.len(), names.join("\n  "))))
+            Err(UsageError(format!(
+                "{} links have an end {wanted}:\n  {}",
+                several.len(),
+                names.join("\n  ")
+            )))
         }
     }
 }
