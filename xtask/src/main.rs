@@ -11,9 +11,11 @@ mod cargo_tool;
 mod ci;
 mod dashboards;
 mod deny;
+mod dist;
 mod doctor;
 mod ebpf;
 mod fuzz;
+mod kubernetes;
 mod lint;
 mod miri;
 mod nightly;
@@ -56,6 +58,8 @@ enum Command {
         #[arg(long)]
         debug: bool,
     },
+    /// Build and pack netmon for others: archives, packages, images, checksums, a bill of materials
+    Dist(dist::Dist),
     /// Make the eBPF objects in netmon/object from their sources; installs what that needs
     Ebpf(ebpf::Ebpf),
     /// Run every test: unit tests as the current user, privileged tests as root. A skipped test fails
@@ -106,6 +110,7 @@ fn main() -> ExitCode {
         Command::Fuzz(wish) => fuzz::run(&wish),
         Command::Miri => miri::run(),
         Command::Deny => deny::run(),
+        Command::Dist(dist) => dist::run(&dist),
         Command::Soak(wish) => soak::run(&wish),
         Command::Dashboards(options) => dashboards::run(&options),
         Command::Book => book::run(),
