@@ -54,7 +54,8 @@ pages! {
 
 /// Every page for readers, by its path from the top. Decisions are for developers, and have no commands to try.
 fn all_pages() -> Vec<String> {
-    let mut pages: Vec<String> = ["README.md", "CONTRIBUTING.md", "dashboards/README.md"].map(String::from).into();
+    let mut pages: Vec<String> =
+        ["README.md", "CONTRIBUTING.md", "dashboards/README.md"].map(String::from).into();
     for folder in ["docs", "docs/labs", "docs/tutorials"] {
         for entry in fs::read_dir(repository().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();

@@ -111,9 +111,8 @@ fn wrong(name: &str, step: &Step) -> Option<String> {
     let run = String::from_utf8_lossy(&output.stdout);
     match step.judged {
         Judged::Output => (!agree(&step.output, &run)).then(|| difference(name, step, &run)),
-        judged => (output.status.success() != (judged == Judged::Success)).then(|| {
-            format!("{name}:{}: `{}` ends with {}:\n{run}", step.line, step.command, output.status)
-        }),
+        judged => (output.status.success() != (judged == Judged::Success))
+            .then(|| format!("{name}:{}: `{}` ends with {}:\n{run}", step.line, step.command, output.status)),
     }
 }
 

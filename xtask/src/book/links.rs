@@ -30,7 +30,8 @@ fn read(folder: &Path, pages: &mut BTreeMap<PathBuf, String>) -> Result<()> {
         if path.is_dir() {
             read(&path, pages)?;
         } else if path.extension().is_some_and(|ending| ending == "html") && !path.ends_with(PRINT) {
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             pages.insert(path, text);
         }
     }
@@ -82,8 +83,14 @@ mod tests {
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
         fs::create_dir(folder.path().join("docs")).expect("created");
         write("a.css", "");
-        write("index.html", "<a id=\"top\" href=\"docs/b.html#here\"><a href=\"https://a.b/c\"><a href=\"#top\">");
-        write("docs/b.html", "<p id=\"here\"><a href=\"../index.html#gone\"><a href=\"c.html\"><img src=\"../a.css\">");
+        write(
+            "index.html",
+            "<a id=\"top\" href=\"docs/b.html#here\"><a href=\"https://a.b/c\"><a href=\"#top\">",
+        );
+        write(
+            "docs/b.html",
+            "<p id=\"here\"><a href=\"../index.html#gone\"><a href=\"c.html\"><img src=\"../a.css\">",
+        );
         let dead: Vec<String> = dead(folder.path())
             .expect("read")
             .iter()

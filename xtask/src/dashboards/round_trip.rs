@@ -12,11 +12,8 @@ use super::{FOLDER, boards};
 use crate::{pip::PipPackage, workspace};
 
 /// The version for Grafana 11.6. The first number is an epoch: without it, the newest is the one for Grafana 10.1.
-const SDK: PipPackage = PipPackage {
-    name: "grafana-foundation-sdk",
-    version: "1769699379!11.6.0",
-    what: "the Grafana SDK",
-};
+const SDK: PipPackage =
+    PipPackage { name: "grafana-foundation-sdk", version: "1769699379!11.6.0", what: "the Grafana SDK" };
 /// The program that uses it.
 const SCRIPT: &str = include_str!("round_trip.py");
 /// What Prometheus' data source reads of an annotation, and the SDK has no type for.
