@@ -61,6 +61,7 @@ mod page_trace;
 mod persist;
 mod persist_derived;
 mod persist_pins;
+mod privileges;
 mod probes;
 mod program_run;
 mod progress;

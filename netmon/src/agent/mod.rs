@@ -43,7 +43,7 @@ use crate::{
     discover::Selection,
     ownership::{OwnershipError, claim, state},
     server::{self, Listeners},
-    services::required_capabilities,
+    services::{lacking_capabilities, required_capabilities},
     topology,
 };
 
@@ -120,6 +120,7 @@ pub async fn run_until(
     }
     capabilities::require_writable(topology::written_directories(&lab), "netmon run")?;
     capabilities::require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    lacking_capabilities(&lab.services)?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
     if let Some(holder) = claim::holder(&lab.name) {
         return Err(OwnershipError::Held { lab: lab.name, holder }.into());

@@ -174,7 +174,7 @@ pub enum Command {
 /// Fails with the error of the command; [`failure::exit_code`] has its exit code.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Run(args) => with_runtime(run::run(args)),
+        Command::Run(args) => run::run(args),
         Command::Up(args) => with_runtime(up::run(args)),
         Command::Reload(args) => reload::run(&args),
         Command::Down(args) => down::run(&args),

@@ -12,7 +12,7 @@ use netmon_model::{lab::Lab, server_address::ServerAddress};
 
 use super::{
     exit::ExitCode, failure::UsageError, lab_file::LabFile, output, privileges::require_topology,
-    selecting::Selecting, serving::Serving, watching::Watching,
+    selecting::Selecting, serving::Serving, watching::Watching, with_runtime,
 };
 use crate::{
     agent::{self, Config, Started},
@@ -21,7 +21,7 @@ use crate::{
     ownership::state::State,
     render::{banner::Banner, progress::ProgressLine},
     server::{self, Buckets, DEFAULT_ADDRESS},
-    services::Prometheus,
+    services::{Prometheus, keep_capabilities},
 };
 
 /// Which lab, how it is watched, and where the results are served.
@@ -95,9 +95,15 @@ impl From<Width> for Buckets {
 /// # Errors
 ///
 /// Fails as [`agent::run`] does.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let discover = selection(args.discover, args.selecting)?;
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let discover = selection(args.discover, args.selecting.clone())?;
     let lab = if discover.is_some() { Lab::of_host() } else { args.lab.open()? };
+    // Before the runtime, whose threads then have no more either.
+    keep_capabilities(&lab.services);
+    with_runtime(serve(args, lab, discover))
+}
+
+async fn serve(args: Args, lab: Lab, discover: Option<Selection>) -> anyhow::Result<ExitCode> {
     let name = lab.name.clone();
     let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
