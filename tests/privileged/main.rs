@@ -73,6 +73,7 @@ mod reload;
 mod retransmissions;
 mod rollback;
 mod same_figure;
+mod secured;
 mod selftest;
 mod service_manager;
 mod services;

@@ -68,14 +68,24 @@ fn set_release_options(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Returns the packages to select. The program that users get has its default features only, not those that the tests
+/// select as well.
+fn selection(target: &str, args: &[&str]) -> &'static [&'static str] {
+    if target == "netmon" && args.contains(&"--release") {
+        &["--locked", "--package", "netmon"]
+    } else {
+        &ALL
+    }
+}
+
 /// Builds one target with the given arguments and returns the path of its executable.
 pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> {
     let mut command = command()?;
-    command.arg(verb).args(ALL).args(args);
+    command.arg(verb).args(selection(target, args)).args(args);
     if args.contains(&"--release") {
         set_release_options(&mut command)?;
     }
-    eprintln!("xtask: cargo {verb} {} {}", ALL.join(" "), args.join(" "));
+    eprintln!("xtask: cargo {verb} {} {}", selection(target, args).join(" "), args.join(" "));
     command.arg("--message-format=json-render-diagnostics");
     for line in process::output(&mut command)?.lines() {
         if let Some((name, path)) = executable(line)?
@@ -114,6 +124,15 @@ mod tests {
         let line = r#"{"reason":"compiler-artifact","target":{"name":"privileged"},"executable":"/t/p-1"}"#;
         let found = executable(line).expect("valid message");
         assert_eq!(found, Some(("privileged".to_owned(), PathBuf::from("/t/p-1"))));
+    }
+
+    #[test]
+    fn the_program_of_users_has_no_features_of_the_tests() {
+        assert_eq!(
+            selection("netmon", &["--bin", "netmon", "--release"]),
+            ["--locked", "--package", "netmon"]
+        );
+        assert_eq!(selection("netmon", &["--bin", "netmon"]), ALL);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use netmon_kernel::sys::{
 use netmon_model::{
     lab::{Lab, Service},
     progress::Progress,
-    server_address::ServerAddress,
+    server_address::{Security, ServerAddress},
 };
 use tokio::sync::watch;
 
@@ -74,6 +74,8 @@ pub struct Config {
 pub struct Started {
     /// Where HTTP is served.
     pub http: Vec<ServerAddress>,
+    /// What protects its clients over TCP.
+    pub security: Security,
     /// What can be measured on this kernel.
     pub features: netmon_model::snapshot::Features,
     /// How many links are watched.
@@ -126,9 +128,10 @@ pub async fn run_until(
         return Err(OwnershipError::Held { lab: lab.name, holder }.into());
     }
     let listeners = listen(&config.listen)?;
-    warn_of_exposure(listeners.addresses());
+    warn_of_exposure(listeners.addresses(), security_of(&config.serving));
     let progress: Arc<dyn Progress + Send + Sync> = Arc::new(progress);
     let mut running = Running::build(lab, config, Arc::clone(&progress)).await?;
+    warn_of_hidden_names(&running.lab);
     progress.busy("starting services");
     let started = |lab: &Lab, about: &Started| {
         progress.rest();
@@ -163,19 +166,49 @@ fn listen(addresses: &[ServerAddress]) -> Result<Listeners, AgentError> {
 }
 
 /// Warns of addresses at which other machines may read what is served.
-fn warn_of_exposure(addresses: &[ServerAddress]) {
+fn warn_of_exposure(addresses: &[ServerAddress], security: Security) {
+    let consequence = match security {
+        Security { authenticated: true, encrypted: true } => return,
+        Security { authenticated: true, encrypted: false } => {
+            "passwords, and what netmon serves, are sent over the network without encryption"
+        }
+        Security { authenticated: false, encrypted: true } => {
+            "every client that reaches this address can read what netmon serves, addresses of connections included: there \
+             is no authentication"
+        }
+        Security { authenticated: false, encrypted: false } => {
+            "every client that reaches this address can read what netmon serves, addresses of connections included: there \
+             is no authentication and no encryption"
+        }
+    };
     for address in addresses.iter().filter(|address| !address.is_local()) {
+        warn!("{address}: {consequence}");
+    }
+}
+
+/// Warns if other programs do not see the names of the lab's namespaces, which users would take for a fault of the lab.
+fn warn_of_hidden_names(lab: &Lab) {
+    if let Some(name) = topology::hidden_name(lab) {
         warn!(
-            "{address}: every client that reaches this address can read what netmon serves, addresses of connections \
-             included: there is no authentication and no encryption"
+            "this process has mounts of its own, and the names of the lab's namespaces show in them only: `ip netns exec {name}` fails \
+             elsewhere. A unit of systemd must not set PrivateTmp=, ProtectSystem= or their like (docs/SYSTEMD.md)"
         );
     }
+}
+
+/// Returns what protects clients over TCP.
+fn security_of(serving: &server::Options) -> Security {
+    let of = |secure: &Arc<dyn server::Secure>| Security {
+        encrypted: secure.is_encrypted(),
+        authenticated: secure.is_authenticated(),
+    };
+    serving.security.as_ref().map(of).unwrap_or_default()
 }
 
 /// Starts the services, then serves HTTP and control requests until a signal, `done` or a [`Request::Down`].
 async fn serve(
     running: &mut Running,
-    listeners: Listeners,
+    mut listeners: Listeners,
     (stop, hang_up): (&mut Stop, &mut HangUp),
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
@@ -185,6 +218,11 @@ async fn serve(
         services = Services::start_or_adopt(&running.lab) => running.services = services?,
         () = stop.wait() => return Ok(()),
     }
+    let state_dir = state::directory(&running.lab.name);
+    if running.serving.security.is_some() {
+        // For netmon's own commands, which have no certificate and no password.
+        listeners.add_first(&state_dir.join("http.sock")).map_err(AgentError::Serve)?;
+    }
     let http = listeners.addresses().to_vec();
     let mut control = Server::listen(&running.lab.name).map_err(AgentError::Serve)?;
     running.claim.announce(http.first().cloned())?;
@@ -193,7 +231,6 @@ async fn serve(
         // The sender is dropped at the latest when the agent ends, which is an end as well.
         let _ = ended.wait_for(|end| *end).await;
     };
-    let state_dir = state::directory(&running.lab.name);
     let source = Arc::new(Source { watch: Arc::clone(&running.watch), state_dir });
     let mut server = server::serve(listeners, source, running.serving.clone(), shutdown);
     let upkeep = running.start_upkeep();

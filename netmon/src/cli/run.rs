@@ -33,6 +33,7 @@ use crate::{
   netmon run --keep                   leaves the lab up at the end; `netmon down` removes it
   netmon run --persist                keeps counting if the agent is killed or upgraded, or exits with --keep
   netmon run --prometheus             starts a Prometheus as well, which scrapes this agent
+  netmon run --web-config web.yml     asks clients for TLS and passwords, as Prometheus' exporters do
   netmon run --history off            reads nothing between scrapes
   netmon run --attach clsact          does not use TCX, as on Linux before 6.6
   netmon run --discover               watches the links of containers and other namespaces, and builds no lab")]
@@ -108,7 +109,7 @@ async fn serve(args: Args, lab: Lab, discover: Option<Selection>) -> anyhow::Res
     let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
         listen: args.listen,
-        serving: server::Options { buckets: args.buckets.into(), ..args.serving.options() },
+        serving: server::Options { buckets: args.buckets.into(), ..args.serving.options()? },
         datapath: Options {
             log_level: log_level(),
             run_time: args.program_stats,
@@ -181,13 +182,14 @@ fn log_level() -> u8 {
 }
 
 fn greet(lab: &Lab, started: &Started, prometheus: Option<SocketAddr>) {
-    let Started { http, features, links, stays, pinned } = started;
+    let Started { http, security, features, links, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
     let terminal = output::terminal();
     let banner = Banner {
         lab,
         links: *links,
         http,
+        security: *security,
         features: *features,
         stays: *stays,
         pinned,

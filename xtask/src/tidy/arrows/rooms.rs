@@ -29,6 +29,7 @@ const ROOMS: &[Room] = &[
     Room { name: "kernel::owned_files", imports: "", kernel: "libc rustix" },
     Room { name: "kernel::sys", imports: "", kernel: "aya aya_obj libc rustix" },
     Room { name: "http", imports: "netmon_model", kernel: "rustix" },
+    Room { name: "web", imports: "http netmon_labfile netmon_model", kernel: "" },
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
