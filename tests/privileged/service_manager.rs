@@ -126,7 +126,7 @@ fn an_agent_whose_names_show_in_its_own_mounts_only_says_so() {
 }
 
 #[test]
-fn systemd_finds_the_unit_no_more_exposed_than_the_documentation_says() {
+fn the_unit_is_no_more_exposed_than_the_documentation_says() {
     sandbox(|| {
         let unit = "/run/sandbox/netmon@office.service";
         fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd/netmon@.service"), unit).unwrap();

@@ -146,7 +146,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         imports: "agent api control datapath discover doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
-            render selftest server services top topology trace watch",
+            render selftest server services top topology trace watch web",
         kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },
