@@ -61,6 +61,8 @@ pub(super) fn add(tree: &Tree, environment: &str, filters: &str) -> Result<()> {
         let path = Path::new(UNITS).join(unit);
         tree.copy(&path, &path)?;
     }
+    // Of ExecReload=.
+    tree.link("busybox", "/bin/kill")?;
     tree.text("/etc/systemd/system/default.target", TARGET)?;
     tree.text("/etc/systemd/system/netmon-tests.service", SERVICE)?;
     tree.text("/etc/machine-id", "00000000000000000000000000006e6d\n")?;
