@@ -64,34 +64,39 @@ fn of_services() -> u64 {
     bits(table().into_iter().filter(|(_, (_, service))| *service).map(|(name, _)| name)) & kept()
 }
 
-/// One set of a thread.
+/// One set of a process.
 fn set(status: &Path, name: &str) -> u64 {
-    let text = fs::read_to_string(status).expect("the status of a thread");
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).expect("a set");
-    u64::from_str_radix(line.trim(), 16).expect("a number")
+    set_in(&fs::read_to_string(status).expect("the status of a process"), name)
+}
+
+fn set_in(status: &str, name: &str) -> u64 {
+    u64::from_str_radix(field(status, name), 16).expect("a number")
+}
+
+fn field<'s>(status: &'s str, name: &str) -> &'s str {
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.unwrap_or_else(|| panic!("no {name} in {status}")).trim()
 }
 
 /// Asserts that each thread of a process has exactly these capabilities, and can get no others. Returns the threads' names.
 fn assert_threads_have(pid: u32, expected: u64) -> BTreeSet<String> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
-    let threads: Vec<PathBuf> = threads.map(|thread| thread.expect("a thread").path()).collect();
-    let mut names = BTreeSet::new();
-    for thread in threads {
-        let name = fs::read_to_string(thread.join("comm")).expect("a name").trim().to_owned();
-        let status = thread.join("status");
-        if name == WRITER {
-            for one in ["CapPrm", "CapEff", "CapInh"] {
-                assert_eq!(set(&status, one), 0, "{one} of {name}");
-            }
-        } else {
-            for one in ["CapPrm", "CapEff", "CapBnd"] {
-                assert_eq!(set(&status, one), expected, "{one} of {name}");
-            }
-            assert_eq!(set(&status, "CapInh") & !expected, 0, "inheritable of {name}");
-        }
-        names.insert(name);
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a process").flatten();
+    // A thread may end meanwhile.
+    let statuses = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+    statuses.map(|status| assert_has(&status, expected)).collect()
+}
+
+fn assert_has(status: &str, expected: u64) -> String {
+    let name = field(status, "Name").to_owned();
+    let (sets, expected) = match name.as_str() {
+        WRITER => (["CapPrm", "CapEff", "CapInh"], 0),
+        _ => (["CapPrm", "CapEff", "CapBnd"], expected),
+    };
+    for one in sets {
+        assert_eq!(set_in(status, one), expected, "{one} of {name}");
     }
-    names
+    assert_eq!(set_in(status, "CapInh") & !expected, 0, "inheritable of {name}");
+    name
 }
 
 /// Returns the process of the lab's service.

@@ -86,7 +86,7 @@ fn with_suffix(folder: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
