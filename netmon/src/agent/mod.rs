@@ -15,7 +15,13 @@ mod services;
 mod signals;
 mod source;
 
-use std::{future, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
+use std::{
+    future,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+};
 
 use log::warn;
 use netmon_kernel::sys::{
@@ -219,13 +225,8 @@ async fn serve(
         () = stop.wait() => return Ok(()),
     }
     let state_dir = state::directory(&running.lab.name);
-    if running.serving.security.is_some() {
-        // For netmon's own commands, which have no certificate and no password.
-        listeners.add_first(&state_dir.join("http.sock")).map_err(AgentError::Serve)?;
-    }
-    let http = listeners.addresses().to_vec();
     let mut control = Server::listen(&running.lab.name).map_err(AgentError::Serve)?;
-    running.claim.announce(http.first().cloned())?;
+    let http = announce(running, &mut listeners, &state_dir)?;
     let (end, mut ended) = watch::channel(false);
     let shutdown = async move {
         // The sender is dropped at the latest when the agent ends, which is an end as well.
@@ -269,6 +270,21 @@ async fn serve(
         let _ = server.await;
     }
     served
+}
+
+/// Records where the agent is reached, for netmon's own commands. They have no certificate and no password: if those are asked for,
+/// there is a unix socket for them. Returns all addresses.
+fn announce(
+    running: &mut Running,
+    listeners: &mut Listeners,
+    state_dir: &Path,
+) -> Result<Vec<ServerAddress>, AgentError> {
+    if running.serving.security.is_some() {
+        listeners.add_first(&state_dir.join("http.sock")).map_err(AgentError::Serve)?;
+    }
+    let http = listeners.addresses().to_vec();
+    running.claim.announce(http.first().cloned())?;
+    Ok(http)
 }
 
 /// Handles one control request. Breaks on [`Request::Down`], which is answered only after shutdown has finished.

@@ -190,7 +190,7 @@ mod tests {
     async fn a_password_that_was_right_is_not_hashed_again() {
         let passwords = Arc::new(of(&[("alice", &hash())]).unwrap());
         assert_eq!(status(&passwords, &basic("alice", "secret")).await, 200);
-        // Whoever has to be hashed is refused now.
+        // No password can be hashed from here on.
         let all = passwords.waiting.acquire_many(u32::try_from(MOST_WAITING).unwrap()).await.unwrap();
         assert_eq!(status(&passwords, &basic("alice", "secret")).await, 200);
         assert_eq!(status(&passwords, &basic("alice", "guess")).await, 503);

@@ -8,7 +8,7 @@ use std::path::Path;
 use netmon_model::names::NsName;
 
 use super::directory::DIRECTORY;
-use crate::proc::{Mounts, Process};
+use crate::proc::{Mount, Mounts, Process};
 
 /// Returns whether a name that this process sees is hidden from the host's first process. `false` if that cannot be told.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn is_hidden_outside(name: &NsName) -> bool {
 
 fn has(mounts: &Mounts, name: &NsName) -> bool {
     let path = Path::new(DIRECTORY).join(name.as_str());
-    mounts.iter().filter_map(|mount| mount.point()).any(|point| point == path)
+    mounts.iter().filter_map(Mount::point).any(|point| point == path)
 }
 
 #[cfg(test)]
