@@ -39,7 +39,7 @@ async fn checked(security: Arc<dyn Secure>, request: Request, next: Next) -> Res
 }
 
 async fn with_headers(security: Arc<dyn Secure>, request: Request, next: Next) -> Response {
-    let wanted = is_over_tcp(&request).then(|| security.headers()).unwrap_or_default();
+    let wanted = if is_over_tcp(&request) { security.headers() } else { Vec::new() };
     let mut response = next.run(request).await;
     response.headers_mut().extend(wanted);
     response

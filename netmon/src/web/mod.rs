@@ -11,7 +11,7 @@ mod table;
 mod tls;
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -24,7 +24,12 @@ use axum::{
 use netmon_model::error::chain;
 use thiserror::Error;
 
-use self::{file::Settings, key::Problem, passwords::Passwords, tls::Tls};
+use self::{
+    file::{Settings, TlsSettings},
+    key::Problem,
+    passwords::Passwords,
+    tls::Tls,
+};
 use crate::http::{Connection, Later, Secure};
 
 /// The web configuration file cannot be used.
@@ -49,7 +54,7 @@ pub enum WebConfigError {
 }
 
 impl WebConfigError {
-    fn content(path: &Path, problem: impl ToString) -> Self {
+    fn content(path: &Path, problem: &dyn fmt::Display) -> Self {
         Self::Content { path: path.to_owned(), problem: problem.to_string() }
     }
 }
@@ -116,7 +121,7 @@ impl WebConfig {
             return Ok(loaded);
         }
         let problem = "tls_server_config was added or removed, which needs a restart of the agent";
-        Err(WebConfigError::content(&self.path, problem))
+        Err(WebConfigError::content(&self.path, &problem))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -129,7 +134,7 @@ fn load(path: &Path) -> (Result<Loaded, WebConfigError>, Vec<PathBuf>) {
     let mut files = vec![path.to_owned()];
     let loaded = fs::read_to_string(path)
         .map_err(|source| WebConfigError::Read { path: path.to_owned(), source })
-        .and_then(|text| Settings::parse(&text).map_err(|problem| WebConfigError::content(path, problem)))
+        .and_then(|text| Settings::parse(&text).map_err(|problem| WebConfigError::content(path, &problem)))
         .and_then(|settings| ready(path, settings, &mut files));
     (loaded, files)
 }
@@ -137,10 +142,10 @@ fn load(path: &Path) -> (Result<Loaded, WebConfigError>, Vec<PathBuf>) {
 fn ready(path: &Path, settings: Settings, files: &mut Vec<PathBuf>) -> Result<Loaded, WebConfigError> {
     let Settings { tls, headers, users } = settings;
     let folder = path.parent().unwrap_or(Path::new(""));
-    files.extend(tls.iter().flat_map(|tls| tls.files()).map(|file| folder.join(file)));
+    files.extend(tls.iter().flat_map(TlsSettings::files).map(|file| folder.join(file)));
     let tls = tls.map(|settings| Tls::new(&settings, path, folder)).transpose()?;
     let passwords =
-        Passwords::new(users).map_err(|problem: Problem| WebConfigError::content(path, problem))?;
+        Passwords::new(users).map_err(|problem: Problem| WebConfigError::content(path, &problem))?;
     Ok(Loaded { tls, passwords: Arc::new(passwords), headers })
 }
 

@@ -50,7 +50,7 @@ impl fmt::Debug for Tls {
 impl Tls {
     /// Reads the certificates of the configuration file `file`, whose relative paths start in `folder`.
     pub(super) fn new(settings: &TlsSettings, file: &Path, folder: &Path) -> Result<Self, WebConfigError> {
-        let wrong = |problem: Problem| WebConfigError::content(file, problem);
+        let wrong = |problem: Problem| WebConfigError::content(file, &problem);
         let chain = certificates(&settings.certificates, folder, "cert_file").map_err(|e| e.in_file(file))?;
         let (text, place) = text(&settings.key, folder, "key_file").map_err(|e| e.in_file(file))?;
         let key = PrivateKeyDer::from_pem_slice(&text)
@@ -104,7 +104,7 @@ impl Fault {
     fn in_file(self, file: &Path) -> WebConfigError {
         match self {
             Self::Read(error) => error,
-            Self::Content(problem) => WebConfigError::content(file, problem),
+            Self::Content(problem) => WebConfigError::content(file, &problem),
         }
     }
 }
