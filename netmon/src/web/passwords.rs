@@ -1,6 +1,6 @@
 //! Basic authentication (RFC 7617) with bcrypt hashes.
 //!
-//! A hash is made to be slow: one takes 60 ms at cost 10. So a password that was right is remembered, by a keyed digest, and a
+//! A hash is made to be slow: one takes about 50 ms at cost 10. So a password that was right is remembered, by a keyed digest, and a
 //! scraper waits for bcrypt once. Wrong ones are checked one at a time on a thread for blocking work, and only a few wait:
 //! guessing takes one processor at most, and delays no client that is known.
 
