@@ -132,7 +132,7 @@ async fn links(
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    which.link = match which.link.map(|link| known_link(&reading.snapshot, link)).transpose() {
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
         Ok(link) => link,
         Err(unknown) => return Ok(bad_request(unknown)),
     };
@@ -144,7 +144,7 @@ async fn links(
 }
 
 /// Returns the name of the link that `wanted` means, or why it means none or several.
-fn known_link(snapshot: &Snapshot, wanted: LinkName) -> Result<LinkName, String> {
+fn known_link(snapshot: &Snapshot, wanted: &LinkName) -> Result<LinkName, String> {
     let links: Vec<_> = snapshot.links.iter().map(api::NamedLink::from).collect();
     match api::meant(wanted.as_str(), &links)[..] {
         [name] => Ok(name.clone()),
@@ -199,7 +199,7 @@ async fn flows(
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    which.link = match which.link.map(|link| known_link(&reading.snapshot, link)).transpose() {
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
         Ok(link) => link,
         Err(unknown) => return Ok(bad_request(unknown)),
     };
