@@ -18,6 +18,7 @@ use tokio::task::block_in_place;
 use super::{Running, running::with_further};
 use crate::{
     control::{Refusal, RefusalKind, Reply},
+    services::lacking_capabilities,
     topology::{self, Prepared},
 };
 
@@ -51,6 +52,10 @@ impl Running {
                 format!("{} is lab {}, and this agent runs lab {}", lab.source, lab.name, self.lab.name);
             return Err(Refusal::new(RefusalKind::Invalid, other));
         }
+        lacking_capabilities(&lab.services).map_err(|error| {
+            let advice = "an agent keeps what its lab file named when it started; end it, and start it again";
+            Refusal::new(RefusalKind::Unsupported, format!("{error}: {advice}"))
+        })?;
         let differ = lab.services != self.lab.services || lab.directory != self.lab.directory;
         let start = differ || !self.services.run(&self.lab);
         let mut errors = Vec::new();

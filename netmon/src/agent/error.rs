@@ -8,8 +8,13 @@ use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
 use crate::{
-    datapath::DatapathError, discover::DiscoverError, ownership::OwnershipError, server::ListenError,
-    services::StartError, topology::TopologyError, watch::WatchError,
+    datapath::DatapathError,
+    discover::DiscoverError,
+    ownership::OwnershipError,
+    server::ListenError,
+    services::{LackingCapabilities, StartError},
+    topology::TopologyError,
+    watch::WatchError,
 };
 
 /// The agent could not start, or left something behind at its end.
@@ -18,6 +23,9 @@ pub enum AgentError {
     /// A capability is missing.
     #[error(transparent)]
     Privilege(#[from] MissingPrivilege),
+    /// A capability that a service names is missing.
+    #[error(transparent)]
+    ServicePrivilege(#[from] LackingCapabilities),
     /// The address is in use, or is not an address of this host.
     #[error(
         "cannot listen on {address}; choose another address with --listen, for instance --listen 127.0.0.1:0"

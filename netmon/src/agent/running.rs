@@ -12,7 +12,7 @@ use netmon_model::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{AgentError, Config, Started, finding::Finding, persist, services::Services};
+use super::{AgentError, Config, Started, finding::Finding, persist, security_of, services::Services};
 use crate::{
     control::{self, Connection},
     ownership::{Claim, OwnershipError, state, temporary},
@@ -86,7 +86,8 @@ impl Running {
     /// Returns the report for the caller of the agent.
     pub(super) fn started(&self, http: Vec<ServerAddress>) -> Started {
         let (features, pinned) = (self.watch.features(), self.watch.pinned());
-        Started { http, features, links: self.watch.links(), stays: self.stays, pinned }
+        let security = security_of(&self.serving);
+        Started { http, security, features, links: self.watch.links(), stays: self.stays, pinned }
     }
 
     /// Returns what is watched, as a sentence for a service manager.

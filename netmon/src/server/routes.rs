@@ -132,7 +132,7 @@ async fn links(
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    which.link = match which.link.as_ref().map(|link| known_link(&reading.snapshot, link)).transpose() {
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
         Ok(link) => link,
         Err(unknown) => return Ok(bad_request(unknown)),
     };
@@ -199,7 +199,7 @@ async fn flows(
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    which.link = match which.link.as_ref().map(|link| known_link(&reading.snapshot, link)).transpose() {
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
         Ok(link) => link,
         Err(unknown) => return Ok(bad_request(unknown)),
     };

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
-    capability::{CAPABILITIES, capability_bits},
+    capability::{CAPABILITIES, SERVICE_CAPABILITIES, capability_bits, capability_names},
     expectation::Expectation,
     probe::Probe,
     record::{RECORD_TYPES, RecordType},
