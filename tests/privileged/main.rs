@@ -71,6 +71,8 @@ mod receive_times;
 mod reload;
 mod retransmissions;
 mod rollback;
+mod runtimes_docker;
+mod runtimes_others;
 mod same_figure;
 mod selftest;
 mod service_manager;

@@ -2,9 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use netmon_kernel::proc::{Mount, Process};
-
-use crate::{eventually::eventually, island::Island, running::Running};
+use crate::{cgroup::hierarchy, eventually::eventually, island::Island, running::Running};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -49,13 +47,6 @@ impl Contained {
         }
         Self { process: Some(process), cgroup }
     }
-}
-
-/// Where cgroups of version 2 are mounted.
-fn hierarchy() -> PathBuf {
-    let mounts = Process::Current.mounts().expect("/proc");
-    let found = mounts.iter().find(|mount| mount.file_system == b"cgroup2").and_then(Mount::point);
-    found.expect("cgroups of version 2")
 }
 
 impl Drop for Contained {

@@ -1,0 +1,153 @@
+//! `netmon run --discover` beside a real dockerd: containers under their users' names, counted exactly, and not disturbed.
+
+use std::time::Duration;
+
+use netmon_tests::{
+    agent::scrape,
+    eventually::eventually,
+    host::left_behind,
+    host_agent::HostAgent,
+    island::namespace,
+    runtimes::{Docker, RuntimeHost, counted::assert_exact},
+    sandbox::sandbox,
+};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Runs a test beside dockerd. Nothing is run where there is none, which is reported.
+fn beside_docker(test: impl FnOnce(&RuntimeHost, &Docker<'_>) + Send) {
+    sandbox(|| {
+        let Some(host) = RuntimeHost::open() else { return };
+        let docker = Docker::start(&host);
+        test(&host, &docker);
+    });
+}
+
+/// What is on the host, as a process outside of the test's namespaces sees it.
+fn left_behind_outside() -> String {
+    std::thread::spawn(left_behind).join().expect("a thread")
+}
+
+/// Labels of docker compose.
+fn compose(project: &str, service: &str) -> String {
+    format!("--label com.docker.compose.project={project} --label com.docker.compose.service={service}")
+}
+
+#[test]
+fn docker_containers_are_counted_exactly_under_their_names() {
+    beside_docker(|host, docker| {
+        docker.serve("web", "");
+        let agent = HostAgent::start(host.island(), "");
+        assert_eq!(agent.links(), ["web:eth0"]);
+        docker.serve("one-off", &compose("shop", "db"));
+        agent.until_links(&["shop.db:eth0", "web:eth0"]);
+        assert_exact(host.island(), &docker.ends("web", "web"), "", &docker.address("web"));
+        assert_exact(host.island(), &docker.ends("one-off", "shop.db"), "", &docker.address("one-off"));
+        let survey = host.island().survey(&[]);
+        assert_eq!(namespace(&survey, "web").remark, None);
+        host.island().assert_nothing_outside(&survey, 3);
+        // One container asks another, through the bridge.
+        let from = format!("nsenter -t {} -n", docker.pid("one-off"));
+        assert_exact(host.island(), &docker.ends("web", "web"), &from, &docker.address("web"));
+    });
+}
+
+#[test]
+fn docker_and_its_containers_end_with_the_test_and_leave_nothing_on_the_host() {
+    let before = left_behind();
+    beside_docker(|host, docker| {
+        docker.serve("web", "");
+        let agent = HostAgent::start(host.island(), "");
+        agent.until_links(&["web:eth0"]);
+        assert_eq!(left_behind_outside(), before, "all of it is in namespaces of its own");
+    });
+    assert_eq!(left_behind(), before);
+}
+
+#[test]
+fn docker_rename_under_traffic_loses_no_packet_and_no_series_is_doubled() {
+    beside_docker(|host, docker| {
+        let island = host.island();
+        docker.serve("web", "");
+        let agent = HostAgent::start(island, "");
+        agent.until_links(&["web:eth0"]);
+        let address = docker.address("web");
+        let _pinging = island.start("ping", &format!("exec ping -q -i 0.002 -c 1500 {address} > /run/sandbox/pinged"));
+        docker.run("rename web front");
+        agent.until_links(&["front:eth0"]);
+        eventually("the end of ping", PATIENCE, || {
+            island.sh("cat /run/sandbox/pinged || true").contains("1500 received").then_some(())
+        });
+        let labels = [("netns", "front"), ("interface", "eth0"), ("protocol", "icmp")];
+        let metrics = scrape();
+        assert_eq!(metrics.sum("netmon_packets_total", &labels), 3000.0, "1500 in each direction");
+        assert_eq!(metrics.count("netmon_endpoint_up", &[("interface", "eth0")]), 1);
+    });
+}
+
+#[test]
+fn docker_containers_that_share_a_network_are_listed_and_counted_once() {
+    beside_docker(|host, docker| {
+        let island = host.island();
+        docker.serve("web", "");
+        docker.run("run -d --name sidecar --network container:web box sleep 1000");
+        docker.run("run -d --name second --network container:web box sleep 1000");
+        docker.run("run -d --name exporter --network host box sleep 1000");
+        let agent = HostAgent::start(island, "");
+        assert_eq!(agent.links(), ["web:eth0"]);
+        let survey = island.survey(&[]);
+        let members = |name: &str| -> Vec<String> {
+            let mut names: Vec<_> =
+                namespace(&survey, name).members.iter().map(|member| member.name.clone()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(members("web"), ["second", "sidecar", "web"]);
+        assert_eq!(members("root"), ["exporter"]);
+        assert_exact(island, &docker.ends("web", "web"), "", &docker.address("web"));
+        island.assert_nothing_outside(&survey, 2);
+    });
+}
+
+#[test]
+fn a_docker_container_that_is_removed_frees_its_network_at_once_with_a_second_pair_in_it() {
+    beside_docker(|host, docker| {
+        let island = host.island();
+        docker.serve("web", "");
+        let pid = docker.pid("web");
+        island.sh(&format!(
+            "ip link add extra type veth peer name eth1; ip link set eth1 netns {pid}
+             ip link set extra up; nsenter -t {pid} -n ip link set eth1 up"
+        ));
+        let agent = HostAgent::start(island, "");
+        assert_eq!(agent.links(), ["web:eth0", "web:eth1"]);
+        let [outside, _] = docker.ends("web", "web");
+        let cookie = island.cookie(&format!("/proc/{pid}/ns/net"));
+        docker.run("rm -f web");
+        eventually("the end of both pairs", Duration::from_secs(1), || {
+            let look = format!("ls -d /sys/class/net/extra /sys/class/net/{} 2>/dev/null || true", outside.device);
+            island.sh(&look).is_empty().then_some(())
+        });
+        assert!(island.survey(&[]).namespaces.iter().all(|netns| netns.cookie != Some(cookie)));
+        agent.until_links(&[]);
+    });
+}
+
+#[test]
+fn docker_that_is_restarted_is_asked_again_for_names() {
+    sandbox(|| {
+        let Some(host) = RuntimeHost::open() else { return };
+        let docker = Docker::start(&host);
+        docker.serve("web", "");
+        let agent = HostAgent::start(host.island(), "");
+        agent.until_links(&["web:eth0"]);
+        docker.stop();
+        agent.until_links(&[]);
+        let docker = Docker::again(&host);
+        docker.run("start web");
+        agent.until_links(&["web:eth0"]);
+        docker.run("rename web front");
+        agent.until_links(&["front:eth0"]);
+        assert_exact(host.island(), &docker.ends("front", "front"), "", &docker.address("front"));
+    });
+}
