@@ -48,6 +48,7 @@ mod impair_rate;
 mod kernel_drops;
 mod killed_anywhere;
 mod learning_labs;
+mod lent;
 mod link_macs;
 mod live_stream;
 mod namespace_settings;

@@ -1,6 +1,6 @@
 //! `netmon run --discover` beside a real dockerd: containers under their users' names, counted exactly, and not disturbed.
 
-use std::time::Duration;
+use std::{sync::mpsc, thread, time::Duration};
 
 use netmon_tests::{
     agent::scrape,
@@ -21,11 +21,6 @@ fn beside_docker(test: impl FnOnce(&RuntimeHost, &Docker<'_>) + Send) {
         let docker = Docker::start(&host);
         test(&host, &docker);
     });
-}
-
-/// What is on the host, as a process outside of the test's namespaces sees it.
-fn left_behind_outside() -> String {
-    std::thread::spawn(left_behind).join().expect("a thread")
 }
 
 /// Labels of docker compose.
@@ -55,11 +50,16 @@ fn docker_containers_are_counted_exactly_under_their_names() {
 #[test]
 fn docker_and_its_containers_end_with_the_test_and_leave_nothing_on_the_host() {
     let before = left_behind();
+    // A thread that stays outside.
+    let (ask, asked) = mpsc::channel();
+    let outside = thread::spawn(move || asked.recv().map(|()| left_behind()));
     beside_docker(|host, docker| {
         docker.serve("web", "");
         let agent = HostAgent::start(host.island(), "");
         agent.until_links(&["web:eth0"]);
-        assert_eq!(left_behind_outside(), before, "all of it is in namespaces of its own");
+        ask.send(()).expect("a thread that listens");
+        let seen = outside.join().expect("no panic").expect("a question");
+        assert_eq!(seen, before, "all of it is in namespaces of its own");
     });
     assert_eq!(left_behind(), before);
 }

@@ -24,9 +24,7 @@ impl Cgroup {
     /// If the kernel refuses.
     #[must_use]
     pub fn create() -> Self {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let path = hierarchy().join(format!("netmon-test-{}-own-{number}", std::process::id()));
+        let path = unused("own");
         fs::create_dir(&path).expect("a cgroup");
         Self { path }
     }
@@ -73,13 +71,15 @@ fn kill_inside(cgroup: &std::path::Path) {
     }
 }
 
+/// Returns a path of its own for a cgroup: tests that run at the same time may choose the same name.
+pub(crate) fn unused(name: &str) -> PathBuf {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    hierarchy().join(format!("netmon-test-{}-{name}-{number}", std::process::id()))
+}
+
 /// Where cgroups of version 2 are mounted.
-///
-/// # Panics
-///
-/// If they are not.
-#[must_use]
-pub(crate) fn hierarchy() -> PathBuf {
+fn hierarchy() -> PathBuf {
     let mounts = Process::Current.mounts().expect("/proc");
     let found = mounts.iter().find(|mount| mount.file_system == b"cgroup2").and_then(Mount::point);
     found.expect("cgroups of version 2")

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use crate::{cgroup::hierarchy, eventually::eventually, island::Island, running::Running};
+use crate::{cgroup::unused, eventually::eventually, island::Island, running::Running};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,7 +28,7 @@ impl Contained {
     /// If the kernel refuses.
     #[must_use]
     pub fn start(island: &Island, name: &'static str, netns: &str, cgroup: &str, then_unnamed: bool) -> Self {
-        let cgroup = hierarchy().join(format!("netmon-test-{}-{name}", std::process::id())).join(cgroup);
+        let cgroup = unused(name).join(cgroup);
         fs::create_dir_all(&cgroup).expect("a cgroup");
         let procs = cgroup.join("cgroup.procs");
         let inside = match netns {

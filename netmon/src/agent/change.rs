@@ -51,6 +51,13 @@ impl Running {
                 format!("{} is lab {}, and this agent runs lab {}", lab.source, lab.name, self.lab.name);
             return Err(Refusal::new(RefusalKind::Invalid, other));
         }
+        if !lab.containers.is_empty() && self.lab.containers.is_empty() {
+            let refused = format!(
+                "lab {} leads into containers now: end the agent and start it again, which loads what measures them",
+                lab.name
+            );
+            return Err(Refusal::new(RefusalKind::Failed, refused));
+        }
         let differ = lab.services != self.lab.services || lab.directory != self.lab.directory;
         let start = differ || !self.services.run(&self.lab);
         let mut errors = Vec::new();

@@ -11,6 +11,7 @@ mod assemble;
 mod catalog;
 mod census;
 mod changes;
+mod container;
 mod daemon;
 mod follow;
 mod join;
@@ -38,6 +39,7 @@ use self::{
     walk::{Table, walk},
 };
 pub use self::{
+    container::{ContainerError, Containers},
     follow::Discovery,
     selection::{DEFAULT_LIMIT, Filter, InvalidFilter, Selection},
 };

@@ -60,6 +60,7 @@ impl End {
                 netns: Arc::new(netns),
                 cookie,
                 addresses: of_this.collect(),
+                in_container: false,
             },
             netlink,
         })

@@ -25,7 +25,7 @@ use super::{
     inventory::{self, Change, Inventory, Label, Origin},
 };
 use crate::{
-    datapath::{Connection, Counts, Datapath, DatapathError, Options, Target},
+    datapath::{AttachReport, Connection, Counts, Datapath, DatapathError, Options, Target, TracedTarget},
     ownership::Claim,
     topology::{AttachObserver, BoxError, Endpoint},
 };
@@ -158,8 +158,7 @@ impl Meter {
             self.drop_unwanted(endpoints);
         }
         let new = self.take_facts(&changed);
-        let targets = new.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
-        let report = match self.datapath.attach(targets) {
+        let report = match self.attach_new(&new) {
             Ok(report) => report,
             Err(error) => {
                 let error = WatchError::named(error, &self.inventory);
@@ -193,6 +192,19 @@ impl Meter {
         Ok(())
     }
 
+    /// Attaches to these endpoints. Those of links that lead into containers are measured by tracing, which attaches nothing to
+    /// them and holds nothing of them.
+    fn attach_new(&mut self, new: &[(InterfaceId, &Endpoint)]) -> Result<AttachReport, DatapathError> {
+        let (lent, own): (Vec<_>, Vec<_>) = new.iter().partition(|(_, endpoint)| endpoint.in_container);
+        let traced: Vec<TracedTarget> = lent.iter().filter_map(|(at, _)| self.traced_target(*at)).collect();
+        let targets = own.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
+        self.datapath.watch(&traced)?;
+        self.datapath.attach(targets).inspect_err(|_| {
+            // The first error is the one to report.
+            self.datapath.unwatch(&traced.iter().map(|target| target.id).collect::<Vec<_>>());
+        })
+    }
+
     /// Returns the endpoints added and removed since the last call.
     pub(super) fn take_changes(&mut self) -> Vec<EndpointChange> {
         std::mem::take(&mut self.changes)
@@ -203,8 +215,7 @@ impl Meter {
         let wanted: HashMap<InterfaceId, &LinkName> =
             endpoints.iter().map(|endpoint| (at(endpoint), &endpoint.link)).collect();
         let is_unwanted = |endpoint: &&inventory::Endpoint| {
-            let is_found = self.datapath.is_traced(endpoint.id);
-            !is_found && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
+            !self.is_found(endpoint) && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
         };
         let going: Vec<InterfaceId> =
             self.inventory.endpoints().filter(is_unwanted).map(|endpoint| endpoint.at).collect();
@@ -214,15 +225,19 @@ impl Meter {
         }
         let links: HashSet<&LinkName> = wanted.into_values().collect();
         let is_found = |name: &LinkName| {
-            self.inventory
-                .link(name)
-                .is_some_and(|link| link.ends().any(|end| self.datapath.is_traced(end.id)))
+            self.inventory.link(name).is_some_and(|link| link.ends().any(|end| self.is_found(end)))
         };
         let is_parted = |name: &&LinkName| !links.contains(name) && !is_found(name);
         let parted: Vec<LinkName> = self.inventory.link_names().filter(is_parted).cloned().collect();
         for link in parted {
             self.inventory.apply(Change::Parted(link));
         }
+    }
+
+    /// Returns whether an endpoint is of a link that was found on the host. A lab's own are measured by tracing, too, if they
+    /// lead into a container.
+    fn is_found(&self, endpoint: &inventory::Endpoint) -> bool {
+        self.datapath.is_traced(endpoint.id) && endpoint.label.origin == Origin::Found
     }
 
     /// Detaches from endpoints and removes them from the inventory. Continues after an error, and returns all errors.

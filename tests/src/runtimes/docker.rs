@@ -35,7 +35,7 @@ impl<'h> Docker<'h> {
     #[must_use]
     pub fn again(host: &'h RuntimeHost) -> Self {
         let island = host.island();
-        let daemon = island.start("dockerd", "exec dockerd --pidfile /run/sandbox/dockerd.own");
+        let daemon = island.start("dockerd", "exec dockerd --log-level warn --pidfile /run/sandbox/dockerd.own");
         eventually("an answer of dockerd", PATIENCE, || {
             let ready = "docker version > /dev/null 2>&1 && echo yes || true";
             (island.sh(ready).trim() == "yes").then_some(())

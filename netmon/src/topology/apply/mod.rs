@@ -332,6 +332,7 @@ impl<'a> Build<'a> {
     fn endpoints(&self) -> Result<Vec<Endpoint>, TopologyError> {
         let mut endpoints = Vec::with_capacity(2 * self.lab.links.len());
         for link in &self.lab.links {
+            let in_container = self.lab.leads_into_container(link);
             for side in [Side::A, Side::B] {
                 let end = link.end(side);
                 let place = end.place();
@@ -349,6 +350,7 @@ impl<'a> Build<'a> {
                     netns: Arc::clone(&handle.namespace),
                     cookie,
                     addresses: end.addresses.clone(),
+                    in_container,
                 });
             }
         }

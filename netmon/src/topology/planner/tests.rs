@@ -2,6 +2,8 @@
 
 mod by_hand;
 
+mod lent;
+
 use std::collections::BTreeMap;
 
 use netmon_kernel::netlink::loss_filter::LossFilter;
