@@ -151,3 +151,48 @@ fn docker_that_is_restarted_is_asked_again_for_names() {
         assert_exact(host.island(), &docker.ends("front", "front"), "", &docker.address("front"));
     });
 }
+
+#[test]
+fn a_copy_of_run_in_a_container_keeps_a_deleted_name_and_causes_no_error() {
+    beside_docker(|host, docker| {
+        let island = host.island();
+        island.sh("ip netns add a; ip link add to-a type veth peer name eth0 netns a");
+        docker.run("run -d --name copy -v /run:/host-run:rprivate box sleep 1000");
+        let agent = HostAgent::start(island, "");
+        assert_eq!(agent.links(), ["a:eth0", "copy:eth0"]);
+        docker.run("restart -t 0 copy");
+        let cookie = island.cookie("/run/netns/a");
+        // The copy keeps the name's mount: on such hosts the kernel refuses, or the namespace lives on without a name.
+        island.sh("ip netns delete a 2> /dev/null || true; rm -f /run/netns/a");
+        let survey = island.survey(&[]);
+        let kept: Vec<_> = survey.namespaces.iter().filter(|netns| netns.cookie == Some(cookie)).collect();
+        let expected = kept.iter().map(|netns| format!("{}:eth0", netns.name));
+        let mut expected: Vec<String> = expected.chain(["copy:eth0".to_owned()]).collect();
+        expected.sort();
+        agent.until_links(&expected.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(kept.iter().all(|netns| netns.name.as_str() != "a"), "{kept:?}");
+        assert!(!agent.output().contains("cannot"), "{}", agent.output());
+        docker.run("rm -f copy");
+    });
+}
+
+#[test]
+fn the_host_of_a_docker_inside_a_namespace_is_that_namespace() {
+    sandbox(|| {
+        let Some(host) = RuntimeHost::open() else { return };
+        let island = host.island();
+        island.sh("ip netns add foo; ip -n foo link set lo up; ip link add to-foo type veth peer name eth0 netns foo");
+        let docker = Docker::start_within(&host, "nsenter --net=/run/netns/foo");
+        docker.run("run -d --name exporter --network host box sleep 1000");
+        docker.serve("web", "");
+        let agent = HostAgent::start(island, "");
+        assert_eq!(agent.links().len(), 2);
+        let survey = island.survey(&[]);
+        let members: Vec<&str> =
+            namespace(&survey, "root").members.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(members, Vec::<&str>::new());
+        let foo = survey.namespaces.iter().find(|netns| netns.files == ["/run/netns/foo"]).expect("foo");
+        assert!(foo.members.iter().any(|member| member.name == "exporter"), "{foo:?}");
+        island.assert_nothing_outside(&survey, 3);
+    });
+}

@@ -4,7 +4,7 @@ use netmon_tests::{
     host_agent::HostAgent,
     island::{lone, namespace},
     runtimes::{
-        End, IMAGE, Lxc, Podman, Pods, Rootless, RuntimeHost,
+        Docker, End, IMAGE, Lxc, Podman, Pods, Rootless, RuntimeHost,
         counted::assert_exact,
     },
     sandbox::sandbox,
@@ -115,5 +115,30 @@ fn a_namespace_of_plain_ip_is_counted_exactly_under_its_name() {
         let ends = [end("root", "to-blue", ""), end("blue", "eth0", "ip netns exec blue")];
         assert_exact(island, &ends, "", "10.81.0.2");
         island.assert_nothing_outside(&island.survey(&[]), 2);
+    });
+}
+
+#[test]
+fn one_name_in_docker_podman_and_ip_netns_is_three_labels_in_a_valid_scrape() {
+    sandbox(|| {
+        let Some(host) = RuntimeHost::open() else { return };
+        let (island, docker, podman) = (host.island(), Docker::start(&host), Podman::prepare(&host));
+        docker.serve("web", "");
+        podman.serve("web", "");
+        island.sh("ip netns add web; ip link add to-web type veth peer name eth0 netns web");
+        let agent = HostAgent::start(island, "");
+        assert_eq!(agent.links(), ["docker.web:eth0", "netns.web:eth0", "podman.web:eth0"]);
+        let (code, metrics) = agent.fetch("/metrics");
+        assert_eq!(code, "200");
+        let file = "/run/sandbox/metrics";
+        std::fs::write(file, metrics).expect("a file");
+        let checked = island.sh(&format!("promtool check metrics < {file} 2>&1 || true"));
+        assert!(!checked.contains("duplicate") && !checked.contains("error"), "{checked}");
+        for (ends, address) in [
+            (docker.ends("web", "docker.web"), docker.address("web")),
+            (podman.ends("web", "podman.web"), podman.address("web")),
+        ] {
+            assert_exact(island, &ends, "", &address);
+        }
     });
 }

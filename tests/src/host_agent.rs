@@ -23,6 +23,19 @@ pub struct HostAgent<'i> {
     running: Running,
 }
 
+/// What an agent holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostHeld {
+    /// Resident memory.
+    pub memory_kib: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Series of links and namespaces.
+    pub series: usize,
+}
+
 impl<'i> HostAgent<'i> {
     /// Starts it, and waits until it is ready.
     ///
@@ -92,6 +105,25 @@ impl<'i> HostAgent<'i> {
         );
         let read = self.island.sh(&script);
         read.lines().filter(|line| line.starts_with("net:")).map(str::to_owned).collect()
+    }
+
+    /// Returns what it holds, and how many series it exports.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn held(&self) -> HostHeld {
+        let script = format!(
+            "at=/proc/$(cat {PID}); sed -n 's/^VmRSS: *\\([0-9]*\\) kB/\\1/p' $at/status; ls $at/fd | wc -l; ls $at/task | wc -l"
+        );
+        let read = self.island.sh(&script);
+        let numbers: Vec<u64> = read.lines().map(|line| line.trim().parse().expect("a number")).collect();
+        let [memory_kib, descriptors, threads] = numbers[..] else { panic!("{read}") };
+        let (_, metrics) = self.fetch("/metrics");
+        // Those of links and namespaces: what the agent says of itself may come with its first event.
+        let series = metrics.lines().filter(|line| line.contains("netns=\"") || line.contains("link=\"")).count();
+        HostHeld { memory_kib, descriptors, threads, series }
     }
 
     /// What it printed.

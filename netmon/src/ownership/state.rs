@@ -139,6 +139,9 @@ pub struct RecordedLink {
     pub a: RecordedInterface,
     /// End `b`.
     pub b: RecordedInterface,
+    /// Whether an end is in a container, in which the lab's name for the namespace is unknown.
+    #[serde(default)]
+    pub in_container: bool,
 }
 
 impl RecordedLink {

@@ -78,6 +78,9 @@ pub enum TopologyError {
         /// The link.
         link: LinkName,
     },
+    /// The link leads into a container, in which netmon sets up no queue.
+    #[error("link {0} leads into a container, and cannot be impaired")]
+    InContainer(LinkName),
     /// Another program removed the interface, or its mark.
     #[error("interface {} in namespace {} no longer exists, or is no longer the lab's", .0.interface, .0.namespace)]
     Gone(Place),

@@ -7,6 +7,9 @@ use crate::{eventually::eventually, island::Island, running::Running};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The file with its number.
+const PID: &str = "/run/sandbox/dockerd.own";
+
 /// A daemon. It ends with its host.
 #[derive(Debug)]
 pub struct Docker<'h> {
@@ -22,7 +25,17 @@ impl<'h> Docker<'h> {
     /// If it does not answer.
     #[must_use]
     pub fn start(host: &'h RuntimeHost) -> Self {
-        let docker = Self::again(host);
+        Self::start_within(host, "")
+    }
+
+    /// The same, with `enter` before the daemon's command.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
+    #[must_use]
+    pub fn start_within(host: &'h RuntimeHost, enter: &str) -> Self {
+        let docker = Self::run_daemon(host, enter);
         docker.run(&format!("import {IMAGE}.tar box"));
         docker
     }
@@ -34,8 +47,12 @@ impl<'h> Docker<'h> {
     /// If it does not answer.
     #[must_use]
     pub fn again(host: &'h RuntimeHost) -> Self {
+        Self::run_daemon(host, "")
+    }
+
+    fn run_daemon(host: &'h RuntimeHost, enter: &str) -> Self {
         let island = host.island();
-        let daemon = island.start("dockerd", "exec dockerd --log-level warn --pidfile /run/sandbox/dockerd.own");
+        let daemon = island.start("dockerd", &format!("exec {enter} dockerd --log-level warn --pidfile {PID}"));
         eventually("an answer of dockerd", PATIENCE, || {
             let ready = "docker version > /dev/null 2>&1 && echo yes || true";
             (island.sh(ready).trim() == "yes").then_some(())
@@ -78,10 +95,10 @@ impl<'h> Docker<'h> {
     ///
     /// If it does not end.
     pub fn stop(self) {
-        self.island.sh("kill $(cat /run/sandbox/dockerd.own)");
+        self.island.sh(&format!("kill $(cat {PID})"));
         eventually("the end of dockerd", PATIENCE, || {
-            let gone = "[ -e /run/sandbox/dockerd.own ] || echo yes";
-            (self.island.sh(gone).trim() == "yes").then_some(())
+            let gone = format!("[ -e {PID} ] || echo yes");
+            (self.island.sh(&gone).trim() == "yes").then_some(())
         });
     }
 }

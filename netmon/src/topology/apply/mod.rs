@@ -247,7 +247,8 @@ impl<'a> Build<'a> {
         };
         let links = self.lab.links.iter().filter_map(|link| {
             let (a, b) = (interface(link.a.place())?, interface(link.b.place())?);
-            Some(RecordedLink { name: link.name.clone(), a, b })
+            let in_container = self.lab.leads_into_container(link);
+            Some(RecordedLink { name: link.name.clone(), a, b, in_container })
         });
         let bridges = self.lab.bridges.iter().filter_map(|bridge| interface(bridge.place()));
         (self.state.links, self.state.bridges) = (links.collect(), bridges.collect());
