@@ -203,7 +203,7 @@ fn machines_of_nspawn_are_named_by_their_cgroup_and_not_by_a_device_that_cuts_th
         };
         let one = "systemd-nspawn@debian-machine-one.service";
         let _one = machine("first", "ve-debian-machi", one);
-        let _two = machine("second", "ve-debianVGpi1c", "machine-debian\\\\x2dmachine\\\\x2dtwo.scope");
+        let _two = machine("second", "ve-debianVGpi1c", "machine-debian\\x2dmachine\\x2dtwo.scope");
         island.sh("nsenter -t $(cat /run/sandbox/second.pid) -n ip link set host0 name lan0");
         let survey = island.survey(&[]);
         assert_eq!(link_names(&survey), ["debian-machine-one:host0", "debian-machine-two:lan0"]);

@@ -191,8 +191,27 @@ fn the_host_of_a_docker_inside_a_namespace_is_that_namespace() {
         let members: Vec<&str> =
             namespace(&survey, "root").members.iter().map(|member| member.name.as_str()).collect();
         assert_eq!(members, Vec::<&str>::new());
-        let foo = survey.namespaces.iter().find(|netns| netns.files == ["/run/netns/foo"]).expect("foo");
+        let file = "/run/netns/foo".to_owned();
+        let foo = survey.namespaces.iter().find(|netns| netns.files.contains(&file)).expect("foo");
         assert!(foo.members.iter().any(|member| member.name == "exporter"), "{foo:?}");
         island.assert_nothing_outside(&survey, 3);
+    });
+}
+
+#[test]
+fn the_last_counts_of_a_docker_container_that_was_removed_are_read_under_its_name() {
+    beside_docker(|host, docker| {
+        docker.serve("web", "");
+        let agent = HostAgent::start(host.island(), "");
+        agent.until_links(&["web:eth0"]);
+        host.island().sh(&format!("ping -q -i 0.02 -c 5 -w 20 {}", docker.address("web")));
+        docker.run("rm -f web");
+        eventually("a link that is down", PATIENCE, || {
+            let links = agent.links();
+            assert_eq!(links, ["web:eth0"], "it is never called otherwise");
+            (scrape().sum("netmon_endpoint_up", &[("link", "web:eth0")]) == 0.0).then_some(())
+        });
+        let labels = [("netns", "web"), ("interface", "eth0"), ("direction", "ingress"), ("protocol", "icmp")];
+        assert_eq!(scrape().sum("netmon_packets_total", &labels), 5.0);
     });
 }

@@ -115,7 +115,7 @@ impl<'i> HostAgent<'i> {
     #[must_use]
     pub fn held(&self) -> HostHeld {
         let script = format!(
-            "at=/proc/$(cat {PID}); sed -n 's/^VmRSS: *\\([0-9]*\\) kB/\\1/p' $at/status; ls $at/fd | wc -l; ls $at/task | wc -l"
+            "at=/proc/$(cat {PID}); awk '/^VmRSS/ {{print $2}}' $at/status; ls $at/fd | wc -l; ls $at/task | wc -l"
         );
         let read = self.island.sh(&script);
         let numbers: Vec<u64> = read.lines().map(|line| line.trim().parse().expect("a number")).collect();
