@@ -129,7 +129,10 @@ fn an_agent_counts_a_link_into_a_container_exactly_and_holds_nothing_inside() {
         assert_eq!(icmp("web", "lab0"), [20.0, 20.0]);
         let there = [("link", "root:to-web--web:lab0"), ("from", "root"), ("to", "web")];
         assert!(scrape().sum("netmon_link_latency_seconds_count", &there) >= 20.0);
-        for (command, code) in [(&["impair", "root:to-web--web:lab0", "--loss", "1%"][..], 2), (&["overhead", "root:to-web--web:lab0"], 1)] {
+        for (command, code) in [
+            (&["impair", "root:to-web--web:lab0", "--loss", "1%"][..], 2),
+            (&["overhead", "root:to-web--web:lab0"], 1),
+        ] {
             let (was, said) = island.netmon(command);
             assert_eq!(was, code, "{command:?}: {said}");
             assert!(said.contains("leads into a container"), "{said}");

@@ -72,7 +72,8 @@ fn docker_rename_under_traffic_loses_no_packet_and_no_series_is_doubled() {
         let agent = HostAgent::start(island, "");
         agent.until_links(&["web:eth0"]);
         let address = docker.address("web");
-        let _pinging = island.start("ping", &format!("exec ping -q -i 0.002 -c 1500 {address} > /run/sandbox/pinged"));
+        let _pinging =
+            island.start("ping", &format!("exec ping -q -i 0.002 -c 1500 {address} > /run/sandbox/pinged"));
         docker.run("rename web front");
         agent.until_links(&["front:eth0"]);
         eventually("the end of ping", PATIENCE, || {
@@ -125,7 +126,8 @@ fn a_docker_container_that_is_removed_frees_its_network_at_once_with_a_second_pa
         let cookie = island.cookie(&format!("/proc/{pid}/ns/net"));
         docker.run("rm -f web");
         eventually("the end of both pairs", Duration::from_secs(1), || {
-            let look = format!("ls -d /sys/class/net/extra /sys/class/net/{} 2>/dev/null || true", outside.device);
+            let look =
+                format!("ls -d /sys/class/net/extra /sys/class/net/{} 2>/dev/null || true", outside.device);
             island.sh(&look).is_empty().then_some(())
         });
         assert!(island.survey(&[]).namespaces.iter().all(|netns| netns.cookie != Some(cookie)));
@@ -211,7 +213,8 @@ fn the_last_counts_of_a_docker_container_that_was_removed_are_read_under_its_nam
             assert_eq!(links, ["web:eth0"], "it is never called otherwise");
             (scrape().sum("netmon_endpoint_up", &[("link", "web:eth0")]) == 0.0).then_some(())
         });
-        let labels = [("netns", "web"), ("interface", "eth0"), ("direction", "ingress"), ("protocol", "icmp")];
+        let labels =
+            [("netns", "web"), ("interface", "eth0"), ("direction", "ingress"), ("protocol", "icmp")];
         assert_eq!(scrape().sum("netmon_packets_total", &labels), 5.0);
     });
 }

@@ -3,10 +3,7 @@
 use netmon_tests::{
     host_agent::HostAgent,
     island::{lone, namespace},
-    runtimes::{
-        Docker, End, IMAGE, Lxc, Podman, Pods, Rootless, RuntimeHost,
-        counted::assert_exact,
-    },
+    runtimes::{Docker, End, IMAGE, Lxc, Podman, Pods, Rootless, RuntimeHost, counted::assert_exact},
     sandbox::sandbox,
 };
 

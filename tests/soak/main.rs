@@ -16,7 +16,9 @@ fn beside_docker(rounds: u32) {
     let some = rounds * 2 / 3;
     if rounds > 0 {
         let is_done = containers(rounds, EACH) && container_ends(some) && short_lived(some);
-        println!("soak: {rounds} rounds of {EACH} containers, {some} that ended under traffic, {some} short-lived: {is_done}");
+        println!(
+            "soak: {rounds} rounds of {EACH} containers, {some} that ended under traffic, {some} short-lived: {is_done}"
+        );
     }
 }
 

@@ -35,7 +35,8 @@ impl Contained {
             "root" => String::new(),
             netns => format!("ip netns exec {netns} "),
         };
-        let process = island.start(name, &format!("echo $$ > '{}'; exec {inside}sleep 1000", procs.display()));
+        let process =
+            island.start(name, &format!("echo $$ > '{}'; exec {inside}sleep 1000", procs.display()));
         eventually("a process in its namespace", PATIENCE, || {
             let ready = format!(
                 "[ \"$(cat /proc/$(cat /run/sandbox/{name}.pid)/comm)\" = sleep ] && echo yes || true"

@@ -24,7 +24,7 @@ pub struct HostAgent<'i> {
 }
 
 /// What an agent holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HostHeld {
     /// Resident memory.
     pub memory_kib: u64,
@@ -122,7 +122,8 @@ impl<'i> HostAgent<'i> {
         let [memory_kib, descriptors, threads] = numbers[..] else { panic!("{read}") };
         let (_, metrics) = self.fetch("/metrics");
         // Those of links and namespaces: what the agent says of itself may come with its first event.
-        let series = metrics.lines().filter(|line| line.contains("netns=\"") || line.contains("link=\"")).count();
+        let series =
+            metrics.lines().filter(|line| line.contains("netns=\"") || line.contains("link=\"")).count();
         HostHeld { memory_kib, descriptors, threads, series }
     }
 

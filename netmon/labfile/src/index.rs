@@ -104,7 +104,12 @@ impl Index {
 
     /// Returns the namespace that `name` refers to, as [`Self::namespace`] does. Reports a container's, in which `what`
     /// cannot run.
-    pub(super) fn own_namespace(&self, name: &Text<'_>, what: &str, report: &mut Report<'_>) -> Option<NsName> {
+    pub(super) fn own_namespace(
+        &self,
+        name: &Text<'_>,
+        what: &str,
+        report: &mut Report<'_>,
+    ) -> Option<NsName> {
         let namespace = self.namespace(name, report)?;
         if let Some(container) = self.container(&namespace) {
             let message = format!("{what} cannot run in the container {}", quoted(container));

@@ -68,7 +68,11 @@ fn read_container(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<
     for key in NOT_IN_CONTAINERS {
         if let Some(refused) = section.get(key) {
             let message = format!("`{key}` would change the container {}", quoted(container));
-            report.error(refused.span(), message, "remove it: a lab adds links to a container, and nothing else");
+            report.error(
+                refused.span(),
+                message,
+                "remove it: a lab adds links to a container, and nothing else",
+            );
         }
     }
     Some(container.to_owned())

@@ -54,7 +54,9 @@ fn follow(mut discovery: Discovery, watch: &Watch, end: &AtomicBool) {
     while !end.load(Relaxed) {
         take(&mut ends, discovery.survey());
         for link in watch.update_lent(&ends) {
-            warn!("link {link}: the container has ended; `netmon reload` builds the link again once the container runs");
+            warn!(
+                "link {link}: the container has ended; `netmon reload` builds the link again once the container runs"
+            );
         }
         if let Err(error) = discovery.next(TICK) {
             error!("containers are no longer followed: {}", chain(&error));

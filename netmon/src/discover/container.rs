@@ -210,8 +210,12 @@ mod tests {
         let called = "no running container is called nginx (podman: there is no socket)";
         assert_eq!(said("nginx"), called);
         assert_eq!(said("aaaaaaaaaaa"), called.replace("nginx", "aaaaaaaaaaa"), "too short for an id");
-        let several = "db is the name of several containers (podman cccccccccccc, docker dddddddddddd): give the id";
+        let several =
+            "db is the name of several containers (podman cccccccccccc, docker dddddddddddd): give the id";
         assert_eq!(said("db"), several);
-        assert_eq!(said("exporter"), "container exporter uses the network of the host, which a lab calls root");
+        assert_eq!(
+            said("exporter"),
+            "container exporter uses the network of the host, which a lab calls root"
+        );
     }
 }

@@ -79,7 +79,10 @@ impl Fading {
 
 /// Returns whether something is known that a name can be made of.
 fn has_evidence(evidence: &Evidence) -> bool {
-    evidence.is_root || evidence.process.is_some() || !evidence.owners.is_empty() || !evidence.names.is_empty()
+    evidence.is_root
+        || evidence.process.is_some()
+        || !evidence.owners.is_empty()
+        || !evidence.names.is_empty()
 }
 
 /// Returns whether a number stands for the same namespace as before: the kernel gives numbers again.
@@ -141,7 +144,8 @@ mod tests {
     #[test]
     fn other_evidence_and_another_namespace_with_the_number_are_taken_at_once() {
         let (mut fading, now) = (Fading::default(), Instant::now());
-        let named = Keeper { evidence: Evidence { names: vec!["blue".to_owned()], ..ended().evidence }, ..ended() };
+        let named =
+            Keeper { evidence: Evidence { names: vec!["blue".to_owned()], ..ended().evidence }, ..ended() };
         assert_eq!(kept(&mut fading, running(), Some(named.clone()), now), Some(named));
         let mut other = ended();
         other.evidence.cookie = Some(Cookie(6));
@@ -152,7 +156,8 @@ mod tests {
     #[test]
     fn a_container_that_runs_again_has_its_name_for_its_new_network() {
         let (mut fading, now) = (Fading::default(), Instant::now());
-        let again = Keeper { evidence: Evidence { cookie: Some(Cookie(9)), ..running().evidence }, ..running() };
+        let again =
+            Keeper { evidence: Evidence { cookie: Some(Cookie(9)), ..running().evidence }, ..running() };
         let mut new = BTreeMap::from([(AT, ended()), (Nsid(4), again)]);
         fading.keep_evidence([(AT, running())].into(), &mut new, now);
         assert_eq!(new[&AT], ended());

@@ -4,6 +4,7 @@
 //! or the state was lost. Of foreign namespaces it reads only the aliases of interfaces, since another program may have
 //! moved one of the lab's there.
 
+mod containers;
 mod contents;
 
 use std::{
@@ -34,7 +35,6 @@ use super::{
     error::TopologyError,
     handle::{self, Handle, Handles},
     installed_impairment::InstalledImpairment,
-    lent,
     resolv::{self, ResolvConf},
     sysctl,
 };
@@ -185,11 +185,7 @@ pub fn read(
     let (root, handle) = (NsName::root(), Handle::open(&NsName::root())?);
     let identity = handle.namespace.identity();
     reader.add(root, handle, true, &mut actual, &mut handles)?;
-    let mut known = BTreeSet::from([identity]);
-    for (name, netns) in lab.map(|lab| lent::open_containers(lab, identity)).transpose()?.unwrap_or_default() {
-        known.insert(netns.identity());
-        reader.add_container(name, netns, &mut actual, &mut handles)?;
-    }
+    let known = reader.add_containers(identity, &mut actual, &mut handles)?;
     for (seen, opened) in reader.read_all(reader.names(known, &mut actual)?)? {
         actual.namespaces.extend(seen.namespaces);
         actual.strays.extend(seen.strays);
@@ -309,22 +305,6 @@ impl Reader<'_> {
         if self.lab.is_none() {
             handle.close_socket();
         }
-        handles.insert(name, handle);
-        Ok(())
-    }
-
-    /// Reads the namespace of a container.
-    fn add_container(
-        &self,
-        name: NsName,
-        netns: NetNs,
-        actual: &mut Actual,
-        handles: &mut Handles,
-    ) -> Result<(), TopologyError> {
-        let mut handle = Handle::of(netns);
-        let interfaces = handle.netlink()?.interfaces()?;
-        let contents = self.contents(&name, &mut handle, interfaces)?;
-        actual.containers.insert(name.clone(), contents);
         handles.insert(name, handle);
         Ok(())
     }

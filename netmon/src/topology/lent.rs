@@ -57,7 +57,11 @@ pub(super) fn missing_bridges(lab: &Lab, actual: &Actual) -> Vec<String> {
 }
 
 /// Returns a bridge in root that a lab uses and does not own. `None` for any other interface.
-pub(super) fn foreign_bridge<'a>(lab: &Lab, actual: &'a Actual, place: &Place) -> Option<&'a ActualInterface> {
+pub(super) fn foreign_bridge<'a>(
+    lab: &Lab,
+    actual: &'a Actual,
+    place: &Place,
+) -> Option<&'a ActualInterface> {
     let is_listed = place.namespace.is_root() && lab.foreign_bridges.contains(&place.interface);
     is_listed.then(|| root_interface(actual, &place.interface)).flatten()
 }

@@ -19,7 +19,10 @@ use super::{
     meter::{EndpointChange, Meter},
     state::State,
 };
-use crate::datapath::TracedTarget;
+use crate::{
+    datapath::{AttachReport, DatapathError, TracedTarget},
+    topology::Endpoint,
+};
 
 /// One end of a link that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +176,28 @@ impl Meter {
         }
         self.changes.extend(new.into_iter().map(|endpoint| EndpointChange::Added(endpoint.id)));
         Ok(())
+    }
+
+    /// Attaches to these endpoints. Those of links that lead into containers are measured by tracing, which attaches nothing to
+    /// them and holds nothing of them.
+    pub(super) fn attach_new(
+        &mut self,
+        new: &[(InterfaceId, &Endpoint)],
+    ) -> Result<AttachReport, DatapathError> {
+        let (lent, own): (Vec<_>, Vec<_>) = new.iter().partition(|(_, endpoint)| endpoint.in_container);
+        let traced: Vec<TracedTarget> = lent.iter().filter_map(|(at, _)| self.traced_target(*at)).collect();
+        let targets = own.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
+        self.datapath.watch(&traced)?;
+        self.datapath.attach(targets).inspect_err(|_| {
+            // The first error is the one to report.
+            self.datapath.unwatch(&traced.iter().map(|target| target.id).collect::<Vec<_>>());
+        })
+    }
+
+    /// Returns whether an endpoint is of a link that was found on the host. A lab's own are measured by tracing, too, if they
+    /// lead into a container.
+    pub(super) fn is_found(&self, endpoint: &inventory::Endpoint) -> bool {
+        self.datapath.is_traced(endpoint.id) && endpoint.label.origin == Origin::Found
     }
 
     /// Returns the endpoints of a lab's links that lead into containers.

@@ -25,7 +25,7 @@ use super::{
     inventory::{self, Change, Inventory, Label, Origin},
 };
 use crate::{
-    datapath::{AttachReport, Connection, Counts, Datapath, DatapathError, Options, Target, TracedTarget},
+    datapath::{Connection, Counts, Datapath, DatapathError, Options, Target},
     ownership::Claim,
     topology::{AttachObserver, BoxError, Endpoint},
 };
@@ -192,19 +192,6 @@ impl Meter {
         Ok(())
     }
 
-    /// Attaches to these endpoints. Those of links that lead into containers are measured by tracing, which attaches nothing to
-    /// them and holds nothing of them.
-    fn attach_new(&mut self, new: &[(InterfaceId, &Endpoint)]) -> Result<AttachReport, DatapathError> {
-        let (lent, own): (Vec<_>, Vec<_>) = new.iter().partition(|(_, endpoint)| endpoint.in_container);
-        let traced: Vec<TracedTarget> = lent.iter().filter_map(|(at, _)| self.traced_target(*at)).collect();
-        let targets = own.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
-        self.datapath.watch(&traced)?;
-        self.datapath.attach(targets).inspect_err(|_| {
-            // The first error is the one to report.
-            self.datapath.unwatch(&traced.iter().map(|target| target.id).collect::<Vec<_>>());
-        })
-    }
-
     /// Returns the endpoints added and removed since the last call.
     pub(super) fn take_changes(&mut self) -> Vec<EndpointChange> {
         std::mem::take(&mut self.changes)
@@ -215,7 +202,8 @@ impl Meter {
         let wanted: HashMap<InterfaceId, &LinkName> =
             endpoints.iter().map(|endpoint| (at(endpoint), &endpoint.link)).collect();
         let is_unwanted = |endpoint: &&inventory::Endpoint| {
-            !self.is_found(endpoint) && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
+            !self.is_found(endpoint)
+                && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
         };
         let going: Vec<InterfaceId> =
             self.inventory.endpoints().filter(is_unwanted).map(|endpoint| endpoint.at).collect();
@@ -232,12 +220,6 @@ impl Meter {
         for link in parted {
             self.inventory.apply(Change::Parted(link));
         }
-    }
-
-    /// Returns whether an endpoint is of a link that was found on the host. A lab's own are measured by tracing, too, if they
-    /// lead into a container.
-    fn is_found(&self, endpoint: &inventory::Endpoint) -> bool {
-        self.datapath.is_traced(endpoint.id) && endpoint.label.origin == Origin::Found
     }
 
     /// Detaches from endpoints and removes them from the inventory. Continues after an error, and returns all errors.
@@ -307,7 +289,7 @@ impl Meter {
         Some(Ends { a, b }[side])
     }
 
-    fn target(&self, at: InterfaceId, endpoint: &Endpoint) -> Option<Target> {
+    pub(super) fn target(&self, at: InterfaceId, endpoint: &Endpoint) -> Option<Target> {
         let id = self.inventory.at(at)?.id;
         let peer = self.inventory.peer_of(at).map(|peer| peer.id);
         Some(Target { id, at, netns: Arc::clone(&endpoint.netns), peer })

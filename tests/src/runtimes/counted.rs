@@ -40,13 +40,13 @@ impl End {
     #[must_use]
     pub fn watched(&self, metrics: &Metrics) -> Counts {
         DIRECTIONS.map(|direction| {
-            let labels = [
-                ("netns", self.netns.as_str()),
-                ("interface", &self.interface),
-                ("direction", direction),
-            ];
+            let labels =
+                [("netns", self.netns.as_str()), ("interface", &self.interface), ("direction", direction)];
             assert_ne!(metrics.count("netmon_packets_total", &labels), 0, "{labels:?} is not watched");
-            (whole(metrics.sum("netmon_packets_total", &labels)), whole(metrics.sum("netmon_bytes_total", &labels)))
+            (
+                whole(metrics.sum("netmon_packets_total", &labels)),
+                whole(metrics.sum("netmon_bytes_total", &labels)),
+            )
         })
     }
 

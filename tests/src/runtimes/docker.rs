@@ -52,7 +52,8 @@ impl<'h> Docker<'h> {
 
     fn run_daemon(host: &'h RuntimeHost, enter: &str) -> Self {
         let island = host.island();
-        let daemon = island.start("dockerd", &format!("exec {enter} dockerd --log-level warn --pidfile {PID}"));
+        let daemon =
+            island.start("dockerd", &format!("exec {enter} dockerd --log-level warn --pidfile {PID}"));
         eventually("an answer of dockerd", PATIENCE, || {
             let ready = "docker version > /dev/null 2>&1 && echo yes || true";
             (island.sh(ready).trim() == "yes").then_some(())

@@ -31,7 +31,9 @@ impl<'h> Pods<'h> {
     #[must_use]
     pub fn start(host: &'h RuntimeHost) -> Self {
         let island = host.island();
-        island.sh(&format!("mkdir -p /etc/containerd; cat > /etc/containerd/config.toml <<'END'\n{SETTINGS}END"));
+        island.sh(&format!(
+            "mkdir -p /etc/containerd; cat > /etc/containerd/config.toml <<'END'\n{SETTINGS}END"
+        ));
         let daemon = island.start("containerd", "exec containerd");
         eventually("an answer of containerd", PATIENCE, || {
             let ready = "ctr version > /dev/null 2>&1 && echo yes || true";

@@ -59,9 +59,8 @@ pub(crate) fn provide() -> Result<PathBuf> {
 /// Returns the first program that is not in the folder.
 fn missing(folder: &std::path::Path) -> Option<&'static str> {
     // /bin may be a link to usr/bin in the packages of a newer Debian.
-    let is_there = |program: &str| {
-        folder.join(program).is_file() || folder.join("usr").join(program).is_file()
-    };
+    let is_there =
+        |program: &str| folder.join(program).is_file() || folder.join("usr").join(program).is_file();
     PROGRAMS.into_iter().find(|program| !is_there(program))
 }
 

@@ -33,10 +33,7 @@ fn with_docker0(mut actual: Actual) -> Actual {
 fn a_bridge_that_the_lab_does_not_own_gets_ports_and_nothing_else() {
     let steps = shown(&on_docker0(), &with_docker0(nothing()));
     let of_bridge: Vec<&String> = steps.iter().filter(|step| step.contains("docker0")).collect();
-    assert_eq!(
-        of_bridge,
-        ["~ root:veth0: port of bridge docker0", "~ root:veth2: port of bridge docker0"]
-    );
+    assert_eq!(of_bridge, ["~ root:veth0: port of bridge docker0", "~ root:veth2: port of bridge docker0"]);
     let mut actual = with_docker0(built(&on_docker0()));
     for end in ["veth0", "veth2"] {
         inside(&mut actual, &NsName::root()).interfaces.get_mut(end).unwrap().controller = Some(IfIndex(5));
