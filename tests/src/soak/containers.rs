@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const AT_ONCE: Duration = Duration::from_secs(2);
 /// What an allocator may retain.
 const SLACK_KIB: u64 = 4096;
+/// Threads for blocking work, which end when they had none for ten seconds.
+const SLACK_THREADS: u64 = 4;
 /// The round after which nothing may grow: by then everything was needed once.
 const WARM: usize = 2;
 /// How many are started at once.
@@ -103,7 +105,7 @@ pub fn short_lived(count: usize) -> bool {
         agent.until_links(&[]);
         let after = agent.held();
         assert_within("after short lives", after, before);
-        assert_eq!(after.series, before.series);
+        assert_eq!(after.series, 0, "series of links that are gone");
     })
 }
 
@@ -119,10 +121,9 @@ fn beside_docker(test: impl FnOnce(&Island, &Docker<'_>, &HostAgent<'_>) + Send)
 }
 
 fn assert_within(what: &str, now: HostHeld, most: HostHeld) {
-    let HostHeld { memory_kib, descriptors, threads, series } = now;
+    let HostHeld { memory_kib, descriptors, threads, .. } = now;
     let is_within = memory_kib <= most.memory_kib + SLACK_KIB
         && descriptors <= most.descriptors
-        && threads <= most.threads
-        && series <= most.series;
+        && threads <= most.threads + SLACK_THREADS;
     assert!(is_within, "{what}: {now:?}, at most {most:?}");
 }
