@@ -76,8 +76,23 @@ pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> 
         set_release_options(&mut command)?;
     }
     eprintln!("xtask: cargo {verb} {} {}", ALL.join(" "), args.join(" "));
+    executable_of(&mut command, target)
+}
+
+/// Builds one package for users, with variables of the environment, and returns the path of its executable.
+pub(crate) fn built_for_users(package: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<PathBuf> {
+    let mut command = command()?;
+    command.args(["build", "--locked", "--package", package, "--bin", package]).args(args);
+    command.envs(variables.iter().copied());
+    set_release_options(&mut command)?;
+    eprintln!("xtask: cargo build --package {package} {}", args.join(" "));
+    executable_of(&mut command, package)
+}
+
+/// Runs a build, and returns the path of the executable of one of its targets.
+fn executable_of(command: &mut Command, target: &str) -> Result<PathBuf> {
     command.arg("--message-format=json-render-diagnostics");
-    for line in process::output(&mut command)?.lines() {
+    for line in process::output(command)?.lines() {
         if let Some((name, path)) = executable(line)?
             && name == target
         {

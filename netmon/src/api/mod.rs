@@ -18,6 +18,7 @@ mod sse;
 mod summary;
 mod topology;
 mod traces;
+mod which_link;
 mod window;
 
 use std::{
@@ -44,6 +45,7 @@ pub use self::{
         Agent, ColumnNames, HistoryUse, Impairments, ProbeState, Topology, TopologyEndpoint, TopologyLink,
     },
     traces::Traces,
+    which_link::{NamedLink, meant},
     window::{DirectionWindow, EndWindow, LinkWindow, ProbeNow, Window},
 };
 

@@ -15,7 +15,7 @@ use crate::{
 /// Which lab, and how it is drawn.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon graph                        the running lab, with rates and latencies; if none runs, the built-in lab
+  netmon graph                        the running lab with its rates, or the built-in lab
   netmon graph direct                 the running lab of this name
   netmon graph my.toml                the lab in this file, whether it is running or not
   netmon graph -o mermaid my.toml     for a Markdown page

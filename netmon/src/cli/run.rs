@@ -31,11 +31,11 @@ use crate::{
   netmon run labs/direct-nginx.toml   a lab of your own
   kill -HUP PID                       applies the lab file again, like `netmon reload`
   netmon run --keep                   leaves the lab up at the end; `netmon down` removes it
-  netmon run --persist                keeps counting if the agent is killed or upgraded, or exits with --keep
+  netmon run --persist                keeps counting while no agent runs, as during an upgrade
   netmon run --prometheus             starts a Prometheus as well, which scrapes this agent
   netmon run --history off            reads nothing between scrapes
   netmon run --attach clsact          does not use TCX, as on Linux before 6.6
-  netmon run --discover               watches the links of containers and other namespaces, and builds no lab")]
+  netmon run --discover               builds no lab; watches containers and namespaces")]
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,

@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   netmon up                  the built-in lab: ping 10.200.0.3
-  netmon up my.toml          a lab of yours; run it again after an edit, and only the difference is applied
+  netmon up my.toml          a lab of yours; after an edit, only the difference is applied
   netmon up --persist        counts packets without an agent; `netmon run` shows them later
   netmon up --dry-run        prints what it would do
   netmon down                removes the lab")]

@@ -60,14 +60,13 @@ impl LabHandle {
         change: Change,
     ) -> Result<(), ControlError> {
         match self {
-            // It logs the same lines.
             Self::Agent(client, _) => {
                 client.request(&Request::Impair { link: link.name.clone(), sides: sides.to_vec(), change })
             }
             Self::Own(claim) => {
                 for (side, impairment) in impair::impair(claim, &link.name, sides, change)? {
                     let RecordedInterface { namespace, interface, .. } = link.end(side);
-                    log::info!("packets from {namespace}:{interface} are impaired: {impairment}");
+                    log::debug!("packets from {namespace}:{interface} are impaired: {impairment}");
                 }
                 Ok(())
             }
