@@ -150,9 +150,7 @@ fn documented(page: &str) -> BTreeMap<String, Item> {
     let lines: Vec<&str> = page.lines().map(str::trim).collect();
     let mut items = BTreeMap::new();
     for (index, line) in lines.iter().enumerate() {
-        let Some((name, _)) = line.strip_prefix("- `").and_then(|rest| rest.split_once('`')) else {
-            continue;
-        };
+        let Some((name, _)) = line.strip_prefix("- `").and_then(|rest| rest.split_once('`')) else { continue };
         if name.starts_with("netmon_") {
             let text = lines.iter().skip(index).take(4).copied().collect::<Vec<_>>().join(" ");
             let behind = text.split_once("` ").map_or("", |(_, behind)| behind);

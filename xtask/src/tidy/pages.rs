@@ -74,9 +74,6 @@ mod tests {
             ("tests/a.md", ""),
         ]);
         assert_eq!(all(&tree).count(), 4);
-        assert_eq!(
-            current(&tree).map(|page| page.path.as_str()).collect::<Vec<_>>(),
-            ["README.md", "docs/API.md"]
-        );
+        assert_eq!(current(&tree).map(|page| page.path.as_str()).collect::<Vec<_>>(), ["README.md", "docs/API.md"]);
     }
 }

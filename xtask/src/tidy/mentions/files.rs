@@ -29,8 +29,7 @@ impl<'t> Files<'t> {
     }
 
     fn exists(&self, path: &str) -> bool {
-        let is_at =
-            |file: &str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_at = |file: &str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         self.tree.files().any(|file| is_at(&file.path))
     }
 }

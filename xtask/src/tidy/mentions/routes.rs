@@ -14,8 +14,7 @@ pub(super) struct Routes(BTreeSet<String>);
 impl Routes {
     pub(super) fn new(tree: &Tree) -> Self {
         let described = tree.file(OPENAPI).and_then(|file| serde_json::from_str::<Value>(&file.text).ok());
-        let paths =
-            described.as_ref().and_then(|described| described.get("paths")).and_then(Value::as_object);
+        let paths = described.as_ref().and_then(|described| described.get("paths")).and_then(Value::as_object);
         Self(paths.into_iter().flat_map(serde_json::Map::keys).cloned().collect())
     }
 }
