@@ -56,6 +56,13 @@ impl Running {
             let advice = "an agent keeps what its lab file named when it started; end it, and start it again";
             Refusal::new(RefusalKind::Unsupported, format!("{error}: {advice}"))
         })?;
+        if !lab.containers.is_empty() && self.lab.containers.is_empty() {
+            let refused = format!(
+                "lab {} leads into containers now: end the agent and start it again, which loads what measures them",
+                lab.name
+            );
+            return Err(Refusal::new(RefusalKind::Failed, refused));
+        }
         let differ = lab.services != self.lab.services || lab.directory != self.lab.directory;
         let start = differ || !self.services.run(&self.lab);
         let mut errors = Vec::new();

@@ -3,7 +3,7 @@
 use std::io;
 
 use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
-use netmon_model::{error::chain, server_address::ServerAddress};
+use netmon_model::{error::chain, names::LabName, server_address::ServerAddress};
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
@@ -63,6 +63,11 @@ pub enum AgentError {
     /// The thread that follows the links of the host could not be started, or ended.
     #[error("cannot follow the links of this host")]
     Follow(#[source] io::Error),
+    /// Programs that count without an agent would have to be held in a container.
+    #[error(
+        "lab {0} leads into containers, in which nothing is held: it cannot be counted without an agent; leave out --persist"
+    )]
+    PersistedContainers(LabName),
     /// Signals could not be listened for.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),

@@ -7,6 +7,7 @@
 mod change;
 mod error;
 mod finding;
+mod lent;
 mod pause;
 pub(crate) mod persist;
 mod running;
@@ -125,6 +126,8 @@ pub async fn run_until(
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
     if config.discover.is_some() {
         capabilities::require(&[Capability::NetBroadcast], "netmon run --discover")?;
+    } else if !lab.containers.is_empty() {
+        capabilities::require(&[Capability::NetBroadcast], "a lab that leads into containers")?;
     }
     capabilities::require_writable(topology::written_directories(&lab), "netmon run")?;
     capabilities::require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;

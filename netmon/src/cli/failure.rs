@@ -68,6 +68,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<ExitCode> {
 fn agent(error: &AgentError) -> ExitCode {
     match error {
         AgentError::Privilege(_) | AgentError::ServicePrivilege(_) => ExitCode::Unavailable,
+        AgentError::PersistedContainers(_) => ExitCode::Usage,
         AgentError::Topology(error) => topology(error),
         AgentError::Ownership(error) => ownership(error),
         AgentError::Datapath(error) => datapath(error),

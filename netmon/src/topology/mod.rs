@@ -16,6 +16,7 @@ pub mod handle;
 pub mod impair;
 pub mod installed_impairment;
 mod ipv4_defaults;
+mod lent;
 pub mod loss_program;
 pub mod plan;
 pub mod planner;

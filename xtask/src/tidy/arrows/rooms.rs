@@ -84,7 +84,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "topology",
-        imports: "kernel::netlink kernel::netns kernel::owned_files kernel::sys \
+        imports: "discover kernel::netlink kernel::netns kernel::owned_files kernel::sys \
             netmon_ebpf netmon_model ownership",
         kernel: "rustix",
     },
