@@ -126,12 +126,17 @@ impl FlowSet {
     #[inline(always)]
     pub fn claim(&self, last_ns: impl Fn(usize) -> u64, words: impl SharedWords) -> Option<Claimed> {
         let (mut way, mut oldest_ns, mut held) = (0, u64::MAX, 0);
+        let unknown = words.load(&self.tags[0]);
         for candidate in 0..FLOW_WAYS {
             let holds = words.load(&self.tags[candidate]);
             let at_ns = if holds == 0 { 0 } else { last_ns(candidate) };
             if at_ns < oldest_ns && holds != BEING_WRITTEN {
                 (way, oldest_ns, held) = (candidate, at_ns, holds);
             }
+            // The verifier follows the next candidate once, whichever is the oldest so far.
+            way = words.obscured(way as u64, unknown) as usize;
+            oldest_ns = words.obscured(oldest_ns, unknown);
+            held = words.obscured(held, unknown);
         }
         let place = self.tags.get(way)?;
         let claimed = words.compare_exchange(place, held, BEING_WRITTEN);

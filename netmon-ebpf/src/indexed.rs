@@ -22,6 +22,17 @@ macro_rules! indexed {
 
         $(#[$count_doc])*
         pub const $count: usize = [$($name::$value),*].len();
+
+        impl $name {
+            /// Returns the value with this index, or `None` if there is none.
+            #[inline(always)]
+            #[must_use]
+            pub fn from_index(index: usize) -> Option<Self> {
+                // Not by comparisons, which the verifier would follow one by one.
+                static VALUES: [$name; $count] = [$($name::$value),*];
+                VALUES.get(index).copied()
+            }
+        }
     };
     (
         $(#[$enum_doc:meta])*

@@ -16,6 +16,12 @@ pub trait SharedWords: Copy {
     /// Sets `word` to `new` if its value is `old`, and returns whether it was. By this, a place of a table changes
     /// hands.
     fn compare_exchange(self, word: &AtomicU64, old: u64, new: u64) -> bool;
+    /// Returns `number` in a way that the verifier cannot follow ([`crate::parse::Packet::obscured`]). `unknown` is any
+    /// number that it does not know.
+    fn obscured(self, number: u64, unknown: u64) -> u64 {
+        let _ = unknown;
+        number
+    }
 }
 
 /// Number of bits of a tag that hold the endpoint ([`crate::abi::MAX_CHUNKS`] of [`crate::abi::CHUNK_ENDPOINTS`]).

@@ -30,3 +30,5 @@ pub mod top;
 pub mod topology;
 pub mod trace;
 pub mod watch;
+#[cfg(feature = "tls")]
+pub mod web;

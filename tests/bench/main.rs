@@ -6,6 +6,7 @@
 mod bytecode;
 mod datapath;
 mod endpoints;
+mod ends;
 mod figures;
 mod live;
 mod loads;
@@ -68,11 +69,15 @@ fn main() -> Result<()> {
             };
             sandbox(|| recordings::run(&wish))
         }
+        ["ends", pairs] => {
+            let pairs = pairs.parse().context("the number of pairs")?;
+            sandbox(|| ends::run(pairs))
+        }
         ["tracing"] => sandbox(tracing::run),
         ["programs"] => sandbox(programs::run),
         _ => bail!(
             "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
-             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | compare ROUNDS SECONDS [--json] | tracing | programs"
+             topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | compare ROUNDS SECONDS [--json] | ends PAIRS | tracing | programs"
         ),
     }
 }

@@ -2,9 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use netmon_kernel::proc::{Mount, Process};
-
-use crate::{eventually::eventually, island::Island, running::Running};
+use crate::{cgroup::unused, eventually::eventually, island::Island, running::Running};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -30,14 +28,15 @@ impl Contained {
     /// If the kernel refuses.
     #[must_use]
     pub fn start(island: &Island, name: &'static str, netns: &str, cgroup: &str, then_unnamed: bool) -> Self {
-        let cgroup = hierarchy().join(format!("netmon-test-{}-{name}", std::process::id())).join(cgroup);
+        let cgroup = unused(name).join(cgroup);
         fs::create_dir_all(&cgroup).expect("a cgroup");
         let procs = cgroup.join("cgroup.procs");
         let inside = match netns {
             "root" => String::new(),
             netns => format!("ip netns exec {netns} "),
         };
-        let process = island.start(name, &format!("echo $$ > {}; exec {inside}sleep 1000", procs.display()));
+        let process =
+            island.start(name, &format!("echo $$ > '{}'; exec {inside}sleep 1000", procs.display()));
         eventually("a process in its namespace", PATIENCE, || {
             let ready = format!(
                 "[ \"$(cat /proc/$(cat /run/sandbox/{name}.pid)/comm)\" = sleep ] && echo yes || true"
@@ -49,13 +48,6 @@ impl Contained {
         }
         Self { process: Some(process), cgroup }
     }
-}
-
-/// Where cgroups of version 2 are mounted.
-fn hierarchy() -> PathBuf {
-    let mounts = Process::Current.mounts().expect("/proc");
-    let found = mounts.iter().find(|mount| mount.file_system == b"cgroup2").and_then(Mount::point);
-    found.expect("cgroups of version 2")
 }
 
 impl Drop for Contained {

@@ -20,6 +20,6 @@ fn twenty_milliseconds_of_netem_are_in_the_link_and_the_slowest_part() {
         // An emulated machine is late now and then.
         let took = trace.runs.iter().filter_map(|run| run.took_ns.as_ref()?.first().copied());
         assert_close("the link", took.min().expect("runs that went this way"), DELAY_NS);
-        assert!(slowest.back_ns < DELAY_NS / 4, "{slowest:?}");
+        assert!(slowest.return_ns < DELAY_NS / 4, "{slowest:?}");
     });
 }

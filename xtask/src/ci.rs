@@ -7,21 +7,24 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    build, cargo, dashboards, ebpf, lint, process,
+    book, build, cargo, dashboards, dist, ebpf, kubernetes, lint, process,
     provision::{self, Want},
     test, tidy, vm,
 };
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 12] = [
     ("provide", || provision::ensure(&[Want::Ebpf, Want::Lint, Want::Peers]).map(drop)),
     ("fmt", fmt),
     ("tidy", tidy::check),
     ("dashboards", dashboards::check),
+    ("book", book::run),
+    ("kubernetes", kubernetes::check),
     ("ebpf", ebpf::check),
     ("lint", lint::run),
     ("release", build::check_release),
+    ("packages", dist::check),
     ("test", || test::run(&[])),
     ("vm", vm::run_all),
 ];

@@ -4,18 +4,22 @@
 //! never links the library, so that it builds fast, and before anything else is installed.
 
 mod bench;
+mod book;
 mod build;
 mod cargo;
 mod cargo_tool;
 mod ci;
 mod dashboards;
 mod deny;
+mod dist;
 mod doctor;
 mod ebpf;
 mod fuzz;
+mod kubernetes;
 mod lint;
 mod miri;
 mod nightly;
+mod pip;
 mod process;
 mod provision;
 mod root;
@@ -54,6 +58,8 @@ enum Command {
         #[arg(long)]
         debug: bool,
     },
+    /// Build and pack netmon for others: archives, packages, images, checksums, a bill of materials
+    Dist(dist::Dist),
     /// Make the eBPF objects in netmon/object from their sources; installs what that needs
     Ebpf(ebpf::Ebpf),
     /// Run every test: unit tests as the current user, privileged tests as root. A skipped test fails
@@ -61,7 +67,7 @@ enum Command {
         /// Only tests whose names contain one of these
         filters: Vec<String>,
     },
-    /// Run every check, as CI does and as you should before a commit: fmt, tidy, dashboards, lint, test, vm
+    /// Run every check, as CI does and as you should before a commit: fmt, tidy, dashboards, book, lint, test, vm
     Ci,
     /// Run clippy on the agent and on the eBPF programs
     Lint,
@@ -83,6 +89,8 @@ enum Command {
     Soak(soak::Soak),
     /// Make dashboards/*.json from the table of panels
     Dashboards(dashboards::Dashboards),
+    /// Build the pages as a book for a browser, in target/book/html, and check its links
+    Book,
     /// Take the pictures in docs/pictures, from a running lab with traffic
     Screenshots,
 }
@@ -102,8 +110,10 @@ fn main() -> ExitCode {
         Command::Fuzz(wish) => fuzz::run(&wish),
         Command::Miri => miri::run(),
         Command::Deny => deny::run(),
+        Command::Dist(dist) => dist::run(&dist),
         Command::Soak(wish) => soak::run(&wish),
         Command::Dashboards(options) => dashboards::run(&options),
+        Command::Book => book::run(),
         Command::Screenshots => screenshots::run(),
     };
     match done {

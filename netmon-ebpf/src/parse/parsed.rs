@@ -1,6 +1,10 @@
 //! What parsing found out about a packet.
 
-use crate::{abi::ParseStop, protocol::Protocol};
+use super::Packet;
+use crate::{
+    abi::{PARSE_STOPS, ParseStop},
+    protocol::Protocol,
+};
 
 /// The network layer of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,28 @@ impl Parsed {
             end: 0,
             is_dns: false,
             stop,
+        }
+    }
+
+    /// Returns the same, [obscured](Packet::obscured).
+    #[inline(always)]
+    #[must_use]
+    pub fn obscured<P: Packet>(&self, packet: &P) -> Self {
+        let number = |number| packet.obscured(number);
+        Self {
+            protocol: Protocol::from_index(number(self.protocol as usize)).unwrap_or(Protocol::Other),
+            network: match number(self.network as usize) {
+                1 => Network::Ipv4,
+                2 => Network::Ipv6,
+                _ => Network::Other,
+            },
+            network_offset: number(self.network_offset),
+            transport_offset: number(self.transport_offset),
+            header_bytes: number(self.header_bytes),
+            number: number(self.number.into()) as u8,
+            end: number(self.end),
+            is_dns: number(self.is_dns.into()) != 0,
+            stop: ParseStop::from_index(number(self.stop.map_or(PARSE_STOPS, |stop| stop as usize))),
         }
     }
 

@@ -107,9 +107,9 @@ pub const fn transport_header(number: u8) -> usize {
 /// header of the protocol with this number.
 #[inline(always)]
 pub fn inner_headers<P: Packet>(packet: &P, number: u8, mut offset: usize, frame: usize) -> Inner {
-    let mut found = Inner::default();
+    let mut found = Inner { end: packet.obscured(0), jumbo_bytes: packet.obscured(0) };
     let Some(mut header) = Header::of_number(number) else { return found };
-    let mut jumbo_bytes = 0;
+    let mut jumbo_bytes = packet.obscured(0);
     for _ in 0..MAX_HEADERS {
         if offset > OFFSET_MASK {
             break;
@@ -118,13 +118,13 @@ pub fn inner_headers<P: Packet>(packet: &P, number: u8, mut offset: usize, frame
         offset &= OFFSET_MASK;
         if matches!(header, Header::Udp) {
             // What follows is payload, unless it turns out to be a tunnel.
-            found = Inner { end: offset + UDP_HEADER, jumbo_bytes };
+            found = Inner { end: packet.obscured(offset + UDP_HEADER), jumbo_bytes };
         }
         if matches!(header, Header::HopByHop) {
-            jumbo_bytes = hop_by_hop_bytes(packet, offset);
+            jumbo_bytes = packet.obscured(hop_by_hop_bytes(packet, offset));
         }
         let Some(step) = step(packet, header, offset, frame) else { break };
-        offset += step.length;
+        offset = packet.obscured(offset + step.length);
         match step.next {
             Some(next) => header = next,
             None => return Inner { end: offset, jumbo_bytes },

@@ -89,7 +89,7 @@ pub(crate) fn any<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
         return maps::tail_call::<HOOK, MEASURE_SUPER>(ctx);
     }
     let frame = F::new(ctx);
-    let parsed = parse(&frame);
+    let parsed = parse(&frame).obscured(&frame);
     if parsed.wants_more_bytes() && frame.is_partial(ctx) {
         return maps::tail_call::<HOOK, MEASURE_NON_LINEAR>(ctx);
     }
@@ -101,7 +101,8 @@ pub(crate) fn any<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
 /// In [`any`], the question whether they have would multiply the paths that the verifier follows.
 #[inline(always)]
 pub(crate) fn super_packet<'a, const HOOK: usize, F: HookFrame<'a>>(ctx: &'a TcContext) {
-    let parsed = parse(&F::new(ctx));
+    let frame = F::new(ctx);
+    let parsed = parse(&frame).obscured(&frame);
     let Some(passed) = account::<HOOK>(ctx, &parsed) else { return };
     if matches!(parsed.stop, None | Some(ParseStop::UnknownTransport)) {
         Headers::new(&parsed, passed.now_ns, ctx.len()).with_number(&parsed).store(ctx);

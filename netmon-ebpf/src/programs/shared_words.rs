@@ -41,6 +41,11 @@ impl SharedWords for Instructions {
         }
         seen == old
     }
+
+    #[inline(always)]
+    fn obscured(self, number: u64, unknown: u64) -> u64 {
+        self.opaque(number ^ unknown) ^ unknown
+    }
 }
 
 impl SharedCounts for Instructions {

@@ -6,9 +6,9 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::TcContext};
-use netmon_ebpf::parse::Packet;
+use netmon_ebpf::{parse::Packet, tag::SharedWords as _};
 
-use super::source::Source;
+use super::{shared_words::Instructions, source::Source};
 
 /// A way to read a frame.
 pub(crate) trait Frame<'a>: Packet {
@@ -68,6 +68,11 @@ impl Packet for Linear<'_> {
     fn has_tag_beside(&self) -> bool {
         has_tag_beside(self.ctx)
     }
+
+    #[inline(always)]
+    fn obscured(&self, number: usize) -> usize {
+        obscured(self.ctx, number)
+    }
 }
 
 /// The whole frame, including what is not linear.
@@ -109,10 +114,21 @@ impl Packet for NonLinear<'_> {
     fn has_tag_beside(&self) -> bool {
         has_tag_beside(self.0)
     }
+
+    #[inline(always)]
+    fn obscured(&self, number: usize) -> usize {
+        obscured(self.0, number)
+    }
 }
 
 #[inline(always)]
 fn has_tag_beside(ctx: &TcContext) -> bool {
     // SAFETY: a field of the context, which the verifier translates.
     unsafe { (*ctx.skb.skb).vlan_present != 0 }
+}
+
+/// Returns `number` after a detour: the exclusive or with a number that the verifier does not know, twice.
+#[inline(always)]
+fn obscured(ctx: &TcContext, number: usize) -> usize {
+    Instructions.obscured(number as u64, ctx.len().into()) as usize
 }

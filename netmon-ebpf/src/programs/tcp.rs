@@ -153,7 +153,7 @@ struct ToMaps<'a, S> {
 impl<S: Source> Findings for ToMaps<'_, S> {
     #[inline(always)]
     fn round_trip(&mut self, kind: RoundTrip, ns: u64) {
-        record_round_trip(self.endpoint, kind, ns);
+        netmon_round_trip(self.endpoint, kind as u32, ns);
     }
 
     #[inline(always)]
@@ -163,45 +163,52 @@ impl<S: Source> Findings for ToMaps<'_, S> {
 
     #[inline(always)]
     fn out_of_order(&mut self, hook: usize, repeated: u32, late: u32) {
-        count_out_of_order(self.endpoint, hook, repeated, late);
+        netmon_out_of_order(self.endpoint, hook as u32, repeated, late);
     }
 
     #[inline(always)]
     fn unsure(&mut self, reason: Unsure) {
-        count_unsure(self.endpoint, reason);
+        netmon_unsure(self.endpoint, reason as u32);
     }
 }
 
+// The three functions that follow are global, which makes the verifier check each once for any arguments, and not again
+// for every path that leads to a call (docs/adr/0046). Before Linux 6.8, such a function has to return a number.
+
+/// What they return.
+const DONE: u32 = 0;
+
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn record_round_trip(endpoint: u32, kind: RoundTrip, ns: u64) {
+extern "C" fn netmon_round_trip(endpoint: u32, kind: u32, ns: u64) -> u32 {
     // Two CPUs may have written the state at once. A negative time is not a sample.
-    if ns > u64::MAX / 2 {
-        return;
-    }
-    let Some(round_trips) = maps::round_trips(endpoint) else {
-        return;
-    };
-    if let Some(histogram) = element(&mut round_trips.histograms, kind as usize) {
+    if ns <= u64::MAX / 2
+        && let Some(round_trips) = maps::round_trips(endpoint)
+        && let Some(histogram) = element(&mut round_trips.histograms, kind as usize)
+    {
         record(histogram, ns);
     }
+    DONE
 }
 
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn count_out_of_order(endpoint: u32, hook: usize, repeated: u32, late: u32) {
-    let Some(round_trips) = maps::round_trips(endpoint) else {
-        return;
-    };
-    let hook = if hook == EGRESS { EGRESS } else { INGRESS };
-    round_trips.tcp_retransmits[hook] += u64::from(repeated);
-    round_trips.tcp_reordered[hook] += u64::from(late);
+extern "C" fn netmon_out_of_order(endpoint: u32, hook: u32, repeated: u32, late: u32) -> u32 {
+    if let Some(round_trips) = maps::round_trips(endpoint) {
+        let hook = if hook == EGRESS as u32 { EGRESS } else { INGRESS };
+        round_trips.tcp_retransmits[hook] += u64::from(repeated);
+        round_trips.tcp_reordered[hook] += u64::from(late);
+    }
+    DONE
 }
 
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn count_unsure(endpoint: u32, reason: Unsure) {
-    let Some(round_trips) = maps::round_trips(endpoint) else {
-        return;
-    };
-    if let Some(count) = element(&mut round_trips.tcp_unsure, reason as usize) {
+extern "C" fn netmon_unsure(endpoint: u32, reason: u32) -> u32 {
+    if let Some(round_trips) = maps::round_trips(endpoint)
+        && let Some(count) = element(&mut round_trips.tcp_unsure, reason as usize)
+    {
         *count += 1;
     }
+    DONE
 }

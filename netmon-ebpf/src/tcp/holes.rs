@@ -127,7 +127,7 @@ pub(super) fn fill(
 
 /// Returns the smaller of two numbers of 32 bits.
 #[inline(always)]
-fn lesser(a: u64, b: u64, words: impl SharedHalfWords) -> u64 {
+pub(super) fn lesser(a: u64, b: u64, words: impl SharedHalfWords) -> u64 {
     let difference = a.wrapping_sub(b);
     // The compiler would make a branch of a mask that it knows.
     b.wrapping_add(difference & words.opaque((difference as i64 >> 63) as u64))
@@ -135,12 +135,14 @@ fn lesser(a: u64, b: u64, words: impl SharedHalfWords) -> u64 {
 
 /// Returns the larger of two numbers of 32 bits.
 #[inline(always)]
-fn greater(a: u64, b: u64, words: impl SharedHalfWords) -> u64 {
+pub(super) fn greater(a: u64, b: u64, words: impl SharedHalfWords) -> u64 {
     a + b - lesser(a, b, words)
 }
 
 /// Returns the mask that is set if a number is above 0.
 #[inline(always)]
 fn positive(number: u64, words: impl SharedHalfWords) -> u64 {
+    // The compiler would make a branch of the sign of a difference that it knows, too.
+    let number = words.opaque(number);
     words.opaque(((number as i64).wrapping_neg() >> 63) as u64)
 }

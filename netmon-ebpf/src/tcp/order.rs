@@ -1,6 +1,10 @@
 //! Segments that do not continue their direction: what is repeated, what is late, and what that means for samples.
 
-use super::{FIN, Findings, Place, Segment, SharedHalfWords, Track, track::before};
+use super::{
+    FIN, Findings, Passed, Place, Segment, SharedHalfWords, Track,
+    holes::{greater, lesser},
+    track::before,
+};
 use crate::{
     abi::EGRESS,
     flow::{TCP_SEQ_KNOWN, TCP_ZERO_WINDOW, TcpFlow},
@@ -98,9 +102,7 @@ impl TcpFlow {
             Place::Gap => self.gap_end[HOOK] = seq,
             Place::Next | Place::Old | Place::Unknown => {}
         }
-        let size = payload.div_ceil(segments.max(1)).max(1);
-        let repeated = passed.repeated.div_ceil(size).min(segments);
-        let late = passed.late.div_ceil(size).min(segments - repeated);
+        let (repeated, late) = in_segments(passed, payload, segments, seq, words);
         self.retransmits[HOOK] = self.retransmits[HOOK].wrapping_add(repeated);
         self.reordered[HOOK] = self.reordered[HOOK].wrapping_add(late);
         Step { place: passed.place, repeated, late }.packed(seq)
@@ -115,6 +117,29 @@ impl TcpFlow {
             && seq.wrapping_add(1) == next
             && (self.acked[HOOK] == next || state & (TCP_ZERO_WINDOW << HOOK) != 0)
     }
+}
+
+/// Returns the bytes that were found out as segments, those that passed before and those that are late. All together
+/// are no more than the `segments` of a super-packet. Without branches, as in `holes`; `salt` is any number.
+#[inline(always)]
+fn in_segments(
+    passed: Passed,
+    payload: u32,
+    segments: u32,
+    salt: u32,
+    words: impl SharedHalfWords,
+) -> (u32, u32) {
+    let divided = |number: u64, by: u64| {
+        // No divisor is 0, but the compiler does not know it.
+        let quotient = (number + by - 1).checked_div(by).unwrap_or(0);
+        words.obscured(quotient, salt)
+    };
+    let segments = u64::from(segments);
+    let size = divided(payload.into(), greater(segments, 1, words));
+    let size = greater(size, 1, words);
+    let repeated = lesser(divided(passed.repeated.into(), size), segments, words);
+    let late = lesser(divided(passed.late.into(), size), segments - repeated, words);
+    (repeated as u32, late as u32)
 }
 
 #[inline(always)]

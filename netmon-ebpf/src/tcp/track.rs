@@ -33,6 +33,12 @@ pub trait SharedHalfWords: Copy {
     fn opaque(self, number: u64) -> u64 {
         number
     }
+    /// Returns `number` in a way that the verifier cannot follow ([`crate::parse::Packet::obscured`]). `unknown` is any
+    /// number that it does not know.
+    #[inline(always)]
+    fn obscured(self, number: u64, unknown: u32) -> u64 {
+        self.opaque(number ^ u64::from(unknown)) ^ u64::from(unknown)
+    }
 }
 
 /// In a lock: a program on some CPU holds it.

@@ -27,15 +27,15 @@ fn the_documented_errors_are_those_that_are_reported() {
 }
 
 #[test]
-fn every_key_has_a_row_and_says_whether_it_is_required() {
+fn every_key_is_described_and_says_whether_it_is_required() {
     for schema in [&LAB, &NAMESPACE, &ROUTE, &LINK, &END, &BRIDGE, &EXPECT, &IMPAIR, &PROBE, &SERVICE, &READY]
     {
         for key in schema.supported() {
-            let start = format!("| `{}` | ", key.name);
-            let rows: Vec<_> = REFERENCE.lines().filter(|line| line.starts_with(&start)).collect();
-            assert!(!rows.is_empty(), "{} of {}", key.name, schema.title);
+            let start = format!("- `{}` (", key.name);
+            let items: Vec<_> = REFERENCE.lines().filter(|line| line.starts_with(&start)).collect();
+            assert!(!items.is_empty(), "{} of {}", key.name, schema.title);
             if key.need == Need::Required {
-                assert!(rows.iter().any(|row| row.contains("| required |")), "{rows:?}");
+                assert!(items.iter().any(|item| item.contains(", required): ")), "{items:?}");
             }
         }
     }

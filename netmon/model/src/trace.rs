@@ -219,9 +219,9 @@ pub struct Slowest {
     /// How long it took in the typical run.
     pub took_ns: u64,
     /// The part of it on the way there.
-    pub there_ns: u64,
+    pub forward_ns: u64,
     /// The part of it on the way back.
-    pub back_ns: u64,
+    pub return_ns: u64,
     /// From the first hook to the last.
     pub of_ns: u64,
 }

@@ -19,6 +19,7 @@ mod summary;
 mod topology;
 pub(crate) mod totals;
 mod traces;
+mod which_link;
 mod window;
 
 use std::{
@@ -45,6 +46,7 @@ pub use self::{
         Agent, ColumnNames, HistoryUse, Impairments, ProbeState, Topology, TopologyEndpoint, TopologyLink,
     },
     traces::Traces,
+    which_link::{NamedLink, meant},
     window::{DirectionWindow, EndWindow, LinkWindow, ProbeNow, Window},
 };
 

@@ -26,8 +26,8 @@ pub mod report;
   netmon clean direct       the lab of this name, even if it is complete
   netmon clean --all        also complete labs, which `netmon up` made
   netmon clean -o json      only lists, for programs
-Exit codes: 0 nothing is left over, 1 something is, 3 a privilege is missing, 4 a lab that was named is held by a
-process.")]
+Exit codes: 0 nothing is left over, 1 something is, 3 a privilege is missing, 4 a lab that was
+named is held by a process.")]
 pub struct Clean {
     /// Only these labs, even complete ones; without a name, all labs that no process holds and that are
     /// incomplete.

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 /// What is listed, and how.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon discover                               every link of the host that leads from one namespace to another
+  netmon discover                               every link of the host between two namespaces
   netmon discover --all                         namespaces without links, too
   netmon discover --follow                      and what appears, changes and disappears from now on
   netmon discover --include runtime=docker      links of Docker's containers
@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(3600);
   netmon discover --include label=com.docker.compose.project=shop
   netmon discover -o json                       all that is known, for programs
 
-A filter is netns=PATTERN, interface=PATTERN, runtime=PATTERN or label=KEY=PATTERN, or PATTERN alone for
-namespaces. A pattern may contain *, ? and [...]. A link matches if one of its ends does.")]
+A filter is netns=PATTERN, interface=PATTERN, runtime=PATTERN or label=KEY=PATTERN, or PATTERN
+alone for namespaces. A pattern may contain *, ? and [...]. A link matches if one of its ends does.")]
 pub struct Args {
     #[command(flatten)]
     selecting: Selecting,

@@ -19,11 +19,11 @@ mod report;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   netmon doctor                     all checks, with memory for the built-in lab
-  netmon doctor my.toml             the same for your lab: its memory, and what its impairments need
+  netmon doctor my.toml             with your lab's memory, and what its impairments need
   netmon doctor --endpoints 2000    with memory for 1,000 links
   netmon doctor -o json             for programs
-Exit codes: 0 netmon can run here, 2 the lab file is invalid, 3 something that netmon or the lab needs is
-missing.")]
+Exit codes: 0 netmon can run here, 2 the lab file is invalid, 3 something that netmon or the lab
+needs is missing.")]
 pub struct Doctor {
     #[command(flatten)]
     lab: LabFile,

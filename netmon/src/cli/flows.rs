@@ -37,15 +37,16 @@ const HOME_AND_CLEAR: &str = "\x1b[H\x1b[J";
   netmon flows --sort bytes --follow      who moves the most, every two seconds
   netmon flows --namespace web --sort rtt the slowest connections of one namespace
   netmon flows --protocol udp             conversations over UDP (netmon run --udp-flows)
-  netmon flows --link core -o json        the connections on one link, as /api/v1/flows returns them
+  netmon flows --link core -o json        one link's connections, as /api/v1/flows
 
-A connection is listed once for each end of each link that it crosses. The kernel table that holds them is bounded
-(netmon run --flow-entries); when it is full, the connection that was idle for longest is evicted. UDP is followed only
-if the agent was started with --udp-flows: it costs a table update for every packet.")]
+A connection is listed once for each end of each link that it crosses. The kernel table that holds
+them is bounded (netmon run --flow-entries); when it is full, the connection that was idle for
+longest is evicted. UDP is followed only if the agent was started with --udp-flows: it costs a
+table update for every packet.")]
 pub struct Args {
     #[command(flatten)]
     agent: WhichAgent,
-    /// Only connections on this link.
+    /// Only connections on this link: its name, NAMESPACE:INTERFACE of one end, or INTERFACE.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME", value_parser = link_name)]
     link: Option<LinkName>,
     /// Only connections at the ends of this namespace.

@@ -66,12 +66,33 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let options = Options { kind, namespaces, name, subnet, http };
     let text = generate::lab_file(&options)?;
     output::print(&text)?;
+    log::info!("{}", summary(&text));
     Ok(ExitCode::Ok)
+}
+
+/// Counts what a lab file has, for those who redirected it.
+fn summary(text: &str) -> String {
+    let count = |what: &str| text.lines().filter(|line| *line == format!("[[{what}]]")).count();
+    let counts = ["namespace", "bridge", "link", "service"].map(|what| (count(what), what));
+    let parts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    parts.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_summary_counts_what_the_file_has() {
+        let options = Options { namespaces: Some(5), http: true, ..Options::new(LabKind::Star) };
+        let text = generate::lab_file(&options).unwrap();
+        assert_eq!(summary(&text), "5 namespaces, 5 links, 5 services");
+        assert_eq!(summary("[[namespace]]\n[[bridge]]\n"), "1 namespace, 1 bridge");
+    }
 
     #[test]
     fn an_ipv6_subnet_is_refused_with_the_reason() {

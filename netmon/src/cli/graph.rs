@@ -15,7 +15,7 @@ use crate::{
 /// Which lab, and how it is drawn.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon graph                        the running lab, with rates and latencies; if none runs, the built-in lab
+  netmon graph                        the running lab with its rates, or the built-in lab
   netmon graph direct                 the running lab of this name
   netmon graph my.toml                the lab in this file, whether it is running or not
   netmon graph -o mermaid my.toml     for a Markdown page
@@ -72,12 +72,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// What is drawn.
 enum Source {
-    Lab(Lab),
+    Lab(Box<Lab>),
     Agent(ServerAddress),
 }
 
 fn source(args: &Args) -> anyhow::Result<Source> {
-    let file = |path: Option<PathBuf>| LabFile { file: path }.open().map(Source::Lab);
+    let file = |path: Option<PathBuf>| LabFile { file: path }.open().map(|lab| Source::Lab(Box::new(lab)));
     match (&args.address, args.lab.as_deref()) {
         (Some(address), _) => Ok(Source::Agent(address.clone())),
         (None, Some(given)) if locate::is_file(given) => file(Some(given.into())),

@@ -23,15 +23,16 @@ mod show;
 /// Which link, and what to change.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  netmon impair veth0                                shows what is configured, and what is measured of it
-  netmon impair veth0 --loss 1%                      drops one packet in a hundred, in both directions
-  netmon impair veth0 --rate 10mbit --from root      10 Mbit/s for packets that leave root; keeps the loss
+  netmon impair veth0                                shows what is configured and measured
+  netmon impair veth0 --loss 1%                      drops one in a hundred, in both directions
+  netmon impair veth0 --rate 10mbit --from root      only packets that leave root; keeps the loss
   netmon impair uplink --direction a-to-b --delay 20ms --jitter 2ms
-  netmon impair veth0 --loss 0% --rate none          removes loss and rate limit, and would keep a delay
+  netmon impair veth0 --loss 0% --rate none          removes both, and would keep a delay
   netmon impair veth0 --clear                        removes the whole impairment
 The lab file is not changed: the next `netmon up` or `netmon reload` restores what it says.
-Exit codes: 0 success, 1 failed, 2 amounts that contradict each other, or no such link, 3 this kernel lacks
-something (delay needs netem), 4 a foreign qdisc or filter is in the way, or the lab is held.")]
+Exit codes: 0 success, 1 failed, 2 amounts that contradict each other, or no such link, 3 this
+kernel lacks something (delay needs netem), 4 a foreign qdisc or filter is in the way, or the lab
+is held.")]
 pub struct Args {
     /// The link: its name, NAMESPACE:INTERFACE of one end, or INTERFACE.
     #[arg(value_name = "LINK")]
@@ -99,8 +100,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let sides = args.sides(&link)?;
     require_topology(&format!("changing link {}", link.name))?;
-    let mut lab = LabHandle::acquire(&lab)?;
-    lab.impair(&link, &sides, change).with_context(|| format!("cannot change link {}", link.name))?;
+    let mut handle = LabHandle::acquire(&lab)?;
+    handle.impair(&link, &sides, change).with_context(|| format!("cannot change link {}", link.name))?;
+    drop(handle);
+    output::print(&show::changed(&lab, &link, &sides, args.output)?)?;
     Ok(ExitCode::Ok)
 }
 
@@ -120,7 +123,7 @@ impl Args {
         };
         let leaving: Vec<Side> =
             [Side::A, Side::B].into_iter().filter(|side| link.end(*side).namespace == *from).collect();
-        let RecordedLink { name, a, b } = link;
+        let RecordedLink { name, a, b, .. } = link;
         match leaving[..] {
             [_] => Ok(leaving),
             [] => Err(UsageError(format!(
@@ -153,7 +156,7 @@ mod tests {
             mac: Mac([2, 0, 0, 0, 0, 1]),
             ifindex: None,
         };
-        let link = RecordedLink { name: "core".parse().unwrap(), a: end(a), b: end(b) };
+        let link = RecordedLink { name: "core".parse().unwrap(), a: end(a), b: end(b), in_container: false };
         let command = Cli::parse_from([&["netmon", "impair", "core"], arguments].concat()).command;
         let Command::Impair(args) = command else { panic!("{command:?}") };
         args.sides(&link)

@@ -39,7 +39,9 @@ pub mod up;
 pub mod watching;
 pub mod which_agent;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::{env, ffi::OsStr};
+
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::exit::ExitCode;
 
@@ -59,9 +61,17 @@ impl Cli {
     /// Parses the command line of this process; ends the process with help, the version or an error as clap does.
     #[must_use]
     pub fn of_process() -> Self {
-        let matches = groups::grouped(Self::command()).get_matches();
+        let matches = without_empty_variables(groups::grouped(Self::command())).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// Treats a variable of the environment that is empty as one that is not set, as in `NETMON_FILE= netmon doctor`.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    let arg =
+        |arg: Arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&'static str>) } else { arg };
+    command.mut_args(arg).mut_subcommands(without_empty_variables)
 }
 
 /// The subcommands.
@@ -186,7 +196,7 @@ pub enum Command {
 /// Fails with the error of the command; [`failure::exit_code`] has its exit code.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Run(args) => with_runtime(run::run(args)),
+        Command::Run(args) => run::run(args),
         Command::Up(args) => with_runtime(up::run(args)),
         Command::Reload(args) => reload::run(&args),
         Command::Down(args) => down::run(&args),

@@ -15,8 +15,9 @@ use crate::control::{Client, LabHandle, Request};
   netmon plan my.toml       shows what would change
   netmon reload my.toml     changes it: links that stay keep their counters and lose no packet
   kill -HUP PID             the same, for the file that the agent was started with
-Exit codes: 0 success, 1 failed, or no agent runs the lab, 2 the lab file is invalid, 3 this kernel lacks
-something that the lab needs, 4 a foreign object is in the way, or the lab is held by a process that is no agent.")]
+Exit codes: 0 success, 1 failed, or no agent runs the lab, 2 the lab file is invalid, 3 this kernel
+lacks something that the lab needs, 4 a foreign object is in the way, or the lab is held by a
+process that is no agent.")]
 pub struct Reload {
     #[command(flatten)]
     lab: LabFile,

@@ -12,7 +12,7 @@ use netmon_model::{lab::Lab, server_address::ServerAddress};
 
 use super::{
     exit::ExitCode, failure::UsageError, lab_file::LabFile, output, privileges::require_topology,
-    selecting::Selecting, serving::Serving, watching::Watching,
+    selecting::Selecting, serving::Serving, watching::Watching, with_runtime,
 };
 use crate::{
     agent::{self, Config, Started},
@@ -21,7 +21,7 @@ use crate::{
     ownership::state::State,
     render::{banner::Banner, progress::ProgressLine},
     server::{self, Buckets, DEFAULT_ADDRESS},
-    services::Prometheus,
+    services::{Prometheus, keep_capabilities},
 };
 
 /// Which lab, how it is watched, and where the results are served.
@@ -31,11 +31,12 @@ use crate::{
   netmon run labs/direct-nginx.toml   a lab of your own
   kill -HUP PID                       applies the lab file again, like `netmon reload`
   netmon run --keep                   leaves the lab up at the end; `netmon down` removes it
-  netmon run --persist                keeps counting if the agent is killed or upgraded, or exits with --keep
+  netmon run --persist                keeps counting while no agent runs, as during an upgrade
   netmon run --prometheus             starts a Prometheus as well, which scrapes this agent
+  netmon run --web-config web.yml     asks clients for TLS and passwords, as Prometheus' exporters do
   netmon run --history off            reads nothing between scrapes
   netmon run --attach clsact          does not use TCX, as on Linux before 6.6
-  netmon run --discover               watches the links of containers and other namespaces, and builds no lab")]
+  netmon run --discover               builds no lab; watches containers and namespaces")]
 pub struct Args {
     #[command(flatten)]
     lab: LabFile,
@@ -95,14 +96,20 @@ impl From<Width> for Buckets {
 /// # Errors
 ///
 /// Fails as [`agent::run`] does.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let discover = selection(args.discover, args.selecting)?;
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let discover = selection(args.discover, args.selecting.clone())?;
     let lab = if discover.is_some() { Lab::of_host() } else { args.lab.open()? };
+    // Before the runtime, whose threads then have no more either.
+    keep_capabilities(&lab.services);
+    with_runtime(serve(args, lab, discover))
+}
+
+async fn serve(args: Args, lab: Lab, discover: Option<Selection>) -> anyhow::Result<ExitCode> {
     let name = lab.name.clone();
     let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
         listen: args.listen,
-        serving: server::Options { buckets: args.buckets.into(), ..args.serving.options() },
+        serving: server::Options { buckets: args.buckets.into(), ..args.serving.options()? },
         datapath: Options {
             log_level: log_level(),
             run_time: args.program_stats,
@@ -175,13 +182,14 @@ fn log_level() -> u8 {
 }
 
 fn greet(lab: &Lab, started: &Started, prometheus: Option<SocketAddr>) {
-    let Started { http, features, links, stays, pinned } = started;
+    let Started { http, security, features, links, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
     let terminal = output::terminal();
     let banner = Banner {
         lab,
         links: *links,
         http,
+        security: *security,
         features: *features,
         stays: *stays,
         pinned,

@@ -28,7 +28,8 @@ mod report;
 #[command(after_help = "Examples:
   netmon selftest             prints the scorecard
   netmon selftest -o json     the same, for programs
-Exit codes: 0 all within bounds, 1 failed or interrupted, 3 a privilege is missing, 5 out of bounds.")]
+Exit codes: 0 all within bounds, 1 failed or interrupted, 3 a privilege is missing, 5 out of
+bounds.")]
 pub struct Args {
     /// Output format.
     #[arg(short, long, env = "NETMON_OUTPUT", value_enum, default_value_t)]

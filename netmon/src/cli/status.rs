@@ -24,13 +24,13 @@ mod link;
   netmon status direct                one of several labs, by its name
   netmon status labs/direct.toml      the same, by its file
   netmon status --all                 a line for each lab, also if there is only one
-  netmon status --link core           one link: the parts of its round trips, and the audit of its counts
+  netmon status --link core           one link: parts of its round trips, and its audit
   netmon status -o json               all numbers, as /api/v1/links and /api/v1/probes return them
   netmon status --address 127.0.0.1:9500")]
 pub struct Args {
     #[command(flatten)]
     agent: WhichAgent,
-    /// One link in detail, by its name; without --link, all links of the lab.
+    /// One link in detail: its name, NAMESPACE:INTERFACE of one end, or INTERFACE; without --link, all links.
     #[arg(long, env = "NETMON_LINK", value_name = "NAME")]
     link: Option<String>,
     /// A line for each lab of this host, also if there is only one. The default if there are several.

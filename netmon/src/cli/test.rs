@@ -23,10 +23,11 @@ mod report;
 #[command(after_help = "Examples:
   netmon test labs/router.toml             builds it, checks its [[expect]] sections, removes it
   netmon test lab.toml -o junit > out.xml  for a CI server
-  netmon test labs/*.toml                  several, one after the other; those without expectations are skipped
+  netmon test labs/*.toml                  one after the other; without [[expect]], skipped
 A file that is no lab is an error of its own in JSON and JUnit; the other labs are tested.
-Exit codes: 0 all expectations held, 1 a lab could not be built, or interrupted, 2 a lab file is invalid, 3 a privilege
-is missing, 4 a lab is held or a name is taken, 5 an expectation did not hold.")]
+Exit codes: 0 all expectations held, 1 a lab could not be built, or interrupted, 2 a lab file is
+invalid, 3 a privilege is missing, 4 a lab is held or a name is taken, 5 an expectation did not
+hold.")]
 pub struct Args {
     /// The lab files.
     #[arg(value_name = "FILE", env = "NETMON_FILE")]

@@ -24,10 +24,12 @@ use crate::{
   netmon top --view connections       begins with the connections
   netmon top --address 10.1.2.3:9477  an agent on another host
 
-Keys: j k and arrows move, Enter opens, Esc goes back, / filters, < > choose the column to sort by, r reverses,
-Space pauses, Tab and 1 to 5 change the view, + and - the interval, ? shows all keys, q quits.
+Keys: j k and arrows move, Enter opens, Esc goes back, / filters, < > choose the column to sort by,
+r reverses, Space pauses, Tab and 1 to 5 change the view, + and - the interval, ? shows all keys, q
+quits.
 
-Colours are off if NO_COLOR is set, and the characters are ASCII if the locale is not UTF-8 or TERM is linux.")]
+Colours are off if NO_COLOR is set, and the characters are ASCII if the locale is not UTF-8 or TERM
+is linux.")]
 pub struct Args {
     #[command(flatten)]
     agent: WhichAgent,

@@ -27,10 +27,11 @@ const RUNS_KEPT: usize = 100;
   netmon trace client server --tcp 80              ten connections: SYN and SYN-ACK
   netmon trace client http://server/               ten requests: connection, request, response
   netmon trace root box1 -o perfetto > way.json    for ui.perfetto.dev
-Each line is one rung: a link with its queue, the inside of a namespace, or the program that answers. START and TOOK
-are of the run with the median duration, so they add up; MEDIAN and WORST are over all runs but the first.
-Exit codes: 0 all answered, 1 failed, 2 no such namespace or destination, 3 a privilege is missing or the kernel
-describes no types (BTF), 5 something was not answered.")]
+Each line is one rung: a link with its queue, the inside of a namespace, or the program that
+answers. START and TOOK are of the run with the median duration, so they add up; MEDIAN and WORST
+are over all runs but the first.
+Exit codes: 0 all answered, 1 failed, 2 no such namespace or destination, 3 a privilege is missing
+or the kernel describes no types (BTF), 5 something was not answered.")]
 pub struct Args {
     /// The sender's namespace; `root` is the current one.
     #[arg(value_name = "FROM")]

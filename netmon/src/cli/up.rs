@@ -19,13 +19,14 @@ use crate::{
     control::{self, LabHandle},
     ownership::{Claim, state, temporary},
     render::progress::ProgressLine,
+    services::{lacking_capabilities, required_capabilities},
 };
 
 /// Which lab is built, and how.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   netmon up                  the built-in lab: ping 10.200.0.3
-  netmon up my.toml          a lab of yours; run it again after an edit, and only the difference is applied
+  netmon up my.toml          a lab of yours; after an edit, only the difference is applied
   netmon up --persist        counts packets without an agent; `netmon run` shows them later
   netmon up --dry-run        prints what it would do
   netmon down                removes the lab")]
@@ -53,7 +54,8 @@ pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
     }
     require_topology(&format!("building lab {}", lab.name))?;
     require_writable(crate::topology::written_directories(&lab), &format!("building lab {}", lab.name))?;
-    require(&crate::services::required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    lacking_capabilities(&lab.services)?;
     match LabHandle::acquire(&lab.name)? {
         LabHandle::Agent(agent, _) => reload::by_agent(agent, &lab, args.lab.file.as_ref())?,
         LabHandle::Own(claim) => build(&args, &lab, &claim).await?,

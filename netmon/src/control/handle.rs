@@ -60,14 +60,13 @@ impl LabHandle {
         change: Change,
     ) -> Result<(), ControlError> {
         match self {
-            // It logs the same lines.
             Self::Agent(client, _) => {
                 client.request(&Request::Impair { link: link.name.clone(), sides: sides.to_vec(), change })
             }
             Self::Own(claim) => {
                 for (side, impairment) in impair::impair(claim, &link.name, sides, change)? {
                     let RecordedInterface { namespace, interface, .. } = link.end(side);
-                    log::info!("packets from {namespace}:{interface} are impaired: {impairment}");
+                    log::debug!("packets from {namespace}:{interface} are impaired: {impairment}");
                 }
                 Ok(())
             }
@@ -227,7 +226,8 @@ mod tests {
             mac: Mac([2, 0, 0, 0, 0, 1]),
             ifindex: None,
         };
-        let link = RecordedLink { name: "core".parse().unwrap(), a: end("one"), b: end("two") };
+        let link =
+            RecordedLink { name: "core".parse().unwrap(), a: end("one"), b: end("two"), in_container: false };
         let change = Change { clear: true, ..Change::default() };
         let refusal = Refusal::new(RefusalKind::Conflict, "a qdisc is in the way");
         let (mut handle, agent) = agent_with(Some(Err(refusal.clone())));

@@ -128,14 +128,15 @@ async fn links(
     headers: HeaderMap,
     which: Asked<api::WhichLinks>,
 ) -> Result<Response, ReadError> {
-    let Query(which) = match which {
+    let Query(mut which) = match which {
         Ok(which) => which,
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    if let Some(unknown) = which.link.as_ref().and_then(|link| unknown_link(&reading.snapshot, link)) {
-        return Ok(bad_request(unknown));
-    }
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
+        Ok(link) => link,
+        Err(unknown) => return Ok(bad_request(unknown)),
+    };
     json(&headers, move || {
         let base = shared.feed.live.base(&reading.snapshot);
         api::Links::of(&reading.snapshot, base.as_deref(), &which)
@@ -143,9 +144,17 @@ async fn links(
     .await
 }
 
-/// Returns why a link is not known, with names near it. Returns `None` if it is.
-fn unknown_link(snapshot: &Snapshot, name: &LinkName) -> Option<String> {
-    unknown("link", name.as_str(), &snapshot.links.iter().map(|link| link.name.as_str()).collect())
+/// Returns the name of the link that `wanted` means, or why it means none or several.
+fn known_link(snapshot: &Snapshot, wanted: &LinkName) -> Result<LinkName, String> {
+    let links: Vec<_> = snapshot.links.iter().map(api::NamedLink::from).collect();
+    match api::meant(wanted.as_str(), &links)[..] {
+        [name] => Ok(name.clone()),
+        [] => {
+            let names = links.iter().map(|link| link.name.as_str()).collect();
+            Err(unknown("link", wanted.as_str(), &names).unwrap_or_default())
+        }
+        ref several => Err(format!("{} links have an end {wanted}: name one of them", several.len())),
+    }
 }
 
 /// Returns why no watched end is in a namespace, with names near it. Returns `None` if one is.
@@ -186,14 +195,17 @@ async fn flows(
     headers: HeaderMap,
     which: Asked<api::WhichFlows>,
 ) -> Result<Response, ReadError> {
-    let Query(which) = match which {
+    let Query(mut which) = match which {
         Ok(which) => which,
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    let unknown = which.link.as_ref().and_then(|link| unknown_link(&reading.snapshot, link));
-    let namespace = || unknown_namespace(&reading.snapshot, which.namespace.as_ref()?);
-    if let Some(unknown) = unknown.or_else(namespace) {
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
+        Ok(link) => link,
+        Err(unknown) => return Ok(bad_request(unknown)),
+    };
+    let namespace = which.namespace.as_ref();
+    if let Some(unknown) = namespace.and_then(|namespace| unknown_namespace(&reading.snapshot, namespace)) {
         return Ok(bad_request(unknown));
     }
     let flows = shared.readings.flows().await?;

@@ -14,6 +14,9 @@ use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use super::step::Step;
 
+/// Plans of more steps than this scroll their first line off a terminal, so they end with a summary.
+const LONG: usize = 20;
+
 /// What has to be done to the host for a lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -108,6 +111,12 @@ impl Plan {
         self.phases.get(&phase).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns how many steps each phase has, on one line.
+    fn summary(&self) -> String {
+        let phases = self.phases(..).map(|(phase, steps)| format!("{} {}", phase.label(), steps.len()));
+        format!("{} steps: {}", self.steps().count(), phases.collect::<Vec<_>>().join(", "))
+    }
+
     /// Returns all steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.phases.values().flatten()
@@ -125,7 +134,8 @@ impl fmt::Display for Plan {
             writeln!(f, "  {}:", phase.label())?;
             steps.iter().try_for_each(|step| writeln!(f, "    {step}"))?;
         }
-        self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
+        self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))?;
+        if self.steps().count() > LONG { writeln!(f, "{}", self.summary()) } else { Ok(()) }
     }
 }
 
@@ -170,6 +180,19 @@ mod tests {
             Step::SetMtu { place: place(), mtu: 1400 },
         ];
         Plan::new("office".parse().unwrap(), ["uplink".parse().unwrap()].into(), steps)
+    }
+
+    #[test]
+    fn a_long_plan_ends_with_a_summary() {
+        let place = |number: usize| Place {
+            namespace: "web".parse().unwrap(),
+            interface: format!("eth{number}").parse().unwrap(),
+        };
+        let up = |count: usize| (0..count).map(|number| Step::SetUp(place(number))).collect::<Vec<_>>();
+        let of = |steps| Plan::new("office".parse().unwrap(), BTreeSet::new(), steps).to_string();
+        let long = [up(LONG), vec![Step::SetMtu { place: place(0), mtu: 1400 }]].concat();
+        assert!(of(long).ends_with("up\n21 steps: configure interfaces 1, set interfaces up 20\n"));
+        assert!(!of(up(LONG)).contains("20 steps: "));
     }
 
     #[test]

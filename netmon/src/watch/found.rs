@@ -2,6 +2,8 @@
 //!
 //! Nothing of them is held, and nothing is attached to them. What finds, joins and names them is not here.
 
+use std::collections::{BTreeSet, HashMap};
+
 use log::warn;
 use netmon_model::{
     by::Ends,
@@ -13,10 +15,14 @@ use super::{
     Watch,
     error::WatchError,
     interfaces::InterfaceState,
-    inventory::{Change, Label},
+    inventory::{self, Change, Label, Origin},
     meter::{EndpointChange, Meter},
+    state::State,
 };
-use crate::datapath::TracedTarget;
+use crate::{
+    datapath::{AttachReport, DatapathError, TracedTarget},
+    topology::Endpoint,
+};
 
 /// One end of a link that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +106,23 @@ impl Watch {
         watched
     }
 
+    /// Takes the state of the interfaces of a lab's links that lead into containers: whether each is up, `None` if it does not
+    /// exist any more. Returns the links that have just ended.
+    pub(crate) fn update_lent(&self, ends: &HashMap<InterfaceId, Option<bool>>) -> BTreeSet<LinkName> {
+        let mut state = self.shared.lock();
+        let State { meter, found, .. } = &mut *state;
+        let mut ended = BTreeSet::new();
+        for endpoint in meter.lent() {
+            let Some(is_up) = ends.get(&endpoint.at) else { continue };
+            let now = is_up.map_or(Found::Gone, |is_up| if is_up { Found::Up } else { Found::Down });
+            let before = found.insert(endpoint.at, now);
+            if now == Found::Gone && before != Some(Found::Gone) {
+                ended.extend(meter.inventory.link_of(endpoint.at).cloned());
+            }
+        }
+        ended
+    }
+
     /// Returns the number of links that are watched.
     #[must_use]
     pub fn links(&self) -> usize {
@@ -155,6 +178,36 @@ impl Meter {
         Ok(())
     }
 
+    /// Attaches to these endpoints. Those of links that lead into containers are measured by tracing, which attaches nothing to
+    /// them and holds nothing of them.
+    pub(super) fn attach_new(
+        &mut self,
+        new: &[(InterfaceId, &Endpoint)],
+    ) -> Result<AttachReport, DatapathError> {
+        let (lent, own): (Vec<_>, Vec<_>) = new.iter().partition(|(_, endpoint)| endpoint.in_container);
+        let traced: Vec<TracedTarget> = lent.iter().filter_map(|(at, _)| self.traced_target(*at)).collect();
+        let targets = own.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
+        self.datapath.watch(&traced)?;
+        self.datapath.attach(targets).inspect_err(|_| {
+            // The first error is the one to report.
+            self.datapath.unwatch(&traced.iter().map(|target| target.id).collect::<Vec<_>>());
+        })
+    }
+
+    /// Returns whether an endpoint is of a link that was found on the host. A lab's own are measured by tracing, too, if they
+    /// lead into a container.
+    pub(super) fn is_found(&self, endpoint: &inventory::Endpoint) -> bool {
+        self.datapath.is_traced(endpoint.id) && endpoint.label.origin == Origin::Found
+    }
+
+    /// Returns the endpoints of a lab's links that lead into containers.
+    pub(super) fn lent(&self) -> impl Iterator<Item = &inventory::Endpoint> {
+        let is_lent = |endpoint: &&inventory::Endpoint| {
+            self.datapath.is_traced(endpoint.id) && endpoint.label.origin != Origin::Found
+        };
+        self.inventory.endpoints().filter(is_lent)
+    }
+
     /// Gives the end of a link that was found another label. Has no effect if it is not watched.
     pub fn relabel_found(&mut self, end: &FoundEnd) {
         self.inventory.apply(Change::Relabelled { at: end.at, label: end.label.clone() });
@@ -174,7 +227,7 @@ impl Meter {
         errors
     }
 
-    fn traced_target(&self, at: InterfaceId) -> Option<TracedTarget> {
+    pub(super) fn traced_target(&self, at: InterfaceId) -> Option<TracedTarget> {
         let id = self.inventory.at(at)?.id;
         Some(TracedTarget { id, at, peer: self.inventory.peer_of(at).map(|peer| peer.id) })
     }

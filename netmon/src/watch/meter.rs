@@ -158,8 +158,7 @@ impl Meter {
             self.drop_unwanted(endpoints);
         }
         let new = self.take_facts(&changed);
-        let targets = new.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
-        let report = match self.datapath.attach(targets) {
+        let report = match self.attach_new(&new) {
             Ok(report) => report,
             Err(error) => {
                 let error = WatchError::named(error, &self.inventory);
@@ -203,8 +202,8 @@ impl Meter {
         let wanted: HashMap<InterfaceId, &LinkName> =
             endpoints.iter().map(|endpoint| (at(endpoint), &endpoint.link)).collect();
         let is_unwanted = |endpoint: &&inventory::Endpoint| {
-            let is_found = self.datapath.is_traced(endpoint.id);
-            !is_found && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
+            !self.is_found(endpoint)
+                && wanted.get(&endpoint.at).copied() != self.inventory.link_of(endpoint.at)
         };
         let going: Vec<InterfaceId> =
             self.inventory.endpoints().filter(is_unwanted).map(|endpoint| endpoint.at).collect();
@@ -214,9 +213,7 @@ impl Meter {
         }
         let links: HashSet<&LinkName> = wanted.into_values().collect();
         let is_found = |name: &LinkName| {
-            self.inventory
-                .link(name)
-                .is_some_and(|link| link.ends().any(|end| self.datapath.is_traced(end.id)))
+            self.inventory.link(name).is_some_and(|link| link.ends().any(|end| self.is_found(end)))
         };
         let is_parted = |name: &&LinkName| !links.contains(name) && !is_found(name);
         let parted: Vec<LinkName> = self.inventory.link_names().filter(is_parted).cloned().collect();
@@ -292,7 +289,7 @@ impl Meter {
         Some(Ends { a, b }[side])
     }
 
-    fn target(&self, at: InterfaceId, endpoint: &Endpoint) -> Option<Target> {
+    pub(super) fn target(&self, at: InterfaceId, endpoint: &Endpoint) -> Option<Target> {
         let id = self.inventory.at(at)?.id;
         let peer = self.inventory.peer_of(at).map(|peer| peer.id);
         Some(Target { id, at, netns: Arc::clone(&endpoint.netns), peer })

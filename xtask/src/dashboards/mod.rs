@@ -27,7 +27,7 @@ use clap::Args;
 use serde_json::Value;
 
 use self::panel::Board;
-use crate::workspace;
+use crate::{kubernetes, workspace};
 
 /// Where the dashboards are.
 pub(crate) const FOLDER: &str = "dashboards/";
@@ -51,6 +51,11 @@ pub(crate) fn run(options: &Dashboards) -> Result<()> {
         fs::write(root.join(&path), text + "\n").with_context(|| format!("cannot write {path}"))?;
         eprintln!("xtask: wrote {path}");
     }
+    let rules = kubernetes::RULES.map(|path| fs::read_to_string(root.join(path)));
+    let rules = rules.into_iter().collect::<Result<Vec<_>, _>>().context("cannot read the rules")?;
+    fs::write(root.join(kubernetes::RULE), kubernetes::rule(&rules)?)
+        .with_context(|| format!("cannot write {}", kubernetes::RULE))?;
+    eprintln!("xtask: wrote {}", kubernetes::RULE);
     Ok(())
 }
 

@@ -4,18 +4,16 @@
 //! installed from a package registry, so this is the nearest that a check comes to it. The SDK is in Python: it is the
 //! only one of the languages that the SDK exists in which parses JSON and refuses what it does not know.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 use super::{FOLDER, boards};
-use crate::{process, workspace};
+use crate::{pip::PipPackage, workspace};
 
 /// The version for Grafana 11.6. The first number is an epoch: without it, the newest is the one for Grafana 10.1.
-const SDK: &str = "grafana-foundation-sdk==1769699379!11.6.0";
+const SDK: PipPackage =
+    PipPackage { name: "grafana-foundation-sdk", version: "1769699379!11.6.0", what: "the Grafana SDK" };
 /// The program that uses it.
 const SCRIPT: &str = include_str!("round_trip.py");
 /// What Prometheus' data source reads of an annotation, and the SDK has no type for.
@@ -23,7 +21,7 @@ const NOT_IN_THE_SDK: [&str; 3] = ["titleFormat", "textFormat", "tagKeys"];
 
 /// Checks the committed dashboards.
 pub(super) fn run() -> Result<()> {
-    let sdk = ensure()?;
+    let sdk = SDK.ensure()?;
     let root = workspace::root()?;
     let files = boards::all().into_iter().map(|board| root.join(format!("{FOLDER}{}.json", board.file)));
     let output = Command::new("python3")
@@ -49,28 +47,6 @@ fn unexpected(said: &str) -> Vec<String> {
         NOT_IN_THE_SDK.iter().any(|field| line.ends_with(&format!(".annotations.list[].{field}")))
     };
     said.lines().filter(|line| !is_known(line)).map(str::to_owned).collect()
-}
-
-/// Installs the SDK into the folder of tools, if it is not there yet.
-fn ensure() -> Result<PathBuf> {
-    let folder = workspace::tools()?.join("grafana-sdk");
-    if !is_installed(&folder) {
-        let target = folder.display().to_string();
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", &target, SDK]);
-        process::run(&mut pip)
-            .context("cannot install the Grafana SDK (Debian: apt-get install python3-pip)")?;
-    }
-    Ok(folder)
-}
-
-/// Returns whether the folder has this version.
-fn is_installed(folder: &Path) -> bool {
-    let version = SDK.rsplit('!').next().unwrap_or(SDK);
-    let is_it = |name: &str| name.starts_with("grafana_foundation_sdk-") && name.contains(version);
-    folder.read_dir().is_ok_and(|mut entries| {
-        entries.any(|entry| entry.is_ok_and(|entry| is_it(&entry.file_name().to_string_lossy())))
-    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `docs/METRICS.md` lists exactly the metrics of the code.
+//! `docs/METRICS.md` lists exactly the metrics of the code, with their types and labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,15 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     let Some(page) = tree.file(PAGE) else { return Ok(vec![Finding::new(PAGE, 1, "is missing")]) };
     let documented = documented(&page.text);
     let mut findings = Vec::new();
-    for (name, line) in &documented {
-        if !known.contains_key(name) {
-            findings.push(Finding::new(PAGE, *line, format!("`{name}` is not in {NAMES}")));
+    for (name, item) in &documented {
+        let Some(metric) = known.get(name) else {
+            findings.push(Finding::new(PAGE, item.line, format!("`{name}` is not in {NAMES}")));
+            continue;
+        };
+        let right = metric.described();
+        if item.described != right {
+            let message = format!("`{name}` is {right} in {NAMES}, and {} here", item.described);
+            findings.push(Finding::new(PAGE, item.line, message));
         }
     }
     for (name, metric) in &known {
@@ -34,14 +40,27 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
 #[derive(Debug)]
 pub(super) struct Known {
     line: usize,
-    is_histogram: bool,
+    /// Its type, as Prometheus calls it.
+    kind: String,
+    labels: Vec<String>,
+}
+
+impl Known {
+    /// Returns type and labels as the page has them: `(counter; `link`, `netns`)`.
+    fn described(&self) -> String {
+        let labels: Vec<String> = self.labels.iter().map(|label| format!("`{label}`")).collect();
+        let gap = if labels.is_empty() { "" } else { "; " };
+        format!("({}{gap}{})", self.kind, labels.join(", "))
+    }
 }
 
 /// Returns the metrics of the code by name, or `None` if the file does not exist.
 pub(super) fn known(tree: &Tree) -> Result<Option<BTreeMap<String, Known>>> {
     let Some(file) = tree.file(NAMES) else { return Ok(None) };
     let syntax = syn::parse_file(&file.text).with_context(|| format!("{NAMES} is not Rust"))?;
-    let mut names = Names::default();
+    let mut sets = LabelSets::default();
+    sets.visit_file(&syntax);
+    let mut names = Names { sets: sets.found, found: BTreeMap::new() };
     names.visit_file(&syntax);
     Ok(Some(names.found))
 }
@@ -50,7 +69,7 @@ pub(super) fn known(tree: &Tree) -> Result<Option<BTreeMap<String, Known>>> {
 pub(super) fn series(known: &BTreeMap<String, Known>) -> BTreeSet<String> {
     let mut series = BTreeSet::new();
     for (name, metric) in known {
-        if metric.is_histogram {
+        if metric.kind == "histogram" {
             series.extend(["bucket", "sum", "count"].iter().map(|part| format!("{name}_{part}")));
         } else {
             series.insert(name.clone());
@@ -59,9 +78,43 @@ pub(super) fn series(known: &BTreeMap<String, Known>) -> BTreeSet<String> {
     series
 }
 
-/// Collects `Metric { name: "..", kind: Kind::.., .. }`.
+/// Collects `const HOOK: &[&str] = &["link", ..]`.
 #[derive(Default)]
+struct LabelSets {
+    found: BTreeMap<String, Vec<String>>,
+}
+
+impl<'ast> Visit<'ast> for LabelSets {
+    fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
+        if let Some(labels) = strings(&item.expr) {
+            self.found.insert(item.ident.to_string(), labels);
+        }
+    }
+}
+
+/// Returns the strings of `&["a", "b"]`, or `None` if the expression is another.
+fn strings(expr: &syn::Expr) -> Option<Vec<String>> {
+    let syn::Expr::Reference(reference) = expr else { return None };
+    let syn::Expr::Array(array) = &*reference.expr else { return None };
+    array.elems.iter().map(|element| string(element).map(syn::LitStr::value)).collect()
+}
+
+fn string(expr: &syn::Expr) -> Option<&syn::LitStr> {
+    match expr {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text),
+        _ => None,
+    }
+}
+
+/// Returns the last part of a path, such as `Counter` of `Kind::Counter`.
+fn last_part(expr: &syn::Expr) -> Option<String> {
+    let syn::Expr::Path(path) = expr else { return None };
+    path.path.segments.last().map(|part| part.ident.to_string())
+}
+
+/// Collects `Metric { name: "..", kind: Kind::.., labels: .. }`.
 struct Names {
+    sets: BTreeMap<String, Vec<String>>,
     found: BTreeMap<String, Known>,
 }
 
@@ -74,49 +127,74 @@ impl<'ast> Visit<'ast> for Names {
                 .find(|field| matches!(&field.member, syn::Member::Named(name) if name == wanted))
                 .map(|field| &field.expr)
         };
-        if let Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. })) = field("name") {
-            let is_histogram = matches!(field("kind"), Some(syn::Expr::Path(kind))
-                if kind.path.segments.last().is_some_and(|last| last.ident == "Histogram"));
+        if let Some(name) = field("name").and_then(string) {
+            let kind = field("kind").and_then(last_part).unwrap_or_default().to_lowercase();
+            let set = |expr| last_part(expr).and_then(|name| self.sets.get(&name).cloned());
+            let labels = field("labels").and_then(|expr| strings(expr).or_else(|| set(expr)));
             let line = name.span().start().line;
-            self.found.insert(name.value(), Known { line, is_histogram });
+            self.found.insert(name.value(), Known { line, kind, labels: labels.unwrap_or_default() });
         }
         syn::visit::visit_expr_struct(self, metric);
     }
 }
 
-/// Returns the metric names in the first cells of the page's tables, with their lines.
-fn documented(page: &str) -> BTreeMap<String, usize> {
-    let mut names = BTreeMap::new();
-    for (index, line) in page.lines().enumerate() {
-        let Some(cell) = line.strip_prefix('|').and_then(|row| row.split('|').next()) else { continue };
-        for code in cell.split('`').skip(1).step_by(2).filter(|code| code.starts_with("netmon_")) {
-            names.entry(code.to_owned()).or_insert(index + 1);
+/// What the page says of a metric.
+struct Item {
+    line: usize,
+    /// Type and labels, in parentheses.
+    described: String,
+}
+
+/// Returns the metrics that items of the page begin with. An item may go on for several lines.
+fn documented(page: &str) -> BTreeMap<String, Item> {
+    let lines: Vec<&str> = page.lines().map(str::trim).collect();
+    let mut items = BTreeMap::new();
+    for (index, line) in lines.iter().enumerate() {
+        let Some((name, _)) = line.strip_prefix("- `").and_then(|rest| rest.split_once('`')) else {
+            continue;
+        };
+        if name.starts_with("netmon_") {
+            let text = lines.iter().skip(index).take(4).copied().collect::<Vec<_>>().join(" ");
+            let behind = text.split_once("` ").map_or("", |(_, behind)| behind);
+            let described = behind.split_once("):").map_or(String::new(), |(inside, _)| format!("{inside})"));
+            items.entry(name.to_owned()).or_insert(Item { line: index + 1, described });
         }
     }
-    names
+    items
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CODE: &str = "pub const PACKETS: Metric = Metric {\n    name: \"netmon_packets_total\",\n    \
-                        kind: Kind::Counter,\n};\npub const RTT: Metric = Metric {\n    \
-                        name: \"netmon_icmp_rtt_seconds\",\n    kind: Kind::Histogram,\n};\n";
+    const CODE: &str = "const HOOK: &[&str] = &[\"link\", \"netns\"];\npub const PACKETS: Metric = Metric {\n    \
+                        name: \"netmon_packets_total\",\n    kind: Kind::Counter,\n    labels: HOOK,\n};\n\
+                        pub const RTT: Metric = Metric {\n    name: \"netmon_icmp_rtt_seconds\",\n    \
+                        kind: Kind::Histogram,\n    labels: &[],\n};\n";
+
+    fn found(page: &str) -> Vec<(String, usize)> {
+        let findings = check(&Tree::of(&[(NAMES, CODE), (PAGE, page)])).expect("checked");
+        findings.into_iter().map(|finding| (finding.path, finding.line)).collect()
+    }
 
     #[test]
-    fn a_page_with_the_same_names_passes() {
-        let page = "| metric | type |\n|---|---|\n| `netmon_packets_total` | counter |\n\
-                    | `netmon_icmp_rtt_seconds` | histogram |\n\nNot a row: `netmon_egress`.\n";
-        assert_eq!(check(&Tree::of(&[(NAMES, CODE), (PAGE, page)])).expect("checked"), []);
+    fn a_page_with_the_same_names_types_and_labels_passes() {
+        let page = "- `netmon_packets_total` (counter; `link`,\n  `netns`): packets\n\
+                    - `netmon_icmp_rtt_seconds` (histogram): round trips\n\nNo item: `netmon_egress`.\n";
+        assert_eq!(found(page), []);
     }
 
     #[test]
     fn a_name_on_one_side_only_is_found_from_both_sides() {
-        let page = "| `netmon_packets_total` | counter |\n| `netmon_gone_total` | counter |\n";
-        let findings = check(&Tree::of(&[(NAMES, CODE), (PAGE, page)])).expect("checked");
-        let found: Vec<_> = findings.iter().map(|finding| (finding.path.as_str(), finding.line)).collect();
-        assert_eq!(found, [(PAGE, 2), (NAMES, 6)]);
+        let page = "- `netmon_packets_total` (counter; `link`, `netns`): packets\n- `netmon_gone_total` (counter): a\n";
+        assert_eq!(found(page), [(PAGE.to_owned(), 2), (NAMES.to_owned(), 8)]);
+    }
+
+    #[test]
+    fn another_type_and_another_label_are_found() {
+        let page = "- `netmon_packets_total` (counter; `link`): packets\n\
+                    - `netmon_icmp_rtt_seconds` (gauge): round trips\n";
+        assert_eq!(found(page), [(PAGE.to_owned(), 2), (PAGE.to_owned(), 1)]);
     }
 
     #[test]

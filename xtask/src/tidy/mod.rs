@@ -7,14 +7,18 @@ mod adr;
 mod arrows;
 mod bad_examples;
 mod changelog;
+mod columns;
 mod dashboards;
 mod dependencies;
 mod licences;
 mod links;
+pub(crate) mod listed;
+mod mentions;
 mod metrics;
 mod module_doc;
 mod named_files;
 mod namespace;
+mod pages;
 mod size;
 mod size_allowed;
 mod sleep;
@@ -83,6 +87,9 @@ const RULES: &[Rule] = &[
     ("dependencies", Check::Parsed(dependencies::check)),
     ("licences", Check::Parsed(licences::check)),
     ("links", Check::Text(links::check)),
+    ("listed", Check::Text(listed::check)),
+    ("mentions", Check::Parsed(mentions::check)),
+    ("columns", Check::Text(columns::check)),
     ("changelog", Check::Text(changelog::check)),
     ("text", Check::Text(text::check)),
     ("named-files", Check::Text(named_files::check)),
@@ -97,13 +104,19 @@ pub(crate) struct Tidy {
     /// Print the rooms of the code and their imports, in the notation of xtask/src/tidy/arrows/rooms.rs
     #[arg(long)]
     arrows: bool,
+    /// Break lines of pages that are wider than 99 columns, and print which pages changed
+    #[arg(long)]
+    wrap: bool,
 }
 
-/// Checks the rules, or prints the rooms of the code.
+/// Checks the rules, or prints the rooms of the code, or breaks the lines of pages.
 pub(crate) fn run(tidy: &Tidy) -> Result<()> {
     if tidy.arrows {
         print!("{}", arrows::listing(&Tree::read(&workspace::root()?)?)?);
         return Ok(());
+    }
+    if tidy.wrap {
+        return columns::wrap_all();
     }
     check()
 }

@@ -1,13 +1,13 @@
 //! What found links and their ends are called in series. Pure.
 //!
 //! The end in `root` has the name of its device if a person chose that, and otherwise the name of the far end: the names that
-//! container runtimes choose are random, and another one after each start.
+//! container runtimes choose are random or counted, and another one after each start.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use netmon_model::{
-    names::{EndName, LabName},
-    survey::{End, Link, PairKind, Survey},
+    names::{EndName, LabName, NsName},
+    survey::{End, Link, PairKind, Runtime, Survey},
 };
 
 use crate::watch::{
@@ -23,13 +23,19 @@ const HASH_DIGITS: usize = 15;
 /// Returns the links of a survey that can be measured, without those of the labs in `left`.
 pub(super) fn links(survey: &Survey, left: &BTreeSet<&LabName>) -> Vec<FoundLink> {
     let is_left = |link: &&Link| link.lab.as_ref().is_some_and(|lab| left.contains(lab));
-    survey.links.iter().filter(|link| !is_left(link)).filter_map(found).collect()
+    let runtimes: BTreeMap<&NsName, Runtime> =
+        survey.namespaces.iter().map(|netns| (&netns.name, netns.runtime)).collect();
+    survey.links.iter().filter(|link| !is_left(link)).filter_map(|link| found(link, &runtimes)).collect()
 }
 
 /// Returns `None` if the namespace of neither end could be opened.
-fn found(link: &Link) -> Option<FoundLink> {
-    let a = found_end(&link.a, &link.b, link.kind);
-    let b = found_end(&link.b, &link.a, link.kind);
+fn found(link: &Link, runtimes: &BTreeMap<&NsName, Runtime>) -> Option<FoundLink> {
+    let is_random = |end: &End, peer: &End| {
+        let runtime = runtimes.get(&peer.netns).copied().unwrap_or(Runtime::Unknown);
+        link.kind != PairKind::Veth || is_random(&end.interface) || is_runtimes(&end.interface, runtime)
+    };
+    let a = found_end(&link.a, &link.b, is_random(&link.a, &link.b));
+    let b = found_end(&link.b, &link.a, is_random(&link.b, &link.a));
     let (a, b) = match a {
         Some(a) => (a, b),
         None => (b?, None),
@@ -38,19 +44,28 @@ fn found(link: &Link) -> Option<FoundLink> {
     Some(FoundLink { name: link.name.clone(), rank: 0, a, b })
 }
 
-fn found_end(end: &End, peer: &End, kind: PairKind) -> Option<FoundEnd> {
-    let interface = end_name(end, peer, kind)?;
+fn found_end(end: &End, peer: &End, is_random: bool) -> Option<FoundEnd> {
+    let interface = end_name(end, peer, is_random)?;
     let label =
         Label { namespace: end.netns.clone(), interface, addresses: Vec::new(), origin: Origin::Found };
     Some(FoundEnd { at: end.id()?, label, is_up: end.is_up })
 }
 
 /// Returns `None` if the name cannot be a label, which the kernel prevents.
-fn end_name(end: &End, peer: &End, kind: PairKind) -> Option<EndName> {
-    let is_described =
-        end.netns.is_root() && !peer.netns.is_root() && (kind != PairKind::Veth || is_random(&end.interface));
+fn end_name(end: &End, peer: &End, is_random: bool) -> Option<EndName> {
+    let is_described = end.netns.is_root() && !peer.netns.is_root() && is_random;
     let described = || format!("{}:{}", peer.netns, peer.interface).parse().ok();
     is_described.then(described).flatten().or_else(|| end.interface.parse().ok())
+}
+
+/// Returns whether the name of a device is one that a container runtime gives without being asked to: podman counts
+/// (`veth0`), LXC draws letters (`vethGvMdmy`).
+fn is_runtimes(name: &str, runtime: Runtime) -> bool {
+    let names_devices = !matches!(
+        runtime,
+        Runtime::Host | Runtime::Netns | Runtime::Systemd | Runtime::Process | Runtime::Unknown
+    );
+    names_devices && name.starts_with("veth")
 }
 
 /// Returns whether a program made up the name of a device.
@@ -102,6 +117,30 @@ mod tests {
         assert_eq!(found[0].b.as_ref().unwrap().label.interface.as_str(), survey.links[0].b.interface);
         survey.links[0].a.interface = "to-web".to_owned();
         assert_eq!(links(&survey, &BTreeSet::new())[0].a.label.interface.as_str(), "to-web");
+    }
+
+    #[test]
+    fn a_name_that_podman_counts_or_lxc_draws_is_not_a_persons() {
+        for (name, runtime, expected) in [
+            ("veth0", Runtime::Podman, true),
+            ("vethGvMdmy", Runtime::Lxc, true),
+            ("to-deb", Runtime::Lxc, false),
+            ("veth0", Runtime::Netns, false),
+            ("veth0", Runtime::Process, false),
+        ] {
+            assert_eq!(is_runtimes(name, runtime), expected, "{name} {runtime}");
+        }
+        let mut survey = survey();
+        survey.links.truncate(1);
+        survey.links[0].a.interface = "veth0".to_owned();
+        let far = survey.links[0].b.netns.clone();
+        let called = |survey: &Survey| links(survey, &BTreeSet::new())[0].a.label.interface.to_string();
+        for netns in survey.namespaces.iter_mut().filter(|netns| netns.name == far) {
+            netns.runtime = Runtime::Podman;
+        }
+        assert_eq!(called(&survey), format!("{far}:{}", survey.links[0].b.interface));
+        survey.namespaces.clear();
+        assert_eq!(called(&survey), "veth0");
     }
 
     #[test]

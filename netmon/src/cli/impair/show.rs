@@ -1,7 +1,10 @@
 //! What a link's impairment is: as configured, and as the agent measured it.
 
 use anyhow::anyhow;
-use netmon_model::names::{LabName, LinkName};
+use netmon_model::{
+    impairment::Impairment,
+    names::{LabName, LinkName, Side},
+};
 use serde::Serialize;
 
 use crate::{
@@ -69,6 +72,36 @@ pub(super) async fn show(lab: &LabName, link: &RecordedLink, format: Format) -> 
     })
 }
 
+/// Reads from the kernel what a change has made of a link's impairment, and renders it: as a table, the ends that
+/// `sides` names, a line each; as JSON, both.
+///
+/// # Errors
+///
+/// Fails if the kernel cannot be queried.
+pub(super) fn changed(
+    lab: &LabName,
+    link: &RecordedLink,
+    sides: &[Side],
+    format: Format,
+) -> anyhow::Result<String> {
+    let directions = declared(lab, link)?;
+    Ok(match format {
+        Format::Table => {
+            let both = [Side::A, Side::B].into_iter().zip(&directions);
+            both.filter(|(side, _)| sides.contains(side)).map(|(_, direction)| line(direction)).collect()
+        }
+        Format::Json => {
+            let shown = Shown { lab: lab.clone(), link: link.name.clone(), measured: false, directions };
+            serde_json::to_string_pretty(&shown)? + "\n"
+        }
+    })
+}
+
+fn line(ShownDirection { from, to, declared, .. }: &ShownDirection) -> String {
+    let name = |end: &EndpointName| format!("{}:{}", end.namespace, end.interface);
+    format!("{} to {}: {}\n", name(from), name(to), Impairment::from(*declared))
+}
+
 /// Queries the agent; without one, the kernel.
 async fn read(lab: &LabName, link: &RecordedLink) -> anyhow::Result<Shown> {
     let agent = locate::find_agent(lab);
@@ -110,6 +143,13 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+
+    #[test]
+    fn a_change_is_shown_with_both_ends_of_its_direction() {
+        let [there, back] = &shown().directions[..] else { panic!("two directions") };
+        assert_eq!(line(there), "root:veth0 to direct_netns:veth1: loss 10%\n");
+        assert_eq!(line(back), "direct_netns:veth1 to root:veth0: none\n");
+    }
 
     /// A link with a loss of 10 % from root, as an agent measures it.
     fn shown() -> Shown {

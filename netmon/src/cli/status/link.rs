@@ -1,19 +1,35 @@
-//! One link of many, by its name.
+//! One link of many, by its name or one of its ends.
 
 use netmon_labfile::suggest;
+use netmon_model::names::LinkName;
 
-use crate::{api::Links, cli::failure::UsageError};
+use crate::{
+    api::{Links, NamedLink, meant},
+    cli::failure::UsageError,
+};
 
 /// How many names an error lists.
 const MOST: usize = 5;
 
-/// Leaves only the link of this name.
-pub(super) fn choose(links: &mut Links, name: &str) -> Result<(), UsageError> {
-    if !links.links.iter().any(|link| link.name.as_str() == name) {
-        return Err(unknown(links, name));
+/// Leaves only the link that is meant.
+pub(super) fn choose(links: &mut Links, wanted: &str) -> Result<(), UsageError> {
+    let named: Vec<_> = links.links.iter().map(NamedLink::from).collect();
+    let found: Vec<_> = meant(wanted, &named).into_iter().cloned().collect();
+    match &found[..] {
+        [] => Err(unknown(links, wanted)),
+        [name] => {
+            links.links.retain(|link| link.name == *name);
+            Ok(())
+        }
+        several => {
+            let names: Vec<_> = several.iter().take(MOST).map(LinkName::as_str).collect();
+            Err(UsageError(format!(
+                "{} links have an end {wanted}:\n  {}",
+                several.len(),
+                names.join("\n  ")
+            )))
+        }
     }
-    links.links.retain(|link| link.name.as_str() == name);
-    Ok(())
 }
 
 fn unknown(links: &Links, name: &str) -> UsageError {
@@ -40,10 +56,20 @@ mod tests {
 
     #[test]
     fn one_link_is_left_of_many() {
+        for wanted in ["root:veth7--netns7:eth0", "veth7", "netns7:eth0"] {
+            let mut links = Links::without_rates(&fixtures::star(20));
+            choose(&mut links, wanted).unwrap();
+            assert_eq!(links.links.len(), 1);
+            assert_eq!(links.links[0].a.interface.as_str(), "veth7");
+        }
+    }
+
+    #[test]
+    fn an_end_of_several_links_is_an_error_of_usage_that_lists_them() {
         let mut links = Links::without_rates(&fixtures::star(20));
-        choose(&mut links, "root:veth7--netns7:eth0").unwrap();
-        assert_eq!(links.links.len(), 1);
-        assert_eq!(links.links[0].a.interface.as_str(), "veth7");
+        let said = choose(&mut links, "eth0").unwrap_err().to_string();
+        assert!(said.starts_with("20 links have an end eth0:\n  root:veth"), "{said}");
+        assert_eq!(said.lines().count(), 1 + MOST, "{said}");
     }
 
     #[test]

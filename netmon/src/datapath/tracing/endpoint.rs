@@ -76,6 +76,9 @@ impl Datapath {
     ///
     /// Fails if [`super::super::Options::tracing`] was not set, or the kernel refuses to change a map.
     pub fn watch(&mut self, targets: &[TracedTarget]) -> Result<(), DatapathError> {
+        if targets.is_empty() {
+            return Ok(());
+        }
         let new: Vec<EndpointId> =
             targets.iter().map(|target| target.id).filter(|id| !self.traced.contains_key(id)).collect();
         self.enter(targets).inspect_err(|_| {

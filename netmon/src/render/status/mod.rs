@@ -16,7 +16,7 @@ use super::{
     table::table,
     units::{self, NONE},
 };
-use crate::api::{Endpoint, EndpointName, Hook, Link, LinkDirection, Links, Probe, Summary};
+use crate::api::{Endpoint, EndpointName, Hook, Link, LinkDirection, Links, Probe, RoundTrips, Summary};
 
 const TRAFFIC: [(&str, bool); 9] = [
     ("FROM", false),
@@ -169,8 +169,19 @@ fn problems(end: &Endpoint) -> Option<String> {
     .collect();
     problems.extend(audit::problems(end));
     let drops = end.dropped_packets.iter().flatten().filter(|(_, count)| **count > 0);
-    problems.extend(drops.map(|(reason, count)| format!("dropped, {reason}: {}", units::count(*count))));
+    problems.extend(drops.map(|(reason, count)| dropped(trips, reason, *count)));
     (!problems.is_empty()).then(|| format!("{}  {}", name(end), problems.join("; ")))
+}
+
+/// Renders the drops of one reason.
+///
+/// ping reads a copy of each answer from a raw socket. The kernel drops the answer itself, because no other socket takes
+/// it, so these drops are as many as the echoes that were answered, and harmless.
+fn dropped(trips: &RoundTrips, reason: &str, count: u64) -> String {
+    let answered = trips.icmp.as_ref().map_or(0, |icmp| icmp.count) + trips.icmp_unsampled;
+    let is_ping = reason == "NO_SOCKET" && count <= answered;
+    let hint = if is_ping { " (probably answers that ping has read)" } else { "" };
+    format!("dropped, {reason}: {}{hint}", units::count(count))
 }
 
 fn no_round_trips(links: &Links) -> String {

@@ -89,6 +89,16 @@ fn an_impairment_and_problems_are_shown() {
 }
 
 #[test]
+fn drops_that_are_at_most_as_many_as_answered_pings_are_explained() {
+    let mut trips = example::links().links[0].a.round_trips.clone();
+    (trips.icmp, trips.icmp_unsampled) = (None, 10);
+    let explained = "dropped, NO_SOCKET: 10 (probably answers that ping has read)";
+    assert_eq!(dropped(&trips, "NO_SOCKET", 10), explained);
+    assert_eq!(dropped(&trips, "NO_SOCKET", 11), "dropped, NO_SOCKET: 11");
+    assert_eq!(dropped(&trips, "TCP_CSUM", 1), "dropped, TCP_CSUM: 1");
+}
+
+#[test]
 fn hooks_without_a_program_and_interfaces_that_are_down_are_reported_at_the_top() {
     let mut links = example::links();
     links.lab.as_mut().unwrap().persists = true;

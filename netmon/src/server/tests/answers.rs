@@ -163,6 +163,13 @@ async fn one_link_is_answered_alone_and_an_unknown_one_with_names_near_it() {
     let links: api::Links = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(links.links.len(), 1);
     assert_eq!(links.links[0].name.as_str(), "root:veth7--netns7:eth0");
+    for end in ["veth7", "netns7:eth0"] {
+        let of_end = server.get(&format!("/api/v1/links?link={end}")).await;
+        let links: api::Links = serde_json::from_str(&of_end.body).unwrap();
+        assert_eq!(links.links[0].name.as_str(), "root:veth7--netns7:eth0", "{end}");
+    }
+    let answer = server.get("/api/v1/flows?link=eth0").await;
+    assert_eq!((answer.status, answer.body.as_str()), (400, "30 links have an end eth0: name one of them\n"));
     let answer = server.get("/api/v1/links?link=root:veth7--netns8:eth0").await;
     assert_eq!(answer.status, 400);
     let said = "there is no link \"root:veth7--netns8:eth0\"; near it: root:veth7--netns7:eth0, ";

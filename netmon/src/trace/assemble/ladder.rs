@@ -164,13 +164,13 @@ fn slowest(rungs: &[Rung]) -> Option<Slowest> {
             let of_way = rungs.iter().filter(same).filter(|other| other.back == back);
             of_way.map(|other| other.took_ns).sum::<u64>()
         };
-        let (there_ns, back_ns) = (sum(false), sum(true));
+        let (forward_ns, return_ns) = (sum(false), sum(true));
         Slowest {
             what: rung.what,
             name: rung.name.clone(),
-            took_ns: there_ns + back_ns,
-            there_ns,
-            back_ns,
+            took_ns: forward_ns + return_ns,
+            forward_ns,
+            return_ns,
             of_ns: rungs.iter().map(|rung| rung.took_ns).sum(),
         }
     };

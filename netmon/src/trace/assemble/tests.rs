@@ -111,7 +111,7 @@ fn the_rungs_follow_the_packet_there_and_back_and_add_up() {
     let asking = trace.asking.unwrap();
     assert_eq!((asking.before_ns, asking.after_ns, asking.times.typical_ns), (100, 50, 720));
     let slowest = trace.slowest.unwrap();
-    assert_eq!((slowest.name.as_str(), slowest.there_ns, slowest.back_ns), ("router", 200, 300));
+    assert_eq!((slowest.name.as_str(), slowest.forward_ns, slowest.return_ns), ("router", 200, 300));
     assert_eq!(
         trace.sentences[0],
         "The slowest part is the inside of namespace router: 500 ns of 570 ns, 200 ns there and 300 ns back."

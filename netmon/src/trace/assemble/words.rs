@@ -45,9 +45,9 @@ fn slowest(trace: &Trace, part: &Slowest) -> String {
         What::Unseen => format!("what no hook saw, from {}", part.name),
     };
     let both =
-        part.there_ns > 0 && part.back_ns > 0 && !matches!(part.what, What::Application | What::Asking);
+        part.forward_ns > 0 && part.return_ns > 0 && !matches!(part.what, What::Application | What::Asking);
     let ways = match both {
-        true => format!(", {} there and {} back", time(part.there_ns), time(part.back_ns)),
+        true => format!(", {} there and {} back", time(part.forward_ns), time(part.return_ns)),
         false => String::new(),
     };
     format!("The slowest part is {what}: {} of {}{ways}.", time(part.took_ns), time(part.of_ns))

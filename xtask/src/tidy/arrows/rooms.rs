@@ -31,6 +31,7 @@ const ROOMS: &[Room] = &[
     Room { name: "kernel::owned_files", imports: "", kernel: "libc rustix" },
     Room { name: "kernel::sys", imports: "", kernel: "aya aya_obj libc rustix" },
     Room { name: "http", imports: "netmon_model", kernel: "rustix" },
+    Room { name: "web", imports: "http netmon_labfile netmon_model", kernel: "" },
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "api", imports: "http live netmon_compare netmon_ebpf netmon_model", kernel: "" },
@@ -90,7 +91,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "topology",
-        imports: "kernel::netlink kernel::netns kernel::owned_files kernel::sys \
+        imports: "discover kernel::netlink kernel::netns kernel::owned_files kernel::sys \
             netmon_ebpf netmon_model ownership",
         kernel: "rustix",
     },
@@ -152,7 +153,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         imports: "agent api control datapath discover doctor expect kernel::netns kernel::pins \
             kernel::sys leftovers netmon_compare netmon_labfile netmon_model overhead ownership \
-            record render selftest server services top topology trace watch",
+            record render selftest server services top topology trace watch web",
         kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },

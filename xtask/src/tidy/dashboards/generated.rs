@@ -7,7 +7,7 @@ use super::{
     super::{Finding, tree::Tree},
     FOLDER,
 };
-use crate::dashboards;
+use crate::{dashboards, kubernetes};
 
 const MAKE: &str = "run `cargo xtask dashboards`";
 
@@ -16,7 +16,17 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     if tree.under(FOLDER, ".json").next().is_none() {
         return Ok(Vec::new());
     }
-    compare(tree, &dashboards::made())
+    let mut findings = compare(tree, &dashboards::made())?;
+    findings.extend(rule(tree)?);
+    Ok(findings)
+}
+
+/// Compares the rules for the Prometheus operator with the rules.
+fn rule(tree: &Tree) -> Result<Option<Finding>> {
+    let rules = kubernetes::RULES.iter().filter_map(|path| tree.file(path)).map(|file| file.text.clone());
+    let made = kubernetes::rule(&rules.collect::<Vec<_>>())?;
+    let is_same = tree.file(kubernetes::RULE).is_some_and(|file| file.text == made);
+    Ok((!is_same).then(|| Finding::new(kubernetes::RULE, 0, format!("is not made of the rules: {MAKE}"))))
 }
 
 fn compare(tree: &Tree, made: &[(String, Value)]) -> Result<Vec<Finding>> {
