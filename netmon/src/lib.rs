@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod overhead;
 pub mod ownership;
 pub mod probe;
+pub mod record;
 pub mod render;
 pub mod selftest;
 pub mod server;
@@ -29,3 +30,5 @@ pub mod top;
 pub mod topology;
 pub mod trace;
 pub mod watch;
+#[cfg(feature = "tls")]
+pub mod web;

@@ -7,6 +7,7 @@ mod bytecode;
 mod datapath;
 mod discover;
 mod endpoints;
+mod ends;
 mod figures;
 mod live;
 mod loads;
@@ -14,6 +15,7 @@ mod observer;
 mod packets;
 mod paired;
 mod programs;
+mod recordings;
 mod topology;
 mod tracing;
 mod veth;
@@ -69,12 +71,24 @@ fn main() -> Result<()> {
             };
             sandbox(|| discover::run(&wish))
         }
+        ["compare", rounds, seconds, ref more @ ..] if matches!(more, [] | ["--json"]) => {
+            let wish = recordings::Wish {
+                rounds: rounds.parse().context("the number of rounds")?,
+                seconds: seconds.parse().context("the length of a recording")?,
+                json: !more.is_empty(),
+            };
+            sandbox(|| recordings::run(&wish))
+        }
+        ["ends", pairs] => {
+            let pairs = pairs.parse().context("the number of pairs")?;
+            sandbox(|| ends::run(pairs))
+        }
         ["tracing"] => sandbox(tracing::run),
         ["programs"] => sandbox(programs::run),
         _ => bail!(
             "usage: netmon-bench observer PAIRS FLOW_ENTRIES [--json] | datapath [--json] | veth PAIRS [--json] | \
              topology SIZES ROUNDS SCRIPT WATCHED [--json] | live SECONDS LINKS [--json] | \
-             discover PAIRS ROUNDS SECONDS [--json] | tracing | programs"
+             discover PAIRS ROUNDS SECONDS [--json] | compare ROUNDS SECONDS [--json] | ends PAIRS | tracing | programs"
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! What the agent refuses, its message, and that nothing was changed.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, process::Command};
 
 use netmon_tests::{
     binary::netmon,
@@ -57,5 +57,16 @@ fn a_name_that_is_taken_is_a_conflict_and_nothing_is_changed() {
         assert!(said.contains("veth0"), "{said}");
         assert!(run("ip", &["-d", "link", "show", "veth0"]).contains("bridge"));
         assert!(!fs::exists("/run/netns/direct_netns").unwrap());
+    });
+}
+
+#[test]
+fn an_empty_variable_of_the_environment_is_one_that_is_not_set() {
+    sandbox(|| {
+        for (variable, arguments) in [("NETMON_FILE", ["plan"]), ("NETMON_LAB", ["status"])] {
+            let output = Command::new(netmon()).args(arguments).env(variable, "").output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_ne!(output.status.code(), Some(2), "{variable}: {said}");
+        }
     });
 }

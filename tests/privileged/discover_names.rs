@@ -188,3 +188,29 @@ fn a_rename_is_followed_and_a_daemon_that_hangs_up_is_asked_again() {
         assert!(changes.iter().all(is_kept), "a renamed container stays the same: {changes:?}");
     });
 }
+
+#[test]
+fn machines_of_nspawn_are_named_by_their_cgroup_and_not_by_a_device_that_cuts_the_name() {
+    sandbox(|| {
+        let island = Island::open();
+        // systemd-nspawn makes `ve-MACHINE` of at most 15 bytes, so these two have one beginning.
+        let machine = |name: &'static str, device: &str, unit: &str| {
+            island.sh(&format!(
+                "ip netns add {name}; ip link add {device} type veth peer name host0 netns {name}"
+            ));
+            let cgroup = format!("machine.slice/{unit}/payload");
+            Contained::start(&island, name, name, &cgroup, true)
+        };
+        let one = "systemd-nspawn@debian-machine-one.service";
+        let _one = machine("first", "ve-debian-machi", one);
+        let _two = machine("second", "ve-debianVGpi1c", "machine-debian\\x2dmachine\\x2dtwo.scope");
+        island.sh("nsenter -t $(cat /run/sandbox/second.pid) -n ip link set host0 name lan0");
+        let survey = island.survey(&[]);
+        assert_eq!(link_names(&survey), ["debian-machine-one:host0", "debian-machine-two:lan0"]);
+        for name in ["debian-machine-one", "debian-machine-two"] {
+            let netns = namespace(&survey, name);
+            assert_eq!((netns.named_by, netns.runtime), (NamedBy::Machine, Runtime::Machine));
+        }
+        island.assert_nothing_outside(&survey, 3);
+    });
+}

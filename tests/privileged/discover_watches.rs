@@ -218,3 +218,22 @@ fn links_of_a_lab_are_left_to_its_agent_and_taken_up_when_it_ends() {
         agent.until_links(&["blue:eth0"]);
     });
 }
+
+#[test]
+fn an_end_that_moves_away_and_back_is_followed_and_counts_from_zero() {
+    sandbox(|| {
+        let island = Island::open();
+        add(&island, "blue", "to-blue", 81);
+        island.sh("ip netns add red");
+        let agent = HostAgent::start(&island, "");
+        ping(&island, 81, 5);
+        assert_eq!(icmp("blue:eth0", "blue", "eth0"), [5.0, 5.0]);
+        island.sh("ip -n blue link set eth0 netns red");
+        agent.until_links(&["red:eth0"]);
+        island.sh("ip -n red link set eth0 netns blue
+             ip -n blue address add 10.81.0.2/24 dev eth0; ip -n blue link set eth0 up");
+        agent.until_links(&["blue:eth0"]);
+        ping(&island, 81, 3);
+        assert_eq!(icmp("blue:eth0", "blue", "eth0"), [3.0, 3.0]);
+    });
+}

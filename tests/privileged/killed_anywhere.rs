@@ -30,7 +30,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const KILLS: usize = 100;
 const FILE: &str = "/run/sandbox/stormed.toml";
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Enough for a busy machine: an agent of a debug build loads its programs for seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// For an answer through a bridge that was kept while an end behind it was created again, with another link-layer
 /// address: root uses the old address until its neighbour entry expires (after 45 s at most) and three probes have
 /// failed.

@@ -111,3 +111,30 @@ fn a_unix_socket_of_a_manager_is_served_and_its_file_stays() {
         assert!(fs::symlink_metadata(path).is_ok(), "it is the manager's");
     });
 }
+
+#[test]
+fn an_agent_whose_names_show_in_its_own_mounts_only_says_so() {
+    sandbox(|| {
+        // A sandbox has mounts of its own, as a unit with PrivateTmp= has.
+        let agent = Managed::start(TcpListener::bind("127.0.0.1:0").unwrap().into(), "/run/sandbox/log");
+        assert!(agent.news().starts_with("READY=1\n"));
+        let log = fs::read_to_string("/run/sandbox/log").unwrap();
+        let warning = log.lines().find(|line| line.contains("`ip netns exec direct_netns` fails elsewhere"));
+        assert!(warning.is_some_and(|line| line.starts_with("<4>") && line.contains("PrivateTmp=")), "{log}");
+        succeeds(&["down"]);
+    });
+}
+
+#[test]
+fn the_unit_is_no_more_exposed_than_the_documentation_says() {
+    sandbox(|| {
+        let unit = "/run/sandbox/netmon@office.service";
+        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd/netmon@.service"), unit).unwrap();
+        let said = run("systemd-analyze", &["security", "--offline=true", "--no-pager", unit]);
+        let (_, exposure) =
+            said.split_once("Overall exposure level for netmon@office.service: ").expect("a level");
+        let exposure: f64 = exposure.split_whitespace().next().unwrap().parse().unwrap();
+        // Versions of systemd weigh a little differently.
+        assert!(exposure < 6.8, "{exposure}");
+    });
+}

@@ -21,6 +21,21 @@ fn a_thousand_events_of_foreign_interfaces_cost_next_to_nothing() {
 }
 
 #[test]
+fn twenty_docker_containers_up_and_down_ten_times_leave_nothing_that_grows() {
+    soak::containers(10, 20);
+}
+
+#[test]
+fn a_docker_container_that_ends_under_traffic_frees_its_network_at_once_twenty_times() {
+    soak::container_ends(20);
+}
+
+#[test]
+fn docker_containers_that_end_at_once_on_a_busy_processor_leave_nothing() {
+    soak::short_lived(20);
+}
+
+#[test]
 fn the_first_solicitation_after_up_is_answered_as_a_capture_sees_it() {
     soak::six(10);
 }

@@ -1,20 +1,10 @@
 //! Processes that look like containers: each in a network namespace without a name, and in a cgroup as a runtime makes it.
 
-use std::{
-    fs,
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{fs, path::PathBuf, time::Duration};
 
-use netmon_kernel::proc::{Mount, Process};
-
-use crate::{eventually::eventually, island::Island, running::Running};
+use crate::{cgroup::unused, eventually::eventually, island::Island, running::Running};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How many were started so far.
-static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A container's id, made of one digit.
 #[must_use]
@@ -38,17 +28,15 @@ impl Contained {
     /// If the kernel refuses.
     #[must_use]
     pub fn start(island: &Island, name: &'static str, netns: &str, cgroup: &str, then_unnamed: bool) -> Self {
-        // Tests that run at the same time use the same names, and ids of containers.
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let own = format!("netmon-test-{}-{name}-{number}", std::process::id());
-        let cgroup = hierarchy().join(own).join(cgroup);
+        let cgroup = unused(name).join(cgroup);
         fs::create_dir_all(&cgroup).expect("a cgroup");
         let procs = cgroup.join("cgroup.procs");
         let inside = match netns {
             "root" => String::new(),
             netns => format!("ip netns exec {netns} "),
         };
-        let process = island.start(name, &format!("echo $$ > {}; exec {inside}sleep 1000", procs.display()));
+        let process =
+            island.start(name, &format!("echo $$ > '{}'; exec {inside}sleep 1000", procs.display()));
         eventually("a process in its namespace", PATIENCE, || {
             let ready = format!(
                 "[ \"$(cat /proc/$(cat /run/sandbox/{name}.pid)/comm)\" = sleep ] && echo yes || true"
@@ -60,13 +48,6 @@ impl Contained {
         }
         Self { process: Some(process), cgroup }
     }
-}
-
-/// Where cgroups of version 2 are mounted.
-fn hierarchy() -> PathBuf {
-    let mounts = Process::Current.mounts().expect("/proc");
-    let found = mounts.iter().find(|mount| mount.file_system == b"cgroup2").and_then(Mount::point);
-    found.expect("cgroups of version 2")
 }
 
 impl Drop for Contained {

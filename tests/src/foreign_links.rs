@@ -133,13 +133,14 @@ impl ForeignLinks {
     ///
     /// If they stay different.
     pub fn assert_as_the_kernel_counts(&mut self) {
-        for end in self.ends.clone() {
-            let what = format!("{} in {}", end.interface, end.netns);
-            eventually_equal(&what, PATIENCE, || {
-                let theirs = kernel_counts(&end.netns, &end.interface);
-                (totals(&self.counts(end.target.id)), theirs)
-            });
-        }
+        // All ends at once: where one has too few, another may have too many.
+        let ends = self.ends.clone();
+        let names: Vec<_> = ends.iter().map(|end| format!("{} in {}", end.interface, end.netns)).collect();
+        eventually_equal(&names.join(", "), PATIENCE, || {
+            let theirs = ends.iter().map(|end| kernel_counts(&end.netns, &end.interface)).collect::<Vec<_>>();
+            let ours = ends.iter().map(|end| totals(&self.counts(end.target.id))).collect::<Vec<_>>();
+            (ours, theirs)
+        });
     }
 }
 

@@ -1,6 +1,6 @@
-//! `netmon run --discover` in an island.
+//! `netmon run` in an island: with `--discover`, or of a lab.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use crate::{
     agent::ADDRESS,
@@ -23,6 +23,19 @@ pub struct HostAgent<'i> {
     running: Running,
 }
 
+/// What an agent holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostHeld {
+    /// Resident memory.
+    pub memory_kib: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Series of links and namespaces.
+    pub series: usize,
+}
+
 impl<'i> HostAgent<'i> {
     /// Starts it, and waits until it is ready.
     ///
@@ -38,7 +51,7 @@ impl<'i> HostAgent<'i> {
     ///
     /// # Panics
     ///
-    /// As [`Self::start`].
+    /// If it ends, or is not ready in time.
     #[must_use]
     pub fn run(island: &'i Island, arguments: &str) -> Self {
         // That of an earlier agent.
@@ -93,6 +106,36 @@ impl<'i> HostAgent<'i> {
             serde_json::from_str(&self.fetch("/api/v1/links").1).unwrap_or_default();
         let links = json["links"].as_array().cloned().unwrap_or_default();
         links.iter().filter_map(|link| Some(link["name"].as_str()?.to_owned())).collect()
+    }
+
+    /// Returns the namespaces that it is in or has open, by what `/proc` calls each: those of its threads, and its descriptors.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        let script = format!(
+            "pid=$(cat {PID}); for at in /proc/$pid/task/*/ns/net /proc/$pid/fd/*; do readlink $at || true; done"
+        );
+        let read = self.island.sh(&script);
+        read.lines().filter(|line| line.starts_with("net:")).map(str::to_owned).collect()
+    }
+
+    /// Returns what it holds, and how many series it exports.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn held(&self) -> HostHeld {
+        let script = format!(
+            "at=/proc/$(cat {PID}); awk '/^VmRSS/ {{print $2}}' $at/status; ls $at/fd | wc -l; ls $at/task | wc -l"
+        );
+        let read = self.island.sh(&script);
+        let numbers: Vec<u64> = read.lines().map(|line| line.trim().parse().expect("a number")).collect();
+        let [memory_kib, descriptors, threads] = numbers[..] else { panic!("{read}") };
+        let (_, metrics) = self.fetch("/metrics");
+        // Those of links and namespaces: what the agent says of itself may come with its first event.
+        let series =
+            metrics.lines().filter(|line| line.contains("netns=\"") || line.contains("link=\"")).count();
+        HostHeld { memory_kib, descriptors, threads, series }
     }
 
     /// What it printed.

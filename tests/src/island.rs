@@ -11,9 +11,16 @@ use netmon_model::{
     survey::{Link, LoneEnd, Namespace, Survey},
 };
 
-use crate::{binary::netmon, eventually::eventually, running::Running, sandbox::run};
+use crate::{binary::netmon, cgroup::Cgroup, eventually::eventually, running::Running, sandbox::run};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The namespaces that it has of its own, beside the sandbox's.
+const UNSHARE: &str = "--pid --cgroup --uts --ipc --fork --kill-child --mount --mount-proc";
+/// The cgroup below the topmost one that processes of an island with a cgroup of its own are in, once a test has made it.
+const INNER: &str = "/sys/fs/cgroup/init/cgroup.procs";
+/// What its first process does.
+const INIT: &str = "mkdir -p /run/netns && touch /run/sandbox/ready && exec sleep infinity";
 
 /// An island. Its processes end with it.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub struct Island {
     _unshare: Running,
     /// Its first process, as the test sees it.
     init: String,
+    /// What every script in it begins with.
+    enter: String,
 }
 
 impl Island {
@@ -31,21 +40,35 @@ impl Island {
     /// If the kernel refuses.
     #[must_use]
     pub fn open() -> Self {
-        let script = "mkdir -p /run/netns && touch /run/sandbox/ready && exec sleep infinity";
-        let arguments =
-            ["--pid", "--cgroup", "--fork", "--kill-child", "--mount", "--mount-proc", "sh", "-c", script];
-        let unshare = Running::start("island", "unshare", &arguments).expect("unshare starts");
+        Self::make("", "")
+    }
+
+    /// The same, with a cgroup that is the topmost one of the island's processes.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    #[must_use]
+    pub fn within(cgroup: &Cgroup) -> Self {
+        let enter = format!("if [ -e {INNER} ]; then echo $$ > {INNER}; fi; ");
+        Self::make(&format!("echo $$ > {}; ", cgroup.door().display()), &enter)
+    }
+
+    /// Runs the script `before`, and then the island in the same process. `enter` begins every script that is run in it.
+    fn make(before: &str, enter: &str) -> Self {
+        let script = format!("set -e; {before}exec unshare {UNSHARE} sh -c '{INIT}'");
+        let unshare = Running::start("island", "sh", &["-c", &script]).expect("a shell starts");
         let pid = unshare.child().id();
         let children = format!("/proc/{pid}/task/{pid}/children");
         let init = eventually("an island", PATIENCE, || {
             let init = fs::read_to_string(&children).ok()?.trim().to_owned();
             (!init.is_empty() && fs::exists("/run/sandbox/ready").ok()?).then_some(init)
         });
-        Self { _unshare: unshare, init }
+        Self { _unshare: unshare, init, enter: enter.to_owned() }
     }
 
     fn entering(&self) -> Vec<String> {
-        let words = ["--target", &self.init, "--pid", "--cgroup", "--mount", "--"];
+        let words = ["--target", &self.init, "--pid", "--cgroup", "--uts", "--ipc", "--mount", "--"];
         words.into_iter().map(str::to_owned).collect()
     }
 
@@ -55,7 +78,8 @@ impl Island {
     ///
     /// If it fails; the message has its output.
     pub fn sh(&self, script: &str) -> String {
-        let words = [self.entering(), ["sh", "-euc", script].map(str::to_owned).to_vec()].concat();
+        let script = format!("{}{script}", self.enter);
+        let words = [self.entering(), ["sh", "-euc", &script].map(str::to_owned).to_vec()].concat();
         run("nsenter", &words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
@@ -68,7 +92,7 @@ impl Island {
     pub fn start(&self, name: &'static str, script: &str) -> Running {
         // That of an earlier process may lead to a zombie, which still has its name.
         let _ = fs::remove_file(format!("/run/sandbox/{name}.pid"));
-        let script = format!("echo $$ > /run/sandbox/{name}.pid; {script}");
+        let script = format!("{}echo $$ > /run/sandbox/{name}.pid; {script}", self.enter);
         let words = [self.entering(), ["sh", "-euc", &script].map(str::to_owned).to_vec()].concat();
         Running::start(name, "nsenter", &words.iter().map(String::as_str).collect::<Vec<_>>())
             .expect("nsenter starts")

@@ -77,6 +77,7 @@ pub fn pairs(count: usize) -> Vec<Endpoint> {
             netns: Arc::clone(&netns),
             cookie: netns.cookie().expect("its cookie"),
             addresses: Vec::new(),
+            in_container: false,
         }
     };
     names.iter().flat_map(|pair| [end(pair, Side::A), end(pair, Side::B)]).collect()
@@ -96,5 +97,6 @@ fn endpoint(interface: &str, peer: &str, side: Side) -> Endpoint {
         netns: Arc::new(netns),
         cookie,
         addresses: Vec::new(),
+        in_container: false,
     }
 }

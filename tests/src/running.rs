@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 /// A running process. Its output goes to a file, which is printed if the test fails.
@@ -34,6 +34,15 @@ impl Running {
     #[must_use]
     pub const fn child(&self) -> &Child {
         &self.child
+    }
+
+    /// Waits until it has exited.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a child of this process.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
     }
 
     /// Its output so far.

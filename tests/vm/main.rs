@@ -11,6 +11,7 @@ mod impair;
 mod kernel;
 mod netem;
 mod selftest;
+mod systemd;
 mod tcp_netem;
 mod trace;
 mod tunnels;

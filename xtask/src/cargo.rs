@@ -19,7 +19,17 @@ pub(crate) const ALL: [&str; 2] = ["--locked", "--workspace"];
 pub(crate) fn command() -> Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace::root()?);
+    forget_package(&mut command);
     Ok(command)
+}
+
+/// Removes what `cargo run` says of xtask's own package. ring's build script reads the same variables, so it and all that
+/// depends on it would be built again whenever cargo is called by xtask after it was called by hand, and the other way round.
+fn forget_package(command: &mut Command) {
+    let is_of_package = |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for name in env::vars().map(|(name, _)| name).filter(is_of_package) {
+        command.env_remove(name);
+    }
 }
 
 /// Returns the same command for a toolchain other than the one that started xtask.
@@ -68,14 +78,24 @@ fn set_release_options(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Returns the packages to select. The program that users get has its default features only, not those that the tests
+/// select as well.
+fn selection(target: &str, args: &[&str]) -> &'static [&'static str] {
+    if target == "netmon" && args.contains(&"--release") {
+        &["--locked", "--package", "netmon"]
+    } else {
+        &ALL
+    }
+}
+
 /// Builds one target with the given arguments and returns the path of its executable.
 pub(crate) fn built(verb: &str, target: &str, args: &[&str]) -> Result<PathBuf> {
     let mut command = command()?;
-    command.arg(verb).args(ALL).args(args);
+    command.arg(verb).args(selection(target, args)).args(args);
     if args.contains(&"--release") {
         set_release_options(&mut command)?;
     }
-    eprintln!("xtask: cargo {verb} {} {}", ALL.join(" "), args.join(" "));
+    eprintln!("xtask: cargo {verb} {} {}", selection(target, args).join(" "), args.join(" "));
     executable_of(&mut command, target)
 }
 
@@ -129,6 +149,25 @@ mod tests {
         let line = r#"{"reason":"compiler-artifact","target":{"name":"privileged"},"executable":"/t/p-1"}"#;
         let found = executable(line).expect("valid message");
         assert_eq!(found, Some(("privileged".to_owned(), PathBuf::from("/t/p-1"))));
+    }
+
+    #[test]
+    fn the_program_of_users_has_no_features_of_the_tests() {
+        assert_eq!(
+            selection("netmon", &["--bin", "netmon", "--release"]),
+            ["--locked", "--package", "netmon"]
+        );
+        assert_eq!(selection("netmon", &["--bin", "netmon"]), ALL);
+    }
+
+    #[test]
+    fn a_called_cargo_is_not_told_of_the_package_of_xtask() {
+        // `cargo test` sets it for this test, too.
+        assert!(env::var("CARGO_PKG_NAME").is_ok_and(|name| name == "xtask"));
+        let command = command().expect("a workspace");
+        let removed: Vec<_> =
+            command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        assert!(removed.contains(&"CARGO_PKG_VERSION_MAJOR".as_ref()), "{removed:?}");
     }
 
     #[test]

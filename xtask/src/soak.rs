@@ -10,9 +10,9 @@ use clap::Args;
 
 use crate::{
     build, cargo, process,
-    provision::{self, Want},
+    provision::{self, Want, runtimes},
     root::Access,
-    test::BINARY,
+    test::{BINARY, RUNTIMES},
 };
 
 /// The options of `cargo xtask soak`.
@@ -24,6 +24,9 @@ pub(crate) struct Soak {
     /// How many labs are tried for IPv6 from the first packet
     #[arg(long, value_name = "N", default_value_t = 450)]
     rounds: u32,
+    /// How many times 20 containers of Docker come and go; 0 starts no Docker. Two thirds as many end under traffic
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    containers: u32,
 }
 
 /// Runs it.
@@ -32,10 +35,12 @@ pub(crate) fn run(wish: &Soak) -> Result<()> {
     let wants = [Want::Peers];
     provision::require_root(&access, &wants, "the soak builds labs and loads eBPF programs")?;
     provision::ensure(&wants)?;
+    let runtimes = runtimes::provide()?;
     let netmon = build::netmon(false)?;
     let program = cargo::built("build", "netmon-soak", &["--bin", "netmon-soak"])?;
     let mut command = access.command(Path::new("/usr/bin/env"))?;
-    command.arg(format!("{BINARY}={}", netmon.display())).arg(&program);
-    command.arg(wish.minutes.to_string()).arg(wish.rounds.to_string());
+    command.arg(format!("{BINARY}={}", netmon.display()));
+    command.arg(format!("{RUNTIMES}={}", runtimes.display())).arg(&program);
+    command.args([wish.minutes, wish.rounds, wish.containers].map(|number| number.to_string()));
     process::run(&mut command)
 }

@@ -12,7 +12,7 @@ use anyhow::Result;
 
 use crate::{
     build, cargo, process,
-    provision::{self, Want},
+    provision::{self, Want, runtimes},
     root::Access,
     workspace,
 };
@@ -21,6 +21,9 @@ use crate::{
 const STRICT: &str = "NETMON_TEST_STRICT";
 /// Tells the privileged tests the path of the netmon binary.
 pub(crate) const BINARY: &str = "NETMON_BIN";
+
+/// Tells them the folder of the unpacked container runtimes.
+pub(crate) const RUNTIMES: &str = "NETMON_RUNTIMES";
 
 /// Runs the tests whose names contain one of the filters, or all tests if there is no filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
@@ -32,11 +35,12 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
         "the privileged tests create namespaces and load eBPF programs",
     )?;
     provision::ensure(&wants)?;
+    let runtimes = runtimes::provide()?;
     let netmon = build::netmon(false)?;
     // Built before any test runs: a test that does not compile fails after seconds, not minutes.
     let privileged = privileged_binary()?;
     unit(filters)?;
-    run_privileged(&access, &privileged, &netmon, filters)
+    run_privileged(&access, &privileged, [&netmon, &runtimes], filters)
 }
 
 /// Runs the unit tests and the doctests of every member. `tests/Cargo.toml` keeps cargo from running the privileged
@@ -51,7 +55,12 @@ fn privileged_binary() -> Result<PathBuf> {
     cargo::built("test", "privileged", &["--test", "privileged", "--no-run"])
 }
 
-fn run_privileged(access: &Access, binary: &Path, netmon: &Path, filters: &[String]) -> Result<()> {
+fn run_privileged(
+    access: &Access,
+    binary: &Path,
+    [netmon, runtimes]: [&Path; 2],
+    filters: &[String],
+) -> Result<()> {
     // What `cargo test` would set up; it cannot run a test binary as root.
     let folder = workspace::root()?.join("tests");
     let strict = env::var_os(STRICT).unwrap_or_else(|| "1".into());
@@ -60,6 +69,7 @@ fn run_privileged(access: &Access, binary: &Path, netmon: &Path, filters: &[Stri
     command
         .arg(format!("{STRICT}={}", strict.to_string_lossy()))
         .arg(format!("{BINARY}={}", netmon.display()))
+        .arg(format!("{RUNTIMES}={}", runtimes.display()))
         .arg(format!("CARGO_MANIFEST_DIR={}", folder.display()))
         .arg(binary)
         .args(filters)

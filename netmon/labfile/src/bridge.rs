@@ -1,11 +1,11 @@
-//! `[[bridge]]`, and `bridge` of a link's end: the ports of each bridge. Refuses loops.
+//! `[[bridge]]`, and `bridge` of a link's end: the ports of each bridge, whether it is the lab's or not. Refuses loops.
 
 use std::{collections::HashSet, ops::Range};
 
 use ipnet::IpNet;
 use netmon_model::{
     lab::Bridge,
-    names::{IfName, NsName},
+    names::{IfName, NsName, ROOT},
     text::quoted,
 };
 
@@ -13,15 +13,45 @@ use super::{
     index::{Index, Joined},
     interface::{interface_name, read_addresses},
     report::Report,
-    section::Section,
+    section::{Section, Text},
 };
 
 /// Ports of a bridge: ten bits number them, and 0 is none (`BR_MAX_PORTS` in the kernel's `net/bridge`).
 pub const MAX_PORTS: usize = 1023;
 
+/// A bridge of the file.
+enum ReadBridge {
+    /// One that the lab creates.
+    Owned(Bridge),
+    /// One in root that exists.
+    Foreign(IfName),
+}
+
+/// Reads all sections: the bridges that the lab creates, and the names of those that exist.
+pub(super) fn read_all(
+    sections: &[Section<'_, '_>],
+    index: &mut Index,
+    report: &mut Report<'_>,
+) -> (Vec<Bridge>, Vec<IfName>) {
+    let (mut owned, mut foreign) = (Vec::new(), Vec::new());
+    for section in sections {
+        match read(section, index, report) {
+            Some(ReadBridge::Owned(bridge)) => owned.push(bridge),
+            Some(ReadBridge::Foreign(name)) => foreign.push(name),
+            None => {}
+        }
+    }
+    (owned, foreign)
+}
+
 /// Reads one section, and declares the bridge and its addresses.
-pub(super) fn read(section: &Section<'_, '_>, index: &mut Index, report: &mut Report<'_>) -> Option<Bridge> {
-    let namespace = section.string("namespace", report).and_then(|name| index.namespace(&name, report));
+fn read(section: &Section<'_, '_>, index: &mut Index, report: &mut Report<'_>) -> Option<ReadBridge> {
+    let written = section.string("namespace", report);
+    let is_owned = section.boolean("owned", report).unwrap_or(true);
+    if !is_owned {
+        refuse_for_foreign(section, written.as_ref(), report);
+    }
+    let namespace = written.and_then(|name| index.namespace(&name, report));
     if namespace.is_none() {
         index.lose_address(None);
     }
@@ -34,7 +64,25 @@ pub(super) fn read(section: &Section<'_, '_>, index: &mut Index, report: &mut Re
         index.lose_bridge();
     }
     let addresses = read_addresses(section, namespace.as_ref(), &HashSet::new(), index, report);
-    Some(Bridge { name: name?, namespace: namespace?, addresses })
+    let (name, namespace) = (name?, namespace?);
+    Some(if is_owned {
+        ReadBridge::Owned(Bridge { name, namespace, addresses })
+    } else {
+        ReadBridge::Foreign(name)
+    })
+}
+
+/// Refuses what a lab cannot say of a bridge that it does not own.
+fn refuse_for_foreign(section: &Section<'_, '_>, namespace: Option<&Text<'_>>, report: &mut Report<'_>) {
+    if let Some(addresses) = section.get("addresses") {
+        let message = "`addresses` would change a bridge that the lab does not own";
+        report.error(addresses.span(), message, "remove it: a bridge with `owned = false` stays as it is");
+    }
+    if let Some(elsewhere) = namespace.filter(|name| *name.get_ref() != ROOT) {
+        let message = "a bridge that the lab does not own must be in root";
+        let help = "write namespace = \"root\", or remove `owned = false` for a bridge that the lab creates";
+        report.error(elsewhere.span(), message, help);
+    }
 }
 
 /// Reads the bridge that an end in `namespace` is a port of, with its place.

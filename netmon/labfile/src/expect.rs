@@ -38,7 +38,8 @@ pub(super) fn read(
     report: &mut Report<'_>,
 ) -> Option<Expectation> {
     let written_name = section.string("name", report);
-    let from = section.string("from", report).and_then(|name| index.namespace(&name, report));
+    let from =
+        section.string("from", report).and_then(|name| index.own_namespace(&name, "an expectation", report));
     let traffic = traffic::read(section, &KINDS, report);
     let default = if matches!(traffic, Some(Traffic::Command(_))) { 1 } else { DEFAULT_ATTEMPTS };
     let count = read_count(section, report).unwrap_or(default);

@@ -18,6 +18,8 @@ use super::{report::Report, section::Text, suggest::closest};
 pub(super) struct Index {
     /// Every name of a `[[namespace]]`, valid or not, with its place.
     namespaces: HashMap<String, usize>,
+    /// The namespaces that are of containers, each with its container.
+    containers: HashMap<NsName, String>,
     interfaces: HashMap<(NsName, IfName), usize>,
     held: HashMap<NsName, HeldAddresses>,
     /// Bridges, each with the number of its ports.
@@ -88,6 +90,33 @@ impl Index {
         } else {
             self.namespaces.insert((*name.get_ref()).to_owned(), name.span().start);
         }
+    }
+
+    /// Records that a namespace is that of a container.
+    pub(super) fn declare_container(&mut self, namespace: NsName, container: String) {
+        self.containers.insert(namespace, container);
+    }
+
+    /// The container whose namespace this is. `None` if it is the lab's own, or root.
+    pub(super) fn container(&self, namespace: &NsName) -> Option<&str> {
+        self.containers.get(namespace).map(String::as_str)
+    }
+
+    /// Returns the namespace that `name` refers to, as [`Self::namespace`] does. Reports a container's, in which `what`
+    /// cannot run.
+    pub(super) fn own_namespace(
+        &self,
+        name: &Text<'_>,
+        what: &str,
+        report: &mut Report<'_>,
+    ) -> Option<NsName> {
+        let namespace = self.namespace(name, report)?;
+        if let Some(container) = self.container(&namespace) {
+            let message = format!("{what} cannot run in the container {}", quoted(container));
+            let help = "write `root` or a namespace of the lab: in a container, a lab has ends of links and nothing else";
+            report.error(name.span(), message, help);
+        }
+        Some(namespace)
     }
 
     /// Returns the namespace that `name` refers to. Reports an unknown name, and then returns the namespace that was

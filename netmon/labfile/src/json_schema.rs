@@ -88,6 +88,7 @@ fn text(format: TextFormat) -> Value {
             interface["pattern"] = r"^[^-/:%\s][^/:%\s]*$".into();
             interface
         }
+        TextFormat::Container => pattern(r"^[^\s-][^\s]*$"),
         TextFormat::LinkName => pattern(r"^\S+$"),
         TextFormat::Address => pattern(r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$"),
         TextFormat::Host => pattern(r"^[0-9A-Fa-f:.]+$"),

@@ -54,8 +54,9 @@ pub(super) fn read(
     if let (Some(a), Some(b)) = (&a, &b) {
         bridge::check_loop(a.port(), b.port(), index, report);
     }
-    let mtu = read_mtu(section, a.iter().chain(&b).flat_map(|end| &end.addresses), report);
     let both = impair::read(section, report);
+    check_containers(section, [a.as_ref(), b.as_ref()], both.is_some(), index, report);
+    let mtu = read_mtu(section, a.iter().chain(&b).flat_map(|end| &end.addresses), report);
     if let Some(both) = &both {
         impair::checked(both, mtu, report);
     }
@@ -72,6 +73,31 @@ pub(super) fn read(
         report.error(at, format!("there are two links {name}"), help);
     }
     Some(Link { name, a, b, mtu })
+}
+
+/// Refuses what a link into a container cannot be: the other end must be where `netmon down` finds it, and an impairment
+/// would be a queue inside of the container.
+fn check_containers(
+    section: &Section<'_, '_>,
+    ends: [Option<&EndDraft<'_, '_>>; 2],
+    both_impaired: bool,
+    index: &Index,
+    report: &mut Report<'_>,
+) {
+    let inside: Vec<&EndDraft<'_, '_>> = ends
+        .into_iter()
+        .flatten()
+        .filter(|end| end.namespace.as_ref().is_some_and(|name| index.container(name).is_some()))
+        .collect();
+    if inside.len() == 2 {
+        let help = "join each container to a bridge: two links, the other end of each in root or a namespace of the lab";
+        report.error(section.at(), "both ends of the link are in containers", help);
+    }
+    let is_impaired = both_impaired || ends.into_iter().flatten().any(|end| end.impair.is_some());
+    if is_impaired && !inside.is_empty() {
+        let help = "remove `impair`, or impair a link of the lab that the packets pass as well";
+        report.error(section.at(), "a link into a container cannot be impaired", help);
+    }
 }
 
 /// An end, as far as it could be read.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use netmon_model::{
-    lab::{Lab, Namespace, Source},
+    lab::{ContainerNamespace, Lab, Namespace, Source},
     names::{DISCOVER, LabName},
     text::quoted,
 };
@@ -82,7 +82,7 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
         sections.iter().map(|section| namespace::read(section, &mut index, report)).collect();
 
     let sections = file.tables("bridge", &schema::BRIDGE, report);
-    let bridges = sections.iter().filter_map(|section| bridge::read(section, &mut index, report)).collect();
+    let (bridges, foreign_bridges) = bridge::read_all(&sections, &mut index, report);
 
     let mut unique = link::UniqueValues::default();
     let sections = file.tables("link", &schema::LINK, report);
@@ -91,8 +91,12 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
     let all_links =
         links.len() == sections.len() && sections.iter().all(|section| report.is_whole(&section.at()));
 
-    let mut namespaces = Vec::with_capacity(drafts.len());
+    let (mut namespaces, mut containers) = (Vec::with_capacity(drafts.len()), Vec::new());
     for draft in drafts {
+        if let Some(container) = draft.container {
+            containers.extend(draft.name.map(|name| ContainerNamespace { name, container }));
+            continue;
+        }
         let routes = route::read(&draft.routes, draft.name.as_ref(), &index, report);
         let (nameservers, sysctls) = (draft.nameservers, draft.sysctls);
         namespaces.extend(draft.name.map(|name| Namespace { name, nameservers, routes, sysctls }));
@@ -104,7 +108,19 @@ fn read(root: &DeTable<'_>, source: &str, default_name: &str, report: &mut Repor
         sections.iter().filter_map(|section| expect::read(section, &index, known.as_ref(), report)).collect();
     let probes = probe::read_all(&file.tables("probe", &schema::PROBE, report), &index, report);
     let (source, directory) = (Source::File(source.into()), None);
-    Some(Lab { name: name?, source, directory, namespaces, bridges, links, services, expectations, probes })
+    Some(Lab {
+        name: name?,
+        source,
+        directory,
+        namespaces,
+        containers,
+        bridges,
+        foreign_bridges,
+        links,
+        services,
+        expectations,
+        probes,
+    })
 }
 
 fn lab_name(file: &Section<'_, '_>, default: &str, report: &mut Report<'_>) -> Option<LabName> {

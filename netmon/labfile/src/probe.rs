@@ -46,7 +46,7 @@ pub(super) fn read_all(sections: &[Section<'_, '_>], index: &Index, report: &mut
 
 fn read(section: &Section<'_, '_>, index: &Index, report: &mut Report<'_>) -> Option<Probe> {
     let name = section.string("name", report).and_then(|name| label(&name, report));
-    let from = section.string("from", report).and_then(|name| index.namespace(&name, report));
+    let from = section.string("from", report).and_then(|name| index.own_namespace(&name, "a probe", report));
     let traffic = traffic::read(section, &KINDS, report);
     let status = traffic::read_status(section, traffic.as_ref(), report);
     let within =

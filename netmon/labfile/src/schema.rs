@@ -41,6 +41,8 @@ pub(super) enum TextFormat {
     NewNamespace,
     /// `root`, or the name of a namespace.
     Namespace,
+    /// The name or the id of a container.
+    Container,
     /// [`netmon_model::names::IfName`], except lo.
     Interface,
     /// [`netmon_model::names::LinkName`].
@@ -193,6 +195,13 @@ pub(super) static NAMESPACE: Schema = Schema {
             r#"name = "web""#,
         ),
         optional(
+            "container",
+            ValueType::Text(TextFormat::Container),
+            "A running container, by its name or id, whose namespace this is. Links are added to it and taken away again; \
+             nothing else of the container is changed.",
+            r#"container = "shop-web-1""#,
+        ),
+        optional(
             "nameservers",
             ValueType::Texts(TextFormat::Host, 0),
             "Addresses for /etc/netns/NAME/resolv.conf. With an empty list, name lookups fail at once. Without the key, \
@@ -338,6 +347,13 @@ pub(super) static BRIDGE: Schema = Schema {
             ValueType::Texts(TextFormat::Address, 0),
             "Addresses of the namespace on the bridge's network, with their prefix length.",
             r#"addresses = ["10.201.0.1/24"]"#,
+        ),
+        optional(
+            "owned",
+            ValueType::Boolean,
+            "Whether the lab creates it, which is the default. `false` for one in root that exists, such as docker0: links may \
+             be ports of it, and nothing else of it is changed.",
+            "owned = false",
         ),
     ],
     one_of: &[],

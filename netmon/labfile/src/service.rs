@@ -31,7 +31,9 @@ pub(super) fn read_all(sections: &[Section<'_, '_>], index: &Index, report: &mut
     let written: Vec<_> = sections.iter().map(|section| names.declare(section, report)).collect();
     let mut services = Vec::with_capacity(sections.len());
     for (section, name) in sections.iter().zip(written) {
-        let namespace = section.string("namespace", report).and_then(|name| index.namespace(&name, report));
+        let namespace = section
+            .string("namespace", report)
+            .and_then(|name| index.own_namespace(&name, "a service", report));
         let kind = read_kind(section, namespace.as_ref(), index, &mut sockets, report);
         let ready = ready::read(section, report);
         let execution = execution::read(section, report);

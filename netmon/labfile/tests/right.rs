@@ -91,3 +91,29 @@ fn a_command_says_as_whom_and_with_what_it_runs() {
     assert_eq!(execution.limits.memory_bytes, Some(64 << 20));
     assert_eq!(execution.limits.processes, Some(8));
 }
+
+#[test]
+fn a_container_and_a_bridge_that_is_not_owned_are_no_objects_of_the_lab() {
+    let text = "
+[[namespace]]
+name = \"web\"
+container = \"shop-web-1\"
+[[bridge]]
+name = \"docker0\"
+namespace = \"root\"
+owned = false
+[[bridge]]
+name = \"br0\"
+namespace = \"root\"
+owned = true
+[[link]]
+a = { namespace = \"root\", interface = \"to-web\", bridge = \"docker0\" }
+b = { namespace = \"web\", interface = \"lab0\", addresses = [\"172.17.200.1/16\"] }
+";
+    let lab = parse(text, "f", "f").unwrap();
+    assert_eq!((lab.namespaces.len(), lab.bridges.len()), (0, 1));
+    assert_eq!((lab.containers[0].name.as_str(), &*lab.containers[0].container), ("web", "shop-web-1"));
+    assert_eq!(lab.foreign_bridges[0].as_str(), "docker0");
+    assert_eq!(lab.links[0].a.bridge, Some(lab.foreign_bridges[0].clone()));
+    assert!(lab.leads_into_container(&lab.links[0]));
+}

@@ -26,6 +26,38 @@ pub enum ServerAddress {
     Unix(PathBuf),
 }
 
+/// What protects the clients of a server over TCP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// Whether connections are encrypted.
+    pub encrypted: bool,
+    /// Whether clients say who they are.
+    pub authenticated: bool,
+}
+
+impl Security {
+    /// Returns what there is not. `None` if there is everything.
+    #[must_use]
+    pub const fn lacking(self) -> Option<&'static str> {
+        match (self.authenticated, self.encrypted) {
+            (true, true) => None,
+            (true, false) => Some("without encryption"),
+            (false, true) => Some("without authentication"),
+            (false, false) => Some("without authentication and encryption"),
+        }
+    }
+
+    /// Returns the URL of a server's page with these.
+    #[must_use]
+    pub fn url(self, address: &ServerAddress) -> String {
+        let url = address.url();
+        match url.strip_prefix("http://") {
+            Some(rest) if self.encrypted => format!("https://{rest}"),
+            _ => url,
+        }
+    }
+}
+
 /// A text is not the address of a server.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(

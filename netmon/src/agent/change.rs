@@ -18,6 +18,7 @@ use tokio::task::block_in_place;
 use super::{Running, running::with_further};
 use crate::{
     control::{Refusal, RefusalKind, Reply},
+    services::lacking_capabilities,
     topology::{self, Prepared},
 };
 
@@ -50,6 +51,17 @@ impl Running {
             let other =
                 format!("{} is lab {}, and this agent runs lab {}", lab.source, lab.name, self.lab.name);
             return Err(Refusal::new(RefusalKind::Invalid, other));
+        }
+        lacking_capabilities(&lab.services).map_err(|error| {
+            let advice = "an agent keeps what its lab file named when it started; end it, and start it again";
+            Refusal::new(RefusalKind::Unsupported, format!("{error}: {advice}"))
+        })?;
+        if !lab.containers.is_empty() && self.lab.containers.is_empty() {
+            let refused = format!(
+                "lab {} leads into containers now: end the agent and start it again, which loads what measures them",
+                lab.name
+            );
+            return Err(Refusal::new(RefusalKind::Failed, refused));
         }
         let differ = lab.services != self.lab.services || lab.directory != self.lab.directory;
         let start = differ || !self.services.run(&self.lab);

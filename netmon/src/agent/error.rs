@@ -3,13 +3,18 @@
 use std::io;
 
 use netmon_kernel::{pins::PinError, sys::capabilities::MissingPrivilege};
-use netmon_model::{error::chain, server_address::ServerAddress};
+use netmon_model::{error::chain, names::LabName, server_address::ServerAddress};
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
 use crate::{
-    datapath::DatapathError, discover::DiscoverError, ownership::OwnershipError, server::ListenError,
-    services::StartError, topology::TopologyError, watch::WatchError,
+    datapath::DatapathError,
+    discover::DiscoverError,
+    ownership::OwnershipError,
+    server::ListenError,
+    services::{LackingCapabilities, StartError},
+    topology::TopologyError,
+    watch::WatchError,
 };
 
 /// The agent could not start, or left something behind at its end.
@@ -18,6 +23,9 @@ pub enum AgentError {
     /// A capability is missing.
     #[error(transparent)]
     Privilege(#[from] MissingPrivilege),
+    /// A capability that a service names is missing.
+    #[error(transparent)]
+    ServicePrivilege(#[from] LackingCapabilities),
     /// The address is in use, or is not an address of this host.
     #[error(
         "cannot listen on {address}; choose another address with --listen, for instance --listen 127.0.0.1:0"
@@ -55,6 +63,11 @@ pub enum AgentError {
     /// The thread that follows the links of the host could not be started, or ended.
     #[error("cannot follow the links of this host")]
     Follow(#[source] io::Error),
+    /// Programs that count without an agent would have to be held in a container.
+    #[error(
+        "lab {0} leads into containers, in which nothing is held: it cannot be counted without an agent; leave out --persist"
+    )]
+    PersistedContainers(LabName),
     /// Signals could not be listened for.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),

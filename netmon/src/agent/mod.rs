@@ -7,6 +7,7 @@
 mod change;
 mod error;
 mod finding;
+mod lent;
 mod pause;
 pub(crate) mod persist;
 mod running;
@@ -15,7 +16,13 @@ mod services;
 mod signals;
 mod source;
 
-use std::{future, ops::ControlFlow, path::PathBuf, pin::pin, sync::Arc};
+use std::{
+    future,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+};
 
 use log::warn;
 use netmon_kernel::sys::{
@@ -26,7 +33,7 @@ use netmon_model::{
     lab::{Lab, Service},
     names::LabName,
     progress::Progress,
-    server_address::ServerAddress,
+    server_address::{Security, ServerAddress},
 };
 use tokio::sync::watch;
 
@@ -44,7 +51,7 @@ use crate::{
     discover::Selection,
     ownership::{OwnershipError, claim, state},
     server::{self, Listeners},
-    services::required_capabilities,
+    services::{lacking_capabilities, required_capabilities},
     topology,
 };
 
@@ -75,6 +82,8 @@ pub struct Config {
 pub struct Started {
     /// Where HTTP is served.
     pub http: Vec<ServerAddress>,
+    /// What protects its clients over TCP.
+    pub security: Security,
     /// What can be measured on this kernel.
     pub features: netmon_model::snapshot::Features,
     /// How many links of the host are watched. `None` if only those of the lab are.
@@ -118,9 +127,12 @@ pub async fn run_until(
     capabilities::require(&[Capability::NetAdmin, Capability::SysAdmin, Capability::Bpf], "netmon run")?;
     if config.discover.is_some() {
         capabilities::require(&[Capability::NetBroadcast], "netmon run --discover")?;
+    } else if !lab.containers.is_empty() {
+        capabilities::require(&[Capability::NetBroadcast], "a lab that leads into containers")?;
     }
     capabilities::require_writable(topology::written_directories(&lab), "netmon run")?;
     capabilities::require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    lacking_capabilities(&lab.services)?;
     // `Claim::take` is authoritative. Check first, so that a held lab is reported as held and not as "address in use".
     let discovers = config.discover.as_ref().map(|_| LabName::discover());
     for name in discovers.into_iter().chain([lab.name.clone()]) {
@@ -129,9 +141,10 @@ pub async fn run_until(
         }
     }
     let listeners = listen(&config.listen)?;
-    warn_of_exposure(listeners.addresses());
+    warn_of_exposure(listeners.addresses(), security_of(&config.serving));
     let progress: Arc<dyn Progress + Send + Sync> = Arc::new(progress);
     let mut running = Running::build(lab, config, Arc::clone(&progress)).await?;
+    warn_of_hidden_names(&running.lab);
     progress.busy("starting services");
     let started = |lab: &Lab, about: &Started| {
         progress.rest();
@@ -166,19 +179,49 @@ fn listen(addresses: &[ServerAddress]) -> Result<Listeners, AgentError> {
 }
 
 /// Warns of addresses at which other machines may read what is served.
-fn warn_of_exposure(addresses: &[ServerAddress]) {
+fn warn_of_exposure(addresses: &[ServerAddress], security: Security) {
+    let consequence = match security {
+        Security { authenticated: true, encrypted: true } => return,
+        Security { authenticated: true, encrypted: false } => {
+            "passwords, and what netmon serves, are sent over the network without encryption"
+        }
+        Security { authenticated: false, encrypted: true } => {
+            "every client that reaches this address can read what netmon serves, addresses of connections included: there \
+             is no authentication"
+        }
+        Security { authenticated: false, encrypted: false } => {
+            "every client that reaches this address can read what netmon serves, addresses of connections included: there \
+             is no authentication and no encryption"
+        }
+    };
     for address in addresses.iter().filter(|address| !address.is_local()) {
+        warn!("{address}: {consequence}");
+    }
+}
+
+/// Warns if other programs do not see the names of the lab's namespaces, which users would take for a fault of the lab.
+fn warn_of_hidden_names(lab: &Lab) {
+    if let Some(name) = topology::hidden_name(lab) {
         warn!(
-            "{address}: every client that reaches this address can read what netmon serves, addresses of connections \
-             included: there is no authentication and no encryption"
+            "this process has mounts of its own, and the names of the lab's namespaces show in them only: `ip netns exec {name}` fails \
+             elsewhere. A unit of systemd must not set PrivateTmp=, ProtectSystem= or their like (docs/SYSTEMD.md)"
         );
     }
+}
+
+/// Returns what protects clients over TCP.
+fn security_of(serving: &server::Options) -> Security {
+    let of = |secure: &Arc<dyn server::Secure>| Security {
+        encrypted: secure.is_encrypted(),
+        authenticated: secure.is_authenticated(),
+    };
+    serving.security.as_ref().map(of).unwrap_or_default()
 }
 
 /// Starts the services, then serves HTTP and control requests until a signal, `done` or a [`Request::Down`].
 async fn serve(
     running: &mut Running,
-    listeners: Listeners,
+    mut listeners: Listeners,
     (stop, hang_up): (&mut Stop, &mut HangUp),
     started: impl FnOnce(&Lab, &Started),
     done: impl Future<Output = ()>,
@@ -188,15 +231,14 @@ async fn serve(
         services = Services::start_or_adopt(&running.lab) => running.services = services?,
         () = stop.wait() => return Ok(()),
     }
-    let http = listeners.addresses().to_vec();
+    let state_dir = state::directory(&running.lab.name);
     let mut control = Server::listen(&running.lab.name).map_err(AgentError::Serve)?;
-    running.announce(http.first())?;
+    let http = announce(running, &mut listeners, &state_dir)?;
     let (end, mut ended) = watch::channel(false);
     let shutdown = async move {
         // The sender is dropped at the latest when the agent ends, which is an end as well.
         let _ = ended.wait_for(|end| *end).await;
     };
-    let state_dir = state::directory(&running.lab.name);
     let source = Arc::new(Source { watch: Arc::clone(&running.watch), state_dir });
     let mut server = server::serve(listeners, source, running.serving.clone(), shutdown);
     let upkeep = running.start_upkeep();
@@ -235,6 +277,21 @@ async fn serve(
         let _ = server.await;
     }
     served
+}
+
+/// Records where the agent is reached, for netmon's own commands. They have no certificate and no password: if those are asked for,
+/// there is a unix socket for them. Returns all addresses.
+fn announce(
+    running: &mut Running,
+    listeners: &mut Listeners,
+    state_dir: &Path,
+) -> Result<Vec<ServerAddress>, AgentError> {
+    if running.serving.security.is_some() {
+        listeners.add_first(&state_dir.join("http.sock")).map_err(AgentError::Serve)?;
+    }
+    let http = listeners.addresses().to_vec();
+    running.announce(http.first())?;
+    Ok(http)
 }
 
 /// Handles one control request. Breaks on [`Request::Down`], which is answered only after shutdown has finished.

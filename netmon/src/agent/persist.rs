@@ -6,7 +6,7 @@ use netmon_model::{error::chain, lab::Lab, progress::Progress};
 
 use super::AgentError;
 use crate::{
-    datapath::{Options, features::mode_for},
+    datapath::{Options, TracingDepth, features::mode_for},
     ownership::Claim,
     topology,
     watch::Meter,
@@ -21,10 +21,15 @@ pub(crate) fn build(
     progress: &dyn Progress,
 ) -> Result<Meter, AgentError> {
     let directory = directory(lab, persist)?;
+    if directory.is_some() && !lab.containers.is_empty() {
+        return Err(AgentError::PersistedContainers(lab.name.clone()));
+    }
     // Programs that are already pinned keep their attach mode.
     let is_new = !directory.as_ref().is_some_and(PinDirectory::exists);
     let mode = options.mode.or_else(|| mode_for(lab.links.len()).filter(|_| is_new));
-    let options = Options { mode, ..options.clone() };
+    let into_containers = (!lab.containers.is_empty()).then_some(TracingDepth::Full);
+    let tracing = options.tracing.or(into_containers);
+    let options = Options { mode, tracing, ..options.clone() };
     let meter = match directory {
         Some(directory) => Meter::load_pinned(&options, directory)?,
         None => Meter::load(&options)?,

@@ -12,7 +12,9 @@ use netmon_model::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{AgentError, Config, Started, finding::Finding, persist, services::Services};
+use super::{
+    AgentError, Config, Started, finding::Finding, lent::Lent, persist, security_of, services::Services,
+};
 use crate::{
     control::{self, Connection},
     ownership::{Claim, OwnershipError, state, temporary},
@@ -30,6 +32,8 @@ pub(super) struct Running {
     pub(super) watch: Arc<Watch>,
     /// What follows the links of the host. `None` if only the lab is watched.
     finding: Option<Finding>,
+    /// What follows the containers that the lab's links lead into. `None` if none does.
+    lent: Option<Lent>,
     pub(super) services: Services,
     /// Whether the lab stays when the agent ends.
     pub(super) stays: bool,
@@ -69,18 +73,22 @@ impl Running {
             if beside.is_some() {
                 watch.also_discovers();
             }
-            let find = |selection| Finding::start(selection, Arc::clone(&watch), own);
-            let finding = discover.map(find).transpose().inspect_err(|_| {
+            let undo = |_: &AgentError| {
                 drop(watch.release());
                 let errors = if stays { Vec::new() } else { control::remove(&claim, progress.as_ref()) };
                 errors.iter().for_each(|error| warn!("{error}"));
-            })?;
+            };
+            let leads = !lab.containers.is_empty();
+            let lent = leads.then(|| Lent::start(Arc::clone(&watch))).transpose().inspect_err(undo)?;
+            let find = |selection| Finding::start(selection, Arc::clone(&watch), own);
+            let finding = discover.map(find).transpose().inspect_err(undo)?;
             Ok(Self {
                 lab,
                 claim,
                 beside,
                 watch,
                 finding,
+                lent,
                 services: Services::default(),
                 stays,
                 probes,
@@ -102,7 +110,8 @@ impl Running {
     pub(super) fn started(&self, http: Vec<ServerAddress>) -> Started {
         let (features, pinned) = (self.watch.features(), self.watch.pinned());
         let found = self.finding.as_ref().map(|_| self.watch.found_links());
-        Started { http, features, found, stays: self.stays, pinned }
+        let security = security_of(&self.serving);
+        Started { http, security, features, found, stays: self.stays, pinned }
     }
 
     /// Returns what is watched, as a sentence for a service manager.
@@ -132,7 +141,7 @@ impl Running {
 
     /// Stops services, detaches, and removes the lab unless it stays.
     pub(super) async fn end(self, progress: Arc<dyn Progress + Send + Sync>) -> Result<(), AgentError> {
-        let Self { lab, claim, beside, watch, finding, services, stays, .. } = self;
+        let Self { lab, claim, beside, watch, finding, lent, services, stays, .. } = self;
         progress.busy("stopping services");
         // Probes stop first: they would report the end of a service as a failure.
         watch.probes().stop().await;
@@ -140,6 +149,7 @@ impl Running {
         let take_down = move || {
             progress.busy("detaching from interfaces");
             let stopped = finding.map_or(Ok(()), Finding::stop);
+            let stopped = stopped.and(lent.map_or(Ok(()), Lent::stop));
             let mut left: Vec<String> = stopped.err().iter().map(|error| chain(error)).collect();
             left.extend(watch.release().iter().map(|error| chain(error)));
             drop(beside);

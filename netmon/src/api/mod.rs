@@ -18,6 +18,7 @@ mod round_trips;
 mod sse;
 mod summary;
 mod topology;
+pub(crate) mod totals;
 mod traces;
 mod which_link;
 mod window;

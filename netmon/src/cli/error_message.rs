@@ -4,6 +4,8 @@
 
 use std::error::Error as StdError;
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::{
     agent::AgentError,
     control::{ControlError, RefusalKind},
@@ -12,7 +14,10 @@ use crate::{
     topology::TopologyError,
 };
 
-/// Returns the error with its causes, and whether the host is as it was, or is again.
+/// The kernel's answer to a process that has as many files open as it may (EMFILE).
+const TOO_MANY_FILES: &str = "(os error 24)";
+
+/// Returns the error with its causes, whether the host is as it was, or is again, and what to do if that is not plain.
 #[must_use]
 pub fn error_message(error: &anyhow::Error) -> String {
     let end = if error.chain().any(left_host_unchanged) {
@@ -22,7 +27,18 @@ pub fn error_message(error: &anyhow::Error) -> String {
     } else {
         ""
     };
-    format!("{error:#}{end}")
+    let text = format!("{error:#}{end}");
+    let limit = getrlimit(Resource::Nofile).maximum;
+    advice(&text, limit).map_or_else(|| text.clone(), |advice| format!("{text}\n    help: {advice}"))
+}
+
+/// Returns what to do about an error whose message leads nowhere, with the limit of open files. `None` for any other.
+fn advice(text: &str, limit: Option<u64>) -> Option<String> {
+    let limit = limit.filter(|_| text.contains(TOO_MANY_FILES))?;
+    Some(format!(
+        "this process may open {limit} files at a time, and an agent of one link opens about 100: raise the limit (`ulimit -n`, \
+         LimitNOFILE= in a unit)"
+    ))
 }
 
 fn left_host_unchanged(error: &(dyn StdError + 'static)) -> bool {
@@ -58,6 +74,16 @@ mod tests {
 
     fn conflict() -> TopologyError {
         TopologyError::Conflict(vec!["namespace web already exists and is not part of lab office".to_owned()])
+    }
+
+    #[test]
+    fn a_limit_of_open_files_is_named_where_it_is_the_reason() {
+        let text = "cannot load eBPF program netmon_in_whole: Too many open files (os error 24)";
+        let advice = advice(text, Some(64)).unwrap();
+        assert!(advice.starts_with("this process may open 64 files at a time"), "{advice}");
+        assert_eq!(super::advice("File exists (os error 17)", Some(64)), None);
+        let error = anyhow::Error::from(std::io::Error::from_raw_os_error(24));
+        assert!(error_message(&error).contains("\n    help: this process may open "));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub enum ExitCode {
     Unavailable = 3,
     /// An object that netmon does not own is in the way, or another process holds the lab.
     Conflict = 4,
-    /// An expectation of the lab file did not hold, or a traced packet did not arrive.
+    /// An expectation of the lab file did not hold, a traced packet did not arrive, or a run is worse than another.
     Expectation = 5,
 }
 

@@ -19,6 +19,7 @@ use crate::{
     overhead::OverheadError,
     ownership::OwnershipError,
     selftest::SelftestError,
+    services::LackingCapabilities,
     topology::TopologyError,
     trace::TraceError,
     watch::WatchError,
@@ -49,6 +50,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<ExitCode> {
         .or_else(|| code_of(error, |_: &GenerateError| ExitCode::Usage))
         .or_else(|| code_of(error, |_: &SettingsError| ExitCode::Usage))
         .or_else(|| code_of(error, |_: &MissingPrivilege| ExitCode::Unavailable))
+        .or_else(|| code_of(error, |_: &LackingCapabilities| ExitCode::Unavailable))
         .or_else(|| code_of(error, agent))
         .or_else(|| code_of(error, control))
         .or_else(|| code_of(error, datapath))
@@ -66,7 +68,8 @@ fn known(error: &(dyn StdError + 'static)) -> Option<ExitCode> {
 
 fn agent(error: &AgentError) -> ExitCode {
     match error {
-        AgentError::Privilege(_) => ExitCode::Unavailable,
+        AgentError::Privilege(_) | AgentError::ServicePrivilege(_) => ExitCode::Unavailable,
+        AgentError::PersistedContainers(_) => ExitCode::Usage,
         AgentError::Topology(error) => topology(error),
         AgentError::Ownership(error) => ownership(error),
         AgentError::Datapath(error) => datapath(error),

@@ -72,12 +72,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// What is drawn.
 enum Source {
-    Lab(Lab),
+    Lab(Box<Lab>),
     Agent(ServerAddress),
 }
 
 fn source(args: &Args) -> anyhow::Result<Source> {
-    let file = |path: Option<PathBuf>| LabFile { file: path }.open().map(Source::Lab);
+    let file = |path: Option<PathBuf>| LabFile { file: path }.open().map(|lab| Source::Lab(Box::new(lab)));
     match (&args.address, args.lab.as_deref()) {
         (Some(address), _) => Ok(Source::Agent(address.clone())),
         (None, Some(given)) if locate::is_file(given) => file(Some(given.into())),

@@ -6,7 +6,7 @@ use clap::Command;
 pub const GROUPS: [(&str, &[&str]); 4] = [
     ("Build and run labs", &["run", "up", "reload", "down", "plan", "exec", "generate", "graph"]),
     ("See what happens", &["status", "top", "flows", "trace", "discover"]),
-    ("Test and measure", &["impair", "test", "selftest", "overhead"]),
+    ("Test and measure", &["impair", "test", "record", "compare", "selftest", "overhead"]),
     ("This host and netmon itself", &["doctor", "clean", "schema", "completions", "man"]),
 ];
 

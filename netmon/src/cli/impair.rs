@@ -123,7 +123,7 @@ impl Args {
         };
         let leaving: Vec<Side> =
             [Side::A, Side::B].into_iter().filter(|side| link.end(*side).namespace == *from).collect();
-        let RecordedLink { name, a, b } = link;
+        let RecordedLink { name, a, b, .. } = link;
         match leaving[..] {
             [_] => Ok(leaving),
             [] => Err(UsageError(format!(
@@ -156,7 +156,7 @@ mod tests {
             mac: Mac([2, 0, 0, 0, 0, 1]),
             ifindex: None,
         };
-        let link = RecordedLink { name: "core".parse().unwrap(), a: end(a), b: end(b) };
+        let link = RecordedLink { name: "core".parse().unwrap(), a: end(a), b: end(b), in_container: false };
         let command = Cli::parse_from([&["netmon", "impair", "core"], arguments].concat()).command;
         let Command::Impair(args) = command else { panic!("{command:?}") };
         args.sides(&link)

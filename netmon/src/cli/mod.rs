@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, with nothing but parsing and printing.
 
 pub mod clean;
+pub mod compare;
 pub mod completions;
 pub mod discover;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod output;
 pub mod overhead;
 pub mod plan;
 pub mod privileges;
+pub mod record;
 pub mod reference;
 pub mod reload;
 pub mod run;
@@ -37,7 +39,9 @@ pub mod up;
 pub mod watching;
 pub mod which_agent;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::{env, ffi::OsStr};
+
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::exit::ExitCode;
 
@@ -57,9 +61,17 @@ impl Cli {
     /// Parses the command line of this process; ends the process with help, the version or an error as clap does.
     #[must_use]
     pub fn of_process() -> Self {
-        let matches = groups::grouped(Self::command()).get_matches();
+        let matches = without_empty_variables(groups::grouped(Self::command())).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// Treats a variable of the environment that is empty as one that is not set, as in `NETMON_FILE= netmon doctor`.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    let arg =
+        |arg: Arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&'static str>) } else { arg };
+    command.mut_args(arg).mut_subcommands(without_empty_variables)
 }
 
 /// The subcommands.
@@ -141,6 +153,16 @@ pub enum Command {
     /// Tries each [[expect]] from the namespace that it names, and compares its path with what netmon counted on the
     /// links. Exits with 5 if an expectation does not hold.
     Test(test::Args),
+    /// Records what an agent measures, as one file, to be compared with another run.
+    ///
+    /// Reads the agent once a second for a minute. The file has every counter and histogram of every second, the lab file
+    /// and the facts of this machine. It is readable even if the recorder is killed.
+    Record(record::Args),
+    /// Compares two recorded runs, and exits with 5 if the new one is worse.
+    ///
+    /// Compares latencies, losses and throughput of every link, round trips at every end, and probes. Reports a change only
+    /// if chance is ruled out: in 1,000 comparisons of equal runs, at most one is expected to report a regression.
+    Compare(compare::Args),
     /// Checks that netmon's numbers are correct on this host, in less than 40 seconds.
     ///
     /// Sends known packets, delays replies and overflows a queue in namespaces of its own, which it removes again.
@@ -174,7 +196,7 @@ pub enum Command {
 /// Fails with the error of the command; [`failure::exit_code`] has its exit code.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Run(args) => with_runtime(run::run(args)),
+        Command::Run(args) => run::run(args),
         Command::Up(args) => with_runtime(up::run(args)),
         Command::Reload(args) => reload::run(&args),
         Command::Down(args) => down::run(&args),
@@ -191,6 +213,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Generate(args) => generate::run(args),
         Command::Schema(_) => schema::run(),
         Command::Test(args) => with_runtime(test::run(args)),
+        Command::Record(args) => with_runtime(record::run(args)),
+        Command::Compare(args) => compare::run(&args),
         Command::Selftest(args) => with_runtime(selftest::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -12,7 +12,7 @@ use netmon_model::{lab::Lab, server_address::ServerAddress, survey::DiscoverMode
 
 use super::{
     exit::ExitCode, failure::UsageError, lab_file::LabFile, output, privileges::require_topology,
-    selecting::Selecting, serving::Serving, watching::Watching,
+    selecting::Selecting, serving::Serving, watching::Watching, with_runtime,
 };
 use crate::{
     agent::{self, Config, Started},
@@ -21,7 +21,7 @@ use crate::{
     ownership::state::State,
     render::{banner::Banner, progress::ProgressLine},
     server::{self, Buckets, DEFAULT_ADDRESS},
-    services::Prometheus,
+    services::{Prometheus, keep_capabilities},
 };
 
 /// Which lab, how it is watched, and where the results are served.
@@ -33,6 +33,7 @@ use crate::{
   netmon run --keep                   leaves the lab up at the end; `netmon down` removes it
   netmon run --persist                keeps counting while no agent runs, as during an upgrade
   netmon run --prometheus             starts a Prometheus as well, which scrapes this agent
+  netmon run --web-config web.yml     asks clients for TLS and passwords, as Prometheus' exporters do
   netmon run --history off            reads nothing between scrapes
   netmon run --attach clsact          does not use TCX, as on Linux before 6.6
   netmon run --discover               builds no lab; watches containers and namespaces
@@ -118,18 +119,29 @@ impl From<Width> for Buckets {
 /// # Errors
 ///
 /// Fails as [`agent::run`] does.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let builds_lab = args.discover.is_none() || args.lab.file.is_some();
     if !builds_lab {
         args.require_no_lab_options()?;
     }
-    let discover = chosen(args.discover, args.selecting)?;
+    let discover = chosen(args.discover, args.selecting.clone())?;
     let lab = if builds_lab { args.lab.open()? } else { Lab::of_host() };
+    require_whole_containers(&lab, discover.as_ref())?;
+    // Before the runtime, whose threads then have no more either.
+    keep_capabilities(&lab.services);
+    with_runtime(serve(args, lab, discover))
+}
+
+async fn serve(
+    args: Args,
+    lab: Lab,
+    discover: Option<(Selection, TracingDepth)>,
+) -> anyhow::Result<ExitCode> {
     let name = lab.name.clone();
     let prometheus = args.prometheus.map(|address| start_beside(&lab, &args.listen, address)).transpose()?;
     let config = Config {
         listen: args.listen,
-        serving: server::Options { buckets: args.buckets.into(), ..args.serving.options() },
+        serving: server::Options { buckets: args.buckets.into(), ..args.serving.options()? },
         datapath: Options {
             log_level: log_level(),
             run_time: args.program_stats,
@@ -193,6 +205,22 @@ fn chosen(
     Ok(Some((chosen.selection, depth)))
 }
 
+/// Refuses to count packets only if links of the lab lead into containers: those are measured by the same programs.
+fn require_whole_containers(
+    lab: &Lab,
+    discover: Option<&(Selection, TracingDepth)>,
+) -> Result<(), UsageError> {
+    let counts_only = discover.is_some_and(|(_, depth)| *depth == TracingDepth::Count);
+    if !counts_only || lab.containers.is_empty() {
+        return Ok(());
+    }
+    Err(UsageError(format!(
+        "lab {} leads into containers, whose links would have neither latency nor losses with --discover=count: use \
+         --discover=tracing",
+        lab.name
+    )))
+}
+
 /// Returns where a Prometheus of this host scrapes the agent: the first address with a port.
 fn scraped_at(listen: &[ServerAddress]) -> anyhow::Result<SocketAddr> {
     let default = [DEFAULT_ADDRESS.into()];
@@ -233,13 +261,14 @@ fn log_level() -> u8 {
 }
 
 fn greet(lab: &Lab, started: &Started, prometheus: Option<SocketAddr>) {
-    let Started { http, features, found, stays, pinned } = started;
+    let Started { http, security, features, found, stays, pinned } = started;
     let (program, pinned) = (program(), pinned.as_deref());
     let terminal = output::terminal();
     let banner = Banner {
         lab,
         found: *found,
         http,
+        security: *security,
         features: *features,
         stays: *stays,
         pinned,

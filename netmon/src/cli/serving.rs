@@ -1,8 +1,14 @@
 //! The arguments that say how the agent serves: under which names, and how much it remembers.
 
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
 use clap::{Args, ValueEnum};
 
-use crate::server::{AllowedHost, Options};
+use super::failure::UsageError;
+use crate::server::{AllowedHost, Options, Secure};
 
 /// Binary units, by their symbols.
 const UNITS: [(&str, usize); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
@@ -22,6 +28,10 @@ pub struct Serving {
     #[arg(long, env = "NETMON_HISTORY_MEMORY", default_value = "16MiB", value_name = "SIZE",
           value_parser = size)]
     history_memory: usize,
+    /// Ask clients over TCP for TLS, passwords or certificates, as this web configuration file says. It has the keys of
+    /// Prometheus' exporters, and is read again when it or a certificate changes. Needs a netmon with the feature `tls`.
+    #[arg(long, env = "NETMON_WEB_CONFIG", value_name = "FILE", conflicts_with = "prometheus")]
+    web_config: Option<PathBuf>,
 }
 
 /// Whether there is a history.
@@ -35,14 +45,32 @@ enum History {
 
 impl Serving {
     /// The server's options.
-    #[must_use]
-    pub fn options(&self) -> Options {
-        Options {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the web configuration file cannot be used.
+    pub fn options(&self) -> Result<Options, UsageError> {
+        Ok(Options {
             history_bytes: (self.history == History::On).then_some(self.history_memory),
             allowed_hosts: self.allow_host.clone(),
+            security: self.web_config.as_deref().map(secured).transpose()?,
             ..Options::default()
-        }
+        })
     }
+}
+
+/// Loads a web configuration file.
+#[cfg(feature = "tls")]
+fn secured(file: &Path) -> Result<Arc<dyn Secure>, UsageError> {
+    let loaded = crate::web::WebConfig::load(file);
+    let unusable = |error| UsageError(format!("--web-config: {}", netmon_model::error::chain(&error)));
+    loaded.map(|config| Arc::new(config) as Arc<dyn Secure>).map_err(unusable)
+}
+
+#[cfg(not(feature = "tls"))]
+fn secured(_: &Path) -> Result<Arc<dyn Secure>, UsageError> {
+    let advice = "build it with `cargo build --release --bin netmon --features tls`";
+    Err(UsageError(format!("--web-config: this netmon was built without TLS; {advice}")))
 }
 
 /// Parses a size: a whole number of bytes, or of a binary unit.

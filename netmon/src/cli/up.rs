@@ -19,6 +19,7 @@ use crate::{
     control::{self, LabHandle},
     ownership::{Claim, state, temporary},
     render::progress::ProgressLine,
+    services::{lacking_capabilities, required_capabilities},
 };
 
 /// Which lab is built, and how.
@@ -53,7 +54,8 @@ pub async fn run(args: Up) -> anyhow::Result<ExitCode> {
     }
     require_topology(&format!("building lab {}", lab.name))?;
     require_writable(crate::topology::written_directories(&lab), &format!("building lab {}", lab.name))?;
-    require(&crate::services::required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    require(&required_capabilities(&lab), &format!("a service of lab {}", lab.name))?;
+    lacking_capabilities(&lab.services)?;
     match LabHandle::acquire(&lab.name)? {
         LabHandle::Agent(agent, _) => reload::by_agent(agent, &lab, args.lab.file.as_ref())?,
         LabHandle::Own(claim) => build(&args, &lab, &claim).await?,

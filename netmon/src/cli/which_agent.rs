@@ -23,6 +23,12 @@ impl WhichAgent {
         self.lab.is_some() || self.address.is_some()
     }
 
+    /// Returns whether an address was given, which may be one of another host.
+    #[must_use]
+    pub const fn is_by_address(&self) -> bool {
+        self.address.is_some()
+    }
+
     /// The address of the agent.
     ///
     /// # Errors

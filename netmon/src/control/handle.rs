@@ -226,7 +226,8 @@ mod tests {
             mac: Mac([2, 0, 0, 0, 0, 1]),
             ifindex: None,
         };
-        let link = RecordedLink { name: "core".parse().unwrap(), a: end("one"), b: end("two") };
+        let link =
+            RecordedLink { name: "core".parse().unwrap(), a: end("one"), b: end("two"), in_container: false };
         let change = Change { clear: true, ..Change::default() };
         let refusal = Refusal::new(RefusalKind::Conflict, "a qdisc is in the way");
         let (mut handle, agent) = agent_with(Some(Err(refusal.clone())));

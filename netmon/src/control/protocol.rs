@@ -105,9 +105,10 @@ impl From<&TopologyError> for RefusalKind {
         match error {
             conflict if conflict.is_conflict() => Self::Conflict,
             lacking if lacking.is_unsupported() => Self::Unsupported,
-            TopologyError::Impairment(_) | TopologyError::Settings(_) | TopologyError::NoSuchLink { .. } => {
-                Self::Invalid
-            }
+            TopologyError::Impairment(_)
+            | TopologyError::Settings(_)
+            | TopologyError::NoSuchLink { .. }
+            | TopologyError::InContainer(_) => Self::Invalid,
             _ => Self::Failed,
         }
     }

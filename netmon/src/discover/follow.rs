@@ -96,8 +96,13 @@ impl Discovery {
     /// Returns how long nothing is due.
     fn wait(&self, now: Instant) -> Duration {
         let until = |due: Instant| due.saturating_duration_since(now);
-        let due =
-            [self.pending.wait(now), self.settling.wait(now), self.moving.wait(now), self.ring.map(until)];
+        let due = [
+            self.pending.wait(now),
+            self.settling.wait(now),
+            self.moving.wait(now),
+            self.host.fading.wait(now),
+            self.ring.map(until),
+        ];
         due.into_iter().flatten().fold(until(self.resync), Duration::min)
     }
 
@@ -128,7 +133,8 @@ impl Discovery {
     fn work(&mut self) -> Vec<Change> {
         let now = Instant::now();
         let work = if now >= self.resync { Some(Work::Everything) } else { self.pending.take(now) };
-        let is_settling = self.settling.wait(now).is_some_and(|wait| wait.is_zero());
+        let is_over = |wait: Option<Duration>| wait.is_some_and(|wait| wait.is_zero());
+        let is_settling = is_over(self.settling.wait(now)) || is_over(self.host.fading.wait(now));
         let has_rung = self.ring.is_some_and(|due| now >= due);
         let mut resynced = Vec::new();
         match work {
@@ -141,7 +147,7 @@ impl Discovery {
             }
             // A container that joins another's network causes no event of the kernel's.
             None if is_settling || has_rung => self.host.read_census(),
-            None if self.moving.wait(now).is_some_and(|wait| wait.is_zero()) => {}
+            None if is_over(self.moving.wait(now)) => {}
             None => return Vec::new(),
         }
         self.ring = self.ring.filter(|_| !has_rung);

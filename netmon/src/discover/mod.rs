@@ -11,7 +11,9 @@ mod assemble;
 mod catalog;
 mod census;
 mod changes;
+mod container;
 mod daemon;
+mod fading;
 mod follow;
 mod join;
 mod moving;
@@ -21,7 +23,7 @@ mod selection;
 mod settle;
 mod walk;
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, time::Instant};
 
 use netmon_kernel::netlink::{
     NetlinkError,
@@ -34,10 +36,12 @@ use self::{
     assemble::{Readings, assemble},
     census::Census,
     daemon::Daemons,
+    fading::Fading,
     naming::Catalog,
     walk::{Table, walk},
 };
 pub use self::{
+    container::{ContainerError, Containers},
     follow::Discovery,
     selection::{DEFAULT_LIMIT, DeviceKind, Filter, InvalidFilter, InvalidKind, PHYSICAL, Selection},
 };
@@ -81,6 +85,7 @@ struct HostState {
     table: Table,
     census: Census,
     catalog: Catalog,
+    fading: Fading,
     daemons: Daemons,
     remarks: Vec<String>,
     /// Namespaces without a known keeper, for which every descriptor of the host was read already.
@@ -94,6 +99,7 @@ impl HostState {
             table: Table::new(),
             census: Census::default(),
             catalog: Catalog::default(),
+            fading: Fading::default(),
             daemons: Daemons::default(),
             remarks: Vec::new(),
             searched: BTreeSet::new(),
@@ -102,7 +108,7 @@ impl HostState {
 
     /// Reads everything again.
     fn read_everything(&mut self) {
-        self.census = census::take(&mut self.questions);
+        self.take_census();
         self.table.clear();
         self.searched.clear();
         let starts: Vec<Nsid> = self.census.keepers.keys().copied().collect();
@@ -113,9 +119,10 @@ impl HostState {
 
     /// Reads again what keeps the namespaces. Namespaces that it meets for the first time are listed.
     fn read_census(&mut self) {
-        let holders = std::mem::take(&mut self.census.keepers).into_iter();
-        let holders: Vec<_> = holders.filter(|(_, keeper)| keeper.evidence.holder.is_some()).collect();
-        self.census = census::take(&mut self.questions);
+        let known = self.census.keepers.iter();
+        let holders = known.filter(|(_, keeper)| keeper.evidence.holder.is_some());
+        let holders: Vec<_> = holders.map(|(nsid, keeper)| (*nsid, keeper.clone())).collect();
+        self.take_census();
         for (nsid, keeper) in holders {
             self.census.keepers.entry(nsid).or_insert(keeper);
         }
@@ -124,6 +131,12 @@ impl HostState {
         walk(&mut self.questions, new, &mut self.table);
         self.find_holders();
         self.read_catalog();
+    }
+
+    fn take_census(&mut self) {
+        let before = std::mem::take(&mut self.census.keepers);
+        self.census = census::take(&mut self.questions);
+        self.fading.keep_evidence(before, &mut self.census.keepers, Instant::now());
     }
 
     /// Searches once for the holder of each namespace that no process is in and no file keeps.
@@ -147,7 +160,9 @@ impl HostState {
     }
 
     fn read_catalog(&mut self) {
+        let before = std::mem::take(&mut self.catalog);
         (self.catalog, self.remarks) = catalog::gather(&self.census, &mut self.daemons);
+        self.fading.keep_facts(&self.census.keepers, &before, &mut self.catalog);
     }
 
     /// Removes a namespace that has ended.
@@ -155,6 +170,7 @@ impl HostState {
         self.table.remove(&nsid);
         self.census.keepers.remove(&nsid);
         self.searched.remove(&nsid);
+        self.fading.forget(nsid);
     }
 
     fn survey(&self, selection: &Selection) -> Survey {

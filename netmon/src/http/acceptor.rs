@@ -34,8 +34,10 @@ use tower::ServiceExt as _;
 
 use super::{
     Limits,
+    early::Early,
     house::Peer,
     place::{Noted, Place, Places},
+    secure::Secure,
     socket::{Client, Connection, Listener, Observed},
 };
 
@@ -80,6 +82,10 @@ struct Server {
     places: Places,
     /// A permit for each connection that is being refused. A client beyond these is closed without an answer.
     refusals: Arc<Semaphore>,
+    /// How clients over TCP are secured. `None` if they are not.
+    secure: Option<Arc<dyn Secure>>,
+    /// Lines of headers for responses that pass no router.
+    early_headers: Bytes,
 }
 
 impl Acceptor {
@@ -89,7 +95,30 @@ impl Acceptor {
         let router = router.layer(middleware::from_fn(move |request, next| bounded(time, request, next)));
         let refusals = Arc::new(Semaphore::new(limits.connections.max(REFUSALS)));
         let places = Places::new(&limits);
-        Self { listeners, server: Server { router, limits, overload, places, refusals } }
+        Self {
+            listeners,
+            server: Server {
+                router,
+                limits,
+                overload,
+                places,
+                refusals,
+                secure: None,
+                early_headers: Bytes::new(),
+            },
+        }
+    }
+
+    /// Adds these lines of headers to responses that pass no router.
+    pub(crate) fn with_early_headers(mut self, lines: Bytes) -> Self {
+        self.server.early_headers = lines;
+        self
+    }
+
+    /// Secures clients over TCP.
+    pub(crate) fn secured(mut self, secure: Option<Arc<dyn Secure>>) -> Self {
+        self.server.secure = secure;
+        self
     }
 
     /// Adds layers outside everything that the acceptor itself checks.
@@ -155,20 +184,50 @@ impl Server {
             Some(place) => {
                 connections.spawn(self.clone().answer(stream, client, place, closing.clone()));
             }
-            None => self.begin_refusal(stream, connections),
+            None => self.begin_refusal((stream, client), connections),
         }
     }
 
-    fn begin_refusal(&self, stream: Connection, connections: &mut JoinSet<()>) {
+    fn begin_refusal(&self, (stream, client): (Connection, Client), connections: &mut JoinSet<()>) {
         let Overload::Refuse { response, refused } = &self.overload else { return };
         refused.fetch_add(1, Ordering::Relaxed);
-        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+        // A client that speaks TLS would not understand it.
+        if self.encryption(client).is_none()
+            && let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned()
+        {
             let response = response.clone();
             connections.spawn(async move {
                 let _ = timeout(REFUSAL_TIME, refuse(stream, &response)).await;
                 drop(permit);
             });
         }
+    }
+
+    /// Returns what encrypts the connection of a client. `None` if nothing does.
+    fn encryption(&self, client: Client) -> Option<&Arc<dyn Secure>> {
+        self.secure.as_ref().filter(|secure| client.address.is_some() && secure.is_encrypted())
+    }
+
+    /// Returns the connection, encrypted if it is to be. `None` if the client does not do its part, or the connection was to
+    /// be closed meanwhile.
+    async fn encrypted(
+        &self,
+        (stream, client): (Connection, Client),
+        place: &Place,
+        closing: &mut watch::Receiver<()>,
+    ) -> Option<Connection> {
+        let Some(secure) = self.encryption(client) else { return Some(stream) };
+        let encrypted = tokio::select! {
+            encrypted = timeout(self.limits.header_time, secure.encrypt(stream)) => encrypted,
+            () = place.closed() => return None,
+            _ = closing.changed() => return None,
+        };
+        match encrypted {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => log::debug!("no TLS with {client}: {error}"),
+            Err(_) => log::debug!("no TLS with {client} within {:?}", self.limits.header_time),
+        }
+        None
     }
 
     /// Serves one connection until it ends, until it is closed for another one, or until `closing` changes and the
@@ -180,6 +239,8 @@ impl Server {
         place: Place,
         mut closing: watch::Receiver<()>,
     ) {
+        let stream = Box::new(Observed::new(stream, place.clone()));
+        let Some(stream) = self.encrypted((stream, client), &place, &mut closing).await else { return };
         let (router, answered) = (self.router, place.clone());
         let service = service_fn(move |request| {
             let (answering, request) = (answered.answer(), prepared(request, client, &answered));
@@ -190,7 +251,7 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_time)
             .max_header_size(self.limits.header_bytes)
-            .serve_connection(TokioIo::new(Observed::new(stream, place.clone())), service);
+            .serve_connection(TokioIo::new(Early::new(stream, self.early_headers)), service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             // First, so that a request that has arrived is seen before the connection is closed.

@@ -5,13 +5,19 @@
 //! may belong to another namespace.
 
 mod acceptor;
+mod early;
 mod exchange;
 mod house;
 mod limits;
 mod place;
+mod secure;
 mod socket;
 
-pub use self::{limits::Limits, socket::Listener};
+pub use self::{
+    limits::Limits,
+    secure::{Later, Secure},
+    socket::{Connection, Duplex, Listener},
+};
 
 #[cfg(test)]
 mod tests;
@@ -19,5 +25,4 @@ pub(crate) use self::{
     acceptor::{Acceptor, Overload},
     exchange::{connect, exchange},
     place::Place,
-    socket::{Connection, Duplex},
 };

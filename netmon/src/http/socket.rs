@@ -18,12 +18,12 @@ use tokio::{
 use super::{Limits, house::Peer, place::Place};
 
 /// A stream of bytes in both directions.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// A connection of any kind.
-pub(crate) type Connection = Box<dyn Duplex>;
+pub type Connection = Box<dyn Duplex>;
 
 /// A socket that accepts connections.
 #[derive(Debug)]

@@ -1,6 +1,13 @@
 //! Both sides against each other, over real sockets. The bounds are tested with the agent's interface (`server`).
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -11,9 +18,9 @@ use axum::{
 use futures_util::{StreamExt as _, stream};
 use hyper::Response;
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    task::{JoinHandle, yield_now},
     time::timeout,
 };
 
@@ -21,6 +28,8 @@ use super::{Acceptor, Limits, Overload, exchange};
 
 /// Longer than any step here takes, so that a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Enough for every task to run, and for the sockets to be looked at, which the runtime does every 61 turns.
+const TURNS: u32 = 1000;
 
 async fn serve(router: Router, limits: Limits) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -47,15 +56,50 @@ async fn a_handler_knows_the_address_of_its_client() {
 
 #[tokio::test]
 async fn a_connection_too_many_waits_until_another_one_ends() {
-    let router = Router::new().route("/", get(async || "served"));
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&has_ended);
+    let router = Router::new().route("/", get(async move || seen.load(Ordering::SeqCst).to_string()));
     let (address, _server) = serve(router, Limits { connections: 1, ..Limits::default() }).await;
     // The first connection is accepted before the second, which the kernel queued behind it.
     let holder = TcpStream::connect(address).await.unwrap();
     let waiting = tokio::spawn(text(address));
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!waiting.is_finished());
+    // All tasks share this thread: a server that did not wait would have answered after a few turns of each.
+    for _ in 0..TURNS {
+        yield_now().await;
+    }
+    has_ended.store(true, Ordering::SeqCst);
     drop(holder);
-    assert_eq!(waiting.await.unwrap(), "served");
+    assert_eq!(waiting.await.unwrap(), "true");
+}
+
+/// Sends bytes over a connection of their own, and returns what is answered.
+async fn answer(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_that_is_none_is_answered_with_the_headers_of_every_response() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = Limits { header_bytes: 8192, ..Limits::default() };
+    let router = Router::new().route("/", get(async || ([("x-one", "1")], "served")));
+    let acceptor = Acceptor::new(vec![listener.into()], router, limits, Overload::Wait);
+    let acceptor = acceptor.with_early_headers("x-one: 1\r\n".into());
+    let _server = tokio::spawn(acceptor.run(std::future::pending()));
+    let large = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(9000));
+    for (request, status) in [("no request\r\n\r\n", "400 Bad Request"), (&large, "431 ")] {
+        let answer = answer(address, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert_eq!(answer.matches("\r\nx-one: 1\r\n").count(), 1, "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+    let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let answer = answer(address, request).await;
+    assert_eq!(answer.matches("x-one: 1").count(), 1, "{answer}");
 }
 
 #[tokio::test]
@@ -78,7 +122,11 @@ async fn a_body_without_an_end_is_read_as_it_arrives() {
 async fn aborting_a_server_closes_its_connections() {
     let (address, server) = serve(Router::new(), Limits::default()).await;
     let mut idle = TcpStream::connect(address).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        assert_ne!(idle.read_buf(&mut answer).await.unwrap(), 0, "it is accepted and answered");
+    }
     server.abort();
     let read = timeout(PATIENCE, idle.read(&mut [0; 1])).await.expect("the connection ends");
     assert!(!matches!(read, Ok(1..)), "closed or reset, and nothing was sent");

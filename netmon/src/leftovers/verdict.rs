@@ -93,7 +93,7 @@ mod tests {
         state.namespaces = vec![RecordedNamespace { name: name.clone(), cookie: Some(Cookie(7)) }];
         let (a, b) = (recorded("root", "veth0"), recorded("direct_netns", "veth1"));
         let link = LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface));
-        state.links = vec![RecordedLink { name: link, a, b }];
+        state.links = vec![RecordedLink { name: link, a, b, in_container: false }];
         let seen = Evidence {
             namespaces: [(name, Some(Cookie(7)))].into(),
             interfaces: [place("direct_netns", "veth1")].into(),

@@ -14,6 +14,9 @@ pub enum OverheadError {
     /// Traffic between the ends goes over lo.
     #[error("both ends of link {0} are in one namespace: traffic between them does not cross the link")]
     OneNamespace(LinkName),
+    /// Nothing is attached to the link, so there is nothing to compare it with.
+    #[error("link {0} leads into a container: no hooks are attached to it")]
+    InContainer(LinkName),
     /// The ends have no common prefix.
     #[error("the ends of link {0} have no addresses in a common prefix; give both ends one")]
     NoAddresses(LinkName),

@@ -31,8 +31,11 @@ impl End {
     ///
     /// # Errors
     ///
-    /// Fails if an end no longer exists, or both are in one namespace.
+    /// Fails if an end no longer exists, both are in one namespace, or one is in a container.
     pub fn both(link: &RecordedLink) -> Result<[Self; 2], OverheadError> {
+        if link.in_container {
+            return Err(OverheadError::InContainer(link.name.clone()));
+        }
         let ends = [Self::find(&link.name, Side::A, &link.a)?, Self::find(&link.name, Side::B, &link.b)?];
         let [a, b] = ends.each_ref().map(|end| end.endpoint.netns.identity());
         if a == b { Err(OverheadError::OneNamespace(link.name.clone())) } else { Ok(ends) }
@@ -60,6 +63,7 @@ impl End {
                 netns: Arc::new(netns),
                 cookie,
                 addresses: of_this.collect(),
+                in_container: false,
             },
             netlink,
         })

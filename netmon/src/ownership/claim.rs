@@ -180,7 +180,7 @@ impl Drop for Claim {
         let has_state = fs::symlink_metadata(folder.join("state.json")).is_ok();
         if !has_state && !folder::has_records(&self.lab) {
             // The next claim on this lab removes what is left here.
-            for own in ["agent.sock", "temporary", "lock"] {
+            for own in ["agent.sock", "http.sock", "temporary", "lock"] {
                 let _ = fs::remove_file(folder.join(own));
             }
             let _ = fs::remove_dir(&folder);

@@ -13,12 +13,13 @@ use netmon_model::names::LabName;
 use super::state;
 
 /// Directly in the folder. A name with `.new` is a file that was being replaced.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "state.json",
     "state.json.new",
     "lock",
     "temporary",
     "agent.sock",
+    "http.sock",
     "agent.json",
     "services.log",
     "services.log.1",

@@ -8,7 +8,7 @@
 //! which may have a password in it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -81,6 +81,9 @@ pub struct State {
     /// The routes of the lab's namespaces, as the lab file had them.
     #[serde(default)]
     pub routes: Vec<RecordedRoute>,
+    /// The ends that are ports of bridges which the lab does not own, as the lab file had them.
+    #[serde(default)]
+    pub ports: Vec<RecordedPort>,
     /// The namespaces that have a file of the lab's under /etc/netns.
     #[serde(default)]
     pub files: BTreeSet<NsName>,
@@ -117,6 +120,16 @@ pub struct RecordedRoute {
     pub route: Route,
 }
 
+/// A recorded port of a bridge that the lab does not own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedPort {
+    /// The port.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The bridge.
+    pub bridge: IfName,
+}
+
 /// A recorded link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedLink {
@@ -126,6 +139,9 @@ pub struct RecordedLink {
     pub a: RecordedInterface,
     /// End `b`.
     pub b: RecordedInterface,
+    /// Whether an end is in a container, in which the lab's name for the namespace is unknown.
+    #[serde(default)]
+    pub in_container: bool,
 }
 
 impl RecordedLink {
@@ -173,6 +189,7 @@ impl State {
             bridges: Vec::new(),
             addresses: addresses_of(lab),
             routes: routes_of(lab),
+            ports: ports_of(lab),
             files: BTreeSet::new(),
             folders: BTreeSet::new(),
         })
@@ -243,6 +260,13 @@ impl State {
         there.map(|there| there.route.clone()).collect()
     }
 
+    /// Returns the ends in a namespace that the lab made ports of bridges that it does not own, each with its bridge.
+    #[must_use]
+    pub fn had_ports(&self, namespace: &NsName) -> BTreeMap<IfName, IfName> {
+        let there = self.ports.iter().filter(|there| there.place.namespace == *namespace);
+        there.map(|there| (there.place.interface.clone(), there.bridge.clone())).collect()
+    }
+
     /// Returns every bridge, and every end of every link.
     pub fn interfaces(&self) -> impl Iterator<Item = &RecordedInterface> {
         self.bridges.iter().chain(self.links.iter().flat_map(|link| [&link.a, &link.b]))
@@ -284,6 +308,16 @@ fn routes_of(lab: &Lab) -> Vec<RecordedRoute> {
     let each =
         lab.namespaces.iter().flat_map(|inside| inside.routes.iter().map(|route| (&inside.name, route)));
     each.map(of).collect()
+}
+
+fn ports_of(lab: &Lab) -> Vec<RecordedPort> {
+    let ends = lab.links.iter().flat_map(|link| [&link.a, &link.b]);
+    let foreign = ends.filter_map(|end| {
+        let bridge = end.bridge.clone()?;
+        let is_foreign = end.namespace.is_root() && lab.foreign_bridges.contains(&bridge);
+        is_foreign.then(|| RecordedPort { place: end.place(), bridge })
+    });
+    foreign.collect()
 }
 
 /// Returns the path of a lab's state.

@@ -5,6 +5,7 @@
 //! sequences in the text, and the output stream removes them if it is no terminal.
 
 pub mod banner;
+pub mod comparison;
 pub mod discovered;
 pub mod flows;
 pub mod graph;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use netmon_compare::recording::Totals;
 use netmon_model::{error::chain, snapshot::Snapshot};
 use tokio::{sync::watch, task::spawn_blocking, time::Instant};
 
@@ -22,7 +23,7 @@ use super::{
     readings::{ReadError, Reading, Readings},
 };
 use crate::{
-    api::{Agent, Event, HistoryUse, Topology, Window},
+    api::{self, Agent, Event, HistoryUse, Topology, Window},
     live::{LinkKey, Live, Pace, Past},
 };
 
@@ -168,6 +169,11 @@ impl Feed {
         topology.services = self.readings.services();
         self.generations.number(snapshot.monotonic_ns, &mut topology);
         topology
+    }
+
+    /// Returns the totals of all series in a reading.
+    pub(super) fn totals(&self, snapshot: &Snapshot) -> Totals {
+        api::totals::of(snapshot, &self.agent)
     }
 
     /// Encodes the windows of the history that began at `after_ns` or later, some at a time. Returns the end of the last

@@ -49,10 +49,17 @@ pub(super) fn too_many_connections(limits: &Limits) -> Bytes {
         (header::CACHE_CONTROL, "no-store"),
         (header::CONNECTION, "close"),
     ];
-    for (name, value) in own.into_iter().chain(HEADERS) {
-        response.extend([name.as_str(), ": ", value, "\r\n"]);
-    }
-    (response + "\r\n" + &text).into()
+    response.extend(own.into_iter().map(|(name, value)| line(&name, value)));
+    (response + &header_lines() + "\r\n" + &text).into()
+}
+
+/// Returns the headers of every response as they are sent, for responses that pass no router.
+pub(super) fn header_lines() -> String {
+    HEADERS.iter().map(|(name, value)| line(name, value)).collect()
+}
+
+fn line(name: &HeaderName, value: &str) -> String {
+    format!("{name}: {value}\r\n")
 }
 
 /// Puts the checks and the headers around all routes.

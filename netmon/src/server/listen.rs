@@ -94,6 +94,17 @@ impl Listeners {
         Ok(())
     }
 
+    /// Adds a unix socket as the first address, which is the one that clients are told.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be bound.
+    pub fn add_first(&mut self, path: &Path) -> io::Result<()> {
+        self.add_unix(path)?;
+        self.addresses.rotate_right(1);
+        Ok(())
+    }
+
     /// Returns the addresses, with the ports that the kernel chose.
     #[must_use]
     pub fn addresses(&self) -> &[ServerAddress] {

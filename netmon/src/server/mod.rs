@@ -15,6 +15,7 @@ mod processor_time;
 mod readings;
 mod routes;
 mod scrape;
+mod security;
 mod spool;
 mod stream;
 
@@ -30,11 +31,14 @@ pub use self::{
     hosts::{AllowedHost, InvalidHost},
     listen::{ListenError, Listeners},
 };
-pub use crate::{http::Limits, metrics::Buckets};
 use crate::{
     http::{Acceptor, Overload},
     live::SnapshotSource,
     metrics::Renderer,
+};
+pub use crate::{
+    http::{Limits, Secure},
+    metrics::Buckets,
 };
 
 /// The address that the agent listens on by default.
@@ -53,6 +57,8 @@ pub struct Options {
     pub allowed_hosts: Vec<AllowedHost>,
     /// The bounds of what clients can take up.
     pub limits: Limits,
+    /// How clients over TCP are secured. `None` if they are not.
+    pub security: Option<Arc<dyn Secure>>,
 }
 
 impl Default for Options {
@@ -62,6 +68,7 @@ impl Default for Options {
             history_bytes: Some(DEFAULT_HISTORY_BYTES),
             allowed_hosts: Vec::new(),
             limits: Limits::default(),
+            security: None,
         }
     }
 }
@@ -74,7 +81,7 @@ pub fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> JoinHandle<()> {
-    let Options { buckets, history_bytes, allowed_hosts, limits } = options;
+    let Options { buckets, history_bytes, allowed_hosts, limits, security } = options;
     let hosts = Hosts::new(listeners.addresses(), allowed_hosts);
     let readings = Arc::new(Readings::new(source));
     let scrapes = Arc::new(Scrapes::new(Arc::clone(&readings), Renderer::new(buckets)));
@@ -84,8 +91,10 @@ pub fn serve(
     let (close, closing) = watch::channel(false);
     let router = routes::router((readings, scrapes), Arc::clone(&feed), closing);
     let Listeners { sockets, files, .. } = listeners;
-    let acceptor = Acceptor::new(sockets, router, limits, overload);
-    let acceptor = acceptor.wrap(|router| guard::around(router, hosts));
+    let acceptor = Acceptor::new(sockets, router, limits, overload).secured(security.clone());
+    let acceptor = acceptor.with_early_headers(guard::header_lines().into());
+    let acceptor =
+        acceptor.wrap(|router| security::around(router, security, |router| guard::around(router, hosts)));
     let shutdown = async move {
         shutdown.await;
         close.send_replace(true);

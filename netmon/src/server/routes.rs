@@ -69,6 +69,7 @@ fn routes() -> Routes {
         .route("/api/v1/links", get(links))
         .route("/api/v1/flows", get(flows))
         .route("/api/v1/probes", get(probes))
+        .route("/api/v1/totals", get(totals))
         .route("/api/v1/traces", get(traces))
         .route("/api/v1/host", get(host))
         .route("/api/v1/stream", get(stream))
@@ -133,7 +134,7 @@ async fn links(
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    which.link = match which.link.map(|link| known_link(&reading.snapshot, link)).transpose() {
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
         Ok(link) => link,
         Err(unknown) => return Ok(bad_request(unknown)),
     };
@@ -145,7 +146,7 @@ async fn links(
 }
 
 /// Returns the name of the link that `wanted` means, or why it means none or several.
-fn known_link(snapshot: &Snapshot, wanted: LinkName) -> Result<LinkName, String> {
+fn known_link(snapshot: &Snapshot, wanted: &LinkName) -> Result<LinkName, String> {
     let links: Vec<_> = snapshot.links.iter().map(api::NamedLink::from).collect();
     match api::meant(wanted.as_str(), &links)[..] {
         [name] => Ok(name.clone()),
@@ -200,7 +201,7 @@ async fn flows(
         Err(rejection) => return Ok(bad_request(rejection.body_text())),
     };
     let reading = shared.readings.fresh().await?;
-    which.link = match which.link.map(|link| known_link(&reading.snapshot, link)).transpose() {
+    which.link = match which.link.map(|link| known_link(&reading.snapshot, &link)).transpose() {
         Ok(link) => link,
         Err(unknown) => return Ok(bad_request(unknown)),
     };
@@ -220,6 +221,11 @@ async fn probes(State(shared): State<Shared>, headers: HeaderMap) -> Result<Resp
 async fn host(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
     let reading = shared.readings.fresh().await?;
     json(&headers, move || api::Host::of(&reading.snapshot)).await
+}
+
+async fn totals(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {
+    let reading = shared.readings.fresh().await?;
+    json(&headers, move || shared.feed.totals(&reading.snapshot)).await
 }
 
 async fn traces(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ReadError> {

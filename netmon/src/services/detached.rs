@@ -30,6 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     ServiceSet, StartError, Supervisor,
     bounded_log::{BoundedLog, MAX_BYTES, append_to},
+    privileges::keep_capabilities,
     record::services_dir,
     status,
     wait::{left_until, until_exited},
@@ -230,10 +231,8 @@ fn open(identity: ProcessId) -> Option<OwnedFd> {
 pub fn supervise(lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
     // Fails if the process leads a session already, for example when it was started from a shell. That is fine, too.
     let _ = setsid();
-    let log =
-        redirect_log(state_dir).map_err(|source| DetachError::State { path: log_file(state_dir), source });
-    let result = log.and_then(|log| {
-        let result = supervise_services(lab, state_dir);
+    let result = begin(state_dir).and_then(|(services, log)| {
+        let result = supervise_services(&services, lab, state_dir);
         log.close();
         result
     });
@@ -243,9 +242,17 @@ pub fn supervise(lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
     result
 }
 
-fn supervise_services(lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
+/// Reads what is to run, and gives up the capabilities that this does not need before there is another thread.
+fn begin(state_dir: &Path) -> Result<(ServiceSet, RedirectedLog), DetachError> {
+    let state = |path| move |source| DetachError::State { path, source };
+    let services = read_services(state_dir).map_err(state(services_dir(state_dir)))?;
+    keep_capabilities(&services.services);
+    let log = redirect_log(state_dir).map_err(state(log_file(state_dir)))?;
+    Ok((services, log))
+}
+
+fn supervise_services(services: &ServiceSet, lab: &LabName, state_dir: &Path) -> Result<(), DetachError> {
     let state = |source| DetachError::State { path: services_dir(state_dir), source };
-    let services = read_services(state_dir).map_err(state)?;
     if services.lab != *lab {
         return Err(DetachError::Start(format!("the services are those of lab {}, not {lab}", services.lab)));
     }
@@ -254,7 +261,7 @@ fn supervise_services(lab: &LabName, state_dir: &Path) -> Result<(), DetachError
     }
     record_self(state_dir, true).map_err(state)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(state)?;
-    let result = runtime.block_on(run(&services, state_dir));
+    let result = runtime.block_on(run(services, state_dir));
     remove_files(state_dir);
     result
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString};
 
 use netmon_kernel::sys::credentials::Credentials;
-use netmon_model::lab::{Execution, capability_bits};
+use netmon_model::lab::{Execution, SERVICE_CAPABILITIES, capability_bits};
 
 use super::account::{Account, AccountError, Accounts};
 
@@ -45,16 +45,20 @@ fn credentials(
 ) -> Result<Credentials, AccountError> {
     let group = execution.group.as_deref().map(|group| accounts.group(group)).transpose()?;
     let capabilities = execution.capabilities.as_deref().map(capability_bits);
+    let bounding =
+        (account.uid == 0 && capabilities.is_none()).then(|| capability_bits(&SERVICE_CAPABILITIES));
     let Some(_) = execution.user else {
         // netmon's own user, in this group only.
-        return Ok(Credentials { user: None, group, groups: group.map(|_| Vec::new()), capabilities });
+        let groups = group.map(|_| Vec::new());
+        return Ok(Credentials { user: None, group, groups, capabilities, bounding });
     };
     let mut groups = accounts.groups_of(account);
     // A number without a line in /etc/passwd has no group of its own, and must not keep netmon's.
     let group = group.or(account.gid).unwrap_or(account.uid);
     groups.retain(|other| *other != group);
     let capabilities = capabilities.or((account.uid != 0).then_some(0));
-    Ok(Credentials { user: Some(account.uid), group: Some(group), groups: Some(groups), capabilities })
+    let (user, group, groups) = (Some(account.uid), Some(group), Some(groups));
+    Ok(Credentials { user, group, groups, capabilities, bounding })
 }
 
 fn environment(
@@ -121,6 +125,7 @@ mod tests {
             group: Some(65533),
             groups: Some(Vec::new()),
             capabilities: Some(0),
+            bounding: None,
         };
         assert_eq!(plain, expected);
         let capabilities = Some(vec!["CAP_NET_RAW".to_owned()]);
@@ -130,7 +135,9 @@ mod tests {
 
     #[test]
     fn without_a_user_everything_stays_but_what_is_named() {
-        assert_eq!(resolved(&Execution::default()).credentials, Credentials::default());
+        let root = capability_bits(&SERVICE_CAPABILITIES);
+        let expected = Credentials { bounding: Some(root), ..Credentials::default() };
+        assert_eq!(resolved(&Execution::default()).credentials, expected);
         let group = resolved(&Execution { group: Some("7".to_owned()), ..Execution::default() }).credentials;
         assert_eq!((group.user, group.group, group.groups), (None, Some(7), Some(Vec::new())));
     }

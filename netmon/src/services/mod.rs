@@ -22,6 +22,7 @@ mod leave;
 mod members;
 mod namespace;
 mod output;
+mod privileges;
 mod prometheus;
 mod ready;
 mod record;
@@ -36,9 +37,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netmon_kernel::sys::capabilities::Capability;
 use netmon_model::{
-    lab::{Lab, Service, ServiceKind},
+    lab::{Lab, Service},
     names::LabName,
 };
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,10 @@ pub use self::{
     },
     error::{CommandProblem, ListenProblem, StartError},
     leave::leave_running,
+    privileges::{
+        LackingCapabilities, keep_capabilities, kept_capabilities, lacking_capabilities,
+        required_capabilities,
+    },
     prometheus::Prometheus,
     status::{ServiceState, ServiceStatus, recorded_status},
     stop::{StopError, stop_recorded},
@@ -60,39 +64,6 @@ pub use self::{
 #[must_use]
 pub fn cgroup_hierarchy() -> Option<PathBuf> {
     cgroup::hierarchy()
-}
-
-/// Returns the capabilities that the lab's services need: its own web servers on low ports (ip(7),
-/// `ip_unprivileged_port_start`), and commands that run as another user.
-#[must_use]
-pub fn required_capabilities(lab: &Lab) -> Vec<Capability> {
-    /// The lowest port that needs no privilege.
-    const UNPRIVILEGED: u16 = 1024;
-    const SETTING: &str = "net.ipv4.ip_unprivileged_port_start";
-    let is_privileged = |service: &Service| {
-        let low =
-            matches!(service.kind, ServiceKind::Http(address) if (1..UNPRIVILEGED).contains(&address.port()));
-        let mut own = lab.namespaces.iter().filter(|one| one.name == service.namespace);
-        low && !own.any(|one| one.sysctls.contains_key(SETTING))
-    };
-    let any = |is_one: &dyn Fn(&Service) -> bool| lab.services.iter().any(is_one);
-    let has_user = |service: &Service| service.execution.user.is_some();
-    let has_group = |service: &Service| has_user(service) || service.execution.group.is_some();
-    let bounds = |service: &Service| {
-        service.execution.capabilities.is_some()
-            && matches!(service.execution.user.as_deref(), None | Some("root" | "0"))
-    };
-    [
-        (any(&is_privileged), Capability::NetBindService),
-        (any(&has_user), Capability::Setuid),
-        (any(&has_group), Capability::Setgid),
-        // Their processes are ended at the end of the lab.
-        (any(&has_user), Capability::Kill),
-        (any(&bounds), Capability::Setpcap),
-    ]
-    .into_iter()
-    .filter_map(|(is_needed, capability)| is_needed.then_some(capability))
-    .collect()
 }
 
 /// Returns the cgroups of a lab's recorded services that exist.

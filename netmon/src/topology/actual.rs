@@ -4,6 +4,7 @@
 //! or the state was lost. Of foreign namespaces it reads only the aliases of interfaces, since another program may have
 //! moved one of the lab's there.
 
+mod containers;
 mod contents;
 
 use std::{
@@ -27,7 +28,7 @@ use netmon_kernel::{
 use netmon_model::{
     lab::{Lab, Namespace, Route},
     mac::Mac,
-    names::{IfIndex, LabName, NsName, Place},
+    names::{IfIndex, IfName, LabName, NsName, Place},
 };
 
 use super::{
@@ -53,6 +54,8 @@ pub const LOOPBACK: &str = "lo";
 pub struct Actual {
     /// The names in /run/netns, and `root`.
     pub namespaces: BTreeMap<NsName, ActualNamespace>,
+    /// What is in the containers that the lab leads into. Only while the lab is wanted.
+    pub containers: BTreeMap<NsName, Contents>,
     /// The labs that foreign namespaces belong to.
     pub other_labs: BTreeMap<NsName, LabName>,
     /// Interfaces of the lab that were moved to foreign namespaces.
@@ -87,6 +90,8 @@ pub struct Contents {
     pub had_routes: Vec<Route>,
     /// The settings that the lab has a value for.
     pub sysctls: BTreeMap<String, String>,
+    /// The ends that the lab made ports of bridges that it does not own, each with its bridge.
+    pub had_ports: BTreeMap<IfName, IfName>,
 }
 
 /// An interface as far as plans depend on it.
@@ -129,11 +134,12 @@ pub struct ActualAddress {
 }
 
 impl Actual {
-    /// Returns what is in a namespace of the lab, or in root. Returns `None` if it does not exist.
+    /// Returns what is in a namespace of the lab, in a container that it leads into, or in root. Returns `None` if it does not
+    /// exist.
     #[must_use]
     pub fn contents(&self, namespace: &NsName) -> Option<&Contents> {
-        match self.namespaces.get(namespace) {
-            Some(ActualNamespace::Known(contents)) => Some(contents),
+        match (self.containers.get(namespace), self.namespaces.get(namespace)) {
+            (Some(contents), _) | (None, Some(ActualNamespace::Known(contents))) => Some(contents),
             _ => None,
         }
     }
@@ -179,7 +185,8 @@ pub fn read(
     let (root, handle) = (NsName::root(), Handle::open(&NsName::root())?);
     let identity = handle.namespace.identity();
     reader.add(root, handle, true, &mut actual, &mut handles)?;
-    for (seen, opened) in reader.read_all(reader.names(identity, &mut actual)?)? {
+    let known = reader.add_containers(identity, &mut actual, &mut handles)?;
+    for (seen, opened) in reader.read_all(reader.names(known, &mut actual)?)? {
         actual.namespaces.extend(seen.namespaces);
         actual.strays.extend(seen.strays);
         actual.other_labs.extend(seen.other_labs);
@@ -198,8 +205,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Opens every name in /run/netns, and returns each namespace under one of its names, and whether this lab may have
-    /// placed the name.
-    fn names(&self, root: NetnsId, actual: &mut Actual) -> Result<Vec<(NsName, NetNs, bool)>, TopologyError> {
+    /// placed the name. Those in `seen` were read already.
+    fn names(
+        &self,
+        mut seen: BTreeSet<NetnsId>,
+        actual: &mut Actual,
+    ) -> Result<Vec<(NsName, NetNs, bool)>, TopologyError> {
         let mut names = names::list()?;
         // If a namespace has several names, the one that the lab placed or knows is the lab's, and the others are foreign.
         let recorded = self.state.iter().flat_map(|state| &state.namespaces).map(|recorded| &recorded.name);
@@ -207,7 +218,7 @@ impl Reader<'_> {
         let placeholders = Placeholders::open();
         let is_placed = |name: &NsName| placeholders.text(name).map(|text| text == self.mark.as_str());
         names.sort_by_cached_key(|name| (is_placed(name) != Some(true), !known.contains(name)));
-        let (mut seen, mut namespaces) = (BTreeSet::from([root]), Vec::new());
+        let mut namespaces = Vec::new();
         for name in names {
             let there = match names::look_up(&name)? {
                 None => continue,
@@ -329,6 +340,7 @@ impl Reader<'_> {
         if self.lab.is_some() {
             contents.read_impairments(handle)?;
         }
+        contents.had_ports = self.state.map(|state| state.had_ports(name)).unwrap_or_default();
         let Some(wanted) = self.wanted.get(name) else { return Ok(contents) };
         contents.had_routes = self.state.map(|state| state.had_routes(name)).unwrap_or_default();
         contents.read_routes(handle, wanted)?;

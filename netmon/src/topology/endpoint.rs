@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub cookie: Cookie,
     /// Addresses as the lab file gives them.
     pub addresses: Vec<IpNet>,
+    /// Whether the link leads into a container. Then nothing may be attached to it, and nothing of it be held.
+    pub in_container: bool,
 }
 
 /// Receives the endpoints of a lab when its interfaces exist and before they are set up. Whatever it attaches then sees

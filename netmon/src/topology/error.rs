@@ -11,7 +11,7 @@ use netmon_model::{
 use thiserror::Error;
 
 use super::{qdisc_support::MissingQdisc, sysctl_check::RefusedSetting};
-use crate::ownership::OwnershipError;
+use crate::{discover::DiscoverError, ownership::OwnershipError};
 
 /// The error of an attach callback.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -39,6 +39,9 @@ pub enum TopologyError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The containers of this host could not be read.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
     /// The lab is held, or its state could not be recorded.
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
@@ -75,6 +78,9 @@ pub enum TopologyError {
         /// The link.
         link: LinkName,
     },
+    /// The link leads into a container, in which netmon sets up no queue.
+    #[error("link {0} leads into a container, and cannot be impaired")]
+    InContainer(LinkName),
     /// Another program removed the interface, or its mark.
     #[error("interface {} in namespace {} no longer exists, or is no longer the lab's", .0.interface, .0.namespace)]
     Gone(Place),

@@ -49,6 +49,11 @@ impl Handle {
         Ok(Self { socket: Some(Netlink::open_in(&namespace)?), namespace: Arc::new(namespace) })
     }
 
+    /// Takes an open namespace. A socket inside is opened when it is needed.
+    pub(crate) fn of(namespace: NetNs) -> Self {
+        Self { socket: None, namespace: Arc::new(namespace) }
+    }
+
     /// Opens a socket in a namespace. The calling thread stays inside.
     pub(crate) fn enter(namespace: NetNs) -> Result<Self, TopologyError> {
         namespace.enter()?;

@@ -95,7 +95,11 @@ fn recorded(lab: &LabName, link: &LinkName) -> Result<RecordedLink, TopologyErro
     let state = State::load(lab);
     let links = state.into_iter().flat_map(|state| state.links);
     let found = links.into_iter().find(|there| there.name == *link);
-    found.ok_or_else(|| TopologyError::NoSuchLink { lab: lab.clone(), link: link.clone() })
+    match found {
+        Some(found) if found.in_container => Err(TopologyError::InContainer(found.name)),
+        Some(found) => Ok(found),
+        None => Err(TopologyError::NoSuchLink { lab: lab.clone(), link: link.clone() }),
+    }
 }
 
 /// Sends the requests for all ends. At the first failure, undoes those before it.

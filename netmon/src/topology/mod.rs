@@ -16,6 +16,7 @@ pub mod handle;
 pub mod impair;
 pub mod installed_impairment;
 mod ipv4_defaults;
+mod lent;
 pub mod loss_program;
 pub mod plan;
 pub mod planner;
@@ -28,7 +29,8 @@ pub mod sysctl;
 pub mod sysctl_check;
 pub mod undo;
 
-use netmon_model::lab::Lab;
+use netmon_kernel::netns::visible;
+use netmon_model::{lab::Lab, names::NsName};
 
 pub use self::{
     down::{Report, down},
@@ -38,6 +40,13 @@ pub use self::{
     prepare::{Prepared, plan, prepare, up},
     step::Step,
 };
+
+/// Returns the first namespace of a lab that was built whose name does not show outside of this process's mounts.
+#[must_use]
+pub fn hidden_name(lab: &Lab) -> Option<&NsName> {
+    // All names are mounted in the same way.
+    lab.namespaces.first().map(|namespace| &namespace.name).filter(|name| visible::is_hidden_outside(name))
+}
 
 /// Returns the directories that building a lab writes to, or creates.
 #[must_use]

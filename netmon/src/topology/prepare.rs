@@ -9,6 +9,7 @@ use super::{
     endpoint::AttachObserver,
     error::TopologyError,
     handle::{self, Handles},
+    lent,
     plan::Plan,
     planner,
     qdisc_support::missing_for,
@@ -108,6 +109,10 @@ fn read_and_plan(lab: &Lab) -> Result<PlannedHost, TopologyError> {
     let mark = Mark::of(&lab.name);
     let recorded = State::load(&lab.name);
     let (actual, handles) = actual::read(&mark, recorded.as_ref(), Some(lab))?;
+    let missing = lent::missing_bridges(lab, &actual);
+    if !missing.is_empty() {
+        return Err(TopologyError::Conflict(missing));
+    }
     let plan = planner::plan(lab, &actual)?;
     let refused = sysctl_check::refused(lab, &actual, &plan);
     if !refused.is_empty() {

@@ -19,10 +19,14 @@ use super::{
     Watch,
     error::WatchError,
     interfaces::InterfaceState,
-    inventory::{Change, Endpoint, Label},
+    inventory::{self, Change, Label},
     meter::Meter,
+    state::State,
 };
-use crate::datapath::TracedTarget;
+use crate::{
+    datapath::{AttachReport, DatapathError, TracedTarget},
+    topology::Endpoint,
+};
 
 /// One end of a link that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,22 +94,28 @@ impl Watch {
         for error in state.meter.forget_found(&update.forgotten) {
             warn!("{}", chain(&error));
         }
-        for at in &update.forgotten {
-            state.found.remove(at);
+        let State { meter, found, .. } = &mut *state;
+        // What a lab has meanwhile, its links into containers included, is not to be told of here.
+        let is_labs =
+            |meter: &Meter, at: InterfaceId| meter.inventory.at(at).is_some() && !meter.is_found(at);
+        for at in update.forgotten.iter().filter(|at| !is_labs(meter, **at)) {
+            found.remove(at);
         }
-        for at in &update.gone {
-            if let Some(found) = state.found.get_mut(at) {
+        for at in update.gone.iter().filter(|at| !is_labs(meter, **at)) {
+            if let Some(found) = found.get_mut(at) {
                 found.presence = Presence::Gone;
             }
         }
         for name in &update.parted {
-            state.meter.part_found(name);
+            meter.part_found(name);
         }
         for end in update.links.iter().flat_map(FoundLink::ends) {
-            state.meter.relabel_found(end);
-            state.found.insert(end.at, Found::from(end));
+            if !is_labs(meter, end.at) {
+                meter.relabel_found(end);
+                found.insert(end.at, Found::from(end));
+            }
         }
-        state.meter.watch_found(&update.links)
+        meter.watch_found(&update.links)
     }
 
     /// Says what is known of the host, for readings.
@@ -128,6 +138,23 @@ impl Watch {
         state.meter.inventory.link_names().filter(|name| state.meter.is_found_link(name)).count()
     }
 
+    /// Takes the state of the interfaces of a lab's links that lead into containers: whether each is up, `None` if it does not
+    /// exist any more. Returns the links that have just ended.
+    pub(crate) fn update_lent(&self, ends: &HashMap<InterfaceId, Option<bool>>) -> BTreeSet<LinkName> {
+        let mut state = self.shared.lock();
+        let State { meter, found, .. } = &mut *state;
+        let mut ended = BTreeSet::new();
+        for endpoint in meter.lent() {
+            let Some(is_up) = ends.get(&endpoint.at) else { continue };
+            let now = is_up.map_or(Presence::Gone, Presence::of);
+            let before = found.insert(endpoint.at, Found::lent(now));
+            if now == Presence::Gone && before.is_none_or(|before| before.presence != Presence::Gone) {
+                ended.extend(meter.inventory.link_of(endpoint.at).cloned());
+            }
+        }
+        ended
+    }
+
     /// Returns the number of links that are watched.
     #[must_use]
     pub fn links(&self) -> usize {
@@ -135,11 +162,12 @@ impl Watch {
     }
 }
 
-/// What is known of an interface that was found.
+/// What is known of an interface that is measured by tracing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     presence: Presence,
-    device: Device,
+    /// What it is. `None` if a lab made it.
+    device: Option<Device>,
 }
 
 /// Whether an interface is there.
@@ -153,32 +181,47 @@ enum Presence {
     Gone,
 }
 
+impl Presence {
+    fn of(is_up: bool) -> Self {
+        if is_up { Self::Up } else { Self::Down }
+    }
+}
+
 impl From<&FoundEnd> for Found {
     fn from(end: &FoundEnd) -> Self {
-        let presence = if end.is_up { Presence::Up } else { Presence::Down };
-        Self { presence, device: end.device.clone() }
+        Self { presence: Presence::of(end.is_up), device: Some(end.device.clone()) }
     }
 }
 
 impl Found {
+    /// The end of a lab's link that leads into a container.
+    fn lent(presence: Presence) -> Self {
+        Self { presence, device: None }
+    }
+
+    /// The same, which the lab sets up in a moment.
+    pub(super) fn expected() -> Self {
+        Self::lent(Presence::Up)
+    }
+
     /// Nothing of netmon's goes with the interface, and no state of it is a declared one.
     pub(super) fn state(&self) -> InterfaceState {
         let (exists, up) = (self.presence != Presence::Gone, self.presence == Presence::Up);
         InterfaceState { exists, up, hooks_gone: false, drift: Vec::new() }
     }
 
-    pub(super) fn device(&self) -> &Device {
-        &self.device
+    pub(super) fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
     }
 }
 
-/// Returns what is known of an endpoint, if it was found.
+/// Returns what is known of an endpoint, if it is measured by tracing.
 pub(super) fn of<'f>(
     found: &'f HashMap<InterfaceId, Found>,
     meter: &Meter,
-    endpoint: &Endpoint,
+    endpoint: &inventory::Endpoint,
 ) -> Option<&'f Found> {
-    found.get(&endpoint.at).filter(|_| meter.is_found(endpoint.at))
+    found.get(&endpoint.at).filter(|_| meter.datapath.is_traced(endpoint.id))
 }
 
 impl Meter {
@@ -229,6 +272,32 @@ impl Meter {
         !has_name_of_lab && !link.ends().any(|end| is_of_lab(end.at))
     }
 
+    /// Attaches to these endpoints. Those of links that lead into containers are measured by tracing, which attaches nothing to
+    /// them and holds nothing of them.
+    pub(super) fn attach_new(
+        &mut self,
+        new: &[(InterfaceId, &Endpoint)],
+    ) -> Result<AttachReport, DatapathError> {
+        let (lent, own): (Vec<_>, Vec<_>) = new.iter().partition(|(_, endpoint)| endpoint.in_container);
+        let traced: Vec<TracedTarget> = lent.iter().filter_map(|(at, _)| self.traced_target(*at)).collect();
+        let targets = own.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
+        self.datapath.watch(&traced)?;
+        self.datapath.attach(targets).inspect_err(|_| {
+            // The first error is the one to report.
+            self.datapath.unwatch(&traced.iter().map(|target| target.id).collect::<Vec<_>>());
+        })
+    }
+
+    /// Returns the endpoints of a lab's links that lead into containers. They are measured by tracing, too, and are no found ones.
+    pub(super) fn lent(&self) -> impl Iterator<Item = &inventory::Endpoint> {
+        self.inventory.endpoints().filter(|endpoint| self.is_lent(endpoint))
+    }
+
+    /// Returns whether an endpoint is of a lab's link that leads into a container.
+    fn is_lent(&self, endpoint: &inventory::Endpoint) -> bool {
+        self.datapath.is_traced(endpoint.id) && !self.is_found(endpoint.at)
+    }
+
     /// Gives the end of a link that was found another label. Has no effect if it is not watched, or is a lab's.
     pub fn relabel_found(&mut self, end: &FoundEnd) {
         if self.is_found(end.at) {
@@ -258,7 +327,7 @@ impl Meter {
         errors
     }
 
-    fn traced_target(&self, at: InterfaceId) -> Option<TracedTarget> {
+    pub(super) fn traced_target(&self, at: InterfaceId) -> Option<TracedTarget> {
         let id = self.inventory.at(at)?.id;
         Some(TracedTarget { id, at, peer: self.inventory.peer_of(at).map(|peer| peer.id) })
     }

@@ -134,8 +134,7 @@ impl Meter {
             self.drop_unwanted(endpoints);
         }
         let new = self.take_facts(&changed);
-        let targets = new.iter().filter_map(|(at, endpoint)| self.target(*at, endpoint)).collect();
-        let report = match self.datapath.attach(targets) {
+        let report = match self.attach_new(&new) {
             Ok(report) => report,
             Err(error) => {
                 let error = WatchError::named(error, &self.inventory);
@@ -266,7 +265,7 @@ impl Meter {
         Some(Ends { a, b }[side])
     }
 
-    fn target(&self, at: InterfaceId, endpoint: &Endpoint) -> Option<Target> {
+    pub(super) fn target(&self, at: InterfaceId, endpoint: &Endpoint) -> Option<Target> {
         let id = self.inventory.at(at)?.id;
         let peer = self.inventory.peer_of(at).map(|peer| peer.id);
         Some(Target { id, at, netns: Arc::clone(&endpoint.netns), peer })

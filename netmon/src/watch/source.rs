@@ -95,7 +95,7 @@ impl SnapshotSource for Watch {
             let found = found::of(found, meter, one);
             (one.id, found.map_or_else(|| interfaces.state(one.id), found::Found::state))
         };
-        let device_of = |one: &Endpoint| Some((one.id, found::of(found, meter, one)?.device().clone()));
+        let device_of = |one: &Endpoint| Some((one.id, found::of(found, meter, one)?.device()?.clone()));
         let states = meter.inventory.endpoints().map(state_of).collect();
         let devices = meter.inventory.endpoints().filter_map(device_of).collect();
         let observed = Observed {

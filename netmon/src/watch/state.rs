@@ -75,7 +75,10 @@ impl State {
                     self.audits.remove(&id);
                     self.baselines.remove(id);
                 }
-                EndpointChange::Added(id) => added.push(id),
+                EndpointChange::Added(id) => {
+                    self.expect_lent(id);
+                    added.push(id);
+                }
             }
         }
         let groups = self.by_namespace(added);
@@ -84,6 +87,15 @@ impl State {
             emptied.remove(&group.netns.identity());
         }
         (groups, emptied)
+    }
+
+    /// Takes an interface that leads into a container as up, until it is said otherwise: the lab sets it up in a moment.
+    fn expect_lent(&mut self, id: EndpointId) {
+        if let Some(endpoint) = self.meter.inventory.endpoint(id)
+            && self.meter.datapath.is_traced(id)
+        {
+            self.found.entry(endpoint.at).or_insert_with(Found::expected);
+        }
     }
 
     /// Returns the endpoints that a change has configured, and those that had drifted.

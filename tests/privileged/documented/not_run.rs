@@ -9,6 +9,7 @@ const NEEDS_GRAFANA: &str =
 const NEEDS_CONTAINERS: &str =
     "the containers of an example; docs/tutorials/containers.md runs the same on namespaces";
 const MACHINES: &str = "boots virtual machines for minutes: cargo xtask ci does";
+const BUSY: &str = "its bounds on times hold on a quiet machine only; tests/privileged/selftest.rs runs it";
 const NEEDS_A_HOST: &str = "needs another host";
 
 /// Stands for all commands of a page that are not marked.
@@ -20,6 +21,7 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
     ("README.md", "cargo xtask run", BUILDS),
     ("README.md", "sudo install", "writes outside of the sandbox, where netmon is on PATH already"),
     ("README.md", "sudo netmon top", FULL_SCREEN),
+    ("README.md", "sudo netmon selftest", BUSY),
     ("dashboards/README.md", "docker compose", NEEDS_GRAFANA),
     (
         "dashboards/README.md",
@@ -36,6 +38,12 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/API.md", "curl -sN", "does not end; tests/privileged/live_stream.rs reads the stream"),
     ("docs/CONTAINERS.md", ALL, NEEDS_CONTAINERS),
     ("docs/KERNELS.md", "cargo xtask vm", MACHINES),
+    (
+        "docs/KUBERNETES.md",
+        ALL,
+        "needs a cluster; cargo xtask dist checks the manifests by the API's schemas",
+    ),
+    ("docs/PACKAGES.md", ALL, "cargo xtask dist makes the packages, and installs them in a clean Debian"),
     ("docs/PAGE.md", "ssh -L", NEEDS_A_HOST),
     ("docs/SYSTEMD.md", ALL, NEEDS_SYSTEMD),
     ("docs/TOP.md", ALL, FULL_SCREEN),

@@ -99,6 +99,11 @@ mod tests {
     }
 
     #[test]
+    fn recordings() {
+        check(target("recording"));
+    }
+
+    #[test]
     fn state_files() {
         check(target("state"));
     }

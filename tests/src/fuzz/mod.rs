@@ -12,6 +12,7 @@ mod mutate;
 mod netlink;
 mod packet;
 mod pins;
+mod recording;
 mod state;
 mod stream;
 
@@ -29,7 +30,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "control", read: control::read, inputs: 20_000 },
     Target { name: "http", read: http::read, inputs: 1_000 },
     Target { name: "kernel_text", read: kernel_text::read, inputs: 20_000 },
@@ -37,6 +38,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "netlink", read: netlink::read, inputs: 5_000 },
     Target { name: "packet", read: packet::read, inputs: 100_000 },
     Target { name: "pins", read: pins::read, inputs: 20_000 },
+    Target { name: "recording", read: recording::read, inputs: 1_000 },
     Target { name: "state", read: state::read, inputs: 20_000 },
     Target { name: "stream", read: stream::read, inputs: 5_000 },
 ];

@@ -3,12 +3,20 @@
 //! `cargo xtask soak` runs it for minutes; a privileged test runs a short round. Each part works in a sandbox of its own.
 
 mod busy;
+mod containers;
 mod held;
 mod kills;
 mod six;
 mod storm;
 
-pub use self::{busy::busy, held::Held, kills::kills, six::six, storm::storm};
+pub use self::{
+    busy::busy,
+    containers::{container_ends, containers, short_lived},
+    held::Held,
+    kills::kills,
+    six::six,
+    storm::storm,
+};
 
 /// The lab of the soak.
 pub const LAB: &str = "soaked";

@@ -39,7 +39,7 @@ impl Commit {
         let name = resolve(revision)?;
         let folder = workspace::target()?.join("against");
         let kept = folder.join(&name);
-        let programs = Programs { bench: kept.join(BENCH), netmon: kept.join(NETMON) };
+        let programs = Programs { bench: kept.join(BENCH), netmon: kept.join(NETMON), runtimes: None };
         if programs.bench.is_file() && programs.netmon.is_file() {
             eprintln!("xtask: reusing the programs of {name} in {}", kept.display());
             return Ok(Self { name, programs });

@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 
 use self::programs::Programs;
 pub(crate) use self::programs::verify;
-use crate::provision::{self, Want};
+use crate::provision::{self, Want, runtimes};
 
 /// A benchmark, and the commit to compare with.
 #[derive(Debug, Args)]
@@ -63,6 +63,12 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// What watching costs the end of a container: `docker rm -f`, `docker stop`, `ip netns delete`, with and without
+    Ends {
+        /// Runs with netmon, and without
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+        pairs: u32,
+    },
     /// What looking costs: processor time of `top` and of the history, and scrapes beside streams that read nothing
     Live {
         /// The length of each window, in seconds
@@ -85,6 +91,18 @@ enum Bench {
         rounds: u32,
         /// The length of the idle window, in seconds
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(10..))]
+        seconds: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// How often `netmon compare` finds a service that is 10 % slower, and how often it calls equal runs worse
+    Compare {
+        /// Rounds of three recordings, for each of two services
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// The length of a recording in seconds
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(6..))]
         seconds: u64,
         /// Print JSON
         #[arg(long)]
@@ -118,19 +136,23 @@ impl Bench {
             Self::Observer { .. } => "observer",
             Self::Datapath { .. } => "datapath",
             Self::Veth { .. } => "veth",
+            Self::Ends { .. } => "ends",
             Self::Live { .. } => "live",
             Self::Discover { .. } => "discover",
+            Self::Compare { .. } => "compare",
             Self::Topology { .. } => "topology",
         }
     }
 
     fn json(&self) -> bool {
         match *self {
+            Self::Ends { .. } => false,
             Self::Observer { json, .. }
             | Self::Datapath { json }
             | Self::Veth { json, .. }
             | Self::Live { json, .. }
             | Self::Discover { json, .. }
+            | Self::Compare { json, .. }
             | Self::Topology { json, .. } => json,
         }
     }
@@ -147,7 +169,10 @@ impl Bench {
             Self::Discover { pairs, rounds, seconds, .. } => {
                 arguments.extend([pairs.to_string(), rounds.to_string(), seconds.to_string()]);
             }
-            Self::Veth { pairs, .. } => arguments.push(pairs.to_string()),
+            Self::Compare { rounds, seconds, .. } => {
+                arguments.extend([rounds.to_string(), seconds.to_string()]);
+            }
+            Self::Veth { pairs, .. } | Self::Ends { pairs } => arguments.push(pairs.to_string()),
             Self::Topology { namespaces, rounds, script, watched, .. } => {
                 arguments.push(namespaces.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
                 arguments.extend([rounds, script, watched].map(u32::to_string));
@@ -163,7 +188,8 @@ pub(crate) fn run(wish: &Wish) -> Result<()> {
         // It runs `top` inside tmux.
         provision::ensure(&[Want::Peers])?;
     }
-    let programs = Programs::of_this_tree()?;
+    let runtimes = matches!(wish.bench, Bench::Ends { .. }).then(runtimes::provide).transpose()?;
+    let programs = Programs { runtimes, ..Programs::of_this_tree()? };
     match &wish.against {
         Some(commit) => against::run(&wish.bench, &programs, commit, wish.turns),
         None => programs.run(&wish.bench),

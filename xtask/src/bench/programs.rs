@@ -20,12 +20,14 @@ pub(super) struct Programs {
     pub(super) bench: PathBuf,
     /// The program that some benchmarks start, as users do.
     pub(super) netmon: PathBuf,
+    /// The unpacked container runtimes. `None` if the benchmark starts none.
+    pub(super) runtimes: Option<PathBuf>,
 }
 
 impl Programs {
     /// Builds the programs of this tree.
     pub(super) fn of_this_tree() -> Result<Self> {
-        Ok(Self { netmon: build::netmon(true)?, bench: built(true)? })
+        Ok(Self { netmon: build::netmon(true)?, bench: built(true)?, runtimes: None })
     }
 
     /// Runs a benchmark, which prints its result.
@@ -49,7 +51,9 @@ impl Programs {
     fn command(&self) -> Result<Command> {
         // sudo keeps only the variables that it is told to keep, so `env` sets it, which works for root as well.
         let mut command = Access::detect().command(Path::new("/usr/bin/env"))?;
-        command.arg(format!("{}={}", test::BINARY, self.netmon.display())).arg(&self.bench);
+        command.arg(format!("{}={}", test::BINARY, self.netmon.display()));
+        let runtimes = self.runtimes.iter().map(|folder| format!("{}={}", test::RUNTIMES, folder.display()));
+        command.args(runtimes).arg(&self.bench);
         Ok(command)
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod linker;
 pub(crate) mod llvm;
 pub(crate) mod peers;
 mod plan;
+pub(crate) mod runtimes;
 pub(crate) mod rust_src;
 pub(crate) mod toolchain;
 pub(crate) mod unpacked;

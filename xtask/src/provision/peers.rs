@@ -27,10 +27,11 @@ pub(crate) struct Peer {
 }
 
 /// All of them.
-pub(crate) const PEERS: [Peer; 14] = [
+pub(crate) const PEERS: [Peer; 16] = [
     peer("ip", "iproute2", "shows namespaces and the kernel's own counters"),
     peer("ping", "iputils-ping", "sends ICMP and measures the round trip independently"),
     peer("curl", "curl", "requests over HTTP and measures the response time independently"),
+    peer("openssl", "openssl", "makes certificates, and is a client of TLS"),
     peer("tcpdump", "tcpdump", "captures packets with their times, as any other program sees them"),
     peer("iperf3", "iperf3", "sends at full rate with every offload"),
     peer("bpftool", "bpftool", "lists the kernel's programs, maps and links"),
@@ -39,6 +40,7 @@ pub(crate) const PEERS: [Peer; 14] = [
     peer("script", "bsdutils", "runs netmon in a terminal"),
     peer("chromium", "chromium", "shows the page"),
     peer("chromedriver", "chromium-driver", "drives Chromium"),
+    peer("systemctl", "systemd", "runs netmon as a service, in a virtual machine"),
     peer("nft", "nftables", "drops packets in the kernel and counts them").with_service("nftables.service"),
     peer("nginx", "nginx", "serves HTTP").with_service("nginx.service"),
     peer("promtool", "prometheus", "checks metrics and rules, and comes with Prometheus, which scrapes")

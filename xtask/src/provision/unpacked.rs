@@ -1,5 +1,5 @@
-//! Debian packages that are unpacked but not installed: kernels, and an emulator that may conflict with packages of the
-//! host.
+//! Debian packages that are unpacked but not installed: kernels, an emulator that may conflict with packages of the host,
+//! and container runtimes, which would start a daemon.
 //!
 //! They are downloaded with apt as the calling user, and unpacked into the target folder. The package database, the
 //! host's boot menu and its services are not touched, and `cargo clean` removes them.
@@ -24,10 +24,25 @@ pub(crate) fn names(beginning: &str) -> Result<Vec<String>> {
 
 /// Returns packages and those of their dependencies that the host lacks, each with its version, as apt would install
 /// them.
-pub(crate) fn with_dependencies(packages: &[&str]) -> Result<Vec<String>> {
+fn with_dependencies(packages: &[&str]) -> Result<Vec<String>> {
     let mut command = Command::new("apt-get");
     command.args(["--simulate", "--no-install-recommends", "install"]).args(packages);
     Ok(parse_simulation(&process::output(&mut command)?))
+}
+
+/// Returns packages and those of their dependencies that the host lacks, as apt takes them for a download.
+pub(crate) fn needed(packages: &[&str]) -> Result<Vec<String>> {
+    let mut all = with_dependencies(packages)?;
+    // apt has no step for a package that is installed already, but it must be unpacked all the same.
+    let installed = packages.iter().filter(|name| !all.iter().any(|other| is_of(other, name)));
+    let installed: Vec<String> = installed.map(|name| (*name).to_owned()).collect();
+    all.extend(installed);
+    Ok(all)
+}
+
+/// Returns whether `NAME=VERSION` is a version of this package.
+fn is_of(versioned: &str, name: &str) -> bool {
+    versioned.split_once('=').is_some_and(|(package, _)| package == name)
 }
 
 /// Parses lines `Inst NAME [OLD VERSION] (VERSION SOURCE [ARCHITECTURE])` to `NAME=VERSION`.
@@ -86,6 +101,7 @@ fn with_suffix(folder: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Removes a folder, if there is one.
 pub(crate) fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -104,6 +120,12 @@ mod tests {
                     Inst libnl-3-200 [3.6] (3.7.0-0.2+b1 Debian:12.15/oldstable [amd64]) []\n\
                     Conf seabios (1.16.2-1 Debian:12.15/oldstable [all])\n";
         assert_eq!(parse_simulation(said), ["seabios=1.16.2-1", "libnl-3-200=3.7.0-0.2+b1"]);
+    }
+
+    #[test]
+    fn a_package_is_not_mistaken_for_one_with_a_longer_name() {
+        assert!(is_of("qemu-system-x86=1:7.2", "qemu-system-x86"));
+        assert!(!is_of("qemu-system-x86-xen=1:7.2", "qemu-system-x86"));
     }
 
     #[test]

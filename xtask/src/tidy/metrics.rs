@@ -96,7 +96,7 @@ impl<'ast> Visit<'ast> for LabelSets {
 fn strings(expr: &syn::Expr) -> Option<Vec<String>> {
     let syn::Expr::Reference(reference) = expr else { return None };
     let syn::Expr::Array(array) = &*reference.expr else { return None };
-    array.elems.iter().map(|element| string(element).map(|text| text.value())).collect()
+    array.elems.iter().map(|element| string(element).map(syn::LitStr::value)).collect()
 }
 
 fn string(expr: &syn::Expr) -> Option<&syn::LitStr> {

@@ -13,6 +13,7 @@ mod modules;
 mod outcome;
 mod programs;
 mod selection;
+mod systemd;
 
 use std::{
     path::{Path, PathBuf},
@@ -109,7 +110,9 @@ fn on(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result<()
     }
     let console = machine::run(qemu, LIMIT)?;
     outcome::complaint(&console.lines)?;
-    let passed = outcome::passed(&console.lines, &["vm", "privileged"])?;
+    let with_systemd = systemd::are_wanted(kernel.series, &vm.filters);
+    let runs = ["vm", "privileged", "systemd"];
+    let passed = outcome::passed(&console.lines, if with_systemd { &runs } else { &runs[..2] })?;
     eprintln!("xtask: {passed} tests passed on Linux {} in {} s", kernel.release, console.took.as_secs());
     Ok(())
 }
@@ -124,6 +127,9 @@ fn files(kernel: &Kernel, vm: &Vm, programs: &Programs, built: &Built) -> Result
     tree.text("/init", include_str!("init.sh"))?;
     tree.runnable("/init")?;
     tree.text("/netmon/what", &what(kernel.series, vm))?;
+    if !vm.shell && systemd::are_wanted(kernel.series, &vm.filters) {
+        systemd::add(&tree, &environment(kernel.series), &quoted(&vm.filters))?;
+    }
     // busybox is linked statically: it needs no libraries.
     tree.copy(&programs.busybox_path(), Path::new("/bin/busybox"))?;
     for applet in APPLETS {
@@ -170,16 +176,25 @@ fn what(series: Series, vm: &Vm) -> String {
         (&vm.filters[..], ("", &vm.filters[..]))
     };
     let root = Path::new("/netmon");
+    // Those need systemd as the first process, and run after the others.
+    let not_yet = ["--skip".to_owned(), systemd::TESTS.to_owned()];
     format!(
-        "export NETMON_BIN=/usr/bin/netmon NETMON_TEST_STRICT=1 NETMON_VM_KERNEL={}\n\
-         run vm {root}/vm --test-threads=1 {}\n\
+        "{}\n\
+         run vm {root}/vm --test-threads=1 {} {}\n\
          run privileged {root}/privileged --test-threads=1 {}{}\n",
-        series.as_str(),
+        environment(series),
+        quoted(&not_yet),
         quoted(filters),
         privileged.0,
         quoted(privileged.1),
         root = root.display(),
     )
+}
+
+/// Returns the shell command that tells the tests where they are.
+fn environment(series: Series) -> String {
+    let kernel = series.as_str();
+    format!("export NETMON_BIN=/usr/bin/netmon NETMON_TEST_STRICT=1 NETMON_VM_KERNEL={kernel}")
 }
 
 /// Quotes words for a shell.
@@ -213,14 +228,17 @@ mod tests {
     fn without_a_filter_all_vm_tests_and_a_selection_of_the_privileged_ones_run() {
         let what = what(Series::V6_1, &vm(&[]));
         assert!(what.contains("NETMON_VM_KERNEL=6.1\n"), "{what}");
-        assert!(what.contains("run vm /netmon/vm --test-threads=1 \n"), "{what}");
+        assert!(what.contains("run vm /netmon/vm --test-threads=1 '--skip' 'systemd::' \n"), "{what}");
         assert!(what.contains("--exact 'agent_lifecycle::"), "{what}");
     }
 
     #[test]
     fn a_filter_applies_to_both_and_is_passed_on_unchanged() {
         let what = what(Series::V6_12, &vm(&["vlan", "it's"]));
-        assert!(what.contains("/netmon/vm --test-threads=1 'vlan' 'it'\\''s'\n"), "{what}");
+        assert!(
+            what.contains("/netmon/vm --test-threads=1 '--skip' 'systemd::' 'vlan' 'it'\\''s'\n"),
+            "{what}"
+        );
         assert!(what.contains("/netmon/privileged --test-threads=1 'vlan' 'it'\\''s'\n"), "{what}");
     }
 

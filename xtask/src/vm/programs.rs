@@ -38,7 +38,7 @@ impl Programs {
         if !folder.is_dir() {
             let wanted = if installed.is_some() { &PACKAGES[1..] } else { &PACKAGES[..] };
             eprintln!("xtask: downloading {} into {}: half a minute", wanted.join(" and "), folder.display());
-            unpacked::provide(|| needed(wanted), &folder)?;
+            unpacked::provide(|| unpacked::needed(wanted), &folder)?;
         }
         let programs = Self { folder, installed };
         ensure!(programs.busybox_path().is_file(), "there is no {}", programs.busybox_path().display());
@@ -68,31 +68,5 @@ impl Programs {
             command.arg("-L").arg(self.folder.join(path));
         }
         command
-    }
-}
-
-/// Returns packages and those of their dependencies that the host lacks.
-fn needed(packages: &[&str]) -> Result<Vec<String>> {
-    let mut all = unpacked::with_dependencies(packages)?;
-    // apt has no step for a package that is installed already, but it must be unpacked all the same.
-    let installed = packages.iter().filter(|name| !all.iter().any(|other| is_of(other, name)));
-    let installed: Vec<String> = installed.map(|name| (*name).to_owned()).collect();
-    all.extend(installed);
-    Ok(all)
-}
-
-/// Returns whether `NAME=VERSION` is a version of this package.
-fn is_of(versioned: &str, name: &str) -> bool {
-    versioned.split_once('=').is_some_and(|(package, _)| package == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_package_is_not_mistaken_for_one_with_a_longer_name() {
-        assert!(is_of("qemu-system-x86=1:7.2", "qemu-system-x86"));
-        assert!(!is_of("qemu-system-x86-xen=1:7.2", "qemu-system-x86"));
     }
 }

@@ -10,6 +10,7 @@ pub mod exec;
 pub mod name_watch;
 pub mod names;
 mod opener;
+pub mod visible;
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, unlinkat},
+    fs::{AtFlags, CWD, Dir, Mode, OFlags, StatxFlags, openat, statx, unlinkat},
     io::Errno,
 };
 
@@ -96,9 +96,23 @@ impl Removal<'_> {
     }
 }
 
+/// Opens a folder in the folder `above`, if it is neither a link nor a mount. Does not touch what is mounted there, which may
+/// be a file system whose server is gone.
+///
+/// openat2(2) would do this in one call, but services of systemd with `RestrictSUIDSGID=` are told that there is none.
 fn open_folder(above: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat2(above, name, flags, Mode::empty(), ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS)
+    let directory = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let there = openat(&above, name, directory | OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?;
+    if mount_of(&above)? != mount_of(&there)? {
+        return Err(Errno::XDEV);
+    }
+    openat(&there, c".", directory | OFlags::RDONLY, Mode::empty())
+}
+
+/// Returns the number of the mount that a folder is in (Linux 5.8).
+fn mount_of(folder: impl AsFd) -> rustix::io::Result<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    Ok(statx(folder, c"", flags, StatxFlags::MNT_ID)?.stx_mnt_id)
 }
 
 /// Lists a folder completely before anything is removed from it.

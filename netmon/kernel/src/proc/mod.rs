@@ -5,6 +5,7 @@
 
 mod mounts;
 mod netns_id;
+mod processor;
 mod snmp;
 mod stat;
 
@@ -20,6 +21,7 @@ use std::{
 pub use self::{
     mounts::{Mount, Mounts, Propagation},
     netns_id::NetnsId,
+    processor::processor_model,
     stat::{ProcessId, Stat},
 };
 

@@ -1,6 +1,7 @@
 //! The capabilities that the process has, and the names of those that are missing.
 //!
-//! Read only: no capability is raised or dropped. `docs/PRIVILEGES.md` says what each is for.
+//! Read only: no capability is raised or dropped here; [`give_up`](super::give_up) drops them. `docs/PRIVILEGES.md` says what
+//! each is for.
 
 use std::{fmt, fs, os::unix::fs::MetadataExt as _, path::Path};
 
@@ -78,6 +79,12 @@ impl Capability {
             Self::Setgid => "CAP_SETGID",
             Self::Setpcap => "CAP_SETPCAP",
         }
+    }
+
+    /// Returns all of them as the kernel has a set, one bit each.
+    #[must_use]
+    pub fn all_bits() -> u64 {
+        Self::ALL.into_iter().fold(CapabilitySet::empty(), |all, one| all | one.bits()).bits()
     }
 
     fn bits(self) -> CapabilitySet {

@@ -10,13 +10,12 @@ use rustix::{
     process::{Gid, Uid},
     thread::{
         CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
-        configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
-        set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+        configure_capability_in_ambient_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
+        set_thread_groups, set_thread_res_gid, set_thread_res_uid,
     },
 };
 
-/// The highest number that a capability can have in the kernel's sets.
-const NUMBERS: u32 = 64;
+use super::give_up::{NUMBERS, bound, limit_inheritable};
 
 /// As whom a program runs, and what it may do. The default keeps the caller's user, and clears the ambient set only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +28,9 @@ pub struct Credentials {
     pub groups: Option<Vec<u32>>,
     /// The capabilities that the program and its children may have, one bit each. `None` leaves those of its user.
     pub capabilities: Option<u64>,
+    /// The capabilities that a program of root may have, one bit each, if `capabilities` is `None`. Unlike those, they do not
+    /// keep a program with the set-user-id bit from changing its user. `None` leaves all.
+    pub bounding: Option<u64>,
 }
 
 impl Credentials {
@@ -47,6 +49,13 @@ impl Credentials {
                 // Without CAP_SETPCAP. A user other than root cannot get more either: the flag below sees to that.
                 Err(Errno::PERM) if self.user.is_some_and(|user| user != 0) => {}
                 bounded => bounded?,
+            }
+        }
+        if let (None, Some(bounding)) = (wanted, self.bounding.map(CapabilitySet::from_bits_retain)) {
+            match bound(bounding) {
+                // Without CAP_SETPCAP they stay, as root may expect them.
+                Err(Errno::PERM) => {}
+                bounded => bounded.and_then(|()| limit_inheritable(bounding))?,
             }
         }
         self.change_user(wanted)?;
@@ -81,21 +90,6 @@ fn set_groups(groups: &[u32]) -> Result<(), Errno> {
         *id = Gid::from_raw(*group);
     }
     set_thread_groups(ids)
-}
-
-/// Takes every other capability out of the bounding set, so that no program gets it by any way.
-fn bound(wanted: CapabilitySet) -> Result<(), Errno> {
-    for number in 0..NUMBERS {
-        let one = CapabilitySet::from_bits_retain(1 << number);
-        if !wanted.contains(one) {
-            match remove_capability_from_bounding_set(one) {
-                // The kernel does not know the number.
-                Err(Errno::INVAL) => break,
-                removed => removed?,
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Keeps these capabilities, as far as the caller has them, also in the ambient set: a program of another user than root has

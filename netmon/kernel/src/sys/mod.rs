@@ -10,6 +10,7 @@ pub mod confine;
 pub mod credentials;
 pub mod echo_filter;
 pub mod ethtool;
+pub mod give_up;
 pub mod heap;
 pub mod inherited;
 pub mod insn;

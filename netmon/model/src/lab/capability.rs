@@ -1,4 +1,4 @@
-//! The names of Linux's capabilities.
+//! The names of Linux's capabilities, and those that a service of root has unless it names others.
 
 /// Every capability, by its number (`linux/capability.h`).
 pub const CAPABILITIES: [&str; 41] = [
@@ -45,12 +45,40 @@ pub const CAPABILITIES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
+/// The capabilities of a service of root that names none: the fourteen that Docker and Podman give root in a container, and
+/// two that programs of a network need, for interfaces, routes and firewalls, and for mounts and namespaces of their own.
+pub const SERVICE_CAPABILITIES: [&str; 16] = [
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_ADMIN",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_CHROOT",
+];
+
 /// Returns a set of capabilities as the kernel has it, one bit each. Unknown names are left out.
 #[must_use]
-pub fn capability_bits(names: &[String]) -> u64 {
-    let bit =
-        |name: &String| CAPABILITIES.iter().position(|known| known == name).map(|number| 1_u64 << number);
-    names.iter().filter_map(bit).fold(0, |all, one| all | one)
+pub fn capability_bits(names: &[impl AsRef<str>]) -> u64 {
+    let number = |name: &str| CAPABILITIES.iter().position(|known| *known == name);
+    let bit = |name: &dyn AsRef<str>| number(name.as_ref()).map(|number| 1_u64 << number);
+    names.iter().filter_map(|name| bit(name)).fold(0, |all, one| all | one)
+}
+
+/// Returns the names of a set's capabilities, by their numbers.
+#[must_use]
+pub fn capability_names(bits: u64) -> Vec<&'static str> {
+    let is_in = |number: usize| bits & (1 << number) != 0;
+    CAPABILITIES.iter().enumerate().filter(|(number, _)| is_in(*number)).map(|(_, name)| *name).collect()
 }
 
 #[cfg(test)]
@@ -59,11 +87,21 @@ mod tests {
 
     #[test]
     fn a_capability_is_the_bit_of_its_number() {
-        let bits =
-            |names: &[&str]| capability_bits(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(bits(&["CAP_CHOWN"]), 1);
-        assert_eq!(bits(&["CAP_NET_BIND_SERVICE", "CAP_NET_RAW"]), 1 << 10 | 1 << 13);
-        assert_eq!(bits(&["CAP_CHECKPOINT_RESTORE"]), 1 << 40);
-        assert_eq!(bits(&["CAP_NOTHING"]), 0);
+        assert_eq!(capability_bits(&["CAP_CHOWN"]), 1);
+        assert_eq!(capability_bits(&["CAP_NET_BIND_SERVICE", "CAP_NET_RAW"]), 1 << 10 | 1 << 13);
+        assert_eq!(capability_bits(&["CAP_CHECKPOINT_RESTORE"]), 1 << 40);
+        assert_eq!(capability_bits(&["CAP_NOTHING"]), 0);
+    }
+
+    #[test]
+    fn the_capabilities_of_a_set_are_named() {
+        assert_eq!(capability_names(1 | 1 << 13), ["CAP_CHOWN", "CAP_NET_RAW"]);
+        assert_eq!(capability_names(u64::MAX), CAPABILITIES);
+    }
+
+    #[test]
+    fn every_capability_of_a_service_is_one_of_linux() {
+        let bits = capability_bits(&SERVICE_CAPABILITIES);
+        assert_eq!(bits.count_ones() as usize, SERVICE_CAPABILITIES.len());
     }
 }

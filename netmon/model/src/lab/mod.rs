@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
-    capability::{CAPABILITIES, capability_bits},
+    capability::{CAPABILITIES, SERVICE_CAPABILITIES, capability_bits, capability_names},
     expectation::Expectation,
     probe::Probe,
     record::{RECORD_TYPES, RecordType},
@@ -41,8 +41,12 @@ pub struct Lab {
     pub directory: Option<PathBuf>,
     /// Its namespaces, in the file's order, without `root`.
     pub namespaces: Vec<Namespace>,
+    /// Namespaces of running containers that its links lead into, in the file's order. The lab does not own them.
+    pub containers: Vec<ContainerNamespace>,
     /// Its bridges, in the file's order.
     pub bridges: Vec<Bridge>,
+    /// Bridges in root that its links are ports of and that the lab does not own, in the file's order.
+    pub foreign_bridges: Vec<IfName>,
     /// Its links, in the file's order.
     pub links: Vec<Link>,
     /// Processes and built-in servers that run in it, in the file's order.
@@ -54,6 +58,18 @@ pub struct Lab {
 }
 
 impl Lab {
+    /// Returns whether this is the namespace of a container, in which nothing may be held.
+    #[must_use]
+    pub fn is_container(&self, namespace: &NsName) -> bool {
+        self.containers.iter().any(|there| there.name == *namespace)
+    }
+
+    /// Returns whether a link leads into a container.
+    #[must_use]
+    pub fn leads_into_container(&self, link: &Link) -> bool {
+        self.is_container(&link.a.namespace) || self.is_container(&link.b.namespace)
+    }
+
     /// Returns what an agent runs that builds nothing, and watches the links of the host.
     #[must_use]
     pub fn of_host() -> Self {
@@ -62,7 +78,9 @@ impl Lab {
             source: Source::Host,
             directory: None,
             namespaces: Vec::new(),
+            containers: Vec::new(),
             bridges: Vec::new(),
+            foreign_bridges: Vec::new(),
             links: Vec::new(),
             services: Vec::new(),
             expectations: Vec::new(),
@@ -110,6 +128,15 @@ pub struct Namespace {
     /// Kernel settings inside the namespace, by the keys of sysctl(8) (`net.ipv4.ip_forward`). [`sysctl_path`] returns the
     /// file of a key.
     pub sysctls: BTreeMap<String, String>,
+}
+
+/// The namespace of a running container, in which the lab has ends of links and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContainerNamespace {
+    /// What the lab calls it. No file in /run/netns has this name on account of the lab.
+    pub name: NsName,
+    /// The container's name, or its id, or the beginning of its id.
+    pub container: String,
 }
 
 /// A static route.

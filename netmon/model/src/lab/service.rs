@@ -24,8 +24,8 @@ pub struct Service {
     pub execution: Execution,
 }
 
-/// As whom, where and with what a command runs. The default is netmon's user with all that it may do, and a short
-/// environment.
+/// As whom, where and with what a command runs. The default is netmon's user and a short environment, and for root
+/// [`SERVICE_CAPABILITIES`](super::SERVICE_CAPABILITIES).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Execution {
@@ -39,7 +39,8 @@ pub struct Execution {
     pub inherits_env: bool,
     /// The directory in which it starts. `None` for the lab file's.
     pub directory: Option<PathBuf>,
-    /// The capabilities that it may have, as in `capabilities(7)`. `None` for all that its user has.
+    /// The capabilities that it may have, as in `capabilities(7)`. `None` for [`SERVICE_CAPABILITIES`](super::SERVICE_CAPABILITIES)
+    /// if it is root, and for none if it is another user than netmon's.
     pub capabilities: Option<Vec<String>>,
     /// What it may take.
     pub limits: ServiceLimits,

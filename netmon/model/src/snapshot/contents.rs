@@ -37,6 +37,10 @@ impl NamespaceContents {
         for bridge in &lab.bridges {
             entry(&mut by_name, &bridge.namespace).bridges.push(bridge.to_string());
         }
+        let root = NsName::root();
+        for bridge in &lab.foreign_bridges {
+            entry(&mut by_name, &root).bridges.push(bridge.to_string());
+        }
         for service in &lab.services {
             entry(&mut by_name, &service.namespace).services.push(service.to_string());
         }
@@ -45,8 +49,8 @@ impl NamespaceContents {
                 entry(&mut by_name, &end.namespace).ports.push((end.interface.clone(), bridge.clone()));
             }
         }
-        let root = NsName::root();
-        let names = std::iter::once(&root).chain(lab.namespaces.iter().map(|namespace| &namespace.name));
+        let own = lab.namespaces.iter().map(|namespace| &namespace.name);
+        let names = std::iter::once(&root).chain(own);
         names.filter_map(|name| by_name.remove(name)).collect()
     }
 

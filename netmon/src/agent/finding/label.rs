@@ -1,14 +1,14 @@
 //! What found links and their ends are called in series. Pure.
 //!
 //! The end in `root` has the name of its device if a person chose that, and otherwise the name of the far end: the names that
-//! container runtimes choose are random, and another one after each start.
+//! container runtimes choose are random or counted, and another one after each start.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use netmon_model::{
-    names::{EndName, LabName, LinkName},
+    names::{EndName, LabName, LinkName, NsName},
     snapshot::Device,
-    survey::{End, Link, LoneEnd, LoneReason, PairKind, Survey},
+    survey::{End, Link, LoneEnd, LoneReason, PairKind, Runtime, Survey},
 };
 
 use crate::watch::{
@@ -32,7 +32,9 @@ pub(super) fn links(
     taken: &BTreeSet<LinkName>,
 ) -> Vec<FoundLink> {
     let is_left = |link: &&Link| link.lab.as_ref().is_some_and(|lab| left.contains(lab));
-    let pairs = survey.links.iter().filter(|link| !is_left(link)).filter_map(found);
+    let runtimes: BTreeMap<&NsName, Runtime> =
+        survey.namespaces.iter().map(|netns| (&netns.name, netns.runtime)).collect();
+    let pairs = survey.links.iter().filter(|link| !is_left(link)).filter_map(|link| found(link, &runtimes));
     let asked = |lone: &&LoneEnd| lone.reason == LoneReason::Asked;
     let mut links: Vec<FoundLink> =
         pairs.chain(survey.lone_ends.iter().filter(asked).filter_map(alone)).collect();
@@ -46,9 +48,13 @@ pub(super) fn links(
 }
 
 /// Returns `None` if the namespace of neither end could be opened.
-fn found(link: &Link) -> Option<FoundLink> {
-    let a = found_end(&link.a, &link.b, link.kind);
-    let b = found_end(&link.b, &link.a, link.kind);
+fn found(link: &Link, runtimes: &BTreeMap<&NsName, Runtime>) -> Option<FoundLink> {
+    let is_random = |end: &End, peer: &End| {
+        let runtime = runtimes.get(&peer.netns).copied().unwrap_or(Runtime::Unknown);
+        link.kind != PairKind::Veth || is_random(&end.interface) || is_runtimes(&end.interface, runtime)
+    };
+    let a = found_end(&link.a, &link.b, link.kind, is_random(&link.a, &link.b));
+    let b = found_end(&link.b, &link.a, link.kind, is_random(&link.b, &link.a));
     let (a, b) = match a {
         Some(a) => (a, b),
         None => (b?, None),
@@ -64,8 +70,8 @@ fn alone(lone: &LoneEnd) -> Option<FoundLink> {
     Some(FoundLink { name, rank: RANK, a, b: None })
 }
 
-fn found_end(end: &End, peer: &End, kind: PairKind) -> Option<FoundEnd> {
-    with_label(end, end_name(end, peer, kind)?, kind.as_str())
+fn found_end(end: &End, peer: &End, kind: PairKind, is_random: bool) -> Option<FoundEnd> {
+    with_label(end, end_name(end, peer, is_random)?, kind.as_str())
 }
 
 fn with_label(end: &End, interface: EndName, kind: &str) -> Option<FoundEnd> {
@@ -77,11 +83,20 @@ fn with_label(end: &End, interface: EndName, kind: &str) -> Option<FoundEnd> {
 }
 
 /// Returns `None` if the name cannot be a label, which the kernel prevents.
-fn end_name(end: &End, peer: &End, kind: PairKind) -> Option<EndName> {
-    let is_described =
-        end.netns.is_root() && !peer.netns.is_root() && (kind != PairKind::Veth || is_random(&end.interface));
+fn end_name(end: &End, peer: &End, is_random: bool) -> Option<EndName> {
+    let is_described = end.netns.is_root() && !peer.netns.is_root() && is_random;
     let described = || format!("{}:{}", peer.netns, peer.interface).parse().ok();
     is_described.then(described).flatten().or_else(|| end.interface.parse().ok())
+}
+
+/// Returns whether the name of a device is one that a container runtime gives without being asked to: podman counts
+/// (`veth0`), LXC draws letters (`vethGvMdmy`).
+fn is_runtimes(name: &str, runtime: Runtime) -> bool {
+    let names_devices = !matches!(
+        runtime,
+        Runtime::Host | Runtime::Netns | Runtime::Systemd | Runtime::Process | Runtime::Unknown
+    );
+    names_devices && name.starts_with("veth")
 }
 
 /// Returns whether a program made up the name of a device.
@@ -139,6 +154,32 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_podman_counts_or_lxc_draws_is_not_a_persons() {
+        for (name, runtime, expected) in [
+            ("veth0", Runtime::Podman, true),
+            ("vethGvMdmy", Runtime::Lxc, true),
+            ("to-deb", Runtime::Lxc, false),
+            ("veth0", Runtime::Netns, false),
+            ("veth0", Runtime::Process, false),
+        ] {
+            assert_eq!(is_runtimes(name, runtime), expected, "{name} {runtime}");
+        }
+        let mut survey = survey();
+        survey.links.truncate(1);
+        survey.links[0].a.interface = "veth0".to_owned();
+        let far = survey.links[0].b.netns.clone();
+        let called = |survey: &Survey| {
+            links(survey, &BTreeSet::new(), &BTreeSet::new())[0].a.label.interface.to_string()
+        };
+        for netns in survey.namespaces.iter_mut().filter(|netns| netns.name == far) {
+            netns.runtime = Runtime::Podman;
+        }
+        assert_eq!(called(&survey), format!("{far}:{}", survey.links[0].b.interface));
+        survey.namespaces.clear();
+        assert_eq!(called(&survey), "veth0");
+    }
+
+    #[test]
     fn links_of_labs_with_an_agent_are_left_out() {
         let mut survey = survey();
         let lab: LabName = "office".parse().unwrap();
@@ -158,6 +199,7 @@ mod tests {
         survey.links[0].b.cookie = None;
         assert_eq!(links(&survey, &BTreeSet::new(), &BTreeSet::new()).len(), found.len() - 1);
     }
+
     #[test]
     fn a_found_link_never_has_the_name_of_a_labs_link() {
         let survey = survey();

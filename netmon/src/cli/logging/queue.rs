@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netmon_kernel::sys::give_up::give_up_all;
+
 /// How many bytes wait at most.
 const ROOM: usize = 1 << 20;
 /// How long a line is awaited whose predecessors are all written. So lines appear in their order with what else the
@@ -68,7 +70,12 @@ impl Queue {
     pub(super) fn start(stream: impl Write + Send + 'static) -> io::Result<Self> {
         let queue = Self::default();
         let writer = queue.clone();
-        thread::Builder::new().name("netmon-stderr".to_owned()).spawn(move || writer.write_all_to(stream))?;
+        let work = move || {
+            // It only writes to a descriptor that is open. Older kernels and containers may refuse, which changes nothing.
+            let _ = give_up_all();
+            writer.write_all_to(stream);
+        };
+        thread::Builder::new().name("netmon-stderr".to_owned()).spawn(work)?;
         Ok(queue)
     }
 

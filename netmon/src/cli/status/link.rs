@@ -1,6 +1,7 @@
 //! One link of many, by its name or one of its ends.
 
 use netmon_labfile::suggest;
+use netmon_model::names::LinkName;
 
 use crate::{
     api::{Links, NamedLink, meant},
@@ -21,7 +22,7 @@ pub(super) fn choose(links: &mut Links, wanted: &str) -> Result<(), UsageError> 
             Ok(())
         }
         several => {
-            let names: Vec<_> = several.iter().take(MOST).map(|name| name.as_str()).collect();
+            let names: Vec<_> = several.iter().take(MOST).map(LinkName::as_str).collect();
             Err(UsageError(format!(
                 "{} links have an end {wanted}:\n  {}",
                 several.len(),

@@ -64,7 +64,7 @@ mod tests {
         };
         let (a, b) = (end(a), end(b));
         let name = LinkName::default_for((&a.namespace, &a.interface), (&b.namespace, &b.interface));
-        (lab.parse().unwrap(), RecordedLink { name, a, b })
+        (lab.parse().unwrap(), RecordedLink { name, a, b, in_container: false })
     }
 
     fn links() -> Vec<(LabName, RecordedLink)> {

@@ -76,6 +76,9 @@ impl Datapath {
     ///
     /// Fails if [`super::super::Options::tracing`] was not set, or the kernel refuses to change a map.
     pub fn watch(&mut self, targets: &[TracedTarget]) -> Result<(), DatapathError> {
+        if targets.is_empty() {
+            return Ok(());
+        }
         let new: Vec<EndpointId> =
             targets.iter().map(|target| target.id).filter(|id| !self.traced.contains_key(id)).collect();
         self.enter(targets).inspect_err(|_| {
@@ -174,6 +177,12 @@ impl Datapath {
             errors.extend(self.object.clear(*id).err());
         }
         errors
+    }
+
+    /// Returns whether an endpoint is measured by tracing.
+    #[must_use]
+    pub fn is_traced(&self, id: EndpointId) -> bool {
+        self.traced.contains_key(&id)
     }
 
     /// Returns the endpoints whose peer is among those that go.

@@ -11,7 +11,7 @@ use std::{
 
 use netmon_model::{
     lab::{Lab, Source},
-    server_address::ServerAddress,
+    server_address::{Security, ServerAddress},
     shell::shell_word,
     snapshot::Features,
 };
@@ -27,6 +27,8 @@ pub struct Banner<'a> {
     pub found: Option<usize>,
     /// Where metrics and JSON are served.
     pub http: &'a [ServerAddress],
+    /// What protects its clients.
+    pub security: Security,
     /// How the hooks are attached, and which kernel features are missing.
     pub features: Features,
     /// Whether the lab stays up when netmon exits.
@@ -82,7 +84,7 @@ impl Banner<'_> {
     fn served(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first_tcp = self.http.iter().position(|address| matches!(address, ServerAddress::Tcp(_)));
         if let Some(address) = first_tcp.and_then(|first| self.http.get(first)) {
-            let url = address.to_reach().url();
+            let url = self.security.url(&address.to_reach());
             field(f, "page", std::slice::from_ref(&url))?;
             let prometheus = self.prometheus.map(|address| ServerAddress::from(address).to_reach().url());
             let mut metrics = vec![format!("{url}metrics")];
@@ -96,7 +98,7 @@ impl Banner<'_> {
             .enumerate()
             .filter_map(|(index, address)| {
                 let is_shown = Some(index) == first_tcp && address.is_local();
-                (!is_shown).then(|| reach::listening(address))
+                (!is_shown).then(|| reach::listening(address, self.security))
             })
             .collect();
         field(f, "listens", &others)
@@ -154,6 +156,7 @@ mod tests {
             lab,
             found: None,
             http: loopback(),
+            security: Security::default(),
             features: Features { mode: AttachMode::Tcx, packet_stamp: true },
             stays: false,
             pinned: None,
@@ -233,10 +236,13 @@ mod tests {
             "page     http://[::1]:9477/",
             "metrics  http://[::1]:9477/metrics",
             "JSON     http://[::1]:9477/api/v1/links",
-            "listens  [::]:9477, on every address of this host, without authentication",
+            "listens  [::]:9477, on every address of this host, without authentication and encryption",
             "curl --unix-socket /run/netmon/metrics.sock http://localhost/metrics",
-            "192.0.2.1:80, without authentication",
+            "192.0.2.1:80, without authentication and encryption",
         ];
         assert_eq!(lines[page..page + expected.len()], expected);
+        let security = Security { encrypted: true, authenticated: true };
+        let text = Banner { http: &http, security, ..banner(&lab, Charset::Utf8) }.to_string();
+        assert!(text.contains("https://[::1]:9477/metrics") && !text.contains("without"), "{text}");
     }
 }

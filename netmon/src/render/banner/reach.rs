@@ -8,7 +8,7 @@ use std::{
 use netmon_model::{
     lab::{End, Lab, Service, ServiceKind},
     names::{NsName, Side},
-    server_address::ServerAddress,
+    server_address::{Security, ServerAddress},
     shell::shell_word,
 };
 
@@ -33,17 +33,18 @@ pub(super) fn suggestions(lab: &Lab, program: &str) -> Vec<String> {
 }
 
 /// Returns what to know of an address that netmon listens on: who reaches it, or how a socket is used.
-pub(super) fn listening(address: &ServerAddress) -> String {
+pub(super) fn listening(address: &ServerAddress, security: Security) -> String {
+    let lacking = security.lacking().map(|lacking| format!(", {lacking}")).unwrap_or_default();
     match address {
         ServerAddress::Unix(path) => {
             let path = shell_word(&path.display().to_string());
             format!("curl --unix-socket {path} http://localhost/metrics")
         }
-        local if local.is_local() => format!("{}metrics", local.url()),
+        local if local.is_local() => format!("{}metrics", security.url(local)),
         ServerAddress::Tcp(tcp) if tcp.ip().is_unspecified() => {
-            format!("{tcp}, on every address of this host, without authentication")
+            format!("{tcp}, on every address of this host{lacking}")
         }
-        ServerAddress::Tcp(tcp) => format!("{tcp}, without authentication"),
+        ServerAddress::Tcp(tcp) => format!("{tcp}{lacking}"),
     }
 }
 

@@ -73,9 +73,18 @@ fn row(end: &Endpoint, kind: &str, over: String, parts: &Parts) -> [String; 9] {
     ]
 }
 
+/// Returns whether more than half of the packets in a link average are others, such as those that fill a queue: then the
+/// difference says nothing about these requests.
+fn is_of_others(parts: &Parts) -> bool {
+    2 * parts.round_trip.samples < parts.forward.samples.max(parts.back.samples)
+}
+
 /// Formats the difference as a signed percentage of the round trip.
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 fn difference(parts: &Parts) -> String {
+    if is_of_others(parts) {
+        return units::NONE.to_owned();
+    }
     let percent = 100.0 * parts.difference_ns as f64 / parts.round_trip.mean_ns.max(1) as f64;
     // Round first: a value that would be shown as -0.0 has no sign.
     let percent = (percent * 10.0).round() / 10.0;
@@ -125,6 +134,15 @@ mod tests {
         let all = parts(20_000, 2000, 5000, 3000);
         let from_a = Perspective { icmp: Some(all), recent_icmp: Some(recent), ..Perspective::default() };
         assert_snapshot!(section(&links(from_a, Perspective::default())).unwrap());
+    }
+
+    #[test]
+    fn a_link_with_mostly_other_packets_has_no_difference() {
+        let mut parts = parts(10_000, 90_000, 5000, 3000);
+        parts.forward.samples = 400;
+        assert_eq!(difference(&parts), "-880.0 %");
+        parts.forward.samples = 401;
+        assert_eq!(difference(&parts), "-");
     }
 
     #[test]

@@ -247,7 +247,8 @@ impl<'a> Build<'a> {
         };
         let links = self.lab.links.iter().filter_map(|link| {
             let (a, b) = (interface(link.a.place())?, interface(link.b.place())?);
-            Some(RecordedLink { name: link.name.clone(), a, b })
+            let in_container = self.lab.leads_into_container(link);
+            Some(RecordedLink { name: link.name.clone(), a, b, in_container })
         });
         let bridges = self.lab.bridges.iter().filter_map(|bridge| interface(bridge.place()));
         (self.state.links, self.state.bridges) = (links.collect(), bridges.collect());
@@ -332,6 +333,7 @@ impl<'a> Build<'a> {
     fn endpoints(&self) -> Result<Vec<Endpoint>, TopologyError> {
         let mut endpoints = Vec::with_capacity(2 * self.lab.links.len());
         for link in &self.lab.links {
+            let in_container = self.lab.leads_into_container(link);
             for side in [Side::A, Side::B] {
                 let end = link.end(side);
                 let place = end.place();
@@ -349,6 +351,7 @@ impl<'a> Build<'a> {
                     netns: Arc::clone(&handle.namespace),
                     cookie,
                     addresses: end.addresses.clone(),
+                    in_container,
                 });
             }
         }

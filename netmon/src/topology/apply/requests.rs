@@ -6,7 +6,7 @@ use netmon_kernel::netlink::{Request, address, link, route};
 use netmon_model::names::{IfIndex, NsName, Place};
 
 use super::{
-    super::{error::TopologyError, installed_impairment::InstalledImpairment, step::Step},
+    super::{error::TopologyError, installed_impairment::InstalledImpairment, lent, step::Step},
     Build,
     impairments::Target,
     vanished,
@@ -43,7 +43,8 @@ impl Build<'_> {
             }
             Step::SetBridge { place, bridge } => {
                 let bridge = Place { namespace: place.namespace.clone(), interface: bridge.clone() };
-                let bridge = self.index(&bridge)?;
+                let foreign = lent::foreign_bridge(self.lab, self.actual, &bridge);
+                let bridge = foreign.map_or_else(|| self.index(&bridge), |there| Ok(there.index))?;
                 self.port_of(place, Some(bridge))?
             }
             Step::LeaveBridge(place) => self.port_of(place, None)?,

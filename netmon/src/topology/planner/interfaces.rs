@@ -11,7 +11,7 @@ use netmon_model::{
 use super::{ActualInterface, Planner, addresses::AddressChange, impairments};
 use crate::{
     ownership::mark::Owner,
-    topology::{actual::LOOPBACK, step::Step},
+    topology::{actual::LOOPBACK, lent, step::Step},
 };
 
 impl Planner<'_> {
@@ -66,20 +66,25 @@ impl Planner<'_> {
         steps
     }
 
-    /// Makes an end a port of the bridge that is wanted, or takes it off a bridge of the lab's. A port of a foreign
-    /// bridge stays one.
+    /// Makes an end a port of the bridge that is wanted, or takes it off a bridge of the lab's or one that the lab made it a
+    /// port of. A port that another program made stays one.
     fn port_step(&self, end: &End, there: Option<&ActualInterface>) -> Option<Step> {
         let controller = there.and_then(|there| there.controller);
         match &end.bridge {
             Some(bridge) => {
                 let place = Place { namespace: end.namespace.clone(), interface: bridge.clone() };
-                let wanted = self.kept(&place).map(|bridge| bridge.index);
+                let there = self.kept(&place).or_else(|| lent::foreign_bridge(self.lab, self.actual, &place));
+                let wanted = there.map(|bridge| bridge.index);
                 let is_port = wanted.is_some() && wanted == controller;
                 (!is_port).then(|| Step::SetBridge { place: end.place(), bridge: bridge.clone() })
             }
             None => {
-                let mut here = self.actual.contents(&end.namespace)?.interfaces.values();
-                let is_ours = here.any(|one| Some(one.index) == controller && one.owner == Owner::Ours);
+                let here = self.actual.contents(&end.namespace)?;
+                let had = here.had_ports.get(&end.interface);
+                let is_ours = here.interfaces.iter().any(|(name, one)| {
+                    let is_had = had.is_some_and(|had| had.as_str() == name);
+                    Some(one.index) == controller && (one.owner == Owner::Ours || is_had)
+                });
                 is_ours.then(|| Step::LeaveBridge(end.place()))
             }
         }

@@ -2,6 +2,8 @@
 
 mod by_hand;
 
+mod lent;
+
 use std::collections::BTreeMap;
 
 use netmon_kernel::netlink::loss_filter::LossFilter;
@@ -57,6 +59,7 @@ fn built(lab: &Lab) -> Actual {
             other_routes: Vec::new(),
             loopback_is_down: false,
             sysctls: wanted.sysctls.clone(),
+            had_ports: BTreeMap::new(),
             interfaces: BTreeMap::new(),
         };
         actual.namespaces.insert(wanted.name.clone(), ActualNamespace::Known(contents));

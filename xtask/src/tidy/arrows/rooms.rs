@@ -10,6 +10,7 @@ pub(super) const TABLE: Table = Table {
     crates: &[
         Crate { name: "netmon_ebpf", source: "netmon-ebpf/src/", rooms: Rooms::One },
         Crate { name: "netmon_model", source: "netmon/model/src/", rooms: Rooms::One },
+        Crate { name: "netmon_compare", source: "netmon/compare/src/", rooms: Rooms::One },
         Crate { name: "netmon_labfile", source: "netmon/labfile/src/", rooms: Rooms::One },
         Crate { name: "netmon_kernel", source: "netmon/kernel/src/", rooms: Rooms::Modules("kernel::") },
         Crate { name: "netmon", source: "netmon/src/", rooms: Rooms::Modules("") },
@@ -25,19 +26,21 @@ pub(super) const TABLE: Table = Table {
 const ROOMS: &[Room] = &[
     Room { name: "netmon_ebpf", imports: "", kernel: "aya" },
     Room { name: "netmon_model", imports: "netmon_ebpf", kernel: "" },
+    Room { name: "netmon_compare", imports: "netmon_ebpf netmon_model", kernel: "" },
     Room { name: "netmon_labfile", imports: "netmon_model", kernel: "rustix" },
     Room { name: "kernel::owned_files", imports: "", kernel: "libc rustix" },
     Room { name: "kernel::sys", imports: "", kernel: "aya aya_obj libc rustix" },
     Room { name: "http", imports: "netmon_model", kernel: "rustix" },
+    Room { name: "web", imports: "http netmon_labfile netmon_model", kernel: "" },
     Room { name: "live", imports: "netmon_model", kernel: "" },
     Room { name: "metrics", imports: "netmon_ebpf netmon_model", kernel: "" },
-    Room { name: "api", imports: "http live netmon_ebpf netmon_model", kernel: "" },
+    Room { name: "api", imports: "http live netmon_compare netmon_ebpf netmon_model", kernel: "" },
     Room {
         name: "server",
-        imports: "api http kernel::owned_files live metrics netmon_labfile netmon_model",
+        imports: "api http kernel::owned_files live metrics netmon_compare netmon_labfile netmon_model",
         kernel: "rustix",
     },
-    Room { name: "render", imports: "api netmon_model", kernel: "" },
+    Room { name: "render", imports: "api netmon_compare netmon_model", kernel: "" },
     Room { name: "top", imports: "api netmon_model render", kernel: "" },
     Room { name: "kernel::proc", imports: "", kernel: "rustix" },
     Room {
@@ -59,6 +62,11 @@ const ROOMS: &[Room] = &[
         name: "kernel::pins",
         imports: "kernel::bounded_lock kernel::netns kernel::owned_files kernel::proc kernel::sys netmon_model",
         kernel: "libc rustix",
+    },
+    Room {
+        name: "record",
+        imports: "api kernel::proc netmon_compare netmon_labfile netmon_model",
+        kernel: "rustix",
     },
     Room {
         name: "ownership",
@@ -83,7 +91,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "topology",
-        imports: "kernel::netlink kernel::netns kernel::owned_files kernel::sys \
+        imports: "discover kernel::netlink kernel::netns kernel::owned_files kernel::sys \
             netmon_ebpf netmon_model ownership",
         kernel: "rustix",
     },
@@ -144,8 +152,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         imports: "agent api control datapath discover doctor expect kernel::netns kernel::pins \
-            kernel::sys leftovers netmon_labfile netmon_model overhead ownership \
-            render selftest server services top topology trace watch",
+            kernel::sys leftovers netmon_compare netmon_labfile netmon_model overhead ownership \
+            record render selftest server services top topology trace watch web",
         kernel: "rustix",
     },
     Room { name: "main", imports: "cli kernel::sys", kernel: "" },

@@ -69,7 +69,7 @@ fn broken(paragraph: &[&str]) -> String {
 }
 
 /// Splits at blanks, but not within code, which rules of tidy read line by line.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut in_code = false;
     for piece in text.split_whitespace() {

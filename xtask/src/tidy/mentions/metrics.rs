@@ -21,11 +21,17 @@ impl Series {
     }
 }
 
+/// Returns whether a word may be a metric. Packages are files such as `netmon_1.0_amd64.deb`.
+fn is_name(word: &str) -> bool {
+    let rest = word.strip_prefix("netmon_").unwrap_or_default();
+    !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
 impl Known for Series {
     fn missing(&self, code: &str) -> Vec<String> {
         let words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         words
-            .filter(|word| word.starts_with("netmon_") && !OTHERS.contains(word) && !self.0.contains(*word))
+            .filter(|word| is_name(word) && !OTHERS.contains(word) && !self.0.contains(*word))
             .map(|word| format!("there is no metric `{word}`"))
             .collect()
     }

@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_exists_may_be_mentioned() {
-        let page = "`netmon run --keep labs/direct.toml`, `netmon_rtt_seconds_bucket`, `NETMON_OUTPUT=json`\n\
+        let page = "`netmon run --keep labs/direct.toml`, `netmon_rtt_seconds_bucket`, `NETMON_OUTPUT=json`, `netmon_0.1_amd64.deb`\n\
                     `/api/v1/links?link=a`, `cargo xtask tidy --wrap`\n```console\n$ sudo netmon run -o json\nnetmon fly\n```\n";
         assert_eq!(lines(page), [0; 0]);
     }
