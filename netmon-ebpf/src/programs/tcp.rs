@@ -173,7 +173,7 @@ impl<S: Source> Findings for ToMaps<'_, S> {
 }
 
 // The three functions that follow are global, which makes the verifier check each once for any arguments, and not again
-// for every path that leads to a call (docs/adr/0046). Before Linux 6.8, such a function has to return a number.
+// for every path that leads to a call (docs/adr/0045). Before Linux 6.8, such a function has to return a number.
 
 /// What they return.
 const DONE: u32 = 0;

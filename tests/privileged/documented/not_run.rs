@@ -10,6 +10,8 @@ const NEEDS_CONTAINERS: &str =
     "the containers of an example; docs/tutorials/containers.md runs the same on namespaces";
 const MACHINES: &str = "boots virtual machines for minutes: cargo xtask ci does";
 const BUSY: &str = "its bounds on times hold on a quiet machine only; tests/privileged/selftest.rs runs it";
+const RECORDINGS: &str =
+    "records a minute under a load; tests/privileged/record_compare.rs does the same in seconds";
 const NEEDS_A_HOST: &str = "needs another host";
 
 /// Stands for all commands of a page that are not marked.
@@ -46,6 +48,9 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/PACKAGES.md", ALL, "cargo xtask dist makes the packages, and installs them in a clean Debian"),
     ("docs/PAGE.md", "ssh -L", NEEDS_A_HOST),
     ("docs/SYSTEMD.md", ALL, NEEDS_SYSTEMD),
+    ("docs/HOWTO.md", "netmon record", RECORDINGS),
+    ("docs/HOWTO.md", "netmon compare", RECORDINGS),
+    ("docs/RECORD.md", ALL, RECORDINGS),
     ("docs/TOP.md", ALL, FULL_SCREEN),
     (
         "docs/TRACE.md",

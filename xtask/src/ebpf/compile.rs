@@ -32,6 +32,8 @@ pub(super) fn objects<'a>(toolchain: &Toolchain, names: &[&'a str]) -> Result<Ve
         .env(LINKER, linker)
         // The profile is the agent's, whose debug information is not wanted. That of the objects makes their BTF.
         .env("CARGO_PROFILE_RELEASE_STRIP", "none")
+        // The agent is built small. Its programs are built fast, and so is what is inlined into them.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
         .args(["build", "--locked", "--package", "netmon-ebpf", "--bins", "--release"])
         .args(["--features", "programs", "--target", TARGET, "-Z", "build-std=core"])
         .arg("--target-dir")

@@ -15,7 +15,7 @@ pub(super) const TABLE: Table = Table {
         Crate { name: "netmon_kernel", source: "netmon/kernel/src/", rooms: Rooms::Modules("kernel::") },
         Crate { name: "netmon", source: "netmon/src/", rooms: Rooms::Modules("") },
     ],
-    outside: &["tests/", "tests/fuzz/", "xtask/"],
+    outside: &["tests/", "tests/fuzz/", "xtask/", "xtask/dist/"],
     kernel: &["aya", "aya_log", "aya_obj", "libc", "nix", "rtnetlink", "rustix"],
     renderers: &["api", "live", "metrics", "render", "top"],
     kernel_rooms: &["datapath", "kernel", "netmon_kernel", "topology"],
