@@ -41,17 +41,7 @@ fn main() -> Result<()> {
             sandbox(|| veth::run(pairs, !more.is_empty()))
         }
         ["topology", sizes, rounds, script, watched, ref more @ ..] if matches!(more, [] | ["--json"]) => {
-            let wish = topology::Wish {
-                sizes: sizes
-                    .split(',')
-                    .map(str::parse)
-                    .collect::<Result<_, _>>()
-                    .context("numbers of namespaces")?,
-                rounds: rounds.parse().context("the number of rounds")?,
-                script: script.parse().context("the number of namespaces of the script")?,
-                watched: watched.parse().context("the number of links to watch")?,
-                json: !more.is_empty(),
-            };
+            let wish = of_topology([sizes, rounds, script, watched], !more.is_empty())?;
             sandbox(|| topology::run(&wish))
         }
         ["live", seconds, links, ref more @ ..] if matches!(more, [] | ["--json"]) => {
@@ -91,4 +81,15 @@ fn main() -> Result<()> {
              discover PAIRS ROUNDS SECONDS [--json] | compare ROUNDS SECONDS [--json] | ends PAIRS | tracing | programs"
         ),
     }
+}
+
+fn of_topology([sizes, rounds, script, watched]: [&str; 4], json: bool) -> Result<topology::Wish> {
+    let sizes = sizes.split(',').map(str::parse).collect::<Result<_, _>>();
+    Ok(topology::Wish {
+        sizes: sizes.context("numbers of namespaces")?,
+        rounds: rounds.parse().context("the number of rounds")?,
+        script: script.parse().context("the number of namespaces of the script")?,
+        watched: watched.parse().context("the number of links to watch")?,
+        json,
+    })
 }

@@ -1,9 +1,10 @@
-//! The sections of a lab file and the keys of each: the whole grammar. `[[expect]]`, `[[probe]]`, `impair` and `ready`
-//! have files of their own, and so has the grammar of netmon's configuration file.
+//! The sections of a lab file and the keys of each: the whole grammar. `[[bridge]]`, `[[expect]]`, `[[probe]]`, `impair` and
+//! `ready` have files of their own, and so has the grammar of netmon's configuration file.
 //!
 //! The JSON Schema for editors is made from the same table ([`super::json_schema`]). A key that is read as another type
 //! than its [`ValueType`] panics in every test that reads it.
 
+mod bridge;
 mod execution;
 mod expect;
 mod impair;
@@ -12,6 +13,7 @@ mod ready;
 mod settings;
 
 pub(super) use self::{
+    bridge::BRIDGE,
     execution::LIMITS,
     expect::EXPECT,
     impair::IMPAIR,
@@ -321,39 +323,6 @@ pub(super) static END: Schema = Schema {
             ValueType::Table(&IMPAIR),
             "Intentional impairment of the packets that leave through this end.",
             r#"impair = { loss = "1%", rate = "10mbit" }"#,
-        ),
-    ],
-    one_of: &[],
-};
-
-/// `[[bridge]]`.
-pub(super) static BRIDGE: Schema = Schema {
-    title: "[[bridge]]",
-    keys: &[
-        required(
-            "name",
-            ValueType::Text(TextFormat::Interface),
-            "The interface's name: at most 15 bytes, unique in its namespace.",
-            r#"name = "br0""#,
-        ),
-        required(
-            "namespace",
-            ValueType::Text(TextFormat::Namespace),
-            "Where it is: `root`, or the name of a `[[namespace]]`.",
-            r#"namespace = "root""#,
-        ),
-        optional(
-            "addresses",
-            ValueType::Texts(TextFormat::Address, 0),
-            "Addresses of the namespace on the bridge's network, with their prefix length.",
-            r#"addresses = ["10.201.0.1/24"]"#,
-        ),
-        optional(
-            "owned",
-            ValueType::Boolean,
-            "Whether the lab creates it, which is the default. `false` for one in root that exists, such as docker0: links may \
-             be ports of it, and nothing else of it is changed.",
-            "owned = false",
         ),
     ],
     one_of: &[],
