@@ -7,6 +7,7 @@ use netmon_tests::{
     contained::{Contained, id},
     eventually::eventually,
     fake_daemon::FakeDaemon,
+    found::{add, ping},
     host_agent::HostAgent,
     island::Island,
     runtimes::{Docker, RuntimeHost},
@@ -167,6 +168,39 @@ fn an_agent_counts_a_link_into_a_container_exactly_and_holds_nothing_inside() {
 }
 
 #[test]
+fn a_link_into_a_container_stays_the_labs_beside_links_that_are_found() {
+    sandbox(|| {
+        let island = Island::open();
+        let (_docker, web) = (daemon(), container(&island, "box", 'a'));
+        add(&island, "blue", "to-blue", 81);
+        write(INTO_CONTAINER);
+        let agent = HostAgent::start(&island, LAB);
+        let lent = "root:to-web--web:lab0";
+        agent.until_links(&[lent, "blue:eth0", "shop-web-1:eth0"]);
+        ping(&island, "10.99.0.2", 5);
+        ping(&island, "10.81.0.2", 7);
+        // What is found later leaves the lab's link as it is.
+        add(&island, "red", "to-red", 82);
+        agent.until_links(&[lent, "blue:eth0", "red:eth0", "shop-web-1:eth0"]);
+        succeeds(&island, &["reload", LAB]);
+        assert_eq!(icmp("web", "lab0"), [5.0, 5.0]);
+        assert_eq!(icmp("blue", "eth0"), [7.0, 7.0]);
+        assert_eq!(agent.json("/api/v1/links")["links"][0]["lab"], "lab");
+        let up = || scrape().sum("netmon_endpoint_up", &[("link", lent)]);
+        assert_eq!(up(), 2.0);
+        assert_eq!(agent.fetch("/readyz").0, "200");
+        drop(web);
+        eventually("a link that is down", PATIENCE, || (up() == 0.0).then_some(()));
+        agent.until_links(&[lent, "blue:eth0", "red:eth0"]);
+        assert_eq!(up(), 0.0);
+        let said = agent.output();
+        assert_eq!(said.matches("the container has ended").count(), 1, "{said}");
+        let (code, output) = agent.end("TERM");
+        assert_eq!(code, 0, "{output}");
+    });
+}
+
+#[test]
 fn what_a_lab_cannot_do_with_containers_is_refused_before_anything_is_changed() {
     sandbox(|| {
         let island = Island::open();
@@ -181,6 +215,7 @@ fn what_a_lab_cannot_do_with_containers_is_refused_before_anything_is_changed() 
         for command in ["run", "up"] {
             refused(INTO_CONTAINER, &[command, "--persist", LAB], 2, "leave out --persist");
         }
+        refused(INTO_CONTAINER, &["run", "--discover=count", LAB], 2, "use --discover=tracing");
         let other = INTO_CONTAINER.replace("shop-web-1", "nginx");
         refused(&other, &["up", LAB], 4, "no running container is called nginx");
         let taken = INTO_CONTAINER.replace("lab0", "eth0");
