@@ -39,10 +39,11 @@ impl End {
     /// If it is not watched.
     #[must_use]
     pub fn watched(&self, metrics: &Metrics) -> Counts {
+        // What has not happened on a found link has no series.
+        let place = [("netns", self.netns.as_str()), ("interface", self.interface.as_str())];
+        assert_ne!(metrics.count("netmon_endpoint_up", &place), 0, "{place:?} is not watched");
         DIRECTIONS.map(|direction| {
-            let labels =
-                [("netns", self.netns.as_str()), ("interface", &self.interface), ("direction", direction)];
-            assert_ne!(metrics.count("netmon_packets_total", &labels), 0, "{labels:?} is not watched");
+            let labels = [place[0], place[1], ("direction", direction)];
             (
                 whole(metrics.sum("netmon_packets_total", &labels)),
                 whole(metrics.sum("netmon_bytes_total", &labels)),
