@@ -25,6 +25,10 @@ pub(crate) const BINARY: &str = "NETMON_BIN";
 /// Tells them the folder of the unpacked container runtimes.
 pub(crate) const RUNTIMES: &str = "NETMON_RUNTIMES";
 
+/// Tests that compare every packet of found links with the kernel's own count. While any program on the host loads eBPF
+/// programs, single packets pass tracing programs by (docs/ACCURACY.md), so these run by themselves, one at a time.
+const ALONE: [&str; 2] = ["tracing_", "runtimes_"];
+
 /// Runs the tests whose names contain one of the filters, or all tests if there is no filter.
 pub(crate) fn run(filters: &[String]) -> Result<()> {
     let access = Access::detect();
@@ -40,7 +44,20 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     // Built before any test runs: a test that does not compile fails after seconds, not minutes.
     let privileged = privileged_binary()?;
     unit(filters)?;
-    run_privileged(&access, &privileged, [&netmon, &runtimes], filters)
+    for arguments in passes(filters) {
+        run_privileged(&access, &privileged, [&netmon, &runtimes], &arguments)?;
+    }
+    Ok(())
+}
+
+/// Returns the arguments of each run of the privileged tests. Those that a developer chooses run together.
+fn passes(filters: &[String]) -> Vec<Vec<String>> {
+    if !filters.is_empty() {
+        return vec![filters.to_vec()];
+    }
+    let together = ALONE.iter().flat_map(|name| ["--skip", name]).map(str::to_owned).collect();
+    let alone = ALONE.into_iter().chain(["--test-threads=1"]).map(str::to_owned).collect();
+    vec![together, alone]
 }
 
 /// Runs the unit tests and the doctests of every member. `tests/Cargo.toml` keeps cargo from running the privileged
@@ -59,7 +76,7 @@ fn run_privileged(
     access: &Access,
     binary: &Path,
     [netmon, runtimes]: [&Path; 2],
-    filters: &[String],
+    arguments: &[String],
 ) -> Result<()> {
     // What `cargo test` would set up; it cannot run a test binary as root.
     let folder = workspace::root()?.join("tests");
@@ -72,7 +89,24 @@ fn run_privileged(
         .arg(format!("{RUNTIMES}={}", runtimes.display()))
         .arg(format!("CARGO_MANIFEST_DIR={}", folder.display()))
         .arg(binary)
-        .args(filters)
+        .args(arguments)
         .current_dir(folder);
     process::run(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_privileged_test_runs_in_one_of_two_passes() {
+        let [together, alone] = <[Vec<String>; 2]>::try_from(passes(&[])).expect("two passes");
+        assert_eq!(together, ["--skip", "tracing_", "--skip", "runtimes_"]);
+        assert_eq!(alone, ["tracing_", "runtimes_", "--test-threads=1"]);
+    }
+
+    #[test]
+    fn tests_that_are_chosen_run_together() {
+        assert_eq!(passes(&["dns".to_owned()]), [["dns"]]);
+    }
 }
