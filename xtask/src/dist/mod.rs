@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 pub(crate) use self::check::run as check;
-use crate::{cargo, ebpf, process, workspace};
+use crate::{cargo, ebpf, kubernetes, process, workspace};
 
 /// What is packed, and for which machines.
 #[derive(Args, Debug)]
@@ -27,6 +27,10 @@ pub(crate) struct Dist {
     /// Where the packages are written
     #[arg(long, value_name = "DIR", default_value = "target/packages")]
     to: PathBuf,
+    /// Pack only the release build, twice; compare, install and remove it in a clean Debian; check the manifests for
+    /// Kubernetes
+    #[arg(long, conflicts_with_all = ["targets", "to"])]
+    check: bool,
 }
 
 /// Static programs, which run on any distribution and are what images contain.
@@ -35,6 +39,10 @@ const STATIC: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-m
 /// Builds and packs for each target. A target whose standard library is missing ends the run if it was asked for, and is
 /// named and left out otherwise.
 pub(crate) fn run(dist: &Dist) -> Result<()> {
+    if dist.check {
+        kubernetes::check()?;
+        return check();
+    }
     ebpf::ensure()?;
     let host = host()?;
     // The host's comes first: it prints the man pages of the others.
