@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{Dist, host, pack};
+use super::{Dist, epoch, host, pack};
 use crate::{build, process, provision::unpacked, root::Access, workspace};
 
 /// Debian's release, and where its packages are.
@@ -25,9 +25,10 @@ pub(crate) fn run() -> Result<()> {
     let host = host()?;
     let folder = workspace::target()?.join("packages/check");
     unpacked::remove(&folder)?;
+    let epoch = epoch()?;
     for turn in ["1", "2"] {
         let dist = Dist { targets: Vec::new(), to: folder.join(turn), check: false };
-        pack(&dist, &host, &program, &program)?;
+        pack(&dist, &host, &program, &program, &epoch)?;
     }
     let packages = compare(&folder)?;
     let package =

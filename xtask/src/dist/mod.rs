@@ -47,9 +47,10 @@ pub(crate) fn run(dist: &Dist) -> Result<()> {
     let host = host()?;
     // The host's comes first: it prints the man pages of the others.
     let runner = program(&host)?;
+    let epoch = epoch()?;
     for target in targets(dist, &host)? {
         let built = if target == host { runner.clone() } else { program(&target)? };
-        pack(dist, &target, &built, &runner)?;
+        pack(dist, &target, &built, &runner, &epoch)?;
     }
     Ok(())
 }
@@ -107,7 +108,7 @@ fn program(target: &str) -> Result<PathBuf> {
     cargo::built_for_users("netmon", &args, &[])
 }
 
-fn pack(dist: &Dist, target: &str, program: &Path, runner: &Path) -> Result<()> {
+fn pack(dist: &Dist, target: &str, program: &Path, runner: &Path, epoch: &str) -> Result<()> {
     let root = workspace::root()?;
     let mut command = cargo::command()?;
     command
@@ -120,17 +121,18 @@ fn pack(dist: &Dist, target: &str, program: &Path, runner: &Path) -> Result<()> 
         .arg(&root)
         .arg("--to")
         .arg(root.join(&dist.to))
-        .args(["--epoch", &epoch(&root)?]);
+        .args(["--epoch", epoch]);
     process::run(&mut command)
 }
 
 /// Returns the time that files get: `SOURCE_DATE_EPOCH`, or that of the commit. Without git, that of the change log.
-fn epoch(root: &Path) -> Result<String> {
+fn epoch() -> Result<String> {
+    let root = workspace::root()?;
     if let Ok(epoch) = env::var("SOURCE_DATE_EPOCH") {
         return Ok(epoch);
     }
     let mut git = Command::new("git");
-    git.arg("-C").arg(root).args(["log", "-1", "--format=%ct"]);
+    git.arg("-C").arg(&root).args(["log", "-1", "--format=%ct"]);
     if let Ok(time) = process::output(&mut git) {
         return Ok(time.trim().to_owned());
     }
