@@ -17,7 +17,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// How soon an agent has closed what it opened for a look.
 const SETTLED: Duration = Duration::from_secs(20);
 /// What an allocator may retain.
-const SLACK_KIB: u64 = 4096;
+const SLACK_KIB: u64 = 16_384;
 /// Threads for blocking work, which end when they had none for ten seconds.
 const SLACK_THREADS: u64 = 4;
 /// The round after which nothing may grow: by then everything was needed once.
